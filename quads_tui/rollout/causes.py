@@ -1,0 +1,55 @@
+"""Why a host could not go on: a small fixed set of causes, and a reason in words beside it."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    UNREACHABLE = "unreachable"  # no answer at all: refused connections, timeouts, dead switches
+    CREDENTIALS = "credentials"  # the server does not take our name and password
+    REFUSED = "refused"  # it understood and will not: licence, permission, read-only
+    BUSY = "busy"  # it says "not now" until our patience ended
+    PROTOCOL = "protocol"  # answers that are no Redfish and no Foreman API
+    TIMEOUT = "timeout"  # accepted, but the machine does not follow
+    FOREMAN = "foreman"  # Foreman refuses this host's change
+    UNKNOWN_HOST = "unknown-host"  # Foreman has no such host, or hides it from us
+    INSTALL_FAILED = "install-failed"  # the installer told Foreman so
+    INSTALL_TIMEOUT = "install-timeout"  # still in build at the deadline
+    TOKEN_EXPIRED = "token-expired"  # the build token died before the installer used it
+    CANCELLED = "cancelled"  # somebody else took the host out of build
+    UNKNOWN = "unknown"  # we cannot tell, and say so
+
+
+class StageFailure(Exception):
+    """An attempt of a stage failed. `reason` is clean text for the operator, the server's own words where it had any.
+
+    `retryable`: another attempt may help. `after`: the server asked for this many real seconds first (Retry-After).
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        reason: str,
+        *,
+        retryable: bool = True,
+        after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.cause = cause
+        self.reason = reason
+        self.retryable = retryable
+        self.after = after
+
+
+class CredentialsRefused(Exception):
+    """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
+
+
+_VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27,}|\b[0-9a-f]{12,}\b|\d+(\.\d+)?")
+
+
+def group_of(reason: str) -> str:
+    """The reason with what differs from host to host (numbers, ids) taken out, so that equal failures meet in one group."""
+    return _VARYING.sub("#", reason)

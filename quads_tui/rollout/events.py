@@ -1,0 +1,174 @@
+"""What happens in a rollout. Events are small, frozen and made of JSON types, since the journal keeps every one of them.
+
+`at` is real time, seconds since 1970 UTC. `seconds` are the rollout's own: real seconds x speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from .causes import Cause
+from .stages import HostStatus, Stage, StageStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    kind: ClassVar[str] = ""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStarted(Event):
+    kind: ClassVar[str] = "rollout_started"
+    rollout: str
+    hosts: int
+    resumed: bool
+    who: str  # user@machine
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageChanged(Event):
+    """Per host causal: STARTED, then exactly one of the others, per (stage, attempt)."""
+
+    kind: ClassVar[str] = "stage"
+    host: str
+    stage: Stage
+    status: StageStatus
+    attempt: int  # from 1, per host and stage, over retries and resumes
+    seconds: float = 0.0
+    reason: str = ""
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostChanged(Event):
+    """A host moved to another status: queued again, waiting for the next attempt, or an end."""
+
+    kind: ClassVar[str] = "host"
+    host: str
+    status: HostStatus
+    stage: Stage | None = None
+    cause: Cause | None = None
+    reason: str = ""
+    until: float | None = None  # WAITING: when the next attempt is due (real time)
+
+
+@dataclass(frozen=True, slots=True)
+class HostArmed(Event):
+    """The host's build flag in Foreman and its boot override say that the next boot wipes it (or no longer do)."""
+
+    kind: ClassVar[str] = "armed"
+    host: str
+    armed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostNote(Event):
+    """One line for the host's timeline: what was observed, what the host waits for. `waits` replaces the row's note."""
+
+    kind: ClassVar[str] = "note"
+    host: str
+    text: str
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intent(Event):
+    """On disk before the act. `act` names it (reset, override, build, cancel, parameter, owner); `number` is unique in the journal."""
+
+    kind: ClassVar[str] = "intent"
+    host: str
+    number: int
+    act: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Event):
+    """What became of the intent `number`: answered, applied, absent or unknown. `detail` keeps what a resume needs."""
+
+    kind: ClassVar[str] = "outcome"
+    host: str
+    number: int
+    result: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """`what` is admission or writes."""
+
+    kind: ClassVar[str] = "paused"
+    what: str
+    paused: bool
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded(Event):
+    """The audit: what an operator ordered, on how many hosts, and what came of it at once."""
+
+    kind: ClassVar[str] = "commanded"
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """One line for the operator that concerns the whole rollout. `level` is info, warning or error."""
+
+    kind: ClassVar[str] = "notice"
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEnded(Event):
+    """No host can move without a human, or the rollout was stopped. `reason` is empty, operator, safety, SIGINT or SIGTERM."""
+
+    kind: ClassVar[str] = "rollout_ended"
+    reason: str
+
+
+_KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RolloutStarted,
+        StageChanged,
+        HostChanged,
+        HostArmed,
+        HostNote,
+        Intent,
+        Outcome,
+        Paused,
+        Commanded,
+        Notice,
+        RolloutEnded,
+    )
+}
+_ENUMS: dict[str, type[Stage] | type[Cause]] = {"stage": Stage, "cause": Cause}
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """The event as JSON types, without its kind."""
+    return asdict(event)
+
+
+def from_dict(kind: str, data: dict[str, Any]) -> Event:
+    """The inverse of to_dict. Raises ValueError for a kind or a member that this version does not know."""
+    cls = _KINDS.get(kind)
+    if cls is None:
+        raise ValueError(f"unknown event kind {kind!r}")
+    known = {field.name for field in fields(cls)}
+    if unknown := data.keys() - known:
+        raise ValueError(f"event {kind!r} has unknown members {sorted(unknown)}")
+    values = dict(data)
+    for name, enum in _ENUMS.items():
+        if values.get(name) is not None:
+            values[name] = enum(values[name])
+    if "status" in values:
+        values["status"] = (StageStatus if cls is StageChanged else HostStatus)(values["status"])
+    return cls(**values)

@@ -1,0 +1,99 @@
+"""What the operator's graphs show: latencies of every service and the write lane, sampled once a second."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class MeterPoint(NamedTuple):
+    """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0."""
+
+    p50: float
+    p95: float
+    exchanges: int
+    errors: int
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of the ordered values lie (nearest rank); 0 for none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+class Meter:
+    """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
+
+    def __init__(self, history: int = 1800, window: int = 1000) -> None:
+        self.points: deque[MeterPoint] = deque(maxlen=history)
+        self.total = 0
+        self.errors = 0
+        self.p50 = 0.0
+        self.p95 = 0.0
+        self._recent: deque[float] = deque(maxlen=window)
+        self._second: list[float] = []
+        self._second_errors = 0
+
+    def observe(self, seconds: float, ok: bool) -> None:
+        """One exchange took this long on the wire; not ok means no answer, or one of 500 and above."""
+        self.total += 1
+        self._second.append(seconds)
+        self._recent.append(seconds)
+        if not ok:
+            self.errors += 1
+            self._second_errors += 1
+
+    def tick(self) -> None:
+        """Close the present second."""
+        ordered = sorted(self._second)
+        self.points.append(MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors))
+        self._second.clear()
+        self._second_errors = 0
+        recent = sorted(self._recent)
+        self.p50, self.p95 = quantile(recent, 0.5), quantile(recent, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A write that Foreman has not settled yet. `since` is the rollout's own time (Clock.now)."""
+
+    host: str
+    act: str
+    since: float
+    settling: str = ""  # why the lane stays shut behind it, in words
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """The write lane as it is now. Times in the rollout's own seconds."""
+
+    width: int = 1
+    depth: int = 0  # hosts waiting
+    head: str = ""  # the host at the head of the queue
+    head_age: float = 0.0
+    in_flight: tuple[InFlight, ...] = ()
+    granted: int = 0
+    paused: bool = False
+    shut: str = ""  # why nobody may write now, in words
+
+
+@dataclass(slots=True)
+class Meters:
+    """All of it, as the screen reads it."""
+
+    redfish: Meter = field(default_factory=Meter)
+    foreman_reads: Meter = field(default_factory=Meter)
+    foreman_writes: Meter = field(default_factory=Meter)
+    lane: LaneState = field(default_factory=LaneState)
+    lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
+    lane_rates: deque[float] = field(default_factory=lambda: deque(maxlen=60))  # grants a second, the last minute
+
+    def tick(self, lane: LaneState) -> None:
+        """Once a second."""
+        self.redfish.tick()
+        self.foreman_reads.tick()
+        self.foreman_writes.tick()
+        self.lane_rates.append(lane.granted - self.lane.granted)
+        self.lane_depths.append(lane.depth)
+        self.lane = lane

@@ -1,0 +1,170 @@
+"""Where the rooms meet. The flow of a host knows these and nothing behind them, so that it runs the same on other machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from .commands import Command
+from .events import Event
+from .meters import LaneState
+from .stages import HostStatus, Stage
+
+T = TypeVar("T")
+
+
+class Skipped(Exception):
+    """Raised by the gate: the operator took the host out of the rollout. Carries the operator's reason."""
+
+
+class Held(Exception):
+    """Raised by the gate: the host waits for a human, an operator's hold or a rule of the gate. Carries the reason."""
+
+
+class Stopping(Exception):
+    """Raised by the gate: the rollout is ending, no new act may begin."""
+
+
+class JournalBroken(Exception):
+    """The journal can no longer be written (a full disk, say): nothing may act without its intent on disk."""
+
+
+class Clock(Protocol):
+    """All waiting goes through one clock. Own seconds are real seconds x speed."""
+
+    speed: float
+
+    def now(self) -> float:
+        """Own seconds, monotonic; runs on through SIGSTOP and a suspended machine."""
+        ...
+
+    def wall(self) -> float:
+        """Real time, seconds since 1970 UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait own seconds."""
+        ...
+
+    async def sleep_real(self, seconds: float) -> None:
+        """Wait real seconds: for what a server says (Retry-After), which speed never divides."""
+        ...
+
+    def real(self, seconds: float, floor: float = 0.0) -> float:
+        """Own seconds as real ones, at least `floor` real seconds."""
+        ...
+
+    def deadline(self, seconds: float) -> float:
+        """Own time at which a stage that begins now must have ended: never less than 10 real seconds away."""
+        ...
+
+
+class Journal(Protocol):
+    """What survives. Order is kept; both raise JournalBroken once the journal is broken."""
+
+    def record(self, event: Event) -> None:
+        """On disk soon (well under a second)."""
+        ...
+
+    async def commit(self, event: Event) -> None:
+        """On disk, with everything recorded before it, when it returns."""
+        ...
+
+    def sample(self, at: float, data: dict[str, object]) -> None:
+        """A second's figures, kept apart from the events; may be lost."""
+        ...
+
+
+class Acts(Protocol):
+    """Given to a service so that it can ask before it acts, and say what it saw, without knowing who listens."""
+
+    async def intend(self, act: str, detail: dict[str, object]) -> None:
+        """Pass the gate, then write the intent to disk. The act may begin when it returns. Raises Skipped, Held, Stopping."""
+        ...
+
+    def result(self, result: str, detail: dict[str, object]) -> None:
+        """What became of the last intent: answered, applied, absent, unknown."""
+        ...
+
+    def note(self, text: str, waits: bool = False) -> None:
+        """A line for the host's timeline."""
+        ...
+
+
+class Ticket(Protocol):
+    """The right to send one write to Foreman, once. No write method of the Foreman client works without one."""
+
+    number: int
+    host: str
+
+    def use(self) -> None:
+        """Called by the client as it sends. Raises RuntimeError when the ticket was used before or has been taken back."""
+        ...
+
+
+class Probe(StrEnum):
+    """What a read says about a write whose outcome is unknown."""
+
+    APPLIED = "applied"  # a read shows the change
+    ABSENT = "absent"  # a read shows that it is not there (yet)
+    NEVER = "never"  # not there, and the server says itself that it has finished with the request
+    UNREADABLE = "unreadable"  # no answer that tells
+
+
+class UnknownOutcome(Exception):
+    """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is."""
+
+
+class WriteAbsent(Exception):
+    """A write with an unknown outcome was settled: it did not happen and will not. A resend is a new intent."""
+
+
+class Lane(Protocol):
+    """The way to Foreman's POST, PUT and DELETE."""
+
+    async def write(
+        self,
+        host: str,
+        act: str,
+        send: Callable[[Ticket], Awaitable[T]],
+        probe: Callable[[], Awaitable[Probe]],
+    ) -> T | None:
+        """Wait for a place, then run `send` with a ticket, shielded: cancelling the caller never frees the lane early.
+
+        When `send` raises UnknownOutcome the lane stays shut and asks `probe` until that settles it: None is returned when the
+        write turned out applied, WriteAbsent raised when it did not happen. Everything else that `send` raises is an answer.
+        """
+        ...
+
+    def state(self) -> LaneState: ...
+
+
+class Gate(Protocol):
+    """Before every act stands the gate."""
+
+    async def enter(self, host: str, act: str) -> None:
+        """Return when the act may begin. Raises Skipped, Held or Stopping."""
+        ...
+
+    async def admit(self, host: str, stage: Stage) -> None:
+        """Return when the host may begin this stage: pause, the `ahead` limit. Raises as `enter`."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs the flow of many hosts."""
+
+    async def run(self) -> None:
+        """Every host of the plan, until none can move without a human and nobody watches, or the rollout is stopped."""
+        ...
+
+
+class Control(Protocol):
+    """The one road back from the screen: orders go into the engine's inbox; what came of them comes back as events."""
+
+    def submit(self, command: Command) -> None: ...
+
+
+RETRYABLE: Sequence[HostStatus] = (HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD)
+"""Where a retry may start from."""

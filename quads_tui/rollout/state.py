@@ -1,0 +1,193 @@
+"""What is known of a rollout, derived from its events alone. Every `apply` is O(1); screens and reports only read."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .causes import Cause, group_of
+from .events import (
+    Commanded,
+    Event,
+    HostArmed,
+    HostChanged,
+    HostNote,
+    Intent,
+    Notice,
+    Outcome,
+    Paused,
+    RolloutEnded,
+    RolloutStarted,
+    StageChanged,
+)
+from .plan import Plan
+from .stages import HostStatus, Stage, StageStatus
+
+
+class Line(NamedTuple):
+    """One line of a timeline: real time, the stage it belongs to, clean text."""
+
+    at: float
+    stage: Stage | None
+    text: str
+
+
+@dataclass(slots=True)
+class HostState:
+    name: str
+    model: str
+    address: str
+    index: int  # place in the plan
+    status: HostStatus = HostStatus.QUEUED
+    stage: Stage | None = None  # where it is, or where it ended
+    marks: dict[Stage, StageStatus] = field(default_factory=dict)  # the last status of each stage begun
+    attempts: dict[Stage, int] = field(default_factory=dict)
+    since: float = 0.0  # real time of the last change of stage or status
+    note: str = ""  # why it waits or failed, in words
+    cause: Cause | None = None
+    reason: str = ""
+    until: float | None = None  # WAITING: when the next attempt is due
+    armed: bool = False  # the next boot wipes it
+    timeline: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
+    version: int = 0  # grows with every change: a key for caches
+
+    @property
+    def short(self) -> str:
+        """The name without its domain."""
+        return self.name.partition(".")[0]
+
+    @property
+    def attempt(self) -> int:
+        """Of the present stage; 0 before the first."""
+        return self.attempts.get(self.stage, 0) if self.stage else 0
+
+
+@dataclass(slots=True)
+class FailureGroup:
+    """Hosts that failed in one stage for one reason (numbers and ids aside). `reason` is the first host's."""
+
+    stage: Stage | None
+    cause: Cause
+    reason: str
+    since: float
+    hosts: dict[str, None] = field(default_factory=dict)  # in the order in which they failed
+
+
+class Rollout:
+    """The model: `apply` is its only way to change, `dirty` tells a screen which hosts did."""
+
+    def __init__(self, rollout: str, plan: Plan, *, speed: float = 1.0) -> None:
+        self.id = rollout
+        self.plan = plan
+        self.speed = speed
+        self.started_at = 0.0
+        self.ended_at: float | None = None
+        self.end_reason = ""
+        self.resumed = False
+        self.who = ""
+        self.hosts: dict[str, HostState] = {
+            host.name: HostState(host.name, host.model, host.address, index) for index, host in enumerate(plan.hosts)
+        }
+        self.counts: Counter[HostStatus] = Counter({HostStatus.QUEUED: len(self.hosts)})
+        self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
+        self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
+        self.armed: dict[str, None] = {}
+        self.paused: dict[str, str] = {}  # what -> why
+        self.notices: deque[Notice | Commanded] = deque(maxlen=500)
+        self.dirty: set[str] = set()
+        self.version = 0
+
+    @property
+    def settled(self) -> bool:
+        """No host can move without a human."""
+        return not (self.counts[HostStatus.QUEUED] or self.counts[HostStatus.RUNNING] or self.counts[HostStatus.WAITING])
+
+    def seconds(self, now: float) -> float:
+        """How long the rollout has run at real time `now`, in its own seconds."""
+        return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
+        self.version += 1
+        if isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | Intent | Outcome):
+            host = self.hosts.get(event.host)
+            if host is not None:
+                self._apply_to_host(host, event)
+                host.version += 1
+                self.dirty.add(host.name)
+        elif isinstance(event, RolloutStarted):
+            self.started_at = self.started_at or event.at
+            self.ended_at, self.end_reason = None, ""
+            self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
+        elif isinstance(event, RolloutEnded):
+            self.ended_at, self.end_reason = event.at, event.reason
+        elif isinstance(event, Paused):
+            if event.paused:
+                self.paused[event.what] = event.why or event.who
+            else:
+                self.paused.pop(event.what, None)
+        elif isinstance(event, Notice | Commanded):
+            self.notices.append(event)
+
+    def _apply_to_host(self, host: HostState, event: Event) -> None:
+        if isinstance(event, StageChanged):
+            self._apply_stage(host, event)
+        elif isinstance(event, HostChanged):
+            self._apply_status(host, event)
+        elif isinstance(event, HostArmed):
+            host.armed = event.armed
+            if event.armed:
+                self.armed[host.name] = None
+            else:
+                self.armed.pop(host.name, None)
+        elif isinstance(event, HostNote):
+            host.timeline.append(Line(event.at, host.stage, event.text))
+            if event.waits:
+                host.note = event.text
+
+    def _apply_stage(self, host: HostState, event: StageChanged) -> None:
+        host.marks[event.stage] = event.status
+        host.attempts[event.stage] = event.attempt
+        if event.status is StageStatus.STARTED:
+            self._move(host, HostStatus.RUNNING, event.stage, event.at)
+            host.note, host.until = "", None
+            text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"
+        else:
+            text = event.status.value + (f": {event.reason}" if event.reason else "")
+            if event.status is StageStatus.FAILED:
+                host.note = event.reason
+        host.timeline.append(Line(event.at, event.stage, text))
+
+    def _apply_status(self, host: HostState, event: HostChanged) -> None:
+        self._leave_group(host)
+        self._move(host, event.status, event.stage or host.stage, event.at)
+        host.cause, host.reason, host.until = event.cause, event.reason, event.until
+        host.note = event.reason
+        if event.status is HostStatus.FAILED:
+            cause = event.cause or Cause.UNKNOWN
+            key = (host.stage, cause, group_of(event.reason))
+            group = self.groups.get(key)
+            if group is None:
+                group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
+            group.hosts[host.name] = None
+        host.timeline.append(Line(event.at, host.stage, event.status.value + (f": {event.reason}" if event.reason else "")))
+
+    def _leave_group(self, host: HostState) -> None:
+        if host.status is not HostStatus.FAILED:
+            return
+        key = (host.stage, host.cause or Cause.UNKNOWN, group_of(host.reason))
+        group = self.groups.get(key)
+        if group is not None:
+            group.hosts.pop(host.name, None)
+            if not group.hosts:
+                del self.groups[key]
+
+    def _move(self, host: HostState, status: HostStatus, stage: Stage | None, at: float) -> None:
+        if (status, stage) != (host.status, host.stage):
+            host.since = at
+        for step, where, what in ((-1, host.stage, host.status), (1, stage, status)):
+            self.counts[what] += step
+            if where is not None and what in (HostStatus.RUNNING, HostStatus.WAITING):
+                self.at_stage[where] += step
+        host.status, host.stage = status, stage
