@@ -1,0 +1,1 @@
+"""What survives: the SQLite journal of a rollout, its reader and the locks."""

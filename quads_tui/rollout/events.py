@@ -76,7 +76,7 @@ class HostNote(Event):
 
 @dataclass(frozen=True, slots=True)
 class Intent(Event):
-    """On disk before the act. `act` names it (reset, override, build, cancel, parameter, owner); `number` is unique in the journal."""
+    """On disk before the act. `act` is reset, override, build, cancel, parameter or owner; `number` is unique in the journal."""
 
     kind: ClassVar[str] = "intent"
     host: str

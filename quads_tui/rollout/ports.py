@@ -113,7 +113,15 @@ class Probe(StrEnum):
 
 
 class UnknownOutcome(Exception):
-    """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is."""
+    """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is.
+
+    `ended`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on there and
+    one read settles it.
+    """
+
+    def __init__(self, reason: str, *, ended: bool = False) -> None:
+        super().__init__(reason)
+        self.ended = ended
 
 
 class WriteAbsent(Exception):
@@ -149,6 +157,10 @@ class Gate(Protocol):
 
     async def admit(self, host: str, stage: Stage) -> None:
         """Return when the host may begin this stage: pause, the `ahead` limit. Raises as `enter`."""
+        ...
+
+    async def watch(self, host: str, wanted: Awaitable[T], seconds: float | None = None) -> T:
+        """Wait for `wanted`, at most own `seconds` (TimeoutError). Skip, hold and stop end the wait, as `enter` raises."""
         ...
 
 

@@ -1,0 +1,200 @@
+"""The write lane: all POST, PUT and DELETE to Foreman, `width` at a time, and shut while an outcome is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from quads_tui.rollout.meters import InFlight, LaneState
+from quads_tui.rollout.ports import Clock, Probe, UnknownOutcome, WriteAbsent
+
+T = TypeVar("T")
+
+_LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)  # own seconds between two looks at an unknown outcome; the last one repeats
+
+
+class LaneTicket:
+    """The right to send one write, once. Implements rollout.ports.Ticket."""
+
+    def __init__(self, number: int, host: str, clock: Clock) -> None:
+        self.number = number
+        self.host = host
+        self.sent_at: float | None = None  # own time
+        self._clock = clock
+        self._spent = False
+
+    def use(self) -> None:
+        if self._spent:
+            raise RuntimeError(f"ticket {self.number} of {self.host} was used or taken back: a resend needs a new one")
+        self._spent = True
+        self.sent_at = self._clock.now()
+
+    def take_back(self) -> None:
+        self._spent = True
+
+
+@dataclass(slots=True)
+class _Waiter:
+    host: str
+    act: str
+    since: float
+    place: asyncio.Future[LaneTicket]
+
+
+class WriteLane:
+    """Implements rollout.ports.Lane.
+
+    `write_deadline` (own seconds, never under 15 real ones) must exceed the longest time that Foreman may still work on a request
+    whose sender is gone; only after it does a read that shows nothing prove that nothing will come.
+    """
+
+    def __init__(self, clock: Clock, *, width: int = 1, write_deadline: float = 180.0) -> None:
+        self._clock = clock
+        self._width = width
+        self._write_deadline = max(write_deadline, 15.0 * clock.speed)
+        self._queue: OrderedDict[int, _Waiter] = OrderedDict()
+        self._in_flight: dict[int, InFlight] = {}
+        self._carriers: set[asyncio.Task[Any]] = set()
+        self._numbers = 0
+        self._granted = 0
+        self._paused = False
+        self._shut = ""
+
+    async def write(
+        self,
+        host: str,
+        act: str,
+        send: Callable[[LaneTicket], Awaitable[T]],
+        probe: Callable[[], Awaitable[Probe]],
+    ) -> T | None:
+        ticket = await self._wait_for_place(host, act)
+        # The write runs in a task of the lane's own: whoever cancels the host, the place stays taken until Foreman has finished.
+        carrier = asyncio.ensure_future(self._carry(ticket, send, probe))
+        self._carriers.add(carrier)
+        carrier.add_done_callback(self._carried)
+        return await asyncio.shield(carrier)
+
+    def state(self) -> LaneState:
+        head = next(iter(self._queue.values()), None)
+        settling = next((flight.settling for flight in self._in_flight.values() if flight.settling), "")
+        return LaneState(
+            width=self._width,
+            depth=len(self._queue),
+            head=head.host if head else "",
+            head_age=self._clock.now() - head.since if head else 0.0,
+            in_flight=tuple(self._in_flight.values()),
+            granted=self._granted,
+            paused=self._paused,
+            shut=self._shut or settling or ("paused" if self._paused else ""),
+        )
+
+    def position(self, host: str) -> int:
+        """The host's place in the queue, from 1; 0 when it does not wait."""
+        return next((place for place, waiter in enumerate(self._queue.values(), 1) if waiter.host == host), 0)
+
+    def pause(self, paused: bool) -> None:
+        """Paused: no ticket is granted; what is in flight ends as it would."""
+        self._paused = paused
+        self._grant()
+
+    def withdraw(self, host: str, why: Exception) -> None:
+        """The host leaves the queue with this exception; a write of its own that is in flight is not touched."""
+        for number in [number for number, waiter in self._queue.items() if waiter.host == host]:
+            waiter = self._queue.pop(number)
+            if not waiter.place.done():
+                waiter.place.set_exception(why)
+
+    async def drained(self, timeout: float) -> bool:
+        """Wait real seconds for the writes in flight to be settled; False when some are not."""
+        if self._carriers:
+            await asyncio.wait(self._carriers, timeout=timeout)
+        return not self._carriers
+
+    async def _wait_for_place(self, host: str, act: str) -> LaneTicket:
+        place: asyncio.Future[LaneTicket] = asyncio.get_running_loop().create_future()
+        self._numbers += 1
+        number = self._numbers
+        self._queue[number] = _Waiter(host, act, self._clock.now(), place)
+        self._grant()
+        try:
+            return await place
+        except asyncio.CancelledError:
+            self._queue.pop(number, None)
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self._release(place.result())
+            raise
+
+    def _grant(self) -> None:
+        if self._paused or self._shut:
+            return
+        busy = {flight.host for flight in self._in_flight.values()}
+        for number, waiter in list(self._queue.items()):
+            if len(self._in_flight) >= self._width:
+                return
+            if waiter.host in busy:  # one write in flight per host, whatever the width
+                continue
+            del self._queue[number]
+            if waiter.place.done():
+                continue
+            self._granted += 1
+            self._in_flight[number] = InFlight(waiter.host, waiter.act, self._clock.now())
+            busy.add(waiter.host)
+            waiter.place.set_result(LaneTicket(number, waiter.host, self._clock))
+
+    def _release(self, ticket: LaneTicket) -> None:
+        ticket.take_back()
+        self._in_flight.pop(ticket.number, None)
+        self._grant()
+
+    async def _carry(
+        self, ticket: LaneTicket, send: Callable[[LaneTicket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
+    ) -> T | None:
+        try:
+            try:
+                result: T | None = await send(ticket)
+            except UnknownOutcome as unknown:
+                await self._settle(ticket, unknown, probe)
+                result = None
+        except asyncio.CancelledError:
+            if ticket.sent_at is not None:
+                # The process is ending with a write on the wire: nobody may write after it from here.
+                self._shut = f"a write of {ticket.host} was cut off"
+            self._release(ticket)
+            raise
+        except BaseException:
+            self._release(ticket)
+            raise
+        self._release(ticket)
+        return result
+
+    async def _settle(self, ticket: LaneTicket, unknown: UnknownOutcome, probe: Callable[[], Awaitable[Probe]]) -> None:
+        """Return when the write turned out applied; raise WriteAbsent when it did not happen and will not."""
+        sent_at = ticket.sent_at if ticket.sent_at is not None else self._clock.now()
+        deadline = sent_at + self._write_deadline
+        looks = 0
+        while True:
+            self._say(ticket, f"outcome unknown ({unknown}), look {looks + 1}")
+            began = self._clock.now()
+            try:
+                seen = await probe()
+            except Exception:  # a look that fails tells nothing, whatever it failed of
+                seen = Probe.UNREADABLE
+            if seen is Probe.APPLIED:
+                return
+            if seen is Probe.NEVER or (seen is Probe.ABSENT and (unknown.ended or began > deadline)):
+                raise WriteAbsent(str(unknown))
+            await self._clock.sleep(_LOOKS[min(looks, len(_LOOKS) - 1)])
+            looks += 1
+
+    def _say(self, ticket: LaneTicket, settling: str) -> None:
+        flight = self._in_flight.get(ticket.number)
+        if flight is not None:
+            self._in_flight[ticket.number] = replace(flight, settling=settling)
+
+    def _carried(self, carrier: asyncio.Task[Any]) -> None:
+        self._carriers.discard(carrier)
+        if not carrier.cancelled():
+            carrier.exception()  # its caller may be gone; the host's task is where it is told

@@ -1,0 +1,58 @@
+"""One writer per Foreman on this machine, whatever the user and the state directory."""
+
+from __future__ import annotations
+
+import pwd
+import socket
+import struct
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class LockHeld(Exception):
+    """Another rollout writes to this Foreman. The text names process, user and since when."""
+
+
+class ForemanLock:
+    """Held for as long as the object lives and the process does: the kernel drops an abstract Unix socket with its owner.
+
+    The name carries scheme, host and port. Peer credentials, which cannot be forged, tell the holder.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises LockHeld."""
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._name = f"\0quads-tui:{parts.scheme}://{parts.hostname}:{port}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.bind(self._name)
+        except OSError:
+            self._socket.close()
+            raise LockHeld(f"another rollout is writing to {parts.scheme}://{parts.hostname}:{port}: {self._holder()}") from None
+        self._socket.listen(8)
+
+    def release(self) -> None:
+        self._socket.close()
+
+    def _holder(self) -> str:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(1.0)
+            peer.connect(self._name)
+            pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            return f"process {pid} of {_user(uid)}, since {_since(pid)}"
+        return "its process does not answer"
+
+
+def _user(uid: int) -> str:
+    with suppress(KeyError):
+        return pwd.getpwuid(uid).pw_name
+    return f"uid {uid}"
+
+
+def _since(pid: int) -> str:
+    with suppress(OSError):
+        return datetime.fromtimestamp(Path(f"/proc/{pid}").stat().st_ctime).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "an unknown time"

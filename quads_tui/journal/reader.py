@@ -1,0 +1,64 @@
+"""Reading a journal back, also one that another process writes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quads_tui.rollout.events import Event, from_dict
+
+from .store import APPLICATION_ID, SCHEMA
+
+
+class NoJournal(Exception):
+    """The file is missing, or not a journal of ours, or of a newer version. The text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    at: float
+    data: dict[str, Any]
+
+
+class JournalReader:
+    """One journal, read-only."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises NoJournal."""
+        if not path.is_file():
+            raise NoJournal(f"there is no journal {path}")
+        try:
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            found = self._db.execute("pragma application_id").fetchone()[0]
+            schema = self._db.execute("pragma user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise NoJournal(f"{path} cannot be read as a journal: {error}") from None
+        if found != APPLICATION_ID:
+            raise NoJournal(f"{path} is no journal of quads-tui")
+        if schema > SCHEMA:
+            raise NoJournal(f"{path} was written by a newer quads-tui (schema {schema}, this one knows {SCHEMA})")
+
+    def facts(self) -> dict[str, Any]:
+        """What JournalStore.describe kept."""
+        return {key: json.loads(value) for key, value in self._db.execute("select key, value from meta")}
+
+    def events(self, since: int = 0) -> Iterator[tuple[int, Event]]:
+        """Events in order with their numbers, those after `since`."""
+        rows = self._db.execute("select n, at, kind, host, body from event where n > ? order by n", (since,))
+        for number, at, kind, host, body in rows:
+            data = json.loads(body)
+            data["at"] = at
+            if host is not None:
+                data["host"] = host
+            yield number, from_dict(kind, data)
+
+    def samples(self) -> Iterator[StoredSample]:
+        for at, body in self._db.execute("select at, body from sample order by n"):
+            yield StoredSample(at, json.loads(body))
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,161 @@
+"""The journal of one rollout: a SQLite file, one writer thread, group commit.
+
+The loop never waits for the disk: `record` queues, `commit` awaits the group that carries its event. WAL with synchronous=FULL:
+what `commit` returned for survives a power loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from quads_tui.rollout.events import Event, to_dict
+from quads_tui.rollout.ports import JournalBroken
+
+APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
+SCHEMA = 1
+
+_TABLES = """
+create table meta (key text primary key, value text not null) without rowid;
+create table event (n integer primary key, at real not null, kind text not null, host text, body text not null);
+create table sample (n integer primary key, at real not null, body text not null);
+"""
+
+_Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
+_EVENT = "insert into event (at, kind, host, body) values (?, ?, ?, ?)"
+_SAMPLE = "insert into sample (at, body) values (?, ?)"
+_META = "insert or replace into meta (key, value) values (?, ?)"
+
+
+class JournalStore:
+    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses."""
+
+    def __init__(self, path: Path, *, on_broken: Callable[[str], None] = lambda why: None) -> None:
+        """Create the journal; its directory is made if missing (0700), the file is 0600. Raises JournalBroken."""
+        self.path = path
+        self._on_broken = on_broken
+        self._broken = ""
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[_Row | None] = SimpleQueue()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.executescript(
+                f"pragma application_id={APPLICATION_ID}; pragma user_version={SCHEMA};"
+                f"pragma journal_mode=wal; pragma synchronous=full; {_TABLES}"
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise JournalBroken(f"cannot write the journal {path}: {error}") from None
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    def record(self, event: Event) -> None:
+        self._put((_EVENT, (event,), None))
+
+    async def commit(self, event: Event) -> None:
+        await self._committed(_EVENT, (event,))
+
+    async def describe(self, facts: Mapping[str, Any]) -> None:
+        """Keep what the rollout is (site path, assignment, plan, ...), as JSON, on disk when it returns."""
+        for key, value in facts.items():
+            self._put((_META, (key, json.dumps(value)), None))
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Everything recorded so far is on disk when it returns."""
+        await self._committed("", ())
+
+    def sample(self, at: float, data: dict[str, object]) -> None:
+        if not self._broken:
+            self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
+
+    async def close(self) -> None:
+        """Write out what is queued and close the file. Never raises; a broken journal keeps what it had."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, 30.0)
+
+    async def discard(self) -> None:
+        """Close and delete the file: nothing of this rollout has happened."""
+        await self.close()
+        await asyncio.to_thread(self._delete)
+
+    def _delete(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def _put(self, row: _Row) -> None:
+        if self._broken:
+            raise JournalBroken(self._broken)
+        self._queue.put(row)
+
+    async def _committed(self, sql: str, values: tuple[Any, ...]) -> None:
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._put((sql, values, done))
+        await done
+
+    def _write(self) -> None:
+        """The writer thread: take all that is queued, write it as one transaction, then tell who waits."""
+        ending = False
+        while not ending:
+            rows = [self._queue.get()]
+            while not self._queue.empty():
+                rows.append(self._queue.get())
+            ending = None in rows
+            group = [row for row in rows if row is not None]
+            why = self._broken or self._write_group(group)
+            if why and not self._broken:
+                self._broken = why
+                self._tell(self._on_broken, why)
+            waiting = [done for _, _, done in group if done is not None]
+            if waiting:
+                self._tell(_resolve, waiting, why)
+        self._db.close()
+
+    def _write_group(self, group: list[_Row]) -> str:
+        """Empty when written, else why not."""
+        try:
+            self._db.execute("begin immediate")
+            for sql, values, _ in group:
+                if sql == _EVENT:
+                    self._db.execute(sql, _event_row(values[0]))
+                elif sql:
+                    self._db.execute(sql, values)
+            self._db.execute("commit")
+        except (sqlite3.Error, OSError) as error:
+            if self._db.in_transaction:
+                try:
+                    self._db.execute("rollback")
+                except sqlite3.Error:
+                    pass
+            return f"the journal {self.path} can no longer be written: {error}"
+        return ""
+
+    def _tell(self, what: Callable[..., None], *values: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *values)
+        except RuntimeError:  # the loop has gone: nobody is left to be told
+            pass
+
+
+def _event_row(event: Event) -> tuple[float, str, str | None, str]:
+    body = to_dict(event)
+    at = body.pop("at")
+    return at, event.kind, body.pop("host", None), json.dumps(body)
+
+
+def _resolve(waiting: list[asyncio.Future[None]], why: str) -> None:
+    for done in waiting:
+        if done.done():
+            continue
+        if why:
+            done.set_exception(JournalBroken(why))
+        else:
+            done.set_result(None)
