@@ -1,0 +1,14 @@
+"""An emulated Foreman: API v2 as a real HTTP server, with its build lifecycle, its costs and its faults.
+
+Served: status, hosts, host parameters, users, roles, permissions, operating systems, media, partition tables, settings,
+orchestration tasks, and the /unattended calls of an installer. Documents follow recordings of real servers; costs are
+estimates except where options.Costs says otherwise. It claims to be 3.12.
+"""
+
+from .emulator import ForemanEmulator
+from .mishaps import Fault
+from .options import Cost, Costs, ForemanFaults, ForemanOptions, Source
+from .search import QueryError
+from .traffic import Exchange
+
+__all__ = ["Cost", "Costs", "Exchange", "Fault", "ForemanEmulator", "ForemanFaults", "ForemanOptions", "QueryError", "Source"]

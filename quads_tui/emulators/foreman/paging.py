@@ -1,0 +1,65 @@
+"""Index pages: search, order, pagination and the envelope around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from .answers import Answer, bare
+from .search import Fields, QueryError, compiled
+
+DEFAULT_PAGE = 20  # the setting entries_per_page
+
+
+def index(
+    rows: Sequence[Any],
+    fields: Fields,
+    query: Mapping[str, str],
+    render: Callable[[Any], str],
+    matches: Sequence[Any] | None = None,
+) -> Answer:
+    """One page of an index. Raises Refusal (400) for a query or an order that is not understood."""
+    matches = matching(rows, fields, query) if matches is None else matches
+    by, direction = _order(query)
+    if by is not None:
+        try:
+            get = fields.find(by).get
+        except QueryError as error:
+            raise refused(error)
+        matches = sorted(matches, key=lambda row: ((value := get(row)) is None, value), reverse=direction == "DESC")
+    page, per_page = _position(query, len(rows))
+    shown = matches[(page - 1) * per_page : page * per_page]
+    head = {
+        "total": len(rows), "subtotal": len(matches), "page": page, "per_page": per_page, "search": query.get("search"),
+        "sort": {"by": by, "order": direction},
+    }  # fmt: skip
+    return Answer(200, f'{json.dumps(head)[:-1]}, "results": [{", ".join(map(render, shown))}]}}')
+
+
+def matching(rows: Iterable[Any], fields: Fields, query: Mapping[str, str]) -> list[Any]:
+    try:
+        accepts = compiled(query.get("search") or "", fields)
+    except QueryError as error:
+        raise refused(error)
+    return [row for row in rows if accepts(row)]
+
+
+def refused(error: QueryError) -> Exception:
+    return bare(400, {"error": {"message": str(error), "class": "ScopedSearch::QueryNotSupported"}})
+
+
+def _order(query: Mapping[str, str]) -> tuple[str | None, str | None]:
+    words = (query.get("order") or "").split()
+    if not words:
+        return None, None
+    return words[0], "DESC" if len(words) > 1 and words[1].upper() == "DESC" else "ASC"
+
+
+def _position(query: Mapping[str, str], total: int) -> tuple[int, int]:
+    page, size = query.get("page", ""), query.get("per_page", "")
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 10 else 1
+    if size == "all":
+        return max(number, 1), max(total, 1)
+    per_page = int(size) if size.isascii() and size.isdigit() and len(size) < 12 else DEFAULT_PAGE
+    return max(number, 1), per_page or DEFAULT_PAGE
