@@ -1,0 +1,184 @@
+"""Dell iDRAC9: no ETags, inline allowables, a settings object that carries the mode alone, 409 when already there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.family import MODES, RESETS, Family
+from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, ref
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+CONTEXT = "/redfish/v1/$metadata#"
+
+
+class Idrac9(Family):
+    name = "idrac9"
+    vendor = "Dell"
+    manufacturer = "Dell Inc."
+    system = "/redfish/v1/Systems/System.Embedded.1"
+    manager = "/redfish/v1/Managers/iDRAC.Embedded.1"
+    chassis = "/redfish/v1/Chassis/System.Embedded.1"
+    base = "Base.1.12"
+    registry = "IDRAC.2.8"
+    messages = {  # noqa: RUF012
+        "PSU501": Message("Server is already powered %1.", "No response action is required.", "Informational"),
+        "SYS413": Message("The operation successfully completed.", "No response action is required.", "OK"),
+        "SYS518": Message(
+            "iDRAC is currently unable to display any information because data sources are unavailable.",
+            "Wait for the data to be available and retry the operation.",
+            "Informational",
+        ),
+        "RAC0218": Message("The maximum number of user sessions is reached.", "Close one or more.", "Informational"),
+        "UnableToModifyDuringSystemPOST": Message("Unable to modify the resource while the server is in POST."),
+        "OemLicenseNotPassed": Message("A required license is missing or expired.", "Obtain a license and retry."),
+    }
+    session_cap = 8
+    resets = (*RESETS, "PowerCycle")
+    targets = ("None", "Pxe", "Floppy", "Cd", "Hdd", "BiosSetup", "Utilities", "UefiTarget", "SDCard", "UefiHttp")
+    locks_in_post = True
+
+    def root_document(self, bmc: Bmc) -> Document:
+        return {
+            "@odata.context": f"{CONTEXT}ServiceRoot.ServiceRoot",
+            "@odata.id": self.root,
+            "@odata.type": "#ServiceRoot.v1_11_0.ServiceRoot",
+            "Id": "RootService",
+            "Name": "Root Service",
+            "RedfishVersion": "1.13.1",
+            "Vendor": "Dell",
+            "Product": "Integrated Dell Remote Access Controller",
+            "Systems": ref(f"{self.root}/Systems"),
+            "Managers": ref(f"{self.root}/Managers"),
+            "Chassis": ref(f"{self.root}/Chassis"),
+            "SessionService": ref(f"{self.root}/SessionService"),
+            "Links": {"Sessions": ref(self.sessions)},
+            "Oem": {"Dell": {"ServiceTag": bmc.serial, "IsBranded": 0}},
+        }
+
+    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+        options = f"{self.system}/BootOptions"
+        names = ("Boot0000", "Boot0001", "Boot0004")
+        return {
+            **super().fixed(bmc),
+            self.manager: {
+                "@odata.context": f"{CONTEXT}Manager.Manager",
+                "@odata.id": self.manager,
+                "@odata.type": "#Manager.v1_12_0.Manager",
+                "Id": "iDRAC.Embedded.1",
+                "Name": "Manager",
+                "ManagerType": "BMC",
+                "Model": "16G Monolithic" if bmc.machine.model.upper().endswith("60") else "15G Monolithic",
+                "FirmwareVersion": "6.10.30.00",
+                "Links": {"ManagerForServers": [ref(self.system)]},
+            },
+            self.chassis: {
+                "@odata.id": self.chassis,
+                "@odata.type": "#Chassis.v1_15_0.Chassis",
+                "Id": "System.Embedded.1",
+                "Name": "Computer System Chassis",
+                "ChassisType": "RackMount",
+                "Links": {"ComputerSystems": [ref(self.system)]},
+            },
+            options: collection(options, "BootOption", "Boot Options", [f"{options}/{name}" for name in names]),
+        }
+
+    def live(self, bmc: Bmc) -> dict[str, Document]:
+        mode = bmc.hardware.pending_mode or bmc.hardware.boot.mode
+        path = f"{self.system}/Settings"
+        return {
+            **super().live(bmc),
+            path: {
+                "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
+                "@odata.id": path,
+                "@odata.type": "#ComputerSystem.v1_12_0.ComputerSystem",
+                "Id": "Settings",
+                "Name": "Settings",
+                "Boot": {
+                    "BootSourceOverrideMode": mode,
+                    "BootSourceOverrideMode@Redfish.AllowableValues": list(MODES),
+                },
+            },
+        }
+
+    def system_document(self, bmc: Bmc) -> Document:
+        return {
+            "@Redfish.Settings": {
+                "@odata.context": f"{CONTEXT}Settings.Settings",
+                "@odata.type": "#Settings.v1_3_3.Settings",
+                "SettingsObject": ref(f"{self.system}/Settings"),
+                "SupportedApplyTimes": ["OnReset"],
+            },
+            "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
+            "@odata.id": self.system,
+            "@odata.type": "#ComputerSystem.v1_12_0.ComputerSystem",
+            "Id": "System.Embedded.1",
+            "Name": "System",
+            "SystemType": "Physical",
+            "Manufacturer": self.manufacturer,
+            "Model": f"PowerEdge {bmc.machine.model}",
+            "SKU": bmc.serial,
+            "UUID": bmc.uuid,
+            "HostName": bmc.machine.name,
+            "BiosVersion": "1.8.2",
+            "PowerState": self.power_state(bmc),
+            "Status": {"Health": "OK", "HealthRollup": "OK", "State": "Enabled"},
+            "Boot": {
+                "BootOptions": ref(f"{self.system}/BootOptions"),
+                "BootOrder": ["Boot0000", "Boot0001", "Boot0004"],
+                "BootOrder@odata.count": 3,
+                **self.boot_document(bmc.hardware.boot),
+                "UefiTargetBootSourceOverride": None,
+            },
+            "Actions": {
+                "#ComputerSystem.Reset": {
+                    "target": self.reset,
+                    "ResetType@Redfish.AllowableValues": [
+                        "On",
+                        "ForceOff",
+                        "ForceRestart",
+                        "GracefulRestart",
+                        "GracefulShutdown",
+                        "PushPowerButton",
+                        "Nmi",
+                        "PowerCycle",
+                    ],
+                }
+            },
+            "Links": {"Chassis": [ref(self.chassis)], "ManagedBy": [ref(self.manager)]},
+        }
+
+    def not_ready(self, wait: int) -> Reply:
+        reply = self.error(503, "SYS518", "ServiceTemporarilyUnavailable", headers={"Retry-After": str(wait)})
+        reply.body = reply.body.replace(b"Retry in %1 seconds", b"Retry in %d seconds" % wait)
+        return reply
+
+    def sessions_full(self) -> Reply:
+        return self.error(503, "RAC0218")
+
+    def already(self, bmc: Bmc, kind: str) -> Reply:
+        return self.error(409, "PSU501", args=("OFF" if bmc.hardware.power == "Off" else "ON",))
+
+    def patched(self, bmc: Bmc) -> Reply:
+        infos = {"@Message.ExtendedInfo": [self.info("SYS413"), self.info("Success")]}
+        return bmc.json(200, infos)
+
+    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+        mode = wanted.get("BootSourceOverrideMode")
+        if mode is not None and mode != bmc.hardware.boot.mode:
+            # Only the settings resource takes another mode, for the next boot.
+            return self.error(400, "PropertyNotWritable", args=("BootSourceOverrideMode",))
+        return None
+
+    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+        if path != f"{self.system}/Settings":
+            return None
+        for key in wanted:
+            if key != "BootSourceOverrideMode":
+                return self.error(400, "PropertyNotWritable", args=(key,))
+        mode = wanted.get("BootSourceOverrideMode")
+        if mode is not None and mode != bmc.hardware.boot.mode:
+            bmc.hardware.pending_mode = mode
+            bmc.hardware.note(f"mode {mode} at the next boot")
+        return self.patched(bmc)

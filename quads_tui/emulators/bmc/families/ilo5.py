@@ -1,0 +1,152 @@
+"""HPE iLO 5: weak ETags, 308 to the slash form, no writable mode, POST locks, terse errors, PostState."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.family import RESETS, Family
+from quads_tui.emulators.bmc.hardware import Boot, Nature
+from quads_tui.emulators.bmc.replies import Document, Message, Reply, dumps, ref
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+CONTEXT = "/redfish/v1/$metadata#"
+POST_STATES = {"off": "PowerOff", "post": "InPost", "installer": "FinishedPost", "os": "FinishedPost"}
+
+
+class Ilo5(Family):
+    name = "ilo5"
+    vendor = "HPE"
+    manufacturer = "HPE"
+    base = "Base.1.4"
+    registry = "iLO.2.14"
+    messages = {  # noqa: RUF012
+        "InvalidOperationForSystemState": Message("The operation was not successful due to the current power state."),
+        "UnableToModifyDuringSystemPOST": Message("Unable to modify resource during the System POST."),
+        "PropertyNotWritableOrUnknown": Message("The property %1 is a read-only property or unknown."),
+        "ResourceNotReadyRetry": Message("The resource is not ready. Retry in %1 seconds."),
+        "OemLicenseNotPassed": Message("A license key is required to use this feature.", "Install a license key."),
+    }
+    etags = "weak"
+    session_cap = 20
+    told_timeout = 30  # minutes, though the schema says seconds
+    nature = Nature(off=(4.0, 30.0))
+    locks_in_post = True
+    resets = RESETS
+    targets = ("None", "Cd", "Hdd", "Usb", "SDCard", "Utilities", "Diags", "BiosSetup", "Pxe", "UefiShell", "UefiHttp")
+    slashed = frozenset({"/redfish/v1", "/redfish/v1/Systems", "/redfish/v1/Systems/1"})
+    ignores_case = True
+
+    def root_document(self, bmc: Bmc) -> Document:
+        return {
+            "@odata.context": f"{CONTEXT}ServiceRoot.ServiceRoot",
+            "@odata.id": self.root,
+            "@odata.type": "#ServiceRoot.v1_5_1.ServiceRoot",
+            "Id": "RootService",
+            "Name": "HPE RESTful Root Service",
+            "RedfishVersion": "1.6.0",
+            "UUID": bmc.uuid,
+            "Vendor": "HPE",
+            "Product": f"ProLiant {bmc.machine.model} Gen10",
+            "Systems": ref(f"{self.root}/Systems"),
+            "Managers": ref(f"{self.root}/Managers"),
+            "Chassis": ref(f"{self.root}/Chassis"),
+            "SessionService": ref(f"{self.root}/SessionService"),
+            "Links": {"Sessions": ref(self.sessions)},
+            "Oem": {"Hpe": {"Manager": [{"ManagerType": "iLO 5", "ManagerFirmwareVersion": "2.72"}]}},
+        }
+
+    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+        return {
+            **super().fixed(bmc),
+            self.manager: {
+                "@odata.context": f"{CONTEXT}Manager.Manager",
+                "@odata.id": self.manager,
+                "@odata.type": "#Manager.v1_5_1.Manager",
+                "Id": "1",
+                "Name": "Manager",
+                "ManagerType": "BMC",
+                "Model": "iLO 5",
+                "FirmwareVersion": "iLO 5 v2.72",
+                "Links": {"ManagerForServers": [ref(self.system)], "ManagerInChassis": [ref(self.chassis)]},
+            },
+            self.chassis: {
+                "@odata.id": self.chassis,
+                "@odata.type": "#Chassis.v1_10_2.Chassis",
+                "Id": "1",
+                "Name": "Computer System Chassis",
+                "ChassisType": "RackMount",
+                "Links": {"ComputerSystems": [ref(self.system)], "ManagedBy": [ref(self.manager)]},
+            },
+        }
+
+    def boot_document(self, boot: Boot) -> Document:
+        return {**super().boot_document(boot), "UefiTargetBootSourceOverride": "None"}
+
+    def system_document(self, bmc: Bmc) -> Document:
+        phase = bmc.hardware.phase
+        return {
+            "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
+            "@odata.id": self.system,
+            "@odata.type": "#ComputerSystem.v1_13_0.ComputerSystem",
+            "Id": "1",
+            "Name": "Computer System",
+            "Manufacturer": "HPE",
+            "Model": f"ProLiant {bmc.machine.model} Gen10",
+            "SerialNumber": bmc.serial,
+            "UUID": bmc.uuid,
+            "HostName": bmc.machine.name,
+            "PowerState": self.power_state(bmc),
+            "Bios": ref("/redfish/v1/systems/1/bios"),
+            "Boot": {"BootOrder": ["Boot000A", "Boot0011", "Boot0002"], **self.boot_document(bmc.hardware.boot)},
+            "Status": {"Health": "OK", "State": "Enabled"},
+            "Actions": {
+                "#ComputerSystem.Reset": {
+                    "ResetType@Redfish.AllowableValues": list(self.resets),
+                    "target": self.reset,
+                }
+            },
+            "Links": {"ManagedBy": [ref(self.manager)], "Chassis": [ref(self.chassis)]},
+            "Oem": {
+                "Hpe": {
+                    "@odata.type": "#HpeComputerSystemExt.v2_12_0.HpeComputerSystemExt",
+                    "PostState": POST_STATES.get(phase, "FinishedPost"),
+                }
+            },
+        }
+
+    def error(self, status: int, *keys: str, args: tuple[str, ...] = (), headers: dict[str, str] | None = None) -> Reply:
+        """iLO tells ids and arguments only, and leaves the words to the registries."""
+        infos: list[Document] = []
+        for number, key in enumerate(keys):
+            registry = self.registry if key in self.messages else self.base
+            info: Document = {"MessageId": f"{registry}.{key}"}
+            if args and number == 0:
+                info["MessageArgs"] = list(args)
+            infos.append(info)
+        body = {
+            "error": {
+                "code": "iLO.0.10.ExtendedInfo",
+                "message": "See @Message.ExtendedInfo for more information.",
+                "@Message.ExtendedInfo": infos,
+            }
+        }
+        return Reply(status, dumps(body), headers or {})
+
+    def not_ready(self, wait: int) -> Reply:
+        return self.error(503, "ResourceNotReadyRetry", args=(str(wait),), headers={"Retry-After": str(wait)})
+
+    def already(self, bmc: Bmc, kind: str) -> Reply:
+        return self.error(400, "InvalidOperationForSystemState")
+
+    def reset_done(self) -> Reply:
+        return self.error(200, "Success")
+
+    def patched(self, bmc: Bmc) -> Reply:
+        return self.error(200, "Success")
+
+    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+        if "BootSourceOverrideMode" in wanted:
+            return self.error(400, "PropertyNotWritableOrUnknown", args=("BootSourceOverrideMode",))
+        return None

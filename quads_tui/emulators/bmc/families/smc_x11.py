@@ -1,0 +1,127 @@
+"""Supermicro X11: strong ETags, a misspelt allowable beside the ActionInfo, and a PATCH that resets what it leaves out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.family import RESETS, Family
+from quads_tui.emulators.bmc.hardware import Nature
+from quads_tui.emulators.bmc.replies import Document, Message, Reply, ref
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+
+class SmcX11(Family):
+    name = "smc_x11"
+    vendor = None  # the root says null; only its Oem member tells
+    manufacturer = "Supermicro"
+    base = "Base.v1_4_0"
+    registry = "SMC.1.0"
+    messages = {  # noqa: RUF012
+        "OemLicenseNotPassed": Message("Not licensed to perform this request. The following licenses DCMS were needed."),
+    }
+    etags = "strong"
+    checks_etag = True
+    session_timeout = 300.0
+    told_timeout = 300
+    nature = Nature(keeps_target=True)
+    resets = (*RESETS, "ForceOn")
+    targets = ("None", "Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "UsbCd", "UefiBootNext", "UefiHttp")
+
+    @property
+    def _action_info(self) -> str:
+        return f"{self.system}/ResetActionInfo"
+
+    def root_document(self, bmc: Bmc) -> Document:
+        return {
+            "@odata.type": "#ServiceRoot.v1_5_2.ServiceRoot",
+            "@odata.id": self.root,
+            "Id": "RootService",
+            "Name": "Root Service",
+            "RedfishVersion": "1.8.0",
+            "UUID": bmc.uuid,
+            "Vendor": None,
+            "Product": None,
+            "Systems": ref(f"{self.root}/Systems"),
+            "Chassis": ref(f"{self.root}/Chassis"),
+            "Managers": ref(f"{self.root}/Managers"),
+            "SessionService": ref(f"{self.root}/SessionService"),
+            "Links": {"Sessions": ref(self.sessions)},
+            "Oem": {"Supermicro": {"DumpService": ref(f"{self.root}/Oem/Supermicro/DumpService")}},
+        }
+
+    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+        return {
+            **super().fixed(bmc),
+            self.manager: {
+                "@odata.type": "#Manager.v1_7_0.Manager",
+                "@odata.id": self.manager,
+                "Id": "1",
+                "Name": "Manager",
+                "ManagerType": "BMC",
+                "Model": "ASPEED",
+                "FirmwareVersion": "01.73.12",
+                "Links": {"ManagerForServers": [ref(self.system)]},
+            },
+            self.chassis: {
+                "@odata.type": "#Chassis.v1_9_1.Chassis",
+                "@odata.id": self.chassis,
+                "Id": "1",
+                "Name": "Computer System Chassis",
+                "ChassisType": "Rack",
+                "Links": {"ComputerSystems": [ref(self.system)]},
+            },
+            self._action_info: {
+                "@odata.type": "#ActionInfo.v1_1_2.ActionInfo",
+                "@odata.id": self._action_info,
+                "Id": "ResetActionInfo",
+                "Name": "Reset Action Info",
+                "Parameters": [
+                    {"Name": "ResetType", "Required": True, "DataType": "String", "AllowableValues": list(self.resets)}
+                ],
+            },
+        }
+
+    def system_document(self, bmc: Bmc) -> Document:
+        return {
+            "@odata.type": "#ComputerSystem.v1_8_0.ComputerSystem",
+            "@odata.id": self.system,
+            "Id": "1",
+            "Name": "System",
+            "Description": "Description of server",
+            "Status": {"State": "Enabled", "Health": "OK"},
+            "SerialNumber": bmc.serial,
+            "SystemType": "Physical",
+            "Manufacturer": "Supermicro",
+            "Model": f"SYS-{bmc.machine.model}",
+            "UUID": bmc.uuid,
+            "PowerState": self.power_state(bmc),
+            "Boot": {**self.boot_document(bmc.hardware.boot), "BootNext": None, "BootOrder": ["Boot0003", "Boot0004"]},
+            "Links": {"Chassis": [ref(self.chassis)], "ManagedBy": [ref(self.manager)]},
+            "Actions": {
+                "Oem": {},
+                "#ComputerSystem.Reset": {
+                    "target": self.reset,
+                    "@Redfish.ActionInfo": self._action_info,
+                    "ResetType@Redfish.AllowableValues": [
+                        "On",
+                        "ForceOff",
+                        "GracefulShutdownGracefulRestart",
+                        "ForceRestart",
+                        "Nmi",
+                        "ForceOn",
+                    ],
+                },
+            },
+        }
+
+    def completed(self, bmc: Bmc, wanted: dict[str, str]) -> dict[str, str]:
+        # By design, says the vendor: what a PATCH of Boot leaves out returns to its default.
+        return {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideMode": "Legacy", **wanted}
+
+    def already(self, bmc: Bmc, kind: str) -> Reply:
+        return self.reset_done()
+
+    def reset_done(self) -> Reply:
+        return self.error(200, "Success")

@@ -1,0 +1,184 @@
+"""What the families of BMCs have in common, and the places where they differ. A family is one object without state."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Literal
+
+from quads_tui.emulators.bmc.hardware import Boot, Nature
+from quads_tui.emulators.bmc.replies import BASE, Document, Message, Reply, collection, dumps, ref
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+    from quads_tui.emulators.bmc.sessions import Session
+
+TARGETS = ("None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "UefiHttp", "UefiTarget")
+ENABLED = ("Disabled", "Once", "Continuous")
+MODES = ("UEFI", "Legacy")
+RESETS = ("On", "ForceOff", "GracefulShutdown", "ForceRestart", "GracefulRestart", "PushPowerButton", "Nmi")
+
+
+class Family:
+    """The defaults are those of a plain service; a family overrides what its firmware does otherwise.
+
+    Paths carry no final slash (the service strips it); `etags` is how resources are marked: not at all, weak or strong.
+    """
+
+    name = ""
+    vendor: str | None = None
+    manufacturer = ""
+    root = "/redfish/v1"
+    system = "/redfish/v1/Systems/1"
+    manager = "/redfish/v1/Managers/1"
+    chassis = "/redfish/v1/Chassis/1"
+    sessions = "/redfish/v1/SessionService/Sessions"
+    base = "Base.1.8"  # the Base registry that message ids are taken from
+    registry = ""  # the vendor's own registry
+    messages: dict[str, Message] = {}  # noqa: RUF012 - one constant table per family
+    etags: Literal["none", "weak", "strong"] = "none"
+    needs_etag = False  # PATCH without If-Match: 428
+    checks_etag = False  # a wrong If-Match: 412
+    session_cap = 16
+    session_timeout = 1800.0  # real seconds
+    told_timeout = 1800  # what SessionTimeout says
+    nature = Nature()
+    reports_transitions = False  # PoweringOn and PoweringOff are told, not hidden
+    locks_in_post = False  # no change of Boot while the machine is in POST
+    resets: tuple[str, ...] = RESETS  # what is accepted, whatever the documents advertise
+    targets: tuple[str, ...] = TARGETS
+    modes: tuple[str, ...] = MODES
+    slashed: frozenset[str] = frozenset()  # GET of these without the final slash: 308
+    ignores_case = False
+    strict = False  # demands what DSP0266 lets a service demand
+
+    @property
+    def reset(self) -> str:
+        return f"{self.system}/Actions/ComputerSystem.Reset"
+
+    # -- documents ---------------------------------------------------------------------------------------------------
+
+    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+        """Path to document, for all that never changes."""
+        return {
+            self.root: self.root_document(bmc),
+            f"{self.root}/Systems": collection(f"{self.root}/Systems", "ComputerSystem", "Systems", [self.system]),
+            f"{self.root}/Managers": collection(f"{self.root}/Managers", "Manager", "Managers", [self.manager]),
+            f"{self.root}/Chassis": collection(f"{self.root}/Chassis", "Chassis", "Chassis", [self.chassis]),
+            f"{self.root}/SessionService": self.session_service(),
+        }
+
+    def live(self, bmc: Bmc) -> dict[str, Document]:
+        """Path to document, for what follows the machine's state."""
+        return {self.system: self.system_document(bmc)}
+
+    def root_document(self, bmc: Bmc) -> Document:
+        raise NotImplementedError
+
+    def system_document(self, bmc: Bmc) -> Document:
+        raise NotImplementedError
+
+    def session_service(self) -> Document:
+        path = f"{self.root}/SessionService"
+        return {
+            "@odata.id": path,
+            "@odata.type": "#SessionService.v1_1_6.SessionService",
+            "Id": "SessionService",
+            "Name": "Session Service",
+            "ServiceEnabled": True,
+            "SessionTimeout": self.told_timeout,
+            "Sessions": ref(self.sessions),
+        }
+
+    def session_document(self, session: Session) -> Document:
+        return {
+            "@odata.id": f"{self.sessions}/{session.id}",
+            "@odata.type": "#Session.v1_3_0.Session",
+            "Id": session.id,
+            "Name": "User Session",
+            "UserName": session.user,
+        }
+
+    def power_state(self, bmc: Bmc) -> str:
+        reported = bmc.hardware.reported
+        if self.reports_transitions:
+            return reported
+        # The chassis is powered until it is off, and has no power until it is on.
+        return {"PoweringOn": "Off", "PoweringOff": "On"}.get(reported, reported)
+
+    def boot_document(self, boot: Boot) -> Document:
+        return {
+            "BootSourceOverrideEnabled": boot.enabled,
+            "BootSourceOverrideMode": boot.mode,
+            "BootSourceOverrideTarget": boot.target,
+            "BootSourceOverrideTarget@Redfish.AllowableValues": list(self.targets),
+        }
+
+    def etag(self, path: str, body: bytes) -> str | None:
+        if self.etags == "none":
+            return None
+        mark = f'"{zlib.crc32(body, zlib.crc32(path.encode())):08X}"'
+        return mark if self.etags == "strong" else f"W/{mark}"
+
+    # -- answers -----------------------------------------------------------------------------------------------------
+
+    def headers(self) -> dict[str, str]:
+        """What every answer carries."""
+        return {"OData-Version": "4.0", "Cache-Control": "no-cache"}
+
+    def info(self, key: str, *args: str) -> Document:
+        """One entry of @Message.ExtendedInfo."""
+        own = self.messages.get(key)
+        message = own or BASE[key]
+        return {
+            "MessageId": f"{self.registry if own else self.base}.{key}",
+            "Message": message.filled(args),
+            "MessageArgs": list(args),
+            "Severity": message.severity,
+            "Resolution": message.resolution,
+        }
+
+    def error(self, status: int, *keys: str, args: tuple[str, ...] = (), headers: dict[str, str] | None = None) -> Reply:
+        """An extended error body (DSP0266 "Error responses"); `args` belong to the first of the keys."""
+        infos = [self.info(key, *(args if number == 0 else ())) for number, key in enumerate(keys)]
+        body = {
+            "error": {
+                "code": f"{self.base}.GeneralError",
+                "message": "A general error has occurred. See ExtendedInfo for more information.",
+                "@Message.ExtendedInfo": infos,
+            }
+        }
+        return Reply(status, dumps(body), headers or {})
+
+    def not_ready(self, wait: int) -> Reply:
+        """The BMC cannot serve now; `wait` real seconds."""
+        return self.error(503, "ServiceTemporarilyUnavailable", args=(str(wait),), headers={"Retry-After": str(wait)})
+
+    def sessions_full(self) -> Reply:
+        return self.error(503, "SessionLimitExceeded")
+
+    def already(self, bmc: Bmc, kind: str) -> Reply:
+        """A Reset that asks for the state that is there."""
+        return Reply(204)
+
+    def in_post(self) -> Reply:
+        return self.error(400, "UnableToModifyDuringSystemPOST")
+
+    def reset_done(self) -> Reply:
+        return Reply(204)
+
+    def patched(self, bmc: Bmc) -> Reply:
+        return Reply(204)
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    def completed(self, bmc: Bmc, wanted: dict[str, str]) -> dict[str, str]:
+        """The Boot members of a PATCH as this firmware reads them, e.g. with defaults for what was left out."""
+        return wanted
+
+    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+        """The family's own reasons not to accept these Boot members."""
+        return None
+
+    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+        """PATCH of a settings resource; None where `path` is none."""
+        return None

@@ -1,0 +1,237 @@
+"""One server's power, its POST, its boot override and what it boots: the part that no HTTP client sees directly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from random import Random
+
+from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.world import Machine, Provisioner, Time, lognormal
+
+# Median seconds that a model's installer takes; what is not listed takes DEFAULT_INSTALL.
+INSTALL: dict[str, float] = {
+    "R640": 600.0,
+    "R650": 480.0,
+    "R660": 480.0,
+    "R740XD": 660.0,
+    "R750": 540.0,
+    "R7425": 660.0,
+    "FC640": 600.0,
+    "DL360": 540.0,
+    "1029P": 720.0,
+    "1029U": 720.0,
+    "5039MS": 780.0,
+    "6049R": 780.0,
+    "3500RX": 540.0,
+}
+DEFAULT_INSTALL = 600.0
+INSTALL_SPREAD = 1.35  # p95 over median
+POST = (120.0, 300.0)
+
+RESTARTS = frozenset({"ForceRestart", "GracefulRestart", "PowerCycle"})
+
+
+@dataclass(slots=True)
+class Boot:
+    """The boot source override of DSP0266's ComputerSystem; `mode` UEFI or Legacy."""
+
+    target: str = "None"
+    enabled: str = "Disabled"
+    mode: str = "UEFI"
+
+    @property
+    def effective(self) -> bool:
+        """Will the next boot come from the network?"""
+        return self.enabled != "Disabled" and self.target == "Pxe"
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """How the hardware of a family behaves; all figures in emulated seconds."""
+
+    off: tuple[float, float] = (3.0, 15.0)
+    on: tuple[float, float] = (5.0, 46.0)
+    lags: bool = True  # PowerState is reported late now and then
+    keeps_target: bool = False  # a consumed Once leaves the target as it was
+
+
+class Hardware:
+    """The state machine. Times are emulated seconds; `changed` counts what a document would show."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        nature: Nature,
+        time: Time,
+        luck: Random,
+        provisioner: Provisioner,
+        trouble: Trouble,
+        *,
+        power: str,
+        mode: str,
+    ) -> None:
+        self.machine, self.nature, self.time, self.luck = machine, nature, time, luck
+        self.provisioner, self.trouble = provisioner, trouble
+        self.power = power  # On, Off, PoweringOn, PoweringOff: the truth
+        self.reported = power  # what PowerState says
+        self.boot = Boot(mode=mode)
+        self.pending_mode: str | None = None
+        self.phase = "os" if power == "On" else "off"  # off, post, installer, os, stuck
+        self.last_boot: dict[str, str | int] | None = None
+        self.boots = self.wipes = self.resets = self.mode_changes = 0
+        self.changed = 0
+        self.log: deque[tuple[float, str]] = deque(maxlen=200)
+        self._job: asyncio.Task[None] | None = None
+        self._report: asyncio.TimerHandle | None = None
+
+    def note(self, text: str) -> None:
+        self.changed += 1
+        self.log.append((round(self.time.now(), 1), text))
+
+    @property
+    def armed(self) -> bool:
+        return self.boot.effective
+
+    # -- what the BMC or a finger on the button asks for -------------------------------------------------------------
+
+    def would_change(self, kind: str) -> bool:
+        """Is `kind` (a ResetType) anything but a request for the state that is already there?"""
+        if kind in ("On", "ForceOn"):
+            return self.power == "Off"
+        if kind in ("ForceOff", "GracefulShutdown"):
+            return self.power in ("On", "PoweringOn")
+        if kind in RESTARTS:
+            return self.power in ("On", "PoweringOn") or kind == "ForceRestart"
+        return kind == "PushPowerButton"
+
+    def act(self, kind: str, by: str) -> None:
+        """Do what a ResetType says; the caller has found that it changes something."""
+        self.note(f"{kind} by {by}")
+        if kind == "PushPowerButton":
+            kind = "On" if self.power == "Off" else "ForceOff"
+        if kind in ("On", "ForceOn") or (kind == "ForceRestart" and self.power == "Off"):
+            self._start(self._go_on())
+        elif kind == "ForceOff":
+            self._start(self._go_off(self.luck.uniform(*self.nature.off)))
+        elif kind == "GracefulShutdown":
+            # The request is an event to the operating system; where none runs, nobody hears it.
+            if self.phase == "os":
+                self._start(self._go_off(self.luck.uniform(20.0, 60.0)))
+        elif kind in RESTARTS:
+            self._start(self._go_round())
+
+    def set_boot(self, boot: Boot) -> None:
+        """A PATCH that was accepted."""
+        if boot.mode != self.boot.mode:
+            self.mode_changes += 1
+        self.boot = boot
+        self.note(f"override {boot.target} {boot.enabled} {boot.mode}")
+
+    def close(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        if self._report is not None:
+            self._report.cancel()
+
+    # -- the timeline ------------------------------------------------------------------------------------------------
+
+    def _start(self, job: object) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        assert asyncio.iscoroutine(job)
+        self._job = asyncio.get_running_loop().create_task(job)
+
+    def _set(self, power: str) -> None:
+        self.power = power
+        self.note(f"power {power}")
+        lag = 0.0
+        if self.nature.lags and self.luck.random() < 0.5:
+            lag = self.luck.uniform(10.0, 35.0) if self.luck.random() < 0.06 else self.luck.uniform(0.5, 10.0)
+        if self._report is not None:
+            self._report.cancel()
+        if lag:
+            delay = lag / self.time.speed
+            self._report = asyncio.get_running_loop().call_later(delay, self._tell, power)
+        else:
+            self._tell(power)
+
+    def _tell(self, power: str) -> None:
+        self.reported = power
+        self.changed += 1
+
+    async def _go_off(self, seconds: float) -> None:
+        self._set("PoweringOff")
+        await self.time.sleep(seconds)
+        self.phase = "off"
+        self._set("Off")
+
+    async def _go_on(self) -> None:
+        if not self.trouble.turns_on():
+            self.note("power supply fault: stays Off")
+            return
+        self._set("PoweringOn")
+        await self.time.sleep(self.luck.uniform(*self.nature.on))
+        self._set("On")
+        await self._boot()
+
+    async def _go_round(self) -> None:
+        if self.power != "On":
+            self._set("On")
+        await self._boot()
+
+    async def _boot(self) -> None:
+        while True:
+            source = self._take_override()
+            self.boots += 1
+            self.phase = "post"
+            self.last_boot = {"source": source, "mode": self.boot.mode, "n": self.boots}
+            self.note(f"POST, then boot from {source}")
+            await self.time.sleep(self.luck.uniform(*POST))
+            token = None
+            if source == "Pxe" and self.trouble.finds_pxe():
+                token = self.provisioner.live_token(self.machine.name)
+            if token is None:
+                self.phase = "os"
+                self.note("the system on the disk runs")
+                return
+            if not await self._install(token):
+                return
+
+    def _take_override(self) -> str:
+        if self.pending_mode is not None:
+            self.set_boot(Boot(self.boot.target, self.boot.enabled, self.pending_mode))
+            self.pending_mode = None
+        source = "Pxe" if self.boot.effective else "Hdd"
+        if self.boot.enabled == "Once":
+            target = self.boot.target if self.nature.keeps_target else "None"
+            self.boot = Boot(target, "Disabled", self.boot.mode)
+        return source
+
+    async def _install(self, token: str) -> bool:
+        """Into the installer; True when the machine then restarts by itself."""
+        self.wipes += 1
+        self.phase = "installer"
+        self.note("booted into the installer")
+        median = INSTALL.get(self.machine.model.upper(), DEFAULT_INSTALL)
+        await self.time.sleep(lognormal(self.luck, median, median * INSTALL_SPREAD))
+        if not self.trouble.installs():
+            self.phase = "stuck"
+            self.note("the installer gave up")
+            await self.provisioner.failed(self.machine.name, token, "anaconda: no usable disk found")
+            return False
+        taken = await self.provisioner.built(self.machine.name, token)
+        self.note("installed" if taken else "installed, but Foreman did not take the token")
+        return True
+
+
+def pressed(hardware: Hardware, power: str) -> bool:
+    """Somebody at the rack presses the button: True when that changed anything."""
+    kind = {"On": "On", "Off": "ForceOff"}[power]
+    if not hardware.would_change(kind):
+        return False
+    hardware.act(kind, "button")
+    return True
+
+

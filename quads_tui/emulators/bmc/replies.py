@@ -1,0 +1,103 @@
+"""What goes back over the wire, and the messages that Redfish registries and vendors have for what went wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as a BMC sees it; `path` without query and without a final slash, header names in lower case."""
+
+    method: str
+    path: str
+    query: str
+    slash: bool
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body's value; ValueError when it is no JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer. `lost`: the BMC did its work and the connection broke before a byte of it was sent."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A registry's entry: text with %1.. for its arguments, and what to do about it."""
+
+    text: str
+    resolution: str = "None."
+    severity: str = "Critical"
+
+    def filled(self, args: tuple[str, ...]) -> str:
+        text = self.text
+        for number, arg in enumerate(args, 1):
+            text = text.replace(f"%{number}", arg)
+        return text
+
+
+# The keys of the Base registry (DSP8011) that the emulated services use; texts in our own short form of it.
+BASE: dict[str, Message] = {
+    "Success": Message("The request completed successfully.", severity="OK"),
+    "GeneralError": Message("A general error has occurred. See Resolution.", "See the vendor's documentation."),
+    "NoValidSession": Message("There is no valid session established with the implementation.", "Establish a session."),
+    "InsufficientPrivilege": Message("The credentials of the current session do not permit this operation."),
+    "SessionLimitExceeded": Message(
+        "The session establishment failed due to the number of simultaneous sessions exceeding the limit.",
+        "Close other sessions or raise the limit before retrying.",
+    ),
+    "ResourceMissingAtURI": Message("The resource at the URI '%1' was not found.", "Place a valid resource there."),
+    "OperationNotAllowed": Message("The HTTP method is not allowed on this resource.", "Use an allowed method."),
+    "QueryNotSupported": Message("Querying is not supported by the implementation.", "Remove the query parameters."),
+    "MalformedJSON": Message("The request body submitted was malformed JSON.", "Ensure that the body is valid JSON."),
+    "UnrecognizedRequestBody": Message("The service detected a malformed request body.", "Correct the request body."),
+    "NoOperation": Message("The request body contained no data to act upon.", "Add properties.", "Warning"),
+    "PropertyUnknown": Message("The property %1 is not in the list of valid properties.", severity="Warning"),
+    "PropertyNotWritable": Message("The property %1 is a read-only property.", "Remove it.", "Warning"),
+    "PropertyMissing": Message("The property %1 is a required property.", "Add it.", "Warning"),
+    "PropertyValueNotInList": Message("The value '%1' for the property %2 is not in the list.", severity="Warning"),
+    "PropertyValueTypeError": Message("The value '%1' for the property %2 is of a different type.", severity="Warning"),
+    "ActionParameterMissing": Message("The action %1 requires the parameter %2.", "Supply the parameter."),
+    "ActionParameterUnknown": Message("The action %1 has no parameter %2.", "Remove it.", "Warning"),
+    "ActionParameterValueNotInList": Message("The value '%1' for the parameter %2 is not in the list.", "", "Warning"),
+    "ActionParameterNotSupported": Message("The parameter %1 for the action %2 is not supported.", "", "Warning"),
+    "ServiceTemporarilyUnavailable": Message(
+        "The service is temporarily unavailable. Retry in %1 seconds.", "Wait and retry."
+    ),
+    "PreconditionFailed": Message("The ETag supplied did not match the current one.", "Read the resource again."),
+    "PreconditionRequired": Message("A precondition header or annotation is required.", "Send If-Match."),
+}
+
+
+def dumps(document: Document) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def ref(path: str) -> Document:
+    """A link to another resource."""
+    return {"@odata.id": path}
+
+
+def collection(path: str, kind: str, name: str, members: list[str]) -> Document:
+    """A resource collection of `kind`, e.g. "ComputerSystem" (DSP0266 on resource collections)."""
+    return {
+        "@odata.id": path,
+        "@odata.type": f"#{kind}Collection.{kind}Collection",
+        "Name": name,
+        "Members": [ref(member) for member in members],
+        "Members@odata.count": len(members),
+    }

@@ -1,0 +1,305 @@
+"""One BMC: who may ask, what each path answers, and the two things that change anything, PATCH of Boot and Reset."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from quads_tui.emulators.bmc.family import ENABLED, Family
+from quads_tui.emulators.bmc.hardware import Boot, Hardware
+from quads_tui.emulators.bmc.replies import Call, Document, Reply, collection, dumps
+from quads_tui.emulators.bmc.sessions import Sessions
+from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.world import Machine, Time, lognormal
+
+BOOT_MEMBERS = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSourceOverrideMode")
+
+
+class Bmc:
+    """The Redfish service of one machine. `answer` is instant; the fleet adds the latency and the serial queue."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        family: Family,
+        hardware: Hardware,
+        trouble: Trouble,
+        *,
+        time: Time,
+        luck: Random,
+        username: str,
+        password: str,
+    ) -> None:
+        self.machine, self.family, self.hardware, self.trouble = machine, family, hardware, trouble
+        self.time, self.luck = time, luck
+        self.serial = f"{luck.getrandbits(35):07X}"[:7]
+        self.uuid = f"{luck.getrandbits(32):08x}-{luck.getrandbits(16):04x}-4c10-8033-{luck.getrandbits(48):012x}"
+        self.sessions = Sessions(family.session_cap, family.session_timeout, luck)
+        self.queue = asyncio.Lock()
+        self.requests = self.waiting = self.peak = 0
+        self.restart: Callable[[float], None] = lambda seconds: None  # the fleet owns the listener
+        self.username, self._password = username, password
+        self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+        self._fixed: dict[str, Document] | None = None
+        self._bodies: dict[str, tuple[bytes, str | None]] = {}
+        self._live: dict[str, tuple[bytes, str | None]] = {}
+        self._live_of = -1
+        self._names: dict[str, str] = {}
+
+    def latency(self, call: Call) -> float:
+        """Emulated seconds until this answer is ready (redfish captures: median a third of a second, long tail)."""
+        if call.method == "POST" and call.path == self.family.sessions:
+            return self.luck.uniform(0.5, 2.0)
+        if self.luck.random() < 0.001:
+            return self.luck.uniform(20.0, 60.0)
+        return min(8.0, lognormal(self.luck, 0.3, 2.0))
+
+    def json(self, status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
+        return Reply(status, dumps(document), headers or {})
+
+    # -- documents ---------------------------------------------------------------------------------------------------
+
+    def document(self, path: str) -> tuple[bytes, str | None] | None:
+        """Body and ETag of a resource, or None where there is none."""
+        if self._live_of != self.hardware.changed:
+            self._live = {key: self._rendered(key, value) for key, value in self.family.live(self).items()}
+            self._live_of = self.hardware.changed
+        found = self._live.get(path) or self._bodies.get(path)
+        if found is not None:
+            return found
+        if self._fixed is None:
+            self._fixed = self.family.fixed(self)
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            self._bodies[path] = self._rendered(path, fixed)
+            return self._bodies[path]
+        return self._session_resource(path)
+
+    def _rendered(self, path: str, document: Document) -> tuple[bytes, str | None]:
+        body = dumps(document)
+        etag = self.family.etag(path, body)
+        if etag is not None:
+            body = dumps({**document, "@odata.etag": etag})
+        return body, etag
+
+    def _session_resource(self, path: str) -> tuple[bytes, str | None] | None:
+        family = self.family
+        if path == family.sessions:
+            members = [f"{path}/{session.id}" for session in self.sessions.open()]
+            return self._rendered(path, collection(path, "Session", "Session Collection", members))
+        if path.startswith(family.sessions + "/"):
+            session = self.sessions.find(path.rpartition("/")[2])
+            return None if session is None else self._rendered(path, family.session_document(session))
+        return None
+
+    def _canonical(self, path: str) -> str:
+        """The path as the documents spell it; some firmware does not care about case."""
+        if not self.family.ignores_case:
+            return path
+        if not self._names:
+            if self._fixed is None:
+                self._fixed = self.family.fixed(self)
+            known = (*self._fixed, *self.family.live(self), self.family.reset, self.family.sessions)
+            self._names = {name.lower(): name for name in known}
+        return self._names.get(path.lower(), path)
+
+    # -- one request -------------------------------------------------------------------------------------------------
+
+    def answer(self, call: Call) -> Reply:
+        """What this request gets, and what it does to the machine."""
+        call.path = self._canonical(call.path)
+        reply = self.trouble.answer(self, call) or self._answer(call)
+        self.trouble.after(self, call, reply)
+        return reply
+
+    def _answer(self, call: Call) -> Reply:
+        family = self.family
+        early = self._protocol(call)
+        if early is not None:
+            return early
+        if call.method == "POST" and call.path == family.sessions:
+            return self._log_in(call)
+        if not self._public(call) and not self._authorized(call):
+            return family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+        found = self.document(call.path)
+        if call.method in ("GET", "HEAD"):
+            return self._get(call, found)
+        if call.method == "POST" and call.path == family.reset:
+            return self._reset(call)
+        if call.method == "PATCH" and found is not None:
+            return self._patch(call, found[1])
+        if call.method == "DELETE" and found is not None and self.sessions.delete(call.path.rpartition("/")[2]):
+            return Reply(204)
+        if found is None and call.path != family.reset:
+            return family.error(404, "ResourceMissingAtURI", args=(call.path,))
+        return self._not_allowed(call)
+
+    def _protocol(self, call: Call) -> Reply | None:
+        """What is decided before anybody asks who it is."""
+        if call.path == "/redfish" and call.method == "GET":
+            return self.json(200, {"v1": "/redfish/v1/"})
+        if call.method == "GET" and not call.slash and call.path in self.family.slashed:
+            location = call.path + "/" + (f"?{call.query}" if call.query else "")
+            return Reply(308, b"", {"Location": location})
+        if self.family.strict:
+            version = call.headers.get("odata-version", "4.0")
+            if version != "4.0":
+                return self.family.error(412, "PreconditionFailed")
+        return None
+
+    def _public(self, call: Call) -> bool:
+        """The service root and its metadata answer without credentials (DSP0266 on authentication)."""
+        root = self.family.root
+        return call.method in ("GET", "HEAD") and call.path in (root, f"{root}/odata", f"{root}/$metadata")
+
+    def _authorized(self, call: Call) -> bool:
+        token = call.headers.get("x-auth-token")
+        if token is not None:
+            return self.sessions.use(token) is not None
+        given = call.headers.get("authorization", "")
+        if given == self._basic:
+            return True
+        # The scheme's name is case-insensitive, and the decoded text is what counts (RFC 7617).
+        scheme, _, value = given.partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            return base64.b64decode(value).decode() == f"{self.username}:{self._password}"
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+
+    def _log_in(self, call: Call) -> Reply:
+        try:
+            wanted = call.json()
+            user, password = wanted["UserName"], wanted["Password"]
+        except ValueError:
+            return self.family.error(400, "MalformedJSON")
+        except (KeyError, TypeError):
+            return self.family.error(400, "PropertyMissing", args=("UserName",))
+        if (user, password) != (self.username, self._password):
+            return self.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+        session = self.sessions.create(user)
+        if session is None:
+            return self.family.sessions_full()
+        document = self.family.session_document(session)
+        headers = {"X-Auth-Token": session.token, "Location": document["@odata.id"]}
+        return self.json(201, document, headers)
+
+    def _get(self, call: Call, found: tuple[bytes, str | None] | None) -> Reply:
+        if found is None:
+            if call.path == self.family.reset:
+                return self._not_allowed(call)
+            return self.family.error(404, "ResourceMissingAtURI", args=(call.path,))
+        body, etag = found
+        headers = {} if etag is None else {"ETag": etag}
+        if self.family.strict:
+            if call.query and "$" in call.query:
+                return self.family.error(501, "QueryNotSupported")
+            headers["Allow"] = self._allowed(call.path)
+            if etag is not None and call.headers.get("if-none-match") == etag:
+                return Reply(304, b"", headers)
+        return Reply(200, b"" if call.method == "HEAD" else body, headers)
+
+    def _allowed(self, path: str) -> str:
+        family = self.family
+        if path == family.reset:
+            return "POST"
+        if path == family.sessions:
+            return "GET, HEAD, POST"
+        if path.startswith(family.sessions + "/"):
+            return "GET, HEAD, DELETE"
+        return "GET, HEAD, PATCH" if path in self._live else "GET, HEAD"
+
+    def _not_allowed(self, call: Call) -> Reply:
+        return self.family.error(405, "OperationNotAllowed", headers={"Allow": self._allowed(call.path)})
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    def _patch(self, call: Call, etag: str | None) -> Reply:
+        family = self.family
+        if call.path not in self._live:
+            return self._not_allowed(call)
+        given = call.headers.get("if-match")
+        if given is None and family.needs_etag:
+            return family.error(428, "PreconditionRequired")
+        if given is not None and family.checks_etag and given not in ("*", etag):
+            return family.error(412, "PreconditionFailed")
+        try:
+            body = call.json()
+        except ValueError:
+            return family.error(400, "MalformedJSON")
+        wanted = self._boot_members(body)
+        if isinstance(wanted, Reply):
+            return wanted
+        if family.locks_in_post and self.hardware.phase == "post":
+            return family.in_post()
+        if call.path != family.system:
+            return family.settings(self, call.path, wanted) or self._not_allowed(call)
+        refusal = family.refused(self, wanted)
+        if refusal is not None:
+            return refusal
+        self._set_boot(family.completed(self, wanted))
+        return family.patched(self)
+
+    def _boot_members(self, body: Any) -> dict[str, str] | Reply:
+        """The Boot members of a PATCH body, checked one by one; or the refusal."""
+        family = self.family
+        if not isinstance(body, dict):
+            return family.error(400, "UnrecognizedRequestBody")
+        if not body:
+            return family.error(400, "NoOperation")
+        known = dumps(family.system_document(self))
+        for key in body:
+            if key != "Boot":
+                exists = f'"{key}":'.encode() in known
+                return family.error(400, "PropertyNotWritable" if exists else "PropertyUnknown", args=(key,))
+        boot = body["Boot"]
+        if not isinstance(boot, dict) or not boot:
+            return family.error(400, "PropertyValueTypeError", args=(str(boot), "Boot"))
+        values = dict(zip(BOOT_MEMBERS, (family.targets, ENABLED, family.modes), strict=True))
+        for key, value in boot.items():
+            if key not in values:
+                exists = f'"{key}":'.encode() in known
+                return family.error(400, "PropertyNotWritable" if exists else "PropertyUnknown", args=(key,))
+            if value not in values[key]:
+                return family.error(400, "PropertyValueNotInList", args=(str(value), key))
+        return boot
+
+    def _set_boot(self, wanted: dict[str, str]) -> None:
+        now = self.hardware.boot
+        target = wanted.get("BootSourceOverrideTarget", now.target)
+        enabled = wanted.get("BootSourceOverrideEnabled", now.enabled)
+        if target == "None":
+            enabled = "Disabled"
+        if enabled == "Disabled" and not self.hardware.nature.keeps_target:
+            target = "None"
+        self.hardware.set_boot(Boot(target, enabled, wanted.get("BootSourceOverrideMode", now.mode)))
+
+    def _reset(self, call: Call) -> Reply:
+        family, action = self.family, "ComputerSystem.Reset"
+        try:
+            body = call.json() if call.body else {}
+        except ValueError:
+            return family.error(400, "MalformedJSON")
+        if not isinstance(body, dict):
+            return family.error(400, "UnrecognizedRequestBody")
+        kind = body.get("ResetType")
+        if kind is None:
+            return family.error(400, "ActionParameterMissing", args=(action, "ResetType"))
+        if kind not in family.resets:
+            return family.error(400, "ActionParameterValueNotInList", args=(str(kind), "ResetType"))
+        if family.strict and len(body) > 1:
+            extra = next(key for key in body if key != "ResetType")
+            return family.error(400, "ActionParameterUnknown", args=(action, extra))
+        if not self.hardware.would_change(kind) and kind != "Nmi":
+            return family.already(self, kind)
+        if self.trouble.swallows(self, kind):
+            self.hardware.note(f"{kind} accepted and lost")
+        elif kind != "Nmi":
+            self.hardware.resets += 1
+            self.hardware.act(kind, "Redfish")
+        return family.reset_done()

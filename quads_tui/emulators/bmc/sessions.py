@@ -1,0 +1,71 @@
+"""The sessions of one BMC. Their timeouts are real seconds, as everything is that a server says about itself."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(slots=True)
+class Session:
+    id: str
+    token: str
+    user: str
+    used: float  # time.monotonic()
+
+
+class Sessions:
+    """At most `cap` at once; one that was not used for `timeout` real seconds is gone."""
+
+    def __init__(self, cap: int, timeout: float, luck: Random) -> None:
+        self.cap, self.timeout, self._luck = cap, timeout, luck
+        self._by_token: dict[str, Session] = {}
+        self.created = self.peak = 0
+
+    def _sweep(self) -> None:
+        oldest = time.monotonic() - self.timeout
+        for token in [token for token, session in self._by_token.items() if session.used < oldest]:
+            del self._by_token[token]
+
+    def open(self) -> list[Session]:
+        self._sweep()
+        return list(self._by_token.values())
+
+    def create(self, user: str) -> Session | None:
+        """A new session, or None when the cap is reached."""
+        self._sweep()
+        if len(self._by_token) >= self.cap:
+            return None
+        self.created += 1
+        token = f"{self._luck.getrandbits(128):032x}"
+        session = Session(str(self.created), token, user, time.monotonic())
+        self._by_token[token] = session
+        self.peak = max(self.peak, len(self._by_token))
+        return session
+
+    def use(self, token: str) -> Session | None:
+        """The live session of this token, its idle time begun anew."""
+        session = self._by_token.get(token)
+        if session is None:
+            return None
+        now = time.monotonic()
+        if now - session.used > self.timeout:
+            del self._by_token[token]
+            return None
+        session.used = now
+        return session
+
+    def find(self, id: str) -> Session | None:
+        return next((session for session in self.open() if session.id == id), None)
+
+    def delete(self, id: str) -> bool:
+        session = self.find(id)
+        if session is None:
+            return False
+        del self._by_token[session.token]
+        return True
+
+    def clear(self) -> None:
+        """The BMC restarted."""
+        self._by_token.clear()

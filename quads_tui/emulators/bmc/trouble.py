@@ -1,0 +1,186 @@
+"""What can be wrong with one server or its BMC. A healthy one has the base class, which does nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.replies import Call, Reply
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+
+class Trouble:
+    """The places where a fault may step in; each method of the base says "all is well"."""
+
+    listens = True  # False: nobody answers at the BMC's port from the first second on
+    starts_off = False
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        """Something other than the BMC's own answer, before anything is done."""
+        return None
+
+    def swallows(self, bmc: Bmc, kind: str) -> bool:
+        """The BMC accepts this ResetType and nothing happens."""
+        return False
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        """The BMC has done its work; last chance to spoil the answer or to start something."""
+
+    def turns_on(self) -> bool:
+        return True
+
+    def finds_pxe(self) -> bool:
+        return True
+
+    def installs(self) -> bool:
+        return True
+
+
+class DeadBmc(Trouble):
+    """Connections are refused, for good."""
+
+    listens = False
+
+
+class WrongPassword(Trouble):
+    """Somebody changed the password of this BMC: no credentials fit."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if "authorization" in call.headers or (call.method == "POST" and call.path == bmc.family.sessions):
+            return bmc.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+        return None
+
+
+class StaysOn(Trouble):
+    """The first `times` ForceOffs are accepted and nothing happens."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def swallows(self, bmc: Bmc, kind: str) -> bool:
+        if kind != "ForceOff" or not self.left:
+            return False
+        self.left -= 1
+        return True
+
+
+class NoLicence(Trouble):
+    """The boot override needs a licence that this BMC lacks."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if call.method == "PATCH" and b"BootSourceOverride" in call.body:
+            return bmc.family.error(403, "OemLicenseNotPassed")
+        return None
+
+
+class NeverOn(Trouble):
+    """Power-on is accepted, and the machine stays Off."""
+
+    def turns_on(self) -> bool:
+        return False
+
+
+class InstallerFails(Trouble):
+    """The installer gives up the first `times` times."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.left = times
+
+    def installs(self) -> bool:
+        if not self.left:
+            return True
+        self.left -= 1
+        return False
+
+
+class SkipsPxe(Trouble):
+    """The NIC has no link in time: the first `times` network boots end on the old disk."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.left = times
+
+    def finds_pxe(self) -> bool:
+        if not self.left:
+            return True
+        self.left -= 1
+        return False
+
+
+class NotReady(Trouble):
+    """The BMC's data sources are away for `seconds`, from the first session on: 503 with Retry-After."""
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self.seconds = seconds
+        self.until: float | None = None
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if self.until is None or bmc.time.now() >= self.until:
+            return None
+        wait = bmc.time.retry_after(min(30.0, self.seconds))
+        return bmc.family.not_ready(wait)
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if self.until is None and reply.status == 201:
+            self.until = bmc.time.now() + self.seconds
+
+
+class SessionsTaken(Trouble):
+    """Another tool holds all sessions; Basic still works."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if call.method == "POST" and call.path == bmc.family.sessions:
+            return bmc.family.sessions_full()
+        return None
+
+
+class BmcRestarts(Trouble):
+    """After its first accepted Reset the BMC restarts: connections refused for `seconds`, sessions gone."""
+
+    def __init__(self, seconds: float = 120.0) -> None:
+        self.seconds = seconds
+        self.done = False
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if not self.done and call.path == bmc.family.reset and reply.status < 300:
+            self.done = True
+            bmc.restart(self.seconds)
+
+
+class StalePower(Trouble):
+    """The machine is Off, the BMC still reports On and says so only when it is asked to act."""
+
+    starts_off = True
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if not self.told and call.path == bmc.family.reset and call.method == "POST":
+            self.told = True
+            bmc.hardware.reported = bmc.hardware.power
+            bmc.hardware.changed += 1
+
+
+class IgnoresReset(Trouble):
+    """The first power action of any kind is accepted and lost inside the BMC."""
+
+    def __init__(self) -> None:
+        self.left = 1
+
+    def swallows(self, bmc: Bmc, kind: str) -> bool:
+        swallowed = self.left > 0
+        self.left = 0
+        return swallowed
+
+
+class LosesAnswer(Trouble):
+    """The first power action is done, and the connection breaks before the answer."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if not self.done and call.path == bmc.family.reset and reply.status < 300:
+            self.done = True
+            reply.lost = True

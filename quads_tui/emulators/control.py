@@ -1,0 +1,142 @@
+"""The back door of the emulators: what the servers saw, what was made to fail, and a hand on the power button."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
+from quads_tui.emulators.bmc.hardware import pressed
+from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.faults import Fault
+
+ABOUT = {
+    "what": "the control server of emulated BMCs and an emulated Foreman",
+    "GET /counts": "what the servers counted",
+    "GET /faults": "what was made to go wrong, by host",
+    "GET /hosts/<fqdn>": "everything about one host",
+    "POST /hosts/<fqdn>": 'press the button: {"power": "On"} or {"power": "Off"}',
+}
+
+
+class Foreman(Protocol):
+    """What the control server asks of the emulated Foreman."""
+
+    def counts(self) -> dict[str, Any]: ...
+
+    def host_counts(self, name: str) -> dict[str, Any]: ...
+
+    def live_token(self, host: str) -> str | None: ...
+
+
+class Control:
+    """A plain HTTP server on loopback, beside the emulated services."""
+
+    def __init__(self, fleet: Fleet, foreman: Foreman, faults: dict[str, Fault]) -> None:
+        self.fleet, self.foreman, self.faults = fleet, foreman, faults
+        self._runner: web.ServerRunner | None = None
+
+    async def serve(self) -> str:
+        """Start it; its base URL."""
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, LOOPBACK, 0)
+        await site.start()
+        return f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def counts(self) -> dict[str, Any]:
+        """`{"foreman": {...}, "bmc": {...}, "hosts": {FQDN: {"wipes", "resets", "built", "armed"}}}`."""
+        hosts = {}
+        for name, bmc in self.fleet.bmcs.items():
+            hardware = bmc.hardware
+            hosts[name] = {
+                "wipes": hardware.wipes,
+                "resets": hardware.resets,
+                "built": self.foreman.host_counts(name)["built"],
+                "armed": self._armed(bmc),
+            }
+        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts}
+
+    def _armed(self, bmc: Bmc) -> bool:
+        """Would the next boot wipe this host? In build with a live token, and the network first."""
+        name = bmc.machine.name
+        if not bmc.hardware.armed or self.foreman.live_token(name) is None:
+            return False
+        return bool(self.foreman.host_counts(name)["in_build"])
+
+    def host(self, name: str) -> dict[str, Any]:
+        bmc = self.fleet.bmcs[name]
+        hardware = bmc.hardware
+        fault = self.faults.get(name)
+        return {
+            "name": name,
+            "model": bmc.machine.model,
+            "mac": bmc.machine.mac,
+            "family": bmc.family.name,
+            "bmc": self.fleet.address(name),
+            "power": hardware.power,
+            "reported_power": hardware.reported,
+            "phase": hardware.phase,
+            "boot": {
+                "target": hardware.boot.target,
+                "enabled": hardware.boot.enabled,
+                "mode": hardware.boot.mode,
+                "pending_mode": hardware.pending_mode,
+            },
+            "last_boot": hardware.last_boot,
+            "boots": hardware.boots,
+            "wipes": hardware.wipes,
+            "resets": hardware.resets,
+            "mode_changes": hardware.mode_changes,
+            "requests": bmc.requests,
+            "peak_requests": bmc.peak,
+            "sessions": [{"id": session.id, "user": session.user} for session in bmc.sessions.open()],
+            "armed": self._armed(bmc),
+            "foreman": self.foreman.host_counts(name),
+            "fault": None if fault is None else fault.document(),
+            "log": [{"at": at, "what": what} for at, what in hardware.log],
+        }
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path.startswith("/hosts/"):
+            return await self._host(request, path.removeprefix("/hosts/").lower())
+        pages: dict[str, Callable[[], Any]] = {
+            "/": lambda: ABOUT,
+            "/counts": self.counts,
+            "/faults": lambda: {name: fault.document() for name, fault in self.faults.items()},
+        }
+        page = pages.get(path)
+        if page is None:
+            return _json({"error": f"no such page: {path}"}, 404)
+        if request.method != "GET":
+            return _json({"error": "only GET here"}, 405)
+        return _json(page())
+
+    async def _host(self, request: web.BaseRequest, name: str) -> web.Response:
+        if name not in self.fleet.bmcs:
+            return _json({"error": f"no such host: {name}"}, 404)
+        if request.method == "POST":
+            try:
+                wanted = json.loads(await request.read())
+            except ValueError:
+                wanted = None
+            power = wanted.get("power") if isinstance(wanted, dict) else None
+            if power not in ("On", "Off"):
+                return _json({"error": 'expected {"power": "On"} or {"power": "Off"}'}, 400)
+            changed = pressed(self.fleet.bmcs[name].hardware, power)
+            return _json({"changed": changed, **self.host(name)})
+        if request.method != "GET":
+            return _json({"error": "only GET and POST here"}, 405)
+        return _json(self.host(name))
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.json_response(value, status=status)

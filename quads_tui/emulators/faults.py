@@ -1,0 +1,117 @@
+"""What goes wrong in a rehearsal: profiles that choose hosts by the seed and say beforehand how each will end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quads_tui.emulators.bmc import trouble
+from quads_tui.emulators.bmc.families import family_of
+from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.world import Machine, seeded
+
+# ForceOffs that come to nothing. A stage tries a few times by itself and may send each time twice: all those fail, and the
+# ones of a human's retry come through.
+LOST_FORCE_OFFS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong on a host.
+
+    stage, cause: how the host ends when no human helps; None where automatic retries cure it.
+    cured_by: "automatic", "retry" (a human's, from the failed stage or from the start), or None: nothing at the console does.
+    trouble: makes the host's trouble; None where the fault is Foreman's.
+    """
+
+    name: str
+    stage: str | None
+    cause: str | None
+    cured_by: str | None
+    trouble: Callable[[], Trouble] | None
+    families: tuple[str, ...] = ()  # only these have it; empty: all
+
+    @property
+    def permanent(self) -> bool:
+        return self.cured_by is None
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "fault": self.name,
+            "stage": self.stage,
+            "cause": self.cause,
+            "permanent": self.permanent,
+            "cured_by": self.cured_by,
+        }
+
+
+FAILURES: tuple[Fault, ...] = (
+    Fault("bmc-dead", "power_off", "unreachable", None, trouble.DeadBmc),
+    Fault("installer-fails-once", "install", "install-failed", "retry", trouble.InstallerFails),
+    Fault("dhcp-conflict", "foreman_build", "foreman", None, None),
+    Fault("bmc-password", "power_off", "credentials", None, trouble.WrongPassword),
+    Fault("stays-on", "power_off", "timeout", "retry", lambda: trouble.StaysOn(LOST_FORCE_OFFS)),
+    Fault("pxe-licence", "pxe_set", "refused", None, trouble.NoLicence),
+    Fault("never-on", "power_on", "timeout", None, trouble.NeverOn),
+    Fault("pxe-skipped-once", "install", "install-timeout", "retry", trouble.SkipsPxe),
+)
+HICCUPS: tuple[Fault, ...] = (
+    Fault("not-ready-minute", None, None, "automatic", trouble.NotReady),
+    Fault("sessions-taken", None, None, "automatic", trouble.SessionsTaken),
+    Fault("bmc-restarts", None, None, "automatic", trouble.BmcRestarts),
+    Fault("stale-power", None, None, "automatic", trouble.StalePower, ("idrac9", "ilo5")),
+    Fault("reset-ignored-once", None, None, "automatic", trouble.IgnoresReset),
+    Fault("reset-answer-lost", None, None, "automatic", trouble.LosesAnswer),
+    Fault("proxy-hangs-once", None, None, "automatic", None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`failing` and `wavering`: shares of the hosts that end failed, and that only stumble. `idle_off`: stand Off at first."""
+
+    failing: float = 0.0
+    wavering: float = 0.0
+    idle_off: float = 0.0
+    concurrency_2019: bool = False
+
+
+PROFILES: dict[str, Profile] = {
+    "none": Profile(),
+    "realistic": Profile(failing=0.04, wavering=0.06, idle_off=0.05),
+    "foreman-2019": Profile(concurrency_2019=True),
+}
+
+
+def plan(profile: str, machines: Sequence[Machine], seed: int) -> dict[str, Fault]:
+    """Which host has which fault; the same for the same seed. KeyError for an unknown profile.
+
+    Every kind of failure appears from 60 hosts on; a small fleet has one failing host in seven at most.
+    """
+    shares, count = PROFILES[profile], len(machines)
+    luck = seeded(seed, "faults", profile)
+    free = list(machines)
+    luck.shuffle(free)
+    chosen: dict[str, Fault] = {}
+    for kinds, share, spread in ((FAILURES, shares.failing, 7), (HICCUPS, shares.wavering, 8)):
+        if not share:
+            continue
+        wanted = max(round(count * share), min(len(kinds), count // spread))
+        for number in range(wanted):
+            fault = kinds[number % len(kinds)]
+            fitting = (host for host in free if not fault.families or family_of(host.model).name in fault.families)
+            host = next(fitting, None)
+            if host is not None:
+                free.remove(host)
+                chosen[host.name] = fault
+    return chosen
+
+
+def troubles(faults: dict[str, Fault]) -> dict[str, Trouble]:
+    """The troubles of the machines, by FQDN."""
+    return {name: fault.trouble() for name, fault in faults.items() if fault.trouble is not None}
+
+
+def hosts_with(faults: dict[str, Fault], kind: str) -> list[str]:
+    return [name for name, fault in faults.items() if fault.name == kind]

@@ -1,0 +1,84 @@
+"""The machines of the emulated lab: realistic names (rack, unit, blade, model) and the mix of a scale lab."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from quads_tui.emulators.world import Machine, seeded
+
+DOMAIN = "example.com"
+# Model, and its share of a fleet in per cent: mostly Dell, some Supermicro and HPE, a few of the reference design.
+MIX: tuple[tuple[str, int], ...] = (
+    ("R650", 22),
+    ("R640", 18),
+    ("FC640", 12),
+    ("R750", 10),
+    ("R740XD", 8),
+    ("R660", 6),
+    ("R7425", 2),
+    ("1029U", 8),
+    ("6049R", 4),
+    ("5039MS", 3),
+    ("DL360", 5),
+    ("3500RX", 2),
+)
+UNITS = 36  # rack units that carry machines
+BLADES = 4  # sleds of one FX2 chassis
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What is emulated, and the assignment that it is for."""
+
+    machines: tuple[Machine, ...]
+    cloud: str = "cloud02"
+    os: str = "RHEL 9.4"
+    ptable: str = "generic-rhel9"
+    medium: str = "RHEL Local"
+
+
+def mac_of(seed: int, name: str) -> str:
+    """The MAC of a host's provisioning NIC, in lower case with colons."""
+    luck = seeded(seed, "mac", name)
+    return "b0:7b:25:" + ":".join(f"{luck.getrandbits(8):02x}" for _ in range(3))
+
+
+def made_up(count: int, seed: int) -> Lab:
+    """`count` machines under made-up names; the same seed gives the same lab, and a smaller one is its beginning."""
+    luck = seeded(seed, "lab")
+    models = [model for model, _ in MIX]
+    weights = [share for _, share in MIX]
+    machines: list[Machine] = []
+    slot = 0
+    while len(machines) < count:
+        # One machine of each family comes early, so that three hosts already show three vendors.
+        model = ("R650", "1029U", "DL360", "3500RX")[slot] if slot < 4 else luck.choices(models, weights)[0]
+        rack, unit = divmod(slot, UNITS)
+        place = f"{'abcdef'[rack // 30 % 6]}{rack % 30 + 1:02d}-h{unit + 1:02d}"
+        blades = [f"b{blade:02d}" for blade in range(1, BLADES + 1)] if model == "FC640" else ["000"]
+        for blade in blades[: count - len(machines)]:
+            name = f"{place}-{blade}-{model.lower()}.{DOMAIN}"
+            machines.append(Machine(name, model, mac_of(seed, name)))
+        slot += 1
+    return Lab(tuple(machines))
+
+
+def from_file(path: Path, seed: int) -> Lab:
+    """The lab of a JSON file `{"cloud", "os", "ptable", "medium", "hosts": [{"name", "model"}]}`.
+
+    A host without a model is given that of its name's last part; ValueError where the file is something else.
+    """
+    try:
+        data = json.loads(path.read_text())
+        hosts = [(str(host["name"]).lower().rstrip("."), host.get("model")) for host in data["hosts"]]
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a fleet file: {error!r}") from error
+    machines = tuple(Machine(name, model or _model_of(name), mac_of(seed, name)) for name, model in hosts)
+    wanted = {key: str(data[key]) for key in ("cloud", "os", "ptable", "medium") if data.get(key)}
+    return Lab(machines, **wanted)
+
+
+def _model_of(name: str) -> str:
+    return name.partition(".")[0].rpartition("-")[2].upper()

@@ -1,0 +1,212 @@
+"""The emulators as a process of their own: start all, write what a console needs into a directory, end cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import ssl
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trustme
+import yaml
+
+from quads_tui.emulators import faults as profiles
+from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
+from quads_tui.emulators.control import Control
+from quads_tui.emulators.faults import PROFILES
+from quads_tui.emulators.foreman import ForemanEmulator, ForemanFaults, ForemanOptions
+from quads_tui.emulators.lab import Lab, from_file, made_up
+from quads_tui.emulators.world import Time
+
+FOREMAN_USER = "quads"
+BMC_USER = "root"
+WATCH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to emulate, and where to say so.
+
+    hosts: made-up ones, unless `fleet` is a file of given ones (`lab.from_file`). speed: emulated seconds a real one.
+    faults: a name of `faults.PROFILES`. dir: created 0700 if missing.
+    watch_pid_file: holds the pid of a console; once that process has been gone for `linger` real seconds, all ends.
+    """
+
+    dir: Path
+    hosts: int = 700
+    seed: int = 1
+    speed: float = 1.0
+    faults: str = "none"
+    tls: bool = True
+    fleet: Path | None = None
+    watch_pid_file: Path | None = None
+    linger: float = 600.0
+
+
+def run(options: Options) -> int:
+    """Emulate until SIGTERM or SIGINT, or until the watched console is gone; the exit status (2: unusable options)."""
+    try:
+        _check(options)
+        asyncio.run(serve(options))
+    except ValueError as error:
+        print(f"emulate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _check(options: Options) -> None:
+    if options.faults not in PROFILES:
+        raise ValueError(f"no fault profile {options.faults!r}; there are {', '.join(PROFILES)}")
+    if options.hosts < 1:
+        raise ValueError(f"{options.hosts} hosts: at least one is needed")
+    if not 0 < options.speed <= 10_000:
+        raise ValueError(f"speed {options.speed}: a number above 0 is needed, 10000 at most")
+
+
+async def serve(options: Options) -> None:
+    """Start everything, write the files of `Options.dir`, print `ready`, and stay until told to end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, ended.set)
+    options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (options.dir / "ready").unlink(missing_ok=True)
+    if options.fleet is None:
+        lab = made_up(options.hosts, options.seed)
+    else:
+        lab = from_file(options.fleet, options.seed)
+    clock = Time(options.speed)
+    faults = profiles.plan(options.faults, lab.machines, options.seed)
+    passwords = {"foreman": secrets.token_urlsafe(18), "bmc": secrets.token_urlsafe(18)}
+    foreman = ForemanEmulator(
+        lab.machines,
+        time=clock,
+        seed=options.seed,
+        options=ForemanOptions(
+            username=FOREMAN_USER,
+            password=passwords["foreman"],
+            faults=ForemanFaults(
+                concurrency_2019=PROFILES[options.faults].concurrency_2019,
+                proxy_hang=dict.fromkeys(profiles.hosts_with(faults, "proxy-hangs-once"), 1),
+                dhcp_conflict=frozenset(profiles.hosts_with(faults, "dhcp-conflict")),
+            ),
+        ),
+    )
+    fleet = Fleet(
+        lab.machines,
+        time=clock,
+        seed=options.seed,
+        provisioner=foreman,
+        username=BMC_USER,
+        password=passwords["bmc"],
+        troubles=profiles.troubles(faults),
+        idle_off=PROFILES[options.faults].idle_off,
+    )
+    control = Control(fleet, foreman, faults)
+    context = _tls(options.dir / "ca.pem") if options.tls else None
+    try:
+        url = await foreman.serve(LOOPBACK, 0, context)
+        await fleet.serve(context)
+        control_url = await control.serve()
+        _write_files(options, lab, fleet, passwords, url, control_url)
+        print("ready", flush=True)
+        await _until_the_end(options, ended)
+    finally:
+        (options.dir / "ready").unlink(missing_ok=True)
+        await control.close()
+        await fleet.close()
+        await foreman.close()
+
+
+async def _until_the_end(options: Options, ended: asyncio.Event) -> None:
+    if options.watch_pid_file is None:
+        await ended.wait()
+        return
+    seen = time.monotonic()
+    while time.monotonic() - seen < options.linger:
+        if _alive(options.watch_pid_file):
+            seen = time.monotonic()
+        try:
+            await asyncio.wait_for(ended.wait(), min(WATCH_SECONDS, max(0.1, options.linger / 2)))
+        except TimeoutError:
+            continue
+        return
+
+
+def _alive(pid_file: Path) -> bool:
+    """Does the process run whose pid stands in this file?"""
+    try:
+        pid = int(pid_file.read_text())
+        if pid <= 0:
+            return False
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _tls(ca_file: Path) -> ssl.SSLContext:
+    """A context for all servers, its certificate for loopback signed by a throw-away CA that is written to `ca_file`."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(LOOPBACK, "localhost").configure_cert(context)
+    return context
+
+
+def _write_files(
+    options: Options, lab: Lab, fleet: Fleet, passwords: dict[str, str], foreman_url: str, control_url: str
+) -> None:
+    """What a console needs to roll this lab out, and the marker `ready` last."""
+    for name, password in passwords.items():
+        _write_secret(options.dir / f"{name}.password", password)
+    tls = {"tls": {"ca_file": "ca.pem"}} if options.tls else {}
+    site: dict[str, Any] = {
+        "foreman": {"url": foreman_url, "username": FOREMAN_USER, "password": {"file": "foreman.password"}, **tls},
+        "defaults": {"os": lab.os, "ptable": lab.ptable, "medium": lab.medium},
+        "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, **tls},
+        "speed": options.speed,
+    }
+    assignment: dict[str, Any] = {
+        "cloud": lab.cloud,
+        "description": "Rehearsal",
+        "owner": "jdoe",
+        "ticket": "3753",
+        "os": lab.os,
+        "ptable": lab.ptable,
+        "medium": lab.medium,
+        "parameters": {"overcloud": "true"},
+        "hosts": [
+            {"name": machine.name, "model": machine.model, "bmc": fleet.address(machine.name)}
+            for machine in lab.machines
+        ],
+    }
+    for name, content in (("site.yaml", site), ("assignment.yaml", assignment)):
+        text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+        (options.dir / name).write_text(text)
+    (options.dir / "control.json").write_text(json.dumps({"url": control_url}) + "\n")
+    (options.dir / "ready").touch()
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Strict readers refuse aliases, so nothing is ever written as one."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """A file of mode 0600 from its first byte on, whatever stood there before."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
