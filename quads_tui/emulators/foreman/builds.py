@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,16 @@ from .puma import Work
 from .records import FAILED, INSTALLED, LOCAL, Host, Token
 
 KINDS = ("PXELinux", "PXEGrub2", "iPXE")
+TIMED_OUT = (
+    "ERF12-3093 [ProxyAPI::ProxyException]: Unable to set TFTP boot entry "
+    "([RestClient::Exceptions::ReadTimeout]: Timed out reading data from server)"
+)
 TASKS_KEPT = 300.0  # emulated seconds that Foreman caches the task list of a finished PUT
 
 
 @dataclass(slots=True)
 class Task:
-    """A step of an orchestration: `undo` says whether its rollback deletes the host's PXE file."""
+    """A step of an orchestration; `undo`: its rollback deletes the host's PXE file."""
 
     id: str
     name: str
@@ -51,7 +55,7 @@ class Builds:
         return Token(self._database.uuid(), self._database.time.now() + minutes * 60.0) if minutes else None
 
     def deploy(self, host: Host, content: str, *, moves: bool = True) -> list[Task]:
-        """The tasks that write a host's PXE files; `moves` adds the look-ups and boot files of a change of build, OS or medium."""
+        """The tasks that write a host's PXE files; `moves` adds what a change of build, OS or medium looks up and fetches."""
         names = [(f"Query DHCP for {host.name} ({step})", 1) for step in ("mac", "ip")] if moves else []
         names += [(f"Query boot server for {host.name}", 2)] if moves else []
         names += [(f"Deploy TFTP {kind} config for {host.name}", 20) for kind in KINDS]
@@ -89,7 +93,8 @@ class Builds:
                 task.status = "canceled"
             if tasks:
                 tasks[0].status = "conflict"
-            raise invalid(host.id, {"conflict": [f"DHCP record {host.mac} for {host.name} already exists with another address"]})
+            conflict = f"DHCP record {host.mac} for {host.name} already exists with another address"
+            raise invalid(host.id, {"conflict": [conflict]})
         hang = building and self._hangs.get(host.name, 0) > 0
         if hang:
             self._hangs[host.name] -= 1
@@ -98,8 +103,7 @@ class Builds:
             if hang and task.priority == 20:
                 await work.wait(costs.proxy_hang)
                 self._roll_back(host, tasks, number)
-                failure = "ERF12-3093 [ProxyAPI::ProxyException]: Unable to set TFTP boot entry ([RestClient::Exceptions::ReadTimeout])"
-                raise invalid(host.id, {"base": [f"{task.name} task failed with the following error: {failure}"]})
+                raise invalid(host.id, {"base": [f"{task.name} task failed with the following error: {TIMED_OUT}"]})
             await work.wait(costs.proxy_call)
             task.act()
             task.status = "completed"
@@ -139,10 +143,3 @@ class Builds:
             host.times_built += 1
         else:
             host.times_failed += 1
-
-    def by_token(self, hosts: Mapping[str, Host], value: str) -> Host | None:
-        """The look-up of /unattended ignores that a token has expired."""
-        for host in hosts.values():
-            if host.token is not None and value in (host.token.value, *(token.value for token in host.older_tokens)):
-                return host
-        return None

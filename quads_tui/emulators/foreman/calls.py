@@ -11,6 +11,7 @@ from .answers import Answer
 from .builds import Builds
 from .database import Database
 from .documents import HostBodies
+from .membership import Membership
 from .options import ForemanOptions
 from .puma import Work
 from .records import User
@@ -27,6 +28,7 @@ class Foreman:
     bodies: HostBodies
     builds: Builds
     saving: Saving
+    membership: Membership
     host_fields: Fields
     searches: int = 0
 

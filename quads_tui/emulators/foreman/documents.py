@@ -71,7 +71,7 @@ class HostBodies:
             pxe_loader="PXELinux BIOS", model_id=1, model_name=host.model,
             owner_id=host.owner_id, owner_name=owner, owner_type=host.owner_type,
             enabled=True, managed=host.managed, build=host.build, comment=host.comment,
-            image_file="", capabilities=["build"], provision_method="build", bmc_available=True,
+            image_file="", capabilities=["build"], provision_method="build", bmc_available=False,
             installed_at=host.installed_at and stamp(host.installed_at),
             created_at=host.created_at, updated_at=host.updated_at,
             # An installation error is what makes a host's global status "Error" (2).

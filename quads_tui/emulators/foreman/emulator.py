@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import ssl
 from collections import deque
 from collections.abc import Sequence
@@ -13,23 +12,19 @@ from typing import Any
 from aiohttp import web
 
 from ..world import Machine, Time, seeded
-from . import host_routes, lab_routes, people_routes
-from .answers import GENERIC_500, Answer, Refusal, bare, denied, json_answer, message, page
+from .answers import Answer, page
+from .application import COOKIE, LINE, Application
 from .builds import Builds
-from .calls import Call, Foreman, route
+from .calls import Foreman
 from .database import Database
-from .documents import HostBodies, allowed
+from .documents import HostBodies
 from .fields import host_fields
-from .mishaps import BEFORE, Fault, Injection, Mishaps
+from .listener import Listener
+from .membership import Membership
+from .mishaps import BEFORE, Fault, Mishaps
 from .options import ForemanOptions
-from .puma import Overloaded, Puma, Work
 from .saving import Saving
-from .sessions import Sessions
-from .traffic import WRITES, Connection, Exchange, Traffic
-
-ROUTES = (*host_routes.ROUTES, *lab_routes.ROUTES, *people_routes.ROUTES)
-LINE = 8190  # bytes of a request line that Apache takes; the same is aiohttp's own limit
-COOKIE = "_session_id"
+from .traffic import Connection, Exchange, Traffic
 
 
 class ForemanEmulator:
@@ -43,18 +38,16 @@ class ForemanEmulator:
         database = Database(machines, time, seed, options)
         builds = Builds(database, options)
         self.foreman = Foreman(
-            options, database, HostBodies(database), builds, Saving(database, builds, options), host_fields(database)
-        )
-        self._seed = seed
-        self._puma = Puma(options.workers, options.threads, options.queue_limit)
-        self._sessions = Sessions(database, options, seeded(seed, "foreman", "sessions"))
+            options, database, HostBodies(database), builds, Saving(database, builds, options),
+            Membership(database, options), host_fields(database),
+        )  # fmt: skip
+        self._application = Application(self.foreman, time, seed)
         self._mishaps = Mishaps(seeded(seed, "foreman", "overlap"))
         self._traffic = Traffic(options.log_length)
-        self._costs = seeded(seed, "foreman", "costs")
-        self._sweeper = seeded(seed, "foreman", "sweeper")
         self._running: set[asyncio.Task[Answer]] = set()
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     # What tests and benchmarks judge by
 
@@ -65,14 +58,14 @@ class ForemanEmulator:
 
     def counts(self) -> dict[str, int]:
         """Requests below /api as they arrived, retries and logins included; CONTRACT 4, and more."""
-        traffic, sessions = self._traffic, self._sessions
+        traffic, sessions = self._traffic, self._application.sessions
         return {
             "writes": traffic.writes, "reads": traffic.reads, "logins": sessions.logins,
             "connections": traffic.peak_connections, "peak_writes": traffic.peak_writes,
             "peak_writes_per_host": traffic.peak_writes_per_host,
             "connections_opened": traffic.opened, "resets": traffic.resets, "failed_logins": sessions.failed,
             "errors_500": traffic.statuses[500], "errors_422": traffic.statuses[422], "unauthorized": traffic.statuses[401],
-            "search_queries": self.foreman.searches, "unattended": traffic.unattended,
+            "search_queries": self.foreman.searches, "unattended": self._application.unattended.calls,
             "orchestrations": self.foreman.builds.deployed, "pxe_lost": self.foreman.builds.lost,
         }  # fmt: skip
 
@@ -91,16 +84,20 @@ class ForemanEmulator:
         """The next `count` requests of this method whose path matches the expression suffer `fault`."""
         self._mishaps.inject(fault, count, method, path, seconds)
 
+    def reset_handshakes(self, count: int) -> None:
+        """The next `count` connections are reset before their handshake."""
+        self._mishaps.handshakes = count
+
     def clear_injections(self) -> None:
         self._mishaps.clear()
 
     def expire_sessions(self) -> None:
         """Every session is now older than the idle limit: its next use is answered with one empty 401."""
-        self._sessions.expire()
+        self._application.sessions.expire()
 
     def forget_sessions(self) -> None:
         """Every cookie is unknown from now on, as after a restart."""
-        self._sessions.forget()
+        self._application.sessions.forget()
 
     # The provisioning side
 
@@ -109,24 +106,10 @@ class ForemanEmulator:
         return None if row is None else self.foreman.builds.live_token(row)
 
     async def built(self, host: str, token: str) -> bool:
-        return await self._installed(token, None)
+        return await self._application.unattended.finished(token, None) == 201
 
     async def failed(self, host: str, token: str, log: str) -> bool:
-        return await self._installed(token, log)
-
-    async def _installed(self, token: str, errors: str | None) -> bool:
-        self._traffic.unattended += 1
-        builds, hosts = self.foreman.builds, self.foreman.database.hosts
-        async with self._puma.thread() as worker:
-            host = builds.by_token(hosts, token)
-            if host is None or not host.build:
-                return False
-            async with host.saving:
-                # Two installers of one token: the second finds the host out of build mode.
-                if not host.build:
-                    return False
-                await builds.finish(host, Work(self.time, worker, self._costs), errors=errors)
-        return True
+        return await self._application.unattended.finished(token, log) == 201
 
     # The server
 
@@ -142,13 +125,14 @@ class ForemanEmulator:
             shutdown_timeout=0.2,
         )  # fmt: skip
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, ssl_context=ssl_context, backlog=128)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        return f"{'https' if ssl_context else 'http'}://{host}:{port}"
+        assert self._runner.server is not None
+        self._listener = Listener(self._runner.server, self._mishaps, self._traffic, ssl_context)
+        return f"{'https' if ssl_context else 'http'}://{host}:{self._listener.start(host, port)}"
 
     async def close(self) -> None:
         self._closing.set()
+        if self._listener is not None:
+            await self._listener.close()
         for task in self._running:
             task.cancel()
         if self._runner is not None:
@@ -183,7 +167,8 @@ class ForemanEmulator:
             return self._broken(request) if answer is None else self._response(request, exchange, connection, answer, {})
         headers: dict[str, str] = {}
         body = await request.read()
-        task = asyncio.create_task(self._answered(request, exchange, body, injection, headers))
+        delay = injection.seconds if injection is not None and injection.fault == "slow" else 0.0
+        task = asyncio.create_task(self._application.answer(request, exchange, body, delay, headers))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         task.add_done_callback(lambda _: self._traffic.end(exchange))
@@ -235,76 +220,3 @@ class ForemanEmulator:
         else:
             response.force_close()
         return response
-
-    async def _answered(
-        self, request: web.Request, exchange: Exchange, body: bytes, injection: Injection | None, headers: dict[str, str]
-    ) -> Answer:
-        """The application's answer; `headers` receives what goes with it."""
-        if len(request.raw_path) > LINE:
-            return page(414, "Request-URI Too Long")
-        try:
-            async with self._puma.thread() as worker:
-                exchange.started = self.time.now()
-                work = Work(self.time, worker, self._costs)
-                if injection is not None and injection.fault == "slow":
-                    await work.wait(float(injection.seconds))
-                try:
-                    answer = await self._action(request, work, body, headers, worker.busy)
-                except Refusal as refusal:
-                    answer = refusal.answer
-                headers |= {
-                    "Foreman_version": self.options.version, "Foreman_api_version": "2",
-                    "Foreman_current_organization": "; ANY", "Foreman_current_location": "; ANY",
-                    "X-Runtime": f"{work.elapsed():.6f}", "Cache-Control": "max-age=0, private, must-revalidate",
-                    "X-Request-Id": f"{connection_id(exchange)}",
-                }  # fmt: skip
-                return answer
-        except Overloaded:
-            return page(503, "Service Unavailable")
-
-    async def _action(self, request: web.Request, work: Work, body: bytes, headers: dict[str, str], busy: int) -> Answer:
-        path = request.path.removeprefix("/api/").removeprefix("v2/").rstrip("/")
-        if not request.path.startswith("/api/"):
-            return json_answer({"status": 404, "error": "Not Found"}, 404)
-        given = _parsed(request, body)
-        caller = await self._caller(request, work, headers)
-        if self._sweeper.random() >= (1.0 - self.options.faults.sweeper) ** (busy - 1):
-            return json_answer({"error": {"message": GENERIC_500}}, 500)
-        if request.method in WRITES and body and request.content_type != "application/json":
-            text = f"Media type in 'Content-Type: {request.headers.get('Content-Type', '')}' is unsupported in API v2 for POST and PUT requests. Please use 'Content-Type: application/json'."
-            raise message(415, text)
-        found = route(ROUTES, request.method, path)
-        if found is None:
-            return json_answer({"status": 404, "error": "Not Found"}, 404)
-        one, keys = found
-        if one.permission is not None and not allowed(caller, one.permission):
-            raise denied(one.permission)
-        call = Call(self.foreman, work, caller, request.query, lambda name: request.query.getall(name, []), given, keys)
-        return await one.handler(call)
-
-    async def _caller(self, request: web.Request, work: Work, headers: dict[str, str]) -> Any:
-        costs = self.options.costs
-        cookie = request.cookies.get(COOKIE)
-        caller = self._sessions.resume(cookie)
-        if caller is None:
-            await work.cpu(costs.login)
-            caller, cookie = self._sessions.login(request.headers.get("Authorization"), request.remote or "")
-        else:
-            await work.cpu(costs.cookie)
-        secure = " secure;" if request.secure else ""
-        headers["Set-Cookie"] = f"{COOKIE}={cookie}; path=/;{secure} HttpOnly; SameSite=Lax"
-        return caller
-
-
-def connection_id(exchange: Exchange) -> str:
-    return f"{exchange.connection:08x}-{round(exchange.arrived * 1000):012x}"
-
-
-def _parsed(request: web.Request, body: bytes) -> dict[str, Any]:
-    if not body or request.content_type != "application/json":
-        return {}
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise bare(400, {"status": 400, "error": f"There was a problem in the JSON you submitted: {error}"})
-    return given if isinstance(given, dict) else {}

@@ -7,8 +7,8 @@ from operator import attrgetter
 from typing import Any
 
 from .database import Database
-from .records import FAILED, INSTALLED, PENDING, Host
 from .records import EXPIRED as TOKEN_EXPIRED
+from .records import FAILED, INSTALLED, PENDING, Host
 from .search import Field, Fields
 
 STATUSES = {"built": INSTALLED, "pending": PENDING, "token_expired": TOKEN_EXPIRED, "build_failed": FAILED}

@@ -8,12 +8,10 @@ from .answers import Answer, bare, json_answer, message, not_found
 from .calls import Call, Route
 from .documents import interface
 from .fields import DOCUMENTS
-from .options import Cost
 from .paging import index, matching
 from .records import LABELS, LOCAL, Host
 from .saving import attributes
 
-NONE = Cost(1e-6, 1e-6)
 ACTIONS = ("on", "off", "soft", "cycle", "reset", "state")
 REVEAL = ("true", "1")
 

@@ -27,6 +27,14 @@ async def show(call: Call) -> Answer:
     return json_answer(documents.user_show(user))
 
 
+async def update(call: Call) -> Answer:
+    user = wanted(call)
+    given = call.body.get("user")
+    changes = given if isinstance(given, dict) else call.body
+    await call.foreman.membership.update(user, changes, call.work, by_itself=user is call.caller)
+    return json_answer(documents.user_show(user))
+
+
 async def current_user(call: Call) -> Answer:
     await call.work.cpu(call.foreman.options.costs.small)
     return json_answer(documents.user_show(call.caller))
@@ -62,6 +70,7 @@ ROUTES = (
     Route("GET", "permissions", None, permissions),
     Route("GET", "users", "view_users", index_of(lambda call: call.foreman.database.users, USERS, documents.user)),
     Route("GET", "users/:id", "view_users", show),
+    Route("PUT", "users/:id", "edit_users", update),
     Route("GET", "users/:id/roles", "view_roles", roles_of),
     Route("GET", "roles", "view_roles", index_of(lambda call: call.foreman.database.roles, ROLES, documents.role)),
     Route("GET", "roles/:id", "view_roles", show_of(lambda call: call.foreman.database.roles, "role", documents.role_show)),

@@ -72,8 +72,6 @@ class User:
     mail: str | None = None
     description: str | None = None
     last_login: datetime | None = None
-    role_commits: asyncio.Lock = field(default_factory=asyncio.Lock)
-    open_role_deletes: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)

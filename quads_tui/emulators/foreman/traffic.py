@@ -43,7 +43,6 @@ class Traffic:
         self.log: deque[Exchange] = deque(maxlen=log_length)
         self.reads = 0
         self.writes = 0
-        self.unattended = 0
         self.statuses: Counter[int] = Counter()
         self.resets = 0
         self.opened = 0
@@ -67,6 +66,8 @@ class Traffic:
 
     def begin(self, exchange: Exchange) -> bool:
         """Counts a request to the API; says whether it is a write that overlaps another one."""
+        if not exchange.path.startswith("/api/"):
+            return False
         if exchange.method not in WRITES:
             self.reads += 1
             return False
@@ -82,7 +83,7 @@ class Traffic:
 
     def end(self, exchange: Exchange) -> None:
         """The work of a write is over, whether or not anybody still waits for its answer."""
-        if exchange.method in WRITES:
+        if exchange.method in WRITES and exchange.path.startswith("/api/"):
             self.writing -= 1
             if exchange.host is not None:
                 self._writing_to[exchange.host] -= 1
