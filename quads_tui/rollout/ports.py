@@ -164,11 +164,24 @@ class Gate(Protocol):
         ...
 
 
+    def lit(self, host: str) -> None:
+        """The host no longer stands dark before the lane: its build was answered, or it left the flow."""
+        ...
+
+    def proved(self) -> None:
+        """A build of this rollout was verified by a fresh read."""
+        ...
+
+
 class Executor(Protocol):
     """Runs the flow of many hosts."""
 
-    async def run(self) -> None:
-        """Every host of the plan, until none can move without a human and nobody watches, or the rollout is stopped."""
+    def start(self) -> None:
+        """Every host of the plan, from where it stands."""
+        ...
+
+    async def settled(self) -> None:
+        """Return when no host can move without a human, or the rollout was stopped."""
         ...
 
 

@@ -1,0 +1,155 @@
+"""What the operator sees of a running rollout: the screen, or lines. Neither owns the rollout: it goes on when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from quads_tui.engine.executor import RolloutExecutor
+from quads_tui.render.progress import plain_line
+from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
+
+from .options import say
+
+if TYPE_CHECKING:
+    from quads_tui.services.http import Exchange
+
+_PLAIN = 10.0  # real seconds between two plain lines
+
+
+class Front:
+    """What the front ends share."""
+
+    def __init__(
+        self,
+        rollout: Rollout,
+        meters: Meters,
+        executor: RolloutExecutor,
+        clock: Clock,
+        json: bool,
+        warnings: Iterable[str],
+        rehearsal: bool,
+    ) -> None:
+        self.rollout = rollout
+        self.meters = meters
+        self.executor = executor
+        self.clock = clock
+        self.json = json
+        self.warnings = tuple(warnings)
+        self.rehearsal = rehearsal
+        self.exchanges: dict[str, deque[Exchange]] = {}
+
+    def exchanged(self, exchange: Exchange) -> None:
+        """The last exchanges of each host, for its detail view."""
+        if exchange.host:
+            self.exchanges.setdefault(exchange.host, deque(maxlen=20)).append(exchange)
+
+    def line(self) -> str:
+        return plain_line(self.rollout, self.meters, self.clock.wall())
+
+    def summary(self) -> list[str]:
+        """What the operator must know when the process ends."""
+        rollout = self.rollout
+        lines = [self.line()]
+        for group in sorted(rollout.groups.values(), key=lambda group: -len(group.hosts)):
+            names = list(group.hosts)
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            stage = group.stage.value if group.stage else "?"
+            lines.append(f"  {len(names)}x {stage} {group.cause.value}: {group.reason}: {', '.join(names[:5])}{more}")
+        if rollout.armed:
+            names = list(rollout.armed)
+            more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+            lines.append(f"  ARMED, the next boot wipes them: {', '.join(names[:10])}{more}")
+        if any(host.status is HostStatus.SKIPPED for host in rollout.hosts.values()):
+            lines.append(
+                f"  skipped: {', '.join(host.name for host in rollout.hosts.values() if host.status is HostStatus.SKIPPED)}"
+            )
+        return lines
+
+
+async def headless(front: Front) -> None:
+    """Progress on stderr until no host can move without a human: drawn on a terminal, else a plain line every ten seconds."""
+    for warning in front.warnings:
+        say(f"warning: {warning}")
+    drawing = asyncio.create_task(_drawn(front) if sys.stderr.isatty() and not front.json else _lines(front))
+    try:
+        await front.executor.settled()
+    finally:
+        drawing.cancel()
+        await asyncio.gather(drawing, return_exceptions=True)
+
+
+async def screen(front: Front) -> None:
+    """The console, as often as the operator opens it; plain lines in between. Returns when it was left and nothing moves."""
+    from quads_tui.console.app import Console
+
+    title = "REHEARSAL" if front.rehearsal else ""
+    while True:
+        console = Console(front.rollout, front.meters, front.executor, front.clock, title=title, warnings=front.warnings)
+        shown = asyncio.create_task(console.run_async())
+        stopped = asyncio.create_task(front.executor.halted.wait())
+        await asyncio.wait((shown, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not shown.done():
+            console.exit("stopped")
+        with suppress(Exception):  # the screen's own troubles are its own; it has logged them
+            await shown
+        stopped.cancel()
+        if front.executor.stopped or front.rollout.settled or not await _left(front):
+            return
+
+
+async def _left(front: Front) -> bool:
+    """The rollout goes on in plain lines; True when the operator wants the screen back, False when nothing moves any more."""
+    say("The rollout goes on. Enter opens the screen again.")
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def pressed() -> None:
+        if sys.stdin.readline() == "":
+            loop.remove_reader(sys.stdin)  # the terminal has gone
+        else:
+            asked.set()
+
+    loop.add_reader(sys.stdin, pressed)
+    lines = asyncio.create_task(_lines(front))
+    waits = [asyncio.create_task(asked.wait()), asyncio.create_task(front.executor.settled())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return asked.is_set()
+    finally:
+        loop.remove_reader(sys.stdin)
+        for task in (lines, *waits):
+            task.cancel()
+        await asyncio.gather(lines, *waits, return_exceptions=True)
+
+
+async def _lines(front: Front) -> None:
+    while True:
+        say(front.line())
+        await asyncio.sleep(_PLAIN)
+
+
+async def _drawn(front: Front) -> None:
+    """One bar and the counts, redrawn four times a second by rich."""
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    class Counts(TextColumn):
+        def render(self, task: object) -> Text:
+            return Text(front.line())
+
+    console = RichConsole(stderr=True)
+    with Progress(BarColumn(24), TimeElapsedColumn(), Counts(""), console=console, refresh_per_second=4) as progress:
+        task = progress.add_task("", total=len(front.rollout.hosts))
+        while True:
+            counts = front.rollout.counts
+            progress.update(task, completed=sum(counts[status] for status in HostStatus if status.ended))
+            await asyncio.sleep(0.25)

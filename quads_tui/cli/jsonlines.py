@@ -1,0 +1,69 @@
+"""The JSON lines of `--json`: what scripts rely on. One object a line, `event` and `at` in each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, Notice, RolloutStarted, StageChanged
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
+
+from .options import emit_json
+
+
+class JsonLines:
+    """Listens to a rollout's events."""
+
+    def __init__(self, rollout: Rollout) -> None:
+        self._rollout = rollout
+
+    def __call__(self, event: Event) -> None:
+        members: dict[str, Any]
+        match event:
+            case RolloutStarted():
+                members = {"hosts": event.hosts, "resumed": event.resumed, "who": event.who, "speed": event.speed}
+                plan = self._rollout.plan
+                members |= {"cloud": plan.cloud, "kind": plan.kind.value}
+                self._emit("rollout_started", event, members)
+            case StageChanged():
+                members = {"host": event.host, "stage": event.stage.value, "status": event.status.value}
+                members |= {"attempt": event.attempt, "seconds": event.seconds, "reason": event.reason}
+                self._emit("stage", event, members | ({"cause": event.cause.value} if event.cause else {}))
+            case HostChanged():
+                members = {"host": event.host, "status": event.status.value, "reason": event.reason}
+                self._emit("host", event, members | ({"cause": event.cause.value} if event.cause else {}))
+            case HostArmed():
+                self._emit("armed", event, {"host": event.host, "armed": event.armed})
+            case Notice():
+                self._emit("notice", event, {"level": event.level, "text": event.text})
+
+    def _emit(self, name: str, event: Event, members: dict[str, Any]) -> None:
+        emit_json(name, event.at, {"rollout": self._rollout.id, **members})
+
+
+def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str, Any]:
+    """The members of `rollout_finished`. `requests`: foreman_writes, foreman_reads, redfish_requests of this process."""
+    counts = rollout.counts
+    ends = {status.value: counts[status] for status in HostStatus if status.ended}
+    hosts = rollout.hosts.values()
+    return {
+        "rollout": rollout.id,
+        "hosts": len(rollout.hosts),
+        **ends,
+        "unfinished": len(rollout.hosts) - sum(ends.values()),
+        "seconds": round(rollout.seconds(at), 3),
+        **requests,
+        "failures": [
+            {
+                "host": host.name,
+                "stage": host.stage.value if host.stage else "",
+                "cause": host.cause.value if host.cause else "",
+                "reason": host.reason,
+                "armed": host.armed,
+            }
+            for host in hosts
+            if host.status is HostStatus.FAILED
+        ],
+        "skipped_hosts": [host.name for host in hosts if host.status is HostStatus.SKIPPED],
+        "held_hosts": [host.name for host in hosts if host.status is HostStatus.HELD],
+    }

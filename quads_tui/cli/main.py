@@ -1,0 +1,132 @@
+"""The command line. Imports are lazy, so that `--help` costs little."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FAULTS = "none, realistic or foreman-2019"
+
+
+def _common(function: F) -> F:
+    """Options that every command which touches services or journals knows."""
+    for option in reversed(
+        (
+            click.option(
+                "--site", type=click.Path(path_type=Path), help="Site file; else $QUADS_TUI_SITE, else your configuration."
+            ),
+            click.option("--headless", is_flag=True, help="No screen; progress on stderr."),
+            click.option("--json", "as_json", is_flag=True, help="Headless, with JSON lines on stdout."),
+            click.option("--yes", is_flag=True, help="Ask nothing."),
+            click.option(
+                "--state-dir", type=click.Path(path_type=Path), envvar="QUADS_TUI_STATE", help="Where the journals are kept."
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _emulated(function: F) -> F:
+    """Options of the emulated world."""
+    for option in reversed(
+        (
+            click.option("--hosts", type=click.IntRange(1, 5000), default=None, help="How many hosts (700)."),
+            click.option("--seed", type=int, default=1, show_default=True, help="All luck comes from it."),
+            click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="How many times faster than life."),
+            click.option("--faults", default=None, help=f"What goes wrong: {_FAULTS}."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="quads-tui")
+def cli() -> None:
+    """Rolls out bare-metal hosts through Foreman and Redfish, from one screen.
+
+    Exit status: 0 every host done; 1 some failed, skipped or held; 2 bad usage or input; 3 refused before the first write;
+    4 stopped with hosts unfinished; 130 SIGINT; 143 SIGTERM.
+    """
+
+
+@cli.command()
+@click.argument("assignment", type=click.Path(path_type=Path), required=False)
+@_emulated
+@_common
+def rehearse(
+    assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
+) -> None:
+    """The whole job against an emulated Foreman and emulated BMCs on this machine."""
+    from .rehearsal import rehearse as start
+
+    _end(start(assignment, hosts=hosts, seed=seed, speed=speed, faults=faults, options=_options(common)))
+
+
+@cli.command()
+@click.argument("assignment", type=click.Path(path_type=Path))
+@click.option("--cloud", help="Which cloud of a QUADS export.")
+@click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts.")
+@_common
+def run(assignment: Path, cloud: str | None, expect: int | None, **common: Any) -> None:
+    """Roll out ASSIGNMENT on the real services of the site file."""
+    from .session import run as start
+
+    _end(start(assignment, cloud=cloud, expect=expect, options=_options(common)))
+
+
+@cli.command()
+@click.argument("assignment", type=click.Path(path_type=Path))
+@click.option("--cloud", help="Which cloud of a QUADS export.")
+@click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts.")
+@_common
+def plan(assignment: Path, cloud: str | None, expect: int | None, **common: Any) -> None:
+    """Show what would be done, after reading Foreman; writes nothing."""
+    from .session import plan as start
+
+    _end(start(assignment, cloud=cloud, expect=expect, options=_options(common)))
+
+
+@cli.command()
+@_emulated
+@click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
+def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path) -> None:
+    """The emulators alone, until ended; DIR/site.yaml works as it is."""
+    from quads_tui.emulators.process import Options
+    from quads_tui.emulators.process import run as start
+
+    try:
+        options = Options(hosts=hosts or 700, seed=seed, speed=speed or 1.0, faults=faults or "none", dir=directory)
+        _end(start(options))
+    except ValueError as error:
+        click.echo(f"quads-tui: {error}", err=True)
+        _end(2)
+
+
+def _options(common: dict[str, Any]) -> Any:
+    from .options import Options
+
+    return Options(
+        site=common["site"],
+        headless=common["headless"] or common["as_json"],
+        json=common["as_json"],
+        yes=common["yes"],
+        state_dir=common["state_dir"],
+    )
+
+
+def _end(status: int) -> None:
+    sys.stdout.flush()
+    raise SystemExit(status)
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="quads-tui")

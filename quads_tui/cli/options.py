@@ -1,0 +1,84 @@
+"""What all commands share: the common options, the state directory, and how things are said."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import resource
+import socket
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from quads_tui.rollout.text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    site: Path | None = None
+    headless: bool = False
+    json: bool = False
+    yes: bool = False
+    state_dir: Path | None = None
+
+    @property
+    def state(self) -> Path:
+        """Where journals are kept."""
+        if self.state_dir is not None:
+            return self.state_dir
+        from platformdirs import user_state_path
+
+        return user_state_path("quads-tui")
+
+    @property
+    def terminal(self) -> bool:
+        """Somebody can be asked, and a screen can be drawn."""
+        return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+class Refused(Exception):
+    """Nothing may start (exit status 3)."""
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = tuple(clean(reason, 1000) for reason in reasons)
+        super().__init__("; ".join(self.reasons))
+
+
+class Usage(Exception):
+    """Bad usage or a bad input file (exit status 2). The text may have several lines."""
+
+
+def who() -> str:
+    """user@machine, for the journal."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return clean(f"{user}@{socket.gethostname()}", 100)
+
+
+def say(text: str) -> None:
+    """A line for the operator, beside whatever goes to stdout."""
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def emit_json(event: str, at: float, members: dict[str, Any]) -> None:
+    """One JSON line on stdout. A reader that went away is not a reason to stop a rollout."""
+    stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with suppress(BrokenPipeError):
+        print(json.dumps({"event": event, "at": stamp, **members}), flush=True)
+
+
+def raise_file_limit() -> None:
+    """700 BMCs are 1,400 sockets; many shells allow 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 65_536
+    if soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

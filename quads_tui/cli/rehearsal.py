@@ -1,0 +1,95 @@
+"""A rehearsal: the emulators as a child process in a session of its own, and the whole job against them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from quads_tui.inputs import Assignment, load_assignment, load_site
+
+from .options import Options, Usage, say
+from .session import Work, guarded, roll_out
+
+HOSTS = 700
+SPEED = 30.0
+FAULTS = "realistic"
+_PATIENCE = 60.0  # real seconds for the emulators to come up
+
+
+def rehearse(
+    assignment: Path | None,
+    *,
+    hosts: int | None,
+    seed: int,
+    speed: float | None,
+    faults: str | None,
+    options: Options,
+) -> int:
+    """Gives the exit status. The emulators outlive a console that died by ten minutes, and end with it otherwise."""
+
+    def work() -> int:
+        given = load_assignment(assignment) if assignment else None
+        if given and hosts and hosts != len(given.hosts):
+            raise Usage(f"{assignment} has {len(given.hosts)} hosts; --hosts {hosts} does not fit")
+        directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        directory.mkdir(mode=0o700, parents=True)
+        child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS)
+        try:
+            _await_ready(child, directory)
+            return asyncio.run(roll_out(_work(directory, given), replace(options, yes=True)))
+        finally:
+            child.terminate()
+            child.wait()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    return guarded(options, work)
+
+
+def _start(
+    directory: Path, given: Assignment | None, hosts: int, seed: int, speed: float, faults: str
+) -> subprocess.Popen[bytes]:
+    console = directory / "console.pid"
+    console.write_text(str(os.getpid()))
+    command = [sys.executable, "-m", "quads_tui.emulators", "--hosts", str(hosts), "--seed", str(seed), "--speed", str(speed)]
+    command += ["--faults", faults, "--dir", str(directory), "--watch-pid-file", str(console)]
+    if given:
+        fleet = directory / "fleet.json"
+        fleet.write_text(json.dumps(_fleet(given)))
+        command += ["--fleet", str(fleet)]
+    say(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
+    with (directory / "emulators.log").open("wb") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def _fleet(given: Assignment) -> dict[str, object]:
+    return {
+        "cloud": given.cloud,
+        "os": given.os,
+        "ptable": given.ptable,
+        "medium": given.medium,
+        "hosts": [{"name": host.name, "model": host.model} for host in given.hosts],
+    }
+
+
+def _await_ready(child: subprocess.Popen[bytes], directory: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not (directory / "ready").exists():
+        if child.poll() is not None or time.monotonic() > deadline:
+            log = (directory / "emulators.log").read_text(errors="replace").strip().splitlines()
+            raise Usage("the emulators did not start: " + (log[-1] if log else "no word from them"))
+        time.sleep(0.02)
+
+
+def _work(directory: Path, given: Assignment | None) -> Work:
+    """The emulators wrote a site and an assignment that work as they are; a given assignment keeps all but the addresses."""
+    emulated = load_assignment(directory / "assignment.yaml")
+    site = load_site(directory / "site.yaml")
+    assignment = replace(given, hosts=emulated.hosts) if given else emulated
+    return Work(assignment, site, rehearsal=directory)

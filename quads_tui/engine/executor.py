@@ -1,0 +1,296 @@
+"""Many hosts: a task each, the operator's inbox, the once-a-second sample, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from quads_tui.inputs import Limits
+from quads_tui.rollout.causes import Cause, CredentialsRefused
+from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
+from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, Notice, Paused, RolloutEnded, RolloutStarted
+from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
+
+from .builds import BuildWatch, HostReads
+from .flow import disarm, provision
+from .gate import RolloutGate
+from .host import BmcPort, ForemanPort, HostMemory, Ports
+from .lane import WriteLane
+
+_GRACE = 20.0  # real seconds that requests in flight get to settle at a stop
+_RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a rollout runs with."""
+
+    rollout: Rollout
+    meters: Meters
+    clock: Clock
+    journal: Journal
+    foreman: ForemanPort
+    reads: HostReads
+    bmc: Callable[[HostPlan, Acts], BmcPort]
+    limits: Limits
+    protected: frozenset[str]
+    token_seconds: float
+    write_width: int
+    who: str
+
+
+class RolloutExecutor:
+    """Implements rollout.ports.Executor and Control. `listeners` see every event after the model has taken it in."""
+
+    def __init__(self, setting: Setting, listeners: Iterable[Callable[[Event], None]] = ()) -> None:
+        self._setting = setting
+        self._listeners = tuple(listeners)
+        self._numbers = itertools.count(1)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._helpers: list[asyncio.Task[None]] = []
+        self._inbox: asyncio.Queue[Command] = asyncio.Queue()
+        self._idle = asyncio.Event()
+        self.halted = asyncio.Event()  # set with `stopped`
+        self.stopped = ""  # why, once the rollout was stopped: operator, safety, SIGINT, SIGTERM
+        plan, clock = setting.rollout.plan, setting.clock
+        self.lane = WriteLane(clock, width=setting.write_width, write_deadline=setting.limits.write_deadline)
+        self.gate = RolloutGate(
+            clock,
+            kind=plan.kind,
+            planned=frozenset(host.name for host in plan.hosts),
+            protected=setting.protected,
+            ahead=setting.limits.ahead,
+            waits=lambda host, why: self.emit(HostNote(clock.wall(), host, why, True)),
+        )
+        self._watch = BuildWatch(
+            setting.reads,
+            clock,
+            setting.limits.poll,
+            on_trouble=lambda why: self._notice("warning", f"no look at Foreman: {why}"),
+            on_refused=self._safety,
+        )
+        self._ports = Ports(
+            clock=clock,
+            lane=self.lane,
+            gate=self.gate,
+            watch=self._watch,
+            foreman=setting.foreman,
+            bmc=setting.bmc,
+            emit=self.emit,
+            commit=self._commit,
+            number=lambda: next(self._numbers),
+            plan=plan,
+            limits=setting.limits,
+            token_seconds=setting.token_seconds,
+        )
+        first = plan.kind.stages[0]
+        self._plans = {host.name: host for host in plan.hosts}
+        self._memories = {host.name: HostMemory(first) for host in plan.hosts}
+
+    # Executor
+
+    def start(self) -> None:
+        setting = self._setting
+        rollout = setting.rollout
+        self.emit(
+            RolloutStarted(
+                setting.clock.wall(), rollout.id, len(rollout.hosts), rollout.resumed, setting.who, setting.clock.speed
+            )
+        )
+        self._helpers = [asyncio.create_task(work) for work in (self._watch.run(), self._obey(), self._sample())]
+        for name in self._plans:
+            self._launch(name)
+
+    async def settled(self) -> None:
+        await self._idle.wait()
+
+    async def finish(self, reason: str = "") -> None:
+        """End the rollout: no new act, what is in flight settles (bounded), sessions close, the journal has it all.
+
+        `reason` is empty when nothing is left to do, else operator, safety, SIGINT or SIGTERM.
+        """
+        self.stop(reason)
+        running = [task for task in self._tasks.values() if not task.done()]
+        if running:
+            await asyncio.wait(running, timeout=_GRACE)
+        await self.lane.drained(_GRACE)
+        for task in [*self._tasks.values(), *self._helpers]:
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)
+        self.emit(RolloutEnded(self._setting.clock.wall(), self.stopped))
+
+    def stop(self, reason: str) -> None:
+        """No new act begins; hosts leave at their next gate. Idempotent; the first reason stays."""
+        if reason and not self.stopped:
+            self.stopped = reason
+            self.halted.set()
+        self.gate.stop()
+        for name in self._plans:
+            self.lane.withdraw(name, Stopping())
+        self._idle.set()
+
+    # Control
+
+    def submit(self, command: Command) -> None:
+        self._inbox.put_nowait(command)
+
+    # Events
+
+    def emit(self, event: Event) -> None:
+        self._setting.rollout.apply(event)
+        try:
+            self._setting.journal.record(event)
+        except JournalBroken as broken:
+            self._safety(broken)
+        for listener in self._listeners:
+            listener(event)
+
+    async def _commit(self, event: Event) -> None:
+        self._setting.rollout.apply(event)
+        await self._setting.journal.commit(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def _notice(self, level: str, text: str) -> None:
+        self.emit(Notice(self._setting.clock.wall(), level, text))
+
+    def _safety(self, why: Exception) -> None:
+        """Something that no host may act against: the rollout stops, and says so."""
+        if not self.stopped:
+            self.stop("safety")
+            notice = Notice(self._setting.clock.wall(), "error", f"stopped: {why}")
+            self._setting.rollout.apply(notice)
+            for listener in self._listeners:
+                listener(notice)
+
+    # Hosts
+
+    def _launch(self, name: str, delay: float = 0.0) -> None:
+        self._idle.clear()
+        self._tasks[name] = asyncio.create_task(self._run(name, delay))
+
+    async def _run(self, name: str, delay: float) -> None:
+        try:
+            if delay:
+                await self._setting.clock.sleep(delay)
+            await provision(self._plans[name], self._ports, self._memories[name])
+        except Stopping:
+            pass
+        except (JournalBroken, CredentialsRefused) as why:
+            self._safety(why)
+        finally:
+            if self._tasks.get(name) is asyncio.current_task():
+                del self._tasks[name]
+            if not self._tasks:
+                self._idle.set()
+
+    # Orders
+
+    async def _obey(self) -> None:
+        while True:
+            command = await self._inbox.get()
+            text = await self._order(command)
+            self.emit(Commanded(self._setting.clock.wall(), self._setting.who, text))
+
+    async def _order(self, command: Command) -> str:
+        """Carry the order out; gives what came of it, for the audit and the operator."""
+        match command:
+            case Pause(what, paused):
+                return self._pause(what, paused)
+            case Stop():
+                self.stop("operator")
+                return "stop: no new acts, requests in flight settle"
+            case Retry(hosts, from_start):
+                done = [name for name in hosts if self._retry(name, from_start)]
+                return _tally("retry from the start" if from_start else "retry", done, hosts)
+            case Unskip(hosts):
+                done = [name for name in hosts if self._status(name) is HostStatus.SKIPPED and self._retry(name, False)]
+                return _tally("unskip", done, hosts)
+            case Release(hosts):
+                done = [name for name in hosts if self._status(name) is HostStatus.HELD and self._retry(name, False)]
+                return _tally("release", done, hosts)
+            case Skip(hosts, reason):
+                done = [name for name in hosts if self._take_out(name, Skipped, reason or "skipped by the operator")]
+                return _tally("skip", done, hosts)
+            case Hold(hosts, reason):
+                done = [name for name in hosts if self._take_out(name, Held, reason or "held by the operator")]
+                return _tally("hold", done, hosts)
+            case Disarm(hosts):
+                done = [name for name in hosts if await self._disarm(name)]
+                return _tally("disarm", done, hosts)
+
+    def _status(self, name: str) -> HostStatus | None:
+        host = self._setting.rollout.hosts.get(name)
+        return host.status if host else None
+
+    def _pause(self, what: str, paused: bool) -> str:
+        if what == "writes":
+            self.lane.pause(paused)
+        else:
+            self.gate.pause(paused)
+        self.emit(Paused(self._setting.clock.wall(), what, paused, self._setting.who, "by the operator" if paused else ""))
+        return f"{what} {'paused' if paused else 'go on'}"
+
+    def _retry(self, name: str, from_start: bool) -> bool:
+        if self._status(name) not in RETRYABLE or name in self._tasks or self.stopped:
+            return False
+        memory = self._memories[name]
+        memory.rewind(from_start, self._setting.rollout.plan.kind)
+        self.gate.put_back(name)
+        self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
+        self._launch(name, delay=_RETRY_SPREAD * len(self._tasks))
+        return True
+
+    def _take_out(self, name: str, kind: type[Skipped] | type[Held], reason: str) -> bool:
+        status = self._status(name)
+        if status is None or status is HostStatus.DONE or self.stopped:
+            return False
+        self.gate.take_out(name, kind, reason)
+        self.lane.withdraw(name, kind(reason))
+        if name not in self._tasks:  # it had ended: let its flow leave properly, disarming what is armed
+            self._launch(name)
+        return True
+
+    async def _disarm(self, name: str) -> bool:
+        if name not in self._plans or name in self._tasks or self._status(name) not in RETRYABLE:
+            return False
+        memory = self._memories[name]
+        trouble = await disarm(self._plans[name], self._ports, memory)
+        if trouble:
+            self._notice("warning", f"{name} is not disarmed: {trouble}")
+            return False
+        memory.failed = (self._setting.rollout.plan.kind.stages[0], Cause.UNKNOWN)  # a retry begins anew
+        return True
+
+    # Samples
+
+    async def _sample(self) -> None:
+        """Once a real second: the graphs' points, and a row in the journal so that a run can be looked at again."""
+        setting = self._setting
+        while True:
+            await setting.clock.sleep_real(1.0)
+            setting.meters.tick(self.lane.state())
+            lane = setting.meters.lane
+            figures: dict[str, object] = {
+                "depth": lane.depth,
+                "head_age": round(lane.head_age, 1),
+                "in_flight": len(lane.in_flight),
+                "granted": lane.granted,
+                "dark": self.gate.dark,
+            }
+            for name in ("redfish", "foreman_reads", "foreman_writes"):
+                point = getattr(setting.meters, name).points[-1]
+                figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors]
+            setting.journal.sample(setting.clock.wall(), figures)
+
+
+def _tally(act: str, done: list[str], asked: tuple[str, ...]) -> str:
+    names = ", ".join(done[:5]) + (f" and {len(done) - 5} more" if len(done) > 5 else "")
+    left = len(asked) - len(done)
+    return f"{act}: {names or 'no host'}" + (f"; {left} could not" if left else "")

@@ -1,0 +1,333 @@
+"""The flow of one host: observe, decide, write the intent, act, verify by a fresh read.
+
+`provision` knows the ports and nothing behind them. Whatever happens to a host ends as an event: done, failed with a cause and a
+reason, skipped or held. Only the end of the process cancels it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
+from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.services.foreman.client import attributes
+
+from .host import HostActs, HostMemory, Ports
+from .writes import HostWrites
+
+log = logging.getLogger(__name__)
+
+
+class _Ended(Exception):
+    """A stage failed for good."""
+
+    def __init__(self, stage: Stage, failure: StageFailure) -> None:
+        super().__init__(failure.reason)
+        self.stage = stage
+        self.failure = failure
+
+
+async def provision(host: HostPlan, ports: Ports, memory: HostMemory) -> None:
+    """Take one host through its stages from `memory.start`. Raises only Stopping, JournalBroken and CredentialsRefused."""
+    await _Flow(host, ports, memory).run()
+
+
+async def disarm(host: HostPlan, ports: Ports, memory: HostMemory) -> str:
+    """Take an ended host out of build and clear its boot override; gives what could not be done, empty when it is safe."""
+    flow = _Flow(host, ports, memory)
+    try:
+        return await flow.disarm()
+    finally:
+        await flow.close()
+
+
+class _Flow:
+    def __init__(self, host: HostPlan, ports: Ports, memory: HostMemory) -> None:
+        self._plan = host
+        self._host = host.name
+        self._ports = ports
+        self._memory = memory
+        self._acts = HostActs(host.name, ports)
+        self._bmc = ports.bmc(host, self._acts)
+        self._writes = HostWrites(host.name, ports, memory)
+        self._stages: dict[Stage, Callable[[], Awaitable[str]]] = {
+            Stage.POWER_OFF: self._power_off,
+            Stage.PXE_SET: self._pxe_set,
+            Stage.FOREMAN_BUILD: self._build if ports.plan.kind is Kind.BUILD else self._own,
+            Stage.POWER_ON: self._power_on,
+            Stage.INSTALL: self._install,
+        }
+
+    async def run(self) -> None:
+        memory, stages = self._memory, self._ports.plan.kind.stages
+        try:
+            if self._plan.trouble and self._plan.trouble_stage is not None:
+                await self._unusable(self._plan.trouble_stage)
+            for stage in stages[stages.index(memory.start) :]:
+                memory.start = stage
+                await self._attempts(stage)
+            self._change(HostStatus.DONE, reason="")
+        except _Ended as ended:
+            await self._failed(ended)
+        except (Skipped, Held) as out:
+            await self._left(out)
+        finally:
+            self._ports.gate.lit(self._host)
+            await self.close()
+
+    async def close(self) -> None:
+        await self._bmc.close()
+
+    # Attempts
+
+    async def _unusable(self, stage: Stage) -> None:
+        """The plan found that this stage cannot be done: nothing before it is begun either."""
+        cause = self._plan.trouble_cause or Cause.UNKNOWN
+        await self._ports.gate.enter(self._host, "plan")
+        attempt = self._begin(stage)
+        self._end(stage, attempt, StageStatus.FAILED, 0.0, self._plan.trouble, cause)
+        raise _Ended(stage, StageFailure(cause, self._plan.trouble))
+
+    async def _attempts(self, stage: Stage) -> None:
+        """One stage, repeated while another attempt may help."""
+        clock, limits = self._ports.clock, self._ports.limits
+        for left in range(limits.attempts - 1, -1, -1):
+            await self._ports.gate.admit(self._host, stage)
+            attempt = self._begin(stage)
+            began = clock.now()
+            try:
+                reason = await self._guarded(stage)
+            except StageFailure as failure:
+                self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure.cause)
+                if not failure.retryable or not left:
+                    raise _Ended(stage, failure) from None
+                if not self._memory.off:
+                    self._ports.gate.lit(self._host)  # it does not stand dark while it waits for its next attempt
+                await self._wait_for_next(stage, failure, limits.attempts - 1 - left)
+            except (Skipped, Held) as out:
+                self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, str(out))
+                raise
+            except (Stopping, JournalBroken, CredentialsRefused):
+                self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, "not finished: the rollout was stopped")
+                raise
+            else:
+                self._end(stage, attempt, StageStatus.FINISHED, clock.now() - began, reason)
+                return
+
+    async def _guarded(self, stage: Stage) -> str:
+        """An error of ours fails this host and is told; it never ends the others."""
+        try:
+            return await self._stages[stage]()
+        except (StageFailure, Skipped, Held, Stopping, JournalBroken, CredentialsRefused):
+            raise
+        except TimeoutError:
+            raise StageFailure(Cause.TIMEOUT, "the stage's deadline passed") from None
+        except Exception as error:
+            log.error(
+                "%s in %s of %s", type(error).__name__, stage, self._host, exc_info=(type(error), error, error.__traceback__)
+            )
+            raise StageFailure(Cause.UNKNOWN, f"internal error: {type(error).__name__}", retryable=False) from None
+
+    async def _wait_for_next(self, stage: Stage, failure: StageFailure, tries: int) -> None:
+        clock, limits = self._ports.clock, self._ports.limits
+        pause = min(limits.backoff * 2**tries, limits.backoff_max) * random.uniform(0.7, 1.3)
+        if failure.after is not None:
+            pause = max(pause, failure.after * clock.speed)  # what a server says counts in real seconds
+        until = clock.wall() + clock.real(pause)
+        self._change(HostStatus.WAITING, stage=stage, cause=failure.cause, reason=failure.reason, until=until)
+        await self._ports.gate.watch(self._host, clock.sleep(pause))
+
+    # Stages
+
+    async def _power_off(self) -> str:
+        self._memory.off = False
+        reason = await self._bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
+        self._memory.off = True
+        return reason
+
+    async def _pxe_set(self) -> str:
+        reason = await self._bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
+        self._memory.override = True
+        return reason
+
+    async def _build(self) -> str:
+        ports = self._ports
+        if await self._writes.adopted():
+            reason = "the build write of an earlier attempt stands"
+        else:
+            look = ports.watch.is_in_build(self._host)
+            if await ports.gate.watch(self._host, look, self._patience()):
+                await self._writes.cancel(self._acts)
+            for name in self._plan.parameters:
+                await self._writes.parameter(self._acts, name, ports.plan.target.parameters[name])
+            await self._writes.build(self._acts)
+            reason = ""
+        ports.gate.lit(self._host)
+        try:
+            await ports.gate.watch(self._host, ports.watch.until_in_build(self._host), self._patience())
+        except TimeoutError:
+            raise StageFailure(Cause.UNKNOWN, "Foreman accepted the build, but no later search shows it") from None
+        ports.gate.proved()
+        return reason
+
+    async def _own(self) -> str:
+        ports = self._ports
+        await self._writes.owner(self._acts)
+        record = await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
+        if not record.has(attributes(ports.plan.target)):
+            raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
+        return ""
+
+    async def _power_on(self) -> str:
+        ports, memory = self._ports, self._memory
+        if memory.built_at is None:
+            raise StageFailure(Cause.UNKNOWN, "no verified build in Foreman", retryable=False)
+        if ports.token_seconds and ports.clock.now() - memory.built_at + ports.limits.install > ports.token_seconds:
+            self._acts.note("the build token would die before the install ends: armed anew")
+            await self._writes.cancel(self._acts)
+            await self._writes.build(self._acts)
+        if memory.attempts[Stage.POWER_ON] > 1 and memory.off and not await self._bmc.pxe_armed():
+            await self._bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
+        reason = await self._bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
+        memory.off, memory.override, memory.booted = False, False, True
+        ports.emit(HostArmed(ports.clock.wall(), self._host, False))
+        await self._bmc.close()
+        return reason
+
+    async def _install(self) -> str:
+        ports, memory = self._ports, self._memory
+        seconds = ports.clock.deadline(ports.limits.install) - ports.clock.now()
+        try:
+            record = await ports.gate.watch(self._host, ports.watch.until_left(self._host), seconds)
+        except TimeoutError:
+            raise await self._not_installed() from None
+        memory.built_at = None
+        if record.build_status == 3:
+            raise StageFailure(Cause.INSTALL_FAILED, "the installer reported an error to Foreman", retryable=False)
+        if record.build_status != 0:
+            words = f"Foreman shows build_status {record.build_status} after the install"
+            raise StageFailure(Cause.UNKNOWN, words, retryable=False)
+        if record.installed_at is None or (memory.baseline is not None and record.installed_at <= memory.baseline):
+            words = "out of build, but not installed: somebody cancelled the build in Foreman"
+            raise StageFailure(Cause.CANCELLED, words, retryable=False)
+        return ""
+
+    async def _not_installed(self) -> StageFailure:
+        """Why the install did not end in time, by one more read."""
+        minutes = self._ports.limits.install / 60
+        try:
+            record = await self._ports.foreman.host(self._host)
+        except StageFailure as failure:
+            return StageFailure(
+                Cause.UNKNOWN, f"no end of the install seen in {minutes:.0f} min: {failure.reason}", retryable=False
+            )
+        if record is not None and record.build_status == 2:
+            return StageFailure(Cause.TOKEN_EXPIRED, "the build token expired before the install ended", retryable=False)
+        return StageFailure(Cause.INSTALL_TIMEOUT, f"still in build after {minutes:.0f} min", retryable=False)
+
+    def _patience(self) -> float:
+        """Own seconds for Foreman to show what it accepted."""
+        return self._ports.clock.deadline(self._ports.limits.foreman_build) - self._ports.clock.now()
+
+    # Ways out
+
+    async def _failed(self, ended: _Ended) -> None:
+        """Before the build write the machine is made safe; after it, it stays armed for the retry, and that is said."""
+        memory, failure = self._memory, ended.failure
+        memory.failed = (ended.stage, failure.cause)
+        reason = failure.reason
+        if memory.built_at is None:
+            if trouble := await self._clear_override():
+                reason += f"; {trouble}"
+            elif memory.off:
+                reason += "; left off"
+        armed = memory.built_at is not None and await self._still_armed(ended.stage)
+        self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, armed))
+        self._change(HostStatus.FAILED, stage=ended.stage, cause=failure.cause, reason=reason)
+
+    async def _still_armed(self, stage: Stage) -> bool:
+        """Whether the next boot wipes the host: it is in build, and its BMC still holds the PXE override (or does not say)."""
+        if stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD):
+            return self._memory.override
+        try:
+            return await self._bmc.pxe_armed()
+        except StageFailure:
+            return True
+
+    async def _left(self, out: Skipped | Held) -> None:
+        """Skipped or held: an armed host is disarmed, an installing one only no longer watched."""
+        memory, reason = self._memory, str(out)
+        status = HostStatus.SKIPPED if isinstance(out, Skipped) else HostStatus.HELD
+        memory.failed = (memory.start, Cause.UNKNOWN)
+        if memory.booted and memory.start is Stage.INSTALL:
+            memory.failed = (Stage.INSTALL, Cause.INSTALL_TIMEOUT)
+            reason += "; it may be installing: no longer watched, nothing touched"
+        else:
+            trouble = await self.disarm()
+            if trouble:
+                reason += f"; NOT SAFE: {trouble}"
+            elif memory.off:
+                reason += "; left off"
+            if not trouble:
+                memory.failed = (self._ports.plan.kind.stages[0], Cause.UNKNOWN)
+        self._change(status, stage=memory.start, reason=reason)
+
+    async def disarm(self) -> str:
+        """Out of build through the lane, read back; override cleared. What could not be done, in words."""
+        memory = self._memory
+        acts = HostActs(self._host, self._ports, disarming=True)
+        try:
+            if memory.built_at is not None:
+                await self._writes.cancel(acts)
+            trouble = await self._clear_override()
+        except StageFailure as failure:
+            trouble = failure.reason
+        except (Held, Skipped) as no:
+            trouble = str(no)
+        if memory.built_at is None:
+            self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, False))
+        return trouble
+
+    async def _clear_override(self) -> str:
+        if not self._memory.override:
+            return ""
+        bmc = self._ports.bmc(self._plan, HostActs(self._host, self._ports, disarming=True))
+        await self._bmc.close()  # one session a BMC
+        try:
+            await bmc.clear_override(self._ports.clock.deadline(self._ports.limits.pxe_set))
+        except StageFailure as failure:
+            return f"its boot override could not be cleared: {failure.reason}"
+        finally:
+            await bmc.close()
+        self._memory.override = False
+        return ""
+
+    # Events
+
+    def _begin(self, stage: Stage) -> int:
+        attempt = self._memory.attempts[stage] = self._memory.attempts.get(stage, 0) + 1
+        self._ports.emit(StageChanged(self._ports.clock.wall(), self._host, stage, StageStatus.STARTED, attempt))
+        return attempt
+
+    def _end(
+        self, stage: Stage, attempt: int, status: StageStatus, seconds: float, reason: str = "", cause: Cause | None = None
+    ) -> None:
+        self._ports.emit(
+            StageChanged(self._ports.clock.wall(), self._host, stage, status, attempt, round(seconds, 3), reason, cause)
+        )
+
+    def _change(
+        self,
+        status: HostStatus,
+        *,
+        stage: Stage | None = None,
+        cause: Cause | None = None,
+        reason: str = "",
+        until: float | None = None,
+    ) -> None:
+        self._ports.emit(HostChanged(self._ports.clock.wall(), self._host, status, stage, cause, reason, until))

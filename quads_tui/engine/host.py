@@ -1,0 +1,113 @@
+"""What the flow of one host meets and remembers: its ports, its memory, its acts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from quads_tui.inputs import Limits
+from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.events import Event, HostNote, Intent, Outcome
+from quads_tui.rollout.plan import HostPlan, Plan, Target
+from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, Probe, Ticket
+from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.services.foreman import HostRecord
+
+from .gate import DISARM
+
+
+class BmcPort(Protocol):
+    """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
+
+    async def ensure_off(self, deadline: float) -> str: ...
+    async def ensure_pxe_next(self, deadline: float) -> str: ...
+    async def ensure_on(self, deadline: float) -> str: ...
+    async def clear_override(self, deadline: float) -> str: ...
+    async def pxe_armed(self) -> bool: ...
+    async def close(self) -> None: ...
+
+
+class ForemanPort(Protocol):
+    """The writes, one Ticket each, and the two reads that settle them."""
+
+    async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord: ...
+    async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord: ...
+    async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord: ...
+    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None: ...
+    async def host(self, name: str) -> HostRecord | None: ...
+    async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe: ...
+    async def probe_parameter(self, host: str, name: str, value: str) -> Probe: ...
+
+
+class WatchPort(Protocol):
+    """Looks at Foreman that all hosts share."""
+
+    async def is_in_build(self, host: str) -> bool: ...
+    async def until_in_build(self, host: str) -> None: ...
+    async def until_left(self, host: str) -> HostRecord: ...
+    async def record(self, host: str) -> HostRecord: ...
+
+
+@dataclass(slots=True)
+class Ports:
+    """All that a flow meets. `emit` applies and records an event; `commit` returns when it is on disk."""
+
+    clock: Clock
+    lane: Lane
+    gate: Gate
+    watch: WatchPort
+    foreman: ForemanPort
+    bmc: Callable[[HostPlan, Acts], BmcPort]
+    emit: Callable[[Event], None]
+    commit: Callable[[Event], Awaitable[None]]
+    number: Callable[[], int]  # of intents, unique in the journal
+    plan: Plan
+    limits: Limits
+    token_seconds: float  # how long a build token lives; 0: for ever
+
+
+@dataclass(slots=True)
+class HostMemory:
+    """What the flow knows of a host from one retry to the next; all of it is in the journal's events too."""
+
+    start: Stage
+    attempts: dict[Stage, int] = field(default_factory=dict)
+    off: bool = False  # we saw it Off, and nobody was to power it on since
+    override: bool = False  # we set its one-time PXE boot, and no boot has used it
+    built_at: float | None = None  # own time at which our build write was applied; None: not in build through us
+    baseline: datetime | None = None  # installed_at in Foreman's answer to that write
+    booted: bool = False  # On was seen after it: it may be installing
+    failed: tuple[Stage, Cause] | None = None
+
+    def rewind(self, from_start: bool, kind: Kind) -> None:
+        """Where a human's retry takes the host up. Watching again helps only a host that may still be installing."""
+        first = kind.stages[0]
+        stage, cause = self.failed or (self.start, Cause.UNKNOWN)
+        if from_start or (stage is Stage.INSTALL and cause is not Cause.INSTALL_TIMEOUT):
+            self.start, self.built_at, self.booted, self.off = first, None, False, False
+        else:
+            self.start = stage
+        self.failed = None
+
+
+class HostActs:
+    """Implements rollout.ports.Acts for one host."""
+
+    def __init__(self, host: str, ports: Ports, *, disarming: bool = False) -> None:
+        self._host = host
+        self._ports = ports
+        self._disarming = disarming
+        self._last = 0
+
+    async def intend(self, act: str, detail: dict[str, object]) -> None:
+        await self._ports.gate.enter(self._host, DISARM if self._disarming else act)
+        self._last = self._ports.number()
+        await self._ports.commit(Intent(self._ports.clock.wall(), self._host, self._last, act, dict(detail)))
+
+    def result(self, result: str, detail: dict[str, object]) -> None:
+        self._ports.emit(Outcome(self._ports.clock.wall(), self._host, self._last, result, dict(detail)))
+
+    def note(self, text: str, waits: bool = False) -> None:
+        self._ports.emit(HostNote(self._ports.clock.wall(), self._host, text, waits))

@@ -1,0 +1,126 @@
+"""A host's writes to Foreman: each through the lane, with its intent on disk first, and settled when the method returns."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.events import HostArmed
+from quads_tui.rollout.ports import Probe, Ticket, WriteAbsent
+from quads_tui.services.foreman import HostRecord
+from quads_tui.services.foreman.client import attributes
+
+from .host import HostActs, HostMemory, Ports
+
+T = TypeVar("T")
+
+
+class HostWrites:
+    """Raises StageFailure when Foreman refuses, and what the gate raises when the host's turn comes."""
+
+    def __init__(self, host: str, ports: Ports, memory: HostMemory) -> None:
+        self._host = host
+        self._ports = ports
+        self._memory = memory
+
+    async def adopted(self) -> bool:
+        """Whether our build write of an earlier attempt still stands as we want it."""
+        memory = self._memory
+        if memory.built_at is None:
+            return False
+        wanted = {**attributes(self._ports.plan.target), "build": True}
+        record = await self._ports.foreman.host(self._host)
+        if record is not None and record.has(wanted) and record.build_status == 1:
+            return True
+        memory.built_at = None
+        return False
+
+    async def build(self, acts: HostActs) -> None:
+        """The one PUT. From its answer on the host is armed."""
+        ports, memory = self._ports, self._memory
+        target = ports.plan.target
+        wanted = {**attributes(target), "build": True}
+        record = await self._write(
+            acts, "build", wanted, lambda ticket, progress: ports.foreman.build(ticket, self._host, target, progress)
+        )
+        if not record.has(wanted):
+            raise StageFailure(Cause.FOREMAN, "Foreman answered the build with a host that is not as asked")
+        memory.built_at, memory.baseline = ports.clock.now(), record.installed_at
+        ports.emit(HostArmed(ports.clock.wall(), self._host, True))
+
+    async def cancel(self, acts: HostActs) -> None:
+        """Out of build mode."""
+        ports = self._ports
+        wanted: dict[str, object] = {"build": False}
+        record = await self._write(
+            acts, "cancel", wanted, lambda ticket, progress: ports.foreman.cancel_build(ticket, self._host, progress)
+        )
+        if not record.has(wanted):
+            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end of the build, but shows the host still in build")
+        self._memory.built_at = None
+
+    async def owner(self, acts: HostActs) -> None:
+        """Ownership alone (`wipe: false`)."""
+        ports = self._ports
+        await self._write(
+            acts,
+            "owner",
+            attributes(ports.plan.target),
+            lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, ports.plan.target, progress),
+        )
+
+    async def parameter(self, acts: HostActs, name: str, value: str) -> None:
+        """One host parameter."""
+        ports = self._ports
+
+        async def send(ticket: Ticket) -> bool:
+            await acts.intend("parameter", {"name": name, "value": value})
+            await ports.foreman.set_parameter(ticket, self._host, name, value)
+            return True
+
+        async def probe() -> Probe:
+            return await ports.foreman.probe_parameter(self._host, name, value)
+
+        await self._carried(acts, "parameter", send, probe)
+        acts.result("applied", {})
+
+    async def _write(
+        self,
+        acts: HostActs,
+        act: str,
+        wanted: dict[str, object],
+        send: Callable[[Ticket, str], Awaitable[HostRecord]],
+    ) -> HostRecord:
+        """One write of the host itself."""
+        progress = str(uuid.uuid4())
+
+        async def carry(ticket: Ticket) -> HostRecord:
+            await acts.intend(act, {"progress": progress, "wanted": wanted})
+            return await send(ticket, progress)
+
+        async def probe() -> Probe:
+            return await self._ports.foreman.probe_host(self._host, wanted, progress)
+
+        record = await self._carried(acts, act, carry, probe)
+        if record is None:  # settled by reads
+            record = await self._ports.foreman.host(self._host)
+        if record is None:
+            raise StageFailure(Cause.UNKNOWN, "Foreman no longer shows the host after the write")
+        installed = record.installed_at.isoformat() if record.installed_at else None
+        acts.result("applied", {"installed_at": installed, "build": record.build})
+        return record
+
+    async def _carried(
+        self, acts: HostActs, act: str, send: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
+    ) -> T | None:
+        acts.note(f"waits for the write lane ({act})", waits=True)
+        try:
+            return await self._ports.lane.write(self._host, act, send, probe)
+        except WriteAbsent as absent:
+            acts.result("absent", {"why": str(absent)})
+            raise StageFailure(Cause.FOREMAN, f"the write did not take effect: {absent}") from None
+        except StageFailure as failure:
+            acts.result("refused", {"why": failure.reason})
+            raise

@@ -1,0 +1,406 @@
+"""The Foreman API v2 client: one session cookie, at most eight connections, shared reads, one write at a time by its Ticket."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.plan import Target
+from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
+from quads_tui.rollout.text import clean
+
+from ..http import Answer, Http, NoAnswer, NotJson
+from .records import HostRecord, NameUnknown, explain
+
+_QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
+_PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
+_BODY = 32 << 20
+_TOKEN_MINUTES = 360  # Foreman's default token_duration, for users who may not read the settings
+
+COLLECTIONS = {  # what the operator calls it: the collection and the member that carries the name
+    "operating system": ("operatingsystems", "title"),
+    "partition table": ("ptables", "name"),
+    "installation medium": ("media", "name"),
+    "user": ("users", "login"),
+}
+
+
+class Foreman:
+    """One Foreman. Reads may run side by side; every write takes a Ticket from the lane.
+
+    Raises StageFailure in the server's own words, CredentialsRefused when it does not take our name and password (then nothing
+    more is ever sent: thirty failed logins lock the address out), and from writes UnknownOutcome when no answer settles them.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        url: str,
+        username: str,
+        password: Secret,
+        tls: TlsPolicy,
+        clock: Clock,
+        limits: Limits,
+        reads: Meter,
+        writes: Meter,
+        write_width: int = 1,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.version = ""
+        self._http = http
+        self._username = username
+        self._password = password
+        self._tls = tls
+        self._clock = clock
+        self._limits = limits
+        self._reads = reads
+        self._writes = writes
+        self._cookies: dict[str, str] = {}
+        self._logins = 0  # grows with every priming call
+        self._priming = asyncio.Lock()
+        self._places = asyncio.Semaphore(max(1, limits.foreman_connections - write_width))
+        self._refused = ""
+
+    # Reads
+
+    async def prime(self) -> str:
+        """The call that earns the session cookie; gives Foreman's version."""
+        await self._log_in(self._logins)
+        return self.version
+
+    async def find(self, what: str, name: str) -> int:
+        """The id of an operating system, partition table, medium or user. Raises NameUnknown with the nearest names."""
+        path, member = COLLECTIONS[what]
+        names: dict[str, int] = {}
+        for item in await self._collect(path, {}):
+            if isinstance(item.get(member), str) and isinstance(item.get("id"), int):
+                names[item[member]] = item["id"]
+        if name in names:
+            return names[name]
+        raise NameUnknown(what, name, tuple(clean(near, 60) for near in difflib.get_close_matches(name, names, 3, 0.5)))
+
+    async def names(self) -> frozenset[str]:
+        """Names of all hosts that we may see: one thin search."""
+        return await self._names("")
+
+    async def unmanaged(self) -> frozenset[str]:
+        """Names of all hosts that Foreman knows but does not build."""
+        return await self._names("managed = false")
+
+    async def in_build(self) -> frozenset[str]:
+        """Names of all hosts that are in build mode now, of the whole Foreman: one thin search."""
+        return await self._names("build = true")
+
+    async def with_parameter(self, name: str, value: str) -> frozenset[str]:
+        """Names of all hosts whose host parameter (own or inherited) has this value: one thin search."""
+        return await self._names(f"params.{name} = {_quoted(value)}")
+
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
+        """Full records by name; hosts that Foreman does not show are missing. A search per about a hundred names."""
+        found: dict[str, HostRecord] = {}
+        for chunk in _chunks(sorted(names)):
+            for item in await self._collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}):
+                record = HostRecord.read(item)
+                if record is not None:
+                    found[record.name] = record
+        return found
+
+    async def host(self, name: str) -> HostRecord | None:
+        """One host, fresh; None when Foreman has none of this name or hides it from us."""
+        answer = await self._read(f"hosts/{quote(name)}", {})
+        if answer.status == 404:
+            return None
+        record = HostRecord.read(self._body(answer))
+        if record is None:
+            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host cannot be understood")
+        return record
+
+    async def missing_permissions(self, host: str) -> tuple[str, ...]:
+        """Which of edit_hosts and build_hosts our user lacks on this host (hosts/show); empty where it does not say."""
+        answer = await self._read(f"hosts/{quote(host)}", {})
+        body = self._body(answer) if answer.status == 200 else None
+        granted = body.get("permissions") if isinstance(body, Mapping) else None
+        if not isinstance(granted, Mapping):
+            return ()
+        return tuple(name for name in ("edit_hosts", "build_hosts") if granted.get(name) is False)
+
+    async def token_seconds(self) -> float:
+        """How long a build token lives (the setting token_duration); 0 means for ever."""
+        answer = await self._read("settings", {"search": "name = token_duration"})
+        minutes: object = _TOKEN_MINUTES
+        if answer.status == 200:
+            for item in _results(self._body(answer)):
+                if item.get("name") == "token_duration":
+                    minutes = item.get("value")
+        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+
+    async def probe_host(self, name: str, wanted: Mapping[str, object], progress: str) -> Probe:
+        """Whether the write of `wanted` with this progress_report_id has been applied (DESIGN: settled by a fresh read).
+
+        The task list is asked first: were it read after the host, a write could land between the two.
+        """
+        ended_badly = await self._rolled_back(progress) if progress else False
+        record = await self.host(name)
+        if record is None:
+            return Probe.UNREADABLE
+        if record.has(wanted):
+            return Probe.APPLIED
+        return Probe.NEVER if ended_badly else Probe.ABSENT
+
+    async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
+        """Whether the host's own parameter has this value."""
+        answer = await self._read(f"hosts/{quote(host)}/parameters", {"search": f"name = {name}", **self._page(1)})
+        if answer.status != 200:
+            return Probe.UNREADABLE
+        for item in _results(self._body(answer)):
+            if item.get("name") == name and item.get("value") == value:
+                return Probe.APPLIED
+        return Probe.ABSENT
+
+    # Writes: one Ticket each
+
+    async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        """The one PUT: os, ptable, medium, owner and build together. `progress` is a new UUID, kept for settling."""
+        return await self._put_host(ticket, host, {**attributes(target), "build": True}, progress)
+
+    async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord:
+        """Take the host out of build mode: its token dies, its PXE configuration points to the disk again."""
+        return await self._put_host(ticket, host, {"build": False}, progress)
+
+    async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        return await self._put_host(ticket, host, attributes(target), progress)
+
+    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
+        """One host parameter through the nested resource, which leaves the others alone (hosts/parameters)."""
+        base = f"hosts/{quote(host)}/parameters"
+        found = await self._read(base, {"search": f"name = {name}", **self._page(1)})
+        items = _results(self._body(found)) if found.status == 200 else []
+        own = [item for item in items if item.get("name") == name]
+        if own:
+            body: dict[str, object] = {"parameter": {"value": value}}
+            await self._write(ticket, "PUT", f"{base}/{quote(str(own[0].get('id', name)))}", body)
+        else:
+            await self._write(ticket, "POST", base, {"parameter": {"name": name, "value": value}})
+
+    # How
+
+    async def _put_host(self, ticket: Ticket, host: str, attributes: Mapping[str, object], progress: str) -> HostRecord:
+        body = {"host": {**attributes, "progress_report_id": progress}}
+        answer = await self._write(ticket, "PUT", f"hosts/{quote(host)}", body)
+        try:
+            record = HostRecord.read(answer.json())
+        except NotJson:
+            record = None
+        if record is None:
+            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", ended=True)
+        return record
+
+    async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Answer:
+        """Send once. A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket."""
+        if not self._cookies:
+            await self._log_in(self._logins)
+        ticket.use()
+        for last in (False, True):
+            logins = self._logins
+            try:
+                answer = await self._exchange(method, path, body, total=self._limits.foreman_write, meter=self._writes)
+            except NoAnswer as error:
+                if not error.sent:
+                    raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+                raise UnknownOutcome(error.reason) from None
+            if answer.status == 401 and not last:
+                await self._log_in(logins)
+                continue
+            break
+        return _judged(answer)
+
+    async def _names(self, search: str) -> frozenset[str]:
+        items = await self._collect("hosts", {"thin": "1", **({"search": search} if search else {})})
+        return frozenset(clean(item["name"]).lower() for item in items if isinstance(item.get("name"), str))
+
+    async def _collect(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """All results of an index, whatever page size the server insists on."""
+        items: list[Mapping[str, Any]] = []
+        page = 1
+        while True:
+            answer = await self._read(path, {**query, **self._page(page)})
+            if answer.status != 200:
+                raise _failure(answer)
+            body = self._body(answer)
+            results = _results(body)
+            items += results
+            subtotal = body.get("subtotal") if isinstance(body, Mapping) else None
+            if not results or not isinstance(subtotal, int) or len(items) >= subtotal:
+                return items
+            page += 1
+
+    def _page(self, page: int) -> dict[str, str]:
+        per_page = {"per_page": "all"} if page == 1 and _at_least(self.version, 2, 2) else {"per_page": str(_PAGE)}
+        return per_page if page == 1 else {"per_page": str(_PAGE), "page": str(page)}
+
+    async def _rolled_back(self, progress: str) -> bool:
+        """Whether the task list of a PUT says that it failed and was taken back (orchestration/:uuid/tasks)."""
+        answer = await self._read(f"orchestration/{progress}/tasks", {})
+        if answer.status != 200:
+            return False
+        states = {item.get("status") for item in _results(self._body(answer))}
+        return bool(states & {"failed", "rollbacked", "conflict"}) and not states & {"pending", "running"}
+
+    async def _read(self, path: str, query: Mapping[str, str]) -> Answer:
+        """A GET; 200, 404 and 403 are given back, everything else is a StageFailure."""
+        if not self._cookies:
+            await self._log_in(self._logins)
+        where = f"{path}?{urlencode(query)}" if query else path
+        for last in (False, True):
+            logins = self._logins
+            try:
+                async with self._places:
+                    answer = await self._exchange("GET", where, None, total=self._limits.foreman_read, meter=self._reads)
+            except NoAnswer as error:
+                raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+            if answer.status == 401 and not last:
+                await self._log_in(logins)
+                continue
+            break
+        if answer.status in (200, 403, 404):
+            return answer
+        raise _failure(answer)
+
+    async def _log_in(self, seen: int) -> None:
+        """One priming call however many found the cookie missing or expired. `seen`: the count of logins that they knew."""
+        async with self._priming:
+            if self._logins != seen:
+                return
+            self._cookies.clear()
+            try:
+                async with self._places:
+                    answer = await self._exchange("GET", "status", None, total=self._limits.foreman_read, meter=self._reads)
+            except NoAnswer as error:
+                raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+            if answer.status == 401:
+                self._refused = (
+                    f"{explain(answer)} (user {self._username}); nothing more is sent, thirty failed logins lock us out"
+                )
+                raise CredentialsRefused(self._refused)
+            if answer.status != 200:
+                raise _failure(answer)
+            self._logins += 1
+            body = self._body(answer)
+            version = body.get("version") if isinstance(body, Mapping) else None
+            self.version = clean(version or answer.headers.get("Foreman_version", ""), 40)
+
+    async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, *, total: float, meter: Meter) -> Answer:
+        if self._refused:
+            raise CredentialsRefused(self._refused)
+        login = f"{self._username}:{self._password.reveal()}".encode()
+        headers = {
+            "Accept": "application/json",
+            "Authorization": "Basic " + base64.b64encode(login).decode(),
+        }
+        if self._cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        answer = await self._http.request(
+            method,
+            f"{self.url}/api/{path}",
+            service="foreman",
+            meter=meter,
+            tls=self._tls,
+            headers=headers,
+            json=body,
+            connect=self._clock.real(self._limits.connect, 5.0),
+            total=self._clock.real(total, 15.0),
+            max_body=_BODY,
+        )
+        self._cookies.update(answer.cookies)
+        return answer
+
+    def _body(self, answer: Answer) -> object:
+        try:
+            return answer.json()
+        except NotJson:
+            raise StageFailure(Cause.PROTOCOL, f"no JSON from Foreman: {explain(answer)}") from None
+
+
+def attributes(target: Target) -> dict[str, object]:
+    """The target as members of PUT /hosts/:id; what is None is left as it is."""
+    wanted: dict[str, object] = {
+        name: value
+        for name, value in (
+            ("operatingsystem_id", target.operatingsystem_id),
+            ("ptable_id", target.ptable_id),
+            ("medium_id", target.medium_id),
+            ("owner_id", target.owner_id),
+        )
+        if value is not None
+    }
+    if target.owner_id is not None:
+        wanted["owner_type"] = "User"  # without it Foreman keeps the old type
+    return wanted
+
+
+def _results(body: object) -> list[Mapping[str, Any]]:
+    results = body.get("results") if isinstance(body, Mapping) else None
+    return [item for item in results if isinstance(item, Mapping)] if isinstance(results, list) else []
+
+
+def _judged(answer: Answer) -> Answer:
+    """A write's answer: given back when it succeeded, raised as what it means when not."""
+    if 200 <= answer.status < 300:
+        return answer
+    try:
+        answer.json()
+        ours = True
+    except NotJson:
+        ours = False
+    if answer.status in (502, 504) or (answer.status >= 500 and not ours):
+        raise UnknownOutcome(explain(answer))  # a front server speaks; Foreman may still be working
+    if answer.status == 500:
+        raise UnknownOutcome(explain(answer), ended=True)
+    raise _failure(answer)
+
+
+def _failure(answer: Answer) -> StageFailure:
+    words = explain(answer)
+    if answer.status == 401:
+        return StageFailure(Cause.CREDENTIALS, words)
+    if answer.status in (429, 503):
+        return StageFailure(Cause.BUSY, words, after=answer.retry_after)
+    if answer.status >= 500:
+        return StageFailure(Cause.PROTOCOL, words, after=answer.retry_after)
+    if answer.status == 404:
+        return StageFailure(Cause.UNKNOWN_HOST, words, retryable=False)
+    if answer.status == 403:
+        return StageFailure(Cause.REFUSED, words, retryable=False)
+    # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute.
+    return StageFailure(Cause.FOREMAN, words, retryable="task failed" in words)
+
+
+def _at_least(version: str, major: int, minor: int) -> bool:
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return bool(found) and (int(found[1]), int(found[2])) >= (major, minor)
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _chunks(names: Iterable[str]) -> Iterable[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for name in names:
+        if chunk and size + len(name) + 6 > _QUERY:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(name)
+        size += len(name) + 6  # comma and space, percent-encoded
+    if chunk:
+        yield chunk

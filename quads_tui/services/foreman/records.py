@@ -1,0 +1,117 @@
+"""Foreman's answers as typed records, and its errors as one readable sentence. What is not there is None, never a guess."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from quads_tui.rollout.text import clean
+
+from ..http import Answer, NotJson
+
+
+class NameUnknown(Exception):
+    """Foreman knows no such operating system, partition table, medium or user. `nearest` are names that it has."""
+
+    def __init__(self, what: str, name: str, nearest: tuple[str, ...]) -> None:
+        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+        super().__init__(f"Foreman has no {what} {clean(name)!r}{hint}")
+        self.nearest = nearest
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """One host (Foreman API v2, hosts/show). build_status: 0 installed, 1 pending, 2 token expired, 3 failed."""
+
+    name: str
+    id: int | None
+    build: bool | None
+    build_status: int | None
+    installed_at: datetime | None
+    owner_id: int | None
+    owner_type: str | None
+    operatingsystem_id: int | None
+    ptable_id: int | None
+    medium_id: int | None
+    managed: bool | None
+    mac: str | None
+
+    @classmethod
+    def read(cls, data: object) -> HostRecord | None:
+        """None when this is no host."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
+            return None
+        return cls(
+            name=clean(data["name"]).lower(),
+            id=_typed(data, "id", int),
+            build=_typed(data, "build", bool),
+            build_status=_typed(data, "build_status", int),
+            installed_at=parse_time(data.get("installed_at")),
+            owner_id=_typed(data, "owner_id", int),
+            owner_type=_typed(data, "owner_type", str),
+            operatingsystem_id=_typed(data, "operatingsystem_id", int),
+            ptable_id=_typed(data, "ptable_id", int),
+            medium_id=_typed(data, "medium_id", int),
+            managed=_typed(data, "managed", bool),
+            mac=_typed(data, "mac", str),
+        )
+
+    def has(self, wanted: Mapping[str, object]) -> bool:
+        """Whether every wanted attribute that a record keeps has this value here."""
+        return all(getattr(self, key) == value for key, value in wanted.items() if key in self.__slots__)
+
+
+def _typed(data: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+    value = data.get(key)
+    if kind is int and isinstance(value, bool):
+        return None
+    return value if isinstance(value, kind) else None
+
+
+def parse_time(value: object) -> datetime | None:
+    """Foreman's "2026-11-22 22:04:31 UTC" (v2) or ISO 8601, as an aware time in UTC; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value.strip().replace(" UTC", "+00:00").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.S | re.I)
+
+
+def explain(answer: Answer) -> str:
+    """An error answer in one sentence, in the server's own words: all five JSON shapes of Foreman, and HTML."""
+    try:
+        words = _words(answer.json())
+    except NotJson:
+        text = answer.body[:20_000].decode("utf-8", "replace")
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.S | re.I)
+        words = html.unescape(_TAGS.sub(" ", title.group(1) if title else text))
+    words = clean(words, 200)
+    return f"Foreman {answer.status}: {words}" if words else f"Foreman {answer.status} with an empty body"
+
+
+def _words(body: object) -> str:
+    if not isinstance(body, Mapping):
+        return str(body)
+    error = body.get("error", body)
+    if isinstance(error, str):
+        return error
+    if isinstance(error, Mapping):
+        for key in ("full_messages", "message", "details"):
+            found = error.get(key)
+            if isinstance(found, list):
+                found = "; ".join(str(item) for item in found)
+            if found:
+                details = error.get("details")
+                return f"{found}: {details}" if key == "message" and isinstance(details, str) else str(found)
+        if isinstance(error.get("errors"), Mapping):
+            return "; ".join(f"{key} {value}" for key, value in error["errors"].items())
+    return str(error)

@@ -1,0 +1,49 @@
+"""Clocks for tests: the ports.Clock of a loop whose time looptime runs forward."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import looptime
+
+T = TypeVar("T")
+
+
+class VirtualClock:
+    """Own time is the loop's time, so that under looptime hours pass in no time. Implements rollout.ports.Clock."""
+
+    speed = 1.0
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> float:
+        return 1_795_000_000.0 + self.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    async def sleep_real(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    def real(self, seconds: float, floor: float = 0.0) -> float:
+        return max(seconds, floor)
+
+    def deadline(self, seconds: float) -> float:
+        return self.now() + max(seconds, 10.0)
+
+
+def in_virtual_time(work: Callable[[], Awaitable[T]]) -> T:
+    """Run it in a new loop whose time jumps over every wait."""
+    loop = looptime.new_event_loop()
+    try:
+        loop.setup_looptime()
+
+        async def whole() -> T:
+            return await work()
+
+        return loop.run_until_complete(whole())
+    finally:
+        loop.close()
