@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
-from quads_tui.emulators.bmc.hardware import pressed
 from quads_tui.emulators.bmc.service import Bmc
 from quads_tui.emulators.faults import Fault
 
@@ -131,7 +130,7 @@ class Control:
             power = wanted.get("power") if isinstance(wanted, dict) else None
             if power not in ("On", "Off"):
                 return _json({"error": 'expected {"power": "On"} or {"power": "Off"}'}, 400)
-            changed = pressed(self.fleet.bmcs[name].hardware, power)
+            changed = self.fleet.bmcs[name].press(power)
             return _json({"changed": changed, **self.host(name)})
         if request.method != "GET":
             return _json({"error": "only GET and POST here"}, 405)

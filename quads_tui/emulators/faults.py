@@ -11,10 +11,6 @@ from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, seeded
 
-# ForceOffs that come to nothing. A stage tries a few times by itself and may send each time twice: all those fail, and the
-# ones of a human's retry come through.
-LOST_FORCE_OFFS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -51,7 +47,7 @@ FAILURES: tuple[Fault, ...] = (
     Fault("installer-fails-once", "install", "install-failed", "retry", trouble.InstallerFails),
     Fault("dhcp-conflict", "foreman_build", "foreman", None, None),
     Fault("bmc-password", "power_off", "credentials", None, trouble.WrongPassword),
-    Fault("stays-on", "power_off", "timeout", "retry", lambda: trouble.StaysOn(LOST_FORCE_OFFS)),
+    Fault("stays-on", "power_off", "timeout", "retry", trouble.StaysOn),
     Fault("pxe-licence", "pxe_set", "refused", None, trouble.NoLicence),
     Fault("never-on", "power_on", "timeout", None, trouble.NeverOn),
     Fault("pxe-skipped-once", "install", "install-timeout", "retry", trouble.SkipsPxe),

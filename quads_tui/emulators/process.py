@@ -163,9 +163,7 @@ def _tls(ca_file: Path) -> ssl.SSLContext:
     return context
 
 
-def _write_files(
-    options: Options, lab: Lab, fleet: Fleet, passwords: dict[str, str], foreman_url: str, control_url: str
-) -> None:
+def _write_files(options: Options, lab: Lab, fleet: Fleet, passwords: dict[str, str], foreman_url: str, control_url: str) -> None:
     """What a console needs to roll this lab out, and the marker `ready` last."""
     for name, password in passwords.items():
         _write_secret(options.dir / f"{name}.password", password)
@@ -185,10 +183,7 @@ def _write_files(
         "ptable": lab.ptable,
         "medium": lab.medium,
         "parameters": {"overcloud": "true"},
-        "hosts": [
-            {"name": machine.name, "model": machine.model, "bmc": fleet.address(machine.name)}
-            for machine in lab.machines
-        ],
+        "hosts": [{"name": machine.name, "model": machine.model, "bmc": fleet.address(machine.name)} for machine in lab.machines],
     }
     for name, content in (("site.yaml", site), ("assignment.yaml", assignment)):
         text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)

@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Literal
 
 from quads_tui.emulators.bmc.hardware import Boot, Nature
-from quads_tui.emulators.bmc.replies import BASE, Document, Message, Reply, collection, dumps, ref
+from quads_tui.emulators.bmc.replies import BASE, Document, Key, Message, Reply, collection, dumps, named, ref
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc
@@ -125,33 +125,33 @@ class Family:
         """What every answer carries."""
         return {"OData-Version": "4.0", "Cache-Control": "no-cache"}
 
-    def info(self, key: str, *args: str) -> Document:
+    def info(self, key: Key) -> Document:
         """One entry of @Message.ExtendedInfo."""
-        own = self.messages.get(key)
-        message = own or BASE[key]
+        name, args = named(key)
+        own = self.messages.get(name)
+        message = own or BASE[name]
         return {
-            "MessageId": f"{self.registry if own else self.base}.{key}",
+            "MessageId": f"{self.registry if own else self.base}.{name}",
             "Message": message.filled(args),
             "MessageArgs": list(args),
             "Severity": message.severity,
             "Resolution": message.resolution,
         }
 
-    def error(self, status: int, *keys: str, args: tuple[str, ...] = (), headers: dict[str, str] | None = None) -> Reply:
-        """An extended error body (DSP0266 "Error responses"); `args` belong to the first of the keys."""
-        infos = [self.info(key, *(args if number == 0 else ())) for number, key in enumerate(keys)]
+    def error(self, status: int, *keys: Key, headers: dict[str, str] | None = None) -> Reply:
+        """An extended error body (DSP0266 "Error responses") of messages: a key, or a key and its arguments."""
         body = {
             "error": {
                 "code": f"{self.base}.GeneralError",
                 "message": "A general error has occurred. See ExtendedInfo for more information.",
-                "@Message.ExtendedInfo": infos,
+                "@Message.ExtendedInfo": [self.info(key) for key in keys],
             }
         }
         return Reply(status, dumps(body), headers or {})
 
     def not_ready(self, wait: int) -> Reply:
         """The BMC cannot serve now; `wait` real seconds."""
-        return self.error(503, "ServiceTemporarilyUnavailable", args=(str(wait),), headers={"Retry-After": str(wait)})
+        return self.error(503, ("ServiceTemporarilyUnavailable", str(wait)), headers={"Retry-After": str(wait)})
 
     def sessions_full(self) -> Reply:
         return self.error(503, "SessionLimitExceeded")

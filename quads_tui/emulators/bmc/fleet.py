@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -53,9 +54,7 @@ class Fleet:
             trouble = (troubles or {}).get(machine.name) or Trouble()
             off = trouble.starts_off or (type(trouble) is Trouble and luck.random() < idle_off)
             mode = "Legacy" if luck.random() < 0.25 else "UEFI"
-            hardware = Hardware(
-                machine, family.nature, time, luck, provisioner, trouble, power="Off" if off else "On", mode=mode
-            )
+            hardware = Hardware(machine, family.nature, time, luck, provisioner, trouble, power="Off" if off else "On", mode=mode)
             if trouble.starts_off:
                 hardware.reported = "On"
             self.bmcs[machine.name] = Bmc(
@@ -150,7 +149,7 @@ class Fleet:
             body = await request.read()
             path, _, query = request.raw_path.partition("?")
             headers = {key.lower(): value for key, value in request.headers.items()}
-            call = Call(request.method, path.rstrip("/"), query, path.endswith("/"), headers, body)
+            call = Call(request.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body)
             async with bmc.queue:
                 await self.time.sleep(bmc.latency(call))
                 reply = bmc.answer(call)

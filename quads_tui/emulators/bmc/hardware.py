@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, Provisioner, Time, lognormal
@@ -106,8 +108,8 @@ class Hardware:
             return self.power in ("On", "PoweringOn") or kind == "ForceRestart"
         return kind == "PushPowerButton"
 
-    def act(self, kind: str, by: str) -> None:
-        """Do what a ResetType says; the caller has found that it changes something."""
+    def act(self, kind: str, by: str) -> bool:
+        """Do what a ResetType says, which asks for a change of the present state; False when nothing came of it."""
         self.note(f"{kind} by {by}")
         if kind == "PushPowerButton":
             kind = "On" if self.power == "Off" else "ForceOff"
@@ -117,10 +119,12 @@ class Hardware:
             self._start(self._go_off(self.luck.uniform(*self.nature.off)))
         elif kind == "GracefulShutdown":
             # The request is an event to the operating system; where none runs, nobody hears it.
-            if self.phase == "os":
-                self._start(self._go_off(self.luck.uniform(20.0, 60.0)))
+            if self.phase != "os":
+                return False
+            self._start(self._go_off(self.luck.uniform(20.0, 60.0)))
         elif kind in RESTARTS:
             self._start(self._go_round())
+        return True
 
     def set_boot(self, boot: Boot) -> None:
         """A PATCH that was accepted."""
@@ -137,10 +141,9 @@ class Hardware:
 
     # -- the timeline ------------------------------------------------------------------------------------------------
 
-    def _start(self, job: object) -> None:
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
         if self._job is not None:
             self._job.cancel()
-        assert asyncio.iscoroutine(job)
         self._job = asyncio.get_running_loop().create_task(job)
 
     def _set(self, power: str) -> None:
@@ -168,9 +171,6 @@ class Hardware:
         self._set("Off")
 
     async def _go_on(self) -> None:
-        if not self.trouble.turns_on():
-            self.note("power supply fault: stays Off")
-            return
         self._set("PoweringOn")
         await self.time.sleep(self.luck.uniform(*self.nature.on))
         self._set("On")
@@ -224,14 +224,3 @@ class Hardware:
         taken = await self.provisioner.built(self.machine.name, token)
         self.note("installed" if taken else "installed, but Foreman did not take the token")
         return True
-
-
-def pressed(hardware: Hardware, power: str) -> bool:
-    """Somebody at the rack presses the button: True when that changed anything."""
-    kind = {"On": "On", "Off": "ForceOff"}[power]
-    if not hardware.would_change(kind):
-        return False
-    hardware.act(kind, "button")
-    return True
-
-

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Document = dict[str, Any]
+Key = str | tuple[str, ...]  # a message of a registry: its key, or key and arguments
 
 
 @dataclass(slots=True)
@@ -75,12 +76,15 @@ BASE: dict[str, Message] = {
     "ActionParameterUnknown": Message("The action %1 has no parameter %2.", "Remove it.", "Warning"),
     "ActionParameterValueNotInList": Message("The value '%1' for the parameter %2 is not in the list.", "", "Warning"),
     "ActionParameterNotSupported": Message("The parameter %1 for the action %2 is not supported.", "", "Warning"),
-    "ServiceTemporarilyUnavailable": Message(
-        "The service is temporarily unavailable. Retry in %1 seconds.", "Wait and retry."
-    ),
+    "ServiceTemporarilyUnavailable": Message("The service is temporarily unavailable. Retry in %1 seconds.", "Wait and retry."),
     "PreconditionFailed": Message("The ETag supplied did not match the current one.", "Read the resource again."),
     "PreconditionRequired": Message("A precondition header or annotation is required.", "Send If-Match."),
 }
+
+
+def named(key: Key) -> tuple[str, tuple[str, ...]]:
+    """A message's key and its arguments."""
+    return (key, ()) if isinstance(key, str) else (key[0], key[1:])
 
 
 def dumps(document: Document) -> bytes:
@@ -101,3 +105,19 @@ def collection(path: str, kind: str, name: str, members: list[str]) -> Document:
         "Members": [ref(member) for member in members],
         "Members@odata.count": len(members),
     }
+
+
+def metadata(kinds: set[str]) -> bytes:
+    """The CSDL document at /redfish/v1/$metadata that refers to the schemas of these resource types (DSP0266)."""
+    at = "http://redfish.dmtf.org/schemas/v1"
+    references = "".join(
+        f'<edmx:Reference Uri="{at}/{kind}_v1.xml"><edmx:Include Namespace="{kind}"/></edmx:Reference>' for kind in sorted(kinds)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">'
+        f"{references}"
+        '<edmx:DataServices><Schema xmlns="http://docs.oasis-open.org/odata/ns/edm" Namespace="Service">'
+        '<EntityContainer Name="Service" Extends="ServiceRoot.v1_0_0.ServiceContainer"/>'
+        "</Schema></edmx:DataServices></edmx:Edmx>"
+    ).encode()

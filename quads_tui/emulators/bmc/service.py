@@ -11,7 +11,7 @@ from typing import Any
 
 from quads_tui.emulators.bmc.family import ENABLED, Family
 from quads_tui.emulators.bmc.hardware import Boot, Hardware
-from quads_tui.emulators.bmc.replies import Call, Document, Reply, collection, dumps
+from quads_tui.emulators.bmc.replies import Call, Document, Reply, collection, dumps, metadata
 from quads_tui.emulators.bmc.sessions import Sessions
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, Time, lognormal
@@ -61,6 +61,13 @@ class Bmc:
     def json(self, status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
         return Reply(status, dumps(document), headers or {})
 
+    def press(self, power: str) -> bool:
+        """Somebody at the rack presses the button until the machine is `power` (On or Off); True when that changed anything."""
+        kind = {"On": "On", "Off": "ForceOff"}[power]
+        if not self.hardware.would_change(kind) or (kind == "On" and self.trouble.swallows(self, kind)):
+            return False
+        return self.hardware.act(kind, "button")
+
     # -- documents ---------------------------------------------------------------------------------------------------
 
     def document(self, path: str) -> tuple[bytes, str | None] | None:
@@ -81,7 +88,7 @@ class Bmc:
 
     def _rendered(self, path: str, document: Document) -> tuple[bytes, str | None]:
         body = dumps(document)
-        etag = self.family.etag(path, body)
+        etag = self.family.etag(path, body) if "@odata.id" in document else None
         if etag is not None:
             body = dumps({**document, "@odata.etag": etag})
         return body, etag
@@ -125,6 +132,8 @@ class Bmc:
             return self._log_in(call)
         if not self._public(call) and not self._authorized(call):
             return family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+        if call.path == f"{family.root}/$metadata" and call.method == "GET":
+            return self._metadata()
         found = self.document(call.path)
         if call.method in ("GET", "HEAD"):
             return self._get(call, found)
@@ -135,7 +144,7 @@ class Bmc:
         if call.method == "DELETE" and found is not None and self.sessions.delete(call.path.rpartition("/")[2]):
             return Reply(204)
         if found is None and call.path != family.reset:
-            return family.error(404, "ResourceMissingAtURI", args=(call.path,))
+            return family.error(404, ("ResourceMissingAtURI", call.path))
         return self._not_allowed(call)
 
     def _protocol(self, call: Call) -> Reply | None:
@@ -149,12 +158,23 @@ class Bmc:
             version = call.headers.get("odata-version", "4.0")
             if version != "4.0":
                 return self.family.error(412, "PreconditionFailed")
+            kind = call.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+            if call.method in ("POST", "PATCH", "PUT") and call.body and kind != "application/json":
+                return self.family.error(415, "UnrecognizedRequestBody")
         return None
 
     def _public(self, call: Call) -> bool:
         """The service root and its metadata answer without credentials (DSP0266 on authentication)."""
         root = self.family.root
         return call.method in ("GET", "HEAD") and call.path in (root, f"{root}/odata", f"{root}/$metadata")
+
+    def _metadata(self) -> Reply:
+        """The OData metadata document: which schemas this service's resources are of."""
+        if self._fixed is None:
+            self._fixed = self.family.fixed(self)
+        documents = (*self._fixed.values(), *self.family.live(self).values())
+        kinds = {document["@odata.type"].lstrip("#").partition(".")[0] for document in documents if "@odata.type" in document}
+        return Reply(200, metadata(kinds), {"Content-Type": "application/xml;charset=utf-8"})
 
     def _authorized(self, call: Call) -> bool:
         token = call.headers.get("x-auth-token")
@@ -179,7 +199,7 @@ class Bmc:
         except ValueError:
             return self.family.error(400, "MalformedJSON")
         except (KeyError, TypeError):
-            return self.family.error(400, "PropertyMissing", args=("UserName",))
+            return self.family.error(400, ("PropertyMissing", "UserName"))
         if (user, password) != (self.username, self._password):
             return self.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
         session = self.sessions.create(user)
@@ -193,7 +213,7 @@ class Bmc:
         if found is None:
             if call.path == self.family.reset:
                 return self._not_allowed(call)
-            return self.family.error(404, "ResourceMissingAtURI", args=(call.path,))
+            return self.family.error(404, ("ResourceMissingAtURI", call.path))
         body, etag = found
         headers = {} if etag is None else {"ETag": etag}
         if self.family.strict:
@@ -256,17 +276,17 @@ class Bmc:
         for key in body:
             if key != "Boot":
                 exists = f'"{key}":'.encode() in known
-                return family.error(400, "PropertyNotWritable" if exists else "PropertyUnknown", args=(key,))
+                return family.error(400, ("PropertyNotWritable" if exists else "PropertyUnknown", key))
         boot = body["Boot"]
         if not isinstance(boot, dict) or not boot:
-            return family.error(400, "PropertyValueTypeError", args=(str(boot), "Boot"))
+            return family.error(400, ("PropertyValueTypeError", str(boot), "Boot"))
         values = dict(zip(BOOT_MEMBERS, (family.targets, ENABLED, family.modes), strict=True))
         for key, value in boot.items():
             if key not in values:
                 exists = f'"{key}":'.encode() in known
-                return family.error(400, "PropertyNotWritable" if exists else "PropertyUnknown", args=(key,))
+                return family.error(400, ("PropertyNotWritable" if exists else "PropertyUnknown", key))
             if value not in values[key]:
-                return family.error(400, "PropertyValueNotInList", args=(str(value), key))
+                return family.error(400, ("PropertyValueNotInList", str(value), key))
         return boot
 
     def _set_boot(self, wanted: dict[str, str]) -> None:
@@ -289,17 +309,16 @@ class Bmc:
             return family.error(400, "UnrecognizedRequestBody")
         kind = body.get("ResetType")
         if kind is None:
-            return family.error(400, "ActionParameterMissing", args=(action, "ResetType"))
+            return family.error(400, ("ActionParameterMissing", action, "ResetType"))
         if kind not in family.resets:
-            return family.error(400, "ActionParameterValueNotInList", args=(str(kind), "ResetType"))
+            return family.error(400, ("ActionParameterValueNotInList", str(kind), "ResetType"))
         if family.strict and len(body) > 1:
             extra = next(key for key in body if key != "ResetType")
-            return family.error(400, "ActionParameterUnknown", args=(action, extra))
+            return family.error(400, ("ActionParameterUnknown", action, extra))
         if not self.hardware.would_change(kind) and kind != "Nmi":
             return family.already(self, kind)
         if self.trouble.swallows(self, kind):
             self.hardware.note(f"{kind} accepted and lost")
-        elif kind != "Nmi":
+        elif kind != "Nmi" and self.hardware.act(kind, "Redfish"):
             self.hardware.resets += 1
-            self.hardware.act(kind, "Redfish")
         return family.reset_done()

@@ -27,9 +27,6 @@ class Trouble:
     def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
         """The BMC has done its work; last chance to spoil the answer or to start something."""
 
-    def turns_on(self) -> bool:
-        return True
-
     def finds_pxe(self) -> bool:
         return True
 
@@ -53,15 +50,26 @@ class WrongPassword(Trouble):
 
 
 class StaysOn(Trouble):
-    """The first `times` ForceOffs are accepted and nothing happens."""
+    """ForceOff is accepted and nothing happens, for the first `attempts` attempts.
 
-    def __init__(self, times: int) -> None:
-        self.left = times
+    What is sent within `window` emulated seconds is one attempt: a careful client sends its ForceOff once more
+    before it gives up.
+    """
+
+    def __init__(self, attempts: int = 3, window: float = 100.0) -> None:
+        self.left, self.window = attempts, window
+        self.until = 0.0
 
     def swallows(self, bmc: Bmc, kind: str) -> bool:
-        if kind != "ForceOff" or not self.left:
+        if kind != "ForceOff":
+            return False
+        now = bmc.time.now()
+        if now < self.until:
+            return True
+        if not self.left:
             return False
         self.left -= 1
+        self.until = now + self.window
         return True
 
 
@@ -75,10 +83,10 @@ class NoLicence(Trouble):
 
 
 class NeverOn(Trouble):
-    """Power-on is accepted, and the machine stays Off."""
+    """The power supplies are dead: power-on is accepted, and the machine stays Off."""
 
-    def turns_on(self) -> bool:
-        return False
+    def swallows(self, bmc: Bmc, kind: str) -> bool:
+        return kind in ("On", "ForceOn", "PushPowerButton", "ForceRestart") and bmc.hardware.power == "Off"
 
 
 class InstallerFails(Trouble):

@@ -150,15 +150,14 @@ class Idrac9(Family):
         }
 
     def not_ready(self, wait: int) -> Reply:
-        reply = self.error(503, "SYS518", "ServiceTemporarilyUnavailable", headers={"Retry-After": str(wait)})
-        reply.body = reply.body.replace(b"Retry in %1 seconds", b"Retry in %d seconds" % wait)
-        return reply
+        retry = ("ServiceTemporarilyUnavailable", str(wait))
+        return self.error(503, "SYS518", retry, headers={"Retry-After": str(wait)})
 
     def sessions_full(self) -> Reply:
         return self.error(503, "RAC0218")
 
     def already(self, bmc: Bmc, kind: str) -> Reply:
-        return self.error(409, "PSU501", args=("OFF" if bmc.hardware.power == "Off" else "ON",))
+        return self.error(409, ("PSU501", "OFF" if bmc.hardware.power == "Off" else "ON"))
 
     def patched(self, bmc: Bmc) -> Reply:
         infos = {"@Message.ExtendedInfo": [self.info("SYS413"), self.info("Success")]}
@@ -168,7 +167,7 @@ class Idrac9(Family):
         mode = wanted.get("BootSourceOverrideMode")
         if mode is not None and mode != bmc.hardware.boot.mode:
             # Only the settings resource takes another mode, for the next boot.
-            return self.error(400, "PropertyNotWritable", args=("BootSourceOverrideMode",))
+            return self.error(400, ("PropertyNotWritable", "BootSourceOverrideMode"))
         return None
 
     def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
@@ -176,7 +175,7 @@ class Idrac9(Family):
             return None
         for key in wanted:
             if key != "BootSourceOverrideMode":
-                return self.error(400, "PropertyNotWritable", args=(key,))
+                return self.error(400, ("PropertyNotWritable", key))
         mode = wanted.get("BootSourceOverrideMode")
         if mode is not None and mode != bmc.hardware.boot.mode:
             bmc.hardware.pending_mode = mode

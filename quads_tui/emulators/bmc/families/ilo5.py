@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from quads_tui.emulators.bmc.family import RESETS, Family
 from quads_tui.emulators.bmc.hardware import Boot, Nature
-from quads_tui.emulators.bmc.replies import Document, Message, Reply, dumps, ref
+from quads_tui.emulators.bmc.replies import Document, Key, Message, Reply, dumps, named, ref
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc
@@ -116,26 +116,24 @@ class Ilo5(Family):
             },
         }
 
-    def error(self, status: int, *keys: str, args: tuple[str, ...] = (), headers: dict[str, str] | None = None) -> Reply:
+    def info(self, key: Key) -> Document:
         """iLO tells ids and arguments only, and leaves the words to the registries."""
-        infos: list[Document] = []
-        for number, key in enumerate(keys):
-            registry = self.registry if key in self.messages else self.base
-            info: Document = {"MessageId": f"{registry}.{key}"}
-            if args and number == 0:
-                info["MessageArgs"] = list(args)
-            infos.append(info)
+        name, args = named(key)
+        info: Document = {"MessageId": f"{self.registry if name in self.messages else self.base}.{name}"}
+        return {**info, "MessageArgs": list(args)} if args else info
+
+    def error(self, status: int, *keys: Key, headers: dict[str, str] | None = None) -> Reply:
         body = {
             "error": {
                 "code": "iLO.0.10.ExtendedInfo",
                 "message": "See @Message.ExtendedInfo for more information.",
-                "@Message.ExtendedInfo": infos,
+                "@Message.ExtendedInfo": [self.info(key) for key in keys],
             }
         }
         return Reply(status, dumps(body), headers or {})
 
     def not_ready(self, wait: int) -> Reply:
-        return self.error(503, "ResourceNotReadyRetry", args=(str(wait),), headers={"Retry-After": str(wait)})
+        return self.error(503, ("ResourceNotReadyRetry", str(wait)), headers={"Retry-After": str(wait)})
 
     def already(self, bmc: Bmc, kind: str) -> Reply:
         return self.error(400, "InvalidOperationForSystemState")
@@ -148,5 +146,5 @@ class Ilo5(Family):
 
     def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
         if "BootSourceOverrideMode" in wanted:
-            return self.error(400, "PropertyNotWritableOrUnknown", args=("BootSourceOverrideMode",))
+            return self.error(400, ("PropertyNotWritableOrUnknown", "BootSourceOverrideMode"))
         return None
