@@ -1,0 +1,368 @@
+"""One metered HTTP client for every service: each wait bounded, each body bounded, no write ever repeated by itself.
+
+Reads may use kept-alive connections. Writes go on connections of their own that are closed afterwards. aiohttp by itself repeats
+GET, PUT and DELETE when a connection dies, whether it was reused or not; a middleware takes that away from it (`_once`), since
+the server may have done what it did not live to answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.text import clean
+
+from .answers import Answer, Exchange, NoAnswer, NotJson
+from .trust import Pin, Trust, TrustBroken, Trusted
+
+__all__ = ["Answer", "Exchange", "Http", "NoAnswer", "NotJson"]
+
+READS = frozenset({"GET", "HEAD"})
+_KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
+_COMPUTING = 0.5  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
+
+
+class _Died(aiohttp.ClientError):
+    """A connection ended under a request."""
+
+
+class _Attempt:
+    """One try on the wire, as the trace hooks see it."""
+
+    def __init__(self, bound: asyncio.Timeout, total: float) -> None:
+        self.began = time.monotonic()
+        self.reused = False
+        self.sent = False  # the connection stands, so something of the request may have reached the server
+        self.release: Callable[[], None] | None = None
+        self._bound = bound
+        self._total = total
+
+    def start(self) -> None:
+        """The waiting for our own gate is over: from here on it is the server's time."""
+        self.began = time.monotonic()
+        self._bound.reschedule(asyncio.get_running_loop().time() + self._total)
+
+    def leave_gate(self) -> None:
+        if self.release is not None:
+            self.release()
+            self.release = None
+
+
+class Http:
+    """All HTTP of a process. `handshakes` new connections may be computing at once; `pins` is the file of first-use pins.
+
+    `on_exchange` hears of every exchange, answered or not. `requests` counts what went on the wire by (service, is a write).
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        handshakes: int = 32,
+        on_exchange: Callable[[Exchange], None] | None = None,
+        pins: Path | None = None,
+    ) -> None:
+        self.requests: Counter[tuple[str, bool]] = Counter()
+        self._clock = clock
+        self._gate = asyncio.Semaphore(handshakes)
+        self._on_exchange = on_exchange
+        self._trust = Trust(pins)
+        self._kept: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+        self._unencoded: set[str] = set()  # origins that refuse `Accept-Encoding: identity`
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        service: str,
+        host: str = "",
+        meter: Meter,
+        tls: TlsPolicy,
+        headers: Mapping[str, str] | None = None,
+        json: object | None = None,
+        connect: float,
+        total: float,
+        max_body: int = 1 << 20,
+        fresh: bool = False,
+    ) -> Answer:
+        """One request and its whole answer, whatever its status. Raises NoAnswer.
+
+        `connect` and `total` are real seconds; `total` begins when the request may go, not while it waits for our own gate.
+        A read that dies on a reused connection is sent once more on a new one; nothing else is ever sent twice.
+        """
+        method = method.upper()
+        parts = _parts(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        try:
+            trusted = await self._trust.of(tls, origin)
+        except TrustBroken as error:
+            raise NoAnswer(str(error), sent=False, kind="tls") from None
+        call = _Call(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body)
+        is_read = method in READS
+        identity = not (is_read and origin in self._unencoded)
+        try:
+            answer = await self._attempt(call, meter, kept=is_read and not fresh, identity=identity)
+        except _Stale:
+            answer = await self._attempt(call, meter, kept=False, identity=identity)
+        if answer.status == 406 and is_read and identity:
+            answer = await self._attempt(call, meter, kept=not fresh, identity=False, last=True)
+            if answer.status != 406:
+                self._unencoded.add(origin)
+        try:
+            await self._trust.remember(trusted)
+        except TrustBroken as error:
+            raise NoAnswer(str(error), sent=True, kind="tls") from None
+        return answer
+
+    async def close(self) -> None:
+        """Close all connections; requests after this are NoAnswer."""
+        self._closed = True
+        for session in (self._kept, self._fresh):
+            if session is not None:
+                await session.close()
+        self._kept = self._fresh = None
+
+    async def _attempt(self, call: _Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Answer:
+        """One exchange, metered and reported. Raises _Stale where a read may be sent once more."""
+        status, error = 0, ""
+        attempt: _Attempt | None = None
+        try:
+            async with asyncio.timeout(None) as bound:
+                attempt = _Attempt(bound, call.total)
+                answer = await self._exchange(call, attempt, kept=kept, identity=identity)
+            status = answer.status
+            return answer
+        except asyncio.CancelledError:
+            error = "cancelled"
+            raise
+        except Exception as caught:
+            no_answer = _no_answer(caught, call, sent=attempt is not None and attempt.sent)
+            error = no_answer.reason
+            if kept and not last and attempt is not None and attempt.reused and no_answer.kind in ("reset", "body"):
+                raise _Stale(error) from None
+            raise no_answer from None
+        finally:
+            assert attempt is not None
+            attempt.leave_gate()
+            seconds = time.monotonic() - attempt.began
+            if error != "cancelled":
+                meter.observe(seconds, 0 < status < 500)
+            if self._on_exchange is not None:
+                self._on_exchange(
+                    Exchange(call.service, call.host or call.netloc, call.method, clean(call.path), status, seconds, error)
+                )
+
+    async def _exchange(self, call: _Call, attempt: _Attempt, *, kept: bool, identity: bool) -> Answer:
+        headers = {"Accept": "application/json", **call.headers}
+        if identity:
+            headers["Accept-Encoding"] = "identity"
+        if not kept:
+            headers["Connection"] = "close"
+        async with self._session(kept).request(
+            call.method,
+            # As it was handed out: quoting it anew would make another name of it.
+            URL(call.url, encoded=call.url.isascii() and call.url.isprintable() and " " not in call.url),
+            headers=headers,
+            skip_auto_headers=() if identity else ("Accept-Encoding",),
+            json=call.json,
+            ssl=call.trusted,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
+            trace_request_ctx=(attempt, call),
+        ) as response:
+            cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+            body = bytearray()
+            try:
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > call.max_body:
+                        response.close()
+                        raise _TooLong
+            except (aiohttp.ClientPayloadError, OSError):
+                if response.status < 400:
+                    raise
+                # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
+            return Answer(response.status, response.headers, bytes(body), cookies)
+
+    def _session(self, kept: bool) -> aiohttp.ClientSession:
+        if self._closed:
+            raise _Closed
+        session = self._kept if kept else self._fresh
+        if session is None:
+            connector = (
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=aiohttp.ThreadedResolver())
+                if kept
+                else aiohttp.TCPConnector(limit=0, force_close=True, resolver=aiohttp.ThreadedResolver())
+            )
+            session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                trace_configs=[self._traces()],
+                middlewares=(_once,),
+            )
+            if kept:
+                self._kept = session
+            else:
+                self._fresh = session
+        return session
+
+    def _traces(self) -> aiohttp.TraceConfig:
+        traces = aiohttp.TraceConfig()
+        traces.on_connection_create_start.append(self._enter_gate)
+        traces.on_connection_create_end.append(self._connected)
+        traces.on_connection_reuseconn.append(self._reused)
+        return traces
+
+    async def _enter_gate(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+        attempt: _Attempt = context.trace_request_ctx[0]
+        await self._gate.acquire()
+        timer: asyncio.TimerHandle | None = None
+        held = True
+
+        def release() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._gate.release()
+            if timer is not None:
+                timer.cancel()
+
+        timer = asyncio.get_running_loop().call_later(_COMPUTING, release)
+        attempt.release = release
+        attempt.start()
+
+    async def _connected(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+        attempt, call = context.trace_request_ctx
+        attempt.leave_gate()
+        self._count(attempt, call)
+
+    async def _reused(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+        attempt, call = context.trace_request_ctx
+        attempt.reused = True
+        attempt.start()
+        self._count(attempt, call)
+
+    def _count(self, attempt: _Attempt, call: _Call) -> None:
+        attempt.sent = True
+        self.requests[call.service, call.method not in READS] += 1
+
+
+class _Stale(Exception):
+    """A read died on a reused connection."""
+
+
+class _TooLong(Exception):
+    """The body passed its bound."""
+
+
+class _Closed(Exception):
+    """The client was closed."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Call:
+    """What one request asks for."""
+
+    method: str
+    url: str
+    netloc: str
+    path: str
+    service: str
+    host: str
+    headers: Mapping[str, str]
+    json: object | None
+    trusted: Trusted
+    connect: float
+    total: float
+    max_body: int
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
+            return parts
+    except ValueError:
+        pass
+    raise NoAnswer("the address of the service is no http or https address", sent=False, kind="dns")
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A middleware that keeps aiohttp from sending an idempotent request a second time."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Died(str(error)) from error
+
+
+def _no_answer(error: Exception, call: _Call, *, sent: bool) -> NoAnswer:
+    """What an exception of the wire means, in words for the operator."""
+    where, what = clean(call.netloc, 100), f"{call.method} {clean(call.path, 120)}"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return NoAnswer(f"no address for the name {where}", sent=False, kind="dns")
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        pinned = call.trusted.complaint if isinstance(call.trusted, Pin) else ""
+        other = f"the certificate of {where} is not the one of the fingerprint: expected sha256:{error.expected.hex()}, "
+        return NoAnswer(pinned or f"{other}got sha256:{error.got.hex()}", sent=False, kind="tls")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return NoAnswer(f"TLS with {where}: {_words(error.certificate_error)}", sent=False, kind="tls")
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        cause = error.os_error
+        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return NoAnswer(f"{where} broke off the TLS handshake", sent=False, kind="reset")
+        return NoAnswer(f"TLS with {where}: {_words(cause)}", sent=False, kind="tls")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return NoAnswer(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind="timeout")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionResetError):
+            return NoAnswer(f"{where} broke off the connection while it was made", sent=False, kind="reset")
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return NoAnswer(f"{where} refused the connection", sent=False, kind="refused")
+        return NoAnswer(f"{where} cannot be reached: {_words(error.os_error)}", sent=False, kind="refused")
+    if isinstance(error, TimeoutError):
+        if not sent:
+            return NoAnswer(f"no connection to {where} within {call.total:.3g} s", sent=False, kind="timeout")
+        return NoAnswer(f"no answer from {where} to {what} within {call.total:.3g} s", sent=True, kind="timeout")
+    if isinstance(error, _TooLong):
+        return NoAnswer(f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind="body")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return NoAnswer(f"the answer of {where} to {what} broke off", sent=sent, kind="body")
+    if isinstance(error, _Died | aiohttp.ClientConnectionError | OSError):
+        return NoAnswer(f"{where} closed the connection without an answer to {what}", sent=sent, kind="reset")
+    if isinstance(error, _Closed):
+        return NoAnswer(f"{what} was not sent to {where}: closing", sent=False, kind="refused")
+    if isinstance(error, aiohttp.InvalidURL):
+        return NoAnswer(f"{where}: not a usable address", sent=False, kind="dns")
+    return NoAnswer(f"what {where} sent to {what} is no HTTP ({type(error).__name__})", sent=sent, kind="body")
+
+
+def _words(error: BaseException | None) -> str:
+    """OpenSSL's and the system's words without their numbers and source lines."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not trusted, {clean(error.verify_message, 120)}"
+    if isinstance(error, ssl.SSLError):
+        return clean((error.reason or str(error)).replace("_", " ").lower(), 120)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return clean(error, 120)
