@@ -73,7 +73,7 @@ def from_file(path: Path, seed: int) -> Lab:
     try:
         data = json.loads(path.read_text())
         hosts = [(str(host["name"]).lower().rstrip("."), host.get("model")) for host in data["hosts"]]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: not a fleet file: {error!r}") from error
     machines = tuple(Machine(name, model or _model_of(name), mac_of(seed, name)) for name, model in hosts)
     wanted = {key: str(data[key]) for key in ("cloud", "os", "ptable", "medium") if data.get(key)}

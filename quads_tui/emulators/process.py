@@ -55,7 +55,7 @@ def run(options: Options) -> int:
     try:
         _check(options)
         asyncio.run(serve(options))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"emulate: {error}", file=sys.stderr)
         return 2
     return 0
@@ -72,6 +72,8 @@ def _check(options: Options) -> None:
 
 async def serve(options: Options) -> None:
     """Start everything, write the files of `Options.dir`, print `ready`, and stay until told to end."""
+    if options.watch_pid_file is not None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the watched console's end is told by its pid, not by its terminal
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
