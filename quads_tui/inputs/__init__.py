@@ -1,0 +1,42 @@
+"""What the operator wrote: assignment, site and secrets, read strictly; every error names file, line and key."""
+
+from __future__ import annotations
+
+from .assignment import Assignment, HostSpec, load_assignment
+from .limits import Limits
+from .problems import InputError, Problem
+from .secrets import Secret, SecretSource, resolve_secret
+from .site import (
+    Defaults,
+    ForemanSite,
+    QuadsSite,
+    RedfishSite,
+    Site,
+    bmc_address,
+    check_speed,
+    find_site,
+    load_site,
+)
+from .trust import TlsPolicy
+
+__all__ = [
+    "Assignment",
+    "Defaults",
+    "ForemanSite",
+    "HostSpec",
+    "InputError",
+    "Limits",
+    "Problem",
+    "QuadsSite",
+    "RedfishSite",
+    "Secret",
+    "SecretSource",
+    "Site",
+    "TlsPolicy",
+    "bmc_address",
+    "check_speed",
+    "find_site",
+    "load_assignment",
+    "load_site",
+    "resolve_secret",
+]

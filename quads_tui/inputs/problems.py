@@ -1,0 +1,68 @@
+"""What is wrong in a file: collected, not thrown at the first, and told with file, line, key and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from quads_tui.rollout.text import clean
+
+# A hostile file must not turn into megabytes of messages; a real one of 700 hosts fits whole.
+MOST_PROBLEMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `line` counts from 1; 0 means the file as a whole. `key` is a path such as `foreman.tls`, or empty."""
+
+    file: Path
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = clean(self.file, 4096) + (f":{self.line}" if self.line else "")
+        return ": ".join(part for part in (place, clean(self.key), clean(self.message, 1000)) if part)
+
+
+class InputError(Exception):
+    """A file, a setting or a secret that cannot be used. All problems of a file at once, one line each in `str()`."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Report:
+    """Collects the problems of one file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._left_out = 0
+
+    def add(self, line: int, key: str, message: str, file: Path | None = None) -> None:
+        """Notes a problem; `file` is another file than the report's own, such as a hosts_file."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(file or self.file, line, key, message))
+        else:
+            self._left_out += 1
+
+    def settle(self) -> None:
+        """Raises InputError if anything was noted: in the order of the lines, this file first."""
+        if not self.problems:
+            return
+        found = sorted(self.problems, key=lambda problem: (problem.file != self.file, problem.line))
+        if self._left_out:
+            found.append(Problem(self.file, 0, "", f"and {self._left_out} problems more"))
+        raise InputError(found)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?` where something known is near, and always what is known."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name[:100].lower(), names, n=3, cutoff=0.6)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{meant}expected one of: {', '.join(names)}"

@@ -1,0 +1,271 @@
+"""The site: where Foreman, the BMCs and QUADS are, who we are there, and how fast we may go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from .addresses import AddressTrouble, host_name, is_loopback, service_url
+from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec
+from .fields import Section
+from .limits import NAMES as LIMIT_NAMES
+from .limits import Limits, read_limits
+from .problems import InputError, Problem, Report
+from .secrets import SecretSource
+from .trust import TlsPolicy, read_password, read_tls
+from .yaml_reader import Node, read_yaml
+
+KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "limits", "speed")
+TEMPLATE = "an address such as https://mgmt-{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForemanSite:
+    """`url` without a final slash and without /api; `write_width` is how many writes may be at Foreman at once."""
+
+    url: str
+    username: str
+    password: SecretSource
+    tls: TlsPolicy
+    write_width: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Foreman names for what an assignment leaves out."""
+
+    os: str | None = None
+    ptable: str | None = None
+    medium: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedfishSite:
+    """`address` is a template with {host}; one account for all BMCs."""
+
+    address: str
+    username: str
+    password: SecretSource
+    tls: TlsPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class QuadsSite:
+    """The QUADS server; `lock_file` is the file that its own mover locks."""
+
+    url: str
+    username: str
+    password: SecretSource
+    tls: TlsPolicy
+    lock_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A whole site file. `warnings` are for the header and the plan."""
+
+    path: Path
+    foreman: ForemanSite
+    redfish: RedfishSite
+    defaults: Defaults = field(default_factory=Defaults)
+    quads: QuadsSite | None = None
+    spare_pool: str = "cloud01"
+    protected_hosts: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
+    speed: float = 1
+    warnings: tuple[str, ...] = ()
+
+
+def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
+    """The site file: `--site`, then $QUADS_TUI_SITE, then site.yaml in the user's configuration directory. InputError if absent."""
+    usual = platformdirs.user_config_path("quads-tui") / "site.yaml"
+    variable = environ.get("QUADS_TUI_SITE", "")
+    path, where = (
+        (option, "--site") if option is not None else (Path(variable), "$QUADS_TUI_SITE") if variable else (usual, "")
+    )  # fmt: skip
+    try:
+        found = path.exists()
+    except (OSError, ValueError):
+        found = False
+    if found:
+        return path
+    if where:
+        raise InputError([Problem(path, 0, where, "there is no such file; expected the site file there")])
+    message = (
+        "there is no site file: --site not given, $QUADS_TUI_SITE not set, nothing here; "
+        "expected one at any of them: copy sample_assignments/site.yaml and adapt it"
+    )
+    raise InputError([Problem(path, 0, "", message)])
+
+
+def load_site(path: Path) -> Site:
+    """Reads a site file. InputError tells all that is wrong; passwords are not fetched here."""
+    report = Report(path)
+    root = read_yaml(path, report)
+    site = _read(report, root, path) if root is not None and root.kind != "bad" else None
+    report.settle()
+    if site is None:
+        raise InputError([Problem(path, 0, "", "cannot be used; expected a site file")])
+    return site
+
+
+def _read(report: Report, root: Node, path: Path) -> Site | None:
+    section = Section(report, root, "", KEYS)
+    warnings: list[str] = []
+    foreman = _foreman(section, warnings)
+    redfish = _redfish(section, warnings)
+    quads = _quads(section, warnings)
+    defaults = _defaults(section)
+    spare = section.text("spare_pool", CLOUD_EXPECTED)
+    if spare is not None and not CLOUD.fullmatch(spare):
+        section.add("spare_pool", f"is no cloud's name; expected {CLOUD_EXPECTED}")
+    limits_node = section.child("limits")
+    limits = Limits() if limits_node is None else read_limits(Section(report, limits_node, "limits", LIMIT_NAMES))
+    speed = section.number("speed", whole=False, most=10_000)
+    protected = _protected(section)
+    if foreman is None or redfish is None:
+        return None
+    return Site(
+        path, foreman, redfish, defaults, quads, spare or "cloud01", protected, limits, speed if speed is not None else 1, tuple(warnings)
+    )
+
+
+def _part(section: Section, key: str, known: tuple[str, ...], *, required: bool) -> Section | None:
+    node = section.child(key, required=f"a mapping with {', '.join(known)}" if required else "")
+    if node is None:
+        return None
+    return Section(section.report, node, key, known)
+
+
+def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
+    part = _part(section, "foreman", ("url", "username", "password", "tls", "write_width"), required=True)
+    if part is None:
+        return None
+    tls = read_tls(part, warnings)
+    url = _url(part, "url", tls, warnings)
+    if url is not None and re.search(r"/api(/v2)?$", url):
+        part.add("url", "ends with /api; expected the address without it, since the program adds it itself")
+    username, password = _account(part, warnings)
+    width = part.number("write_width", whole=True, most=64)
+    if url is None or username is None or password is None:
+        return None
+    return ForemanSite(url, username, password, tls, int(width or 1))
+
+
+def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
+    part = _part(section, "redfish", ("address", "username", "password", "tls"), required=True)
+    if part is None:
+        return None
+    tls = read_tls(part, warnings)
+    address = _template(part, tls, warnings)
+    username, password = _account(part, warnings)
+    if address is None or username is None or password is None:
+        return None
+    return RedfishSite(address, username, password, tls)
+
+
+def _quads(section: Section, warnings: list[str]) -> QuadsSite | None:
+    part = _part(section, "quads", ("url", "username", "password", "tls", "lock_file"), required=False)
+    if part is None:
+        return None
+    tls = read_tls(part, warnings)
+    url = _url(part, "url", tls, warnings)
+    username, password = _account(part, warnings)
+    lock_file = part.text("lock_file", "a file's path", most=4096)
+    if url is None or username is None or password is None:
+        return None
+    return QuadsSite(url, username, password, tls, lock_file)
+
+
+def _account(part: Section, warnings: list[str]) -> tuple[str | None, SecretSource | None]:
+    return part.text("username", "a user's name", required=True), read_password(part, warnings)
+
+
+def _defaults(section: Section) -> Defaults:
+    part = _part(section, "defaults", ("os", "ptable", "medium"), required=False)
+    if part is None:
+        return Defaults()
+    return Defaults(
+        part.text("os", "a Foreman operating system title"),
+        part.text("ptable", "a Foreman partition table name"),
+        part.text("medium", "a Foreman installation medium name"),
+    )
+
+
+def _protected(section: Section) -> frozenset[str]:
+    names = set()
+    for index, text in enumerate(section.texts("protected_hosts", "host name")):
+        try:
+            names.add(host_name(text))
+        except AddressTrouble as trouble:
+            section.add("protected_hosts", f"item {index + 1} {trouble}")
+    return frozenset(names)
+
+
+def _url(part: Section, key: str, tls: TlsPolicy, warnings: list[str]) -> str | None:
+    text = part.text(key, "an address such as https://foreman.example.com", required=True, most=1000)
+    if text is None:
+        return None
+    try:
+        url = service_url(text, path=True)
+    except AddressTrouble as trouble:
+        part.add(key, str(trouble))
+        return None
+    _plain_http(part, key, url, tls, warnings)
+    return url
+
+
+def _plain_http(part: Section, key: str, url: str, tls: TlsPolicy, warnings: list[str]) -> None:
+    if not url.startswith("http://") or is_loopback(url):
+        return
+    if tls.kind == "off":
+        warnings.append(f"{part.path}: http:// off this machine: passwords travel unencrypted")
+    else:
+        part.add(key, "is http:// off this machine; expected https://, or tls: {verify: false} beside it")
+
+
+def _template(part: Section, tls: TlsPolicy, warnings: list[str]) -> str | None:
+    text = part.text("address", TEMPLATE, required=True, most=1000)
+    if text is None:
+        return None
+    rest = text.replace("{host}", "")
+    if "{host}" not in text or "{" in rest or "}" in rest:
+        part.add("address", f"must hold {{host}} and no other braces; expected {TEMPLATE}")
+        return None
+    try:
+        _plain_http(part, "address", service_url(text.replace("{host}", "h"), path=False), tls, warnings)
+    except AddressTrouble as trouble:
+        part.add("address", str(trouble))
+        return None
+    return text.rstrip("/")
+
+
+def bmc_address(site: Site, host: HostSpec) -> str:
+    """The BMC's address, scheme://host[:port]: the host's own, else from the template. InputError if it may not be used."""
+    try:
+        address = host.bmc or service_url(site.redfish.address.replace("{host}", host.name), path=False)
+    except AddressTrouble as trouble:
+        raise InputError([Problem(site.path, 0, "redfish.address", f"for {host.name} the address {trouble}")]) from None
+    if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):
+        message = f"the BMC of {host.name} has an http:// address off this machine; expected https://, or redfish.tls: {{verify: false}}"
+        raise InputError([Problem(site.path, 0, "redfish.tls", message)])
+    return address
+
+
+def check_speed(site: Site, addresses: Iterable[str]) -> None:
+    """Refuses a speed other than 1 unless Foreman, QUADS and each of `addresses` (URLs or hosts) are on loopback, by their letters."""
+    if site.speed == 1:
+        return
+    far = [] if is_loopback(site.foreman.url) else ["foreman.url"]
+    if site.quads is not None and not is_loopback(site.quads.url):
+        far.append("quads.url")
+    hosts = [address for address in addresses if not is_loopback(address)]
+    if hosts:
+        far.append(f"the address of {len(hosts)} hosts, such as {hosts[0]}")
+    if far:
+        message = f"{site.speed:g} is for rehearsals; {'; '.join(far)} not on loopback; expected 1, or 127.0.0.0/8, ::1 or localhost everywhere"
+        raise InputError([Problem(site.path, 0, "speed", message)])
