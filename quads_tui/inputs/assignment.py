@@ -57,7 +57,9 @@ class HostList:
         self.hosts: list[HostSpec] = []
         self.tried = 0  # mentions, good or bad: an empty list is another problem than a list of bad names
 
-    def add(self, text: str, line: int, key: str, *, file: Path | None = None, model: str | None = None, bmc: str | None = None) -> None:
+    def add(
+        self, text: str, line: int, key: str, *, file: Path | None = None, model: str | None = None, bmc: str | None = None
+    ) -> None:
         """One mention of a host; `file` is the hosts_file it stands in."""
         self.tried += 1
         try:

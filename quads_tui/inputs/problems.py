@@ -15,7 +15,7 @@ MOST_PROBLEMS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `line` counts from 1; 0 means the file as a whole. `key` is a path such as `foreman.tls`, or empty."""
+    """One thing that is wrong. `line` counts from 1, 0 means the whole file; `key` is a path such as `foreman.tls`, or empty."""
 
     file: Path
     line: int

@@ -38,7 +38,9 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None) -> A
     chosen = wanted or (names[0] if len(names) == 1 else None)
     if clouds is None or not names or chosen not in names:
         held = ", ".join(names) or "none"
-        what = f"{wanted} is not in this export" if wanted else "the export holds several clouds" if names else "there is no cloud"
+        what = (
+            f"{wanted} is not in this export" if wanted else "the export holds several clouds" if names else "there is no cloud"
+        )
         section.add("clouds", f"{what}; expected --cloud with one of: {held}" if names else f"{what}; expected at least one")
         chosen = None
     picked: dict[str, Section] = {}

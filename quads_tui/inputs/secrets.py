@@ -108,7 +108,9 @@ def _from_file(source: SecretSource) -> bytes:
             if status.st_uid != os.geteuid():
                 raise FileTrouble("belongs to another user; expected a file of your own")
             if status.st_mode & 0o077:
-                raise FileTrouble(f"may be read or written by others (mode {status.st_mode & 0o777:04o}); expected 0600: chmod 600")
+                raise FileTrouble(
+                    f"may be read or written by others (mode {status.st_mode & 0o777:04o}); expected 0600: chmod 600"
+                )
             return read_bounded(descriptor, MOST_SECRET_BYTES)
         finally:
             os.close(descriptor)
@@ -117,7 +119,7 @@ def _from_file(source: SecretSource) -> bytes:
 
 
 def _from_command(source: SecretSource) -> bytes:
-    """Runs the argv list without a shell, in the site file's folder. What it says on stderr is not shown: it may hold the secret."""
+    """Runs the argv list without a shell, in the site file's folder. Its stderr is not shown: it may hold the secret."""
     name = source.command[0]
     try:
         process = subprocess.Popen(
@@ -131,7 +133,9 @@ def _from_command(source: SecretSource) -> bytes:
         )
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a possible command"
-        raise source.refused(f"the password command {name} cannot be started: {why}; expected a program and its arguments") from None
+        raise source.refused(
+            f"the password command {name} cannot be started: {why}; expected a program and its arguments"
+        ) from None
     try:
         data = _collect(source, process)
     finally:
@@ -152,7 +156,9 @@ def _collect(source: SecretSource, process: subprocess.Popen[bytes]) -> bytes:
     descriptor = process.stdout.fileno()
     deadline = time.monotonic() + COMMAND_SECONDS
     data = b""
-    slow = source.refused(f"the password command {source.command[0]} did not end in {COMMAND_SECONDS:g} s; expected an answer sooner")
+    slow = source.refused(
+        f"the password command {source.command[0]} did not end in {COMMAND_SECONDS:g} s; expected an answer sooner"
+    )
     while True:
         ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:

@@ -81,7 +81,7 @@ class Site:
 
 
 def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
-    """The site file: `--site`, then $QUADS_TUI_SITE, then site.yaml in the user's configuration directory. InputError if absent."""
+    """The site file: `--site`, else $QUADS_TUI_SITE, else site.yaml in the user's configuration directory. InputError if absent."""
     usual = platformdirs.user_config_path("quads-tui") / "site.yaml"
     variable = environ.get("QUADS_TUI_SITE", "")
     path, where = (
@@ -130,7 +130,16 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
     if foreman is None or redfish is None:
         return None
     return Site(
-        path, foreman, redfish, defaults, quads, spare or "cloud01", protected, limits, speed if speed is not None else 1, tuple(warnings)
+        path,
+        foreman,
+        redfish,
+        defaults,
+        quads,
+        spare or "cloud01",
+        protected,
+        limits,
+        speed if speed is not None else 1,
+        tuple(warnings),
     )
 
 
@@ -251,13 +260,13 @@ def bmc_address(site: Site, host: HostSpec) -> str:
     except AddressTrouble as trouble:
         raise InputError([Problem(site.path, 0, "redfish.address", f"for {host.name} the address {trouble}")]) from None
     if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):
-        message = f"the BMC of {host.name} has an http:// address off this machine; expected https://, or redfish.tls: {{verify: false}}"
+        message = f"the BMC of {host.name} is at http:// off this machine; expected https://, or redfish.tls: {{verify: false}}"
         raise InputError([Problem(site.path, 0, "redfish.tls", message)])
     return address
 
 
 def check_speed(site: Site, addresses: Iterable[str]) -> None:
-    """Refuses a speed other than 1 unless Foreman, QUADS and each of `addresses` (URLs or hosts) are on loopback, by their letters."""
+    """Refuses a speed other than 1 unless Foreman, QUADS and each of `addresses` (URLs or hosts) are literal loopback."""
     if site.speed == 1:
         return
     far = [] if is_loopback(site.foreman.url) else ["foreman.url"]
@@ -267,5 +276,6 @@ def check_speed(site: Site, addresses: Iterable[str]) -> None:
     if hosts:
         far.append(f"the address of {len(hosts)} hosts, such as {hosts[0]}")
     if far:
-        message = f"{site.speed:g} is for rehearsals; {'; '.join(far)} not on loopback; expected 1, or 127.0.0.0/8, ::1 or localhost everywhere"
+        where = ", ".join(far)
+        message = f"{site.speed:g} is for rehearsals; not on loopback: {where}; expected 1, or 127.0.0.0/8, ::1 or localhost"
         raise InputError([Problem(site.path, 0, "speed", message)])

@@ -11,7 +11,7 @@ from .fields import Section
 from .secrets import Secret, SecretSource
 from .yaml_reader import Node
 
-_TLS_EXPECTED = "one of {ca_file: FILE}, {fingerprint: \"sha256:HEX\"}, {pin: first_use}, {verify: false}"
+_TLS_EXPECTED = 'one of {ca_file: FILE}, {fingerprint: "sha256:HEX"}, {pin: first_use}, {verify: false}'
 _PASSWORD_EXPECTED = "one of {env: NAME}, {file: PATH}, {command: [PROGRAM, ARGUMENT, ...]}"
 
 
