@@ -81,7 +81,7 @@ class Site:
 
 
 def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
-    """The site file: `--site`, else $QUADS_TUI_SITE, else site.yaml in the user's configuration directory. InputError if absent."""
+    """The site file: `--site`, else $QUADS_TUI_SITE, else site.yaml in the user's configuration folder. InputError if absent."""
     usual = platformdirs.user_config_path("quads-tui") / "site.yaml"
     variable = environ.get("QUADS_TUI_SITE", "")
     path, where = (

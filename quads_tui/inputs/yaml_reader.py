@@ -89,7 +89,7 @@ class _Builder:
         self._root: Node | None = None
         self._nodes = 0
         self._documents = 0
-        self._resolver: Any = Resolver()  # type: ignore[no-untyped-call]
+        self._resolver: Any = Resolver()
 
     def build(self, text: str) -> Node | None:
         try:
