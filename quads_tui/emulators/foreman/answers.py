@@ -65,7 +65,7 @@ def page(status: int, title: str) -> Answer:
     """What the web server in front says by itself: HTML, not JSON."""
     return Answer(
         status,
-        f"<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n<title>{status} {title}</title>\n"
+        f'<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>{status} {title}</title>\n'
         f"</head><body>\n<h1>{title}</h1>\n<p>The server is temporarily unable to service your request.</p>\n</body></html>\n",
         "text/html",
     )

@@ -32,10 +32,11 @@ class Application:
         self.sessions = Sessions(foreman.database, options, seeded(seed, "foreman", "sessions"))
         self._options = options
         self._time = time
-        self._costs: random.Random = seeded(seed, "foreman", "costs")
+        self._seed = seed
+        self._lucks: dict[str, random.Random] = {}
         self._sweeper: random.Random = seeded(seed, "foreman", "sweeper")
         self._puma = Puma(options.workers, options.threads, options.queue_limit)
-        self.unattended = Unattended(foreman, self._puma, time, self._costs)
+        self.unattended = Unattended(foreman, self._puma, time, self._luck)
 
     async def answer(
         self, request: web.Request, exchange: Exchange, body: bytes, delay: float, headers: dict[str, str]
@@ -51,7 +52,7 @@ class Application:
         try:
             async with self._puma.thread() as worker:
                 exchange.started = self._time.now()
-                work = Work(self._time, worker, self._costs)
+                work = Work(self._time, worker, self._luck(exchange.host or ""))
                 await work.wait(delay)
                 try:
                     answer = await self._action(request, work, body, headers, worker.busy)
@@ -66,6 +67,12 @@ class Application:
                 return answer
         except Overloaded:
             return page(503, "Service Unavailable")
+
+    def _luck(self, host: str) -> random.Random:
+        """How long things take is a host's own luck, whatever the order in which hosts come."""
+        if host not in self._lucks:
+            self._lucks[host] = seeded(self._seed, "foreman", "costs", host)
+        return self._lucks[host]
 
     async def _action(self, request: web.Request, work: Work, body: bytes, headers: dict[str, str], busy: int) -> Answer:
         path = request.path.removeprefix("/api/").removeprefix("v2/").rstrip("/")

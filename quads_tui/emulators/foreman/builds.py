@@ -75,7 +75,7 @@ class Builds:
         self._lists[uuid] = (self._database.time.now(), tasks)
 
     def tasks(self, uuid: str) -> list[dict[str, Any]] | None:
-        """The task list of a PUT that carried this progress_report_id, also while it runs; None when it is not kept (any more)."""
+        """The task list of a PUT that carried this progress_report_id, also while it runs; None when it is not kept."""
         now = self._database.time.now()
         self._lists = {
             key: (since, tasks)
@@ -87,12 +87,11 @@ class Builds:
     async def orchestrate(self, host: Host, tasks: list[Task], work: Work, *, building: bool) -> None:
         """Runs the tasks in order. Raises Refusal (422) after a rollback, which deletes PXE files and restores none."""
         costs = self._options.costs
-        if building and host.name in self._options.faults.dhcp_conflict:
+        if tasks and building and host.name in self._options.faults.dhcp_conflict:
             await work.wait(costs.proxy_call)
             for task in tasks:
                 task.status = "canceled"
-            if tasks:
-                tasks[0].status = "conflict"
+            tasks[0].status = "conflict"
             conflict = f"DHCP record {host.mac} for {host.name} already exists with another address"
             raise invalid(host.id, {"conflict": [conflict]})
         hang = building and self._hangs.get(host.name, 0) > 0

@@ -86,9 +86,7 @@ class Database:
         self.roles = [self.default_role, self.api_role, manager]
         self.roles += [Role(10 + number, cloud, f"Hosts of {cloud}.", 0) for number, cloud in enumerate(options.clouds, 1)]
         api_roles = [self.default_role] if options.permissions is None else [self.default_role, self.api_role]
-        self.users = [
-            User(4, options.username, options.password, options.permissions is None, old, old, self.rows(api_roles))
-        ]
+        self.users = [User(4, options.username, options.password, options.permissions is None, old, old, self.rows(api_roles))]
         for number, cloud in enumerate(options.clouds, 1):
             rows = self.rows([self.default_role, self.roles[2 + number]])
             self.users.append(User(10 + number, cloud, options.cloud_password, False, old, old, rows, firstname=cloud))

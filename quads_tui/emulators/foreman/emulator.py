@@ -31,7 +31,12 @@ class ForemanEmulator:
     """A Foreman of `machines`; also the world.Provisioner that booting machines talk to."""
 
     def __init__(
-        self, machines: Sequence[Machine], *, time: Time, seed: int = 1, options: ForemanOptions = ForemanOptions()  # noqa: B008
+        self,
+        machines: Sequence[Machine],
+        *,
+        time: Time,
+        seed: int = 1,
+        options: ForemanOptions = ForemanOptions(),  # noqa: B008
     ) -> None:
         self.time = time
         self.options = options
@@ -70,17 +75,22 @@ class ForemanEmulator:
         }  # fmt: skip
 
     def host_counts(self, name: str) -> dict[str, Any]:
-        """`built`, `failed`, `armed` and `writes` are times; `pxe` is the PXE file's content. KeyError for an unknown host."""
-        host = self.foreman.database.hosts[name]
+        """`built`, `failed`, `armings` and `writes` are how many times; `pxe` is the PXE file's content.
+
+        A machine that this Foreman does not know has counts of zero, no status and no owner.
+        """
+        host = self.foreman.database.hosts.get(name)
+        if host is None:
+            return dict.fromkeys(("built", "failed", "armings", "writes"), 0) | {
+                "in_build": False, "status": None, "owner": None, "pxe": None,
+            }  # fmt: skip
         return {
-            "built": host.times_built, "failed": host.times_failed, "armed": host.times_armed, "in_build": host.build,
+            "built": host.times_built, "failed": host.times_failed, "armings": host.times_armed, "in_build": host.build,
             "status": host.status(self.time.now()), "writes": self._traffic.writes_to[name],
             "owner": self.foreman.database.owner_login(host), "pxe": self.foreman.database.pxe_files.get(host.mac),
         }  # fmt: skip
 
-    def inject(
-        self, fault: Fault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0
-    ) -> None:
+    def inject(self, fault: Fault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0) -> None:
         """The next `count` requests of this method whose path matches the expression suffer `fault`."""
         self._mishaps.inject(fault, count, method, path, seconds)
 
@@ -145,6 +155,7 @@ class ForemanEmulator:
         connection = self._traffic.connection(transport)
         if connection.closes_on_reuse:
             return self._broken(request)
+        body = await request.read()  # before the request counts: a client that breaks off in its body has not asked anything
         path = request.path
         injection = self._mishaps.take(request.method, path)
         exchange = Exchange(
@@ -166,7 +177,6 @@ class ForemanEmulator:
             self._traffic.end(exchange)
             return self._broken(request) if answer is None else self._response(request, exchange, connection, answer, {})
         headers: dict[str, str] = {}
-        body = await request.read()
         delay = injection.seconds if injection is not None and injection.fault == "slow" else 0.0
         task = asyncio.create_task(self._application.answer(request, exchange, body, delay, headers))
         self._running.add(task)

@@ -37,9 +37,7 @@ async def hosts(call: Call) -> Answer:
         rows,
         foreman.host_fields,
         call.query,
-        lambda host: foreman.bodies.item(
-            host, parameters="parameters" in include, all_parameters="all_parameters" in include
-        ),
+        lambda host: foreman.bodies.item(host, parameters="parameters" in include, all_parameters="all_parameters" in include),
         matches,
     )
     await call.work.cpu(costs.full, costs.full_per_host * answer.text.count('"certname"'))

@@ -57,9 +57,7 @@ async def current_permissions(call: Call) -> Answer:
     """What the caller may do, whether or not it is an administrator."""
     await call.work.cpu(call.foreman.options.costs.small)
     rows = [
-        documents.permission(number, name)
-        for number, name in enumerate(PERMISSIONS, 1)
-        if documents.allowed(call.caller, name)
+        documents.permission(number, name) for number, name in enumerate(PERMISSIONS, 1) if documents.allowed(call.caller, name)
     ]
     return json_answer({"results": rows})
 

@@ -18,7 +18,7 @@ Row = TypeVar("Row", OperatingSystem, Ptable, Medium)
 ACCEPTED = frozenset(
     (
         "build", "operatingsystem_id", "operatingsystem_name", "ptable_id", "ptable_name", "medium_id", "medium_name",
-        "owner_id", "owner_type", "comment", "progress_report_id", "host_parameters_attributes", "overwrite", "managed",
+        "owner_id", "owner_type", "comment", "progress_report_id", "host_parameters_attributes",
     )
 )  # fmt: skip
 
@@ -150,7 +150,6 @@ class Saving:
                 value = text(entry["value"]) if "value" in entry else row.value
                 kept[name] = Parameter(row.id, name, value, row.kind, row.hidden, row.created_at, self._database.now())
         return kept
-
 
 
 def _chosen(given: dict[str, Any], kind: str, rows: Sequence[Row], now: Row | None) -> Row | None:

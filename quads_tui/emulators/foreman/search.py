@@ -143,7 +143,7 @@ class _Parser:
                 raise QueryError("A parenthesis of the search query is not closed")
             return inner
         token = self.take()
-        if token.kind == "sign":
+        if token.kind == "sign" or token.means("and", "or"):
             raise QueryError(f"Unexpected '{token.text}' in the search query")
         if token.means("has", "set?") and self._word_follows():
             present = self.fields.find(self.take().text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..world import Time
 from .answers import Answer
@@ -15,7 +15,7 @@ LOG_LIMIT = 64 << 10  # bytes of an installer's log that are kept
 
 
 class Unattended:
-    def __init__(self, foreman: Foreman, puma: Puma, time: Time, luck: random.Random) -> None:
+    def __init__(self, foreman: Foreman, puma: Puma, time: Time, luck: Callable[[str], random.Random]) -> None:
         self._foreman = foreman
         self._puma = puma
         self._time = time
@@ -47,7 +47,7 @@ class Unattended:
             async with host.saving:
                 if not host.build:  # somebody else ended it while this call waited for the row
                     return 405
-                await self._foreman.builds.finish(host, Work(self._time, worker, self._luck), errors=errors)
+                await self._foreman.builds.finish(host, Work(self._time, worker, self._luck(host.name)), errors=errors)
         return 201
 
     def _by_token(self, value: str) -> tuple[Host | None, Token | None]:
