@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Document = dict[str, Any]
 Key = str | tuple[str, ...]  # a message of a registry: its key, or key and arguments
@@ -34,6 +34,14 @@ class Reply:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     lost: bool = False
+
+
+class Rendered(NamedTuple):
+    """A resource as it is sent; `kind` is its type without version, e.g. ComputerSystem, empty for what has none."""
+
+    body: bytes
+    etag: str | None
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,11 @@ BASE: dict[str, Message] = {
 def named(key: Key) -> tuple[str, tuple[str, ...]]:
     """A message's key and its arguments."""
     return (key, ()) if isinstance(key, str) else (key[0], key[1:])
+
+
+def kind_of(document: Document) -> str:
+    """The type of a resource without its version: "#Chassis.v1_25_0.Chassis" gives Chassis."""
+    return str(document.get("@odata.type", "")).lstrip("#").partition(".")[0]
 
 
 def dumps(document: Document) -> bytes:

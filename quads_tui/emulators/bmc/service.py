@@ -11,7 +11,7 @@ from typing import Any
 
 from quads_tui.emulators.bmc.family import ENABLED, Family
 from quads_tui.emulators.bmc.hardware import Boot, Hardware
-from quads_tui.emulators.bmc.replies import Call, Document, Reply, collection, dumps, metadata
+from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata
 from quads_tui.emulators.bmc.sessions import Sessions
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, Time, lognormal
@@ -45,8 +45,8 @@ class Bmc:
         self.username, self._password = username, password
         self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         self._fixed: dict[str, Document] | None = None
-        self._bodies: dict[str, tuple[bytes, str | None]] = {}
-        self._live: dict[str, tuple[bytes, str | None]] = {}
+        self._bodies: dict[str, Rendered] = {}
+        self._live: dict[str, Rendered] = {}
         self._live_of = -1
         self._names: dict[str, str] = {}
 
@@ -70,7 +70,7 @@ class Bmc:
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
-    def document(self, path: str) -> tuple[bytes, str | None] | None:
+    def document(self, path: str) -> Rendered | None:
         """Body and ETag of a resource, or None where there is none."""
         if self._live_of != self.hardware.changed:
             self._live = {key: self._rendered(key, value) for key, value in self.family.live(self).items()}
@@ -86,14 +86,14 @@ class Bmc:
             return self._bodies[path]
         return self._session_resource(path)
 
-    def _rendered(self, path: str, document: Document) -> tuple[bytes, str | None]:
+    def _rendered(self, path: str, document: Document) -> Rendered:
         body = dumps(document)
         etag = self.family.etag(path, body) if "@odata.id" in document else None
         if etag is not None:
             body = dumps({**document, "@odata.etag": etag})
-        return body, etag
+        return Rendered(body, etag, kind_of(document))
 
-    def _session_resource(self, path: str) -> tuple[bytes, str | None] | None:
+    def _session_resource(self, path: str) -> Rendered | None:
         family = self.family
         if path == family.sessions:
             members = [f"{path}/{session.id}" for session in self.sessions.open()]
@@ -128,7 +128,8 @@ class Bmc:
         early = self._protocol(call)
         if early is not None:
             return early
-        if call.method == "POST" and call.path == family.sessions:
+        # A member may be created at the collection or, says DSP0266, at its Members property.
+        if call.method == "POST" and call.path in (family.sessions, f"{family.sessions}/Members"):
             return self._log_in(call)
         if not self._public(call) and not self._authorized(call):
             return family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
@@ -140,7 +141,7 @@ class Bmc:
         if call.method == "POST" and call.path == family.reset:
             return self._reset(call)
         if call.method == "PATCH" and found is not None:
-            return self._patch(call, found[1])
+            return self._patch(call, found.etag)
         if call.method == "DELETE" and found is not None and self.sessions.delete(call.path.rpartition("/")[2]):
             return Reply(204)
         if found is None and call.path != family.reset:
@@ -173,7 +174,7 @@ class Bmc:
         if self._fixed is None:
             self._fixed = self.family.fixed(self)
         documents = (*self._fixed.values(), *self.family.live(self).values())
-        kinds = {document["@odata.type"].lstrip("#").partition(".")[0] for document in documents if "@odata.type" in document}
+        kinds = {kind_of(document) for document in documents} - {""}
         return Reply(200, metadata(kinds), {"Content-Type": "application/xml;charset=utf-8"})
 
     def _authorized(self, call: Call) -> bool:
@@ -209,17 +210,19 @@ class Bmc:
         headers = {"X-Auth-Token": session.token, "Location": document["@odata.id"]}
         return self.json(201, document, headers)
 
-    def _get(self, call: Call, found: tuple[bytes, str | None] | None) -> Reply:
+    def _get(self, call: Call, found: Rendered | None) -> Reply:
         if found is None:
             if call.path == self.family.reset:
                 return self._not_allowed(call)
             return self.family.error(404, ("ResourceMissingAtURI", call.path))
-        body, etag = found
+        body, etag, kind = found
         headers = {} if etag is None else {"ETag": etag}
         if self.family.strict:
             if call.query and "$" in call.query:
                 return self.family.error(501, "QueryNotSupported")
             headers["Allow"] = self._allowed(call.path)
+            if kind:
+                headers["Link"] = f"<http://redfish.dmtf.org/schemas/v1/{kind}.json>; rel=describedby"
             if etag is not None and call.headers.get("if-none-match") == etag:
                 return Reply(304, b"", headers)
         return Reply(200, b"" if call.method == "HEAD" else body, headers)

@@ -125,6 +125,16 @@ async def test_conformant_answers_without_credentials_only_what_it_must(start: A
     assert (await lab.call("GET", "/redfish/v1/Nothing", basic=False)).status == 401
 
 
+async def test_conformant_names_schema_and_methods_and_takes_a_member_at_members(start: Any) -> None:
+    lab = await start("3500RX")
+    read = await lab.call("GET", lab.bmc().family.system)
+    assert read.headers["Link"] == "<http://redfish.dmtf.org/schemas/v1/ComputerSystem.json>; rel=describedby"
+    assert read.headers["Allow"] == "GET, HEAD, PATCH"
+    login = {"UserName": "root", "Password": "calvin's heir"}
+    made = await lab.call("POST", lab.bmc().family.sessions + "/Members", login, basic=False)
+    assert made.status == 201
+
+
 async def test_conformant_preconditions(start: Any) -> None:
     lab = await start("3500RX")
     path = lab.bmc().family.system

@@ -213,4 +213,4 @@ class Conformant(Family):
         # 200 with the resource as it is now, and its new ETag (DSP0266 on PATCH).
         found = bmc.document(self.system)
         assert found is not None
-        return Reply(200, found[0], {"ETag": found[1] or ""})
+        return Reply(200, found.body, {"ETag": found.etag or ""})
