@@ -20,6 +20,7 @@ from .trust import TlsPolicy, read_password, read_tls
 from .yaml_reader import Node, read_yaml
 
 KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "limits", "speed")
+DEFAULT_ADDRESS = "https://mgmt-{host}"  # how QUADS names a host's BMC
 TEMPLATE = "an address such as https://mgmt-{host}"
 
 
@@ -45,7 +46,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class RedfishSite:
-    """`address` is a template with {host}; one account for all BMCs."""
+    """`address` is a template with {host}, by default QUADS' own convention; one account for all BMCs."""
 
     address: str
     username: str
@@ -238,7 +239,7 @@ def _plain_http(part: Section, key: str, url: str, tls: TlsPolicy, warnings: lis
 
 
 def _template(part: Section, tls: TlsPolicy, warnings: list[str]) -> str | None:
-    text = part.text("address", TEMPLATE, required=True, most=1000)
+    text = part.text("address", TEMPLATE, most=1000) if part.has("address") else DEFAULT_ADDRESS
     if text is None:
         return None
     rest = text.replace("{host}", "")
