@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from .database import DEFAULT_ROLE, HOST_PERMISSIONS, PERMISSIONS, Database, stamp
@@ -190,5 +189,5 @@ def setting(name: str, value: Any, kind: str, label: str, description: str, crea
     }  # fmt: skip
 
 
-def permission(number: int, name: str, kinds: Mapping[str, str | None] = PERMISSIONS) -> Document:
-    return {"name": name, "id": number, "resource_type": kinds.get(name)}
+def permission(number: int, name: str) -> Document:
+    return {"name": name, "id": number, "resource_type": PERMISSIONS[name]}

@@ -130,6 +130,7 @@ class ForemanEmulator:
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> str:
         """Listens and returns the base URL, without a slash at its end."""
+        self._closing.clear()
         self._runner = web.AppRunner(
             self.application(), access_log=None, keepalive_timeout=self.options.keep_alive, max_line_size=8 * LINE,
             shutdown_timeout=0.2,

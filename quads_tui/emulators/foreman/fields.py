@@ -7,11 +7,10 @@ from operator import attrgetter
 from typing import Any
 
 from .database import Database
-from .records import EXPIRED as TOKEN_EXPIRED
-from .records import FAILED, INSTALLED, PENDING, Host
+from .records import EXPIRED, FAILED, INSTALLED, PENDING, Host
 from .search import Field, Fields
 
-STATUSES = {"built": INSTALLED, "pending": PENDING, "token_expired": TOKEN_EXPIRED, "build_failed": FAILED}
+STATUSES = {"built": INSTALLED, "pending": PENDING, "token_expired": EXPIRED, "build_failed": FAILED}
 GLOBAL = {"ok": 0, "warning": 1, "error": 2}
 
 

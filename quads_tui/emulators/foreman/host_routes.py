@@ -89,7 +89,7 @@ async def rebuild_config(call: Call) -> Answer:
     only = call.body.get("only")
     async with host.saving:
         await call.work.cpu(foreman.options.costs.save)
-        if only is None or "TFTP" in only:
+        if not isinstance(only, list) or "TFTP" in only:
             content = host.token.value if host.build and host.token else LOCAL
             await foreman.builds.orchestrate(host, foreman.builds.deploy(host, content), call.work, building=False)
     return json_answer({"message": "Configuration successfully rebuilt."})

@@ -72,3 +72,6 @@ class Listener:
             await asyncio.get_running_loop().connect_accepted_socket(self._server, peer, ssl=self._context)
         except OSError:
             peer.close()  # the client gave up, or does not trust us
+        except asyncio.CancelledError:
+            peer.close()
+            raise

@@ -100,6 +100,7 @@ class ForemanOptions:
     """An emulated Foreman and its lab.
 
     permissions: None makes the API user an administrator; else the names of the permissions that it has.
+    token_minutes: how long a build token lives, in emulated minutes; with 0 there are none, and nothing that boots finds one.
     in_build: hosts that stand in build mode from the start, and how many emulated minutes old their token is.
     hidden: parameters of every host whose value the API shows as *****.
     front_timeout: emulated seconds after which the web server in front answers 504 while the work goes on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -59,6 +60,12 @@ class Lab:
         """Names of the hosts that a search finds."""
         found = await self.get("/api/hosts", search=search, thin="1", per_page="all", **query)
         return [row["name"] for row in found["results"]]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Waits for something that no event tells of; a minute without it is a failure."""
+        async with asyncio.timeout(60):
+            while not holds():  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
 
     async def put(self, name: str, **attributes: Any) -> Reply:
         return await self.call("PUT", f"/api/v2/hosts/{name}", {"host": attributes})

@@ -179,9 +179,13 @@ async def test_tasks_of_a_put_are_visible_while_it_runs(lab):
 
 
 async def test_overlapping_puts_of_one_host_queue_up_and_both_tokens_work(lab):
-    place = await lab(speed=50)
+    place = await lab()
     name = place.names[0]
-    replies = await asyncio.gather(place.put(name, build=True), place.put(name, build=True))
+    row = place.emulator.foreman.database.hosts[name].saving
+    async with row:  # so that both have read the host before either has written it
+        puts = [asyncio.create_task(place.put(name, build=True)) for _ in range(2)]
+        await place.until(lambda: len(row._waiters or ()) == 2)
+    replies = await asyncio.gather(*puts)
     assert [reply.status for reply in replies] == [200, 200]
     tokens = {reply.body["token"] for reply in replies}
     assert len(tokens) == 2 and place.emulator.live_token(name) in tokens

@@ -34,7 +34,7 @@ async def add_roles(place, *, strip_default: bool, gate_read: asyncio.Lock | Non
 
 
 async def test_overlapping_puts_that_strip_the_default_role_mostly_fail(lab):
-    place = await lab(speed=20, **labs(len(WANTED)))
+    place = await lab(speed=10, **labs(len(WANTED)))
     statuses, present, held, default = await add_roles(place, strip_default=True, gate_read=None, gate_write=None)
     assert statuses.count(200) + statuses.count(500) == len(WANTED)
     assert statuses.count(500) > statuses.count(200) >= 1
@@ -42,7 +42,7 @@ async def test_overlapping_puts_that_strip_the_default_role_mostly_fail(lab):
 
 
 async def test_kept_default_role_means_silent_losses(lab):
-    place = await lab(speed=20, **labs(len(WANTED)))
+    place = await lab(speed=10, **labs(len(WANTED)))
     statuses, present, held, default = await add_roles(place, strip_default=False, gate_read=None, gate_write=None)
     assert statuses.count(200) >= len(WANTED) - 3 > present and default in held
 
