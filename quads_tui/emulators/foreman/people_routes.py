@@ -54,7 +54,7 @@ async def permissions(call: Call) -> Answer:
 
 
 async def current_permissions(call: Call) -> Answer:
-    """What the caller may do, whether or not it is an administrator."""
+    """What the caller may do, administrator or not; `results` is what clients may rely on, its envelope was never recorded."""
     await call.work.cpu(call.foreman.options.costs.small)
     rows = [
         documents.permission(number, name) for number, name in enumerate(PERMISSIONS, 1) if documents.allowed(call.caller, name)
