@@ -62,7 +62,7 @@ class ForemanEmulator:
         return self._traffic.log
 
     def counts(self) -> dict[str, int]:
-        """Requests below /api as they arrived, retries and logins included; CONTRACT 4, and more."""
+        """Requests below /api as they arrived, retries and logins included; peaks are of requests at the same time."""
         traffic, sessions = self._traffic, self._application.sessions
         return {
             "writes": traffic.writes, "reads": traffic.reads, "logins": sessions.logins,
