@@ -62,11 +62,11 @@ class Trust:
 
     async def of(self, policy: TlsPolicy, origin: str) -> Trusted:
         """Raises TrustBroken. Files are read in a thread."""
-        if not policy.verify:
+        if policy.kind == "off":
             return False
         if policy.fingerprint:
             return self._fingerprint(policy.fingerprint)
-        if policy.pin_first_use:
+        if policy.kind == "first_use":
             return await self._pin(origin)
         if policy.ca_file is not None:
             return await self._context(Path(policy.ca_file))

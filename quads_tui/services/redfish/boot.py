@@ -1,0 +1,255 @@
+"""The one-time boot override: set, or taken back. The boot mode (UEFI or Legacy) is never changed.
+
+Whatever a PATCH is answered, the read-back decides: some BMCs say 200 and do nothing, some say 400 and do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.text import clean
+
+from ..answers import NoAnswer
+from .complaints import LOCKED_BY_POST, Complaint, complaint
+from .documents import Boot, System
+from .line import failure_from, failure_of
+from .machine import Machine
+from .session import Busy
+
+_READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH that was accepted
+_LOCKED = (5.0, 10.0, 15.0, 30.0, 30.0)  # while the BIOS holds the boot settings during POST
+_MOST_PATCHES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Both places at once: the system itself and, where it carries the override too, its settings resource."""
+
+    system: System
+    settings: Boot
+    settings_etag: str
+
+    @property
+    def boots(self) -> tuple[Boot, ...]:
+        return (self.system.boot, self.settings) if self.settings.present else (self.system.boot,)
+
+    @property
+    def pxe_once(self) -> bool:
+        return any(boot.pxe_once for boot in self.boots)
+
+    @property
+    def mode(self) -> str:
+        """As the machine has it now; a settings resource tells what will be, and only where the machine itself does not say."""
+        return self.system.boot.mode or self.settings.mode
+
+    def place(self, path: str) -> tuple[Boot, str]:
+        """The override and the entity tag of one of the two."""
+        return (self.system.boot, self.system.etag) if path == self.system.path else (self.settings, self.settings_etag)
+
+    def __str__(self) -> str:
+        return ", ".join(dict.fromkeys(str(boot) for boot in self.boots))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a PATCH goes and how much it carries. Places differ per family; what is refused here may be right there."""
+
+    path: str
+    full: bool  # with the mode, as read
+
+
+class BootChange:
+    """One change of the override until a fresh read shows it, or `deadline` (own time) has passed."""
+
+    def __init__(self, machine: Machine, deadline: float) -> None:
+        self._machine = machine
+        self._line = machine.line
+        self._clock = machine.line.clock
+        self._deadline = deadline
+        self._last = ""
+        self._patches = 0
+        self._mode = ""
+
+    async def look(self) -> Look:
+        """Fresh. Raises StageFailure."""
+        system = await self._machine.look(self._deadline)
+        if system.settings and system.settings != system.path:
+            boot, etag = await self._machine.boot_at(system.settings, self._deadline)
+            return Look(system, boot, etag)
+        return Look(system, Boot(), "")
+
+    async def set_pxe_once(self) -> str:
+        """Give the note for the stage. Raises StageFailure and what Acts.intend raises."""
+        look = await self.look()
+        if look.pxe_once:
+            return "PXE was set for the next boot already"
+        await self._change(
+            look,
+            lambda boot: {"BootSourceOverrideTarget": _spelled("Pxe", boot), "BootSourceOverrideEnabled": "Once"},
+            lambda now: now.pxe_once,
+            "PXE for the next boot",
+        )
+        return ""
+
+    async def clear(self) -> str:
+        """Take a one-time PXE boot back, whoever set it; other overrides stay. As set_pxe_once."""
+        look = await self.look()
+        if not look.pxe_once:
+            return "no PXE boot was set"
+        await self._change(
+            look,
+            lambda boot: {"BootSourceOverrideTarget": "None", "BootSourceOverrideEnabled": "Disabled"},
+            lambda now: not now.pxe_once,
+            "no override",
+        )
+        return ""
+
+    async def _change(
+        self, look: Look, wanted: Callable[[Boot], dict[str, str]], done: Callable[[Look], bool], what: str
+    ) -> None:
+        self._mode = look.mode
+        for way in self._ways(look):
+            ignored = 0
+            while ignored < 2:
+                boot, _ = look.place(way.path)
+                said = await self._patch(look, way, wanted(boot))
+                look = await self._read_back(done, patient=said is None)
+                look = await self._keep_mode(look, way, wanted)
+                if done(look):
+                    return
+                if said is None:
+                    ignored += 1
+                elif not await self._worth_repeating(said):
+                    break
+        reads = f"; it reads {look}"
+        if self._last:
+            raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._last}{reads}")
+        raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._patches} times without effect{reads}")
+
+    def _ways(self, look: Look) -> Iterator[Way]:
+        """Per property: the settings resource where it carries the override itself, else the system; then the other one."""
+        system = look.system
+        places = [system.path]
+        if system.settings and system.settings != system.path:
+            places.insert(0 if look.settings.present else 1, system.settings)
+        full = self._machine.full_boot
+        for path in places:
+            yield Way(path, full)
+        if not full and self._mode:
+            for path in places:
+                yield Way(path, True)
+
+    async def _patch(self, look: Look, way: Way, override: dict[str, str]) -> Complaint | None:
+        """Send it with the entity tag that the BMC wants; None when it said yes or when nobody knows."""
+        boot, etag = look.place(way.path)
+        if way.full and self._mode and (boot.mode or way.path == look.system.path or not boot.present):
+            override = {**override, "BootSourceOverrideMode": self._mode}
+        tags = _tags(etag)
+        refreshed = False
+        said: Complaint | None = None
+        while True:
+            tag = next(tags, None)
+            if tag is None:
+                return said
+            said = await self._send(way.path, {"Boot": override}, tag)
+            if said is None or said.status not in (412, 428):
+                return said
+            if said.status == 428 and tag != "*":
+                tags = iter(["*"])
+            elif said.status == 412 and tag and not refreshed:
+                refreshed = True
+                _, etag = (await self.look()).place(way.path)
+                tags = _tags(etag, again=True)
+
+    async def _send(self, path: str, body: dict[str, object], tag: str) -> Complaint | None:
+        if self._patches >= _MOST_PATCHES or self._clock.now() > self._deadline:
+            raise StageFailure(Cause.TIMEOUT, f"the boot override is not taken: {self._last or 'no effect'}")
+        acts = self._line.acts
+        await acts.intend("override", {"path": path, **body})
+        self._patches += 1
+        try:
+            answer = await self._line.exchange("PATCH", path, body, {"If-Match": tag} if tag else {})
+        except NoAnswer as error:
+            acts.result("unknown" if error.sent else "absent", {"error": error.reason})
+            if error.kind == "tls":
+                raise failure_from(error) from None
+            # Setting the same again does no harm, so an unknown outcome is just read back.
+            return None if error.sent else Complaint(503, frozenset(), error.reason)
+        except (Busy, StageFailure) as error:
+            acts.result("absent", {"error": str(error)})
+            if isinstance(error, StageFailure):
+                raise
+            return error.complaint
+        except BaseException:
+            acts.result("unknown", {"error": "interrupted"})
+            raise
+        acts.result("answered", {"status": answer.status})
+        if answer.ok:
+            return None
+        said = complaint(answer)
+        self._last = said.text
+        return said
+
+    async def _read_back(self, done: Callable[[Look], bool], *, patient: bool) -> Look:
+        look = await self.look()
+        for pause in _READ_BACK if patient else ():
+            if done(look) or self._clock.now() + pause > self._deadline:
+                break
+            await self._clock.sleep(pause)
+            look = await self.look()
+        return look
+
+    async def _keep_mode(self, look: Look, way: Way, wanted: Callable[[Boot], dict[str, str]]) -> Look:
+        """A BMC that moved the mode along gets it told again as it was; one that keeps on is a failure, and a loud one."""
+        before, now = self._mode, look.mode
+        if not before or not now or now == before:
+            return look
+        self._line.acts.note(f"the BMC changed the boot mode from {before} to {now}: setting it back")
+        boot, etag = look.place(way.path)
+        await self._send(way.path, {"Boot": {**wanted(boot), "BootSourceOverrideMode": before}}, etag)
+        look = await self._read_back(lambda look: look.mode == before, patient=True)
+        if look.mode != before:
+            raise StageFailure(
+                Cause.REFUSED,
+                f"the BMC changed the boot mode from {before} to {look.mode} and does not take it back: set it by hand",
+                retryable=False,
+            )
+        return look
+
+    async def _worth_repeating(self, said: Complaint) -> bool:
+        """Wait where waiting helps; False where another way must be tried. Raises what ends the stage."""
+        failure = failure_of(said)
+        if said.busy:
+            if said.after is not None:
+                if self._clock.now() + said.after * self._clock.speed > self._deadline:
+                    raise failure
+                await self._clock.sleep_real(min(said.after, 60.0))
+                return True
+        elif said.status in (401, 403) and not said.page:
+            raise failure
+        elif not said.keys & LOCKED_BY_POST and said.status not in (409, 412, 428) and said.status < 500 and not said.page:
+            return False
+        pause = _LOCKED[min(self._patches - 1, len(_LOCKED) - 1)]
+        if self._clock.now() + pause > self._deadline:
+            raise StageFailure(Cause.BUSY, said.text, after=said.after)
+        self._line.acts.note(f"waiting: {clean(said.text)}", waits=True)
+        await self._clock.sleep(pause)
+        return True
+
+
+def _tags(etag: str, *, again: bool = False) -> Iterator[str]:
+    """If-Match in the order in which BMCs take it: as written, weak made strong, none at all. An empty text: no header."""
+    if etag:
+        yield etag
+        if again and etag.startswith("W/"):
+            yield etag[2:]
+        if not again:
+            return
+    yield ""
+
+
+def _spelled(value: str, boot: Boot) -> str:
+    """The value as the BMC's own list spells it. The list advises: a value that it lacks is sent all the same."""
+    return next((offered for offered in boot.targets if offered.lower() == value.lower()), value)

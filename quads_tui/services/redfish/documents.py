@@ -1,0 +1,171 @@
+"""The parts of Redfish documents that decide, read without believing that any of them is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from quads_tui.rollout.text import clean
+
+Document = Mapping[str, Any]
+
+ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
+
+
+def local_path(reference: object) -> str:
+    """The path of a reference on this same BMC, as it was handed out; empty for what is none.
+
+    An absolute URL counts by its path alone, since BMCs put wrong schemes and hosts there; `//host` is somebody else.
+    """
+    text = reference.get("@odata.id") if isinstance(reference, Mapping) else reference
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > 1000:
+        return ""
+    if text.startswith(("http://", "https://")):
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return ""
+        text = parts.path + (f"?{parts.query}" if parts.query else "")
+    text = text.partition("#")[0]
+    return text if text.startswith("/") and not text.startswith("//") and "\\" not in text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a fresh read says. Members that the BMC does not have are empty."""
+
+    power: str = ""
+    override_target: str = ""
+    override_enabled: str = ""
+    mode: str = ""
+    model: str = ""
+    uuid: str = ""
+    manufacturer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The boot source override of one resource (ComputerSystem.Boot)."""
+
+    present: bool = False  # the resource carries BootSourceOverrideTarget or -Enabled
+    target: str = ""
+    enabled: str = ""
+    mode: str = ""
+    targets: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, document: Document) -> Boot:
+        boot = document.get("Boot")
+        if not isinstance(boot, Mapping):
+            return cls()
+        return cls(
+            "BootSourceOverrideTarget" in boot or "BootSourceOverrideEnabled" in boot,
+            text(boot, "BootSourceOverrideTarget"),
+            text(boot, "BootSourceOverrideEnabled"),
+            text(boot, "BootSourceOverrideMode"),
+            strings(boot.get("BootSourceOverrideTarget@Redfish.AllowableValues")),
+        )
+
+    @property
+    def pxe_once(self) -> bool:
+        """Enabled first: some leave the target at Pxe while the override is Disabled."""
+        return self.enabled.lower() == "once" and self.target.lower() == "pxe"
+
+    def __str__(self) -> str:
+        return f"{self.target or 'no target'}/{self.enabled or 'unknown'}"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A ComputerSystem as far as it concerns us."""
+
+    path: str
+    power: str
+    boot: Boot
+    etag: str
+    reset_target: str
+    reset_types: tuple[str, ...]  # inline values; empty where the BMC keeps them in an ActionInfo or nowhere
+    reset_info: str  # path of the ActionInfo
+    settings: str  # path of the settings resource
+    model: str
+    manufacturer: str
+    uuid: str
+    physical: bool
+    bootable: bool  # has a Boot object at all
+    families: frozenset[str] = field(default_factory=frozenset)  # vendor words, lower case
+
+    @classmethod
+    def read(cls, path: str, document: Document, etag: str) -> System:
+        reset = _mapping(_mapping(document.get("Actions")).get("#ComputerSystem.Reset"))
+        settings = _mapping(_mapping(document.get("@Redfish.Settings")).get("SettingsObject"))
+        manufacturer = text(document, "Manufacturer")
+        return cls(
+            path=path,
+            power=text(document, "PowerState"),
+            boot=Boot.read(document),
+            etag=etag,
+            reset_target=local_path(reset.get("target")),
+            reset_types=strings(reset.get("ResetType@Redfish.AllowableValues")),
+            reset_info=local_path(reset.get("@Redfish.ActionInfo")),
+            settings=local_path(settings),
+            model=text(document, "Model"),
+            manufacturer=manufacturer,
+            uuid=text(document, "UUID"),
+            physical=text(document, "SystemType") in ("", "Physical"),
+            bootable=bool(_mapping(document.get("Boot"))),
+            families=frozenset({manufacturer.lower(), *(key.lower() for key in _mapping(document.get("Oem")))}),
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Can be reset and booted: the machine itself and not a baseboard beside it."""
+        return bool(self.reset_target) and self.bootable and self.physical
+
+    def observation(self) -> Observation:
+        return Observation(
+            self.power, self.boot.target, self.boot.enabled, self.boot.mode, self.model, self.uuid, self.manufacturer
+        )
+
+
+def etag_of(header: str, document: Document) -> str:
+    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing."""
+    for tag in (header, document.get("@odata.etag")):
+        if isinstance(tag, str) and tag.isascii() and tag.isprintable() and tag.removeprefix("W/").strip("\"' "):
+            return tag
+    return ""
+
+
+def reset_values(info: Document) -> tuple[str, ...]:
+    """The ResetType values of an ActionInfo."""
+    parameters = info.get("Parameters")
+    for parameter in parameters if isinstance(parameters, list) else []:
+        if isinstance(parameter, Mapping) and parameter.get("Name") == "ResetType":
+            return strings(parameter.get("AllowableValues"))
+    return ()
+
+
+def reset_type(wanted: str, offered: tuple[str, ...]) -> str:
+    """On or ForceOff as this BMC names it. Lists advise and do not forbid: they come with typing errors and gaps."""
+    if wanted == "On" and "On" not in offered and "ForceOn" in offered:
+        return "ForceOn"
+    return wanted
+
+
+def members(collection: Document) -> list[str]:
+    found = collection.get("Members")
+    return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
+
+
+def text(document: Document, name: str) -> str:
+    value = document.get(name)
+    return clean(value, 120) if isinstance(value, str) else ""
+
+
+def strings(values: object) -> tuple[str, ...]:
+    return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+
+
+def _mapping(value: object) -> Document:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,225 @@
+"""The line to one BMC: one request at a time, signed, redirects of the same host followed, reads repeated while time is left."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.ports import Acts, Clock
+
+from ..answers import Answer, NoAnswer, NotJson
+from ..http import Http
+from .complaints import Complaint, complaint
+from .documents import Document, local_path
+from .session import ROOT, Busy, Session
+
+_REDIRECTS = frozenset({301, 302, 307, 308})
+_LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
+
+
+class Missing(Exception):
+    """404: the BMC has no such resource (any more)."""
+
+    def __init__(self, what: Complaint) -> None:
+        super().__init__(what.text)
+        self.complaint = what
+
+
+class Line:
+    """Sends requests to one BMC. Deadlines are own time (Clock.now); HTTP deadlines real seconds."""
+
+    def __init__(
+        self,
+        http: Http,
+        address: str,
+        host: str,
+        username: str,
+        password: Secret,
+        tls: TlsPolicy,
+        clock: Clock,
+        limits: Limits,
+        meter: Meter,
+        acts: Acts,
+    ) -> None:
+        self.clock = clock
+        self.acts = acts
+        self.session = Session(self._send, username, password, clock, acts.note)
+        self._http = http
+        self._address = address.rstrip("/")
+        self._host = host
+        self._tls = tls
+        self._limits = limits
+        self._meter = meter
+        self._lock = asyncio.Lock()
+        self._wire = asyncio.Lock()
+        self._moved: dict[str, str] = {}
+
+    async def exchange(
+        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One signed request and its answer. Raises NoAnswer, Busy (before it was sent), StageFailure (our credentials).
+
+        A 401 was not executed, so the request goes out again after one new login.
+        """
+        async with self._lock:
+            for last in (False, True):
+                try:
+                    signed = await self.session.headers()
+                except NoAnswer as error:  # to the login: the request itself never left
+                    raise NoAnswer(error.reason, sent=False, kind=error.kind) from None
+                answer = await self._send(method, path, {**(headers or {}), **signed}, body)
+                if answer.status != 401:
+                    if answer.ok:
+                        self.session.accepted()
+                    return answer
+                if last:
+                    break
+                await self.session.doubt(answer)
+            raise self.session.stop(answer)
+
+    async def read(self, path: str, deadline: float) -> tuple[Document, Answer]:
+        """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
+
+        Raises Missing (404) and StageFailure.
+        """
+        wait = Waiting(self, deadline)
+        while True:
+            try:
+                answer = await self.exchange("GET", path)
+            except (NoAnswer, Busy) as error:
+                await wait.after(error)
+                continue
+            if answer.ok:
+                try:
+                    document = answer.json()
+                except NotJson as error:
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    continue
+                if isinstance(document, Mapping):
+                    return document, answer
+                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
+                continue
+            said = complaint(answer)
+            if answer.status == 404 and not said.page:
+                raise Missing(said)
+            await wait.after(failure_of(said))
+
+    async def root(self, deadline: float) -> Document:
+        """The service root, which needs no login (DSP0266 13.2.2); remembers where sessions are made."""
+        wait = Waiting(self, deadline)
+        while True:
+            try:
+                async with self._lock:
+                    answer = await self._send("GET", ROOT, {}, None)
+                document: Any = answer.json() if answer.ok else None
+            except NoAnswer as error:
+                await wait.after(error)
+                continue
+            except NotJson as error:
+                await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of the Redfish service root"))
+                continue
+            if answer.status in (401, 403):
+                document, _ = await self.read(ROOT, deadline)
+            elif not answer.ok:
+                said = complaint(answer)
+                if answer.status == 404 and not said.page:
+                    raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {said.text}")
+                await wait.after(failure_of(said))
+                continue
+            if isinstance(document, Mapping):
+                links = document.get("Links")
+                self.session.place = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                return document
+            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
+
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Answer:
+        """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered."""
+        async with self._wire:
+            answer = await self._put(method, self._moved.get(path, path), headers, body)
+            if answer.status not in _REDIRECTS:
+                return answer
+            where = local_path(answer.headers.get("Location", ""))
+            if not where or where == path:
+                return answer
+            self._moved[path] = where
+            return await self._put(method, where, headers, body)
+
+    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Answer:
+        return await self._http.request(
+            method,
+            self._address + path,
+            service="redfish",
+            host=self._host,
+            meter=self._meter,
+            tls=self._tls,
+            headers={"OData-Version": "4.0", **headers},
+            json=body,
+            connect=self.clock.real(self._limits.connect, 5),
+            total=self.clock.real(self._limits.redfish_request, 15),
+        )
+
+
+class Waiting:
+    """Patience between tries of one thing: 1, 2, 4, 8 own seconds with jitter, or what the server asked for."""
+
+    def __init__(self, line: Line, deadline: float) -> None:
+        self._line = line
+        self._deadline = deadline
+        self._step = 1.0
+        self._told = ""
+
+    async def after(self, error: NoAnswer | Busy | StageFailure) -> None:
+        """Wait for the next try, or raise the failure when the time is up or when waiting cannot help."""
+        failure = failure_from(error)
+        if not failure.retryable:
+            raise failure
+        clock = self._line.clock
+        if failure.after is not None:
+            real = min(failure.after, _LONGEST_WAIT)
+            if clock.now() + real * clock.speed > self._deadline or failure.after > _LONGEST_WAIT:
+                raise failure
+            self._tell(failure.reason)
+            await clock.sleep_real(real)
+            return
+        pause = self._step * random.uniform(0.7, 1.3)
+        self._step = min(self._step * 2, 8.0)
+        if clock.now() + pause > self._deadline:
+            raise failure
+        self._tell(failure.reason)
+        await clock.sleep(pause)
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._told:
+            self._told = reason
+            self._line.acts.note(f"waiting: {reason}", waits=True)
+
+
+def failure_from(error: NoAnswer | Busy | StageFailure) -> StageFailure:
+    if isinstance(error, NoAnswer):
+        # A certificate that is not believed does not get better by asking again.
+        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind != "tls")
+    if isinstance(error, Busy):
+        return failure_of(error.complaint)
+    return error
+
+
+def failure_of(said: Complaint) -> StageFailure:
+    """What an answer that is no success means for the stage."""
+    if said.status == 401:
+        return StageFailure(Cause.CREDENTIALS, said.text, retryable=False)
+    if "PasswordChangeRequired" in said.keys:
+        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {said.text}", retryable=False)
+    if said.busy:
+        return StageFailure(Cause.BUSY, said.text, after=said.after)
+    if said.status >= 500:
+        return StageFailure(Cause.PROTOCOL, said.text, after=said.after)
+    if said.page:
+        return StageFailure(Cause.PROTOCOL, said.text)
+    if said.status in (403, 405):
+        return StageFailure(Cause.REFUSED, said.text, retryable=False)
+    return StageFailure(Cause.REFUSED, said.text)

@@ -1,0 +1,172 @@
+"""Who we are to one BMC: one session, made when first needed and closed on every way out; Basic where there are no sessions.
+
+Lock-outs are worse than failures: a refused login is tried once more (some BMCs refuse at random), then never again until a human
+asks for it (`forget`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from quads_tui.inputs import Secret
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.text import clean
+
+from ..answers import Answer, NoAnswer, NotJson
+from .complaints import WRONG_LOGIN, Complaint, complaint
+from .documents import local_path
+
+ROOT = "/redfish/v1/"
+_PLACES = ("/redfish/v1/SessionService/Sessions", "/redfish/v1/Sessions")  # the second: iDRAC7 and 8
+_CLOSING = 3.0  # real seconds
+_MOST_REFUSALS = 2
+
+Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Answer]]
+
+
+class Busy(Exception):
+    """The BMC answered that it cannot now. Nothing was done."""
+
+    def __init__(self, what: Complaint) -> None:
+        super().__init__(what.text)
+        self.complaint = what
+
+
+class Session:
+    """`send` puts one request on the wire (method, path, headers, body); this class knows what to put into its headers."""
+
+    def __init__(self, send: Send, username: str, password: Secret, clock: Clock, note: Callable[[str], None]) -> None:
+        self.place = ""  # Links.Sessions of the service root, once it is known
+        self._send = send
+        self._username = username
+        self._password = password
+        self._clock = clock
+        self._note = note
+        self._token = ""
+        self._open: list[str] = []  # sessions that are ours to delete
+        self._basic = False
+        self._basic_for_now = False  # Basic only because no session was to be had
+        self._login: asyncio.Task[None] | None = None
+        self._refusals = 0
+        self._refused = ""
+        self._busy = 0
+
+    def forget(self) -> None:
+        """A human wants it tried again."""
+        self._refusals, self._refused = 0, ""
+
+    async def headers(self) -> dict[str, str]:
+        """What proves who we are; logs in where nothing does yet. Raises StageFailure, Busy and NoAnswer."""
+        if self._refused:
+            raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
+        if not self._token and not self._basic:
+            await self._log_in()
+        if self._basic:
+            login = f"{self._username}:{self._password.reveal()}".encode()
+            return {"Authorization": "Basic " + base64.b64encode(login).decode()}
+        return {"X-Auth-Token": self._token}
+
+    async def doubt(self, answer: Answer) -> None:
+        """A 401 came back: an expired session is made anew by the next `headers`; Basic refused counts towards a lock-out."""
+        if self._basic:
+            await self._refuse(complaint(answer))
+        self._token = ""
+
+    def accepted(self) -> None:
+        """Our credentials were good for an answer."""
+        self._refusals = 0
+
+    def stop(self, answer: Answer) -> StageFailure:
+        """A fresh login was refused all the same: no more of it."""
+        self._refused = f"{complaint(answer).text} (user {clean(self._username, 40)}, after a new login)"
+        return StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
+
+    async def close(self) -> None:
+        """Delete our sessions, in at most three real seconds together; never raises. A new one is made if there is more to do."""
+        task = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task}, timeout=_CLOSING + 1)
+            raise
+
+    async def _close(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                if self._login is not None:
+                    await asyncio.wait({self._login})
+                for path in reversed(self._open):
+                    if not self._token:
+                        break
+                    with suppress(NoAnswer):
+                        await self._send("DELETE", path, {"X-Auth-Token": self._token}, None)
+        if self._login is not None:
+            self._login.cancel()
+        if self._basic_for_now:
+            self._basic = self._basic_for_now = False
+        self._open.clear()
+        self._token = ""
+
+    async def _log_in(self) -> None:
+        """Shielded: a login whose answer nobody waits for leaves a session behind that nobody closes."""
+        if self._login is None or self._login.done():
+            self._login = asyncio.ensure_future(self._log_in_now())
+            self._login.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._login)
+
+    async def _log_in_now(self) -> None:
+        body = {"UserName": self._username, "Password": self._password.reveal()}
+        places = list(dict.fromkeys(place for place in (self.place, *_PLACES) if place))
+        while places:
+            answer = await self._send("POST", places[0], {}, body)
+            if answer.ok:
+                self._begin(answer)
+                return
+            said = complaint(answer)
+            if "PasswordChangeRequired" in said.keys:
+                self._refused = f"the password must be changed first: {said.text}"
+                raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
+            if answer.status == 401 or said.keys & WRONG_LOGIN:
+                await self._refuse(said)
+            elif said.sessions_full:
+                self._note(f"no session is free, going on with Basic: {said.text}")
+                self._basic = self._basic_for_now = True
+                return
+            elif said.busy and self._busy < 1:
+                self._busy += 1
+                raise Busy(said)
+            elif answer.status == 404:
+                places.pop(0)
+            elif answer.status >= 500 and answer.status not in (501, 503):
+                raise Busy(said)
+            else:
+                self._basic_for_now = said.busy
+                break
+        self._basic = True
+
+    def _begin(self, answer: Answer) -> None:
+        token = answer.headers.get("X-Auth-Token", "")
+        if not token or not token.isascii() or not token.isprintable():
+            self._basic = True
+            return
+        self._token = token
+        self._busy = 0
+        where = local_path(answer.headers.get("Location", ""))
+        if not where:
+            with suppress(NotJson):
+                where = local_path(answer.json())
+        if where:
+            self._open.append(where)
+
+    async def _refuse(self, said: Complaint) -> None:
+        """Count a refused login; the second one is the last."""
+        self._refusals += 1
+        if self._refusals >= _MOST_REFUSALS:
+            self._refused = f"{said.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
+            raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
+        await self._clock.sleep(2)
