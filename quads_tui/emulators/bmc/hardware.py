@@ -105,7 +105,7 @@ class Hardware:
         if kind in ("ForceOff", "GracefulShutdown"):
             return self.power in ("On", "PoweringOn")
         if kind in RESTARTS:
-            return self.power in ("On", "PoweringOn") or kind == "ForceRestart"
+            return self.power in ("On", "PoweringOn") or (kind == "ForceRestart" and self.power == "Off")
         return kind == "PushPowerButton"
 
     def act(self, kind: str, by: str) -> bool:

@@ -133,6 +133,13 @@ async def test_never_on(start: Any) -> None:
     assert lab.bmc().press("On") is False
 
 
+async def test_a_machine_on_its_way_off_does_not_restart(start: Any) -> None:
+    lab = await start("R650", speed=20.0)
+    await lab.reset("ForceOff")
+    assert (await lab.reset("ForceRestart")).status == 409
+    assert (lab.bmc().hardware.power, lab.bmc().hardware.resets) == ("PoweringOff", 1)
+
+
 async def test_a_graceful_shutdown_is_heard_by_a_running_system_only(start: Any) -> None:
     lab = await start("R650", speed=300.0)
     hardware = lab.bmc().hardware

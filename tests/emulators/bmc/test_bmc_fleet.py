@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import aiohttp
@@ -197,6 +198,13 @@ async def test_power_state_is_reported_late_now_and_then_and_settles(start: Any)
         late += hardware.reported != "Off"
         await lab.until(lambda hardware=hardware: hardware.reported == "Off")
     assert 0 < late < 12
+
+
+async def test_700_listeners_start_within_two_seconds_of_cpu(start: Any) -> None:
+    began = time.process_time()
+    lab = await start(*["R650"] * 700, tls=True)
+    assert time.process_time() - began < 2.0
+    assert len({lab.url(number) for number in range(700)}) == 700
 
 
 async def test_the_same_seed_gives_the_same_latencies(start: Any) -> None:

@@ -1,0 +1,57 @@
+"""Made-up labs and given ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from quads_tui.emulators.bmc.families import family_of
+from quads_tui.emulators.lab import from_file, made_up
+
+NAME = re.compile(r"[a-f]\d\d-h\d\d-(000|b0\d)-[a-z0-9]+\.example\.com")
+
+
+def test_700_different_realistic_names_of_all_families() -> None:
+    lab = made_up(700, 1)
+    names = [machine.name for machine in lab.machines]
+    assert len(set(names)) == 700
+    assert all(NAME.fullmatch(name) for name in names)
+    assert len({machine.mac for machine in lab.machines}) == 700
+    assert {family_of(machine.model).name for machine in lab.machines} == {"idrac9", "ilo5", "smc_x11", "conformant"}
+    dell = sum(family_of(machine.model).name == "idrac9" for machine in lab.machines)
+    assert dell > 450
+
+
+def test_a_smaller_lab_is_the_beginning_of_a_larger_one() -> None:
+    assert made_up(90, 4).machines == made_up(309, 4).machines[:90]
+    assert made_up(90, 4).machines != made_up(90, 5).machines
+
+
+@pytest.mark.parametrize(
+    ("model", "family"), [("R650", "idrac9"), ("fc640", "idrac9"), ("DL360", "ilo5"), ("1029U", "smc_x11"), ("", "conformant")]
+)
+def test_the_family_of_a_model(model: str, family: str) -> None:
+    assert family_of(model).name == family
+
+
+def test_a_given_fleet(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.json"
+    hosts = [{"name": "F21-h17-000-R650.example.com.", "model": "R650"}, {"name": "e16-h12-b01-fc640.example.com", "model": None}]
+    file.write_text(json.dumps({"cloud": "cloud05", "os": "RHEL 9.2", "ptable": None, "hosts": hosts}))
+    lab = from_file(file, 1)
+    assert [(machine.name, machine.model) for machine in lab.machines] == [
+        ("f21-h17-000-r650.example.com", "R650"),
+        ("e16-h12-b01-fc640.example.com", "FC640"),
+    ]
+    assert (lab.cloud, lab.os, lab.ptable) == ("cloud05", "RHEL 9.2", "generic-rhel9")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"hosts": [{}]}', '{"hosts": "x"}'])
+def test_a_fleet_file_that_is_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "fleet.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match="not a fleet file"):
+        from_file(file, 1)
