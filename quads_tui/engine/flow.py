@@ -146,9 +146,23 @@ class _Flow:
 
     async def _power_off(self) -> str:
         self._memory.off = False
+        await self._reach()
         reason = await self._bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
         self._memory.off = True
         return reason
+
+    async def _reach(self) -> None:
+        """A host whose BMC does not answer is not dark: it waits outside, so that the others are not held up."""
+        ports = self._ports
+        try:
+            await self._bmc.observe()
+            return
+        except StageFailure as failure:
+            if not failure.retryable:
+                raise
+        ports.gate.lit(self._host)
+        await self._bmc.observe(ports.clock.deadline(ports.limits.power_off))
+        await ports.gate.admit(self._host, Stage.POWER_OFF)
 
     async def _pxe_set(self) -> str:
         reason = await self._bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))

@@ -54,7 +54,7 @@ class WriteLane:
     def __init__(self, clock: Clock, *, width: int = 1, write_deadline: float = 180.0) -> None:
         self._clock = clock
         self._width = width
-        self._write_deadline = max(write_deadline, 15.0 * clock.speed)
+        self._write_deadline = clock.real(write_deadline, 15.0) * clock.speed
         self._queue: OrderedDict[int, _Waiter] = OrderedDict()
         self._in_flight: dict[int, InFlight] = {}
         self._carriers: set[asyncio.Task[Any]] = set()

@@ -386,7 +386,7 @@ def _failure(answer: Answer) -> StageFailure:
 
 def _at_least(version: str, major: int, minor: int) -> bool:
     found = re.match(r"(\d+)\.(\d+)", version)
-    return bool(found) and (int(found[1]), int(found[2])) >= (major, minor)
+    return found is not None and (int(found[1]), int(found[2])) >= (major, minor)
 
 
 def _quoted(value: str) -> str:

@@ -1,0 +1,326 @@
+"""A Foreman and BMCs in memory, for the flow in virtual time. They count what was done to every machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from quads_tui.engine.executor import RolloutExecutor, Setting
+from quads_tui.inputs import Limits
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.events import Event
+from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.plan import HostPlan, Plan, Target
+from quads_tui.rollout.ports import Acts, Probe, Ticket, UnknownOutcome
+from quads_tui.rollout.stages import Kind
+from quads_tui.rollout.state import Rollout
+from quads_tui.services.foreman import HostRecord
+from tests.clocks import VirtualClock
+
+EPOCH = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
+TARGET = Target(owner_id=41, operatingsystem_id=9, ptable_id=125, medium_id=14, parameters={})
+
+
+@dataclass
+class Machine:
+    """One server: its power, its override, what Foreman holds of it, and what happened to it."""
+
+    power: str = "Off"
+    override: bool = False
+    build: bool = False
+    build_status: int = 0
+    installed_at: datetime | None = EPOCH - timedelta(days=30)
+    wanted: dict[str, object] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    wipes: int = 0
+    resets: int = 0
+    installs: str = "built"  # built, failed, never
+    install_seconds: float = 600.0
+    troubles: list[tuple[str, StageFailure | UnknownOutcome | str]] = field(default_factory=list)  # (act, what), each once
+
+    def trouble(self, act: str) -> StageFailure | UnknownOutcome | str | None:
+        for number, (at, what) in enumerate(self.troubles):
+            if at == act:
+                del self.troubles[number]
+                return what
+        return None
+
+
+class World:
+    """All machines, Foreman's write counter and the clock."""
+
+    def __init__(self, names: Collection[str], clock: VirtualClock) -> None:
+        self.clock = clock
+        self.machines = {name: Machine(power="On") for name in names}
+        self.writing = 0
+        self.peak_writes = 0
+        self.writes: Counter[str] = Counter()
+        self.reads: Counter[str] = Counter()
+        self.sessions: Counter[str] = Counter()
+        self.dark_before_write = 0
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def boot(self, name: str) -> None:
+        """Power came on: the override is used up; a host in build installs."""
+        machine = self.machines[name]
+        pxe, machine.override = machine.override, False
+        if pxe and machine.build:
+            machine.wipes += 1
+            task = asyncio.ensure_future(self._install(machine))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _install(self, machine: Machine) -> None:
+        await self.clock.sleep(machine.install_seconds)
+        if machine.installs != "never" and machine.build:
+            machine.build = False
+            machine.build_status = 0 if machine.installs == "built" else 3
+            machine.installed_at = EPOCH + timedelta(seconds=self.clock.now())
+
+
+class ModelForeman:
+    """Implements the engine's ForemanPort and HostReads."""
+
+    def __init__(self, world: World, seconds: float = 1.0) -> None:
+        self._world = world
+        self._seconds = seconds
+
+    async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        wanted: dict[str, object] = {
+            "owner_id": target.owner_id,
+            "owner_type": "User",
+            "operatingsystem_id": target.operatingsystem_id,
+            "ptable_id": target.ptable_id,
+            "medium_id": target.medium_id,
+            "build": True,
+        }
+        return await self._write(ticket, host, "build", wanted)
+
+    async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord:
+        return await self._write(ticket, host, "cancel", {"build": False})
+
+    async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        return await self._write(ticket, host, "owner", {"owner_id": target.owner_id, "owner_type": "User"})
+
+    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
+        await self._write(ticket, host, "parameter", {})
+        self._world.machines[host].parameters[name] = value
+
+    async def host(self, name: str) -> HostRecord | None:
+        self._world.reads["host"] += 1
+        return self._record(name)
+
+    async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe:
+        return Probe.APPLIED if self._record(name).has(wanted) else Probe.ABSENT
+
+    async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
+        return Probe.APPLIED if self._world.machines[host].parameters.get(name) == value else Probe.ABSENT
+
+    async def in_build(self) -> frozenset[str]:
+        self._world.reads["search"] += 1
+        return frozenset(name for name, machine in self._world.machines.items() if machine.build)
+
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
+        self._world.reads["records"] += 1
+        return {name: self._record(name) for name in names}
+
+    async def _write(self, ticket: Ticket, host: str, act: str, wanted: dict[str, object]) -> HostRecord:
+        world, machine = self._world, self._world.machines[host]
+        ticket.use()
+        trouble = machine.trouble(act)
+        if isinstance(trouble, StageFailure):
+            raise trouble
+        if trouble == "lost":
+            raise UnknownOutcome("connection reset")
+        world.writing += 1
+        world.peak_writes = max(world.peak_writes, world.writing)
+        world.writes[host] += 1
+        work = asyncio.ensure_future(self._apply(machine, wanted))
+        world.tasks.add(work)
+        work.add_done_callback(world.tasks.discard)
+        if trouble == "answer lost":
+            await world.clock.sleep(self._seconds / 2)
+            raise UnknownOutcome("no answer in time")
+        await asyncio.shield(work)
+        return self._record(host)
+
+    async def _apply(self, machine: Machine, wanted: dict[str, object]) -> None:
+        await self._world.clock.sleep(self._seconds)
+        if "build" in wanted:
+            machine.build = bool(wanted["build"])
+            machine.build_status = 1 if machine.build else 0
+        machine.wanted |= wanted
+        self._world.writing -= 1
+
+    def _record(self, name: str) -> HostRecord:
+        machine = self._world.machines[name]
+
+        def number(key: str) -> int | None:
+            value = machine.wanted.get(key)
+            return value if isinstance(value, int) else None
+
+        return HostRecord(
+            name=name,
+            id=1,
+            build=machine.build,
+            build_status=machine.build_status,
+            installed_at=machine.installed_at,
+            owner_id=number("owner_id"),
+            owner_type="User",
+            operatingsystem_id=number("operatingsystem_id"),
+            ptable_id=number("ptable_id"),
+            medium_id=number("medium_id"),
+            managed=True,
+            mac=None,
+        )
+
+
+class ModelBmc:
+    """Implements the engine's BmcPort."""
+
+    def __init__(self, world: World, host: HostPlan, acts: Acts) -> None:
+        self._world = world
+        self._host = host.name
+        self._machine = world.machines[host.name]
+        self._acts = acts
+        self._open = False
+
+    async def observe(self, deadline: float | None = None) -> str:
+        await self._session()
+        self._fail("look")
+        return self._machine.power
+
+    async def ensure_off(self, deadline: float) -> str:
+        await self._session()
+        self._fail("off")
+        if self._machine.power == "Off":
+            return "was off already"
+        await self._acts.intend("reset", {"type": "ForceOff"})
+        await self._world.clock.sleep(9)
+        self._machine.power = "Off"
+        self._machine.resets += 1
+        self._acts.result("answered", {})
+        return ""
+
+    async def ensure_pxe_next(self, deadline: float) -> str:
+        await self._session()
+        self._fail("pxe")
+        await self._acts.intend("override", {})
+        await self._world.clock.sleep(2)
+        self._machine.override = True
+        return ""
+
+    async def ensure_on(self, deadline: float) -> str:
+        await self._session()
+        self._fail("on")
+        if self._machine.power == "On":
+            return "was on already"
+        await self._acts.intend("reset", {"type": "On"})
+        await self._world.clock.sleep(15)
+        self._machine.power = "On"
+        self._machine.resets += 1
+        self._world.boot(self._host)
+        return ""
+
+    async def clear_override(self, deadline: float) -> str:
+        await self._session()
+        self._fail("clear")
+        await self._acts.intend("override", {"enabled": "Disabled"})
+        self._machine.override = False
+        return ""
+
+    async def pxe_armed(self) -> bool:
+        await self._session()
+        return self._machine.override
+
+    async def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._world.sessions[self._host] -= 1
+
+    async def _session(self) -> None:
+        await self._world.clock.sleep(0.3)
+        if not self._open:
+            self._open = True
+            self._world.sessions[self._host] += 1
+            assert self._world.sessions[self._host] == 1, "one session a BMC"
+
+    def _fail(self, act: str) -> None:
+        trouble = self._machine.trouble(act)
+        if isinstance(trouble, StageFailure):
+            raise trouble
+
+
+class MemoryJournal:
+    """Implements ports.Journal; remembers the order, and what was committed before what."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def commit(self, event: Event) -> None:
+        await asyncio.sleep(0)
+        self.events.append(event)
+
+    def sample(self, at: float, data: dict[str, object]) -> None:
+        pass
+
+
+class Lab:
+    """A world with an executor over it."""
+
+    def __init__(
+        self,
+        names: Collection[str],
+        *,
+        kind: Kind = Kind.BUILD,
+        limits: Limits | None = None,
+        plans: dict[str, HostPlan] | None = None,
+        target: Target = TARGET,
+        token_seconds: float = 6 * 3600.0,
+        protected: frozenset[str] = frozenset(),
+    ) -> None:
+        self.clock = VirtualClock()
+        self.world = World(names, self.clock)
+        self.journal = MemoryJournal()
+        hosts = tuple((plans or {}).get(name) or HostPlan(name, f"https://mgmt-{name}") for name in names)
+        plan = Plan("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", hosts, target)
+        self.rollout = Rollout("r1", plan)
+        foreman = ModelForeman(self.world)
+        self.executor = RolloutExecutor(
+            Setting(
+                rollout=self.rollout,
+                meters=Meters(),
+                clock=self.clock,
+                journal=self.journal,
+                foreman=foreman,
+                reads=foreman,
+                bmc=lambda host, acts: ModelBmc(self.world, host, acts),
+                limits=limits or Limits(),
+                protected=protected,
+                token_seconds=token_seconds,
+                write_width=1,
+                who="me@here",
+            )
+        )
+
+    async def run(self) -> Rollout:
+        """Until no host can move without a human."""
+        self.executor.start()
+        await self.executor.settled()
+        return self.rollout
+
+    async def end(self) -> None:
+        await self.executor.finish()
+
+    def machine(self, name: str) -> Machine:
+        return self.world.machines[name]
+
+
+def busy(reason: str = "SYS518") -> StageFailure:
+    return StageFailure(Cause.BUSY, reason)

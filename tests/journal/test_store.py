@@ -1,0 +1,184 @@
+"""The journal: what commit returned for is on disk, the disk's refusal stops the rollout, foreign files are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quads_tui.journal.locks import ForemanLock, LockHeld
+from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.journal.store import JournalStore
+from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.events import (
+    Event,
+    HostArmed,
+    HostChanged,
+    HostNote,
+    Intent,
+    Outcome,
+    Paused,
+    RolloutEnded,
+    RolloutStarted,
+    StageChanged,
+    from_dict,
+    to_dict,
+)
+from quads_tui.rollout.ports import JournalBroken
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+
+EVENTS: list[Event] = [
+    RolloutStarted(1.5, "r1", 2, False, "me@here", 60.0),
+    StageChanged(2.0, "h1", Stage.PXE_SET, StageStatus.FAILED, 2, 3.25, "no [/oops] \u65e5\u672c", Cause.REFUSED),
+    HostChanged(3.0, "h1", HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "SYS518", 9.5),
+    HostArmed(4.0, "h1", True),
+    HostNote(5.0, "h2", "waits", True),
+    Intent(6.0, "h1", 7, "build", {"progress": "abc", "wanted": {"build": True, "owner_id": 3}}),
+    Outcome(7.0, "h1", 7, "applied", {"installed_at": None}),
+    Paused(8.0, "writes", True, "me@here", "Foreman hangs"),
+    RolloutEnded(9.0, "operator"),
+]
+
+
+async def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "rollouts" / "r1" / "journal.db")
+    await store.describe({"site": "/etc/site.yaml", "plan": {"hosts": ["h1"]}})
+    for event in EVENTS:
+        store.record(event)
+    store.sample(10.0, {"depth": 3})
+    await store.close()
+    reader = JournalReader(store.path)
+    assert [event for _, event in reader.events()] == EVENTS
+    assert [number for number, _ in reader.events(since=7)] == [8, 9]
+    assert reader.facts() == {"site": "/etc/site.yaml", "plan": {"hosts": ["h1"]}}
+    assert [(sample.at, sample.data) for sample in reader.samples()] == [(10.0, {"depth": 3})]
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+
+
+@given(st.sampled_from(EVENTS))
+def test_events_survive_their_dict(event: Event) -> None:
+    assert from_dict(event.kind, to_dict(event)) == event
+
+
+def test_events_of_another_version_are_an_error_not_a_guess() -> None:
+    with pytest.raises(ValueError, match="unknown event kind"):
+        from_dict("teleported", {"at": 1.0})
+    with pytest.raises(ValueError, match="unknown members"):
+        from_dict("armed", {"at": 1.0, "host": "h", "armed": True, "colour": "blue"})
+
+
+async def test_a_committed_event_is_seen_by_another_process_before_close(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    await store.commit(EVENTS[5])
+    seen = subprocess.run(
+        [sys.executable, "-c", f"import sqlite3; print(sqlite3.connect('{store.path}').execute('select kind from event').fetchall())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.strip() == "[('intent',)]"
+    await store.close()
+
+
+def test_what_commit_returned_for_survives_kill_9(tmp_path: Path) -> None:
+    """A real process that dies by its own SIGKILL right after a commit."""
+    path = tmp_path / "journal.db"
+    script = f"""
+        import asyncio, os, signal
+        from pathlib import Path
+        from quads_tui.journal.store import JournalStore
+        from quads_tui.rollout.events import HostNote
+
+        async def main():
+            store = JournalStore(Path({str(path)!r}))
+            for n in range(200):
+                store.record(HostNote(float(n), "h1", str(n)))
+            await store.commit(HostNote(200.0, "h1", "last"))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        asyncio.run(main())
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    events = [event for _, event in JournalReader(path).events()]
+    assert len(events) == 201
+    assert events[-1] == HostNote(200.0, "h1", "last")
+
+
+async def test_a_disk_that_refuses_is_told_to_everyone_who_waits(tmp_path: Path) -> None:
+    told: list[str] = []
+    store = JournalStore(tmp_path / "journal.db", on_broken=told.append)
+    await store.commit(EVENTS[0])
+    blocker = sqlite3.connect(store.path, isolation_level=None)
+    blocker.execute("drop table event")  # the writer's next insert fails, as on a full disk
+    blocker.close()
+    with pytest.raises(JournalBroken, match="can no longer be written"):
+        await store.commit(EVENTS[1])
+    with pytest.raises(JournalBroken):
+        await store.commit(EVENTS[2])
+    await asyncio.sleep(0)
+    assert len(told) == 1
+    with pytest.raises(JournalBroken):
+        store.record(EVENTS[3])
+    await store.close()
+
+
+async def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    path.write_text("somebody's diary")
+    with pytest.raises(JournalBroken):
+        JournalStore(path)
+    assert path.read_text() == "somebody's diary"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+async def test_a_read_only_directory_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(JournalBroken, match=str(tmp_path)):
+        JournalStore(tmp_path / "sub" / "journal.db")
+
+
+def test_foreign_and_newer_files_are_refused(tmp_path: Path) -> None:
+    missing, foreign, text = tmp_path / "none.db", tmp_path / "foreign.db", tmp_path / "text.db"
+    with pytest.raises(NoJournal, match="there is no journal"):
+        JournalReader(missing)
+    database = sqlite3.connect(foreign)
+    database.execute("create table t (x)")
+    database.commit()
+    with pytest.raises(NoJournal, match="no journal of quads-tui"):
+        JournalReader(foreign)
+    text.write_text("x" * 5000)
+    with pytest.raises(NoJournal):
+        JournalReader(text)
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    await store.close()
+    database = sqlite3.connect(store.path)
+    database.execute("pragma user_version=99")
+    database.commit()
+    with pytest.raises(NoJournal, match="newer"):
+        JournalReader(store.path)
+
+
+def test_one_rollout_a_foreman_on_this_machine() -> None:
+    lock = ForemanLock("https://foreman.example.com/")
+    try:
+        with pytest.raises(LockHeld, match=f"process {os.getpid()} of .+, since 20"):
+            ForemanLock("https://foreman.example.com:443")
+        ForemanLock("https://foreman.example.com:8443").release()
+    finally:
+        lock.release()
+    ForemanLock("https://foreman.example.com").release()

@@ -1,0 +1,108 @@
+"""The model: whatever events come, its counters equal what a full count of its hosts gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quads_tui.rollout.causes import Cause, group_of
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, Paused, RolloutEnded, RolloutStarted, StageChanged
+from quads_tui.rollout.meters import LaneState, Meter, Meters
+from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.text import clean
+
+NAMES = ("a01.example.com", "a02.example.com", "a03.example.com")
+
+
+def rollout() -> Rollout:
+    hosts = tuple(HostPlan(name, "https://x", "R650") for name in NAMES)
+    return Rollout("r1", Plan("cloud02", Kind.BUILD, "", "", "", "", "", "", hosts))
+
+
+hosts = st.sampled_from((*NAMES, "stranger.example.com"))
+stages = st.sampled_from(list(Stage))
+reasons = st.sampled_from(("", "timeout after 31 s", "timeout after 47 s", "[/oops]"))
+events = st.one_of(
+    st.builds(StageChanged, st.just(5.0), hosts, stages, st.sampled_from(list(StageStatus)), st.integers(1, 4), reason=reasons),
+    st.builds(
+        HostChanged,
+        st.just(6.0),
+        hosts,
+        st.sampled_from(list(HostStatus)),
+        st.none() | stages,
+        st.none() | st.sampled_from(list(Cause)),
+        reasons,
+    ),
+    st.builds(HostArmed, st.just(7.0), hosts, st.booleans()),
+    st.builds(HostNote, st.just(8.0), hosts, reasons, st.booleans()),
+    st.builds(Paused, st.just(9.0), st.sampled_from(("admission", "writes")), st.booleans(), st.just("me"), st.just("why")),
+)
+
+
+@given(st.lists(events, max_size=60))
+def test_counters_equal_a_full_count(happened: list[Event]) -> None:
+    model = rollout()
+    for event in happened:
+        model.apply(event)
+    states = model.hosts.values()
+    assert +model.counts == Counter(host.status for host in states)
+    moving = (HostStatus.RUNNING, HostStatus.WAITING)
+    assert +model.at_stage == Counter(host.stage for host in states if host.status in moving and host.stage)
+    failed = {host.name for host in states if host.status is HostStatus.FAILED}
+    grouped = [name for group in model.groups.values() for name in group.hosts]
+    assert sorted(grouped) == sorted(failed)
+    assert all(group.hosts for group in model.groups.values())
+    assert set(model.armed) == {host.name for host in states if host.armed}
+    assert model.settled == (not any(host.status in (*moving, HostStatus.QUEUED) for host in states))
+    assert model.dirty <= set(NAMES)
+
+
+def test_failures_that_differ_in_numbers_only_meet_in_one_group() -> None:
+    model = rollout()
+    for name, reason in zip(NAMES, ("still On after 31 s", "still On after 47 s", "licence"), strict=True):
+        model.apply(HostChanged(1.0, name, HostStatus.FAILED, Stage.POWER_OFF, Cause.TIMEOUT, reason))
+    assert sorted(len(group.hosts) for group in model.groups.values()) == [1, 2]
+    model.apply(HostChanged(2.0, NAMES[0], HostStatus.QUEUED, Stage.POWER_OFF))
+    assert sorted(len(group.hosts) for group in model.groups.values()) == [1, 1]
+    assert group_of("job 5f0c9d1e-1234-4abc-9def-001122334455 failed") == "job # failed"
+
+
+def test_the_rollouts_own_seconds() -> None:
+    model = rollout()
+    assert model.seconds(100.0) == 0.0
+    model.apply(RolloutStarted(100.0, "r1", 3, False, "me", 60.0))
+    assert model.seconds(102.0) == 120.0
+    model.apply(RolloutEnded(103.0, ""))
+    assert model.seconds(500.0) == 180.0
+
+
+def test_a_meter_keeps_a_point_a_second() -> None:
+    meter = Meter()
+    for number in range(100):
+        meter.observe(number / 100, ok=number % 50 != 0)
+    meter.tick()
+    meter.tick()
+    assert [(point.exchanges, point.errors) for point in meter.points] == [(100, 2), (0, 0)]
+    assert (meter.points[0].p50, meter.points[0].p95) == (0.5, 0.95)
+    assert (meter.p50, meter.p95, meter.total, meter.errors) == (0.5, 0.95, 100, 2)
+
+
+def test_the_lane_is_sampled_with_its_rate() -> None:
+    meters = Meters()
+    meters.tick(LaneState(granted=3, depth=7))
+    meters.tick(LaneState(granted=8, depth=2))
+    assert list(meters.lane_depths) == [7, 2]
+    assert list(meters.lane_rates) == [3, 5]
+
+
+@given(st.text(max_size=2000), st.integers(1, 300))
+def test_clean_text_is_one_printable_line(text: str, limit: int) -> None:
+    line = clean(text, limit)
+    assert len(line) <= limit
+    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or 0xD800 <= ord(char) < 0xE000 for char in line)
+    assert not set(line) & set("\u202e\u2066\u200b\ufeff\u2028")
+    assert clean(line, limit) == line

@@ -1,0 +1,198 @@
+"""The Foreman client against the emulated Foreman, judged by what that saw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
+from quads_tui.emulators.world import Machine, Time
+from quads_tui.engine.lane import WriteLane
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.plan import Target
+from quads_tui.rollout.ports import Probe, UnknownOutcome, WriteAbsent
+from quads_tui.services.foreman import Foreman, NameUnknown
+from quads_tui.services.http import Http
+from tests.clocks import FastClock
+
+HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(30)]
+
+
+@dataclass
+class Bench:
+    server: ForemanEmulator
+    url: str
+    http: Http
+    clock: FastClock
+
+    def client(self, password: str = "changeme") -> Foreman:
+        return Foreman(
+            self.http,
+            url=self.url,
+            username="admin",
+            password=Secret(password),
+            tls=TlsPolicy("system"),
+            clock=self.clock,
+            limits=Limits(),
+            reads=Meter(),
+            writes=Meter(),
+        )
+
+    async def target(self, foreman: Foreman) -> Target:
+        return Target(
+            owner_id=await foreman.find("user", "cloud02"),
+            operatingsystem_id=await foreman.find("operating system", "RHEL 9.4"),
+            ptable_id=await foreman.find("partition table", "generic-rhel9"),
+            medium_id=await foreman.find("installation medium", "RHEL Local"),
+        )
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    clock = FastClock(speed=500.0)
+    machines = [Machine(name, "R650", f"52:54:00:00:00:{n:02x}") for n, name in enumerate(HOSTS)]
+    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    url = await server.serve()
+    http = Http(clock)
+    yield Bench(server, url, http, clock)
+    await http.close()
+    await server.close()
+
+
+async def one_write(bench: Bench, foreman: Foreman, host: str, target: Target) -> object:
+    lane = WriteLane(bench.clock, write_deadline=1.0)
+    wanted = {"build": True, "operatingsystem_id": target.operatingsystem_id}
+    return await lane.write(
+        host,
+        "build",
+        lambda ticket: foreman.build(ticket, host, target, "7b0c3a52-6a52-4a6e-9b54-31d4ffbdc7b2"),
+        lambda: foreman.probe_host(host, wanted, "7b0c3a52-6a52-4a6e-9b54-31d4ffbdc7b2"),
+    )
+
+
+async def test_one_login_for_many_reads_at_once(bench: Bench) -> None:
+    foreman = bench.client()
+    await asyncio.gather(*(foreman.host(name) for name in HOSTS))
+    counts = bench.server.counts()
+    assert counts["logins"] == 1
+    assert counts["connections"] <= 8
+    assert foreman.version == "3.12.0"
+
+
+async def test_names_on_the_second_page_are_found_and_unknown_ones_bring_the_nearest(bench: Bench) -> None:
+    foreman = bench.client()
+    assert await foreman.find("operating system", "RHEL 9.4")  # beyond the default page of twenty
+    with pytest.raises(NameUnknown, match=r"no operating system 'RHEL 9\.44'; nearest: RHEL 9\.4"):
+        await foreman.find("operating system", "RHEL 9.44")
+    with pytest.raises(NameUnknown, match="no user 'cloud99'"):
+        await foreman.find("user", "cloud99")
+
+
+async def test_the_one_put_arms_the_host_and_names_everything(bench: Bench) -> None:
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    await one_write(bench, foreman, HOSTS[0], target)
+    record = await foreman.host(HOSTS[0])
+    assert record is not None
+    assert record.has({"build": True, "build_status": 1, "owner_id": target.owner_id, "owner_type": "User"})
+    assert record.has({"operatingsystem_id": target.operatingsystem_id, "ptable_id": target.ptable_id, "medium_id": target.medium_id})
+    assert await foreman.in_build() == {HOSTS[0]}
+    assert set(await foreman.records(HOSTS[:3])) == set(HOSTS[:3])
+    assert bench.server.counts()["writes"] == 1
+
+
+async def test_an_expired_cookie_costs_one_more_login_and_no_write_is_lost(bench: Bench) -> None:
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    bench.server.expire_sessions()
+    await one_write(bench, foreman, HOSTS[0], target)
+    assert await foreman.in_build() == {HOSTS[0]}
+    assert bench.server.counts()["logins"] == 2
+
+
+async def test_wrong_credentials_are_tried_once_and_never_again(bench: Bench) -> None:
+    foreman = bench.client("wrong")
+    results = await asyncio.gather(*(foreman.host(name) for name in HOSTS[:10]), return_exceptions=True)
+    assert all(isinstance(result, CredentialsRefused) for result in results)
+    with pytest.raises(CredentialsRefused, match="nothing more is sent"):
+        await foreman.in_build()
+    assert bench.server.counts()["failed_logins"] == 1
+
+
+async def test_parameters_leave_the_others_alone(bench: Bench) -> None:
+    foreman = bench.client()
+    lane = WriteLane(bench.clock)
+    for value in ("a", "b"):
+        await lane.write(
+            HOSTS[0],
+            "parameter",
+            lambda ticket, value=value: foreman.set_parameter(ticket, HOSTS[0], "rack", value),  # type: ignore[misc]
+            lambda value=value: foreman.probe_parameter(HOSTS[0], "rack", value),  # type: ignore[misc]
+        )
+    assert await foreman.probe_parameter(HOSTS[0], "rack", "b") is Probe.APPLIED
+    assert HOSTS[0] in await foreman.with_parameter("overcloud", "true")
+    assert await foreman.with_parameter("rack", "b") == {HOSTS[0]}
+    assert bench.server.counts()["writes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "settled"),
+    [
+        ("answer_lost_after_apply", "applied"),
+        ("reset_before_apply", "absent"),
+        ("html_503", "absent"),
+        ("html_502", "absent"),
+        ("error_500", "absent"),
+        ("truncated", "applied"),
+    ],
+)
+async def test_a_write_without_an_answer_is_settled_by_reads(bench: Bench, fault: str, settled: str) -> None:
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    bench.server.inject(fault, method="PUT")  # type: ignore[arg-type]
+    if settled == "applied":
+        assert await one_write(bench, foreman, HOSTS[0], target) is None
+        assert await foreman.in_build() == {HOSTS[0]}
+    else:
+        with pytest.raises(WriteAbsent):
+            await one_write(bench, foreman, HOSTS[0], target)
+        assert await foreman.in_build() == frozenset()
+    assert bench.server.counts()["peak_writes"] <= 1
+
+
+async def test_maintenance_is_not_executed_and_said_in_the_servers_words(bench: Bench) -> None:
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    bench.server.inject("maintenance", method="PUT")
+    with pytest.raises(StageFailure) as failure:
+        await one_write(bench, foreman, HOSTS[0], target)
+    assert failure.value.cause is Cause.BUSY
+    assert failure.value.reason.startswith("Foreman 503: ")
+
+
+async def test_validation_is_told_in_the_servers_words(bench: Bench) -> None:
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    odd = Target(target.owner_id, target.operatingsystem_id, target.ptable_id, await foreman.find("installation medium", "Debian mirror"))
+    with pytest.raises(StageFailure) as failure:
+        await one_write(bench, foreman, HOSTS[0], odd)
+    assert (failure.value.cause, failure.value.retryable) == (Cause.FOREMAN, False)
+    assert "medium" in failure.value.reason.lower()
+    with pytest.raises(StageFailure) as failure:
+        await one_write(bench, foreman, "nobody.example.com", target)
+    assert (failure.value.cause, failure.value.retryable) == (Cause.UNKNOWN_HOST, False)
+
+
+async def test_a_server_that_is_gone_is_unreachable_and_surely_not_written_to(bench: Bench) -> None:
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    await bench.server.close()
+    with pytest.raises((StageFailure, UnknownOutcome, WriteAbsent)) as failure:
+        await one_write(bench, foreman, HOSTS[0], target)
+    assert isinstance(failure.value, StageFailure)
+    assert failure.value.cause is Cause.UNREACHABLE
