@@ -58,8 +58,8 @@ class Bmc:
         return (await self._machine.look(self._line.clock.now() if deadline is None else deadline)).observation()
 
     async def pxe_armed(self, deadline: float | None = None) -> bool:
-        """Whether the next boot is a one-time PXE boot, wherever this BMC keeps that. As observe."""
-        look = BootChange(self._machine, self._line.clock.now() if deadline is None else deadline).look
+        """Whether the next boot is a one-time PXE boot, wherever this BMC keeps that. Patient for a minute by default."""
+        look = BootChange(self._machine, self._line.clock.deadline(60) if deadline is None else deadline).look
         return (await look()).pxe_once
 
     def forget_refusal(self) -> None:
