@@ -1,0 +1,101 @@
+"""Real processes: the emulators as `quads-tui emulate`, and the program beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE = 60.0  # seconds until a process that says nothing is called dead
+
+
+@dataclass
+class Lab:
+    """One emulated lab: its files, and its counts as the servers saw it."""
+
+    directory: Path
+    state: Path
+
+    @property
+    def assignment(self) -> Path:
+        return self.directory / "assignment.yaml"
+
+    @property
+    def site(self) -> Path:
+        return self.directory / "site.yaml"
+
+    def counts(self) -> dict[str, Any]:
+        return self.ask("counts")
+
+    def ask(self, what: str, body: dict[str, Any] | None = None) -> Any:
+        url = json.loads((self.directory / "control.json").read_text())["url"]
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/{what}", data=data)) as answer:
+            return json.load(answer)
+
+    def command(self, *words: str | Path, site: Path | None = None) -> list[str]:
+        """`quads-tui WORDS` with this lab's site and a state directory of its own."""
+        common = ["--site", str(site or self.site), "--state-dir", str(self.state)]
+        return [sys.executable, "-m", "quads_tui", *map(str, words), *common]
+
+    def run(self, *words: str | Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words, site=site), capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False
+        )
+
+    def edited(self, name: str, change: Callable[[str], str]) -> Path:
+        """A copy of a file of the lab beside it, changed."""
+        path = self.directory / f"edited-{name}"
+        path.write_text(change((self.directory / name).read_text()))
+        return path
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@contextmanager
+def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1) -> Iterator[Lab]:
+    words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
+    process = subprocess.Popen([sys.executable, "-m", "quads_tui", "emulate", *words], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
+        assert process.poll() is None, "the emulators ended"
+        yield Lab(directory, directory / "state")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+
+
+def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Poll until it holds; fail when patience ends."""
+    end = time.monotonic() + patience
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError("waited in vain")
+        time.sleep(0.05)
+    return value
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    """A factory of labs that end with the test."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Lab:
+            return stack.enter_context(emulated(tmp_path / f"lab{len(os.listdir(tmp_path))}", **options))
+
+        yield make
+    shutil.rmtree(tmp_path, ignore_errors=True)
