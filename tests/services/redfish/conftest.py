@@ -1,0 +1,111 @@
+"""A client beside a fake BMC, with what the client intended and said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.meters import Meter
+from quads_tui.services.http import Exchange, Http
+from quads_tui.services.redfish import Bmc
+from tests.clocks import FastClock
+
+from .fake import PASSWORD, USER, FakeBmc
+
+
+class Told:
+    """Implements rollout.ports.Acts."""
+
+    def __init__(self) -> None:
+        self.intents: list[tuple[str, dict[str, object]]] = []
+        self.results: list[str] = []
+        self.notes: list[str] = []
+        self.refusal: Exception | None = None
+        self.before: Callable[[], None] | None = None
+
+    async def intend(self, act: str, detail: dict[str, object]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        assert len(self.intents) == len(self.results), "an act began before the last one's outcome was told"
+        self.intents.append((act, detail))
+
+    def result(self, result: str, detail: dict[str, object]) -> None:
+        self.results.append(result)
+
+    def note(self, text: str, waits: bool = False) -> None:
+        self.notes.append(text)
+
+
+class Clock(FastClock):
+    """Remembers what was waited because a server said so; those seconds are real ones."""
+
+    def __init__(self) -> None:
+        super().__init__(speed=300.0, floor=0.25)
+        self.obeyed: list[float] = []
+
+    async def sleep_real(self, seconds: float) -> None:
+        self.obeyed.append(seconds)
+        await asyncio.sleep(seconds)
+
+
+class Bench:
+    def __init__(self, bmc: FakeBmc, password: str = PASSWORD) -> None:
+        self.bmc = bmc
+        self.clock = Clock()
+        self.told = Told()
+        self.exchanges: list[Exchange] = []
+        self.http = Http(self.clock, on_exchange=self.exchanges.append)
+        self.others: list[Bmc] = []
+        self.client = self.make(password)
+
+    def make(self, password: str = PASSWORD) -> Bmc:
+        return Bmc(
+            self.http,
+            self.bmc.address,
+            "h1.example.com",
+            USER,
+            Secret(password),
+            TlsPolicy(),
+            self.clock,
+            Limits(),
+            Meter(),
+            self.told,
+        )
+
+    async def off(self, seconds: float = 120) -> str:
+        return await self.client.ensure_off(self.clock.now() + seconds)
+
+    async def on(self, seconds: float = 120) -> str:
+        return await self.client.ensure_on(self.clock.now() + seconds)
+
+    async def pxe(self, seconds: float = 90) -> str:
+        return await self.client.ensure_pxe_next(self.clock.now() + seconds)
+
+    async def clear(self, seconds: float = 90) -> str:
+        return await self.client.clear_override(self.clock.now() + seconds)
+
+    async def fails(self, work: Awaitable[Any]) -> StageFailure:
+        with pytest.raises(StageFailure) as caught:
+            await work
+        return caught.value
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bmc = await FakeBmc().start()
+    bench = Bench(bmc)
+    yield bench
+    await bench.client.close()
+    for client in bench.others:
+        await client.close()
+    assert bmc.sessions == {}, "a session was left behind"
+    assert bmc.peak <= 1, "more than one request at a time"
+    assert len(bench.told.intents) == len(bench.told.results)
+    assert all("calvin" not in repr(item) for item in (bench.exchanges, bench.told.notes, bench.told.intents))
+    await bench.http.close()
+    await bmc.server.close()
