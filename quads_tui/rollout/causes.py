@@ -47,9 +47,9 @@ class CredentialsRefused(Exception):
     """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
 
 
-_VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27,}|\b[0-9a-f]{12,}\b|\d+(\.\d+)?")
+_VARYING = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b|[0-9a-f]{8}-[0-9a-f-]{27,}|\b[0-9a-f]{12,}\b|\d+(\.\d+)?")
 
 
-def group_of(reason: str) -> str:
-    """The reason with what differs from host to host (numbers, ids) taken out, so that equal failures meet in one group."""
-    return _VARYING.sub("#", reason)
+def group_of(reason: str, host: str) -> str:
+    """The reason without what differs from host to host (its name, numbers, ids, MACs), so that equal failures meet."""
+    return _VARYING.sub("#", reason.replace(host, "#"))

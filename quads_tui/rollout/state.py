@@ -166,7 +166,7 @@ class Rollout:
         host.note = event.reason
         if event.status is HostStatus.FAILED:
             cause = event.cause or Cause.UNKNOWN
-            key = (host.stage, cause, group_of(event.reason))
+            key = (host.stage, cause, group_of(event.reason, host.name))
             group = self.groups.get(key)
             if group is None:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
@@ -176,7 +176,7 @@ class Rollout:
     def _leave_group(self, host: HostState) -> None:
         if host.status is not HostStatus.FAILED:
             return
-        key = (host.stage, host.cause or Cause.UNKNOWN, group_of(host.reason))
+        key = (host.stage, host.cause or Cause.UNKNOWN, group_of(host.reason, host.name))
         group = self.groups.get(key)
         if group is not None:
             group.hosts.pop(host.name, None)

@@ -100,7 +100,9 @@ async def test_the_one_put_arms_the_host_and_names_everything(bench: Bench) -> N
     record = await foreman.host(HOSTS[0])
     assert record is not None
     assert record.has({"build": True, "build_status": 1, "owner_id": target.owner_id, "owner_type": "User"})
-    assert record.has({"operatingsystem_id": target.operatingsystem_id, "ptable_id": target.ptable_id, "medium_id": target.medium_id})
+    assert record.has(
+        {"operatingsystem_id": target.operatingsystem_id, "ptable_id": target.ptable_id, "medium_id": target.medium_id}
+    )
     assert await foreman.in_build() == {HOSTS[0]}
     assert set(await foreman.records(HOSTS[:3])) == set(HOSTS[:3])
     assert bench.server.counts()["writes"] == 1
@@ -178,7 +180,9 @@ async def test_maintenance_is_not_executed_and_said_in_the_servers_words(bench: 
 async def test_validation_is_told_in_the_servers_words(bench: Bench) -> None:
     foreman = bench.client()
     target = await bench.target(foreman)
-    odd = Target(target.owner_id, target.operatingsystem_id, target.ptable_id, await foreman.find("installation medium", "Debian mirror"))
+    odd = Target(
+        target.owner_id, target.operatingsystem_id, target.ptable_id, await foreman.find("installation medium", "Debian mirror")
+    )
     with pytest.raises(StageFailure) as failure:
         await one_write(bench, foreman, HOSTS[0], odd)
     assert (failure.value.cause, failure.value.retryable) == (Cause.FOREMAN, False)

@@ -47,7 +47,7 @@ class Session:
         self._clock = clock
         self._note = note
         self._token = ""
-        self._open: list[str] = []  # sessions that are ours to delete
+        self._open: list[tuple[str, str]] = []  # path and token of the sessions that are ours to delete
         self._basic = False
         self._basic_for_now = False  # Basic only because no session was to be had
         self._login: asyncio.Task[None] | None = None
@@ -100,11 +100,10 @@ class Session:
             async with asyncio.timeout(_CLOSING):
                 if self._login is not None:
                     await asyncio.wait({self._login})
-                for path in reversed(self._open):
-                    if not self._token:
-                        break
+                # Each with its own token: one that was doubted over a random 401 still lives, and takes up a place.
+                for path, token in self._open:
                     with suppress(NoAnswer):
-                        await self._send("DELETE", path, {"X-Auth-Token": self._token}, None)
+                        await self._send("DELETE", path, {"X-Auth-Token": token}, None)
         if self._login is not None:
             self._login.cancel()
         if self._basic_for_now:
@@ -161,7 +160,7 @@ class Session:
             with suppress(NotJson):
                 where = local_path(answer.json())
         if where:
-            self._open.append(where)
+            self._open.append((where, token))
 
     async def _refuse(self, said: Complaint) -> None:
         """Count a refused login; the second one is the last."""

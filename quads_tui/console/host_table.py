@@ -1,0 +1,146 @@
+"""The live table, on textual's Line API: a frame costs what changed on the screen, not what is in the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from rich.text import Text
+from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from quads_tui.render.host_row import heading, host_row
+from quads_tui.rollout.state import HostState, Rollout
+
+
+class HostTable(Widget):
+    """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
+
+    DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
+    can_focus = True
+
+    def __init__(self, rollout: Rollout, now: Callable[[], float]) -> None:
+        super().__init__(id="hosts")
+        self._rollout = rollout
+        self._now = now
+        self._rows: list[str] = []
+        self._place: dict[str, int] = {}
+        self._top = 0
+        self._strips: dict[tuple[object, ...], Strip] = {}
+        self.cursor = ""
+        self.marks: dict[str, None] = {}
+
+    # What is shown
+
+    def show(self, hosts: Iterable[HostState]) -> None:
+        """These hosts in this order; the cursor stays on its host, else near where it was."""
+        rows = [host.name for host in hosts]
+        if rows == self._rows:
+            return
+        place = self._place.get(self.cursor, 0)
+        self._rows, self._place = rows, {name: row for row, name in enumerate(rows)}
+        if self.cursor not in self._place:
+            self.cursor = rows[min(place, len(rows) - 1)] if rows else ""
+        self._keep_in_view()
+        self.refresh()
+
+    @property
+    def shown(self) -> list[str]:
+        return self._rows
+
+    @property
+    def page(self) -> int:
+        """Host rows that fit."""
+        return max(1, self.size.height - 1)
+
+    def frame(self, dirty: set[str]) -> None:
+        """Repaint the visible rows of hosts that changed."""
+        visible = self._rows[self._top : self._top + self.page]
+        changed = [row for row, name in enumerate(visible) if name in dirty]
+        if changed:
+            self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in changed))
+
+    def tick(self) -> None:
+        """Once a second: the times of visible hosts that move."""
+        hosts = self._rollout.hosts
+        visible = self._rows[self._top : self._top + self.page]
+        moving = [row for row, name in enumerate(visible) if not hosts[name].status.ended and hosts[name].since]
+        if moving:
+            self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in moving))
+
+    # Moving
+
+    def move(self, rows: int) -> None:
+        """The cursor by so many rows, bounded."""
+        if self._rows:
+            place = self._place.get(self.cursor, 0)
+            self.go(min(max(0, place + rows), len(self._rows) - 1))
+
+    def go(self, row: int) -> None:
+        """The cursor to this row."""
+        if not self._rows:
+            return
+        before, top = self._place.get(self.cursor, 0), self._top
+        self.cursor = self._rows[min(max(0, row), len(self._rows) - 1)]
+        self._keep_in_view()
+        if top != self._top:
+            self.refresh()
+        else:
+            rows = {before, self._place[self.cursor]}
+            self.refresh(*(Region(0, place - top + 1, self.size.width, 1) for place in rows))
+
+    def toggle(self, name: str) -> None:
+        if name in self.marks:
+            del self.marks[name]
+        elif name:
+            self.marks[name] = None
+        self.refresh()
+
+    def _keep_in_view(self) -> None:
+        place = self._place.get(self.cursor, 0)
+        top = min(max(self._top, place - self.page + 1), place)
+        self._top = max(0, min(top, len(self._rows) - self.page))
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            return self._strip(heading(width), width)
+        row = self._top + y - 1
+        if row >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        host = self._rollout.hosts[self._rows[row]]
+        cursor, marked = host.name == self.cursor, host.name in self.marks
+        second = None if host.status.ended else int((self._now() - host.since) * self._rollout.speed)
+        key = (host.name, host.version, second, cursor, marked, width)
+        strip = self._strips.get(key)
+        if strip is None:
+            text = host_row(host, now=self._now(), speed=self._rollout.speed, width=width, cursor=cursor, marked=marked)
+            strip = self._strip(text, width)
+            if len(self._strips) > 4000:
+                self._strips.clear()
+            self._strips[key] = strip
+        return strip
+
+    def _strip(self, text: Text, width: int) -> Strip:
+        return Strip(text.render(self.app.console)).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips.clear()
+
+    def on_resize(self, event: Resize) -> None:
+        self._keep_in_view()
+        self.refresh()
+
+    def on_click(self, event: Click) -> None:
+        if event.y > 0 and self._top + event.y - 1 < len(self._rows):
+            self.go(self._top + event.y - 1)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        self.move(3)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        self.move(-3)

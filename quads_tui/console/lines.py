@@ -1,0 +1,52 @@
+"""A panel of text lines that repaints only those that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+class Lines(Widget):
+    """Lines of exactly its width. `put` compares with what is shown."""
+
+    DEFAULT_CSS = "Lines { height: auto; width: 1fr; }"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=name)
+        self._lines: list[Text] = []
+        self._strips: list[Strip] = []
+
+    def put(self, lines: Sequence[Text]) -> None:
+        """Show these lines; the widget's height follows their number."""
+        grown = len(lines) != len(self._lines)
+        changed = [row for row, line in enumerate(lines) if row >= len(self._lines) or not _same(line, self._lines[row])]
+        if not grown and not changed:
+            return
+        for row in changed:
+            strip = Strip(lines[row].render(self.app.console)).simplify()
+            self._strips[row : row + 1] = [strip]
+        del self._strips[len(lines) :]
+        self._lines = list(lines)
+        if grown:
+            self.styles.height = len(lines)
+            self.refresh(layout=True)
+        else:
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
+
+    @property
+    def text(self) -> list[str]:
+        """What is shown, as plain text."""
+        return [line.plain for line in self._lines]
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        strip = self._strips[y] if y < len(self._strips) else Strip.blank(width)
+        return strip.adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+
+
+def _same(one: Text, other: Text) -> bool:
+    return one.plain == other.plain and one.spans == other.spans and one.style == other.style
