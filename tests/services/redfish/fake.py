@@ -23,8 +23,15 @@ Doing = Callable[["FakeBmc", web.Request, Any], Awaitable[web.StreamResponse | N
 
 def error(status: int, key: str, message: str = "", **headers: str) -> web.Response:
     """An error body as DSP0266 has it."""
-    info = {"MessageId": f"Base.1.12.{key}", "Message": message or f"Words about {key}.", "MessageArgs": [], "Severity": "Warning"}
-    body = {"error": {"code": "Base.1.12.GeneralError", "message": "A general error has occurred.", "@Message.ExtendedInfo": [info]}}
+    info = {
+        "MessageId": f"Base.1.12.{key}",
+        "Message": message or f"Words about {key}.",
+        "MessageArgs": [],
+        "Severity": "Warning",
+    }
+    body = {
+        "error": {"code": "Base.1.12.GeneralError", "message": "A general error has occurred.", "@Message.ExtendedInfo": [info]}
+    }
     return web.json_response(body, status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
 
 
@@ -155,7 +162,10 @@ class FakeBmc:
             "UUID": "0-1",
             "Manufacturer": "Contoso",
             "Actions": {
-                "#ComputerSystem.Reset": {"target": RESET, "ResetType@Redfish.AllowableValues": ["On", "ForceOff", "ForceRestart"]}
+                "#ComputerSystem.Reset": {
+                    "target": RESET,
+                    "ResetType@Redfish.AllowableValues": ["On", "ForceOff", "ForceRestart"],
+                }
             },
             **self.system,
         }

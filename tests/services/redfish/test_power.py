@@ -213,13 +213,13 @@ async def test_a_bmc_that_stays_down_is_unreachable(bench: Bench) -> None:
 
 async def test_a_cancelled_reset_is_marked_unknown_and_the_session_closed(bench: Bench) -> None:
     async def slow(bmc: FakeBmc, request: web.Request, data: Any) -> None:
+        arrived.set()
         await asyncio.sleep(0.2)
 
+    arrived = asyncio.Event()
     bench.bmc.when("POST", RESET, slow)
     task = asyncio.create_task(bench.off())
-    while not bench.told.intents:
-        await asyncio.sleep(0.005)
-    await asyncio.sleep(0.02)
+    await arrived.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

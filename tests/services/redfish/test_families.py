@@ -1,0 +1,69 @@
+"""Off, PXE, on against every family of the emulated fleet, judged by what its machines did."""
+
+from __future__ import annotations
+
+import pytest
+
+from quads_tui.emulators.bmc.families import FAMILIES, family_of
+from quads_tui.emulators.bmc.fleet import Fleet
+from quads_tui.emulators.world import Machine, Time
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.meters import Meter
+from quads_tui.services.http import Http
+from quads_tui.services.redfish import Bmc
+from tests.clocks import FastClock
+
+from .conftest import Told
+
+SPEED = 300.0
+MODELS = ("R650", "DL360", "1029U-TR4", "3500RX")
+
+
+class Foreman:
+    """Has a token for everybody, so that whoever boots from the network is wiped."""
+
+    def live_token(self, host: str) -> str | None:
+        return "token"
+
+    async def built(self, host: str, token: str) -> bool:
+        return True
+
+    async def failed(self, host: str, token: str, log: str) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("model", MODELS)
+async def test_off_pxe_on(model: str, seed: int) -> None:
+    name = "f01-h01-000.example.com"
+    machine = Machine(name, model, "04:3f:72:00:00:01")
+    fleet = Fleet([machine], time=Time(SPEED), seed=seed, provisioner=Foreman(), username="root", password="pw")
+    await fleet.serve()
+    clock, told = FastClock(SPEED, floor=5.0), Told()
+    http = Http(clock)
+    bmc = Bmc(http, fleet.address(name), name, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), told)
+    hardware = fleet.bmcs[name].hardware
+    try:
+        await bmc.ensure_off(clock.deadline(600))
+        assert hardware.power == "Off"
+        assert await bmc.ensure_off(clock.deadline(600)) == "was off already"
+        await bmc.ensure_pxe_next(clock.deadline(600))
+        await bmc.clear_override(clock.deadline(600))
+        assert not await bmc.pxe_armed()
+        await bmc.ensure_pxe_next(clock.deadline(600))
+        assert await bmc.pxe_armed()
+        await bmc.ensure_on(clock.deadline(600))
+        assert (await bmc.observe(clock.deadline(60))).power == "On"
+    finally:
+        await bmc.close()
+        await http.close()
+        await fleet.close()
+    assert hardware.last_boot["source"] == "Pxe"
+    counts = fleet.counts()
+    assert (counts["sessions_open"], counts["peak_requests_per_bmc"], counts["mode_changes"]) == (0, 1, 0)
+    assert counts["requests"] == sum(http.requests.values())
+    assert sum(act == "reset" for act, _ in told.intents) == 2 and hardware.resets == 2
+
+
+def test_no_family_is_left_out() -> None:
+    assert {family_of(model).name for model in MODELS} == set(FAMILIES)

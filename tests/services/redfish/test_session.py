@@ -1,0 +1,231 @@
+"""One session, closed on every way out; Basic where there are none; never a lock-out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from quads_tui.rollout.causes import Cause
+
+from .conftest import Bench
+from .fake import RESET, SESSIONS, SYSTEM, FakeBmc, error, hang_up
+
+
+async def test_one_session_for_all_of_it_and_none_left(bench: Bench) -> None:
+    await bench.off()
+    await bench.pxe()
+    await bench.on()
+    await bench.client.close()
+    assert (bench.bmc.created, bench.bmc.sessions) == (1, {})
+    await bench.client.observe()
+    assert bench.bmc.created == 2
+    assert bench.bmc.log.count("GET /redfish/v1/Systems") == 1
+
+
+async def test_nothing_is_closed_where_nothing_was_opened(bench: Bench) -> None:
+    await bench.client.close()
+    assert bench.bmc.log == []
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_no_sessions_means_basic(bench: Bench, status: int) -> None:
+    bench.bmc.when("POST", "Sessions", error(status, "ResourceMissingAtURI"), times=99)
+    assert await bench.off() == ""
+    assert bench.bmc.created == 0 and bench.bmc.refused_logins == 0
+
+
+async def test_201_without_a_token_means_basic(bench: Bench) -> None:
+    bench.bmc.when("POST", "Sessions", web.Response(status=204))
+    assert await bench.off() == ""
+    assert bench.bmc.created == 0
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        error(503, "RAC0218", "The maximum number of user sessions is reached."),
+        error(400, "SessionLimitExceeded"),
+        error(403, "CreateLimitReachedForResource"),
+    ],
+)
+async def test_a_full_session_table_means_basic_for_now(bench: Bench, full: web.Response) -> None:
+    bench.bmc.when("POST", "Sessions", full)
+    assert await bench.off() == ""
+    assert bench.bmc.created == 0
+    assert any("no session is free" in note for note in bench.told.notes)
+    await bench.client.close()
+    await bench.client.observe()
+    assert bench.bmc.created == 1
+
+
+async def test_a_wordless_503_to_the_login_is_asked_once_more_and_then_basic(bench: Bench) -> None:
+    bench.bmc.when("POST", "Sessions", web.Response(status=503), times=99)
+    assert await bench.off() == ""
+    assert bench.bmc.count("POST " + SESSIONS) == 2
+
+
+async def test_an_old_dell_has_its_sessions_elsewhere(bench: Bench) -> None:
+    bench.bmc.root["Links"] = None
+    bench.bmc.when("POST", "/SessionService/Sessions", error(404, "ResourceMissingAtURI"))
+
+    async def old(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        bmc.sessions["old"] = "/redfish/v1/Sessions/7"
+        return web.json_response(
+            {}, status=201, headers={"X-Auth-Token": "old", "Location": "http://10.0.0.1/redfish/v1/Sessions/7"}
+        )
+
+    bench.bmc.when("POST", "/redfish/v1/Sessions", old)
+    assert await bench.off() == ""
+    await bench.client.close()
+    assert "DELETE /redfish/v1/Sessions/7" in bench.bmc.log
+
+
+async def test_without_a_location_the_body_tells_what_to_delete(bench: Bench) -> None:
+    async def silent(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        bmc.sessions["quiet"] = f"{SESSIONS}/q"
+        return web.json_response({"@odata.id": f"{SESSIONS}/q"}, status=201, headers={"X-Auth-Token": "quiet"})
+
+    bench.bmc.when("POST", "Sessions", silent)
+    await bench.client.observe()
+
+
+async def test_a_session_of_another_host_is_never_deleted(bench: Bench) -> None:
+    async def evil(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        return web.json_response({}, status=201, headers={"X-Auth-Token": "t", "Location": "//evil.example.com/x"})
+
+    bench.bmc.sessions["t"] = "/nowhere"
+    bench.bmc.when("POST", "Sessions", evil)
+    await bench.client.observe()
+    await bench.client.close()
+    assert bench.bmc.count("DELETE") == 0
+    bench.bmc.sessions.clear()
+
+
+async def test_an_expired_session_is_made_anew_once(bench: Bench) -> None:
+    await bench.client.observe()
+    bench.bmc.sessions.clear()
+    assert await bench.off() == ""
+    assert bench.bmc.created == 2
+
+
+async def test_a_random_401_leaves_no_session_behind(bench: Bench) -> None:
+    bench.bmc.when("GET", "/Systems/1", error(401, "NoValidSession"))
+    assert await bench.off() == ""
+    assert bench.bmc.created == 2
+
+
+async def test_401_after_a_new_login_is_the_end(bench: Bench) -> None:
+    bench.bmc.when("GET", "Systems", error(401, "NoValidSession", "There is no valid session."), times=99)
+    failure = await bench.fails(bench.off())
+    assert (failure.cause, failure.retryable) == (Cause.CREDENTIALS, False)
+    assert "no valid session" in failure.reason
+    assert bench.bmc.created == 2
+    before = len(bench.bmc.log)
+    await bench.fails(bench.off())
+    assert len(bench.bmc.log) == before + 1  # the service root, which asks for no login
+
+
+@pytest.mark.parametrize("basic", [False, True])
+async def test_a_wrong_password_is_tried_twice_and_then_never_again(bench: Bench, basic: bool) -> None:
+    if basic:
+        bench.bmc.when("POST", "Sessions", error(404, "ResourceMissingAtURI"), times=99)
+    client = bench.make("nivlac")
+    for _ in range(3):
+        failure = await bench.fails(client.ensure_off(bench.clock.now() + 100))
+        assert (failure.cause, failure.retryable) == (Cause.CREDENTIALS, False)
+        assert "user root" in failure.reason and "nivlac" not in failure.reason
+    assert bench.bmc.refused_logins == 2
+    assert bench.told.intents == []
+    client.forget_refusal()
+    await bench.fails(client.ensure_off(bench.clock.now() + 100))
+    assert bench.bmc.refused_logins == 4
+
+
+async def test_a_login_refused_at_random_is_tried_once_more(bench: Bench) -> None:
+    bench.bmc.when("POST", "Sessions", error(401, "ResourceAtUriUnauthorized"))
+    assert await bench.off() == ""
+
+
+async def test_a_password_that_must_be_changed_is_said(bench: Bench) -> None:
+    bench.bmc.when("POST", "Sessions", error(403, "PasswordChangeRequired", "Change it at /x."), times=99)
+    failure = await bench.fails(bench.off())
+    assert (failure.cause, failure.retryable) == (Cause.CREDENTIALS, False)
+    assert failure.reason == "the password must be changed first: Change it at /x."
+    assert bench.bmc.count("POST " + SESSIONS) == 1
+
+
+async def test_a_lost_login_answer_is_no_lost_reset(bench: Bench) -> None:
+    """The session died before the Reset: what is lost is the login, and the Reset certainly did not happen."""
+    await bench.client.observe()
+
+    async def expire(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        bmc.sessions.clear()
+        bmc.when("POST", "Sessions", hang_up)
+        return error(401, "NoValidSession")
+
+    bench.bmc.when("POST", RESET, expire)
+    assert await bench.off() == ""
+    assert bench.told.results == ["absent", "answered"]
+
+
+async def test_a_cancelled_login_is_closed_too(bench: Bench) -> None:
+    async def slow(bmc: FakeBmc, request: web.Request, data: Any) -> None:
+        started.set()
+        await asyncio.sleep(0.1)
+
+    started = asyncio.Event()
+    bench.bmc.when("POST", "Sessions", slow)
+    task = asyncio.create_task(bench.off())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await bench.client.close()
+    assert bench.bmc.created == 1 and bench.bmc.sessions == {}
+
+
+async def test_closing_survives_its_own_cancellation(bench: Bench) -> None:
+    async def slow(bmc: FakeBmc, request: web.Request, data: Any) -> None:
+        await asyncio.sleep(0.1)
+
+    await bench.client.observe()
+    bench.bmc.when("DELETE", "", slow)
+    task = asyncio.create_task(bench.client.close())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.bmc.sessions == {}
+
+
+async def test_closing_never_raises(bench: Bench) -> None:
+    await bench.client.observe()
+    bench.bmc.when("DELETE", "", hang_up)
+    await bench.client.close()
+    bench.bmc.sessions.clear()
+
+
+async def test_requests_of_one_bmc_stand_in_line(bench: Bench) -> None:
+    await asyncio.gather(bench.client.observe(), bench.off(), bench.client.pxe_armed(), bench.client.observe())
+    assert (bench.bmc.peak, bench.bmc.created) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+async def test_slash_redirects_are_followed_by_sending_the_same_again(bench: Bench, status: int) -> None:
+    """HPE, old Supermicro and Lenovo; the login too."""
+
+    async def slash(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response | None:
+        if request.path.endswith("/"):
+            return None
+        return web.Response(status=status, headers={"Location": f"https://wrong.example.com{request.path}/"})
+
+    for method, path in (("POST", ""), ("GET", "Systems"), ("GET", "Systems/1")):
+        bench.bmc.when(method, path, slash, times=99)
+    bench.bmc.root["Links"] = {"Sessions": {"@odata.id": SESSIONS}}
+    assert await bench.off() == ""
+    assert bench.bmc.created == 1
+    assert bench.bmc.log.count(f"GET {SYSTEM}") == 1, "remembered"
+    assert bench.bmc.applied == ["ForceOff"]

@@ -1,0 +1,233 @@
+"""Which system is meant, and bodies that are no documents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quads_tui.rollout.causes import Cause
+from quads_tui.services.http import Answer
+from quads_tui.services.redfish.complaints import complaint
+from quads_tui.services.redfish.documents import Boot, System, local_path, members, reset_values
+
+from .conftest import Bench
+from .fake import RESET, SYSTEM, FakeBmc, error
+
+BOARD = "/redfish/v1/Systems/HGX_Baseboard_0"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_of_two_systems_the_one_that_can_be_reset_and_booted(bench: Bench, seed: int) -> None:
+    bench.bmc.documents[BOARD] = {"@odata.id": BOARD, "SystemType": "Physical", "PowerState": "On"}
+    bench.bmc.members = [{"@odata.id": SYSTEM}, {"@odata.id": BOARD}]
+    random.Random(seed).shuffle(bench.bmc.members)
+    assert await bench.off() == ""
+    assert await bench.pxe() == ""
+
+
+async def test_two_equal_systems_are_refused_by_name(bench: Bench) -> None:
+    twin = "/redfish/v1/Systems/2"
+    bench.bmc.documents[twin] = bench.bmc.document(SYSTEM)
+    bench.bmc.members = [{"@odata.id": SYSTEM}, {"@odata.id": twin}]
+    failure = await bench.fails(bench.off())
+    assert not failure.retryable and "(1, 2)" in failure.reason
+    assert bench.told.intents == []
+
+
+async def test_members_may_come_in_pages(bench: Bench) -> None:
+    bench.bmc.documents["/redfish/v1/Systems"] = {"Members": [], "Members@odata.nextLink": "/redfish/v1/Systems/more"}
+    bench.bmc.documents["/redfish/v1/Systems/more"] = {
+        "Members": [{"@odata.id": SYSTEM}],
+        "Members@odata.nextLink": "/redfish/v1/Systems",
+    }
+    assert await bench.off() == ""
+
+
+@pytest.mark.parametrize("empty", [None, [], [None], "soon", [{"@odata.id": None}], [{"@odata.id": "//evil/x"}]])
+async def test_empty_members_are_waited_out(bench: Bench, empty: Any) -> None:
+    bench.bmc.members = empty
+    asyncio.get_running_loop().call_later(0.1, lambda: setattr(bench.bmc, "members", [{"@odata.id": SYSTEM}]))
+    assert await bench.off() == ""
+
+
+async def test_members_that_stay_empty_are_said(bench: Bench) -> None:
+    bench.bmc.members = []
+    failure = await bench.fails(bench.off(40))
+    assert failure.cause is Cause.BUSY and "no systems" in failure.reason
+
+
+async def test_a_system_that_moved_is_found_again(bench: Bench) -> None:
+    await bench.client.observe()
+    bench.bmc.when("GET", "/Systems/1", error(404, "ResourceMissingAtURI"))
+    assert await bench.off() == ""
+
+
+async def test_it_tells_what_it_sees(bench: Bench) -> None:
+    seen = await bench.client.observe()
+    assert (seen.power, seen.override_target, seen.override_enabled, seen.mode) == ("On", "None", "Disabled", "UEFI")
+    assert (seen.model, seen.uuid, seen.manufacturer) == ("C-1", "0-1", "Contoso")
+
+
+async def drip(bmc: FakeBmc, request: web.Request, data: Any) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(40):
+        await response.write(b" ")
+        await asyncio.sleep(0.02)
+    return response
+
+
+async def endless(bmc: FakeBmc, request: web.Request, data: Any) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(100):
+        await response.write(b'"x",' * 10_000)
+    return response
+
+
+async def truncated(bmc: FakeBmc, request: web.Request, data: Any) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"PowerState": "Off", ')
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+async def hang(bmc: FakeBmc, request: web.Request, data: Any) -> web.StreamResponse:
+    await asyncio.sleep(1)
+    return web.Response()
+
+
+BODIES: dict[str, Any] = {
+    "html": web.Response(text="<html><body>Login</body></html>", content_type="text/html"),
+    "html 403": web.Response(status=403, text="<html><body>Forbidden</body></html>", content_type="text/html"),
+    "html 404": web.Response(status=404, text="<html><body>Starting</body></html>", content_type="text/html"),
+    "empty": web.Response(),
+    "list": web.json_response([1]),
+    "glued": web.Response(text='{"PowerState": "Off"}{"PowerState": "Off"}'),
+    "deep": web.Response(text="[" * 50_000),
+    "wrong encoding": web.Response(body=b'{"PowerState": "\xff"}'),
+    "500": web.Response(status=500, text="oops"),
+    "truncated": truncated,
+    "endless": endless,
+    "drip": drip,
+    "hang": hang,
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_what_is_no_document_is_asked_for_again_and_never_believed(bench: Bench, body: str) -> None:
+    await bench.client.observe()
+    bench.bmc.when("GET", "/Systems/1", BODIES[body], times=2)
+    assert await bench.off(1000) == ""
+    assert bench.bmc.applied == ["ForceOff"]
+    bench.bmc.peak = 1  # those that hang are still hanging
+
+
+@pytest.mark.parametrize(("body", "words"), [("html", "HTML page"), ("glued", "more than one JSON"), ("500", "HTTP 500")])
+async def test_what_stays_no_document_is_a_broken_protocol(bench: Bench, body: str, words: str) -> None:
+    await bench.client.observe()
+    bench.bmc.when("GET", "/Systems/1", BODIES[body], times=99)
+    failure = await bench.fails(bench.off(15))
+    assert failure.cause is Cause.PROTOCOL and words in failure.reason
+
+
+async def test_a_web_server_without_redfish_is_said(bench: Bench) -> None:
+    bench.bmc.when("GET", "/redfish/v1/", BODIES["html 404"], times=99)
+    failure = await bench.fails(bench.off(15))
+    assert failure.cause is Cause.PROTOCOL and "HTML page" in failure.reason
+
+
+COMPLAINTS = [
+    ({"error": {"@Message.ExtendedInfo": {"MessageId": "Base.1.5.GeneralError", "Message": "As an object."}}}, "As an object."),
+    ({"@Message.ExtendedInfo": [{"MessageId": "X.1.Top", "Message": "At the top."}]}, "At the top."),
+    ({"error": {"code": "iLO.0.10.ExtendedInfo", "@Message.ExtendedInfo": [{"MessageID": "Base.0.10.Old"}]}}, "Old"),
+    ({"error": {"code": "x", "Message": "Capital M."}}, "Capital M."),
+    ({"error": {"@Message.ExtendedInfo": [{"MessageId": "A.B", "MessageArgs": ["Boot", 3]}]}}, "B (Boot, 3)"),
+    ({"error": "broken"}, "HTTP 400 without a reason"),
+    ({"error": {"@Message.ExtendedInfo": [None, 3, {"Message": None}]}}, "HTTP 400 without a reason"),
+    ([], "HTTP 400 without a reason"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), COMPLAINTS)
+def test_error_bodies_stray_from_the_schema(body: Any, words: str) -> None:
+    assert complaint(Answer(400, {}, json.dumps(body).encode())).text == words
+
+
+def test_seconds_are_taken_from_the_words_where_no_header_has_them() -> None:
+    info = [
+        {"MessageId": "IDRAC.2.8.SYS518", "Message": "Not ready."},
+        {"MessageId": "Base.1.12.ServiceTemporarilyUnavailable", "Message": "Retry.", "MessageArgs": ["30"]},
+    ]
+    body = json.dumps({"error": {"@Message.ExtendedInfo": info}}).encode()
+    said = complaint(Answer(503, {}, body))
+    assert (said.after, said.busy, said.text) == (30.0, True, "Not ready. Retry.")
+    assert complaint(Answer(503, {"Retry-After": "7"}, body)).after == 7.0
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "error",
+                    "@Message.ExtendedInfo",
+                    "MessageId",
+                    "Message",
+                    "MessageArgs",
+                    "Boot",
+                    "Actions",
+                    "Members",
+                    "Parameters",
+                ]
+                + ["#ComputerSystem.Reset", "@Redfish.Settings", "SettingsObject", "@odata.id", "PowerState", "target", "Oem"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(json_like)
+def test_no_document_breaks_the_readers(document: Any) -> None:
+    assert complaint(Answer(500, {}, json.dumps(document).encode())).text.isprintable()
+    if isinstance(document, dict):
+        System.read("/x", document, "")
+        Boot.read(document)
+        members(document)
+        reset_values(document)
+
+
+@pytest.mark.parametrize(
+    ("reference", "path"),
+    [
+        ({"@odata.id": SYSTEM}, SYSTEM),
+        (f"http://10.0.0.1:8080{RESET}", RESET),
+        ("https://evil.example.com//x", ""),
+        ("//evil.example.com/x", ""),
+        ("relative", ""),
+        ("/a b", ""),
+        ("/a\r\nX: y", ""),
+        ("/\\evil", ""),
+        ("http://[", ""),
+        (None, ""),
+        (7, ""),
+        ("/redfish/v1/Chassis/1#/Fans/0", "/redfish/v1/Chassis/1"),
+        ("/redfish/v1/Systems?$skip=1", "/redfish/v1/Systems?$skip=1"),
+    ],
+)
+def test_only_paths_of_the_same_bmc(reference: Any, path: str) -> None:
+    assert local_path(reference) == path
