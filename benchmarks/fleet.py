@@ -2,7 +2,7 @@
 
     python benchmarks/fleet.py --hosts 700 --speed 60 --faults none
 
-Prints one JSON object: the rollout's own account, the emulators' counts, CPU seconds of the console process and a verdict per bar.
+Prints one JSON object: the rollout's own account, the emulators' counts, CPU seconds of the console, a verdict per bar.
 """
 
 from __future__ import annotations

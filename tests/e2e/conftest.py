@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -95,7 +94,7 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     with ExitStack() as stack:
 
         def make(**options: Any) -> Lab:
-            return stack.enter_context(emulated(tmp_path / f"lab{len(os.listdir(tmp_path))}", **options))
+            return stack.enter_context(emulated(tmp_path / f"lab{len(list(tmp_path.iterdir()))}", **options))
 
         yield make
     shutil.rmtree(tmp_path, ignore_errors=True)

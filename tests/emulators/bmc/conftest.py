@@ -107,7 +107,7 @@ class Lab:
     async def until(self, true: Callable[[], bool], seconds: float = 5.0) -> None:
         """Wait until it is so; a failure of the test otherwise."""
         async with asyncio.timeout(seconds):
-            while not true():  # noqa: ASYNC110 - what is waited for has no event
+            while not true():
                 await asyncio.sleep(0.005)
 
 

@@ -64,7 +64,7 @@ class Lab:
     async def until(self, holds: Callable[[], bool]) -> None:
         """Waits for something that no event tells of; a minute without it is a failure."""
         async with asyncio.timeout(60):
-            while not holds():  # noqa: ASYNC110
+            while not holds():
                 await asyncio.sleep(0.002)
 
     async def put(self, name: str, **attributes: Any) -> Reply:
