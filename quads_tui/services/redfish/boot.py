@@ -40,6 +40,11 @@ class Look:
         return any(boot.pxe_once for boot in self.boots)
 
     @property
+    def certain(self) -> bool:
+        """The machine itself says so. A settings resource may still hold what an earlier boot has used up."""
+        return self.system.boot.pxe_once or (not self.system.boot.present and self.settings.pxe_once)
+
+    @property
     def mode(self) -> str:
         """As the machine has it now; a settings resource tells what will be, and only where the machine itself does not say."""
         return self.system.boot.mode or self.settings.mode
@@ -70,20 +75,23 @@ class BootChange:
         self._deadline = deadline
         self._last = ""
         self._patches = 0
+        self._patched: set[str] = set()
         self._mode = ""
 
     async def look(self) -> Look:
         """Fresh. Raises StageFailure."""
         system = await self._machine.look(self._deadline)
-        if system.settings and system.settings != system.path:
-            boot, etag = await self._machine.boot_at(system.settings, self._deadline)
-            return Look(system, boot, etag)
-        return Look(system, Boot(), "")
+        bare = self._machine.bare_settings
+        if not system.settings or system.settings == system.path or system.settings in bare - self._patched:
+            return Look(system, Boot(), "")
+        boot, etag = await self._machine.boot_at(system.settings, self._deadline)
+        (bare.discard if boot.present else bare.add)(system.settings)
+        return Look(system, boot, etag)
 
     async def set_pxe_once(self) -> str:
         """Give the note for the stage. Raises StageFailure and what Acts.intend raises."""
         look = await self.look()
-        if look.pxe_once:
+        if look.certain:
             return "PXE was set for the next boot already"
         await self._change(
             look,
@@ -111,6 +119,9 @@ class BootChange:
     ) -> None:
         self._mode = look.mode
         for way in self._ways(look):
+            if way.path in self._machine.bare_settings - self._patched:
+                self._patched.add(way.path)
+                look = await self.look()  # its entity tag
             ignored = 0
             while ignored < 2:
                 boot, _ = look.place(way.path)
@@ -144,8 +155,9 @@ class BootChange:
     async def _patch(self, look: Look, way: Way, override: dict[str, str]) -> Complaint | None:
         """Send it with the entity tag that the BMC wants; None when it said yes or when nobody knows."""
         boot, etag = look.place(way.path)
-        if way.full and self._mode and (boot.mode or way.path == look.system.path or not boot.present):
-            override = {**override, "BootSourceOverrideMode": self._mode}
+        mode = boot.mode or (self._mode if way.path == look.system.path else "")  # as this very place has it
+        if way.full and mode:
+            override = {**override, "BootSourceOverrideMode": mode}
         tags = _tags(etag)
         refreshed = False
         said: Complaint | None = None

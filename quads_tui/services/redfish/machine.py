@@ -26,6 +26,7 @@ class Machine:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.families: set[str] = set()
+        self.bare_settings: set[str] = set()  # settings resources that carry no boot override: a matter of the family
         self._path = ""
         self._reset_types: tuple[str, ...] | None = None
 

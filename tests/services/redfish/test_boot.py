@@ -84,6 +84,30 @@ async def test_settings_with_other_properties_only_do_not(bench: Bench) -> None:
     with_settings(bench.bmc, {"BootSourceOverrideMode": "UEFI", "BootOrder": ["Boot0001"]})
     assert await bench.pxe() == ""
     assert [path for path, _, _ in bench.bmc.patches] == [SYSTEM]
+    assert bench.bmc.count(f"GET {SETTINGS}") == 1, "asked once, since that is a matter of the family"
+
+
+async def test_what_an_earlier_boot_used_up_may_still_stand_in_the_settings(bench: Bench) -> None:
+    pending = {**ONCE}
+    with_settings(bench.bmc, pending)
+    assert await bench.pxe() == ""
+    assert [path for path, _, _ in bench.bmc.patches] == [SETTINGS]
+
+
+@pytest.mark.parametrize("mode", ["Legacy", None])
+async def test_a_settings_resource_gets_its_own_mode_back(bench: Bench, mode: str | None) -> None:
+    """AMI: null in the system; what is pending in /SD is not changed either."""
+    bench.bmc.root["Vendor"] = "AMI"
+    bench.bmc.boot["BootSourceOverrideMode"] = None
+    pending: dict[str, Any] = {"BootSourceOverrideTarget": "None", "BootSourceOverrideMode": mode}
+    with_settings(bench.bmc, pending)
+
+    def takes(path: str, body: dict[str, Any]) -> None:
+        pending.update(body["Boot"])
+
+    bench.bmc.takes = takes
+    assert await bench.pxe() == ""
+    assert bench.bmc.patches[0][1] == {"Boot": {**ONCE, "BootSourceOverrideMode": mode} if mode else ONCE}
 
 
 async def test_settings_are_the_second_try_where_the_system_refuses(bench: Bench) -> None:
