@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 from quads_tui.inputs import Assignment, load_assignment, load_site
 
+from .front import Front
 from .options import Options, Usage, say
 from .session import Work, guarded, roll_out
 
@@ -31,6 +33,7 @@ def rehearse(
     speed: float | None,
     faults: str | None,
     options: Options,
+    show: Callable[[Front], Awaitable[None]] | None = None,
 ) -> int:
     """Gives the exit status. The emulators outlive a console that died by ten minutes, and end with it otherwise."""
 
@@ -43,7 +46,7 @@ def rehearse(
         child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS)
         try:
             _await_ready(child, directory)
-            return asyncio.run(roll_out(_work(directory, given), replace(options, yes=True)))
+            return asyncio.run(roll_out(_work(directory, given), replace(options, yes=True), show=show))
         finally:
             child.terminate()
             child.wait()

@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -182,9 +182,11 @@ async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
     return 0
 
 
-async def roll_out(work: Work, options: Options, *, expect: int | None = None) -> int:
-    """The whole of it; gives the exit status."""
-    if not options.headless and not options.terminal:
+async def roll_out(
+    work: Work, options: Options, *, expect: int | None = None, show: Callable[[Front], Awaitable[None]] | None = None
+) -> int:
+    """The whole of it; gives the exit status. `show`: another front end than the screen or the lines."""
+    if not show and not options.headless and not options.terminal:
         if not options.yes:
             raise Usage("there is no terminal to ask at: add --yes (and --headless or --json for progress)")
         options = Options(options.site, True, options.json, options.yes, options.state_dir)
@@ -228,7 +230,8 @@ async def roll_out(work: Work, options: Options, *, expect: int | None = None) -
             write_width=work.site.foreman.write_width,
             who=who(),
         )
-        return await _carry_out(setting, services, options, work, broken)
+        show = show or (headless if options.headless else screen)
+        return await _carry_out(setting, services, options, work, broken, show)
     except JournalBroken as error:
         raise Refused([str(error)]) from None
     finally:
@@ -237,7 +240,14 @@ async def roll_out(work: Work, options: Options, *, expect: int | None = None) -
         lock.release()
 
 
-async def _carry_out(setting: Setting, services: Services, options: Options, work: Work, broken: asyncio.Queue[str]) -> int:
+async def _carry_out(
+    setting: Setting,
+    services: Services,
+    options: Options,
+    work: Work,
+    broken: asyncio.Queue[str],
+    show: Callable[[Front], Awaitable[None]],
+) -> int:
     rollout = setting.rollout
     executor = RolloutExecutor(setting, [JsonLines(rollout)] if options.json else [])
     loop = asyncio.get_running_loop()
@@ -248,7 +258,7 @@ async def _carry_out(setting: Setting, services: Services, options: Options, wor
     watcher = asyncio.create_task(_stop_when_broken(broken, executor))
     executor.start()
     try:
-        await (headless(front) if options.headless else screen(front))
+        await show(front)
     finally:
         await executor.finish("" if rollout.settled else executor.stopped or "operator")
         watcher.cancel()

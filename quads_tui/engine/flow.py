@@ -205,7 +205,7 @@ class _Flow:
             self._acts.note("the build token would die before the install ends: armed anew")
             await self._writes.cancel(self._acts)
             await self._writes.build(self._acts)
-        if memory.attempts[Stage.POWER_ON] > 1 and memory.off and not await self._bmc.pxe_armed():
+        if memory.attempts[Stage.POWER_ON] > 1 and memory.off:  # hours may have passed since it was set
             await self._bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
         reason = await self._bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
         memory.off, memory.override, memory.booted = False, False, True

@@ -45,6 +45,7 @@ class RolloutGate:
         self._paused = False
         self._out: dict[str, tuple[type[Skipped] | type[Held], str]] = {}
         self._dark: set[str] = set()
+        self._known: set[str] = set()  # had a place before: first in the queue when they want one again
         self._queue: OrderedDict[str, tuple[Stage, asyncio.Future[None]]] = OrderedDict()
         self._interrupts: dict[str, asyncio.Future[None]] = {}
 
@@ -60,6 +61,8 @@ class RolloutGate:
         self._waits(host, self._why(stage))
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue[host] = (stage, place)
+        if host in self._known:
+            self._queue.move_to_end(host, last=False)
         try:
             await place
         finally:
@@ -143,6 +146,7 @@ class RolloutGate:
             if self._full():
                 return False
             self._dark.add(host)
+            self._known.add(host)
         return True
 
     def _full(self) -> bool:

@@ -150,6 +150,8 @@ class Rollout:
         host.marks[event.stage] = event.status
         host.attempts[event.stage] = event.attempt
         if event.status is StageStatus.STARTED:
+            self._leave_group(host)
+            host.cause, host.reason = None, ""
             self._move(host, HostStatus.RUNNING, event.stage, event.at)
             host.note, host.until = "", None
             text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"

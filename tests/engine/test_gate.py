@@ -83,6 +83,27 @@ async def test_a_skipped_host_leaves_the_queue_at_once_and_takes_no_place() -> N
 
 
 @pytest.mark.looptime
+async def test_who_had_a_place_before_does_not_queue_behind_those_who_had_none() -> None:
+    g = gate(ahead=1)
+    for name in ("h0", "h1"):
+        await g.admit(name, Stage.POWER_OFF)
+        g.lit(name)  # its BMC did not answer: it waited outside
+    await g.admit("h2", Stage.POWER_OFF)
+    order: list[str] = []
+
+    async def want(name: str) -> None:
+        await g.admit(name, Stage.POWER_OFF)
+        order.append(name)
+        g.lit(name)
+
+    tasks = [asyncio.ensure_future(want(name)) for name in ("h3", "h4", "h0")]
+    await asyncio.sleep(1)
+    g.lit("h2")
+    await asyncio.gather(*tasks)
+    assert order == ["h0", "h3", "h4"]
+
+
+@pytest.mark.looptime
 async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
     g = gate(ahead=3)
     g.proved()
