@@ -1,0 +1,74 @@
+"""The program in a real tmux, driven by keys alone and judged by what its pane shows."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import wait_for
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+class Pane:
+    def __init__(self, directory: Path, width: int, height: int) -> None:
+        self._tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
+        self._size = ["-x", str(width), "-y", str(height)]
+
+    def start(self, command: str) -> None:
+        subprocess.run([*self._tmux, "new-session", "-d", *self._size, f"{command}; echo EXIT $?; exec sleep 600"], check=True)
+
+    def keys(self, *keys: str) -> None:
+        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
+
+    @property
+    def text(self) -> str:
+        return subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
+
+    def shows(self, *words: str) -> str:
+        """Wait until all of it is on the pane; gives the pane."""
+        try:
+            return wait_for(lambda: text if all(word in (text := self.text) for word in words) else "", patience=90.0)
+        except AssertionError:
+            raise AssertionError(f"{words} never came; the pane shows\n{self.text}") from None
+
+    def end(self) -> None:
+        subprocess.run([*self._tmux, "kill-server"], check=False)
+
+
+@pytest.fixture
+def pane(tmp_path: Path) -> Iterator[Pane]:
+    made = Pane(tmp_path, 80, 24)
+    yield made
+    made.end()
+
+
+def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> None:
+    words = f"--hosts 60 --speed 30 --faults realistic --state-dir {tmp_path / 'state'}"
+    pane.start(f"{sys.executable} -m quads_tui rehearse {words}")
+    pane.shows("REHEARSAL", "HOST", "FAILED")
+    pane.keys("f")
+    text = pane.shows("failures only")
+    failed = next(line for line in text.splitlines() if line.startswith(">")).split()[1]
+    pane.keys("Enter")
+    pane.shows(failed, "cause ", "esc back")
+    pane.keys("Escape")
+    pane.shows("failures only")
+    pane.keys("s")
+    pane.shows("skip this host?", failed)
+    wait_for(lambda: (pane.keys("y"), "Why?" in pane.text)[1])  # the first 300 ms are deaf
+    wait_for(lambda: (pane.keys("Enter"), "skip: " in pane.text)[1])
+    pane.shows(f"skip: {failed}", "1 skipped")
+    pane.keys("q")
+    pane.shows("The rollout goes on. Enter opens the screen again.", "1 skipped")
+    pane.keys("Enter")
+    pane.shows("REHEARSAL", "HOST")
+    pane.keys("C-c")
+    pane.shows("go on", "stop admission")
+    wait_for(lambda: (pane.keys("s"), "EXIT" in pane.text)[1])
+    assert "EXIT 4" in pane.shows("EXIT")
