@@ -64,6 +64,7 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
             for host in hosts
             if host.status is HostStatus.FAILED
         ],
+        "armed_hosts": list(rollout.armed),
         "skipped_hosts": [host.name for host in hosts if host.status is HostStatus.SKIPPED],
         "held_hosts": [host.name for host in hosts if host.status is HostStatus.HELD],
     }

@@ -71,8 +71,11 @@ def plan(path: Path, *, cloud: str | None, expect: int | None, options: Options)
 
 def guarded(options: Options, work: Callable[[], int]) -> int:
     """Run it; what is wrong with usage, inputs or the whole rollout becomes words and an exit status."""
+    signal.signal(signal.SIGTERM, _leave)  # until the rollout runs: then it ends well
     try:
         return work()
+    except KeyboardInterrupt:
+        return _SIGNALS["SIGINT"]
     except (InputError, Usage) as error:
         say("\n".join(f"quads-tui: {line}" for line in str(error).splitlines()))
         return 2
@@ -82,6 +85,10 @@ def guarded(options: Options, work: Callable[[], int]) -> int:
         if options.json:
             emit_json("refused", time.time(), {"reasons": list(refused.reasons)})
         return 3
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(_SIGNALS["SIGTERM"])
 
 
 def load(path: Path, cloud: str | None, options: Options) -> Work:

@@ -30,7 +30,7 @@ class _Look:
 
 class BuildWatch:
     """Asks Foreman every `poll` own seconds while anybody wants to know: one thin search, and full records of those that need one
-    every second time. A failed look answers nobody: unknown stays unknown."""
+    every second time. A failed look answers nobody: unknown stays unknown. `on_trouble` gets the reason, "" when it ends."""
 
     def __init__(
         self,
@@ -70,15 +70,20 @@ class BuildWatch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        turn = 0
+        turn, trouble = 0, ""
         while True:
             await self._wanted.wait()
             began = self._clock.now()
             try:
                 await self._look(began, full=turn % 2 == 1)
                 turn += 1
+                if trouble:
+                    trouble = ""
+                    self._on_trouble(trouble)
             except StageFailure as failure:
-                self._on_trouble(failure.reason)
+                if failure.reason != trouble:  # told once, not at every look
+                    trouble = failure.reason
+                    self._on_trouble(trouble)
             except CredentialsRefused as refused:
                 self._on_refused(refused)
                 return

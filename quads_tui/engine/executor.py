@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from quads_tui.inputs import Limits
-from quads_tui.rollout.causes import Cause, CredentialsRefused
+from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, Notice, Paused, RolloutEnded, RolloutStarted
 from quads_tui.rollout.meters import Meters
@@ -72,7 +72,7 @@ class RolloutExecutor:
             setting.reads,
             clock,
             setting.limits.poll,
-            on_trouble=lambda why: self._notice("warning", f"no look at Foreman: {why}"),
+            on_trouble=lambda why: self._notice("warning", f"no look at Foreman: {why}" if why else "Foreman answers again"),
             on_refused=self._safety,
         )
         self._ports = Ports(
@@ -182,7 +182,7 @@ class RolloutExecutor:
             await provision(self._plans[name], self._ports, self._memories[name])
         except Stopping:
             pass
-        except (JournalBroken, CredentialsRefused) as why:
+        except (JournalBroken, CredentialsRefused, ServiceGone) as why:
             self._safety(why)
         finally:
             if self._tasks.get(name) is asyncio.current_task():

@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
@@ -33,7 +33,10 @@ class _Ended(Exception):
 
 
 async def provision(host: HostPlan, ports: Ports, memory: HostMemory) -> None:
-    """Take one host through its stages from `memory.start`. Raises only Stopping, JournalBroken and CredentialsRefused."""
+    """Take one host through its stages from `memory.start`.
+
+    Raises only what stops the whole rollout: Stopping, JournalBroken, CredentialsRefused and ServiceGone.
+    """
     await _Flow(host, ports, memory).run()
 
 
@@ -96,7 +99,8 @@ class _Flow:
     async def _attempts(self, stage: Stage) -> None:
         """One stage, repeated while another attempt may help."""
         clock, limits = self._ports.clock, self._ports.limits
-        for left in range(limits.attempts - 1, -1, -1):
+        tries, gone_since = 0, None
+        while True:
             await self._ports.gate.admit(self._host, stage)
             attempt = self._begin(stage)
             began = clock.now()
@@ -104,11 +108,21 @@ class _Flow:
                 reason = await self._guarded(stage)
             except StageFailure as failure:
                 self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure.cause)
-                if not failure.retryable or not left:
+                if stage is Stage.FOREMAN_BUILD and failure.cause in (Cause.UNREACHABLE, Cause.BUSY):
+                    # Foreman is away for all hosts: this one waits in its place, so that no further ones go dark behind it.
+                    gone_since = began if gone_since is None else gone_since
+                    if clock.now() - gone_since > limits.foreman_build:
+                        raise ServiceGone(
+                            f"Foreman is away for {(clock.now() - gone_since) / 60:.0f} min: {failure.reason}"
+                        ) from None
+                else:
+                    tries += 1
+                    gone_since = None
+                if not failure.retryable or tries >= limits.attempts:
                     raise _Ended(stage, failure) from None
                 if not self._memory.off:
                     self._ports.gate.lit(self._host)  # it does not stand dark while it waits for its next attempt
-                await self._wait_for_next(stage, failure, limits.attempts - 1 - left)
+                await self._wait_for_next(stage, failure, tries)
             except (Skipped, Held) as out:
                 self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, str(out))
                 raise
@@ -135,7 +149,7 @@ class _Flow:
 
     async def _wait_for_next(self, stage: Stage, failure: StageFailure, tries: int) -> None:
         clock, limits = self._ports.clock, self._ports.limits
-        pause = min(limits.backoff * 2**tries, limits.backoff_max) * random.uniform(0.7, 1.3)
+        pause = min(limits.backoff * 2 ** max(0, tries - 1), limits.backoff_max) * random.uniform(0.7, 1.3)
         if failure.after is not None:
             pause = max(pause, failure.after * clock.speed)  # what a server says counts in real seconds
         until = clock.wall() + clock.real(pause)

@@ -90,7 +90,8 @@ def graphs(meters: Meters, now: float, width: int, height: int) -> list[Text]:
     ):
         newest = list(islice(reversed(meter.points), 2 * inner))[::-1]
         foot = f"{milliseconds(meter.p50)} / {milliseconds(meter.p95)}  err {meter.errors}  n {meter.total}"
-        boxes.append(_box(title, braille(held(point.p95 for point in newest), inner, rows), foot, inner))
+        lines = braille(held(point.p50 for point in newest), inner, rows, held(point.p95 for point in newest))
+        boxes.append(_box(title, lines, foot, inner))
     depths = list(islice(reversed(meters.lane_depths), 2 * inner))[::-1]
     foot = lane_words(lane)
     if lane.in_flight and not lane.shut:

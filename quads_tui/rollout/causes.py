@@ -47,6 +47,10 @@ class CredentialsRefused(Exception):
     """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
 
 
+class ServiceGone(Exception):
+    """Foreman has not answered for longer than our patience: the rollout stops; failing its hosts one by one helps nobody."""
+
+
 _VARYING = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b|[0-9a-f]{8}-[0-9a-f-]{27,}|\b[0-9a-f]{12,}\b|\d+(\.\d+)?")
 
 

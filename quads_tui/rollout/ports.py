@@ -163,7 +163,6 @@ class Gate(Protocol):
         """Wait for `wanted`, at most own `seconds` (TimeoutError). Skip, hold and stop end the wait, as `enter` raises."""
         ...
 
-
     def lit(self, host: str) -> None:
         """The host no longer stands dark before the lane: its build was answered, or it left the flow."""
         ...

@@ -230,9 +230,7 @@ async def test_a_lost_answer_is_settled_by_a_read_and_not_sent_again() -> None:
 
 async def test_an_unusable_host_fails_in_its_stage_and_nothing_is_done_to_it() -> None:
     name = names(2)[0]
-    trouble = HostPlan(
-        name, "x", trouble="no such host", trouble_stage=Stage.FOREMAN_BUILD, trouble_cause=Cause.UNKNOWN_HOST
-    )
+    trouble = HostPlan(name, "x", trouble="no such host", trouble_stage=Stage.FOREMAN_BUILD, trouble_cause=Cause.UNKNOWN_HOST)
     lab = Lab(names(2), plans={name: trouble})
     rollout = await lab.run()
     host = rollout.hosts[name]
@@ -341,6 +339,29 @@ async def test_stop_begins_no_new_act_and_leaves_the_rest_unfinished() -> None:
     assert not +lab.world.sessions
 
 
+async def test_a_foreman_that_is_away_costs_time_and_no_host() -> None:
+    lab = Lab(names(40))
+    away = StageFailure(Cause.UNREACHABLE, "Foreman refused the connection")
+    for name in names(40)[5:]:
+        lab.machine(name).troubles = [("build", away)] * 6
+    rollout = await lab.run()
+    assert ends(rollout) == {HostStatus.DONE: 40}
+    assert lab.executor.stopped == ""
+
+
+async def test_a_foreman_that_stays_away_stops_the_rollout_with_few_hosts_dark() -> None:
+    lab = Lab(names(40))
+    for name in names(40)[1:]:
+        lab.machine(name).troubles = [("build", StageFailure(Cause.UNREACHABLE, "Foreman refused the connection"))] * 500
+    lab.executor.start()
+    await lab.executor.settled()
+    await lab.end()
+    assert lab.executor.stopped == "safety"
+    assert lab.rollout.counts[HostStatus.FAILED] == 0
+    assert sum(machine.power == "Off" for machine in lab.world.machines.values()) <= 20
+    assert "Foreman is away" in lab.rollout.notices[-1].text
+
+
 async def test_protected_hosts_are_held_even_if_a_plan_names_them() -> None:
     lab = Lab(names(2), protected=frozenset({names(2)[0]}))
     rollout = await lab.run()
@@ -375,7 +396,7 @@ orders = st.lists(
 
 
 @given(fates=st.lists(troubles, min_size=5, max_size=5), orders=orders, installs=st.sampled_from(["built", "failed", "never"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_happens_the_machines_agree_with_what_is_said(
     fates: list[list[tuple[str, StageFailure | UnknownOutcome | str]]], orders: list[tuple[float, int, str]], installs: str
 ) -> None:

@@ -130,7 +130,7 @@ class Fleet:
         assert self._server is not None
         for handler in self._server.connections:
             transport = handler.transport
-            if transport is not None and transport.get_extra_info("sockname")[1] == port:
+            if transport is not None and _port_of(transport) == port:
                 transport.abort()
         await self.time.sleep(seconds)
         await self._listen(name)
@@ -173,3 +173,9 @@ def _bound(port: int) -> socket.socket:
     sock.bind((LOOPBACK, port))
     sock.setblocking(False)
     return sock
+
+
+def _port_of(transport: asyncio.BaseTransport) -> int | None:
+    """The port of ours that the connection came to; None once it is closing."""
+    name = transport.get_extra_info("sockname")
+    return int(name[1]) if name else None
