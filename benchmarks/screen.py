@@ -78,7 +78,7 @@ def with_screen(hosts: int, seconds: float) -> dict[str, float]:
             total = cpu_over(pid, seconds)
             idle = float(empty.communicate()[0]) * 1000
             shown = re.search(r"loop (\d+)ms", pane())
-            keys = sorted(key_to_paint() for _ in range(40))
+            keys = sorted(key_to_paint("jk"[number % 2]) for number in range(40))
             return {
                 "start_to_first_paint_s": painted,
                 "total_cpu": total,
@@ -91,11 +91,11 @@ def with_screen(hosts: int, seconds: float) -> dict[str, float]:
             subprocess.run([*TMUX, "kill-server"], check=False)
 
 
-def key_to_paint() -> float:
-    """Press j or k and watch the pane until the cursor stands elsewhere."""
+def key_to_paint(key: str) -> float:
+    """Press it and watch the pane until the cursor stands elsewhere."""
     before = cursor(pane())
     began = time.perf_counter()
-    subprocess.run([*TMUX, "send-keys", "j" if int(began * 10) % 2 else "k"], check=True)
+    subprocess.run([*TMUX, "send-keys", key], check=True)
     while cursor(pane()) == before and time.perf_counter() - began < 2:
         pass
     took = time.perf_counter() - began

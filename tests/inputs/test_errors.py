@@ -9,7 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quads_tui.inputs import Assignment, InputError, Secret, Site, check_speed, find_site, load_assignment, load_site, resolve_secret
+from quads_tui.inputs import (
+    Assignment,
+    InputError,
+    Secret,
+    Site,
+    check_speed,
+    find_site,
+    load_assignment,
+    load_site,
+    resolve_secret,
+)
 
 GOOD = """cloud: cloud02
 description: OpenStack scale test
@@ -218,7 +228,7 @@ def test_speed_is_for_loopback_only(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mgmt-a\.example\.com"):
         check_speed(site, ["https://127.0.0.1", "https://mgmt-a.example.com"])
     far = load_site(written(tmp_path, SITE.replace("speed: 1", "speed: 60")))
-    with pytest.raises(InputError, match="foreman.url, quads.url"):
+    with pytest.raises(InputError, match=r"foreman\.url, quads\.url"):
         check_speed(far, ["https://127.0.0.1"])
 
 
@@ -226,7 +236,7 @@ def test_where_the_site_is_looked_for(tmp_path: Path) -> None:
     path = written(tmp_path, SITE, "site.yaml")
     assert find_site(path, {}) == path
     assert find_site(None, {"QUADS_TUI_SITE": str(path)}) == path
-    with pytest.raises(InputError, match="none.yaml: --site: there is no such file"):
+    with pytest.raises(InputError, match=r"none\.yaml: --site: there is no such file"):
         find_site(tmp_path / "none.yaml", {})
 
 
