@@ -9,7 +9,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import cairosvg
+from raster import png
 from textual.pilot import Pilot
 
 from quads_tui.cli.front import Front
@@ -43,8 +43,7 @@ async def _taken(front: Front, name: str, size: tuple[int, int], keys: list[str]
         await hand.pause(0.5)
         svg = console.export_screenshot(title=f"quads-tui {size[0]}x{size[1]}")
         HERE.joinpath(f"{name}.svg").write_text(svg)
-        drawn = svg.replace("Fira Code", "DejaVu Sans Mono")  # the one that every Debian has
-        cairosvg.svg2png(bytestring=drawn.encode(), write_to=str(HERE / f"{name}.png"), output_width=size[0] * 10)
+        png(svg, HERE / f"{name}.png")
         console.exit("leave")
 
     await console.run_async(headless=True, size=size, auto_pilot=pilot)

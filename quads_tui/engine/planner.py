@@ -50,7 +50,7 @@ async def make_plan(assignment: Assignment, site: Site, foreman: Foreman, say: C
         hosts=tuple(hosts),
         target=target,
         refusals=tuple(refusals),
-        warnings=site.warnings,
+        warnings=(*site.warnings, *assignment.notes),
         foreman=server,
     )
 
