@@ -10,20 +10,35 @@ from dataclasses import dataclass
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
-from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, Notice, Paused, RolloutEnded, RolloutStarted
+from quads_tui.rollout.events import (
+    Commanded,
+    Event,
+    HostChanged,
+    HostNote,
+    Intent,
+    Notice,
+    Ordered,
+    Paused,
+    RolloutEnded,
+    RolloutStarted,
+    StageChanged,
+)
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan
-from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping
-from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
+from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 
 from .builds import BuildWatch, HostReads
 from .flow import disarm, provision
 from .gate import RolloutGate
-from .host import BmcPort, ForemanPort, HostMemory, Ports
+from .host import BmcPort, ForemanPort, Ports
 from .lane import WriteLane
+from .recall import Recall, recall
+from .writes import HostWrites
 
 _GRACE = 20.0  # real seconds that requests in flight get to settle at a stop
+_RESET_SHOWS = 40.0  # own seconds until a BMC surely shows what a Reset did; before that nobody decides on another one
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
 
 
@@ -43,6 +58,7 @@ class Setting:
     token_seconds: float
     write_width: int
     who: str
+    recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
 class RolloutExecutor:
@@ -51,7 +67,7 @@ class RolloutExecutor:
     def __init__(self, setting: Setting, listeners: Iterable[Callable[[Event], None]] = ()) -> None:
         self._setting = setting
         self._listeners = tuple(listeners)
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(setting.recall.last_number + 1 if setting.recall else 1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
         self._inbox: asyncio.Queue[Command] = asyncio.Queue()
@@ -89,23 +105,63 @@ class RolloutExecutor:
             limits=setting.limits,
             token_seconds=setting.token_seconds,
         )
-        first = plan.kind.stages[0]
         self._plans = {host.name: host for host in plan.hosts}
-        self._memories = {host.name: HostMemory(first) for host in plan.hosts}
+        self._memories = (setting.recall or recall(plan, ())).memories
 
     # Executor
 
     def start(self) -> None:
         setting = self._setting
-        rollout = setting.rollout
-        self.emit(
-            RolloutStarted(
-                setting.clock.wall(), rollout.id, len(rollout.hosts), rollout.resumed, setting.who, setting.clock.speed
-            )
-        )
+        rollout, now = setting.rollout, setting.clock.wall()
+        resumed = setting.recall is not None
+        self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, setting.who, setting.clock.speed))
         self._helpers = [asyncio.create_task(work) for work in (self._watch.run(), self._obey(), self._sample())]
+        if setting.recall is not None:
+            self._go_on(setting.recall)
+            return
         for name in self._plans:
             self._launch(name)
+
+    def _go_on(self, recalled: Recall) -> None:
+        """Where another process left: its cut-off attempts end, its unsettled writes shut the lane, its orders hold."""
+        setting, now = self._setting, self._setting.clock.wall()
+        for name, (stage, attempt, at) in recalled.cut_off.items():
+            seconds = round(max(0.0, now - at) * setting.clock.speed, 3)
+            why = "cut off: the console ended"
+            self.emit(StageChanged(now, name, stage, StageStatus.SKIPPED, attempt, seconds, why))
+        if recalled.proved:
+            self.gate.proved()
+        for what in ("admission", "writes"):
+            if what in setting.rollout.paused:
+                (self.lane if what == "writes" else self.gate).pause(True)
+        for name, order in recalled.orders.items():
+            self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
+        for name, intent in recalled.unsettled.items():
+            sent_at = setting.clock.now() - max(0.0, now - intent.at) * setting.clock.speed
+            place = self.lane.occupied(name, intent.act, sent_at)
+            writes = HostWrites(name, self._ports, self._memories[name])
+            self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
+            self._helpers.append(settling)
+        waiting = []
+        for host in setting.rollout.hosts.values():
+            self._memories[host.name].resumed = True
+            if host.status is HostStatus.QUEUED:
+                waiting.append(host.name)
+            elif not host.status.ended or host.name in recalled.orders:
+                self.gate.known(host.name)
+                since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
+                self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
+                self._launch(host.name, delay=max(0.0, _RESET_SHOWS - since))
+        for name in waiting:
+            self._launch(name)
+        if not self._tasks:
+            self._idle.set()
+
+    async def _settle(self, writes: HostWrites, intent: Intent, place: Ticket) -> None:
+        try:
+            await writes.settle(intent, place)
+        except (JournalBroken, CredentialsRefused) as why:
+            self._safety(why)
 
     async def settled(self) -> None:
         await self._idle.wait()
@@ -243,6 +299,7 @@ class RolloutExecutor:
         memory = self._memories[name]
         memory.rewind(from_start, self._setting.rollout.plan.kind)
         self.gate.put_back(name)
+        self._ports.remember(name, memory)
         self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
         self._launch(name, delay=_RETRY_SPREAD * len(self._tasks))
         return True
@@ -251,6 +308,7 @@ class RolloutExecutor:
         status = self._status(name)
         if status is None or status is HostStatus.DONE or self.stopped:
             return False
+        self.emit(Ordered(self._setting.clock.wall(), name, "skip" if kind is Skipped else "hold", reason))
         self.gate.take_out(name, kind, reason)
         self.lane.withdraw(name, kind(reason))
         if name not in self._tasks:  # it had ended: let its flow leave properly, disarming what is armed
@@ -266,6 +324,7 @@ class RolloutExecutor:
             self._notice("warning", f"{name} is not disarmed: {trouble}")
             return False
         memory.failed = (self._setting.rollout.plan.kind.stages[0], Cause.UNKNOWN)  # a retry begins anew
+        self._ports.remember(name, memory)
         return True
 
     # Samples

@@ -6,15 +6,19 @@ reason, skipped or held. Only the end of the process cancels it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
 
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
 
 from .host import HostActs, HostMemory, Ports
@@ -70,7 +74,10 @@ class _Flow:
         memory, stages = self._memory, self._ports.plan.kind.stages
         try:
             if self._plan.trouble and self._plan.trouble_stage is not None:
-                await self._unusable(self._plan.trouble_stage)
+                cause = self._plan.trouble_cause or Cause.UNKNOWN
+                await self._ends_in(self._plan.trouble_stage, StageFailure(cause, self._plan.trouble))
+            if memory.resumed:
+                await self._find_place()
             for stage in stages[stages.index(memory.start) :]:
                 memory.start = stage
                 await self._attempts(stage)
@@ -88,13 +95,55 @@ class _Flow:
 
     # Attempts
 
-    async def _unusable(self, stage: Stage) -> None:
-        """The plan found that this stage cannot be done: nothing before it is begun either."""
-        cause = self._plan.trouble_cause or Cause.UNKNOWN
+    async def _ends_in(self, stage: Stage, failure: StageFailure) -> None:
+        """This stage cannot be done: nothing before it is begun either."""
         await self._ports.gate.enter(self._host, "plan")
         attempt = self._begin(stage)
-        self._end(stage, attempt, StageStatus.FAILED, 0.0, self._plan.trouble, cause)
-        raise _Ended(stage, StageFailure(cause, self._plan.trouble))
+        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure.cause)
+        raise _Ended(stage, failure)
+
+    async def _find_place(self) -> None:
+        """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
+        memory, ports = self._memory, self._ports
+        await self._settled()
+        first = ports.plan.kind.stages[0]
+        if memory.booted:
+            memory.start = Stage.INSTALL  # once booted into the installer it is watched; only a human has it rebuilt
+        elif memory.built_at is None:
+            memory.start = first
+        else:
+            record = await self._fresh_record()
+            if record.build is not False:
+                pass  # in build through us: the stage it was in sees what is done already
+            elif _installed(record, memory.baseline) or not await self._bmc.is_off():
+                memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
+            else:
+                self._acts.note("out of build and off: somebody cancelled the build; begun anew")
+                memory.start, memory.built_at = first, None
+        self._remember(off=False, resumed=False)
+
+    async def _settled(self) -> None:
+        """Wait until it is known what became of the other process's write."""
+        if self._memory.settling is not None:
+            await asyncio.shield(self._memory.settling)
+            self._memory.settling = None
+
+    async def _fresh_record(self) -> HostRecord:
+        """From a shared look. A host that Foreman no longer shows ends as failed; a Foreman that is away ends the rollout."""
+        ports = self._ports
+        try:
+            return await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
+        except TimeoutError:
+            pass
+        try:
+            record = await ports.foreman.host(self._host)
+        except StageFailure as failure:
+            raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None
+        if record is None:
+            gone = StageFailure(Cause.UNKNOWN_HOST, "Foreman no longer shows this host", retryable=False)
+            await self._ends_in(self._memory.start, gone)
+            raise AssertionError("unreachable")
+        return record
 
     async def _attempts(self, stage: Stage) -> None:
         """One stage, repeated while another attempt may help."""
@@ -159,10 +208,11 @@ class _Flow:
     # Stages
 
     async def _power_off(self) -> str:
-        self._memory.off = False
+        if self._memory.off:
+            self._remember(off=False)
         await self._reach()
         reason = await self._bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
-        self._memory.off = True
+        self._remember(off=True)
         return reason
 
     async def _reach(self) -> None:
@@ -180,7 +230,7 @@ class _Flow:
 
     async def _pxe_set(self) -> str:
         reason = await self._bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
-        self._memory.override = True
+        self._remember(override=True)
         return reason
 
     async def _build(self) -> str:
@@ -215,32 +265,37 @@ class _Flow:
         ports, memory = self._ports, self._memory
         if memory.built_at is None:
             raise StageFailure(Cause.UNKNOWN, "no verified build in Foreman", retryable=False)
-        if ports.token_seconds and ports.clock.now() - memory.built_at + ports.limits.install > ports.token_seconds:
+        age = (ports.clock.wall() - memory.built_at) * ports.clock.speed
+        if ports.token_seconds and age + ports.limits.install > ports.token_seconds:
             self._acts.note("the build token would die before the install ends: armed anew")
             await self._writes.cancel(self._acts)
             await self._writes.build(self._acts)
-        if memory.attempts[Stage.POWER_ON] > 1 and memory.off:  # hours may have passed since it was set
+        if (memory.attempts[Stage.POWER_ON] > 1 or not memory.off) and await self._bmc.is_off():
+            # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
             await self._bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
         reason = await self._bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
-        memory.off, memory.override, memory.booted = False, False, True
+        self._remember(off=False, override=False, booted=True, installing_since=ports.clock.wall())
         ports.emit(HostArmed(ports.clock.wall(), self._host, False))
         await self._bmc.close()
         return reason
 
     async def _install(self) -> str:
         ports, memory = self._ports, self._memory
-        seconds = ports.clock.deadline(ports.limits.install) - ports.clock.now()
+        since = memory.installing_since
+        gone = (ports.clock.wall() - since) * ports.clock.speed if since is not None else 0.0  # also in an earlier process
+        left = max(ports.limits.install - gone, 5 * ports.limits.poll)
+        seconds = ports.clock.deadline(left) - ports.clock.now()
         try:
             record = await ports.gate.watch(self._host, ports.watch.until_left(self._host), seconds)
         except TimeoutError:
             raise await self._not_installed() from None
-        memory.built_at = None
+        self._remember(built_at=None)
         if record.build_status == 3:
             raise StageFailure(Cause.INSTALL_FAILED, "the installer reported an error to Foreman", retryable=False)
         if record.build_status != 0:
             words = f"Foreman shows build_status {record.build_status} after the install"
             raise StageFailure(Cause.UNKNOWN, words, retryable=False)
-        if record.installed_at is None or (memory.baseline is not None and record.installed_at <= memory.baseline):
+        if not _installed(record, memory.baseline):
             words = "out of build, but not installed: somebody cancelled the build in Foreman"
             raise StageFailure(Cause.CANCELLED, words, retryable=False)
         return ""
@@ -267,7 +322,7 @@ class _Flow:
     async def _failed(self, ended: _Ended) -> None:
         """Before the build write the machine is made safe; after it, it stays armed for the retry, and that is said."""
         memory, failure = self._memory, ended.failure
-        memory.failed = (ended.stage, failure.cause)
+        self._remember(failed=(ended.stage, failure.cause))
         reason = failure.reason
         if memory.built_at is None:
             if trouble := await self._clear_override():
@@ -291,9 +346,9 @@ class _Flow:
         """Skipped or held: an armed host is disarmed, an installing one only no longer watched."""
         memory, reason = self._memory, str(out)
         status = HostStatus.SKIPPED if isinstance(out, Skipped) else HostStatus.HELD
-        memory.failed = (memory.start, Cause.UNKNOWN)
-        if memory.booted and memory.start is Stage.INSTALL:
-            memory.failed = (Stage.INSTALL, Cause.INSTALL_TIMEOUT)
+        failed = (memory.start, Cause.UNKNOWN)
+        if (memory.booted and memory.start is Stage.INSTALL) or await self._booting():
+            failed = (Stage.INSTALL, Cause.INSTALL_TIMEOUT)
             reason += "; it may be installing: no longer watched, nothing touched"
         else:
             trouble = await self.disarm()
@@ -302,13 +357,24 @@ class _Flow:
             elif memory.off:
                 reason += "; left off"
             if not trouble:
-                memory.failed = (self._ports.plan.kind.stages[0], Cause.UNKNOWN)
+                failed = (self._ports.plan.kind.stages[0], Cause.UNKNOWN)
+        self._remember(failed=failed)
         self._change(status, stage=memory.start, reason=reason)
+
+    async def _booting(self) -> bool:
+        """In build, and its BMC shows that it was powered on though the stage did not come to its end."""
+        if self._memory.start is not Stage.POWER_ON or self._memory.built_at is None:
+            return False
+        try:
+            return not await self._bmc.is_off()
+        except StageFailure:
+            return False
 
     async def disarm(self) -> str:
         """Out of build through the lane, read back; override cleared. What could not be done, in words."""
         memory = self._memory
         acts = HostActs(self._host, self._ports, disarming=True)
+        await self._settled()
         try:
             if memory.built_at is not None:
                 await self._writes.cancel(acts)
@@ -332,10 +398,15 @@ class _Flow:
             return f"its boot override could not be cleared: {failure.reason}"
         finally:
             await bmc.close()
-        self._memory.override = False
+        self._remember(override=False)
         return ""
 
     # Events
+
+    def _remember(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self._memory, name, value)
+        self._ports.remember(self._host, self._memory)
 
     def _begin(self, stage: Stage) -> int:
         attempt = self._memory.attempts[stage] = self._memory.attempts.get(stage, 0) + 1
@@ -359,3 +430,8 @@ class _Flow:
         until: float | None = None,
     ) -> None:
         self._ports.emit(HostChanged(self._ports.clock.wall(), self._host, status, stage, cause, reason, until))
+
+
+def _installed(record: HostRecord, baseline: datetime | None) -> bool:
+    """Whether Foreman's own clock says that an install ended after our write."""
+    return record.installed_at is not None and (baseline is None or record.installed_at > baseline)

@@ -91,6 +91,10 @@ class RolloutGate:
         self._proved = True
         self._let_in()
 
+    def known(self, host: str) -> None:
+        """The host was under way before: it comes first where places are short."""
+        self._known.add(host)
+
     def lit(self, host: str) -> None:
         """The host no longer waits for the lane: its build was answered, or it left the flow."""
         self._dark.discard(host)

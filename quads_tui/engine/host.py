@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import Event, HostNote, Intent, Outcome
+from quads_tui.rollout.events import Event, HostNote, Intent, Outcome, Remembered
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, Probe, Ticket
 from quads_tui.rollout.stages import Kind, Stage
@@ -27,6 +28,7 @@ class BmcPort(Protocol):
     async def ensure_on(self, deadline: float) -> str: ...
     async def clear_override(self, deadline: float) -> str: ...
     async def pxe_armed(self) -> bool: ...
+    async def is_off(self) -> bool: ...
     async def close(self) -> None: ...
 
 
@@ -68,39 +70,68 @@ class Ports:
     limits: Limits
     token_seconds: float  # how long a build token lives; 0: for ever
 
+    def remember(self, host: str, memory: HostMemory) -> None:
+        """To the journal, before the outcome of the act that it comes from: a crash between the two forgets neither."""
+        self.emit(Remembered(self.clock.wall(), host, memory.facts()))
+
 
 @dataclass(slots=True)
 class HostMemory:
-    """What the flow knows of a host from one retry to the next; all of it is in the journal's events too."""
+    """What the flow knows of a host from one retry to the next. All of it is in the journal: see `facts`."""
 
     start: Stage
     attempts: dict[Stage, int] = field(default_factory=dict)
     off: bool = False  # we saw it Off, and nobody was to power it on since
     override: bool = False  # we set its one-time PXE boot, and no boot has used it
-    built_at: float | None = None  # own time at which our build write was applied; None: not in build through us
+    built_at: float | None = None  # real time at which our build write was applied; None: not in build through us
     baseline: datetime | None = None  # installed_at in Foreman's answer to that write
     booted: bool = False  # On was seen after it: it may be installing
+    installing_since: float | None = None  # real time of that; None: the install gets its whole deadline anew
     failed: tuple[Stage, Cause] | None = None
+    resumed: bool = False  # another process brought it here: what Foreman and the BMC say now decides where it goes on
+    settling: asyncio.Task[None] | None = None  # its write of that process, while nobody knows what became of it
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON types, without what the stage events tell."""
+        return {
+            "start": self.start.value,
+            "off": self.off,
+            "override": self.override,
+            "built_at": self.built_at,
+            "baseline": self.baseline.isoformat() if self.baseline else None,
+            "booted": self.booted,
+            "installing_since": self.installing_since,
+            "failed": [part.value for part in self.failed] if self.failed else None,
+        }
+
+    def recall(self, facts: Mapping[str, Any]) -> None:
+        """The inverse of `facts`."""
+        self.start = Stage(facts["start"])
+        self.off, self.override, self.booted = facts["off"], facts["override"], facts["booted"]
+        self.built_at, self.installing_since = facts["built_at"], facts["installing_since"]
+        self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None
+        self.failed = (Stage(facts["failed"][0]), Cause(facts["failed"][1])) if facts["failed"] else None
 
     def rewind(self, from_start: bool, kind: Kind) -> None:
         """Where a human's retry takes the host up. Watching again helps only a host that may still be installing."""
-        first = kind.stages[0]
         stage, cause = self.failed or (self.start, Cause.UNKNOWN)
-        if from_start or (stage is Stage.INSTALL and cause is not Cause.INSTALL_TIMEOUT):
-            self.start, self.built_at, self.booted, self.off = first, None, False, False
+        over = stage is Stage.INSTALL and (self.built_at is None or cause is Cause.TOKEN_EXPIRED)
+        if from_start or over:
+            self.start, self.built_at, self.booted, self.off = kind.stages[0], None, False, False
         else:
             self.start = stage
-        self.failed = None
+        self.installing_since, self.failed = None, None
 
 
 class HostActs:
     """Implements rollout.ports.Acts for one host."""
 
-    def __init__(self, host: str, ports: Ports, *, disarming: bool = False) -> None:
+    def __init__(self, host: str, ports: Ports, *, disarming: bool = False, last: int = 0) -> None:
+        """`last`: the number of an intent whose outcome is still to be told."""
         self._host = host
         self._ports = ports
         self._disarming = disarming
-        self._last = 0
+        self._last = last
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
         await self._ports.gate.enter(self._host, DISARM if self._disarming else act)

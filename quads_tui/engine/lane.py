@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from quads_tui.rollout.meters import InFlight, LaneState
-from quads_tui.rollout.ports import Clock, Probe, UnknownOutcome, WriteAbsent
+from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome, WriteAbsent
 
 T = TypeVar("T")
 
@@ -76,6 +76,27 @@ class WriteLane:
         self._carriers.add(carrier)
         carrier.add_done_callback(self._carried)
         return await asyncio.shield(carrier)
+
+    def occupied(self, host: str, act: str, sent_at: float) -> LaneTicket:
+        """A write of a process that died is on its way since own time `sent_at`: its place is taken from now on."""
+        self._numbers += 1
+        ticket = LaneTicket(self._numbers, host, self._clock)
+        ticket.use()
+        ticket.sent_at = sent_at
+        self._in_flight[ticket.number] = InFlight(host, act, sent_at, "outcome unknown (the console ended)")
+        return ticket
+
+    async def settle(self, place: Ticket, probe: Callable[[], Awaitable[Probe]]) -> None:
+        """Return when that write turned out applied, and free its place; raises WriteAbsent when it did not happen."""
+        if not isinstance(place, LaneTicket):
+            raise TypeError("a ticket of another lane")
+        try:
+            await self._settle(place, UnknownOutcome("the console ended"), probe)
+        except asyncio.CancelledError:
+            self._shut = f"a write of {place.host} is not settled"
+            raise
+        finally:
+            self._release(place)
 
     def state(self) -> LaneState:
         head = next(iter(self._queue.values()), None)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.events import HostArmed
+from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.ports import Probe, Ticket, WriteAbsent
 from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
@@ -35,11 +35,12 @@ class HostWrites:
         if record is not None and record.has(wanted) and record.build_status == 1:
             return True
         memory.built_at = None
+        self._remember()
         return False
 
     async def build(self, acts: HostActs) -> None:
         """The one PUT. From its answer on the host is armed."""
-        ports, memory = self._ports, self._memory
+        ports = self._ports
         target = ports.plan.target
         wanted = {**attributes(target), "build": True}
         record = await self._write(
@@ -47,8 +48,6 @@ class HostWrites:
         )
         if not record.has(wanted):
             raise StageFailure(Cause.FOREMAN, "Foreman answered the build with a host that is not as asked")
-        memory.built_at, memory.baseline = ports.clock.now(), record.installed_at
-        ports.emit(HostArmed(ports.clock.wall(), self._host, True))
 
     async def cancel(self, acts: HostActs) -> None:
         """Out of build mode."""
@@ -59,7 +58,6 @@ class HostWrites:
         )
         if not record.has(wanted):
             raise StageFailure(Cause.FOREMAN, "Foreman accepted the end of the build, but shows the host still in build")
-        self._memory.built_at = None
 
     async def owner(self, acts: HostActs) -> None:
         """Ownership alone (`wipe: false`)."""
@@ -108,9 +106,54 @@ class HostWrites:
             record = await self._ports.foreman.host(self._host)
         if record is None:
             raise StageFailure(Cause.UNKNOWN, "Foreman no longer shows the host after the write")
+        self._applied(acts, act, wanted, record)
+        return record
+
+    def _applied(self, acts: HostActs, act: str, wanted: dict[str, object], record: HostRecord) -> None:
+        """What follows from a write that took effect: first to the memory, then the outcome."""
+        memory = self._memory
+        if act == "build" and record.has(wanted):
+            memory.built_at, memory.baseline = self._ports.clock.wall(), record.installed_at
+            self._remember()
+            self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, True))
+        elif act == "cancel" and record.has(wanted):
+            memory.built_at = None
+            self._remember()
         installed = record.installed_at.isoformat() if record.installed_at else None
         acts.result("applied", {"installed_at": installed, "build": record.build})
-        return record
+
+    async def settle(self, intent: Intent, place: Ticket) -> None:
+        """A write of a process that died: find out what became of it. The lane is shut for `place` until that is known."""
+        ports, acts = self._ports, HostActs(self._host, self._ports, last=intent.number)
+        detail = intent.detail
+
+        async def probe() -> Probe:
+            if intent.act == "parameter":
+                return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])
+            return await ports.foreman.probe_host(self._host, detail["wanted"], detail["progress"])
+
+        acts.note(f"a {intent.act} write was on its way when the console ended: the lane waits until that is settled")
+        try:
+            await ports.lane.settle(place, probe)
+        except WriteAbsent:
+            acts.result("absent", {"why": "not there after the console's end"})
+            return
+        record = await self._shown()
+        if intent.act == "parameter" or record is None:
+            acts.result("applied", {})
+        else:
+            self._applied(acts, intent.act, detail["wanted"], record)
+
+    async def _shown(self) -> HostRecord | None:
+        """The host as Foreman shows it now, however long that takes: the look before it succeeded."""
+        while True:
+            try:
+                return await self._ports.foreman.host(self._host)
+            except StageFailure:
+                await self._ports.clock.sleep(self._ports.limits.poll)
+
+    def _remember(self) -> None:
+        self._ports.remember(self._host, self._memory)
 
     async def _carried(
         self, acts: HostActs, act: str, send: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]

@@ -97,6 +97,25 @@ class Outcome(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered(Event):
+    """What the flow knows of the host beyond its stage (JSON types), as a whole: a resume begins with the last one."""
+
+    kind: ClassVar[str] = "memory"
+    host: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered(Event):
+    """An operator's skip or hold that takes effect before the host's next act; empty when it was taken back."""
+
+    kind: ClassVar[str] = "ordered"
+    host: str
+    order: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     """`what` is admission or writes."""
 
@@ -143,6 +162,8 @@ _KINDS: dict[str, type[Event]] = {
         HostNote,
         Intent,
         Outcome,
+        Remembered,
+        Ordered,
         Paused,
         Commanded,
         Notice,

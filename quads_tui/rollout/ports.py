@@ -145,6 +145,14 @@ class Lane(Protocol):
         """
         ...
 
+    def occupied(self, host: str, act: str, sent_at: float) -> Ticket:
+        """A write of a process that died is on its way since own time `sent_at`: its place is taken from now on."""
+        ...
+
+    async def settle(self, place: Ticket, probe: Callable[[], Awaitable[Probe]]) -> None:
+        """Return when that write turned out applied, and free its place; raises WriteAbsent as `write` does."""
+        ...
+
     def state(self) -> LaneState: ...
 
 

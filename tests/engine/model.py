@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from quads_tui.engine.executor import RolloutExecutor, Setting
+from quads_tui.engine.recall import Recall, recall
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.events import Event
+from quads_tui.rollout.events import Event, from_dict, to_dict
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Probe, Ticket, UnknownOutcome
@@ -63,15 +66,20 @@ class World:
         self.dark_before_write = 0
         self.tasks: set[asyncio.Task[None]] = set()
 
+    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """What a server does goes on when its client is gone."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
     def boot(self, name: str) -> None:
         """Power came on: the override is used up; a host in build installs."""
         machine = self.machines[name]
         pxe, machine.override = machine.override, False
         if pxe and machine.build:
             machine.wipes += 1
-            task = asyncio.ensure_future(self._install(machine))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.work(self._install(machine))
 
     async def _install(self, machine: Machine) -> None:
         await self.clock.sleep(machine.install_seconds)
@@ -138,9 +146,7 @@ class ModelForeman:
         world.writing += 1
         world.peak_writes = max(world.peak_writes, world.writing)
         world.writes[host] += 1
-        work = asyncio.ensure_future(self._apply(machine, wanted))
-        world.tasks.add(work)
-        work.add_done_callback(world.tasks.discard)
+        work = world.work(self._apply(machine, wanted))
         if trouble == "answer lost":
             await world.clock.sleep(self._seconds / 2)
             raise UnknownOutcome("no answer in time")
@@ -199,18 +205,17 @@ class ModelBmc:
         if self._machine.power == "Off":
             return "was off already"
         await self._acts.intend("reset", {"type": "ForceOff"})
-        await self._world.clock.sleep(9)
-        self._machine.power = "Off"
-        self._machine.resets += 1
+        await asyncio.shield(self._world.work(self._switch("Off", 9)))
         self._acts.result("answered", {})
         return ""
 
     async def ensure_pxe_next(self, deadline: float) -> str:
         await self._session()
         self._fail("pxe")
+        if self._machine.override:
+            return "PXE was set for the next boot already"
         await self._acts.intend("override", {})
-        await self._world.clock.sleep(2)
-        self._machine.override = True
+        await asyncio.shield(self._world.work(self._arm()))
         return ""
 
     async def ensure_on(self, deadline: float) -> str:
@@ -219,10 +224,8 @@ class ModelBmc:
         if self._machine.power == "On":
             return "was on already"
         await self._acts.intend("reset", {"type": "On"})
-        await self._world.clock.sleep(15)
-        self._machine.power = "On"
-        self._machine.resets += 1
-        self._world.boot(self._host)
+        await asyncio.shield(self._world.work(self._switch("On", 15)))
+        self._acts.result("answered", {})
         return ""
 
     async def clear_override(self, deadline: float) -> str:
@@ -236,6 +239,10 @@ class ModelBmc:
         await self._session()
         return self._machine.override
 
+    async def is_off(self) -> bool:
+        await self._session()
+        return self._machine.power == "Off"
+
     async def close(self) -> None:
         if self._open:
             self._open = False
@@ -248,6 +255,19 @@ class ModelBmc:
             self._world.sessions[self._host] += 1
             assert self._world.sessions[self._host] == 1, "one session a BMC"
 
+    async def _switch(self, power: str, seconds: float) -> None:
+        await self._world.clock.sleep(seconds)
+        assert self._machine.power != power, "a Reset was sent twice"
+        self._machine.power = power
+        self._machine.resets += 1
+        if power == "On":
+            self._world.boot(self._host)
+
+    async def _arm(self) -> None:
+        await self._world.clock.sleep(2)
+        assert self._machine.power == "Off", "PXE is set on a machine that is off only"
+        self._machine.override = True
+
     def _fail(self, act: str) -> None:
         trouble = self._machine.trouble(act)
         if isinstance(trouble, StageFailure):
@@ -259,13 +279,22 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.dead = False  # the process was killed: nothing more reaches the disk
+        self.crash_at = 0  # die when this many events are written
+        self.crashed = asyncio.Event()
 
     def record(self, event: Event) -> None:
-        self.events.append(event)
+        if not self.dead:
+            self.events.append(from_dict(event.kind, json.loads(json.dumps(to_dict(event)))))
+            if len(self.events) == self.crash_at:
+                self.dead = True
+                self.crashed.set()
 
     async def commit(self, event: Event) -> None:
         await asyncio.sleep(0)
-        self.events.append(event)
+        self.record(event)
+        if self.dead:
+            await asyncio.Event().wait()
 
     def sample(self, at: float, data: dict[str, object]) -> None:
         pass
@@ -289,8 +318,16 @@ class Lab:
         self.world = World(names, self.clock)
         self.journal = MemoryJournal()
         hosts = tuple((plans or {}).get(name) or HostPlan(name, f"https://mgmt-{name}") for name in names)
-        plan = Plan("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", hosts, target)
-        self.rollout = Rollout("r1", plan)
+        self.plan = Plan("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", hosts, target)
+        self._limits = limits or Limits()
+        self._protected = protected
+        self._token_seconds = token_seconds
+        self._open()
+
+    def _open(self, recalled: Recall | None = None) -> None:
+        self.rollout = Rollout("r1", self.plan)
+        for event in self.journal.events:
+            self.rollout.apply(event)
         foreman = ModelForeman(self.world)
         self.executor = RolloutExecutor(
             Setting(
@@ -301,13 +338,28 @@ class Lab:
                 foreman=foreman,
                 reads=foreman,
                 bmc=lambda host, acts: ModelBmc(self.world, host, acts),
-                limits=limits or Limits(),
-                protected=protected,
-                token_seconds=token_seconds,
+                limits=self._limits,
+                protected=self._protected,
+                token_seconds=self._token_seconds,
                 write_width=1,
                 who="me@here",
+                recall=recalled,
             )
         )
+
+    async def crash(self) -> None:
+        """As kill -9: nothing more is written or sent; what was sent goes on at the servers."""
+        self.journal.dead = True
+        ours = asyncio.all_tasks() - self.world.tasks - {asyncio.current_task()}
+        for task in ours:
+            task.cancel()
+        await asyncio.gather(*ours, return_exceptions=True)
+
+    def resume(self) -> None:
+        """Another process opens the journal."""
+        events, self.journal = self.journal.events, MemoryJournal()
+        self.journal.events = list(events)
+        self._open(recall(self.plan, events))
 
     async def run(self) -> Rollout:
         """Until no host can move without a human."""

@@ -57,6 +57,10 @@ class Bmc:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""
         return (await self._machine.look(self._line.clock.now() if deadline is None else deadline)).observation()
 
+    async def is_off(self) -> bool:
+        """Whether a fresh look shows Off, clearly. Patient for a minute."""
+        return (await self._machine.look(self._line.clock.deadline(60))).power == OFF
+
     async def pxe_armed(self, deadline: float | None = None) -> bool:
         """Whether the next boot is a one-time PXE boot, wherever this BMC keeps that. Patient for a minute by default."""
         look = BootChange(self._machine, self._line.clock.deadline(60) if deadline is None else deadline).look
