@@ -95,6 +95,17 @@ def plan(assignment: Path, cloud: str | None, expect: int | None, **common: Any)
 
 
 @cli.command()
+@click.argument("rollout", required=False)
+@click.option("--failed", is_flag=True, help="Take up the failed, skipped and held hosts of an ended rollout.")
+@_common
+def resume(rollout: str | None, failed: bool, **common: Any) -> None:
+    """Go on with an interrupted rollout: the newest unfinished one, or ROLLOUT."""
+    from .resume import resume as start
+
+    _end(start(rollout, failed=failed, options=_options(common)))
+
+
+@cli.command()
 @_emulated
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
 def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path) -> None:

@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,15 +46,46 @@ def rehearse(
         directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         directory.mkdir(mode=0o700, parents=True)
         child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS)
-        try:
+        with adopted(directory):
             _await_ready(child, directory)
             return asyncio.run(roll_out(_work(directory, given), replace(options, yes=True), show=show))
-        finally:
-            child.terminate()
-            child.wait()
-            shutil.rmtree(directory, ignore_errors=True)
 
     return guarded(options, work)
+
+
+@contextmanager
+def adopted(directory: Path) -> Iterator[None]:
+    """The emulators of this directory live for this process, and end with it."""
+    (directory / "console.pid").write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        pid = emulators_run(directory)
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            while _alive(pid):
+                time.sleep(0.02)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def emulators_run(directory: Path) -> int:
+    """The pid of the emulators of this directory; 0 when they have ended. A pid that somebody else has now is not theirs."""
+    with suppress(OSError, ValueError):
+        pid = int((directory / "emulators.pid").read_text())
+        if str(directory).encode() in Path(f"/proc/{pid}/cmdline").read_bytes() and _alive(pid):
+            return pid
+    return 0
+
+
+def _alive(pid: int) -> bool:
+    """Running, and no zombie of ours."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _start(
@@ -68,7 +101,9 @@ def _start(
         command += ["--fleet", str(fleet)]
     say(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
     with (directory / "emulators.log").open("wb") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    (directory / "emulators.pid").write_text(str(child.pid))
+    return child
 
 
 def _fleet(given: Assignment) -> dict[str, object]:

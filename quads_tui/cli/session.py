@@ -1,4 +1,4 @@
-"""One rollout of this process: inputs, lock, journal, plan, question, engine, front end, end."""
+"""A new rollout of this process: inputs, lock, journal, plan, question; then it is conducted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import signal
+import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,38 +19,20 @@ from typing import Any
 import click
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.executor import RolloutExecutor, Setting
 from quads_tui.engine.planner import make_plan
-from quads_tui.inputs import (
-    Assignment,
-    InputError,
-    Secret,
-    Site,
-    bmc_address,
-    check_speed,
-    find_site,
-    load_assignment,
-    load_site,
-    resolve_secret,
-)
-from quads_tui.journal.locks import ForemanLock, LockHeld
-from quads_tui.journal.store import JournalStore
+from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld
+from quads_tui.journal.shelf import Shelved, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
-from quads_tui.rollout.meters import Meters
-from quads_tui.rollout.plan import HostPlan, Plan
-from quads_tui.rollout.ports import Acts, JournalBroken
+from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
-from quads_tui.services.foreman import Foreman
-from quads_tui.services.http import Exchange, Http
-from quads_tui.services.redfish import Bmc
 
-from .front import Front, headless, screen
-from .jsonlines import JsonLines, finished
+from .conduct import SIGNALS, Conductor, Show
 from .options import Options, Refused, Usage, emit_json, raise_file_limit, say, who
-
-_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+from .services import Services, open_services
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +45,21 @@ class Work:
 
 
 def run(path: Path, *, cloud: str | None, expect: int | None, options: Options) -> int:
-    return guarded(options, lambda: asyncio.run(roll_out(load(path, cloud, options), options, expect=expect)))
+    def work() -> int:
+        loaded = load(path, cloud, options)
+        old = _unfinished_like(loaded, options)
+        if old is not None:
+            answer = _asked_about(old, options)
+            if answer == "resume":
+                from .resume import go_on
+
+                return go_on(old, options)
+            if answer == "leave":
+                say("nothing was done")
+                return 4
+        return asyncio.run(roll_out(loaded, options, expect=expect, instead_of=old))
+
+    return guarded(options, work)
 
 
 def plan(path: Path, *, cloud: str | None, expect: int | None, options: Options) -> int:
@@ -75,11 +72,12 @@ def guarded(options: Options, work: Callable[[], int]) -> int:
     try:
         return work()
     except KeyboardInterrupt:
-        return _SIGNALS["SIGINT"]
+        return SIGNALS["SIGINT"]
     except (InputError, Usage) as error:
         say("\n".join(f"quads-tui: {line}" for line in str(error).splitlines()))
         return 2
-    except Refused as refused:
+    except (Refused, LockHeld, JournalBroken) as error:
+        refused = error if isinstance(error, Refused) else Refused([str(error)])
         for reason in refused.reasons:
             say(f"quads-tui: refused: {reason}")
         if options.json:
@@ -88,7 +86,7 @@ def guarded(options: Options, work: Callable[[], int]) -> int:
 
 
 def _leave(*_: object) -> None:
-    raise SystemExit(_SIGNALS["SIGTERM"])
+    raise SystemExit(SIGNALS["SIGTERM"])
 
 
 def load(path: Path, cloud: str | None, options: Options) -> Work:
@@ -99,69 +97,77 @@ def load(path: Path, cloud: str | None, options: Options) -> Work:
     return Work(assignment, site)
 
 
-class Services:
-    """The clients of one process, and what they measure."""
-
-    def __init__(self, site: Site, clock: RealClock, passwords: dict[str, Secret], pins: Path) -> None:
-        self.meters = Meters()
-        self.observers: list[Callable[[Exchange], None]] = []
-        self._site = site
-        self._clock = clock
-        self._passwords = passwords
-        self.http = Http(clock, handshakes=site.limits.redfish_handshakes, on_exchange=self._exchanged, pins=pins)
-        self.foreman = Foreman(
-            self.http,
-            url=site.foreman.url,
-            username=site.foreman.username,
-            password=passwords["foreman"],
-            tls=site.foreman.tls,
-            clock=clock,
-            limits=site.limits,
-            reads=self.meters.foreman_reads,
-            writes=self.meters.foreman_writes,
-            write_width=site.foreman.write_width,
-        )
-
-    def bmc(self, host: HostPlan, acts: Acts) -> Bmc:
-        site = self._site
-        return Bmc(
-            self.http,
-            host.address,
-            host.name,
-            site.redfish.username,
-            self._passwords["redfish"],
-            site.redfish.tls,
-            self._clock,
-            site.limits,
-            self.meters.redfish,
-            acts,
-        )
-
-    def requests(self) -> dict[str, int]:
-        """All that went on the wire: retries and logins included."""
-        counted = self.http.requests
-        return {
-            "foreman_writes": counted["foreman", True],
-            "foreman_reads": counted["foreman", False],
-            "redfish_requests": counted["redfish", True] + counted["redfish", False],
-        }
-
-    def _exchanged(self, exchange: Exchange) -> None:
-        for observer in self.observers:
-            observer(exchange)
+def front_end(options: Options, show: Show | None) -> Options:
+    """Without a terminal there is no screen, and nobody to ask. Raises Usage."""
+    if not options.yes and not sys.stdin.isatty():
+        raise Usage("there is no terminal to ask at: add --yes (and --headless or --json for progress)")
+    return options if show or options.headless or options.terminal else replace(options, headless=True)
 
 
-async def _services(work: Work, clock: RealClock, options: Options) -> Services:
-    """Secrets are read off the loop: a `command` may take its ten seconds. Raises InputError."""
-    site = work.site
-    passwords = {
-        "foreman": await asyncio.to_thread(resolve_secret, site.foreman.password),
-        "redfish": await asyncio.to_thread(resolve_secret, site.redfish.password),
-    }
-    return Services(site, clock, passwords, options.state / "pins.json")
+@asynccontextmanager
+async def connected(site: Site, options: Options) -> AsyncIterator[tuple[Services, RealClock]]:
+    """The clients, with the one lock on this Foreman. Raises LockHeld and InputError."""
+    raise_file_limit()
+    clock = RealClock(site.speed)
+    lock = ForemanLock(site.foreman.url)
+    try:
+        services = await open_services(site, clock, options.state)
+        try:
+            yield services, clock
+        finally:
+            await services.http.close()
+    finally:
+        lock.release()
 
 
-async def _planned(work: Work, services: Services, expect: int | None) -> Plan:
+async def roll_out(
+    work: Work,
+    options: Options,
+    *,
+    expect: int | None = None,
+    show: Show | None = None,
+    instead_of: Shelved | None = None,
+) -> int:
+    """The whole of it; gives the exit status. `show`: another front end than the screen or the lines.
+
+    `instead_of`: an unfinished rollout that is no longer to be resumed once this one is confirmed.
+    """
+    options = front_end(options, show)
+    async with connected(work.site, options) as (services, clock):
+        conductor = Conductor(work.site, services, clock, options, rehearsal=work.rehearsal, show=show)
+        rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{work.assignment.cloud}-{secrets.token_hex(2)}"
+        directory = options.state / "rollouts" / rollout_id
+        journal = conductor.journal(directory / "journal.db")
+        lock = JournalLock(directory)
+        try:
+            await journal.describe(_facts(rollout_id, work))
+            try:
+                made = await planned(work, services, expect)
+                if not options.yes and not await _agreed(made):
+                    say("nothing was done")
+                    await journal.discard()
+                    return 4
+            except BaseException:
+                await journal.discard()
+                raise
+            await journal.describe({"plan": asdict(made)})
+            if instead_of is not None:
+                await _superseded(instead_of, conductor, rollout_id)
+            return await conductor.conduct(journal, Rollout(rollout_id, made, speed=work.site.speed))
+        finally:
+            await journal.close()
+            lock.release()
+
+
+async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
+    lock = JournalLock(old.directory)
+    journal = conductor.journal(old.journal, existing=True)
+    await journal.describe({"ended": {"reason": f"superseded by {by}", "unfinished": 0}})
+    await journal.close()
+    lock.release()
+
+
+async def planned(work: Work, services: Services, expect: int | None) -> Plan:
     """Raises Refused."""
     try:
         made = await make_plan(work.assignment, work.site, services.foreman, say)
@@ -177,9 +183,9 @@ async def _planned(work: Work, services: Services, expect: int | None) -> Plan:
 
 async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
     clock = RealClock(work.site.speed)
-    services = await _services(work, clock, options)
+    services = await open_services(work.site, clock, options.state)
     try:
-        made = await _planned(work, services, expect)
+        made = await planned(work, services, expect)
     finally:
         await services.http.close()
     if options.json:
@@ -189,139 +195,49 @@ async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
     return 0
 
 
-async def roll_out(
-    work: Work, options: Options, *, expect: int | None = None, show: Callable[[Front], Awaitable[None]] | None = None
-) -> int:
-    """The whole of it; gives the exit status. `show`: another front end than the screen or the lines."""
-    if not show and not options.headless and not options.terminal:
-        if not options.yes:
-            raise Usage("there is no terminal to ask at: add --yes (and --headless or --json for progress)")
-        options = Options(options.site, True, options.json, options.yes, options.state_dir)
-    raise_file_limit()
-    clock = RealClock(work.site.speed)
-    try:
-        lock = ForemanLock(work.site.foreman.url)
-    except LockHeld as held:
-        raise Refused([str(held)]) from None
-    services = await _services(work, clock, options)
-    rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{work.assignment.cloud}-{secrets.token_hex(2)}"
-    broken: asyncio.Queue[str] = asyncio.Queue()
-    try:
-        journal = JournalStore(options.state / "rollouts" / rollout_id / "journal.db", on_broken=broken.put_nowait)
-    except JournalBroken as error:
-        raise Refused([str(error)]) from None
-    try:
-        await journal.describe(_facts(rollout_id, work))
-        try:
-            made = await _planned(work, services, expect)
-            if not options.yes and not await _agreed(made):
-                say("nothing was done")
-                await journal.discard()
-                return 4
-        except BaseException:
-            await journal.discard()
-            raise
-        await journal.describe({"plan": asdict(made)})
-        rollout = Rollout(rollout_id, made, speed=work.site.speed)
-        setting = Setting(
-            rollout=rollout,
-            meters=services.meters,
-            clock=clock,
-            journal=journal,
-            foreman=services.foreman,
-            reads=services.foreman,
-            bmc=services.bmc,
-            limits=work.site.limits,
-            protected=work.site.protected_hosts,
-            token_seconds=await _token_seconds(services, made),
-            write_width=work.site.foreman.write_width,
-            who=who(),
-        )
-        show = show or (headless if options.headless else screen)
-        return await _carry_out(setting, services, options, work, broken, show)
-    except JournalBroken as error:
-        raise Refused([str(error)]) from None
-    finally:
-        await services.http.close()
-        await journal.close()
-        lock.release()
-
-
-async def _carry_out(
-    setting: Setting,
-    services: Services,
-    options: Options,
-    work: Work,
-    broken: asyncio.Queue[str],
-    show: Callable[[Front], Awaitable[None]],
-) -> int:
-    rollout = setting.rollout
-    executor = RolloutExecutor(setting, [JsonLines(rollout)] if options.json else [])
-    loop = asyncio.get_running_loop()
-    for name in _SIGNALS:
-        loop.add_signal_handler(getattr(signal, name), _signalled, executor, name)
-    front = Front(rollout, setting.meters, executor, setting.clock, options.json, work.site.warnings, work.rehearsal is not None)
-    services.observers.append(front.exchanged)
-    watcher = asyncio.create_task(_stop_when_broken(broken, executor))
-    executor.start()
-    try:
-        await show(front)
-    finally:
-        await executor.finish("" if rollout.settled else executor.stopped or "operator")
-        watcher.cancel()
-    at = setting.clock.wall()
-    if options.json:
-        emit_json("rollout_finished", at, finished(rollout, services.requests(), at))
-    else:
-        for line in front.summary():
-            say(line)
-    return status(rollout, executor.stopped)
-
-
-def status(rollout: Rollout, stopped: str) -> int:
-    """The exit status of CONTRACT 2."""
-    if stopped in _SIGNALS:
-        return _SIGNALS[stopped]
-    if not rollout.settled:
-        return 4
-    return 0 if all(host.status.value == "done" for host in rollout.hosts.values()) else 1
-
-
-def _signalled(executor: RolloutExecutor, name: str) -> None:
-    """The first signal ends well; a second one leaves at once."""
-    if executor.stopped in _SIGNALS:
-        os._exit(_SIGNALS[name])
-    say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
-    executor.stop(name)
-
-
-async def _stop_when_broken(broken: asyncio.Queue[str], executor: RolloutExecutor) -> None:
-    say(f"quads-tui: {await broken.get()}")
-    executor.stop("safety")
-
-
-async def _token_seconds(services: Services, made: Plan) -> float:
-    if made.kind is not Kind.BUILD:
-        return 0.0
-    with suppress(StageFailure):
-        return await services.foreman.token_seconds()
-    return 6 * 3600.0
-
-
 async def _agreed(made: Plan) -> bool:
     """Show the plan and ask. More than five hosts: the count must be typed."""
     click.echo("\n".join(plan_lines(made)))
-    count = made.usable
-    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}[made.kind]
-    if not count:
+    if not made.usable:
         click.echo("There is nothing to do.")
         return False
+    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}[made.kind]
+    return await confirmed(made.usable, what)
+
+
+async def confirmed(count: int, what: str) -> bool:
+    """Ask at the terminal, off the loop."""
     hosts = "1 host" if count == 1 else f"{count} hosts"
     if count > 5:
         answer = await asyncio.to_thread(input, f"{hosts} will be {what}. Type the number to start, anything else to leave: ")
         return answer.strip() == str(count)
     answer = await asyncio.to_thread(input, f"{hosts} will be {what}. Start? y/N ")
     return answer.strip().lower() in ("y", "yes")
+
+
+def _unfinished_like(work: Work, options: Options) -> Shelved | None:
+    """The newest unfinished rollout of this cloud on this Foreman that has hosts of this assignment."""
+    names = {host.name for host in work.assignment.hosts}
+    for rollout in shelved(options.state):
+        facts = rollout.facts
+        if not rollout.unfinished or rollout.rehearsal or "plan" not in facts or facts["foreman"] != work.site.foreman.url:
+            continue
+        if facts["plan"]["cloud"] == work.assignment.cloud and names & {host["name"] for host in facts["plan"]["hosts"]}:
+            return rollout
+    return None
+
+
+def _asked_about(old: Shelved, options: Options) -> str:
+    """What to do beside an unfinished rollout: resume, anew or leave. Raises Refused where nobody can be asked."""
+    began = datetime.fromtimestamp(old.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    words = f"the rollout {old.id} of {began} has unfinished hosts of this assignment"
+    if holder := old.holder():
+        raise Refused([f"{words}, and is run by {holder}"])
+    if options.headless or not options.terminal:
+        raise Refused([f"{words}: go on with it (quads-tui resume {old.id}), or start anew from a terminal"])
+    click.echo(f"{words[0].upper()}{words[1:]}.")
+    answer = input("r resume it, a start anew (its hosts begin from the start), anything else leaves: ").strip().lower()
+    return {"r": "resume", "a": "anew"}.get(answer, "leave")
 
 
 def _facts(rollout_id: str, work: Work) -> dict[str, Any]:
@@ -332,6 +248,7 @@ def _facts(rollout_id: str, work: Work) -> dict[str, Any]:
         "created_at": time.time(),
         "who": who(),
         "site": str(work.site.path.absolute()),
+        "foreman": work.site.foreman.url,
         "assignment": json.loads(json.dumps(assignment, default=str)),
         "rehearsal": str(work.rehearsal) if work.rehearsal else None,
         "speed": work.site.speed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quads_tui.inputs import Limits
@@ -62,11 +62,10 @@ class Setting:
 
 
 class RolloutExecutor:
-    """Implements rollout.ports.Executor and Control. `listeners` see every event after the model has taken it in."""
+    """Implements rollout.ports.Executor and Control."""
 
-    def __init__(self, setting: Setting, listeners: Iterable[Callable[[Event], None]] = ()) -> None:
+    def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._listeners = tuple(listeners)
         self._numbers = itertools.count(setting.recall.last_number + 1 if setting.recall else 1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
@@ -204,14 +203,10 @@ class RolloutExecutor:
             self._setting.journal.record(event)
         except JournalBroken as broken:
             self._safety(broken)
-        for listener in self._listeners:
-            listener(event)
 
     async def _commit(self, event: Event) -> None:
         self._setting.rollout.apply(event)
         await self._setting.journal.commit(event)
-        for listener in self._listeners:
-            listener(event)
 
     def _notice(self, level: str, text: str) -> None:
         self.emit(Notice(self._setting.clock.wall(), level, text))
@@ -220,10 +215,7 @@ class RolloutExecutor:
         """Something that no host may act against: the rollout stops, and says so."""
         if not self.stopped:
             self.stop("safety")
-            notice = Notice(self._setting.clock.wall(), "error", f"stopped: {why}")
-            self._setting.rollout.apply(notice)
-            for listener in self._listeners:
-                listener(notice)
+            self.emit(Notice(self._setting.clock.wall(), "error", f"stopped: {why}"))
 
     # Hosts
 

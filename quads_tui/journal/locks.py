@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import pwd
 import socket
 import struct
@@ -10,9 +12,51 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from quads_tui.rollout.text import clean
+
 
 class LockHeld(Exception):
     """Another rollout writes to this Foreman. The text names process, user and since when."""
+
+
+class JournalLock:
+    """One writer per journal: a flock on a file beside it (never on the journal: closing it would drop SQLite's own locks).
+
+    The file tells who holds it: process, user, since when.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Raises LockHeld, and OSError where the directory cannot be written."""
+        path = directory / "lock"
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise LockHeld(f"the rollout is run by {holder(directory) or 'another process'}") from None
+        os.ftruncate(self._file, 0)
+        os.write(self._file, _told(os.getpid(), os.getuid()).encode())
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def holder(directory: Path) -> str:
+    """Who writes to the journal in this directory, in words; empty when nobody does."""
+    path = directory / "lock"
+    try:
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return clean(file.read(200).decode(errors="replace")) or "another process"
+    except OSError:
+        pass
+    return ""
+
+
+def _told(pid: int, uid: int) -> str:
+    return f"process {pid} of {_user(uid)}, since {_since(pid)}"
 
 
 class ForemanLock:
@@ -42,7 +86,7 @@ class ForemanLock:
             peer.settimeout(1.0)
             peer.connect(self._name)
             pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            return f"process {pid} of {_user(uid)}, since {_since(pid)}"
+            return _told(pid, uid)
         return "its process does not answer"
 
 

@@ -24,6 +24,19 @@ class StoredSample:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredExchange:
+    """`status` is 0 where nothing was answered; `seconds` are real ones."""
+
+    at: float
+    host: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    error: str
+
+
 class JournalReader:
     """One journal, read-only."""
 
@@ -34,7 +47,7 @@ class JournalReader:
         try:
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             found = self._db.execute("pragma application_id").fetchone()[0]
-            schema = self._db.execute("pragma user_version").fetchone()[0]
+            self._schema = schema = self._db.execute("pragma user_version").fetchone()[0]
         except sqlite3.Error as error:
             raise NoJournal(f"{path} cannot be read as a journal: {error}") from None
         if found != APPLICATION_ID:
@@ -56,9 +69,18 @@ class JournalReader:
                 data["host"] = host
             yield number, from_dict(kind, data)
 
-    def samples(self) -> Iterator[StoredSample]:
-        for at, body in self._db.execute("select at, body from sample order by n"):
+    def samples(self, since: float = 0.0) -> Iterator[StoredSample]:
+        """A row a second, those after real time `since`."""
+        for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
+
+    def exchanges(self, host: str, last: int = 20) -> list[StoredExchange]:
+        """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""
+        if self._schema < 2:
+            return []
+        asked = "select at, host, method, path, status, seconds, error from exchange where host = ? order by n desc limit ?"
+        rows = self._db.execute(asked, (host, last))
+        return [StoredExchange(*row) for row in rows][::-1]
 
     def close(self) -> None:
         self._db.close()

@@ -20,44 +20,84 @@ from quads_tui.rollout.events import Event, to_dict
 from quads_tui.rollout.ports import JournalBroken
 
 APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 create table meta (key text primary key, value text not null) without rowid;
 create table event (n integer primary key, at real not null, kind text not null, host text, body text not null);
 create table sample (n integer primary key, at real not null, body text not null);
 """
+_EXCHANGES = """
+create table exchange (n integer primary key, at real not null, host text not null, method text not null, path text not null,
+  status integer not null, seconds real not null, error text not null);
+create index exchange_host on exchange (host);
+"""
+_MIGRATIONS = {1: _EXCHANGES}  # from this schema to the next
 
 _Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
 _EVENT = "insert into event (at, kind, host, body) values (?, ?, ?, ?)"
 _SAMPLE = "insert into sample (at, body) values (?, ?)"
+_EXCHANGE = "insert into exchange (at, host, method, path, status, seconds, error) values (?, ?, ?, ?, ?, ?, ?)"
 _META = "insert or replace into meta (key, value) values (?, ?)"
 
 
 class JournalStore:
-    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses."""
+    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses.
 
-    def __init__(self, path: Path, *, on_broken: Callable[[str], None] = lambda why: None) -> None:
-        """Create the journal; its directory is made if missing (0700), the file is 0600. Raises JournalBroken."""
+    `on_events` gets events in their order when they are on disk, or when it is certain that they never will be.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        existing: bool = False,
+        on_broken: Callable[[str], None] = lambda why: None,
+    ) -> None:
+        """Create the journal (its directory 0700, the file 0600), or open an existing one to go on with it.
+
+        An older schema is brought up to date. Raises JournalBroken; a file that is not ours or damaged is never written to.
+        """
         self.path = path
         self._on_broken = on_broken
+        self.on_events: Callable[[list[Event]], None] | None = None
         self._broken = ""
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Row | None] = SimpleQueue()
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.executescript(
-                f"pragma application_id={APPLICATION_ID}; pragma user_version={SCHEMA};"
-                f"pragma journal_mode=wal; pragma synchronous=full; {_TABLES}"
-            )
+            if not existing:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+            where = f"{path.absolute().as_uri()}?mode=rw"
+            self._db = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
+            if existing:
+                self._adopt()
+            else:
+                self._db.executescript(
+                    f"pragma application_id={APPLICATION_ID}; pragma user_version={SCHEMA};"
+                    f"pragma journal_mode=wal; {_TABLES} {_EXCHANGES}"
+                )
+            self._db.execute("pragma synchronous=full")
         except (OSError, sqlite3.Error) as error:
             raise JournalBroken(f"cannot write the journal {path}: {error}") from None
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
+    def _adopt(self) -> None:
+        """Make sure that the file is a sound journal of ours, of the present schema."""
+        (found,) = self._db.execute("pragma application_id").fetchone()
+        (schema,) = self._db.execute("pragma user_version").fetchone()
+        if found != APPLICATION_ID or schema > SCHEMA or schema < 1:
+            raise sqlite3.DatabaseError(f"no journal of this quads-tui (schema {schema}, this one knows {SCHEMA})")
+        (sound,) = self._db.execute("pragma quick_check(1)").fetchone()
+        if sound != "ok":
+            raise sqlite3.DatabaseError(f"damaged: {sound}")
+        for old in range(schema, SCHEMA):
+            self._db.executescript(f"begin immediate; {_MIGRATIONS[old]} pragma user_version={old + 1}; commit;")
+
     def record(self, event: Event) -> None:
+        if self._broken and self.on_events is not None:
+            self.on_events([event])
         self._put((_EVENT, (event,), None))
 
     async def commit(self, event: Event) -> None:
@@ -76,6 +116,11 @@ class JournalStore:
     def sample(self, at: float, data: dict[str, object]) -> None:
         if not self._broken:
             self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
+
+    def exchange(self, at: float, host: str, method: str, path: str, status: int, seconds: float, error: str) -> None:
+        """One request that was made for a host, for its history; 0 where nothing was answered. May be lost."""
+        if not self._broken:
+            self._queue.put((_EXCHANGE, (at, host, method, path, status, seconds, error), None))
 
     async def close(self) -> None:
         """Write out what is queued and close the file. Never raises; a broken journal keeps what it had."""
@@ -114,6 +159,9 @@ class JournalStore:
             if why and not self._broken:
                 self._broken = why
                 self._tell(self._on_broken, why)
+            events = [values[0] for sql, values, _ in group if sql == _EVENT]
+            if events and self.on_events is not None:
+                self._tell(self.on_events, events)
             waiting = [done for _, _, done in group if done is not None]
             if waiting:
                 self._tell(_resolve, waiting, why)

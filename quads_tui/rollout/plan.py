@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .causes import Cause
 from .stages import Kind, Stage
@@ -56,3 +58,21 @@ class Plan:
     def usable(self) -> int:
         """How many hosts something will be done to."""
         return sum(1 for host in self.hosts if not host.trouble)
+
+
+def plan_from(facts: Mapping[str, Any]) -> Plan:
+    """The inverse of dataclasses.asdict, as JSON keeps it. Raises ValueError, KeyError or TypeError for anything else."""
+    hosts = tuple(
+        HostPlan(
+            **{
+                **host,
+                "parameters": tuple(host["parameters"]),
+                "notes": tuple(host["notes"]),
+                "trouble_stage": Stage(host["trouble_stage"]) if host["trouble_stage"] else None,
+                "trouble_cause": Cause(host["trouble_cause"]) if host["trouble_cause"] else None,
+            }
+        )
+        for host in facts["hosts"]
+    )
+    words = {name: tuple(facts[name]) for name in ("refusals", "warnings")}
+    return Plan(**{**facts, **words, "kind": Kind(facts["kind"]), "hosts": hosts, "target": Target(**facts["target"])})

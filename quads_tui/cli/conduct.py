@@ -1,0 +1,160 @@
+"""A rollout from its first event to its last: engine, front end, signals, the end and its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from quads_tui.engine.clock import RealClock
+from quads_tui.engine.executor import RolloutExecutor, Setting
+from quads_tui.engine.recall import Recall
+from quads_tui.inputs import Site
+from quads_tui.journal.store import JournalStore
+from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.events import Event
+from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.ports import RETRYABLE, JournalBroken
+from quads_tui.rollout.stages import Kind
+from quads_tui.rollout.state import Rollout
+from quads_tui.services.http import Exchange
+
+from .front import Front, headless, screen
+from .jsonlines import JsonLines, finished
+from .options import Options, emit_json, say, who
+from .services import Services
+
+SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+Show = Callable[[Front], Awaitable[None]]
+
+
+class Conductor:
+    """One rollout of this process. `show`: another front end than the screen or the lines."""
+
+    def __init__(
+        self,
+        site: Site,
+        services: Services,
+        clock: RealClock,
+        options: Options,
+        *,
+        rehearsal: Path | None = None,
+        show: Show | None = None,
+    ) -> None:
+        self._site = site
+        self._services = services
+        self._clock = clock
+        self._options = options
+        self._rehearsal = rehearsal
+        self._show = show or (headless if options.headless else screen)
+        self._broken: asyncio.Queue[str] = asyncio.Queue()
+
+    def journal(self, path: Path, *, existing: bool = False) -> JournalStore:
+        """Raises JournalBroken."""
+        return JournalStore(path, existing=existing, on_broken=self._broken.put_nowait)
+
+    async def conduct(
+        self, journal: JournalStore, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
+    ) -> int:
+        """Gives the exit status. `recalled`: go on with it; `retry_ended`: take up failed, skipped and held hosts."""
+        services, clock, site = self._services, self._clock, self._site
+        if self._options.json:
+            journal.on_events = _told_to(JsonLines(rollout))
+        setting = Setting(
+            rollout=rollout,
+            meters=services.meters,
+            clock=clock,
+            journal=journal,
+            foreman=services.foreman,
+            reads=services.foreman,
+            bmc=services.bmc,
+            limits=site.limits,
+            protected=site.protected_hosts,
+            token_seconds=await self._token_seconds(rollout.plan),
+            write_width=site.foreman.write_width,
+            who=who(),
+            recall=recalled,
+        )
+        executor = RolloutExecutor(setting)
+        loop = asyncio.get_running_loop()
+        for name in SIGNALS:
+            loop.add_signal_handler(getattr(signal, name), _signalled, executor, name)
+        front = Front(
+            rollout, services.meters, executor, clock, self._options.json, site.warnings, self._rehearsal is not None
+        )
+        services.observers += [front.exchanged, _kept_in(journal, clock)]
+        watcher = asyncio.create_task(self._stop_when_broken(executor))
+        executor.start()
+        if retry_ended:
+            executor.submit(Retry(tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)))
+            await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
+        try:
+            await self._show(front)
+        finally:
+            await executor.finish("" if rollout.settled else executor.stopped or "operator")
+            watcher.cancel()
+            with suppress(JournalBroken):
+                await journal.describe({"ended": {"reason": executor.stopped, "unfinished": _unfinished(rollout)}})
+        at = clock.wall()
+        if self._options.json:
+            emit_json("rollout_finished", at, finished(rollout, services.requests(), at))
+        else:
+            for line in front.summary():
+                say(line)
+            if _unfinished(rollout):
+                say(f"  {_unfinished(rollout)} hosts are unfinished. Go on with: quads-tui resume {rollout.id}")
+        return status(rollout, executor.stopped)
+
+    async def _token_seconds(self, plan: Plan) -> float:
+        if plan.kind is not Kind.BUILD:
+            return 0.0
+        with suppress(StageFailure):
+            return await self._services.foreman.token_seconds()
+        return 6 * 3600.0
+
+    async def _stop_when_broken(self, executor: RolloutExecutor) -> None:
+        say(f"quads-tui: {await self._broken.get()}")
+        executor.stop("safety")
+
+
+def status(rollout: Rollout, stopped: str) -> int:
+    """The exit status of CONTRACT 2."""
+    if stopped in SIGNALS:
+        return SIGNALS[stopped]
+    if not rollout.settled:
+        return 4
+    return 0 if all(host.status.value == "done" for host in rollout.hosts.values()) else 1
+
+
+def _unfinished(rollout: Rollout) -> int:
+    return sum(not host.status.ended for host in rollout.hosts.values())
+
+
+def _told_to(listener: Callable[[Event], None]) -> Callable[[list[Event]], None]:
+    def told(events: list[Event]) -> None:
+        for event in events:
+            listener(event)
+
+    return told
+
+
+def _kept_in(journal: JournalStore, clock: RealClock) -> Callable[[Exchange], None]:
+    def kept(exchange: Exchange) -> None:
+        if exchange.host:
+            journal.exchange(
+                clock.wall(), exchange.host, exchange.method, exchange.path, exchange.status, exchange.seconds, exchange.error
+            )
+
+    return kept
+
+
+def _signalled(executor: RolloutExecutor, name: str) -> None:
+    """The first signal ends well; a second one leaves at once."""
+    if executor.stopped in SIGNALS:
+        os._exit(SIGNALS[name])
+    say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
+    executor.stop(name)

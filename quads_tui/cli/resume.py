@@ -1,0 +1,162 @@
+"""An interrupted rollout, taken up again from its journal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from quads_tui.engine.recall import recall
+from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
+from quads_tui.journal.locks import JournalLock
+from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.journal.shelf import NotFound, Shelved, find, newest
+from quads_tui.journal.store import JournalStore
+from quads_tui.rollout.events import Event
+from quads_tui.rollout.plan import Plan, plan_from
+from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.stages import Stage
+from quads_tui.rollout.state import Rollout
+
+from .conduct import Conductor
+from .options import Options, Refused, Usage, say
+from .rehearsal import adopted, emulators_run
+from .session import Work, confirmed, connected, front_end, guarded, roll_out
+
+
+def resume(name: str | None, *, failed: bool, options: Options) -> int:
+    """Gives the exit status; 0 when there is nothing to resume."""
+
+    def work() -> int:
+        rollout = _chosen(name, options, failed)
+        if rollout is None or not (rollout.unfinished or failed):
+            where = f"the rollout {rollout.id} has ended" if rollout else f"no unfinished rollout in {options.state / 'rollouts'}"
+            hint = "; --failed takes up its failed, skipped and held hosts" if rollout else ""
+            say(f"nothing to resume: {where}{hint}")
+            return 0
+        return go_on(rollout, options, failed=failed)
+
+    return guarded(options, work)
+
+
+def go_on(rollout: Shelved, options: Options, *, failed: bool = False) -> int:
+    """In this process. A rehearsal's emulators end with it, as they do with the first console."""
+    if rollout.trouble:
+        raise Usage(rollout.trouble)
+    if rollout.rehearsal is None:
+        return asyncio.run(_resumed(rollout, options, failed))
+    if not emulators_run(rollout.rehearsal):
+        raise Refused([f"the emulators of the rehearsal {rollout.id} have ended: there is nothing to go on with"])
+    with adopted(rollout.rehearsal):
+        return asyncio.run(_resumed(rollout, options, failed))
+
+
+def _chosen(name: str | None, options: Options, failed: bool) -> Shelved | None:
+    if name is None:
+        if failed:
+            raise Usage("--failed needs the rollout's name: see quads-tui rollouts")
+        return newest(options.state, usable=lambda rollout: rollout.rehearsal is None or emulators_run(rollout.rehearsal) > 0)
+    try:
+        return find(options.state, name)
+    except NotFound as error:
+        raise Usage(str(error)) from None
+
+
+async def _resumed(kept: Shelved, options: Options, failed: bool) -> int:
+    site = _site(kept, options)
+    if "plan" not in kept.facts:
+        return await _begun_anew(kept, site, options)
+    options = front_end(options if failed else replace(options, yes=True), None)  # the plan was confirmed; only more is asked
+    plan = _plan(kept)
+    check_speed(site, [host.address for host in plan.hosts])
+    async with connected(site, options) as (services, clock):
+        lock = JournalLock(kept.directory)
+        conductor = Conductor(site, services, clock, options, rehearsal=kept.rehearsal)
+        journal: JournalStore | None = None
+        try:
+            journal = conductor.journal(kept.journal, existing=True)
+            events = await asyncio.to_thread(_events, kept)
+            rollout = Rollout(kept.id, plan, speed=site.speed)
+            for event in events:
+                rollout.apply(event)
+            if failed and not await _agreed(rollout, options):
+                say("nothing was done")
+                return 4
+            _say_where(rollout, events)
+            await journal.describe({"ended": None})
+            return await conductor.conduct(journal, rollout, recalled=recall(plan, events), retry_ended=failed)
+        finally:
+            if journal is not None:
+                await journal.close()
+            lock.release()
+
+
+async def _begun_anew(kept: Shelved, site: Site, options: Options) -> int:
+    """It died before its plan was confirmed: nothing has happened, so it begins again with the assignment as it was."""
+    lock = JournalLock(kept.directory)
+    for suffix in ("", "-wal", "-shm"):
+        kept.directory.joinpath(f"journal.db{suffix}").unlink(missing_ok=True)
+    lock.release()
+    say(f"{kept.id} ended before its plan was confirmed: planned anew")
+    rehearsing = kept.rehearsal is not None
+    work = Work(_assignment(kept.facts["assignment"]), site, rehearsal=kept.rehearsal)
+    return await roll_out(work, replace(options, yes=options.yes or rehearsing))
+
+
+def _site(kept: Shelved, options: Options) -> Site:
+    """As it was given; the same Foreman, whatever the file says now. Raises InputError and Refused."""
+    site = load_site(options.site or Path(kept.facts["site"]))
+    if site.foreman.url != kept.facts["foreman"]:
+        raise Refused([f"{site.path} now names the Foreman {site.foreman.url}; {kept.id} was begun on {kept.facts['foreman']}"])
+    return site
+
+
+def _plan(kept: Shelved) -> Plan:
+    try:
+        return plan_from(kept.facts["plan"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Usage(f"{kept.journal}: its plan cannot be read: {error}") from None
+
+
+def _events(kept: Shelved) -> list[Event]:
+    try:
+        reader = JournalReader(kept.journal)
+    except NoJournal as error:
+        raise Usage(str(error)) from None
+    try:
+        return [event for _, event in reader.events()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Usage(f"{kept.journal} cannot be read: {error}") from None
+    finally:
+        reader.close()
+
+
+def _say_where(rollout: Rollout, events: list[Event]) -> None:
+    began = datetime.fromtimestamp(rollout.started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
+    last = datetime.fromtimestamp(events[-1].at).astimezone().strftime("%H:%M:%S") if events else "never"
+    say(f"resuming {rollout.id}: begun {began}, last word {last}; {counts}")
+    if rollout.armed:
+        say(f"  armed when it ended, the next boot wipes them: {', '.join(list(rollout.armed)[:10])}")
+
+
+async def _agreed(rollout: Rollout, options: Options) -> bool:
+    """`--failed` may wipe hosts again: that is asked, and what was installed is counted."""
+    hosts = [host for host in rollout.hosts.values() if host.status in RETRYABLE]
+    installed = sum(host.stage is Stage.INSTALL for host in hosts)
+    if options.yes or not hosts:
+        return True
+    click.echo(f"{len(hosts)} failed, skipped or held hosts; {installed} of them were booted into the installer already.")
+    return await confirmed(len(hosts), "retried, and wiped where they are rebuilt")
+
+
+def _assignment(facts: dict[str, Any]) -> Assignment:
+    hosts = tuple(HostSpec(**host) for host in facts["hosts"])
+    words = {name: tuple(facts[name]) for name in ("ccuser", "notes")}
+    return Assignment(**{**facts, **words, "path": Path(facts["path"]), "hosts": hosts})
+
+
