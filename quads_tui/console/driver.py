@@ -1,0 +1,190 @@
+"""Textual's driver for a loop that has more important things to do than to wait for a terminal.
+
+The one of textual writes through a bounded queue, so a terminal that does not read stops the loop; it spins when the terminal
+has hung up, and stops the process with SIGTSTP. Here output never blocks, the end of the terminal is told once, and nothing
+that a terminal or a shell does stops the process but SIGSTOP. What is relied on in textual is pinned by
+tests/terminal/test_driver.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+import termios
+from codecs import getincrementaldecoder
+from contextlib import suppress
+from typing import Any
+
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
+from textual.message import Message
+
+from .output import terminal
+
+GRACE = 0.1  # seconds that the end of a screen waits for a terminal that was reading, or for the input thread
+SIZES = 0.05  # seconds between two looks at the size of the window
+SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[?7l"  # alternate, no cursor, focus events, bracketed paste, no wrap
+
+
+class TerminalGone(Message):
+    """The terminal hung up, ended, or is another job's: nobody sees this screen any more. Sent to the app once."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class SafeDriver(LinuxDriver):
+    """`App(driver_class=SafeDriver)`.
+
+    SIGTSTP, SIGTTIN and SIGTTOU stay ignored, also when the screen has been left: the process does more than the screen. After a
+    SIGSTOP, SIGCONT sets the terminal up again.
+    """
+
+    def __init__(self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._output = terminal()
+        self._active = False
+        self._drawing = False  # what is written are frames: not the way in or out
+        self._gone = False
+        self._resizing = False
+        self._raw: list[Any] | None = None
+        for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU"):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        signal.signal(signal.SIGCONT, self._continued)
+
+    @property
+    def can_suspend(self) -> bool:
+        """Never: it would stop the loop."""
+        return False
+
+    def write(self, data: str) -> None:
+        if self._active:
+            self._output.write(data, frame=self._drawing)
+
+    def start_application_mode(self) -> None:
+        self._output.on_ready = lambda: self._from_thread(self._app.refresh)
+        self._output.on_dead = lambda error: self._lost(f"the terminal is gone: {error.strerror}")
+        self._active = True
+        if self._output.dead is None and self._foreground():
+            self._wake, self._woken = socket.socketpair()
+            super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._writer_thread is None or self._key_thread is None:
+            self._lost("there is no terminal to draw on")
+            return
+        self._writer_thread.stop()  # it has written nothing
+        self._writer_thread = None
+        with suppress(termios.error):
+            self._raw = termios.tcgetattr(self.fileno)
+        for name in ("SIGTTIN", "SIGTTOU"):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        signal.signal(signal.SIGWINCH, self._resized)
+        self._drawing = True
+
+    def disable_input(self) -> None:
+        if self._key_thread is None:
+            return
+        self._drawing = False
+        signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+        self._disable_mouse_support()
+        self.exit_event.set()
+        self._wake.close()
+        self._key_thread.join(GRACE)
+        self._key_thread = None
+        with suppress(termios.error):
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+
+    def stop_application_mode(self) -> None:
+        """Leave the terminal as it was found. Does not wait for it; a second time does nothing."""
+        if not self._active:
+            return
+        self._drawing = False
+        if not self._foreground():
+            self.attrs_before = None  # the modes are those of another job now
+        if self._raw is not None:
+            super().stop_application_mode()
+        self._active = False
+
+    def close(self) -> None:
+        """Wait for a terminal that was reading, so that what is printed next comes after the screen."""
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
+        self._output.on_ready = self._output.on_dead = None
+        self._output.drain(0 if self._output.dropping else GRACE)
+
+    def let_go(self) -> None:
+        """Give the terminal back now, whatever the app does; takes 0.2 s at most. What the app draws later is not written."""
+        self.stop_application_mode()
+        self.close()
+
+    def run_input_thread(self) -> None:
+        """As textual's, but the end of the terminal ends it, and bytes that are no UTF-8 do not."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
+        try:
+            while not self.exit_event.is_set():
+                if self.fileno in dict(poll.poll(100)):
+                    data = os.read(self.fileno, 4096)
+                    if not data:
+                        raise OSError(errno.EIO, "end of input")
+                    for message in parser.feed(decode(data)):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+        except OSError as error:
+            self._lost(f"the terminal is gone: {error.strerror}")
+        finally:
+            self._woken.close()
+
+    def _query_in_band_window_resize(self) -> None:
+        """Not asked for: SIGWINCH always comes, and a mode that was dropped on the way would not."""
+
+    def _lost(self, reason: str) -> None:
+        def tell() -> None:
+            if self._active and not self._gone:
+                self._gone = True
+                self._app.post_message(TerminalGone(reason))
+
+        self._from_thread(tell)
+
+    def _from_thread(self, work: Any) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(work)
+
+    def _foreground(self) -> bool:
+        """Whether the terminal is ours to set up; a job in the background would be stopped for it, or disturb another."""
+        try:
+            return os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError as error:
+            return error.errno == errno.ENOTTY  # not our controlling terminal: there are no jobs
+
+    def _resized(self, *_: object) -> None:
+        """Any number of SIGWINCH are one look at the size, SIZES later."""
+        if not self._resizing:
+            self._resizing = True
+            self._from_thread(lambda: self._loop.call_later(SIZES, self._look))
+
+    def _look(self) -> None:
+        self._resizing = False
+        size = Size(*self._get_terminal_size())
+        self._app.post_message(Resize(size, size))
+
+    def _continued(self, *_: object) -> None:
+        self._from_thread(self._again)
+
+    def _again(self) -> None:
+        """After a SIGSTOP the shell has used the terminal; after a hang-up, which brings a SIGCONT too, there is none."""
+        if self._active and self._raw is not None and self._foreground():
+            with suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self._raw)
+            self.write(SCREEN)
+            self._enable_mouse_support()
+            self._app.refresh()

@@ -1,0 +1,150 @@
+"""A process like the real one in small: a loop with work that must not wait, and a textual screen that may come and go.
+
+Started by pty_terminal.Terminal on a pty. Commands come as lines on the socket whose number is the last argument; each is answered
+with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.events import Key, Resize
+from textual.widgets import Static
+
+from quads_tui.console.driver import SafeDriver, TerminalGone
+from quads_tui.console.output import terminal
+
+STEP, FRAME = 0.01, 0.02  # seconds
+
+
+class Board(App[str]):
+    """Every frame changes every line."""
+
+    CSS = "Static { width: 100%; height: 100%; }"
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=SafeDriver)
+        self.frames = 0
+        self.resizes = 0
+        self.keys = 0
+        self.gone: list[str] = []
+        self.frozen = False
+
+    def compose(self) -> ComposeResult:
+        yield Static()
+
+    def on_mount(self) -> None:
+        self.set_interval(FRAME, self.frame)
+
+    def lines(self) -> list[str]:
+        """As many as fit, and as wide as fits; what a terminal must show after a frame."""
+        width, height = self.size
+        return [f"{self.frames:06} {line:03} ".ljust(width, "abcdefghij"[(self.frames + line) % 10]) for line in range(height)]
+
+    def frame(self) -> None:
+        if not self.frozen:
+            self.frames += 1
+            self.query_one(Static).update(Text("\n".join(self.lines()), no_wrap=True))
+
+    def on_resize(self, event: Resize) -> None:
+        self.resizes += 1
+
+    def on_key(self, event: Key) -> None:
+        self.keys += 1
+
+    def on_terminal_gone(self, message: TerminalGone) -> None:
+        self.gone.append(message.reason)
+        self.exit("gone")
+
+
+class Host:
+    def __init__(self) -> None:
+        self.steps = 0
+        self.late = 0.0
+        self.app = Board()
+        self.result = ""
+        self.begin = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.status = 0
+
+    async def work(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(STEP)
+            self.late += time.perf_counter() - began - STEP
+            self.steps += 1
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start; seconds."""
+        return {
+            "steps": self.steps,
+            "late": self.late,
+            "wall": time.perf_counter(),
+            "loop_cpu": time.thread_time(),
+            "cpu": time.process_time(),
+            "frames": self.app.frames,
+            "resizes": self.app.resizes,
+            "keys": self.app.keys,
+            "gone": self.app.gone,
+            "result": self.result,
+            "dropped": terminal().dropped,
+            "threads": [thread.name for thread in threading.enumerate()],
+            "lines": self.app.lines() if self.app.is_running else [],
+        }
+
+    def command(self, word: str) -> dict[str, Any]:
+        if word == "start":
+            self.begin.set()
+        elif word == "leave":
+            self.app.exit("left")
+        elif word == "let go":
+            driver = self.app._driver
+            assert isinstance(driver, SafeDriver)
+            driver.let_go()
+        elif word == "freeze":
+            self.app.frame()
+            self.app.frozen = True
+        elif word == "end":
+            self.ended.set()
+        return self.stats()
+
+    async def obey(self, link: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=link)
+        while line := await reader.readline():
+            writer.write(json.dumps(self.command(line.decode().strip())).encode() + b"\n")
+            with suppress(ConnectionError):
+                await writer.drain()
+
+    def signalled(self, name: str) -> None:
+        self.app.exit(name)
+        if name == "SIGTERM":
+            self.status = 143
+            self.ended.set()
+
+    async def run(self, link: socket.socket) -> int:
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            loop.add_signal_handler(getattr(signal, name), self.signalled, name)
+        tasks = [asyncio.create_task(self.work()), asyncio.create_task(self.obey(link))]
+        await self.begin.wait()
+        self.result = await self.app.run_async() or "nothing"
+        sys.stderr.write(f"the screen ended: {self.result}\n")
+        await self.ended.wait()
+        for task in tasks:
+            task.cancel()
+        return self.status
+
+
+if __name__ == "__main__":
+    sys.stderr = terminal()  # type: ignore[assignment]
+    sys.exit(asyncio.run(Host().run(socket.socket(fileno=int(sys.argv[-1])))))
