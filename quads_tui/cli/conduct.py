@@ -25,6 +25,7 @@ from quads_tui.services.http import Exchange
 
 from .front import Front, headless, screen
 from .jsonlines import JsonLines, finished
+from .keys import KeyServer
 from .options import Options, emit_json, say, who
 from .services import Services
 
@@ -86,6 +87,8 @@ class Conductor:
         front = Front(
             rollout, services.meters, executor, clock, self._options.json, site.warnings, self._rehearsal is not None
         )
+        loop.add_signal_handler(signal.SIGHUP, front.hung_up.set)
+        keys = KeyServer(journal.path.parent, executor, front.attached.take)
         services.observers += [front.exchanged, _kept_in(journal, clock)]
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
@@ -93,10 +96,12 @@ class Conductor:
             executor.submit(Retry(tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)))
             await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
         try:
+            await keys.open()
             await self._show(front)
         finally:
             await executor.finish("" if rollout.settled else executor.stopped or "operator")
             watcher.cancel()
+            await keys.close()
             with suppress(JournalBroken):
                 await journal.describe({"ended": {"reason": executor.stopped, "unfinished": _unfinished(rollout)}})
         at = clock.wall()

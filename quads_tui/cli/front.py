@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from quads_tui.engine.executor import RolloutExecutor
@@ -19,9 +18,26 @@ from quads_tui.rollout.state import Rollout
 from .options import say
 
 if TYPE_CHECKING:
+    from quads_tui.console.app import Console
     from quads_tui.services.http import Exchange
 
+_LEAVING = 1.0  # real seconds that a screen gets to end
 _PLAIN = 10.0  # real seconds between two plain lines
+
+
+class Attached:
+    """Who else holds the keys. `changed` is called with the name; empty when they are the own screen's again."""
+
+    def __init__(self) -> None:
+        self.who = ""
+        self.changed: Callable[[str], None] = lambda who: None
+        self.nobody = asyncio.Event()
+        self.nobody.set()
+
+    def take(self, who: str) -> None:
+        self.who = who
+        (self.nobody.clear if who else self.nobody.set)()
+        self.changed(who)
 
 
 class Front:
@@ -44,12 +60,24 @@ class Front:
         self.json = json
         self.warnings = tuple(warnings)
         self.rehearsal = rehearsal
+        self.hung_up = asyncio.Event()  # the terminal has gone: nobody is left to be asked or shown anything
+        self.attached = Attached()
         self.exchanges: dict[str, deque[Exchange]] = {}
 
     def exchanged(self, exchange: Exchange) -> None:
         """The last exchanges of each host, for its detail view."""
         if exchange.host:
             self.exchanges.setdefault(exchange.host, deque(maxlen=20)).append(exchange)
+
+    async def settled(self) -> None:
+        """No host can move without a human, and no human is attached; or the rollout was stopped."""
+        await self.executor.settled()
+        while not self.attached.nobody.is_set() and not self.executor.stopped:
+            ends = [asyncio.create_task(event.wait()) for event in (self.attached.nobody, self.executor.halted)]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+            await self.executor.settled()
 
     def line(self) -> str:
         return plain_line(self.rollout, self.meters, self.clock.wall())
@@ -75,34 +103,59 @@ class Front:
 
 
 async def headless(front: Front) -> None:
-    """Progress on stderr until no host can move without a human: drawn on a terminal, else a plain line every ten seconds."""
+    """Progress on stderr until no host can move without a human: drawn on a terminal, else a plain line every ten seconds.
+
+    Who attached meanwhile is waited for.
+    """
     for warning in front.warnings:
         say(f"warning: {warning}")
     drawing = asyncio.create_task(_drawn(front) if sys.stderr.isatty() and not front.json else _lines(front))
     try:
-        await front.executor.settled()
+        await front.settled()
     finally:
         drawing.cancel()
         await asyncio.gather(drawing, return_exceptions=True)
 
 
 async def screen(front: Front) -> None:
-    """The console, as often as the operator opens it; plain lines in between. Returns when it was left and nothing moves."""
+    """The console, as often as the operator opens it; plain lines in between. Returns when it was left and nothing moves.
+
+    A terminal that hangs up ends the screen only: the rollout goes on, and who attaches gets the keys.
+    """
     from quads_tui.console.app import Console
 
     title = "REHEARSAL" if front.rehearsal else ""
     while True:
         console = Console(front.rollout, front.meters, front.executor, front.clock, title=title, warnings=front.warnings)
-        shown = asyncio.create_task(console.run_async())
-        stopped = asyncio.create_task(front.executor.halted.wait())
-        await asyncio.wait((shown, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if not shown.done():
-            console.exit("stopped")
-        with suppress(Exception):  # the screen's own troubles are its own; it has logged them
-            await shown
-        stopped.cancel()
+
+        def taken(who: str, console: Console = console) -> None:
+            console.read_only = f"the keys are held by {who}" if who else ""
+
+        taken(front.attached.who)
+        front.attached.changed = taken
+        left = await _shown(console, front.executor.halted, front.hung_up)
+        front.attached.changed = lambda who: None
+        if left == "gone" or front.hung_up.is_set():
+            await front.settled()
+            return
         if front.executor.stopped or front.rollout.settled or not await _left(front):
             return
+
+
+async def _shown(console: Console, *ends: asyncio.Event) -> str | None:
+    """Until it is left, or one of these events ends it. The screen's own troubles are its own; it has logged them."""
+    shown = asyncio.create_task(console.run_async())
+    waits = [asyncio.create_task(end.wait()) for end in ends]
+    await asyncio.wait((shown, *waits), return_when=asyncio.FIRST_COMPLETED)
+    if not shown.done():
+        console.exit("ended")
+        await asyncio.wait((shown,), timeout=_LEAVING)
+    for wait in waits:
+        wait.cancel()
+    if not shown.done():  # a terminal that takes nothing any more: the screen is let go, and may end when it can
+        shown.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return "gone"
+    return shown.result() if shown.exception() is None else "gone"
 
 
 async def _left(front: Front) -> bool:
@@ -119,7 +172,7 @@ async def _left(front: Front) -> bool:
 
     loop.add_reader(sys.stdin, pressed)
     lines = asyncio.create_task(_lines(front))
-    waits = [asyncio.create_task(asked.wait()), asyncio.create_task(front.executor.settled())]
+    waits = [asyncio.create_task(wait) for wait in (asked.wait(), front.executor.settled(), front.hung_up.wait())]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         return asked.is_set()

@@ -106,6 +106,48 @@ def resume(rollout: str | None, failed: bool, **common: Any) -> None:
 
 
 @cli.command()
+@click.argument("rollout", required=False)
+@click.option("--replay", is_flag=True, help="Play an ended rollout again.")
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="Of the replay: how many times as fast as it was.")
+@_common
+def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any) -> None:
+    """Look at a rollout that another process runs, read-only."""
+    from .watch import watch as start
+
+    _end(start(rollout, replay=replay, pace=speed, options=_options(common)))
+
+
+@cli.command()
+@click.argument("rollout", required=False)
+@_common
+def attach(rollout: str | None, **common: Any) -> None:
+    """Take the keys of a rollout whose screen is gone or elsewhere."""
+    from .watch import attach as start
+
+    _end(start(rollout, options=_options(common)))
+
+
+@cli.command()
+@_common
+def rollouts(**common: Any) -> None:
+    """All rollouts of the state directory."""
+    from .history import rollouts as start
+
+    _end(start(_options(common)))
+
+
+@cli.command()
+@click.argument("rollout", required=False)
+@click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", show_default=True)
+@_common
+def report(rollout: str | None, form: str, **common: Any) -> None:
+    """What a rollout did: hosts, stages, failures, the lane, the latencies."""
+    from .history import report as start
+
+    _end(start(rollout, form, _options(common)))
+
+
+@cli.command()
 @_emulated
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
 def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path) -> None:

@@ -64,14 +64,14 @@ def who() -> str:
 
 def say(text: str) -> None:
     """A line for the operator, beside whatever goes to stdout."""
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # a reader or a terminal that has gone
         print(text, file=sys.stderr, flush=True)
 
 
 def emit_json(event: str, at: float, members: dict[str, Any]) -> None:
     """One JSON line on stdout. A reader that went away is not a reason to stop a rollout."""
     stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    with suppress(BrokenPipeError):
+    with suppress(OSError):
         print(json.dumps({"event": event, "at": stamp, **members}), flush=True)
 
 

@@ -29,6 +29,7 @@ from quads_tui.rollout.state import HostState, Rollout
 
 from .acts import ACTS, BY_NAME, Act, question
 from .dialogs import Page, Question, Typed
+from .driver import SafeDriver, TerminalGone
 from .host_table import HostTable
 from .lines import Lines
 
@@ -42,7 +43,10 @@ TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 
 
 class Console(App[str]):
-    """Ends with "leave" when the viewer left; never by itself. `frozen`: no timers, for tests that call frame and panels."""
+    """Ends with "leave" when the viewer left and "gone" when the terminal has; never by itself.
+
+    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
+    """
 
     CSS = """
     Screen { layout: vertical; }
@@ -56,21 +60,23 @@ class Console(App[str]):
         self,
         rollout: Rollout,
         meters: Meters,
-        control: Control,
+        control: Control | None,
         clock: Clock,
         *,
         title: str = "",
+        read_only: str = "",
         warnings: Sequence[str] = (),
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         # NO_COLOR in textual means greys by luminance; the terminal's own palette keeps bold and reverse readable.
-        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
+        super().__init__(driver_class=SafeDriver, ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.rollout = rollout
         self.meters = meters
         self._control = control
         self._clock = clock
         self._heading = title
+        self.read_only = read_only  # why no act may be ordered from here, in words; empty: these are the keys
         self._warnings = warnings
         self._frozen = frozen
         self._monotonic = monotonic
@@ -135,7 +141,8 @@ class Console(App[str]):
             return
         self.table.display = True
         now = self._clock.wall()
-        head = overview.header(self.rollout, now=now, width=width, title=self._heading, lag=self._lag, warnings=self._warnings)
+        warnings = [f"READ-ONLY: {self.read_only}", *self._warnings] if self.read_only else self._warnings
+        head = overview.header(self.rollout, now=now, width=width, title=self._heading, lag=self._lag, warnings=warnings)
         self._put("header", [*head, overview.pipeline(self.rollout, width)])
         if height >= 36:
             self._put("panels", overview.graphs(self.meters, self._clock.now(), width, 10 if height >= 52 else 7))
@@ -324,6 +331,16 @@ class Console(App[str]):
 
     # Acting
 
+    def _submit(self, command: Command) -> None:
+        """Asked again here: the keys may have been taken while a question stood open."""
+        if not self._barred() and self._control is not None:
+            self._control.submit(command)
+
+    def _barred(self) -> bool:
+        if self.read_only:
+            self.flash(f"read-only: {self.read_only}")
+        return bool(self.read_only)
+
     def _choose(self, act: Act) -> tuple[list[HostState], int, int]:
         """The hosts an act applies to, how many of them are not shown, and how many marked ones do not fit."""
         names = list(self.table.marks) or ([self.table.cursor] if self.table.cursor else [])
@@ -334,6 +351,8 @@ class Console(App[str]):
 
     def _ask(self, name: str, order: Callable[[tuple[str, ...], str], Command], reason: str = "") -> None:
         """Confirm, then order. `reason`: also ask why, with this default."""
+        if self._barred():
+            return
         act = BY_NAME[name]
         chosen, hidden, unfit = self._choose(act)
         if not chosen:
@@ -343,7 +362,7 @@ class Console(App[str]):
         lines = question(act, chosen, hidden, unfit)
 
         def submit(why: str) -> None:
-            self._control.submit(order(hosts, why))
+            self._submit(order(hosts, why))
             self.table.marks.clear()
             self._back()
 
@@ -390,19 +409,23 @@ class Console(App[str]):
         self._ask("disarm", lambda hosts, _: Disarm(hosts))
 
     def action_pause(self) -> None:
-        self._control.submit(Pause("admission", "admission" not in self.rollout.paused))
+        self._submit(Pause("admission", "admission" not in self.rollout.paused))
 
     def action_pause_writes(self) -> None:
-        self._control.submit(Pause("writes", "writes" not in self.rollout.paused))
+        self._submit(Pause("writes", "writes" not in self.rollout.paused))
 
     def action_leave(self) -> None:
         self.exit("leave")
+
+    def on_terminal_gone(self, event: TerminalGone) -> None:
+        """Nobody sees this any more; the rollout goes on without it."""
+        self.exit("gone")
 
     async def action_quit(self) -> None:
         self.action_interrupt()
 
     def action_interrupt(self) -> None:
-        if isinstance(self.screen, Question | Typed):
+        if isinstance(self.screen, Question | Typed) or self._barred():
             return
         lines = [
             "The rollout is running here.",
@@ -412,9 +435,9 @@ class Console(App[str]):
 
         def chosen(answer: str | None) -> None:
             if answer == "a":
-                self._control.submit(Pause("admission", True))
+                self._submit(Pause("admission", True))
             elif answer == "s":
-                self._control.submit(Stop())
+                self._submit(Stop())
             self._back()
 
         answers = {"g": "go on", "a": "stop admission", "s": "stop"}

@@ -23,7 +23,7 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
-from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.meters import Meters, lane_facts
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
 from quads_tui.rollout.stages import HostStatus, StageStatus
@@ -334,6 +334,7 @@ class RolloutExecutor:
                 "in_flight": len(lane.in_flight),
                 "granted": lane.granted,
                 "dark": self.gate.dark,
+                "lane": lane_facts(lane, setting.clock.now()),
             }
             for name in ("redfish", "foreman_reads", "foreman_writes"):
                 point = getattr(setting.meters, name).points[-1]

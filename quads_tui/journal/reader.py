@@ -38,14 +38,14 @@ class StoredExchange:
 
 
 class JournalReader:
-    """One journal, read-only."""
+    """One journal, read-only. May be used from any thread, by one at a time."""
 
     def __init__(self, path: Path) -> None:
         """Raises NoJournal."""
         if not path.is_file():
             raise NoJournal(f"there is no journal {path}")
         try:
-            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
             found = self._db.execute("pragma application_id").fetchone()[0]
             self._schema = schema = self._db.execute("pragma user_version").fetchone()[0]
         except sqlite3.Error as error:

@@ -19,14 +19,14 @@ GLYPHS = {
     StageStatus.FAILED: "✗",
     StageStatus.SKIPPED: "−",
 }
-STYLES = {
+STYLES = {  # blue against orange: told apart by every kind of colour sight
     HostStatus.QUEUED: "dim",
     HostStatus.RUNNING: "",
-    HostStatus.WAITING: "yellow",
-    HostStatus.DONE: "bright_blue",
-    HostStatus.FAILED: "bold dark_orange",
+    HostStatus.WAITING: "#e5c07b",
+    HostStatus.DONE: "#5aa2e8",
+    HostStatus.FAILED: "bold #f0953f",
     HostStatus.SKIPPED: "dim italic",
-    HostStatus.HELD: "magenta",
+    HostStatus.HELD: "#c792ea",
 }
 _RANK = {
     HostStatus.FAILED: 0,
@@ -68,10 +68,8 @@ def host_row(host: HostState, *, now: float, speed: float, width: int, cursor: b
     line = f"{'>' if cursor else ' '}{'*' if marked else ' '} {cut(host.short, name_width(width))} {stages} "
     line += f"{cut(word, 9)} {tries:>3} {clock_text(seconds) if seconds >= 1 else '':>8} "
     note = host.reason if host.status is HostStatus.FAILED else host.note
-    text = Text(cut(line + note, width), style)
-    if cursor:
-        text.stylize("reverse")
-    elif marked:
+    text = Text(cut(line + note, width), "reverse" if cursor else style)
+    if marked and not cursor:
         text.stylize("bold underline", 1, 4)
     return text
 

@@ -12,7 +12,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .graphs import braille, held, milliseconds
-from .host_row import cut
+from .host_row import STYLES, cut
 from .progress import clock_text
 
 
@@ -21,10 +21,10 @@ def header(rollout: Rollout, *, now: float, width: int, title: str, lag: float, 
     counts = rollout.counts
     first = Text(" quads-tui ", "bold reverse")
     if title:
-        first.append(f" {title} ", "bold black on yellow")
+        first.append(f" {title} ", "bold #1b1b1b on #e5c07b")
     first.append(f" {rollout.plan.cloud}  run {clock_text(rollout.seconds(now))}  loop {lag * 1000:.0f}ms")
     if rollout.end_reason:
-        first.append(f"  STOPPED ({rollout.end_reason})", "bold dark_orange")
+        first.append(f"  STOPPED ({rollout.end_reason})", STYLES[HostStatus.FAILED])
     for what in rollout.paused:
         first.append(f"  {what.upper()} PAUSED", "bold reverse yellow")
     for warning in warnings:
@@ -40,7 +40,7 @@ def header(rollout: Rollout, *, now: float, width: int, title: str, lag: float, 
     bad = -(-room * (ended - counts[HostStatus.DONE]) // total)
     moving = min(room - done - bad, room * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total)
     second = Text(" ")
-    second.append("█" * done, "bright_blue").append("▒" * moving).append("X" * bad, "bold dark_orange")
+    second.append("█" * done, STYLES[HostStatus.DONE]).append("▒" * moving).append("X" * bad, STYLES[HostStatus.FAILED])
     second.append("░" * (room - done - bad - moving), "dim").append(words)
     for line in (first, second):
         line.truncate(width, overflow="ellipsis", pad=True)
@@ -117,7 +117,7 @@ def failures(rollout: Rollout, width: int, height: int) -> list[Text]:
         text = f" {len(group.hosts):3}x {stage:3} {group.cause.value:15} "
         tail = f"  {first}{more} "
         room = max(8, width - len(text) - len(tail))
-        lines.append(Text(cut(text + cut(group.reason, room) + tail, width), "dark_orange"))
+        lines.append(Text(cut(text + cut(group.reason, room) + tail, width), "#f0953f"))
     if len(groups) > height and lines:
-        lines[-1] = Text(cut(f" and {len(groups) - height + 1} more groups", width), "dark_orange")
+        lines[-1] = Text(cut(f" and {len(groups) - height + 1} more groups", width), "#f0953f")
     return lines

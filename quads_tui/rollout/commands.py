@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,30 @@ class Stop:
 
 
 Command = Retry | Skip | Unskip | Hold | Release | Disarm | Pause | Stop
+
+_ALL = (Retry, Skip, Unskip, Hold, Release, Disarm, Pause, Stop)
+_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
+
+
+def to_dict(command: Command) -> dict[str, Any]:
+    """The command as JSON types, its kind in `command`."""
+    return {"command": type(command).__name__.lower(), **asdict(command)}
+
+
+def from_dict(data: object) -> Command:
+    """The inverse of to_dict. Raises ValueError for anything else: what comes over a socket is not trusted."""
+    if not isinstance(data, dict) or data.get("command") not in _KINDS:
+        raise ValueError("no command")
+    cls = _KINDS[data["command"]]
+    values = {name: value for name, value in data.items() if name != "command"}
+    expected = {field.name: _JSON[str(field.type)] for field in fields(cls)}
+    if values.keys() != expected.keys() or not all(isinstance(values[name], kind) for name, kind in expected.items()):
+        raise ValueError(f"a {data['command']} with other members than {sorted(expected)}")
+    if "hosts" in values:
+        if not all(isinstance(host, str) for host in values["hosts"]):
+            raise ValueError("hosts are names")
+        values["hosts"] = tuple(values["hosts"])
+    return cls(**values)
+
+
+_JSON: dict[str, type | tuple[type, ...]] = {"tuple[str, ...]": (list, tuple), "str": str, "bool": bool}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class MeterPoint(NamedTuple):
@@ -53,6 +53,14 @@ class Meter:
         recent = sorted(self._recent)
         self.p50, self.p95 = quantile(recent, 0.5), quantile(recent, 0.95)
 
+    def take(self, point: MeterPoint) -> None:
+        """A second that another process measured: its quantiles stand for the exchanges of that second."""
+        self.points.append(point)
+        self.total += point.exchanges
+        self.errors += point.errors
+        if point.exchanges:
+            self.p50, self.p95 = point.p50, point.p95
+
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
@@ -97,3 +105,33 @@ class Meters:
         self.lane_rates.append(lane.granted - self.lane.granted)
         self.lane_depths.append(lane.depth)
         self.lane = lane
+
+    def take(self, facts: Mapping[str, Any], now: float) -> None:
+        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
+        for name in ("redfish", "foreman_reads", "foreman_writes"):
+            getattr(self, name).take(MeterPoint(*facts[name]))
+        lane = lane_from(facts, now)
+        self.lane_rates.append(lane.granted - self.lane.granted)
+        self.lane_depths.append(lane.depth)
+        self.lane = lane
+
+
+def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:
+    """What a sample keeps of the lane beside its figures, as JSON types. Ages in own seconds."""
+    flights = [[flight.host, flight.act, round(now - flight.since, 1), flight.settling] for flight in lane.in_flight]
+    return {"width": lane.width, "head": lane.head, "paused": lane.paused, "shut": lane.shut, "in_flight": flights}
+
+
+def lane_from(facts: Mapping[str, Any], now: float) -> LaneState:
+    """The inverse, of a whole sample."""
+    lane = facts["lane"]
+    return LaneState(
+        width=lane["width"],
+        depth=facts["depth"],
+        head=lane["head"],
+        head_age=facts["head_age"],
+        in_flight=tuple(InFlight(host, act, now - age, settling) for host, act, age, settling in lane["in_flight"]),
+        granted=facts["granted"],
+        paused=lane["paused"],
+        shut=lane["shut"],
+    )

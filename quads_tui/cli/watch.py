@@ -1,0 +1,144 @@
+"""Looking at a rollout that another process runs, or that has ended; and taking its keys."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+from quads_tui.journal.reader import NoJournal
+from quads_tui.journal.shelf import NotFound, Shelved, find, shelved
+from quads_tui.render.progress import plain_line
+from quads_tui.rollout.events import Event
+
+from .follow import STEP, Follower
+from .jsonlines import JsonLines
+from .keys import NotRunning, RemoteControl
+from .options import Options, Refused, Usage, say, who
+from .session import guarded
+
+_PLAIN = 10.0  # real seconds between two plain lines
+
+
+def watch(name: str | None, *, replay: bool, pace: float | None, options: Options) -> int:
+    """Read-only, following the journal; gives the exit status. `pace`: of a replay, 1 as it was."""
+
+    def work() -> int:
+        kept = _chosen(name, options)
+        return asyncio.run(_watched(kept, options, (pace or 1.0) if replay else None))
+
+    return guarded(options, work)
+
+
+def attach(name: str | None, *, options: Options) -> int:
+    """The same screens with the keys of a running rollout."""
+
+    def work() -> int:
+        kept = _chosen(name, options)
+        if options.headless or not options.terminal:
+            raise Usage("attach takes keys, so it needs a terminal; quads-tui watch --headless only looks")
+        return asyncio.run(_attached(kept, options))
+
+    return guarded(options, work)
+
+
+def _chosen(name: str | None, options: Options) -> Shelved:
+    """The one of this name; without a name the newest that is running, else the newest. Raises Usage."""
+    if name is not None:
+        try:
+            return find(options.state, name)
+        except NotFound as error:
+            raise Usage(str(error)) from None
+    rollouts = list(shelved(options.state))
+    if not rollouts:
+        raise Usage(f"there is no rollout in {options.state / 'rollouts'}")
+    return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])
+
+
+def _follower(kept: Shelved, pace: float | None) -> Follower:
+    """Raises Usage."""
+    if kept.trouble:
+        raise Usage(kept.trouble)
+    if "plan" not in kept.facts:
+        raise Usage(f"{kept.id} has no confirmed plan: there is nothing to see yet")
+    try:
+        return Follower(kept, pace=pace)
+    except (NoJournal, KeyError, ValueError, TypeError) as error:
+        raise Usage(f"{kept.journal} cannot be read: {error}") from None
+
+
+async def _watched(kept: Shelved, options: Options, pace: float | None) -> int:
+    follower = _follower(kept, pace)
+    holder = kept.holder()
+    if pace is not None:
+        words = f"a replay of {kept.id}" + (f", {pace:g} times as fast" if pace != 1 else "")
+    else:
+        words = f"watching {kept.id}, run by {holder}" if holder else f"{kept.id} is run by nobody"
+    if options.headless or not options.terminal:
+        await _lines(follower, options, lambda: pace is not None or bool(kept.holder()))
+    else:
+        await _screen(follower, words)
+    follower.close()
+    return 0
+
+
+async def _screen(follower: Follower, read_only: str) -> None:
+    from quads_tui.console.app import Console
+
+    await follower.step()
+    console = Console(follower.rollout, follower.meters, None, follower.clock, title="WATCH", read_only=read_only)
+    following = asyncio.create_task(follower.run())
+    try:
+        await console.run_async()
+    finally:
+        following.cancel()
+
+
+async def _lines(follower: Follower, options: Options, alive: Callable[[], bool]) -> None:
+    """JSON lines of its events, or plain ones, until it ends or nobody runs it any more."""
+    listener: Callable[[Event], None] = JsonLines(follower.rollout) if options.json else lambda event: None
+    next_line = 0.0
+    while True:
+        going = alive()  # before the look: what a process that ended wrote last is seen too
+        await follower.step(listener)
+        now = time.monotonic()
+        if not options.json and now >= next_line:
+            say(plain_line(follower.rollout, follower.meters, follower.clock.wall()))
+            next_line = now + _PLAIN
+        if follower.ended or not going:
+            return
+        await asyncio.sleep(STEP)
+
+
+async def _attached(kept: Shelved, options: Options) -> int:
+    from quads_tui.console.app import Console
+
+    follower = _follower(kept, None)
+    await follower.step()
+    holding: list[Callable[[str], None]] = []
+
+    def on_holder(holder: str) -> None:
+        for told in holding:
+            told(holder)
+
+    try:
+        control = await RemoteControl.connect(kept.directory, f"{who()}, process {os.getpid()}", on_holder)
+    except NotRunning:
+        raise Refused([f"nobody runs {kept.id}: quads-tui resume {kept.id}"]) from None
+    console = Console(follower.rollout, follower.meters, control, follower.clock, title="ATTACHED")
+    holding.append(lambda holder: setattr(console, "read_only", f"the keys are held by {holder}" if holder else ""))
+
+    async def until_gone() -> None:
+        await control.run()
+        console.read_only = f"{kept.id} is no longer run by anybody"
+
+    helpers = [asyncio.create_task(work) for work in (follower.run(), until_gone())]
+    try:
+        await console.run_async()
+    finally:
+        control.close()
+        for helper in helpers:
+            helper.cancel()
+        follower.close()
+    return 0
