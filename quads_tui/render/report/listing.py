@@ -1,0 +1,101 @@
+"""A line a rollout: the history of a state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from quads_tui.rollout.events import Event
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.text import clean
+
+from ..progress import clock_text
+from .account import replay, state_of
+from .data import rfc3339
+from .document import State
+from .elapsed import Elapsed, runs_of
+from .facts import member, number, plan_of, text
+
+_NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "OPEN", "ARMED")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rollout of the listing. `seconds` are its own; `open` hosts stand at no end."""
+
+    rollout: str
+    created_at: float
+    who: str
+    cloud: str
+    kind: str
+    rehearsal: bool
+    state: State
+    end_reason: str
+    seconds: float
+    hosts: int
+    done: int
+    failed: int
+    skipped: int
+    held: int
+    open: int
+    armed: int
+
+
+def entry(rollout: str, facts: Mapping[str, Any], events: Iterable[Event], holder: str = "") -> Entry:
+    """`rollout`: the name of its directory; `holder`: who carries it now. Raises ValueError for a plan that cannot be read."""
+    plan, kept = plan_of(facts), list(events)
+    model = replay(facts, plan, kept)
+    counts = model.counts
+    return Entry(
+        rollout=text(rollout, 200),
+        created_at=number(facts.get("created_at")),
+        who=text(facts.get("who"), 100),
+        cloud=text(plan.cloud if plan else member(facts, "assignment", "cloud"), 100),
+        kind=plan.kind.value if plan else "",
+        rehearsal=bool(facts.get("rehearsal")),
+        state=state_of(model, plan, holder),
+        end_reason=text(model.end_reason, 40),
+        seconds=Elapsed(runs_of(kept)).total,
+        hosts=len(model.hosts),
+        done=counts[HostStatus.DONE],
+        failed=counts[HostStatus.FAILED],
+        skipped=counts[HostStatus.SKIPPED],
+        held=counts[HostStatus.HELD],
+        open=sum(number for status, number in counts.items() if not status.ended),
+        armed=len(model.armed),
+    )
+
+
+def members(found: Entry) -> dict[str, Any]:
+    """The same as JSON types: `created_at` in RFC 3339, everything else by its name."""
+    return {**asdict(found), "created_at": rfc3339(found.created_at)}
+
+
+def heading(width: int) -> str:
+    """`width`: of the longest id."""
+    numbers = " ".join(f"{name:>7}" for name in _NUMBERS)
+    return f"{'ROLLOUT':<{width}}  {'CREATED':<16}  {'CLOUD':<8} {numbers}  {'TIME':>8}  STATE"
+
+
+def line(found: Entry, width: int) -> str:
+    """One rollout, in columns under `heading`. Local time."""
+    figures = (found.hosts, found.done, found.failed, found.skipped, found.held, found.open, found.armed)
+    numbers = " ".join(f"{figure or '-':>7}" for figure in figures)
+    words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
+    words += ", rehearsal" if found.rehearsal else ""
+    head = f"{found.rollout:<{width}}  {_local(found.created_at):<16}  {found.cloud:<8} {numbers}"
+    return f"{head}  {clock_text(found.seconds):>8}  {words}"
+
+
+def damaged(rollout: str, why: str, width: int) -> str:
+    """A journal that cannot be read is a line that says so."""
+    return f"{clean(rollout, 200):<{width}}  cannot be read: {clean(why, 300)}"
+
+
+def _local(at: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}" if at else ""
+    except (OverflowError, ValueError, OSError):
+        return ""

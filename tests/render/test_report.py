@@ -1,0 +1,375 @@
+"""The report worked out from a journal: a rollout of four hosts, killed in the night and resumed in the morning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+
+from quads_tui.render.report import account, as_html, as_json, as_markdown, plan_of, stage_durations
+from quads_tui.render.report import data as data_module
+from quads_tui.render.report.charts import nice
+from quads_tui.render.report.data import document
+from quads_tui.render.report.document import Report, State
+from quads_tui.render.report.elapsed import Elapsed, runs_of
+from quads_tui.render.report.listing import entry, heading, line
+from quads_tui.render.report.words import headline, milestones, run_lines, stage_text
+from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.events import (
+    Commanded,
+    Event,
+    HostArmed,
+    HostChanged,
+    HostNote,
+    Intent,
+    Notice,
+    Outcome,
+    Paused,
+    RolloutEnded,
+    RolloutStarted,
+    StageChanged,
+)
+from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+
+START = 1_795_000_000.0
+MORNING = START + 36_000
+SPEED = 10.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    at: float
+    data: dict[str, Any]
+
+
+def stage(
+    at: float, host: str, stage: Stage, seconds: float, *, attempt: int = 1, reason: str = "", cause: Cause | None = None
+) -> list[Event]:
+    """Started at `at`, then finished, or failed where there is a cause, `seconds` of own time later."""
+    status = StageStatus.FAILED if cause else StageStatus.FINISHED
+    started = StageChanged(at, host, stage, StageStatus.STARTED, attempt)
+    return [started, StageChanged(at + seconds / SPEED, host, stage, status, attempt, seconds, reason, cause)]
+
+
+def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[Event], list[Sample]]:
+    """Facts, events and samples; `word` is in every string that comes from outside. Hosts: done, failed and armed, held, cut off."""
+    done, failed, held, cut = (f"{word}{number}" for number in range(4))
+    hosts = tuple(HostPlan(name, f"https://{word}", model, notes=(f"note {word}",)) for name in (done, failed, held, cut))
+    plan = Plan(
+        "cloud02", Kind.BUILD, f"about {word}", f"owner {word}", word, word, word, word, hosts, warnings=(word,), foreman=word
+    )
+    facts: dict[str, Any] = {
+        "rollout": f"20261123-{word}",
+        "created_at": START - 5,
+        "who": f"jdoe {word}",
+        "site": f"/{word}",
+        "assignment": {"path": f"/a {word}", "cloud": "cloud02", "ccuser": [word], "parameters": {word: "hidden value"}},
+        "rehearsal": None,
+        "speed": SPEED,
+        "plan": json.loads(json.dumps(asdict(plan))),
+    }
+    events: list[Event] = [RolloutStarted(START, "r", 4, False, f"jdoe {word}", SPEED), Paused(START, word, True, word, word)]
+    for name in (done, failed, held, cut):
+        events += stage(
+            START + 1, name, Stage.POWER_OFF, 20.0 if name != held else 0.1, reason="was off already" if name == held else ""
+        )
+    events += stage(START + 4, done, Stage.PXE_SET, 5.0, reason="busy", cause=Cause.BUSY)
+    events += stage(START + 5, done, Stage.PXE_SET, 7.0, attempt=2)
+    events += [Intent(START + 6, done, 1, "build", {}), Outcome(START + 7, done, 1, "applied", {})]
+    events += [HostNote(START + 8, failed, f"ForceOff accepted {word}")]
+    events += stage(START + 9, failed, Stage.PXE_SET, 30.0, reason=f"server said {word}", cause=Cause.REFUSED)
+    events += [HostChanged(START + 12, failed, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, f"server said {word}")]
+    events += [HostArmed(START + 12, failed, True), Notice(START + 13, "warning", f"look {word}")]
+    events += [Intent(START + 14, cut, 2, "reset", {})]  # the process dies here
+    events += [RolloutStarted(MORNING, "r", 4, True, f"asmith {word}", SPEED)]
+    events += [
+        Commanded(MORNING + 1, f"asmith {word}", f"hold: {word}"),
+        HostChanged(MORNING + 2, held, HostStatus.HELD, None, None, word),
+    ]
+    events += stage(MORNING + 3, done, Stage.INSTALL, 50.0) + [HostChanged(MORNING + 8, done, HostStatus.DONE)]
+    events += [StageChanged(MORNING + 9, cut, Stage.PXE_SET, StageStatus.STARTED, 1), RolloutEnded(MORNING + 10, "operator")]
+    samples = [
+        Sample(START + second, {"depth": second % 3, "head_age": 2.5, "granted": second, "redfish": [0.1, 0.2, 10, 1]})
+        for second in range(1, 19)
+    ]
+    samples += [Sample(MORNING + second, {"depth": 0, "granted": 2, "redfish": [0.5, 0.9, 1, 0]}) for second in range(1, 10)]
+    return facts, events, samples
+
+
+def told(word: str = "x", model: str = "R650") -> Report:
+    return account(*journal(word, model))
+
+
+def test_the_night_between_a_kill_and_its_resume_took_no_time() -> None:
+    report = told()
+    first, second = report.runs
+    assert (first.end, first.last, first.resumed) == (None, START + 18, False)  # the last sample, later than the last event
+    assert (second.end, second.last, second.resumed) == ("operator", MORNING + 10, True)
+    assert report.seconds == 28 * SPEED
+    assert report.resumed_at == [MORNING]
+    elapsed = Elapsed(report.runs)
+    assert [elapsed.own(at) for at in (0.0, START + 3, START + 5000, MORNING, MORNING + 4)] == [0, 30, 180, 180, 220]
+    assert report.last == MORNING + 10
+
+
+def test_every_attempt_with_its_seconds_and_outcome() -> None:
+    done, failed, held, cut = told().hosts
+    assert [(attempt.status.value, attempt.seconds) for attempt in done.stages[Stage.PXE_SET]] == [
+        ("failed", 5.0),
+        ("finished", 7.0),
+    ]
+    assert stage_text(done.stages[Stage.PXE_SET]) == "12 s ×2"
+    assert stage_text(failed.stages[Stage.PXE_SET]) == "30 s failed"
+    assert (done.status, done.began, done.ended, done.seconds) == (HostStatus.DONE, 10.0, 260.0, 250.0)
+    assert (failed.status, failed.cause, failed.armed, failed.reason) == (HostStatus.FAILED, Cause.REFUSED, True, "server said x")
+    assert (held.status, held.stages[Stage.POWER_OFF][0].reason) == (HostStatus.HELD, "was off already")
+    assert stage_text(cut.stages[Stage.PXE_SET]) == "no end"
+    assert cut.stages[Stage.PXE_SET][0].seconds is None
+    assert done.evidence == ()
+
+
+def test_failures_come_with_the_servers_words_and_the_last_lines() -> None:
+    (group,) = told().failures
+    assert (group.stage, group.cause, group.reason, [host.name for host in group.hosts]) == (
+        Stage.PXE_SET,
+        Cause.REFUSED,
+        "server said x",
+        ["x1"],
+    )
+    assert [line.text for line in group.hosts[0].evidence] == [
+        "started",
+        "finished",
+        "ForceOff accepted x",
+        "started",
+        "failed: server said x",
+    ]
+    for text in (as_markdown(told()), as_html(told())):
+        assert "ForceOff accepted x" in text
+
+
+def test_failed_attempts_that_a_retry_healed_are_counted() -> None:
+    counted = {(tried.stage, tried.cause): (tried.attempts, tried.hosts, tried.recovered) for tried in told().attempts}
+    assert counted == {(Stage.PXE_SET, Cause.BUSY): (1, 1, 1), (Stage.PXE_SET, Cause.REFUSED): (1, 1, 0)}
+
+
+def test_acts_meet_their_outcomes_and_the_open_one_is_named() -> None:
+    report = told()
+    assert [(act.act, act.count, dict(act.results)) for act in report.acts] == [("build", 1, {"applied": 1}), ("reset", 1, {})]
+    assert [(act.number, act.host, act.act) for act in report.open_acts] == [(2, "x3", "reset")]
+
+
+def test_commands_and_notices_are_the_audit() -> None:
+    assert [(said.level, said.who, said.text) for said in told().said] == [
+        ("warning", "", "look x"),
+        ("command", "asmith x", "hold: x"),
+    ]
+
+
+def test_the_completion_curve_goes_back_when_a_host_is_retried() -> None:
+    facts, events, _ = journal()
+    events += [
+        RolloutStarted(MORNING + 20, "r", 4, True, "jdoe", SPEED),
+        StageChanged(MORNING + 21, "x1", Stage.PXE_SET, StageStatus.STARTED, 2),
+    ]
+    events += [HostChanged(MORNING + 23, "x1", HostStatus.DONE), HostChanged(MORNING + 24, "stranger", HostStatus.DONE)]
+    points = account(facts, events, []).progress
+    assert [(point.done, point.failed, point.held) for point in points] == [
+        (0, 0, 0),
+        (0, 1, 0),
+        (0, 1, 1),
+        (1, 1, 1),
+        (1, 0, 1),
+        (2, 0, 1),
+    ]
+    assert [point.seconds for point in points] == sorted(point.seconds for point in points)
+    assert milestones(account(facts, events, []))[:3] == [("10% (1)", "0:03:40"), ("25% (1)", "0:03:40"), ("50% (2)", "0:04:30")]
+
+
+def test_durations_are_of_attempts_that_did_something() -> None:
+    facts, events, _ = journal()
+    plan = plan_of(facts)
+    assert plan
+    assert stage_durations(events, plan) == {
+        ("R650", Stage.POWER_OFF): [20.0, 20.0, 20.0],  # neither the one that was off already
+        ("R650", Stage.PXE_SET): [7.0],  # nor the attempts that failed
+        ("R650", Stage.INSTALL): [50.0],
+    }
+    kept = {(times["model"], times["stage"]): times for times in document(told())["durations"]}
+    assert kept["R650", "power_off"] == {
+        "model": "R650",
+        "stage": "power_off",
+        "count": 3,
+        "p50": 20.0,
+        "p90": 20.0,
+        "p95": 20.0,
+        "seconds": [20.0] * 3,
+    }
+
+
+def test_the_lane_counts_anew_in_every_process() -> None:
+    lane = told().lane
+    assert lane
+    assert lane.granted == 18 + 2
+    assert (lane.peak_depth, lane.longest_wait) == (2, 2.5)
+    assert lane.busy == pytest.approx(12 / 27)
+    assert lane.mean_depth == pytest.approx(18 / 27)
+    assert lane.rate == pytest.approx(20 / (28 * SPEED / 60))
+    minutes = 28 * SPEED / 60 / 27  # of a point: as many points as samples
+    assert sum(point.rate for point in lane.points) * minutes == pytest.approx(20)
+
+
+def test_latencies_are_weighted_by_exchanges() -> None:
+    redfish, reads, _ = told().latencies
+    assert (redfish.exchanges, redfish.errors) == (18 * 10 + 9, 18)
+    assert (redfish.p50, redfish.p95, redfish.worst) == (0.1, 0.2, 0.9)  # nine slow ones of 189 are less than 5 %
+    assert (reads.exchanges, reads.points) == (0, ())
+
+
+def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
+    for text in (as_markdown(told()), as_html(told())):
+        assert 0 < text.index("1 host ARMED: the next boot, by anyone, wipes them") < text.index("What was asked")
+    facts, events, samples = journal()
+    disarmed = account(facts, [*events, HostArmed(MORNING + 10, "x1", False)], samples)
+    assert all("ARMED" not in text for text in (as_markdown(disarmed), as_html(disarmed)))
+    assert document(told())["armed_hosts"] == ["x1"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "state", "words"),
+    [
+        (lambda event: True, State.STOPPED, "STOPPED (operator) with 1 host of 4 unfinished."),
+        (
+            lambda event: not isinstance(event, RolloutEnded),
+            State.UNFINISHED,
+            "UNFINISHED: its process was killed, with 1 host of 4 at no end.",
+        ),
+        (
+            lambda event: getattr(event, "host", "") in ("", "x0"),
+            State.STOPPED,
+            "STOPPED (operator) with 3 hosts of 4 unfinished.",
+        ),
+    ],
+)
+def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> None:
+    facts, events, samples = journal()
+    report = account(facts, filter(keep, events), samples)
+    assert report.state is state
+    assert headline(report).startswith(words)
+    for text in (as_markdown(report), as_html(report)):
+        assert words.partition(":")[0].partition("(")[0] in text
+    assert document(report)["state"] == state.value
+
+
+def test_a_rollout_that_somebody_carries_is_running() -> None:
+    facts, events, samples = journal()
+    report = account(facts, events[:-1], samples, "process 7 of jdoe <x>")
+    assert (report.state, headline(report)) == (State.RUNNING, "Running (process 7 of jdoe <x>): 3 of 4 hosts at an end.")
+    assert [line[3] for line in run_lines(report)] == ["killed", "still at work"]
+    assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
+    assert entry("r", facts, events[:-1], "process 7").state is State.RUNNING
+
+
+def test_ended_and_done() -> None:
+    facts, events, _ = journal()
+    events += [HostChanged(MORNING + 10, "x3", HostStatus.SKIPPED), RolloutEnded(MORNING + 11, "")]
+    assert headline(account(facts, events, [])) == "Ended: 1 of 4 hosts done, 1 failed, 1 skipped, 1 held."
+    events += [HostChanged(MORNING + 12, f"x{number}", HostStatus.DONE) for number in range(1, 4)]
+    assert headline(account(facts, events, [])) == "Done: all 4 hosts."
+
+
+def test_a_journal_without_a_plan_is_a_report_that_says_so() -> None:
+    facts, _, _ = journal()
+    del facts["plan"]
+    report = account(facts, [], [])
+    assert (report.state, report.hosts, report.lane, report.seconds) == (State.UNPLANNED, (), None, 0.0)
+    for text in (as_markdown(report), as_html(report)):
+        assert "UNFINISHED: its process died while it planned" in text
+        assert "cloud02" in text
+    assert json.loads(as_json(account({}, [], [])))["state"] == "unplanned"
+
+
+@pytest.mark.parametrize(
+    "plan", [[], {"hosts": None}, {"kind": "build", "hosts": [{"name": 7}]}, {"kind": "cook", "hosts": []}, "x"]
+)
+def test_a_plan_that_is_none_is_an_error_in_words(plan: Any) -> None:
+    with pytest.raises(ValueError, match="the plan in the journal cannot be read"):
+        account({"plan": plan}, [], [])
+
+
+def test_samples_with_nonsense_in_them_count_as_nothing() -> None:
+    facts, events, _ = journal()
+    odd = [
+        {},
+        {"depth": "deep", "redfish": "fast"},
+        {"granted": float("nan"), "redfish": [1, 2]},
+        {"redfish": [float("inf")] * 4},
+    ]
+    report = account(facts, events, [Sample(START + number, found) for number, found in enumerate(odd)])
+    assert report.lane
+    assert (report.lane.granted, report.latencies[0].exchanges) == (0, 0)
+
+
+def test_the_json_is_what_its_docstring_says() -> None:
+    words = set(
+        (data_module.__doc__ or "")
+        .replace(",", " ")
+        .replace("[", " ")
+        .replace("]", " ")
+        .replace(";", " ")
+        .replace(":", " ")
+        .split()
+    )
+
+    def members(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(members, value)) if value else set()
+        if not isinstance(value, dict):
+            return set()
+        return set(value).union(*map(members, value.values()))
+
+    made = json.loads(as_json(told()))
+    free = {"applied", "R650", "x", *Stage}  # names of acts' results, models, what was paused, stages
+    plain = {word.strip("{}().\"'") for word in words}
+    assert members(made) - free - plain == set()
+    assert (made["report"], made["version"]) == ("quads-tui", 1)
+    assert made["runs"][1]["started"] == "2026-11-18T21:06:40.000Z"
+    assert made["asked"]["parameters"] == ["x"]
+    assert all("hidden value" not in text for text in (as_json(told()), as_html(told()), as_markdown(told())))
+
+
+def test_a_line_of_the_listing() -> None:
+    facts, events, _ = journal()
+    found = entry("20261123-x", facts, events)
+    assert (found.hosts, found.done, found.failed, found.held, found.open, found.armed) == (4, 1, 1, 1, 1, 1)
+    columns = dict(zip(heading(10).split()[2:], line(found, 10).split()[3:], strict=False))
+    assert columns == {
+        "CLOUD": "cloud02",
+        "HOSTS": "4",
+        "DONE": "1",
+        "FAILED": "1",
+        "SKIPPED": "-",
+        "HELD": "1",
+        "OPEN": "1",
+        "ARMED": "1",
+        "TIME": "0:04:00",
+        "STATE": "stopped",
+    }
+
+
+def test_axes_are_round_and_reach_their_top() -> None:
+    for top in (1e-5, 0.3, 1.0, 7.0, 99.0, 700.0, 123_456.0):
+        ticks = nice(top)
+        assert ticks[0] == 0
+        assert top <= ticks[-1] * (1 + 1e-9)
+        assert ticks[-1] < 2.01 * top
+        assert 2 <= len(ticks) <= 6
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        nice(float("inf"))
+
+
+def test_runs_without_a_start_are_none() -> None:
+    assert runs_of([Notice(START, "info", "x")], [START]) == []
+    assert Elapsed([]).own(START) == 0
