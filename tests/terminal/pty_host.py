@@ -114,6 +114,9 @@ class Host:
         elif word == "freeze":
             self.app.frame()
             self.app.frozen = True
+        elif word == "ignore SIGHUP":
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         elif word == "end":
             self.ended.set()
         return self.stats()

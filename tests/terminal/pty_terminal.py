@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._link.close()
+        with suppress(OSError):  # a question that was never read
+            self._link.close()
         os.close(self.slave)
         if self.master >= 0:
             os.close(self.master)

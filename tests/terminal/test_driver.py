@@ -71,7 +71,7 @@ def test_a_terminal_that_does_not_read_costs_the_loop_nothing_and_is_right_when_
     assert unread["steps"] > reading["steps"] / 2
     assert unread["late"] < 2 * reading["late"] + 0.2
     assert unread["cpu"] < 2 * reading["cpu"]
-    terminal.ask("freeze")
+    terminal.ask("freeze")  # nothing is drawn any more, unless the driver asks for it
     terminal.until(lambda stats: terminal.shows(stats["lines"]))
 
 
@@ -121,16 +121,19 @@ def test_leaving_restores_the_terminal(opened: Open, word: str) -> None:
     assert not terminal.restored()
 
 
-@pytest.mark.parametrize(("control", "full"), [(True, False), (False, False), (True, True), (False, True)])
-def test_a_hang_up_ends_the_screen_and_nothing_else(opened: Open, control: bool, full: bool) -> None:
-    terminal = opened(control=control)  # only the session of a controlling terminal gets a SIGHUP
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("way", ["SIGHUP", "SIGHUP ignored: end of file", "not of our session: EIO"])
+def test_a_hang_up_ends_the_screen_and_nothing_else(opened: Open, way: str, full: bool) -> None:
+    terminal = opened(control=way.startswith("SIGHUP"))
+    if "ignored" in way:
+        terminal.ask("ignore SIGHUP")
     first = terminal.ask()
     shown = terminal.until(lambda stats: stats["steps"] >= first["steps"] + 100)
     if full:
         stalled(terminal)
     terminal.hang_up()
     ended = terminal.until(lambda stats: stats["result"], reading=False)
-    assert ended["result"] in (("SIGHUP", "gone") if control else ("gone",))
+    assert ended["result"] in (("SIGHUP", "gone") if way == "SIGHUP" else ("gone",))
     after = terminal.until(lambda stats: stats["steps"] >= ended["steps"] + 100, reading=False)
     assert len(after["gone"]) <= 1
     assert "textual-input" not in after["threads"]
