@@ -10,14 +10,16 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.journal.locks import ForemanLock, LockHeld
+from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, holder
 from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.journal.shelf import NotFound, find, newest, shelved
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import (
@@ -182,3 +184,139 @@ def test_one_rollout_a_foreman_on_this_machine() -> None:
     finally:
         lock.release()
     ForemanLock("https://foreman.example.com").release()
+
+
+async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    await store.commit(EVENTS[0])
+    await store.close()
+    again = JournalStore(store.path, existing=True)
+    await again.commit(EVENTS[1])
+    again.exchange(3.0, "h1", "GET", "/redfish/v1", 200, 0.25, "")
+    await again.close()
+    reader = JournalReader(store.path)
+    assert [event for _, event in reader.events()] == EVENTS[:2]
+    assert [(e.method, e.path, e.status) for e in reader.exchanges("h1")] == [("GET", "/redfish/v1", 200)]
+
+
+async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    await store.commit(EVENTS[5])
+    await store.close()
+    database = sqlite3.connect(store.path)  # as the first version wrote it
+    database.executescript("drop table exchange; pragma user_version=1; insert into meta values ('site', '\"s\"'); ")
+    database.close()
+    before = JournalReader(store.path)
+    assert [event for _, event in before.events()] == [EVENTS[5]]
+    assert before.exchanges("h1") == []
+    again = JournalStore(store.path, existing=True)
+    again.exchange(3.0, "h1", "GET", "/", 0, 0.0, "refused")
+    await again.commit(EVENTS[6])
+    await again.close()
+    after = JournalReader(store.path)
+    assert [event for _, event in after.events()] == EVENTS[5:7]
+    assert after.facts() == {"site": "s"}
+    assert [e.error for e in after.exchanges("h1")] == ["refused"]
+
+
+def _foreign(path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.execute("create table t (x)")
+    database.commit()
+    database.close()
+
+
+def _newer(path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.executescript("pragma user_version=99")
+    database.close()
+
+
+def _torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 4096 + path.read_bytes()[8192:])
+
+
+def _text(path: Path) -> None:
+    path.write_text("somebody's diary")
+
+
+@pytest.mark.parametrize("harm", [_foreign, _newer, _torn, _text])
+async def test_a_file_that_is_not_sound_and_ours_is_refused_and_left_as_it_is(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    path = tmp_path / "journal.db"
+    if harm in (_newer, _torn):
+        store = JournalStore(path)
+        for number in range(300):
+            store.record(HostNote(float(number), "h1", "x" * 100))
+        await store.close()
+    harm(path)
+    before = path.read_bytes()
+    with pytest.raises(JournalBroken, match=r"journal\.db"):
+        JournalStore(path, existing=True)
+    assert path.read_bytes() == before
+
+
+async def test_events_are_told_when_they_are_on_disk_and_when_they_never_will_be(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    told: list[Event] = []
+    store.on_events = told.extend
+    store.record(EVENTS[1])
+    await store.commit(EVENTS[2])
+    assert told == EVENTS[1:3]
+    assert [event for _, event in JournalReader(store.path).events()] == told
+    blocker = sqlite3.connect(store.path, isolation_level=None)
+    blocker.execute("drop table event")
+    blocker.close()
+    with pytest.raises(JournalBroken):
+        await store.commit(EVENTS[3])
+    with pytest.raises(JournalBroken):
+        store.record(EVENTS[4])
+    assert told == EVENTS[1:5]
+    await store.close()
+
+
+def test_one_writer_a_journal_and_everybody_may_ask_who(tmp_path: Path) -> None:
+    assert holder(tmp_path) == ""
+    lock = JournalLock(tmp_path)
+    try:
+        told = subprocess.run(
+            [sys.executable, "-c", f"from pathlib import Path; from quads_tui.journal.locks import *; JournalLock(Path({str(tmp_path)!r}))"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f"LockHeld: the rollout is run by process {os.getpid()} of" in told.stderr
+    finally:
+        lock.release()
+    assert holder(tmp_path) == ""
+    JournalLock(tmp_path).release()
+
+
+async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path) -> None:
+    for name, facts in (
+        ("20261101-000000-cloud02-aaaa", {"created_at": 1.0, "ended": {"reason": "", "unfinished": 0}}),
+        ("20261102-000000-cloud02-bbbb", {"created_at": 2.0}),
+        ("20261103-000000-cloud03-cccc", {"created_at": 3.0, "rehearsal": "/tmp/x"}),
+    ):
+        store = JournalStore(tmp_path / "rollouts" / name / "journal.db")
+        await store.describe(facts)
+        await store.close()
+    damaged = tmp_path / "rollouts" / "20261104-000000-cloud04-dddd"
+    damaged.mkdir()
+    damaged.joinpath("journal.db").write_text("no")
+    assert [(rollout.id[-4:], rollout.unfinished) for rollout in shelved(tmp_path)] == [
+        ("cccc", True),
+        ("bbbb", True),
+        ("aaaa", False),
+        ("dddd", False),
+    ]
+    assert find(tmp_path, "20261102").id.endswith("bbbb")
+    with pytest.raises(NotFound, match=r"near it: .*cccc"):
+        find(tmp_path, "20261103-000000-cloud03-cccd")
+    chosen = newest(tmp_path, lambda rollout: True)
+    assert chosen is not None
+    assert chosen.id.endswith("bbbb")  # a rehearsal only if there is no other
+    lock = JournalLock(chosen.directory)
+    other = newest(tmp_path, lambda rollout: True)
+    lock.release()
+    assert other is not None
+    assert other.id.endswith("cccc")  # what another process runs is not taken up
