@@ -88,7 +88,8 @@ def _entry(rollout: Shelved) -> Entry:
     """Raises _Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:
-            return entry(rollout.id, journal.facts(), (event for _, event in journal.events()), rollout.holder())
+            events = (event for _, event in journal.events())
+            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()], rollout.holder())
     except NoJournal as error:
         raise _Unreadable(clean(error, 1000)) from None
     except _DAMAGE as error:

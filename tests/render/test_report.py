@@ -209,6 +209,25 @@ def test_durations_are_of_attempts_that_did_something() -> None:
     }
 
 
+def test_what_a_resume_closes_took_until_the_kill_and_tells_no_duration() -> None:
+    facts, events, samples = journal()
+    start, closing = StageChanged(START + 16, "x3", Stage.INSTALL, StageStatus.STARTED, 1), MORNING + 0.5
+    rest = StageChanged(MORNING + 3, "x3", Stage.INSTALL, StageStatus.FINISHED, 2, 25.0)
+    events.insert(next(n for n, event in enumerate(events) if event.at >= MORNING), start)
+    events += [StageChanged(closing, "x3", Stage.INSTALL, StageStatus.SKIPPED, 1, 359_845.0, "cut off")]
+    events += [StageChanged(closing, "x3", Stage.INSTALL, StageStatus.STARTED, 2), rest]
+    attempts = account(facts, events, samples).hosts[3].stages[Stage.INSTALL]
+    assert [(attempt.status.value, attempt.began, attempt.seconds) for attempt in attempts] == [
+        ("skipped", 160.0, 25.0),  # 20 until the last sample before the kill, 5 after the resume
+        ("finished", 185.0, 25.0),
+    ]
+    plan = plan_of(facts)
+    assert plan
+    assert stage_durations(events, plan)["R650", Stage.INSTALL] == [50.0]
+    again = [StageChanged(MORNING + 5, "x3", Stage.INSTALL, StageStatus.FINISHED, 3, 61.0)]
+    assert stage_durations([*events, *again], plan)["R650", Stage.INSTALL] == [50.0, 61.0]
+
+
 def test_the_lane_counts_anew_in_every_process() -> None:
     lane = told().lane
     assert lane
@@ -259,6 +278,7 @@ def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> N
     assert report.state is state
     assert headline(report).startswith(words)
     for text in (as_markdown(report), as_html(report)):
+        assert ("running in pxe set" in text) == (words.count("1 host") == 1)
         assert words.partition(":")[0].partition("(")[0] in text
     assert document(report)["state"] == state.value
 
@@ -269,7 +289,7 @@ def test_a_rollout_that_somebody_carries_is_running() -> None:
     assert (report.state, headline(report)) == (State.RUNNING, "Running (process 7 of jdoe <x>): 3 of 4 hosts at an end.")
     assert [line[3] for line in run_lines(report)] == ["killed", "still at work"]
     assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
-    assert entry("r", facts, events[:-1], "process 7").state is State.RUNNING
+    assert entry("r", facts, events[:-1], [], "process 7").state is State.RUNNING
 
 
 def test_ended_and_done() -> None:
@@ -345,6 +365,7 @@ def test_a_line_of_the_listing() -> None:
     found = entry("20261123-x", facts, events)
     assert (found.hosts, found.done, found.failed, found.held, found.open, found.armed) == (4, 1, 1, 1, 1, 1)
     columns = dict(zip(heading(10).split()[2:], line(found, 10).split()[3:], strict=False))
+    assert entry("r", facts, events, [START + 18]).seconds == found.seconds + 40  # the run that was killed had a later sample
     assert columns == {
         "CLOUD": "cloud02",
         "HOSTS": "4",

@@ -133,10 +133,14 @@ def _assigned(facts: Mapping[str, Any]) -> list[str]:
 def _hosts(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> dict[str, HostReport]:
     """By the names of the plan, in its order."""
     attempts: dict[str, dict[Stage, list[Attempt]]] = {name: {} for name in rollout.hosts}
+    began: dict[tuple[str, Stage], float] = {}
     changed: dict[str, float] = {}
     for event in events:
         if isinstance(event, StageChanged) and event.host in attempts:
-            _attempted(attempts[event.host].setdefault(event.stage, []), event, elapsed)
+            if event.status is StageStatus.STARTED:
+                began[event.host, event.stage] = event.at
+            tries = attempts[event.host].setdefault(event.stage, [])
+            _attempted(tries, began.get((event.host, event.stage), event.at), event, elapsed)
             changed[event.host] = event.at
         elif isinstance(event, HostChanged) and event.host in attempts:
             changed[event.host] = event.at
@@ -151,16 +155,19 @@ def _plans(rollout: Rollout) -> list[HostPlan]:
     return list({host.name: host for host in rollout.plan.hosts}.values())
 
 
-def _attempted(attempts: list[Attempt], event: StageChanged, elapsed: Elapsed) -> None:
+def _attempted(attempts: list[Attempt], began: float, event: StageChanged, elapsed: Elapsed) -> None:
+    """`began`: real time of the start of the attempt under way."""
     own, seconds = elapsed.own(event.at), number(event.seconds)
     if event.status is StageStatus.STARTED:
         attempts.append(Attempt(event.attempt, event.status, own, None, "", None))
         return
     ended = Attempt(event.attempt, event.status, max(0.0, own - seconds), seconds, text(event.reason), event.cause)
-    if attempts and attempts[-1].number == event.attempt:
-        attempts[-1] = replace(ended, began=attempts[-1].began)
-    else:
+    if not attempts or attempts[-1].number != event.attempt:
         attempts.append(ended)
+    elif elapsed.run(began) != elapsed.run(event.at):  # closed by a later process: the time between the two is nobody's
+        attempts[-1] = replace(ended, began=attempts[-1].began, seconds=own - attempts[-1].began)
+    else:
+        attempts[-1] = replace(ended, began=attempts[-1].began)
 
 
 def _host(

@@ -54,14 +54,14 @@ def curves(
         y = frame.y(value)
         parts.append(f'<path class="grid" d="M{LEFT:g} {y:.1f}H{size[0] - RIGHT:g}"/>')
         parts.append(f'<text class="axis" x="{LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{html(unit(value))}</text>')
-    parts += _times(frame, marks)
+    parts += _times(frame)
     for curve in drawn:
         line = _line(curve, frame)
         if line and curve.filled:
             parts.append(f'<path class="{curve.colour} area" d="{line}V{frame.y(0):.1f}H{frame.x(curve.points[0][0]):.1f}Z"/>')
         if line:
             parts.append(f'<path class="{curve.colour} line" d="{line}"/>')
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, *_marks(frame, marks), "</svg>"])
 
 
 def rows(
@@ -71,7 +71,7 @@ def rows(
     height = max(0.8, min(12.0, 560.0 / max(1, count)))
     size = (1160.0, TOP + BOTTOM + height * count)
     frame = _Frame(size, until, 1.0)
-    parts = [_open(label, size), *_times(frame, marks)]
+    parts = [_open(label, size), *_times(frame)]
     for colour, placed in bars.items():
         path = "".join(
             f"M{frame.x(bar.began):.1f} {TOP + (row + 0.5) * height:.1f}h{max(0.3, frame.x(bar.ended) - frame.x(bar.began)):.1f}"
@@ -79,7 +79,7 @@ def rows(
         )
         if path:
             parts.append(f'<path class="{colour} bar" stroke-width="{height * 0.8 if height > 3 else height:.1f}" d="{path}"/>')
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, *_marks(frame, marks), "</svg>"])
 
 
 def nice(top: float) -> list[float]:
@@ -110,7 +110,7 @@ def _open(label: str, size: tuple[float, float]) -> str:
     return f'<svg viewBox="0 0 {size[0]:g} {size[1]:g}" role="img" aria-label="{html(label)}">'
 
 
-def _times(frame: _Frame, marks: Sequence[float]) -> list[str]:
+def _times(frame: _Frame) -> list[str]:
     step = next((step for step in _STEPS if frame.until / step <= 8), None) or frame.until / 8
     floor = frame.size[1] - BOTTOM
     parts = []
@@ -118,6 +118,12 @@ def _times(frame: _Frame, marks: Sequence[float]) -> list[str]:
         x, hour = frame.x(index * step), clock_text(index * step)[:-3]
         parts.append(f'<path class="grid" d="M{x:.1f} {TOP:g}V{floor:.1f}"/>')
         parts.append(f'<text class="axis" x="{x:.1f}" y="{floor + 16:.1f}" text-anchor="middle">{hour}</text>')
+    return parts
+
+
+def _marks(frame: _Frame, marks: Sequence[float]) -> list[str]:
+    floor = frame.size[1] - BOTTOM
+    parts = []
     for mark in marks:
         x = frame.x(mark)
         parts.append(f'<path class="resume" d="M{x:.1f} {TOP:g}V{floor:.1f}"/>')

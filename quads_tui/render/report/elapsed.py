@@ -42,9 +42,13 @@ class Elapsed:
     def total(self) -> float:
         return self._before[-1]
 
+    def run(self, at: float) -> int:
+        """Which run this real time belongs to, from 0; -1 before the first."""
+        return bisect_right(self._starts, at) - 1
+
     def own(self, at: float) -> float:
         """Times outside of every run count as the nearest end of the run before them; 0 before the first."""
-        place = bisect_right(self._starts, at) - 1
+        place = self.run(at)
         if place < 0:
             return 0.0
         run = self._runs[place]

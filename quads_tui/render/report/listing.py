@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -43,8 +43,13 @@ class Entry:
     armed: int
 
 
-def entry(rollout: str, facts: Mapping[str, Any], events: Iterable[Event], holder: str = "") -> Entry:
-    """`rollout`: the name of its directory; `holder`: who carries it now. Raises ValueError for a plan that cannot be read."""
+def entry(
+    rollout: str, facts: Mapping[str, Any], events: Iterable[Event], heard: Sequence[float] = (), holder: str = ""
+) -> Entry:
+    """`rollout`: the name of its directory; `heard`: real times of its samples; `holder`: who carries it now.
+
+    Raises ValueError for a plan that cannot be read.
+    """
     plan, kept = plan_of(facts), list(events)
     model = replay(facts, plan, kept)
     counts = model.counts
@@ -57,7 +62,7 @@ def entry(rollout: str, facts: Mapping[str, Any], events: Iterable[Event], holde
         rehearsal=bool(facts.get("rehearsal")),
         state=state_of(model, plan, holder),
         end_reason=text(model.end_reason, 40),
-        seconds=Elapsed(runs_of(kept)).total,
+        seconds=Elapsed(runs_of(kept, heard)).total,
         hosts=len(model.hosts),
         done=counts[HostStatus.DONE],
         failed=counts[HostStatus.FAILED],

@@ -22,6 +22,7 @@ from .words import (
     run_lines,
     seconds_text,
     stage_text,
+    standing,
     why,
 )
 
@@ -43,6 +44,7 @@ def as_markdown(report: Report) -> str:
     lines += _table("Who and when", ("", "from", "last entry", "how it ended"), run_lines(report))
     lines += _table("Completion", ("hosts done", "after"), milestones(report))
     lines += _failures(report)
+    lines += _others(report)
     if report.lane:
         lines += _table("The write lane", ("", ""), lane_lines(report.lane))
     heads = ("service", "exchanges", "errors", "p50", "p95", "worst second's p95")
@@ -66,13 +68,6 @@ def _failures(report: Report) -> list[str]:
     lines: list[str] = []
     for group in report.failures:
         lines += _group(group)
-    rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
-    begun = [host for host in rest if host.began is not None or host.status.ended]
-    if begun:
-        lines += [f"### {count(len(begun), 'host')} skipped, held or at no end", ""]
-        lines += [f"- {markdown(host.name)}: {host.status.value} {markdown(why(host))}".rstrip() for host in begun] + [""]
-    if len(rest) > len(begun):
-        lines += [f"{count(len(rest) - len(begun), 'host')} not begun.", ""]
     rows = [
         (STAGE_WORDS[tried.stage], tried.cause.value, f"{tried.attempts:,}", f"{tried.hosts:,}", f"{tried.recovered:,}")
         for tried in report.attempts
@@ -80,6 +75,15 @@ def _failures(report: Report) -> list[str]:
     heads = ("stage", "cause", "attempts", "hosts", "of them done in the end")
     lines += _table("All failed attempts, those that a retry healed too", heads, rows, level=3)
     return ["## Failures by cause, with the evidence", "", *lines] if lines else []
+
+
+def _others(report: Report) -> list[str]:
+    """Hosts that are neither done nor failed."""
+    rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
+    begun = [host for host in rest if host.began is not None or host.status.ended]
+    lines = [f"- {markdown(host.name)}: {markdown(standing(host))}" for host in begun]
+    lines += ["", f"{count(len(rest) - len(begun), 'host')} not begun."] if len(rest) > len(begun) else []
+    return ["## Hosts skipped, held or at no end", "", *lines, ""] if lines else []
 
 
 def _group(group: Failures) -> list[str]:

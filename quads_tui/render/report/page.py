@@ -24,6 +24,7 @@ from .words import (
     run_lines,
     seconds_text,
     stage_text,
+    standing,
     why,
 )
 
@@ -44,6 +45,7 @@ def as_html(report: Report) -> str:
             _section("Who and when", _table(("", "from", "last entry", "how it ended"), run_lines(report))),
             _section("Completion", completion(report) + _table(("hosts done", "after"), milestones(report))),
             _failures(report),
+            _others(report),
             _section("Every host, stage by stage", every_host(report)),
             _lane(report),
             _latencies(report),
@@ -88,12 +90,6 @@ def _armed(report: Report) -> str:
 
 def _failures(report: Report) -> str:
     parts = [_group(group) for group in report.failures]
-    rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
-    begun = [host for host in rest if host.began is not None or host.status.ended]
-    if begun:
-        parts.append(f"<h3>{count(len(begun), 'host')} skipped, held or at no end</h3>{_evidence(begun)}")
-    if len(rest) > len(begun):
-        parts.append(f"<p>{count(len(rest) - len(begun), 'host')} not begun.</p>")
     if report.attempts:
         rows = [
             (STAGE_WORDS[tried.stage], tried.cause.value, f"{tried.attempts:,}", f"{tried.hosts:,}", f"{tried.recovered:,}")
@@ -102,6 +98,14 @@ def _failures(report: Report) -> str:
         parts.append("<h3>All failed attempts, those that a retry healed too</h3>")
         parts.append(_table(("stage", "cause", "attempts", "hosts", "of them done in the end"), rows, numbers=3))
     return _section("Failures by cause, with the evidence", "".join(parts))
+
+
+def _others(report: Report) -> str:
+    """Hosts that are neither done nor failed."""
+    rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
+    begun = [host for host in rest if host.began is not None or host.status.ended]
+    left = f"<p>{count(len(rest) - len(begun), 'host')} not begun.</p>" if len(rest) > len(begun) else ""
+    return _section("Hosts skipped, held or at no end", (_evidence(begun) if begun else "") + left)
 
 
 def _group(group: Failures) -> str:
@@ -121,7 +125,7 @@ def _evidence(hosts: Sequence[HostReport]) -> str:
             f"{moment(line.at)}  {STAGE_WORDS[line.stage] if line.stage else '':<13}  {html(line.text)}" for line in host.evidence
         ]
         words = "\n".join(lines) or "nothing is known"
-        told.append(f"<p><code>{html(host.name)}</code> {host.status.value}: {html(why(host))}</p><pre>{words}</pre>")
+        told.append(f"<p><code>{html(host.name)}</code> {html(standing(host))}</p><pre>{words}</pre>")
     return f'<p class="soft">{names}</p><details><summary>Last lines of each</summary>{"".join(told)}</details>'
 
 
@@ -141,13 +145,14 @@ def _latencies(report: Report) -> str:
 
 
 def _durations(report: Report) -> str:
-    rows = []
+    found: dict[Stage, list[tuple[str, ...]]] = {}
     for times in report.durations:
         p50, p90, p95 = (seconds_text(value) for value in quantiles(times.seconds))
-        rows.append((STAGE_WORDS[times.stage], times.model or "unknown", f"{len(times.seconds):,}", p50, p90, p95))
+        found.setdefault(times.stage, []).append((times.model or "unknown", f"{len(times.seconds):,}", p50, p90, p95))
+    heads = ("model", "count", "p50", "p90", "p95")
+    tables = "".join(f"<div><h3>{STAGE_WORDS[stage]}</h3>{_table(heads, rows, numbers=4)}</div>" for stage, rows in found.items())
     note = '<p class="soft">Finished attempts, in the rollout\'s own time; foreman build includes the wait for the lane.</p>'
-    body = _table(("stage", "model", "count", "p50", "p90", "p95"), rows, numbers=4)
-    return _section("Stage durations by model", body and body + note)
+    return _section("Stage durations by model", tables and f'{note}<div class="pair">{tables}</div>')
 
 
 def _acts(report: Report) -> str:

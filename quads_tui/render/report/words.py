@@ -157,3 +157,9 @@ def why(host: HostReport) -> str:
     if host.status is HostStatus.DONE:
         return ""
     return ": ".join(part for part in (host.cause.value if host.cause else "", host.reason) if part)
+
+
+def standing(host: HostReport) -> str:
+    """Where a host stands and why, in one line."""
+    where = f" in {STAGE_WORDS[host.stage]}" if host.stage and not host.status.ended else ""
+    return f"{host.status.value}{where}" + (f": {why(host)}" if why(host) else "")
