@@ -99,6 +99,18 @@ def test_an_unknown_rollout_is_refused_with_those_that_come_near(
         assert "Traceback" not in err
 
 
+def test_the_commands_end_as_they_must(ended: tuple[Lab, list[dict[str, Any]]]) -> None:
+    world, events = ended
+    name = events[-1]["rollout"]
+    listed = world.run("rollouts")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert name in listed.stdout
+    told = world.run("report", name, "--format", "html")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("<!DOCTYPE html>")
+    assert [world.run("report", *words).returncode for words in (("nothing",), (name, "--format", "pdf"))] == [2, 2]
+
+
 def test_an_empty_state_directory(tmp_path: Path, capfdbinary: Any) -> None:
     options = Options(state_dir=tmp_path / "none")
     assert printed(capfdbinary, lambda: rollouts(options))[:2] == (0, "")

@@ -247,6 +247,13 @@ def test_latencies_are_weighted_by_exchanges() -> None:
     assert (reads.exchanges, reads.points) == (0, ())
 
 
+def test_one_busy_second_outweighs_nine_idle_ones() -> None:
+    facts, events, _ = journal()
+    samples = [Sample(START + second, {"redfish": [0.1, 0.1, 1, 0]}) for second in range(1, 10)]
+    redfish = account(facts, events, [*samples, Sample(START + 10, {"redfish": [0.5, 0.7, 100, 0]})]).latencies[0]
+    assert (redfish.p50, redfish.p95, redfish.worst) == (0.5, 0.7, 0.7)
+
+
 def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
     for text in (as_markdown(told()), as_html(told())):
         assert 0 < text.index("1 host ARMED: the next boot, by anyone, wipes them") < text.index("What was asked")
