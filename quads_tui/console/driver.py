@@ -176,6 +176,7 @@ class SafeDriver(LinuxDriver):
         self._resizing = False
         size = Size(*self._get_terminal_size())
         self._app.post_message(Resize(size, size))
+        self._app.refresh()  # smaller and back again is no change to the app, but the terminal has cut its lines
 
     def _continued(self, *_: object) -> None:
         self._from_thread(self._again)

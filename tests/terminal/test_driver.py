@@ -131,6 +131,8 @@ def test_a_hang_up_ends_the_screen_and_nothing_else(opened: Open, way: str, full
     shown = terminal.until(lambda stats: stats["steps"] >= first["steps"] + 100)
     if full:
         stalled(terminal)
+    else:
+        terminal.ask("freeze")  # nothing is written: only reading tells
     terminal.hang_up()
     ended = terminal.until(lambda stats: stats["result"], reading=False)
     assert ended["result"] in (("SIGHUP", "gone") if way == "SIGHUP" else ("gone",))
@@ -211,6 +213,15 @@ def test_a_storm_of_sigwinch_is_a_few_looks_at_the_size(opened: Open) -> None:
     terminal.ask("freeze")
     terminal.until(lambda stats: terminal.shows(stats["lines"]))
     assert 1 <= terminal.ask()["resizes"] - before["resizes"] < 100
+
+
+def test_a_window_that_was_smaller_for_a_moment_is_drawn_again(opened: Open) -> None:
+    terminal = opened()
+    terminal.ask("freeze")
+    terminal.until(lambda stats: terminal.shows(stats["lines"]))
+    for size in ((70, 20), (80, 24)):
+        terminal.resize(*size)
+    terminal.until(lambda stats: len(stats["lines"]) == 24 and terminal.shows(stats["lines"]))
 
 
 def test_bytes_that_are_no_text_do_not_end_the_screen(opened: Open) -> None:
