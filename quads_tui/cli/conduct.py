@@ -82,11 +82,11 @@ class Conductor:
         )
         executor = RolloutExecutor(setting)
         loop = asyncio.get_running_loop()
-        for name in SIGNALS:
-            loop.add_signal_handler(getattr(signal, name), _signalled, executor, name)
         front = Front(
             rollout, services.meters, executor, clock, self._options.json, site.warnings, self._rehearsal is not None
         )
+        for name in SIGNALS:
+            loop.add_signal_handler(getattr(signal, name), _signalled, executor, front, name)
         loop.add_signal_handler(signal.SIGHUP, front.hung_up.set)
         keys = KeyServer(journal.path.parent, executor, front.attached.take)
         services.observers += [front.exchanged, _kept_in(journal, clock)]
@@ -97,6 +97,9 @@ class Conductor:
             await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
         try:
             await keys.open()
+        except OSError as error:
+            say(f"warning: nobody can attach to this rollout: {error}")
+        try:
             await self._show(front)
         finally:
             await executor.finish("" if rollout.settled else executor.stopped or "operator")
@@ -157,9 +160,10 @@ def _kept_in(journal: JournalStore, clock: RealClock) -> Callable[[Exchange], No
     return kept
 
 
-def _signalled(executor: RolloutExecutor, name: str) -> None:
+def _signalled(executor: RolloutExecutor, front: Front, name: str) -> None:
     """The first signal ends well; a second one leaves at once."""
     if executor.stopped in SIGNALS:
+        front.let_go()
         os._exit(SIGNALS[name])
     say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
     executor.stop(name)

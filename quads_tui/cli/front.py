@@ -62,6 +62,7 @@ class Front:
         self.rehearsal = rehearsal
         self.hung_up = asyncio.Event()  # the terminal has gone: nobody is left to be asked or shown anything
         self.attached = Attached()
+        self.let_go: Callable[[], None] = lambda: None  # gives the terminal back at once
         self.exchanges: dict[str, deque[Exchange]] = {}
 
     def exchanged(self, exchange: Exchange) -> None:
@@ -133,8 +134,10 @@ async def screen(front: Front) -> None:
 
         taken(front.attached.who)
         front.attached.changed = taken
+        front.let_go = console.let_go
         left = await _shown(console, front.executor.halted, front.hung_up)
         front.attached.changed = lambda who: None
+        front.let_go = lambda: None
         if left == "gone" or front.hung_up.is_set():
             await front.settled()
             return
@@ -165,7 +168,11 @@ async def _left(front: Front) -> bool:
     asked = asyncio.Event()
 
     def pressed() -> None:
-        if sys.stdin.readline() == "":
+        try:
+            line = sys.stdin.readline()
+        except OSError:
+            line = ""
+        if not line:
             loop.remove_reader(sys.stdin)  # the terminal has gone
         else:
             asked.set()

@@ -68,6 +68,10 @@ def plan(path: Path, *, cloud: str | None, expect: int | None, options: Options)
 
 def guarded(options: Options, work: Callable[[], int]) -> int:
     """Run it; what is wrong with usage, inputs or the whole rollout becomes words and an exit status."""
+    if sys.stderr.isatty():
+        from quads_tui.console.output import terminal
+
+        sys.stderr = terminal()  # a terminal that does not read must not stop the loop
     signal.signal(signal.SIGTERM, _leave)  # until the rollout runs: then it ends well
     try:
         return work()

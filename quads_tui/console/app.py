@@ -417,6 +417,11 @@ class Console(App[str]):
     def action_leave(self) -> None:
         self.exit("leave")
 
+    def let_go(self) -> None:
+        """Give the terminal back as it was, at once: the process is about to end without further ado."""
+        if isinstance(self._driver, SafeDriver):
+            self._driver.let_go()
+
     def on_terminal_gone(self, event: TerminalGone) -> None:
         """Nobody sees this any more; the rollout goes on without it."""
         self.exit("gone")

@@ -13,6 +13,8 @@ from quads_tui.rollout.events import Event, from_dict
 
 from .store import APPLICATION_ID, SCHEMA
 
+_GROUP = 2000  # events that are decoded together
+
 
 class NoJournal(Exception):
     """The file is missing, or not a journal of ours, or of a newer version. The text says which."""
@@ -62,12 +64,15 @@ class JournalReader:
     def events(self, since: int = 0) -> Iterator[tuple[int, Event]]:
         """Events in order with their numbers, those after `since`."""
         rows = self._db.execute("select n, at, kind, host, body from event where n > ? order by n", (since,))
-        for number, at, kind, host, body in rows:
-            data = json.loads(body)
-            data["at"] = at
-            if host is not None:
-                data["host"] = host
-            yield number, from_dict(kind, data)
+        while group := rows.fetchmany(_GROUP):
+            bodies = json.loads(f"[{','.join(row[4] for row in group)}]")  # one call for many: half the time
+            if len(bodies) != len(group):
+                raise ValueError("an event's body is no JSON object")
+            for (number, at, kind, host, _), data in zip(group, bodies, strict=True):
+                data["at"] = at
+                if host is not None:
+                    data["host"] = host
+                yield number, from_dict(kind, data)
 
     def samples(self, since: float = 0.0) -> Iterator[StoredSample]:
         """A row a second, those after real time `since`."""
