@@ -89,7 +89,8 @@ def child(words: list[str]) -> None:
 def run(lab: Lab, words: list[str], *, after: float | None = None) -> tuple[int, float, str]:
     """One console to its end, and what it printed; continued when it stops itself, killed `after` seconds."""
     began = time.monotonic()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+    told = tempfile.TemporaryFile("w+")  # noqa: SIM115  # a pipe that nobody reads would stop the console
+    process = subprocess.Popen(words, stdout=told, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
         if after is not None:
             try:
@@ -103,8 +104,9 @@ def run(lab: Lab, words: list[str], *, after: float | None = None) -> tuple[int,
                 process.send_signal(signal.SIGCONT)
             time.sleep(0.02)
     finally:
-        out, _ = process.communicate(timeout=300)
-    return process.returncode, time.monotonic() - began, out
+        process.wait(300)
+    told.seek(0)
+    return process.returncode, time.monotonic() - began, told.read()
 
 
 def point(tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | None, after: float | None = None) -> bool:

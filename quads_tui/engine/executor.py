@@ -58,6 +58,7 @@ class Setting:
     token_seconds: float
     write_width: int
     who: str
+    sample_seconds: float = 1.0  # real seconds between two samples
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
@@ -325,7 +326,7 @@ class RolloutExecutor:
         """Once a real second: the graphs' points, and a row in the journal so that a run can be looked at again."""
         setting = self._setting
         while True:
-            await setting.clock.sleep_real(1.0)
+            await setting.clock.sleep_real(setting.sample_seconds)
             setting.meters.tick(self.lane.state())
             lane = setting.meters.lane
             figures: dict[str, object] = {

@@ -148,7 +148,7 @@ class _Flow:
     async def _attempts(self, stage: Stage) -> None:
         """One stage, repeated while another attempt may help."""
         clock, limits = self._ports.clock, self._ports.limits
-        tries, gone_since = 0, None
+        tries, gone = 0, 0.0
         while True:
             await self._ports.gate.admit(self._host, stage)
             attempt = self._begin(stage)
@@ -157,21 +157,21 @@ class _Flow:
                 reason = await self._guarded(stage)
             except StageFailure as failure:
                 self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure.cause)
-                if stage is Stage.FOREMAN_BUILD and failure.cause in (Cause.UNREACHABLE, Cause.BUSY):
+                away = stage is Stage.FOREMAN_BUILD and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
+                if away:
                     # Foreman is away for all hosts: this one waits in its place, so that no further ones go dark behind it.
-                    gone_since = began if gone_since is None else gone_since
-                    if clock.now() - gone_since > limits.foreman_build:
-                        raise ServiceGone(
-                            f"Foreman is away for {(clock.now() - gone_since) / 60:.0f} min: {failure.reason}"
-                        ) from None
+                    gone += clock.now() - max(began, self._writes.carried_at)
+                    if gone > limits.foreman_build:
+                        raise ServiceGone(f"Foreman is away for {gone / 60:.0f} min: {failure.reason}") from None
                 else:
-                    tries += 1
-                    gone_since = None
+                    tries, gone = tries + 1, 0.0
                 if not failure.retryable or tries >= limits.attempts:
                     raise _Ended(stage, failure) from None
                 if not self._memory.off:
                     self._ports.gate.lit(self._host)  # it does not stand dark while it waits for its next attempt
+                failed_at = clock.now()
                 await self._wait_for_next(stage, failure, tries)
+                gone += clock.now() - failed_at if away else 0.0
             except (Skipped, Held) as out:
                 self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, str(out))
                 raise

@@ -24,6 +24,7 @@ class HostWrites:
         self._host = host
         self._ports = ports
         self._memory = memory
+        self.carried_at = 0.0  # own time at which the last write left the lane's queue
 
     async def adopted(self) -> bool:
         """Whether our build write of an earlier attempt still stands as we want it."""
@@ -158,9 +159,13 @@ class HostWrites:
     async def _carried(
         self, acts: HostActs, act: str, send: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
     ) -> T | None:
+        async def carry(ticket: Ticket) -> T:
+            self.carried_at = self._ports.clock.now()
+            return await send(ticket)
+
         acts.note(f"waits for the write lane ({act})", waits=True)
         try:
-            return await self._ports.lane.write(self._host, act, send, probe)
+            return await self._ports.lane.write(self._host, act, carry, probe)
         except WriteAbsent as absent:
             acts.result("absent", {"why": str(absent)})
             raise StageFailure(Cause.FOREMAN, f"the write did not take effect: {absent}") from None

@@ -66,17 +66,11 @@ class JournalStore:
         self._queue: SimpleQueue[_Row | None] = SimpleQueue()
         try:
             if not existing:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+                _create(path)
             where = f"{path.absolute().as_uri()}?mode=rw"
             self._db = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
             if existing:
                 self._adopt()
-            else:
-                self._db.executescript(
-                    f"pragma application_id={APPLICATION_ID}; pragma user_version={SCHEMA};"
-                    f"pragma journal_mode=wal; {_TABLES} {_EXCHANGES}"
-                )
             self._db.execute("pragma synchronous=full")
         except (OSError, sqlite3.Error) as error:
             raise JournalBroken(f"cannot write the journal {path}: {error}") from None
@@ -191,6 +185,23 @@ class JournalStore:
             self._loop.call_soon_threadsafe(what, *values)
         except RuntimeError:  # the loop has gone: nobody is left to be told
             pass
+
+
+def _create(path: Path) -> None:
+    """Whole or not at all: whoever finds the file finds a journal in it. Raises OSError and sqlite3.Error."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = path.with_name(f"{path.name}.{os.getpid()}.new")
+    os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    try:
+        database = sqlite3.connect(made, isolation_level=None)
+        database.executescript(
+            f"pragma application_id={APPLICATION_ID}; pragma user_version={SCHEMA};"
+            f"pragma journal_mode=wal; {_TABLES} {_EXCHANGES}"
+        )
+        database.close()
+        os.link(made, path)  # never over an existing file
+    finally:
+        made.unlink()
 
 
 def _event_row(event: Event) -> tuple[float, str, str | None, str]:

@@ -343,6 +343,7 @@ class Lab:
                 token_seconds=self._token_seconds,
                 write_width=1,
                 who="me@here",
+                sample_seconds=600.0,  # each one costs as much as a host's stage
                 recall=recalled,
             )
         )

@@ -108,6 +108,18 @@ async def test_a_transient_trouble_is_retried_and_the_host_ends_done() -> None:
     }
 
 
+async def test_an_hour_behind_a_paused_lane_is_no_absence_of_foreman() -> None:
+    lab = Lab(names(3))
+    lab.machine(names(3)[0]).troubles = [("build", busy()), ("build", busy())]
+    lab.executor.start()
+    lab.executor.submit(Pause("writes", True))
+    await asyncio.sleep(3600)
+    lab.executor.submit(Pause("writes", False))
+    await lab.executor.settled()
+    await lab.end()
+    assert ends(lab.rollout) == {HostStatus.DONE: 3}
+
+
 async def test_a_failure_before_the_write_leaves_the_machine_off_and_safe() -> None:
     lab = Lab(names(1))
     refused = StageFailure(Cause.FOREMAN, "422 conflict", retryable=False)
