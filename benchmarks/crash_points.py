@@ -161,7 +161,7 @@ def main() -> None:
                 print(f"write {at}/{rows}: {tally}", flush=True)
     elif given.way == "random":
         for turn in range(given.times or 100):
-            came += point(tally, f"kill {turn}", hosts, turn, None, after=luck.uniform(0.3, seconds))
+            came += point(tally, f"kill {turn}", hosts, turn, None, after=luck.uniform(1.0, seconds))
             if turn % 10 == 9:
                 print(f"{turn + 1}: {tally}", flush=True)
     else:

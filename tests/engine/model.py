@@ -61,6 +61,7 @@ class World:
         self.writing = 0
         self.peak_writes = 0
         self.writes: Counter[str] = Counter()
+        self.builds: Counter[str] = Counter()  # writes that put it in build
         self.reads: Counter[str] = Counter()
         self.sessions: Counter[str] = Counter()
         self.dark_before_write = 0
@@ -129,7 +130,8 @@ class ModelForeman:
 
     async def in_build(self) -> frozenset[str]:
         self._world.reads["search"] += 1
-        return frozenset(name for name, machine in self._world.machines.items() if machine.build)
+        machines = self._world.machines.items()
+        return frozenset(name for name, machine in machines if machine.build and machine.trouble("stale") is None)
 
     async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
         self._world.reads["records"] += 1
@@ -146,6 +148,7 @@ class ModelForeman:
         world.writing += 1
         world.peak_writes = max(world.peak_writes, world.writing)
         world.writes[host] += 1
+        world.builds[host] += wanted.get("build") is True
         work = world.work(self._apply(machine, wanted))
         if trouble == "answer lost":
             await world.clock.sleep(self._seconds / 2)
@@ -307,6 +310,7 @@ class Lab:
         self,
         names: Collection[str],
         *,
+        planned: Collection[str] = (),
         kind: Kind = Kind.BUILD,
         limits: Limits | None = None,
         plans: dict[str, HostPlan] | None = None,
@@ -315,9 +319,9 @@ class Lab:
         protected: frozenset[str] = frozenset(),
     ) -> None:
         self.clock = VirtualClock()
-        self.world = World(names, self.clock)
+        self.world = World(names, self.clock)  # all of them, unless only some are `planned`
         self.journal = MemoryJournal()
-        hosts = tuple((plans or {}).get(name) or HostPlan(name, f"https://mgmt-{name}") for name in names)
+        hosts = tuple((plans or {}).get(name) or HostPlan(name, f"https://mgmt-{name}") for name in planned or names)
         self.plan = Plan("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", hosts, target)
         self._limits = limits or Limits()
         self._protected = protected
