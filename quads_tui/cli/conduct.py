@@ -113,7 +113,7 @@ class Conductor:
         else:
             for line in front.summary():
                 say(line)
-            if _unfinished(rollout):
+            if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 say(f"  {_unfinished(rollout)} hosts are unfinished. Go on with: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
 

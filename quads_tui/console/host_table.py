@@ -13,6 +13,8 @@ from textual.widget import Widget
 from quads_tui.render.host_row import heading, host_row
 from quads_tui.rollout.state import HostState, Rollout
 
+from .lines import drawn
+
 
 class HostTable(Widget):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
@@ -125,7 +127,7 @@ class HostTable(Widget):
         return strip
 
     def _strip(self, text: Text, width: int) -> Strip:
-        return Strip(text.render(self.app.console)).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+        return drawn(text, self.app.console).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.text import Text
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+
+def drawn(text: Text, console: Console) -> Strip:
+    """The line with its base style, which Text.render leaves out where there are no spans."""
+    return Strip(text.render(console)).simplify().apply_style(console.get_style(text.style))
 
 
 class Lines(Widget):
@@ -27,8 +33,7 @@ class Lines(Widget):
         if not grown and not changed:
             return
         for row in changed:
-            strip = Strip(lines[row].render(self.app.console)).simplify()
-            self._strips[row : row + 1] = [strip]
+            self._strips[row : row + 1] = [drawn(lines[row], self.app.console)]
         del self._strips[len(lines) :]
         self._lines = list(lines)
         if grown:

@@ -142,17 +142,19 @@ class RolloutExecutor:
             writes = HostWrites(name, self._ports, self._memories[name])
             self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
             self._helpers.append(settling)
-        waiting = []
+        fresh = []
         for host in setting.rollout.hosts.values():
             self._memories[host.name].resumed = True
-            if host.status is HostStatus.QUEUED:
-                waiting.append(host.name)
-            elif not host.status.ended or host.name in recalled.orders:
-                self.gate.known(host.name)
-                since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
-                self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
-                self._launch(host.name, delay=max(0.0, _RESET_SHOWS - since))
-        for name in waiting:
+            if host.status.ended and host.name not in recalled.orders:
+                continue
+            if host.status is HostStatus.QUEUED and host.stage is None:
+                fresh.append(host.name)
+                continue
+            self.gate.known(host.name)
+            since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
+            self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
+            self._launch(host.name, delay=max(0.0, _RESET_SHOWS - since))
+        for name in fresh:
             self._launch(name)
         if not self._tasks:
             self._idle.set()

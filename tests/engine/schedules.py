@@ -9,6 +9,7 @@ I2 never more than one write at Foreman, across retries, cancels, crashes and re
 I3 no write is repeated when a read shows that it was applied
 I4 every host ends in exactly one state; what did not end well has its reason, and what is called done is done
 I5 after any number of kills a resume comes to the same end without another wipe
+I5 includes: no Reset is sent while another one to the same state may be on its way
 I8 skip and hold take effect before the host's next write
 (I6, widgets and provisioning apart, stands in tests/console and tests/terminal; I7, secrets, in tests/inputs and tests/services.)
 """
@@ -134,6 +135,7 @@ class Run:
 
     def judge(self) -> None:
         lab, events = self.lab, self.lab.journal.events
+        assert not lab.world.violations, lab.world.violations
         for name in (PROTECTED, "stranger.example.com"):
             machine = lab.machine(name)
             assert (machine.resets, machine.wipes, machine.override, lab.world.writes[name]) == (0, 0, False, 0), "I1"

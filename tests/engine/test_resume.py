@@ -46,6 +46,7 @@ def assert_whole(lab: Lab) -> None:
     assert {(m.wipes, m.power, m.build, m.override) for m in lab.world.machines.values()} == {(1, "On", False, False)}
     assert lab.world.peak_writes == 1
     assert max(lab.world.writes.values()) == 1  # a write that had arrived was adopted, not sent again
+    assert not lab.world.violations
     assert max(m.resets for m in lab.world.machines.values()) == 2
 
 
@@ -116,6 +117,23 @@ async def test_no_write_leaves_before_the_unsettled_one_is_settled() -> None:
     await lab.executor.settled()
     await lab.end()
     assert ends(lab.rollout) == {HostStatus.DONE: 4}
+
+
+async def test_a_second_kill_while_a_reset_is_on_its_way_sends_no_other() -> None:
+    lab = Lab(names(1))
+    lab.machine(names(1)[0]).on_seconds = 35.0  # some BMCs tell that late
+    lab.executor.start()
+    while not any(isinstance(event, Intent) and event.detail == {"type": "On"} for event in lab.journal.events):
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1)  # sent, and not yet to be seen
+    for _ in range(3):
+        await lab.crash()
+        lab.resume()
+        lab.executor.start()
+        await asyncio.sleep(1)
+    await lab.executor.settled()
+    await lab.end()
+    assert_whole(lab)
 
 
 async def test_a_host_that_is_installing_is_watched_and_not_touched() -> None:

@@ -1,0 +1,112 @@
+"""Two screens and one rollout, in real terminals: watch, attach, and a terminal that goes away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Lab, emulated, wait_for
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+
+
+class Terminals:
+    """A tmux server of its own; a session a command."""
+
+    def __init__(self, place: Path) -> None:
+        self._socket = str(place / "tmux")
+
+    def tmux(self, *words: str) -> str:
+        return subprocess.run(["tmux", "-S", self._socket, *words], capture_output=True, text=True, check=False).stdout
+
+    def open(self, name: str, command: list[str], size: tuple[int, int] = (120, 40)) -> None:
+        words = " ".join(command)
+        self.tmux("new-session", "-d", "-s", name, "-x", str(size[0]), "-y", str(size[1]), f"{words}; echo ENDED $?; sleep 600")
+
+    def shows(self, name: str, text: str) -> None:
+        wait_for(lambda: text in self.tmux("capture-pane", "-p", "-t", name))
+
+    def keys(self, name: str, *keys: str) -> None:
+        self.tmux("send-keys", "-t", name, *keys)
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[Terminals]:
+    opened = Terminals(tmp_path)
+    yield opened
+    opened.tmux("kill-server")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(emulated(tmp_path / "lab", **options))
+
+
+def events(lab: Lab) -> list[tuple[str, str]]:
+    """(kind, body) of the journal, by a program of its own."""
+    script = "import sqlite3,sys,json; print(json.dumps(sqlite3.connect(sys.argv[1]).execute('select kind, body from event').fetchall()))"
+    (journal,) = lab.state.glob("rollouts/*/journal.db")
+    told = subprocess.run([sys.executable, "-c", script, str(journal)], capture_output=True, text=True, check=True)
+    return [(kind, body) for kind, body in json.loads(told.stdout)]
+
+
+def ordered(lab: Lab, words: str) -> bool:
+    return any(kind == "commanded" and words in body for kind, body in events(lab))
+
+
+def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(
+    terminals: Terminals, lab: Callable[..., Lab]
+) -> None:
+    place = lab(hosts=8, speed=25)
+    terminals.open("first", place.command("run", place.assignment, "--yes"))
+    terminals.shows("first", "INS 8")
+    (rollout,) = (place.state / "rollouts").iterdir()
+    pid = int((rollout / "lock").read_text().split()[1])
+
+    terminals.open("watcher", place.command("watch"))
+    terminals.shows("watcher", "READ-ONLY: watching")
+    terminals.keys("watcher", "p")
+    terminals.shows("watcher", "read-only: watching")
+
+    terminals.open("second", place.command("attach"), (100, 30))
+    terminals.shows("second", "ATTACHED")
+    terminals.shows("first", "READ-ONLY: the keys are held by")
+    terminals.keys("first", "p")
+    terminals.shows("first", "read-only: the keys are held by")
+    assert not ordered(place, "admission")  # neither of the two could
+    terminals.keys("second", "p")
+    terminals.shows("watcher", "ADMISSION PAUSED")
+
+    terminals.tmux("kill-session", "-t", "first")  # SIGHUP, and its terminal is gone
+    terminals.keys("second", "p")
+    wait_for(lambda: ordered(place, "admission go on"))
+    os.kill(pid, 0)  # it runs on
+    wait_for(lambda: sum(machine["built"] for machine in place.counts()["hosts"].values()) == 8, patience=200)
+    os.kill(pid, 0)  # and stays while somebody is attached
+    terminals.keys("second", "q")
+    terminals.shows("second", "ENDED 0")
+    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    assert place.counts()["bmc"]["sessions_open"] == 0
+    assert ("rollout_ended", '{"reason": ""}') in events(place)
+
+
+def test_sigterm_leaves_the_screen_and_says_how_to_go_on(terminals: Terminals, lab: Callable[..., Lab]) -> None:
+    place = lab(hosts=4, speed=5)
+    terminals.open("first", place.command("run", place.assignment, "--yes"))
+    terminals.shows("first", "OFF 1")
+    (rollout,) = (place.state / "rollouts").iterdir()
+    os.kill(int((rollout / "lock").read_text().split()[1]), signal.SIGTERM)
+    terminals.shows("first", "ENDED 143")
+    terminals.shows("first", f"quads-tui resume {rollout.name}")
+    assert terminals.tmux("display-message", "-p", "-t", "first", "#{alternate_on} #{cursor_flag}").split() == ["0", "1"]
+    assert place.counts()["bmc"]["sessions_open"] == 0
