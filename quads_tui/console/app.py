@@ -177,9 +177,11 @@ class Console(App[str]):
         state += ", failures only" if self._failures_only else ""
         state += f", {marked} marked" if marked else ""
         state += f"  by {ORDERS[self._order]}"
-        keys = "  ".join(f"{act.shown} {act.name.replace('_', ' ')}" for act in ACTS if act.footer)
+        keys = [f"{act.shown} {act.name.replace('_', ' ')}" for act in ACTS if act.footer]
+        while len("  ".join(keys)) > width - 1:  # help and leave come last, and are never left out
+            del keys[0]
         line = Text(cut(f"{state}  {self._flash}", width), "bold" if self._flash else "")
-        self._put("footer", [line, Text(cut(f" {keys}", width), "reverse")])
+        self._put("footer", [line, Text(cut(" " + "  ".join(keys), width), "reverse")])
 
     def _resort(self) -> None:
         fits = host_filter(self._words, self._failures_only)
