@@ -321,7 +321,9 @@ class Lab:
         target: Target = TARGET,
         token_seconds: float = 6 * 3600.0,
         protected: frozenset[str] = frozenset(),
+        write_seconds: float = 1.0,
     ) -> None:
+        self._write_seconds = write_seconds
         self.clock = VirtualClock()
         self.world = World(names, self.clock)  # all of them, unless only some are `planned`
         self.journal = MemoryJournal()
@@ -336,7 +338,7 @@ class Lab:
         self.rollout = Rollout("r1", self.plan)
         for event in self.journal.events:
             self.rollout.apply(event)
-        foreman = ModelForeman(self.world)
+        foreman = ModelForeman(self.world, self._write_seconds)
         self.executor = RolloutExecutor(
             Setting(
                 rollout=self.rollout,

@@ -29,7 +29,7 @@ from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, StageC
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from tests.clocks import in_virtual_time
 
-from .model import Lab
+from .model import EPOCH, Lab, Machine
 
 HOSTS = 2
 PROTECTED = "protected.example.com"
@@ -65,6 +65,8 @@ class Schedule:
     orders: list[tuple[float, int, str]] = field(default_factory=list)
     crashes: list[tuple[int, float]] = field(default_factory=list)
     installs: list[str] = field(default_factory=list)
+    strangers: list[tuple[float, int]] = field(default_factory=list)  # somebody ends the host's build in Foreman
+    write_seconds: float = 1.0  # how long Foreman takes over a write
 
     @classmethod
     def of(cls, number: int) -> Schedule:
@@ -78,6 +80,9 @@ class Schedule:
         for _ in range(luck.choice((0, 1, 1, 2, 3))):
             made.crashes.append((luck.randint(1, 60), luck.choice((0.0, 3.0, 30.0, 300.0, 3000.0))))
         made.installs = [luck.choice(("built", "built", "built", "failed", "never")) for _ in range(HOSTS)]
+        for _ in range(luck.choice((0, 0, 0, 0, 1))):
+            made.strangers.append((luck.uniform(10, 900), luck.randrange(HOSTS)))
+        made.write_seconds = luck.choice((1.0, 1.0, 20.0, 100.0))
         made.orders.sort()
         return made
 
@@ -91,7 +96,12 @@ class Run:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
-        self.lab = Lab([*names(), PROTECTED, "stranger.example.com"], planned=[*names(), PROTECTED], protected=frozenset({PROTECTED}))
+        self.lab = Lab(
+            [*names(), PROTECTED, "stranger.example.com"],
+            planned=[*names(), PROTECTED],
+            protected=frozenset({PROTECTED}),
+            write_seconds=schedule.write_seconds,
+        )
         for host, act, fault in schedule.faults:
             self.lab.machine(names()[host]).troubles.append((act, FAULTS[fault]()))  # type: ignore[no-untyped-call]
         for name, installs in zip(names(), schedule.installs, strict=True):
@@ -100,6 +110,8 @@ class Run:
     async def go(self) -> None:
         operator = asyncio.create_task(self._orders())
         self.lab.world.tasks.add(operator)  # he outlives the console
+        for at, host in self.schedule.strangers:
+            self.lab.world.work(self._ended_by_a_stranger(at, self.lab.machine(names()[host])))
         crashes = list(self.schedule.crashes)
         while True:
             events, pause = crashes.pop(0) if crashes else (0, 0.0)
@@ -126,6 +138,10 @@ class Run:
             await asyncio.sleep(1)
             await self.lab.executor.settled()
 
+    async def _ended_by_a_stranger(self, at: float, machine: Machine) -> None:
+        await asyncio.sleep(at)
+        machine.build, machine.build_status = False, 0
+
     async def _orders(self) -> None:
         began = self.lab.clock.now()
         for at, number, order in self.schedule.orders:
@@ -144,11 +160,14 @@ class Run:
         for name in names():
             host, machine = lab.rollout.hosts[name], lab.machine(name)
             cancels = sum(isinstance(e, Intent) and e.host == name and e.act == "cancel" for e in events)
+            cancels += sum(names()[number] == name for _, number in self.schedule.strangers)
             assert lab.world.builds[name] <= 1 + rebuilds + cancels, "I3"
             assert host.status.ended, "I4"
             if host.status is HostStatus.DONE:
                 assert (machine.build, machine.build_status, machine.power) == (False, 0, "On"), "I4"
                 assert machine.wipes >= 1, "I4"
+                assert machine.installed_at is not None, "I4"
+                assert machine.installed_at >= EPOCH, "I4: what was installed before is not done"
             else:
                 assert host.reason, "I4"
             assert machine.wipes <= 1 + rebuilds, "I5"
