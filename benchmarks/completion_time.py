@@ -211,7 +211,7 @@ def picture(results: dict[str, dict[int, float]]) -> None:
     text(left, 28, "Completion time of a cloud (emulated minutes until the last host is built)")
     for hosts in sorted({size for series in results.values() for size in series}):
         text(at(hosts, 0)[0] - 8, height - bottom + 22, str(hosts))
-    text(width - 140, height - bottom + 22, "hosts")
+    text(at(most_hosts / 2, 0)[0], height - 12, "hosts")
     for part in range(5):
         minutes = most * part / 4
         line([at(0, minutes), at(most_hosts, minutes)], "#dddddd", 1)
