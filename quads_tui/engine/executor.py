@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone
@@ -223,14 +224,20 @@ class RolloutExecutor:
     # Hosts
 
     def _launch(self, name: str, delay: float = 0.0) -> None:
-        self._idle.clear()
-        self._tasks[name] = asyncio.create_task(self._run(name, delay))
+        self._work_on(name, self._provision(name, delay))
 
-    async def _run(self, name: str, delay: float) -> None:
+    def _work_on(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._idle.clear()
+        self._tasks[name] = asyncio.create_task(self._guarded(name, work))
+
+    async def _provision(self, name: str, delay: float = 0.0) -> None:
+        if delay:
+            await self._setting.clock.sleep(delay)
+        await provision(self._plans[name], self._ports, self._memories[name])
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
-            if delay:
-                await self._setting.clock.sleep(delay)
-            await provision(self._plans[name], self._ports, self._memories[name])
+            await work
         except Stopping:
             pass
         except (JournalBroken, CredentialsRefused, ServiceGone) as why:
@@ -246,10 +253,9 @@ class RolloutExecutor:
     async def _obey(self) -> None:
         while True:
             command = await self._inbox.get()
-            text = await self._order(command)
-            self.emit(Commanded(self._setting.clock.wall(), self._setting.who, text))
+            self.emit(Commanded(self._setting.clock.wall(), self._setting.who, self._order(command)))
 
-    async def _order(self, command: Command) -> str:
+    def _order(self, command: Command) -> str:
         """Carry the order out; gives what came of it, for the audit and the operator."""
         match command:
             case Pause(what, paused):
@@ -273,7 +279,7 @@ class RolloutExecutor:
                 done = [name for name in hosts if self._take_out(name, Held, reason or "held by the operator")]
                 return _tally("hold", done, hosts)
             case Disarm(hosts):
-                done = [name for name in hosts if await self._disarm(name)]
+                done = [name for name in hosts if self._disarm(name)]
                 return _tally("disarm", done, hosts)
 
     def _status(self, name: str) -> HostStatus | None:
@@ -310,17 +316,22 @@ class RolloutExecutor:
             self._launch(name)
         return True
 
-    async def _disarm(self, name: str) -> bool:
-        if name not in self._plans or name in self._tasks or self._status(name) not in RETRYABLE:
+    def _disarm(self, name: str) -> bool:
+        if name not in self._plans or name in self._tasks or self._status(name) not in RETRYABLE or self.stopped:
             return False
+        self._work_on(name, self._make_safe(name))
+        return True
+
+    async def _make_safe(self, name: str) -> None:
         memory = self._memories[name]
         trouble = await disarm(self._plans[name], self._ports, memory)
         if trouble:
             self._notice("warning", f"{name} is not disarmed: {trouble}")
-            return False
-        memory.failed = (self._setting.rollout.plan.kind.stages[0], Cause.UNKNOWN)  # a retry begins anew
-        self._ports.remember(name, memory)
-        return True
+        else:
+            memory.failed = (self._setting.rollout.plan.kind.stages[0], Cause.UNKNOWN)  # a retry begins anew
+            self._ports.remember(name, memory)
+        if self.gate.is_out(name):  # a skip or a hold came meanwhile: it leaves as such
+            await self._provision(name)
 
     # Samples
 

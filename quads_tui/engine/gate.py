@@ -107,6 +107,10 @@ class RolloutGate:
         self._out[host] = (kind, reason)
         self._wake(host)
 
+    def is_out(self, host: str) -> bool:
+        """Skipped or held, and not taken in again."""
+        return host in self._out
+
     def put_back(self, host: str) -> None:
         self._out.pop(host, None)
 

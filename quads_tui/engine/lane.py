@@ -203,9 +203,10 @@ class WriteLane:
                 seen = await probe()
             except Exception:  # a look that fails tells nothing, whatever it failed of
                 seen = Probe.UNREADABLE
-            if seen is Probe.APPLIED:
+            over = unknown.ended or began > deadline
+            if seen is Probe.APPLIED or (seen is Probe.LIKELY and over):
                 return
-            if seen is Probe.NEVER or (seen is Probe.ABSENT and (unknown.ended or began > deadline)):
+            if seen is Probe.NEVER or (seen is Probe.ABSENT and over):
                 raise WriteAbsent(str(unknown))
             await self._clock.sleep(_LOOKS[min(looks, len(_LOOKS) - 1)])
             looks += 1

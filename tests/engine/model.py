@@ -85,8 +85,9 @@ class World:
             self.work(self._install(machine))
 
     async def _install(self, machine: Machine) -> None:
+        boot = machine.resets
         await self.clock.sleep(machine.install_seconds)
-        if machine.installs != "never" and machine.build:
+        if machine.resets == boot and machine.installs != "never" and machine.build:
             machine.build = False
             machine.build_status = 0 if machine.installs == "built" else 3
             machine.installed_at = EPOCH + timedelta(seconds=self.clock.now())
@@ -125,7 +126,9 @@ class ModelForeman:
         return self._record(name)
 
     async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe:
-        return Probe.APPLIED if self._record(name).has(wanted) else Probe.ABSENT
+        if not self._record(name).has(wanted):
+            return Probe.ABSENT
+        return Probe.LIKELY if wanted.get("build") is False else Probe.APPLIED  # a Foreman that keeps no task lists
 
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
         return Probe.APPLIED if self._world.machines[host].parameters.get(name) == value else Probe.ABSENT

@@ -170,6 +170,32 @@ async def test_absent_counts_only_after_the_write_deadline() -> None:
 
 
 @pytest.mark.looptime
+async def test_what_others_bring_about_too_counts_only_after_the_write_deadline() -> None:
+    clock = VirtualClock()
+    lane = WriteLane(clock, write_deadline=180.0)
+    server = Server()
+    working: list[asyncio.Future[None]] = []
+
+    async def send(ticket: LaneTicket) -> None:
+        ticket.use()
+        working.append(server.accept("h1", 150.0, applies=True))
+        raise UnknownOutcome("timeout")
+
+    async def probe() -> Probe:
+        return Probe.LIKELY
+
+    async def other(ticket: LaneTicket) -> None:
+        ticket.use()
+        await server.accept("h2", 1.0, applies=True)
+
+    first = asyncio.ensure_future(lane.write("h1", "cancel", send, probe))
+    assert await lane.write("h2", "build", other, probe) is None
+    assert await first is None
+    assert server.peak == 1
+    await asyncio.gather(*working)
+
+
+@pytest.mark.looptime
 async def test_what_the_server_says_itself_settles_at_once() -> None:
     clock = VirtualClock()
     lane = WriteLane(clock)

@@ -148,13 +148,14 @@ class Foreman:
 
         The task list is asked first: were it read after the host, a write could land between the two.
         """
-        ended_badly = await self._rolled_back(progress) if progress else False
+        tasks = await self._tasks(progress) if progress else frozenset()
         record = await self.host(name)
-        if record is None:
+        if record is None or tasks & {"pending", "running"}:
             return Probe.UNREADABLE
         if record.has(wanted):
-            return Probe.APPLIED
-        return Probe.NEVER if ended_badly else Probe.ABSENT
+            # Out of build is also what the end of an install and other people leave behind: it does not tell of our request.
+            return Probe.APPLIED if tasks or wanted.get("build") is not False else Probe.LIKELY
+        return Probe.NEVER if tasks & {"failed", "rollbacked", "conflict"} else Probe.ABSENT
 
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
         """Whether the host's own parameter has this value."""
@@ -247,13 +248,10 @@ class Foreman:
         per_page = {"per_page": "all"} if page == 1 and _at_least(self.version, 2, 2) else {"per_page": str(_PAGE)}
         return per_page if page == 1 else {"per_page": str(_PAGE), "page": str(page)}
 
-    async def _rolled_back(self, progress: str) -> bool:
-        """Whether the task list of a PUT says that it failed and was taken back (orchestration/:uuid/tasks)."""
+    async def _tasks(self, progress: str) -> frozenset[object]:
+        """The states in the task list of a PUT (orchestration/:uuid/tasks, kept for five minutes); empty: no list."""
         answer = await self._read(f"orchestration/{progress}/tasks", {})
-        if answer.status != 200:
-            return False
-        states = {item.get("status") for item in _results(self._body(answer))}
-        return bool(states & {"failed", "rollbacked", "conflict"}) and not states & {"pending", "running"}
+        return frozenset(item.get("status") for item in _results(self._body(answer))) if answer.status == 200 else frozenset()
 
     async def _read(self, path: str, query: Mapping[str, str]) -> Answer:
         """A GET; 200, 404 and 403 are given back, everything else is a StageFailure."""
