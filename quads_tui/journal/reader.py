@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quads_tui.rollout.events import Event, from_dict
+from quads_tui.rollout.events import Event, from_row
 
-from .store import APPLICATION_ID, SCHEMA
+from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
 
 _GROUP = 2000  # events that are decoded together
 
@@ -63,16 +63,20 @@ class JournalReader:
 
     def events(self, since: int = 0) -> Iterator[tuple[int, Event]]:
         """Events in order with their numbers, those after `since`."""
-        rows = self._db.execute("select n, at, kind, host, body from event where n > ? order by n", (since,))
+        if self._schema < 3:
+            yield from self._older_events(since)
+            return
+        rows = self._db.execute("select n, body from event where n > ? order by n", (since,))
         while group := rows.fetchmany(_GROUP):
-            bodies = json.loads(f"[{','.join(row[4] for row in group)}]")  # one call for many: half the time
-            if len(bodies) != len(group):
-                raise ValueError("an event's body is no JSON object")
-            for (number, at, kind, host, _), data in zip(group, bodies, strict=True):
-                data["at"] = at
-                if host is not None:
-                    data["host"] = host
-                yield number, from_dict(kind, data)
+            numbers, bodies = zip(*group, strict=True)
+            events = json.loads(f"[{','.join(bodies)}]")  # one call for many: half the time
+            if len(events) != len(numbers):
+                raise ValueError("an event's body is no JSON array")
+            yield from zip(numbers, map(from_row, events), strict=True)
+
+    def _older_events(self, since: int) -> Iterator[tuple[int, Event]]:
+        for number, *row in self._db.execute("select n, at, kind, host, body from event where n > ? order by n", (since,)):
+            yield number, from_row(json.loads(row_of_schema_2(*row)))
 
     def samples(self, since: float = 0.0) -> Iterator[StoredSample]:
         """A row a second, those after real time `since`."""

@@ -16,15 +16,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from quads_tui.rollout.events import Event, to_dict
+from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.ports import JournalBroken
 
 APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
-SCHEMA = 2
+SCHEMA = 3
 
 _TABLES = """
 create table meta (key text primary key, value text not null) without rowid;
-create table event (n integer primary key, at real not null, kind text not null, host text, body text not null);
+create table event (n integer primary key, body text not null);
 create table sample (n integer primary key, at real not null, body text not null);
 """
 _EXCHANGES = """
@@ -32,10 +32,9 @@ create table exchange (n integer primary key, at real not null, host text not nu
   status integer not null, seconds real not null, error text not null);
 create index exchange_host on exchange (host);
 """
-_MIGRATIONS = {1: _EXCHANGES}  # from this schema to the next
 
 _Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
-_EVENT = "insert into event (at, kind, host, body) values (?, ?, ?, ?)"
+_EVENT = "insert into event (body) values (?)"
 _SAMPLE = "insert into sample (at, body) values (?, ?)"
 _EXCHANGE = "insert into exchange (at, host, method, path, status, seconds, error) values (?, ?, ?, ?, ?, ?, ?)"
 _META = "insert or replace into meta (key, value) values (?, ?)"
@@ -86,8 +85,19 @@ class JournalStore:
         (sound,) = self._db.execute("pragma quick_check(1)").fetchone()
         if sound != "ok":
             raise sqlite3.DatabaseError(f"damaged: {sound}")
-        for old in range(schema, SCHEMA):
-            self._db.executescript(f"begin immediate; {_MIGRATIONS[old]} pragma user_version={old + 1}; commit;")
+        if schema < SCHEMA:
+            self._migrate(schema)
+
+    def _migrate(self, schema: int) -> None:
+        """In one transaction: 1 had no exchanges, 2 kept an event's members by name."""
+        self._db.create_function("row_of_schema_2", 4, row_of_schema_2, deterministic=True)
+        self._db.executescript(
+            f"""begin immediate; {_EXCHANGES if schema == 1 else ""}
+            create table newer (n integer primary key, body text not null);
+            insert into newer select n, row_of_schema_2(at, kind, host, body) from event;
+            drop table event; alter table newer rename to event;
+            pragma user_version={SCHEMA}; commit;"""
+        )
 
     def record(self, event: Event) -> None:
         if self._broken and self.on_events is not None:
@@ -167,7 +177,7 @@ class JournalStore:
             self._db.execute("begin immediate")
             for sql, values, _ in group:
                 if sql == _EVENT:
-                    self._db.execute(sql, _event_row(values[0]))
+                    self._db.execute(sql, (json.dumps(to_row(values[0])),))
                 elif sql:
                     self._db.execute(sql, values)
             self._db.execute("commit")
@@ -204,10 +214,9 @@ def _create(path: Path) -> None:
         made.unlink()
 
 
-def _event_row(event: Event) -> tuple[float, str, str | None, str]:
-    body = to_dict(event)
-    at = body.pop("at")
-    return at, event.kind, body.pop("host", None), json.dumps(body)
+def row_of_schema_2(at: float, kind: str, host: str | None, body: str) -> str:
+    """An event's body as it is kept now, from the columns of an older journal."""
+    return json.dumps([kind, at, *([] if host is None else [host]), *json.loads(body).values()])
 
 
 def _resolve(waiting: list[asyncio.Future[None]], why: str) -> None:

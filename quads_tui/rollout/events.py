@@ -8,7 +8,8 @@ Not `frozen`: that costs four times as much to make, and a resume reads tens of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from .causes import Cause
@@ -174,37 +175,35 @@ _KINDS: dict[str, type[Event]] = {
     )
 }
 
-def to_dict(event: Event) -> dict[str, Any]:
-    """The event as JSON types, without its kind."""
-    return asdict(event)
+def to_row(event: Event) -> list[Any]:
+    """The event as JSON types: its kind, then its members in order. A new member may only come last, and with a default."""
+    return [event.kind, *_MEMBERS[event.kind](event)]
 
 
-def from_dict(kind: str, data: dict[str, Any]) -> Event:
-    """The inverse of to_dict; `data` is taken over. Raises ValueError for a kind, a member or a value that is not known here."""
+def from_row(row: list[Any]) -> Event:
+    """The inverse of to_row; `row` is taken over. Raises ValueError for a kind, a member or a value that is not known here."""
     try:
-        cls, members, convert = _DECODERS[kind]
+        cls, convert = _DECODERS[row[0]]
         if convert is not None:
-            convert(data)
-        if len(data) == members:
-            return cls(**data)
-    except (KeyError, TypeError):
-        pass
-    raise ValueError(f"event {kind!r} is not known here, or not with these members: {sorted(data)}")
+            convert(row)
+        return cls(*row[1:])
+    except (LookupError, TypeError):
+        raise ValueError(f"event {row[:1]} is not known here, or not with these members") from None
 
 
-def _stage_changed(data: dict[str, Any]) -> None:
-    data["stage"], data["status"] = _STAGES[data["stage"]], _STAGE_STATUSES[data["status"]]
-    data["cause"] = _CAUSES[data["cause"]]
+def _stage_changed(row: list[Any]) -> None:
+    row[3], row[4] = _STAGES[row[3]], _STAGE_STATUSES[row[4]]
+    row[8] = _CAUSES[row[8]]
 
 
-def _host_changed(data: dict[str, Any]) -> None:
-    data["stage"], data["status"] = _STAGES[data["stage"]], _HOST_STATUSES[data["status"]]
-    data["cause"] = _CAUSES[data["cause"]]
+def _host_changed(row: list[Any]) -> None:
+    row[3], row[4], row[5] = _HOST_STATUSES[row[3]], _STAGES[row[4]], _CAUSES[row[5]]
 
 
 _STAGES: dict[str | None, Stage | None] = {None: None, **{stage.value: stage for stage in Stage}}
 _CAUSES: dict[str | None, Cause | None] = {None: None, **{cause.value: cause for cause in Cause}}
 _STAGE_STATUSES = {status.value: status for status in StageStatus}
 _HOST_STATUSES = {status.value: status for status in HostStatus}
-_CONVERTERS: dict[str, Callable[[dict[str, Any]], None]] = {StageChanged.kind: _stage_changed, HostChanged.kind: _host_changed}
-_DECODERS = {kind: (cls, len(fields(cls)), _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
+_CONVERTERS: dict[str, Callable[[list[Any]], None]] = {StageChanged.kind: _stage_changed, HostChanged.kind: _host_changed}
+_DECODERS = {kind: (cls, _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
+_MEMBERS = {kind: attrgetter(*(field.name for field in fields(cls))) for kind, cls in _KINDS.items()}

@@ -14,7 +14,7 @@ from quads_tui.engine.executor import RolloutExecutor, Setting
 from quads_tui.engine.recall import Recall, recall
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.events import Event, from_dict, to_dict
+from quads_tui.rollout.events import Event, from_row, to_row
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Probe, Ticket, UnknownOutcome
@@ -295,7 +295,7 @@ class MemoryJournal:
 
     def record(self, event: Event) -> None:
         if not self.dead:
-            self.events.append(from_dict(event.kind, json.loads(json.dumps(to_dict(event)))))
+            self.events.append(from_row(json.loads(json.dumps(to_row(event)))))
             if len(self.events) == self.crash_at:
                 self.dead = True
                 self.crashed.set()
