@@ -175,7 +175,7 @@ def test_a_damaged_or_foreign_file_is_one_line_of_the_listing(
     copied("foreign", "pragma application_id=7")
     copied("newer", "pragma user_version=99")
     copied("no-json", "update event set body='{' where n=5")
-    copied("strange-event", "update event set kind='danced' where n=5")
+    copied("strange-event", "update event set body='[\"danced\", 1.0]' where n=5")
     copied("strange-plan", "update meta set value='[1]' where key='plan'")
     copied("no-plan", "delete from meta where key='plan'; delete from event")
     options = Options(state_dir=tmp_path)
