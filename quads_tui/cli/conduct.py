@@ -118,7 +118,7 @@ class Conductor:
         return status(rollout, executor.stopped)
 
     async def _token_seconds(self, plan: Plan) -> float:
-        if plan.kind is not Kind.BUILD:
+        if Kind.BUILD not in plan.kinds:
             return 0.0
         with suppress(StageFailure):
             return await self._services.foreman.token_seconds()

@@ -23,7 +23,7 @@ class JsonLines:
             case RolloutStarted():
                 members = {"hosts": event.hosts, "resumed": event.resumed, "who": event.who, "speed": event.speed}
                 plan = self._rollout.plan
-                members |= {"cloud": plan.cloud, "kind": plan.kind.value}
+                members |= {"cloud": plan.cloud, "kind": plan.words("kind")}
                 self._emit("rollout_started", event, members)
             case StageChanged():
                 members = {"host": event.host, "stage": event.stage.value, "status": event.status.value}

@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
@@ -205,8 +206,10 @@ async def _agreed(made: Plan) -> bool:
     if not made.usable:
         click.echo("There is nothing to do.")
         return False
-    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}[made.kind]
-    return await confirmed(made.usable, what)
+    counts = Counter(made.goal(host).kind for host in made.hosts if not host.trouble)
+    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}
+    words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
+    return await confirmed(made.usable, ", ".join(words))
 
 
 async def confirmed(count: int, what: str) -> bool:
@@ -220,13 +223,13 @@ async def confirmed(count: int, what: str) -> bool:
 
 
 def _unfinished_like(work: Work, options: Options) -> Shelved | None:
-    """The newest unfinished rollout of this cloud on this Foreman that has hosts of this assignment."""
+    """The newest unfinished rollout on this Foreman that has hosts of this assignment."""
     names = {host.name for host in work.assignment.hosts}
     for rollout in shelved(options.state):
         facts = rollout.facts
         if not rollout.unfinished or rollout.rehearsal or "plan" not in facts or facts["foreman"] != work.site.foreman.url:
             continue
-        if facts["plan"]["cloud"] == work.assignment.cloud and names & {host["name"] for host in facts["plan"]["hosts"]}:
+        if names & {host["name"] for host in facts["plan"]["hosts"]}:
             return rollout
     return None
 

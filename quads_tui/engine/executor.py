@@ -27,7 +27,7 @@ from quads_tui.rollout.events import (
 from quads_tui.rollout.meters import Meters, lane_facts
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
-from quads_tui.rollout.stages import HostStatus, StageStatus
+from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.rollout.state import Rollout
 
 from .builds import BuildWatch, HostReads
@@ -79,8 +79,7 @@ class RolloutExecutor:
         self.lane = WriteLane(clock, width=setting.write_width, write_deadline=setting.limits.write_deadline)
         self.gate = RolloutGate(
             clock,
-            kind=plan.kind,
-            planned=frozenset(host.name for host in plan.hosts),
+            kinds={host.name: plan.goal(host).kind for host in plan.hosts},
             protected=setting.protected,
             ahead=setting.limits.ahead,
             waits=lambda host, why: self.emit(HostNote(clock.wall(), host, why, True)),
@@ -140,7 +139,7 @@ class RolloutExecutor:
         for name, intent in recalled.unsettled.items():
             sent_at = setting.clock.now() - max(0.0, now - intent.at) * setting.clock.speed
             place = self.lane.occupied(name, intent.act, sent_at)
-            writes = HostWrites(name, self._ports, self._memories[name])
+            writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
             self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
             self._helpers.append(settling)
         fresh = []
@@ -282,6 +281,9 @@ class RolloutExecutor:
                 done = [name for name in hosts if self._disarm(name)]
                 return _tally("disarm", done, hosts)
 
+    def _kind(self, name: str) -> Kind:
+        return self._setting.rollout.plan.goal(self._plans[name]).kind
+
     def _status(self, name: str) -> HostStatus | None:
         host = self._setting.rollout.hosts.get(name)
         return host.status if host else None
@@ -298,7 +300,7 @@ class RolloutExecutor:
         if self._status(name) not in RETRYABLE or name in self._tasks or self.stopped:
             return False
         memory = self._memories[name]
-        memory.rewind(from_start, self._setting.rollout.plan.kind)
+        memory.rewind(from_start, self._kind(name))
         self.gate.put_back(name)
         self._ports.remember(name, memory)
         self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
@@ -328,7 +330,7 @@ class RolloutExecutor:
         if trouble:
             self._notice("warning", f"{name} is not disarmed: {trouble}")
         else:
-            memory.failed = (self._setting.rollout.plan.kind.stages[0], Cause.UNKNOWN)  # a retry begins anew
+            memory.failed = (self._kind(name).stages[0], Cause.UNKNOWN)  # a retry begins anew
             self._ports.remember(name, memory)
         if self.gate.is_out(name):  # a skip or a hold came meanwhile: it leaves as such
             await self._provision(name)

@@ -61,17 +61,18 @@ class _Flow:
         self._memory = memory
         self._acts = HostActs(host.name, ports)
         self._bmc = ports.bmc(host, self._acts)
-        self._writes = HostWrites(host.name, ports, memory)
+        self._goal = ports.plan.goal(host)
+        self._writes = HostWrites(host.name, ports, memory, self._goal.target)
         self._stages: dict[Stage, Callable[[], Awaitable[str]]] = {
             Stage.POWER_OFF: self._power_off,
             Stage.PXE_SET: self._pxe_set,
-            Stage.FOREMAN_BUILD: self._build if ports.plan.kind is Kind.BUILD else self._own,
+            Stage.FOREMAN_BUILD: self._build if self._goal.kind is Kind.BUILD else self._own,
             Stage.POWER_ON: self._power_on,
             Stage.INSTALL: self._install,
         }
 
     async def run(self) -> None:
-        memory, stages = self._memory, self._ports.plan.kind.stages
+        memory, stages = self._memory, self._goal.kind.stages
         try:
             if self._plan.trouble and self._plan.trouble_stage is not None:
                 cause = self._plan.trouble_cause or Cause.UNKNOWN
@@ -104,9 +105,9 @@ class _Flow:
 
     async def _find_place(self) -> None:
         """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
-        memory, ports = self._memory, self._ports
+        memory = self._memory
         await self._settled()
-        first = ports.plan.kind.stages[0]
+        first = self._goal.kind.stages[0]
         if memory.booted:
             memory.start = Stage.INSTALL  # once booted into the installer it is watched; only a human has it rebuilt
         elif memory.built_at is None:
@@ -242,7 +243,7 @@ class _Flow:
             if await ports.gate.watch(self._host, look, self._patience()):
                 await self._writes.cancel(self._acts)
             for name in self._plan.parameters:
-                await self._writes.parameter(self._acts, name, ports.plan.target.parameters[name])
+                await self._writes.parameter(self._acts, name, self._goal.target.parameters[name])
             await self._writes.build(self._acts)
             reason = ""
         ports.gate.lit(self._host)
@@ -257,7 +258,7 @@ class _Flow:
         ports = self._ports
         await self._writes.owner(self._acts)
         record = await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
-        if not record.has(attributes(ports.plan.target)):
+        if not record.has(attributes(self._goal.target)):
             raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
         return ""
 
@@ -357,7 +358,7 @@ class _Flow:
             elif memory.off:
                 reason += "; left off"
             if not trouble:
-                failed = (self._ports.plan.kind.stages[0], Cause.UNKNOWN)
+                failed = (self._goal.kind.stages[0], Cause.UNKNOWN)
         self._remember(failed=failed)
         self._change(status, stage=memory.start, reason=reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
@@ -18,7 +18,7 @@ _DARK = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
 
 
 class RolloutGate:
-    """Implements rollout.ports.Gate: protected hosts, the confirmed plan, skip, hold, stop, pause and the `ahead` limit.
+    """Implements rollout.ports.Gate: protected hosts, the confirmed plan (`kinds`, by host), skip, hold, stop, pause, `ahead`.
 
     `ahead`: at most this many hosts are off and wait for the write lane; one until the first build of the rollout is verified, so
     that a Foreman that does not do what it says costs one host, not a fleet.
@@ -28,15 +28,14 @@ class RolloutGate:
         self,
         clock: Clock,
         *,
-        kind: Kind,
-        planned: frozenset[str],
+        kinds: Mapping[str, Kind],
         protected: frozenset[str],
         ahead: int,
         waits: Callable[[str, str], None] = lambda host, why: None,
     ) -> None:
         self._clock = clock
-        self._kind = kind
-        self._planned = planned
+        self._kinds = kinds
+        self._all_build = set(kinds.values()) == {Kind.BUILD}
         self._protected = protected
         self._ahead = ahead
         self._waits = waits
@@ -58,7 +57,7 @@ class RolloutGate:
         self._check(host)
         if self._take(host, stage):
             return
-        self._waits(host, self._why(stage))
+        self._waits(host, self._why(host, stage))
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue[host] = (stage, place)
         if host in self._known:
@@ -135,22 +134,25 @@ class RolloutGate:
             raise Stopping
         if host in self._protected:
             raise Held("protected: this host is never touched")
-        if host not in self._planned:
+        if host not in self._kinds:
             raise Held("not in the confirmed plan")
         if not disarming and host in self._out:
             kind, reason = self._out[host]
             raise kind(reason)
 
-    def _limited(self, stage: Stage) -> bool:
-        return self._kind is Kind.BUILD and stage in _DARK
+    def _limited(self, host: str, stage: Stage) -> bool:
+        return self._kinds[host] is Kind.BUILD and stage in _DARK
+
+    def _begins(self, host: str, stage: Stage) -> bool:
+        return stage is self._kinds[host].stages[0]
 
     def _take(self, host: str, stage: Stage) -> bool:
         """Let the host into this stage if there is room for it."""
         if host in self._dark:
             return True
-        if self._paused and stage is self._kind.stages[0]:
+        if self._paused and self._begins(host, stage):
             return False
-        if self._limited(stage):
+        if self._limited(host, stage):
             if self._full():
                 return False
             self._dark.add(host)
@@ -160,17 +162,19 @@ class RolloutGate:
     def _full(self) -> bool:
         return len(self._dark) >= (self._ahead if self._proved else 1)
 
-    def _why(self, stage: Stage) -> str:
-        if self._paused and stage is self._kind.stages[0]:
+    def _why(self, host: str, stage: Stage) -> str:
+        if self._paused and self._begins(host, stage):
             return "admission is paused"
         if not self._proved:
             return "waits for the first host's build to be verified"
         return f"{self._ahead} hosts stand ready for the write lane (limits.ahead)"
 
     def _let_in(self) -> None:
-        for host, (stage, place) in list(self._queue.items()):
-            if self._limited(stage) and self._full():
-                return
+        for host, (stage, place) in self._queue.items():
+            if self._limited(host, stage) and self._full():
+                if self._all_build:
+                    return  # nobody behind it can go either
+                continue
             if not place.done() and self._take(host, stage):
                 place.set_result(None)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from quads_tui.inputs import Assignment, Site, bmc_address
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.plan import HostPlan, Plan, Target
+from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown
 
@@ -38,17 +38,18 @@ async def make_plan(assignment: Assignment, site: Site, foreman: Foreman, say: C
             say(f"looking up {len(assignment.hosts)} hosts")
             hosts = await _hosts(assignment, site, kind, target, foreman)
             refusals += await _permissions(hosts, foreman)
-    return Plan(
+    goal = Goal(
         cloud=assignment.cloud,
         kind=kind,
         description=assignment.description or "",
         owner=assignment.owner or "",
         ticket=assignment.ticket or "",
-        os=names["os"] if kind is Kind.BUILD else "",
-        ptable=names["ptable"] if kind is Kind.BUILD else "",
-        medium=names["medium"] if kind is Kind.BUILD else "",
-        hosts=tuple(hosts),
         target=target,
+        **(names if kind is Kind.BUILD else {}),
+    )
+    return Plan(
+        goals=(goal,),
+        hosts=tuple(hosts),
         refusals=tuple(refusals),
         warnings=(*site.warnings, *assignment.notes),
         foreman=server,

@@ -72,8 +72,7 @@ class Recall:
 
 def recall(plan: Plan, events: Iterable[Event]) -> Recall:
     """From a rollout's first event on."""
-    first = plan.kind.stages[0]
-    recalled = Recall({host.name: HostMemory(first) for host in plan.hosts})
+    recalled = Recall({host.name: HostMemory(plan.goal(host).kind.stages[0]) for host in plan.hosts})
     for event in events:
         recalled.take(event)
     return recalled

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import HostArmed, Intent
+from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Probe, Ticket, WriteAbsent
 from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
@@ -20,10 +21,11 @@ T = TypeVar("T")
 class HostWrites:
     """Raises StageFailure when Foreman refuses, and what the gate raises when the host's turn comes."""
 
-    def __init__(self, host: str, ports: Ports, memory: HostMemory) -> None:
+    def __init__(self, host: str, ports: Ports, memory: HostMemory, target: Target) -> None:
         self._host = host
         self._ports = ports
         self._memory = memory
+        self._target = target
         self.carried_at = 0.0  # own time at which the last write left the lane's queue
 
     async def adopted(self) -> bool:
@@ -31,7 +33,7 @@ class HostWrites:
         memory = self._memory
         if memory.built_at is None:
             return False
-        wanted = {**attributes(self._ports.plan.target), "build": True}
+        wanted = {**attributes(self._target), "build": True}
         record = await self._ports.foreman.host(self._host)
         if record is not None and record.has(wanted) and record.build_status == 1:
             return True
@@ -41,8 +43,7 @@ class HostWrites:
 
     async def build(self, acts: HostActs) -> None:
         """The one PUT. From its answer on the host is armed."""
-        ports = self._ports
-        target = ports.plan.target
+        ports, target = self._ports, self._target
         wanted = {**attributes(target), "build": True}
         record = await self._write(
             acts, "build", wanted, lambda ticket, progress: ports.foreman.build(ticket, self._host, target, progress)
@@ -66,8 +67,8 @@ class HostWrites:
         await self._write(
             acts,
             "owner",
-            attributes(ports.plan.target),
-            lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, ports.plan.target, progress),
+            attributes(self._target),
+            lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, self._target, progress),
         )
 
     async def parameter(self, acts: HostActs, name: str, value: str) -> None:

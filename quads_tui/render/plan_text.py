@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
 
 _WHAT = {
@@ -15,28 +15,35 @@ _WHAT = {
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """The head, then what differs from the ordinary, worst first, then the hosts by model."""
-    lines = [f"{plan.cloud}  {len(plan.hosts)} hosts  {plan.description}".rstrip()]
-    lines.append(f"  {_WHAT[plan.kind]}")
-    facts = [("Foreman", plan.foreman), ("owner", plan.owner), ("ticket", plan.ticket)]
-    if plan.kind is Kind.BUILD:
-        facts += [(name, value or "as Foreman has it") for name, value in _system(plan)]
-    lines += [f"  {name:<8} {value}" for name, value in facts if value]
+    """A head for each cloud, then what differs from the ordinary, worst first, then the hosts by model."""
+    counts = Counter(plan.goal(host).cloud for host in plan.hosts)
+    lines = [line for goal in plan.goals for line in _goal(goal, counts[goal.cloud])]
+    lines += [f"  Foreman  {plan.foreman}"] if plan.foreman else []
     lines += [f"  warning  {warning}" for warning in plan.warnings]
     lines += _group("cannot be done", [(host, host.trouble) for host in plan.hosts if host.trouble])
     lines += _group("differs", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.trouble])
-    parameters = sum(len(host.parameters) for host in plan.hosts if not host.trouble)
-    writes = {Kind.BUILD: plan.usable + sum(host.in_build for host in plan.hosts) + parameters, Kind.OWNERSHIP: plan.usable}
-    lines.append(
-        f"  writes   {writes.get(plan.kind, 0)} to Foreman, one at a time" if plan.kind is not Kind.SPARE else "  writes   none"
-    )
+    writes = sum(_writes(plan, host) for host in plan.hosts)
+    lines.append(f"  writes   {writes} to Foreman, one at a time" if writes else "  writes   none")
     models = Counter(host.model or "model unknown" for host in plan.hosts)
     lines.append("  models   " + ", ".join(f"{count} {model}" for model, count in models.most_common()))
     return lines
 
 
-def _system(plan: Plan) -> list[tuple[str, str]]:
-    return [("os", plan.os), ("ptable", plan.ptable), ("medium", plan.medium)]
+def _goal(goal: Goal, hosts: int) -> list[str]:
+    lines = [f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), f"  {_WHAT[goal.kind]}"]
+    facts = [("owner", goal.owner), ("ticket", goal.ticket)]
+    if goal.kind is Kind.BUILD:
+        system = (("os", goal.os), ("ptable", goal.ptable), ("medium", goal.medium))
+        facts += [(name, value or "as Foreman has it") for name, value in system]
+    return lines + [f"  {name:<8} {value}" for name, value in facts if value]
+
+
+def _writes(plan: Plan, host: HostPlan) -> int:
+    """How many there will be if nothing goes wrong."""
+    kind = plan.goal(host).kind
+    if host.trouble or kind is Kind.SPARE:
+        return 0
+    return 1 if kind is Kind.OWNERSHIP else 1 + host.in_build + len(host.parameters)
 
 
 def _group(title: str, hosts: list[tuple[HostPlan, str]]) -> list[str]:

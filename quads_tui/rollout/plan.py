@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .causes import Cause
@@ -23,6 +23,9 @@ class HostPlan:
     trouble: str = ""
     trouble_stage: Stage | None = None
     trouble_cause: Cause | None = None
+    cloud: str = ""  # whose goal it gets; empty where there is only one
+    source: str = ""  # the cloud that it comes from, where QUADS told
+    schedule: int | None = None  # the id of its schedule in QUADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +40,26 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The whole of it. `refusals` are reasons for which nothing may start (exit status 3)."""
+class Goal:
+    """What the hosts of one assignment get: its words, and what follows from them."""
 
     cloud: str
     kind: Kind
-    description: str
-    owner: str
-    ticket: str
-    os: str
-    ptable: str
-    medium: str
-    hosts: tuple[HostPlan, ...]
+    description: str = ""
+    owner: str = ""
+    ticket: str = ""
+    os: str = ""
+    ptable: str = ""
+    medium: str = ""
     target: Target = field(default_factory=Target)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole of it: one goal a cloud. `refusals` are reasons for which nothing may start (exit status 3)."""
+
+    goals: tuple[Goal, ...]
+    hosts: tuple[HostPlan, ...]
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     foreman: str = ""  # address and version, for the operator
@@ -59,9 +69,26 @@ class Plan:
         """How many hosts something will be done to."""
         return sum(1 for host in self.hosts if not host.trouble)
 
+    @property
+    def cloud(self) -> str:
+        """The name of the cloud, or of all of them."""
+        return self.words("cloud")
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(goal.kind for goal in self.goals)
+
+    def goal(self, host: HostPlan) -> Goal:
+        return self.goals[0] if len(self.goals) == 1 else next(goal for goal in self.goals if goal.cloud == host.cloud)
+
+    def words(self, member: str) -> str:
+        """What the goals say under this name, each once."""
+        return ", ".join(dict.fromkeys(str(getattr(goal, member)) for goal in self.goals if getattr(goal, member)))
+
 
 def plan_from(facts: Mapping[str, Any]) -> Plan:
     """The inverse of dataclasses.asdict, as JSON keeps it. Raises ValueError, KeyError or TypeError for anything else."""
+    facts = facts if "goals" in facts else _of_one_cloud(facts)
     hosts = tuple(
         HostPlan(
             **{
@@ -74,5 +101,18 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
         )
         for host in facts["hosts"]
     )
+    goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
     words = {name: tuple(facts[name]) for name in ("refusals", "warnings")}
-    return Plan(**{**facts, **words, "kind": Kind(facts["kind"]), "hosts": hosts, "target": Target(**facts["target"])})
+    plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts})
+    if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
+        raise ValueError("a host's cloud has no goal")
+    return plan
+
+
+def _of_one_cloud(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the first journals kept it: the one goal's members stood in the plan itself."""
+    goal = {name: facts[name] for name in _GOAL}
+    return {**{name: value for name, value in facts.items() if name not in _GOAL}, "goals": [goal]}
+
+
+_GOAL = frozenset(member.name for member in fields(Goal))

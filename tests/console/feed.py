@@ -8,7 +8,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Command
 from quads_tui.rollout.events import HostArmed, HostChanged, HostNote, RolloutStarted, StageChanged
 from quads_tui.rollout.meters import InFlight, LaneState, Meters
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
@@ -64,7 +64,7 @@ def rollout(count: int = 700, seed: int = 5) -> Rollout:
         HostPlan(f"f{n // 40:02}-h{n % 40:02}-000-{luck.choice(models)}.example.com", f"https://127.0.0.1:{20000 + n}", "R650")
         for n in range(count)
     )
-    model = Rollout("20261122-2200-cloud02", Plan("cloud02", Kind.BUILD, "scale test", "jdoe", "3753", "", "", "", hosts))
+    model = Rollout("20261122-2200-cloud02", Plan((Goal("cloud02", Kind.BUILD, "scale test", "jdoe", "3753"),), hosts))
     model.apply(RolloutStarted(NOW - 7200, "r", count, False, "jdoe@jump", 1.0))
     stages = list(Stage)
     for number, host in enumerate(hosts):

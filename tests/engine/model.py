@@ -16,7 +16,7 @@ from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
 from quads_tui.rollout.meters import Meters
-from quads_tui.rollout.plan import HostPlan, Plan, Target
+from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Probe, Ticket, UnknownOutcome
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
@@ -331,7 +331,7 @@ class Lab:
         self.world = World(names, self.clock)  # all of them, unless only some are `planned`
         self.journal = MemoryJournal()
         hosts = tuple((plans or {}).get(name) or HostPlan(name, f"https://mgmt-{name}") for name in planned or names)
-        self.plan = Plan("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", hosts, target)
+        self.plan = Plan((Goal("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", target),), hosts)
         self._limits = limits or Limits()
         self._protected = protected
         self._token_seconds = token_seconds

@@ -15,7 +15,7 @@ HOSTS = frozenset(f"h{n}" for n in range(10))
 
 
 def gate(kind: Kind = Kind.BUILD, ahead: int = 3, protected: frozenset[str] = frozenset()) -> RolloutGate:
-    return RolloutGate(VirtualClock(), kind=kind, planned=HOSTS, protected=protected, ahead=ahead)
+    return RolloutGate(VirtualClock(), kinds=dict.fromkeys(HOSTS, kind), protected=protected, ahead=ahead)
 
 
 @pytest.mark.parametrize(

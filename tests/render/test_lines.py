@@ -16,7 +16,7 @@ from quads_tui.render.progress import clock_text, plain_line
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
 from quads_tui.rollout.meters import LaneState
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.text import clean
 from tests.console.feed import NOW, meters, rollout
@@ -65,7 +65,7 @@ poison = st.text(max_size=80) | st.sampled_from(("[/oops]", "日本語" * 30, "�
 @given(reason=poison, name=poison, width=st.integers(80, 220))
 @settings(max_examples=150, deadline=None)
 def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: int) -> None:
-    plan = Plan("cloud02", Kind.BUILD, clean(name), "", "", "", "", "", (HostPlan(clean(name) or "h", clean(name), clean(name)),))
+    plan = Plan((Goal("cloud02", Kind.BUILD, clean(name)),), (HostPlan(clean(name) or "h", clean(name), clean(name)),))
     from quads_tui.rollout.state import Rollout
 
     model = Rollout("r", plan)
@@ -114,7 +114,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
         HostPlan("b.example.com", "x", "R650", in_build=True, notes=("in build already: cancelled first",)),
         HostPlan("c.example.com", "x", "", trouble="Foreman has no host of this name", trouble_stage=Stage.FOREMAN_BUILD),
     )
-    text = "\n".join(plan_lines(Plan("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m", hosts)))
+    text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
     assert "cannot be done: 1\n    c.example.com  Foreman has no host of this name" in text
     assert "differs: 1\n    b.example.com  in build already: cancelled first" in text
     assert "writes   3 to Foreman" in text

@@ -31,7 +31,7 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
 START = 1_795_000_000.0
@@ -58,9 +58,8 @@ def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[
     """Facts, events and samples; `word` is in every string that comes from outside. Hosts: done, failed and armed, held, cut off."""
     done, failed, held, cut = (f"{word}{number}" for number in range(4))
     hosts = tuple(HostPlan(name, f"https://{word}", model, notes=(f"note {word}",)) for name in (done, failed, held, cut))
-    plan = Plan(
-        "cloud02", Kind.BUILD, f"about {word}", f"owner {word}", word, word, word, word, hosts, warnings=(word,), foreman=word
-    )
+    goal = Goal("cloud02", Kind.BUILD, f"about {word}", f"owner {word}", word, word, word, word)
+    plan = Plan((goal,), hosts, warnings=(word,), foreman=word)
     facts: dict[str, Any] = {
         "rollout": f"20261123-{word}",
         "created_at": START - 5,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quads_tui.rollout.causes import Cause, group_of
 from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, Paused, RolloutEnded, RolloutStarted, StageChanged
 from quads_tui.rollout.meters import LaneState, Meter, Meters
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.text import clean
@@ -20,7 +20,7 @@ NAMES = ("a01.example.com", "a02.example.com", "a03.example.com")
 
 def rollout() -> Rollout:
     hosts = tuple(HostPlan(name, "https://x", "R650") for name in NAMES)
-    return Rollout("r1", Plan("cloud02", Kind.BUILD, "", "", "", "", "", "", hosts))
+    return Rollout("r1", Plan((Goal("cloud02", Kind.BUILD),), hosts))
 
 
 hosts = st.sampled_from((*NAMES, "stranger.example.com"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Commanded, Event, HostChanged, Intent, Notice, Outcome, StageChanged
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState, Line, Rollout
 
@@ -94,12 +94,12 @@ def state_of(rollout: Rollout, plan: Plan | None, holder: str) -> State:
 
 
 def _no_plan(facts: Mapping[str, Any]) -> Plan:
-    return Plan(text(member(facts, "assignment", "cloud"), 100), Kind.BUILD, "", "", "", "", "", "", ())
+    return Plan((Goal(text(member(facts, "assignment", "cloud"), 100), Kind.BUILD),), ())
 
 
 def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
     def wanted(name: str) -> str:
-        return text(getattr(plan, name) if plan else member(facts, "assignment", name))
+        return text(plan.words(name) if plan else member(facts, "assignment", name))
 
     hosts = plan.hosts if plan else tuple(HostPlan(name, "") for name in _assigned(facts))
     return Asked(
@@ -110,7 +110,7 @@ def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
         site=text(facts.get("site")),
         rehearsal=bool(facts.get("rehearsal")),
         cloud=wanted("cloud"),
-        kind=plan.kind if plan else None,
+        kinds=plan.kinds if plan else frozenset(),
         description=wanted("description"),
         owner=wanted("owner"),
         ticket=wanted("ticket"),

@@ -134,7 +134,7 @@ def _asked(report: Report) -> dict[str, Any]:
     asked = report.asked
     return {
         "cloud": asked.cloud,
-        "kind": asked.kind,
+        "kind": ", ".join(sorted(asked.kinds)) or None,
         "description": asked.description,
         "owner": asked.owner,
         "ticket": asked.ticket,

@@ -48,7 +48,7 @@ class Asked:
     site: str  # path
     rehearsal: bool
     cloud: str
-    kind: Kind | None
+    kinds: frozenset[Kind]
     description: str
     owner: str
     ticket: str

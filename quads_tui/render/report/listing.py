@@ -58,7 +58,7 @@ def entry(
         created_at=number(facts.get("created_at")),
         who=text(facts.get("who"), 100),
         cloud=text(plan.cloud if plan else member(facts, "assignment", "cloud"), 100),
-        kind=plan.kind.value if plan else "",
+        kind=plan.words("kind") if plan else "",
         rehearsal=bool(facts.get("rehearsal")),
         state=state_of(model, plan, holder),
         end_reason=text(model.end_reason, 40),

@@ -75,10 +75,10 @@ def _others(report: Report) -> list[str]:
 def asked_lines(asked: Asked) -> list[tuple[str, str]]:
     """What was wanted, as names and values; only what there is."""
     models = ", ".join(f"{number} {model or 'of unknown model'}" for model, number in asked.models.items())
-    build = asked.kind is Kind.BUILD
+    build = Kind.BUILD in asked.kinds
     lines = [
         ("Cloud", asked.cloud),
-        ("Kind", WHAT[asked.kind] if asked.kind else ""),
+        ("Kind", "; ".join(WHAT[kind] for kind in Kind if kind in asked.kinds)),
         ("Description", asked.description),
         ("Owner", asked.owner),
         ("Ticket", asked.ticket),
