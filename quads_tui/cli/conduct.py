@@ -79,6 +79,8 @@ class Conductor:
             write_width=site.foreman.write_width,
             who=who(),
             recall=recalled,
+            hooks=site.hooks,
+            quads=services.quads,
         )
         executor = RolloutExecutor(setting)
         loop = asyncio.get_running_loop()
@@ -106,7 +108,8 @@ class Conductor:
             watcher.cancel()
             await keys.close()
             with suppress(JournalBroken):
-                await journal.describe({"ended": {"reason": executor.stopped, "unfinished": _unfinished(rollout)}})
+                owed = executor.owed_to_quads
+                await journal.describe({"ended": {"reason": executor.stopped, "unfinished": _unfinished(rollout), "owed": owed}})
         at = clock.wall()
         if self._options.json:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))
@@ -115,6 +118,8 @@ class Conductor:
                 say(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 say(f"  {_unfinished(rollout)} hosts are unfinished. Go on with: quads-tui resume {rollout.id}")
+        if executor.owed_to_quads:
+            say(f"  QUADS is owed {executor.owed_to_quads} updates. Tell it with: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
 
     async def _token_seconds(self, plan: Plan) -> float:

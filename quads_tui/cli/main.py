@@ -47,6 +47,25 @@ def _emulated(function: F) -> F:
     return function
 
 
+def _asked(function: F) -> F:
+    """What is to be rolled out: a file, or what QUADS wants moved."""
+    for option in reversed(
+        (
+            click.argument("assignment", type=click.Path(path_type=Path), required=False),
+            click.option("--from-quads", is_flag=True, help="QUADS' own moves instead of a file; several clouds go together."),
+            click.option("--cloud", help="Which cloud of a QUADS export, or of QUADS' moves."),
+            click.option(
+                "--date",
+                type=click.DateTime(("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d")),
+                help="With --from-quads: the moves as of this date (UTC).",
+            ),
+            click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="quads-tui")
 def cli() -> None:
@@ -71,27 +90,23 @@ def rehearse(
 
 
 @cli.command()
-@click.argument("assignment", type=click.Path(path_type=Path))
-@click.option("--cloud", help="Which cloud of a QUADS export.")
-@click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts.")
+@_asked
 @_common
-def run(assignment: Path, cloud: str | None, expect: int | None, **common: Any) -> None:
-    """Roll out ASSIGNMENT on the real services of the site file."""
+def run(**given: Any) -> None:
+    """Roll out ASSIGNMENT, or QUADS' own moves, on the real services of the site file."""
     from .session import run as start
 
-    _end(start(assignment, cloud=cloud, expect=expect, options=_options(common)))
+    _end(start(_wanted(given), _options(given)))
 
 
 @cli.command()
-@click.argument("assignment", type=click.Path(path_type=Path))
-@click.option("--cloud", help="Which cloud of a QUADS export.")
-@click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts.")
+@_asked
 @_common
-def plan(assignment: Path, cloud: str | None, expect: int | None, **common: Any) -> None:
+def plan(**given: Any) -> None:
     """Show what would be done, after reading Foreman; writes nothing."""
     from .session import plan as start
 
-    _end(start(assignment, cloud=cloud, expect=expect, options=_options(common)))
+    _end(start(_wanted(given), _options(given)))
 
 
 @cli.command()
@@ -161,6 +176,17 @@ def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | Non
     except ValueError as error:
         click.echo(f"quads-tui: {error}", err=True)
         _end(2)
+
+
+def _wanted(given: dict[str, Any]) -> Any:
+    from .session import Wanted
+
+    if given["from_quads"] == (given["assignment"] is not None):
+        raise click.UsageError("give either ASSIGNMENT or --from-quads")
+    if given["date"] is not None and not given["from_quads"]:
+        raise click.UsageError("--date goes with --from-quads")
+    date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
+    return Wanted(given["assignment"], given["cloud"], date, given["expect"])
 
 
 def _options(common: dict[str, Any]) -> Any:

@@ -130,4 +130,4 @@ def _work(directory: Path, given: Assignment | None) -> Work:
     emulated = load_assignment(directory / "assignment.yaml")
     site = load_site(directory / "site.yaml")
     assignment = replace(given, hosts=emulated.hosts) if given else emulated
-    return Work(assignment, site, rehearsal=directory)
+    return Work((assignment,), site, rehearsal=directory)

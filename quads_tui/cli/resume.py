@@ -33,7 +33,7 @@ def resume(name: str | None, *, failed: bool, options: Options) -> int:
 
     def work() -> int:
         rollout = _chosen(name, options, failed)
-        if rollout is None or not (rollout.unfinished or failed):
+        if rollout is None or not (rollout.unfinished or rollout.owed or failed):
             where = f"the rollout {rollout.id} has ended" if rollout else f"no unfinished rollout in {options.state / 'rollouts'}"
             hint = "; --failed takes up its failed, skipped and held hosts" if rollout else ""
             say(f"nothing to resume: {where}{hint}")
@@ -103,7 +103,8 @@ async def _begun_anew(kept: Shelved, site: Site, options: Options) -> int:
     lock.release()
     say(f"{kept.id} ended before its plan was confirmed: planned anew")
     rehearsing = kept.rehearsal is not None
-    work = Work(_assignment(kept.facts["assignment"]), site, rehearsal=kept.rehearsal)
+    given = kept.facts["assignments"] if "assignments" in kept.facts else [kept.facts["assignment"]]
+    work = Work(tuple(_assignment(facts) for facts in given), site, rehearsal=kept.rehearsal)
     return await roll_out(work, replace(options, yes=options.yes or rehearsing))
 
 

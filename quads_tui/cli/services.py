@@ -7,16 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quads_tui.inputs import Secret, Site, resolve_secret
-from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.meters import Meter, Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Acts, Clock
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Exchange, Http
+from quads_tui.services.quads import Quads
 from quads_tui.services.redfish import Bmc
 
 
 class Services:
-    """Foreman and the BMCs of a site. `observers` hear of every exchange."""
+    """Foreman, the BMCs and QUADS of a site. `observers` hear of every exchange."""
 
     def __init__(self, site: Site, clock: Clock, passwords: dict[str, Secret], pins: Path) -> None:
         self.meters = Meters()
@@ -36,6 +37,21 @@ class Services:
             reads=self.meters.foreman_reads,
             writes=self.meters.foreman_writes,
             write_width=site.foreman.write_width,
+        )
+
+        self.quads = (
+            Quads(
+                self.http,
+                url=site.quads.url,
+                username=site.quads.username,
+                password=passwords["quads"],
+                tls=site.quads.tls,
+                clock=clock,
+                limits=site.limits,
+                meter=Meter(),
+            )
+            if site.quads
+            else None
         )
 
     def bmc(self, host: HostPlan, acts: Acts) -> Bmc:
@@ -73,4 +89,6 @@ async def open_services(site: Site, clock: Clock, state: Path) -> Services:
         "foreman": await asyncio.to_thread(resolve_secret, site.foreman.password),
         "redfish": await asyncio.to_thread(resolve_secret, site.redfish.password),
     }
+    if site.quads is not None:
+        passwords["quads"] = await asyncio.to_thread(resolve_secret, site.quads.password)
     return Services(site, clock, passwords, state / "pins.json")

@@ -20,9 +20,10 @@ from typing import Any
 import click
 
 from quads_tui.engine.clock import RealClock
+from quads_tui.engine.moves import assignments_from, enriched
 from quads_tui.engine.planner import make_plan
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
-from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld
+from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, QuadsLock
 from quads_tui.journal.shelf import Shelved, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -30,6 +31,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.services.quads import QuadsTrouble
 
 from .conduct import SIGNALS, Conductor, Show
 from .options import Options, Refused, Usage, emit_json, raise_file_limit, say, who
@@ -38,16 +40,26 @@ from .services import Services, open_services
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a rollout is made of, before any service was asked."""
+    """What a rollout is made of, before Foreman was asked."""
 
-    assignment: Assignment
+    assignments: tuple[Assignment, ...]
     site: Site
     rehearsal: Path | None = None  # the directory of the emulators that it runs against
 
 
-def run(path: Path, *, cloud: str | None, expect: int | None, options: Options) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator asked for: a file, or QUADS' moves (`path` is None). `date`: YYYY-MM-DDTHH:MM, empty for now."""
+
+    path: Path | None
+    cloud: str | None = None
+    date: str = ""
+    expect: int | None = None
+
+
+def run(wanted: Wanted, options: Options) -> int:
     def work() -> int:
-        loaded = load(path, cloud, options)
+        loaded = load(wanted, options)
         old = _unfinished_like(loaded, options)
         if old is not None:
             answer = _asked_about(old, options)
@@ -58,13 +70,13 @@ def run(path: Path, *, cloud: str | None, expect: int | None, options: Options) 
             if answer == "leave":
                 say("nothing was done")
                 return 4
-        return asyncio.run(roll_out(loaded, options, expect=expect, instead_of=old))
+        return asyncio.run(roll_out(loaded, options, expect=wanted.expect, instead_of=old))
 
     return guarded(options, work)
 
 
-def plan(path: Path, *, cloud: str | None, expect: int | None, options: Options) -> int:
-    return guarded(options, lambda: asyncio.run(_show_plan(load(path, cloud, options), options, expect)))
+def plan(wanted: Wanted, options: Options) -> int:
+    return guarded(options, lambda: asyncio.run(_show_plan(load(wanted, options), options, wanted.expect)))
 
 
 def guarded(options: Options, work: Callable[[], int]) -> int:
@@ -94,12 +106,36 @@ def _leave(*_: object) -> None:
     raise SystemExit(SIGNALS["SIGTERM"])
 
 
-def load(path: Path, cloud: str | None, options: Options) -> Work:
-    """The two files. Raises InputError."""
-    assignment = load_assignment(path, cloud=cloud)
+def load(wanted: Wanted, options: Options) -> Work:
+    """The site, and the assignments of a file or of QUADS. Raises InputError, Usage and Refused."""
+    given: tuple[Assignment, ...] = ()
+    if wanted.path is not None:
+        given = (load_assignment(wanted.path, cloud=wanted.cloud),)
     site = load_site(find_site(options.site, os.environ))
-    check_speed(site, [bmc_address(site, host) for host in assignment.hosts])
-    return Work(assignment, site)
+    if site.quads is None and wanted.path is None:
+        raise Usage(f"{site.path} names no QUADS (quads:), so there are no moves to take from it")
+    if site.quads is not None:
+        check_speed(site, [])
+        given = asyncio.run(_asked_quads(given, site, wanted, options))
+    check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
+    return Work(given, site)
+
+
+async def _asked_quads(given: tuple[Assignment, ...], site: Site, wanted: Wanted, options: Options) -> tuple[Assignment, ...]:
+    services = await open_services(site, RealClock(site.speed), options.state)
+    assert services.quads is not None
+    try:
+        if given:
+            return tuple([await enriched(services.quads, assignment) for assignment in given])
+        say(f"asking QUADS {services.quads.url} for its moves")
+        found = await assignments_from(services.quads, site, cloud=wanted.cloud, date=wanted.date)
+    except QuadsTrouble as trouble:
+        raise Refused([trouble.reason]) from None
+    finally:
+        await services.http.close()
+    if not found:
+        raise Refused(["QUADS has no moves" + (f" to {wanted.cloud}" if wanted.cloud else "")])
+    return found
 
 
 def front_end(options: Options, show: Show | None) -> Options:
@@ -111,18 +147,21 @@ def front_end(options: Options, show: Show | None) -> Options:
 
 @asynccontextmanager
 async def connected(site: Site, options: Options) -> AsyncIterator[tuple[Services, RealClock]]:
-    """The clients, with the one lock on this Foreman. Raises LockHeld and InputError."""
+    """The clients, with the lock on this Foreman and, where QUADS is told, that of its mover. Raises LockHeld and InputError."""
     raise_file_limit()
     clock = RealClock(site.speed)
-    lock = ForemanLock(site.foreman.url)
+    locks: list[ForemanLock | QuadsLock] = [ForemanLock(site.foreman.url)]
     try:
+        if site.quads is not None:
+            locks.append(QuadsLock(site.quads.lock_file))
         services = await open_services(site, clock, options.state)
         try:
             yield services, clock
         finally:
             await services.http.close()
     finally:
-        lock.release()
+        for lock in locks:
+            lock.release()
 
 
 async def roll_out(
@@ -140,7 +179,7 @@ async def roll_out(
     options = front_end(options, show)
     async with connected(work.site, options) as (services, clock):
         conductor = Conductor(work.site, services, clock, options, rehearsal=work.rehearsal, show=show)
-        rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{work.assignment.cloud}-{secrets.token_hex(2)}"
+        rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_clouds(work)}-{secrets.token_hex(2)}"
         directory = options.state / "rollouts" / rollout_id
         journal = conductor.journal(directory / "journal.db")
         lock = JournalLock(directory)
@@ -164,6 +203,12 @@ async def roll_out(
             lock.release()
 
 
+def _clouds(work: Work) -> str:
+    """For a rollout's name: its cloud, and how many more."""
+    first, *more = work.assignments
+    return f"{first.cloud}+{len(more)}" if more else first.cloud
+
+
 async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
     lock = JournalLock(old.directory)
     journal = conductor.journal(old.journal, existing=True)
@@ -175,7 +220,7 @@ async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
 async def planned(work: Work, services: Services, expect: int | None) -> Plan:
     """Raises Refused."""
     try:
-        made = await make_plan(work.assignment, work.site, services.foreman, say)
+        made = await make_plan(work.assignments, work.site, services.foreman, say)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
     reasons = list(made.refusals)
@@ -224,7 +269,7 @@ async def confirmed(count: int, what: str) -> bool:
 
 def _unfinished_like(work: Work, options: Options) -> Shelved | None:
     """The newest unfinished rollout on this Foreman that has hosts of this assignment."""
-    names = {host.name for host in work.assignment.hosts}
+    names = {host.name for assignment in work.assignments for host in assignment.hosts}
     for rollout in shelved(options.state):
         facts = rollout.facts
         if not rollout.unfinished or rollout.rehearsal or "plan" not in facts or facts["foreman"] != work.site.foreman.url:
@@ -249,14 +294,13 @@ def _asked_about(old: Shelved, options: Options) -> str:
 
 def _facts(rollout_id: str, work: Work) -> dict[str, Any]:
     """What a resume needs to find everything again: paths, the assignment as it was, who and when."""
-    assignment = asdict(work.assignment)
     return {
         "rollout": rollout_id,
         "created_at": time.time(),
         "who": who(),
         "site": str(work.site.path.absolute()),
         "foreman": work.site.foreman.url,
-        "assignment": json.loads(json.dumps(assignment, default=str)),
+        "assignments": json.loads(json.dumps([asdict(assignment) for assignment in work.assignments], default=str)),
         "rehearsal": str(work.rehearsal) if work.rehearsal else None,
         "speed": work.site.speed,
     }

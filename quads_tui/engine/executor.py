@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.inputs import Limits
+from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import (
@@ -33,12 +33,15 @@ from quads_tui.rollout.state import Rollout
 from .builds import BuildWatch, HostReads
 from .flow import disarm, provision
 from .gate import RolloutGate
+from .hooks import Hooks
 from .host import BmcPort, ForemanPort, Ports
 from .lane import WriteLane
+from .quads import QuadsExchange, QuadsPort
 from .recall import Recall, recall
 from .writes import HostWrites
 
 _GRACE = 20.0  # real seconds that requests in flight get to settle at a stop
+_QUADS_GRACE = 10.0  # real seconds at the end to tell QUADS what it does not know yet; the rest is owed to a resume
 _RESET_SHOWS = 40.0  # own seconds until a BMC surely shows what a Reset did; before that nobody decides on another one
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
 
@@ -59,6 +62,8 @@ class Setting:
     token_seconds: float
     write_width: int
     who: str
+    hooks: tuple[Hook, ...] = ()
+    quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
@@ -91,6 +96,9 @@ class RolloutExecutor:
             on_trouble=lambda why: self._notice("warning", f"no look at Foreman: {why}" if why else "Foreman answers again"),
             on_refused=self._safety,
         )
+        recalled = setting.recall or recall(plan, ())
+        self._memories = recalled.memories
+        self._quads = QuadsExchange(setting.quads, recalled.outbox, clock, self.emit) if setting.quads else None
         self._ports = Ports(
             clock=clock,
             lane=self.lane,
@@ -104,9 +112,17 @@ class RolloutExecutor:
             plan=plan,
             limits=setting.limits,
             token_seconds=setting.token_seconds,
+            hooks=Hooks(
+                setting.hooks,
+                plan,
+                setting.rollout.id,
+                clock,
+                self.emit,
+                at_once=setting.limits.hooks,
+                done=frozenset(recalled.cloud_hooks),
+            ),
         )
         self._plans = {host.name: host for host in plan.hosts}
-        self._memories = (setting.recall or recall(plan, ())).memories
 
     # Executor
 
@@ -116,6 +132,8 @@ class RolloutExecutor:
         resumed = setting.recall is not None
         self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, setting.who, setting.clock.speed))
         self._helpers = [asyncio.create_task(work) for work in (self._watch.run(), self._obey(), self._sample())]
+        if self._quads is not None:
+            self._helpers.append(asyncio.create_task(self._quads.run()))
         if setting.recall is not None:
             self._go_on(setting.recall)
             return
@@ -181,6 +199,8 @@ class RolloutExecutor:
         for task in [*self._tasks.values(), *self._helpers]:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)
+        if self._quads is not None:
+            await self._quads.flush(_QUADS_GRACE)
         self.emit(RolloutEnded(self._setting.clock.wall(), self.stopped))
 
     def stop(self, reason: str) -> None:
@@ -200,8 +220,15 @@ class RolloutExecutor:
 
     # Events
 
+    @property
+    def owed_to_quads(self) -> int:
+        """Updates that QUADS has not taken over yet."""
+        return self._quads.owed if self._quads is not None else 0
+
     def emit(self, event: Event) -> None:
         self._setting.rollout.apply(event)
+        if self._quads is not None:
+            self._quads.take(event)
         try:
             self._setting.journal.record(event)
         except JournalBroken as broken:

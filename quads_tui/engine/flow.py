@@ -186,7 +186,10 @@ class _Flow:
     async def _guarded(self, stage: Stage) -> str:
         """An error of ours fails this host and is told; it never ends the others."""
         try:
-            return await self._stages[stage]()
+            await self._ports.hooks.before(stage, self._plan, self._acts)
+            reason = await self._stages[stage]()
+            await self._ports.hooks.after(stage, self._plan, self._acts)
+            return reason
         except (StageFailure, Skipped, Held, Stopping, JournalBroken, CredentialsRefused):
             raise
         except TimeoutError:

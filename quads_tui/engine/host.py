@@ -17,6 +17,7 @@ from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import HostRecord
 
 from .gate import DISARM
+from .hooks import Hooks
 
 
 class BmcPort(Protocol):
@@ -69,6 +70,7 @@ class Ports:
     plan: Plan
     limits: Limits
     token_seconds: float  # how long a build token lives; 0: for ever
+    hooks: Hooks
 
     def remember(self, host: str, memory: HostMemory) -> None:
         """To the journal, before the outcome of the act that it comes from: a crash between the two forgets neither."""

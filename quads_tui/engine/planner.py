@@ -2,75 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from quads_tui.inputs import Assignment, Site, bmc_address
+from quads_tui.inputs import Assignment, HostSpec, Site, bmc_address
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown
 
 
-async def make_plan(assignment: Assignment, site: Site, foreman: Foreman, say: Callable[[str], None]) -> Plan:
+async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Callable[[str], None]) -> Plan:
     """Read what there is to know. Raises StageFailure and CredentialsRefused when Foreman does not answer or refuses us.
 
     `say` gets a line per step, since this takes seconds on a big Foreman.
     """
-    kind = _kind(assignment, site)
+    named = [(assignment.cloud, host) for assignment in assignments for host in assignment.hosts]
     refusals = [
-        f"{host.name} is a protected host (site file, protected_hosts)"
-        for host in assignment.hosts
-        if host.name in site.protected_hosts
+        f"{host.name} is a protected host (site file, protected_hosts)" for _, host in named if host.name in site.protected_hosts
     ]
-    names = {
-        "os": assignment.os or site.defaults.os or "",
-        "ptable": assignment.ptable or site.defaults.ptable or "",
-        "medium": assignment.medium or site.defaults.medium or "",
-    }
-    target, hosts, server = Target(), _untouched(assignment, site), ""
-    if kind is not Kind.SPARE and not refusals:
+    twice = [name for name, count in Counter(host.name for _, host in named).items() if count > 1]
+    refusals += [f"{name} is in more than one of the assignments" for name in twice]
+    goals = [_goal(assignment, site) for assignment in assignments]
+    hosts = [_host(assignment.cloud, host, site) for assignment in assignments for host in assignment.hosts]
+    server = ""
+    if any(goal.kind is not Kind.SPARE for goal in goals) and not refusals:
         say(f"asking Foreman {foreman.url}")
         version = await foreman.prime()
         server = f"{foreman.url} (Foreman {version})"
-        target, unknown = await _resolve(assignment, kind, names, foreman)
-        refusals += unknown
+        unknown: list[str] = []
+        for number, assignment in enumerate(assignments):
+            target, missing = await _resolve(assignment, goals[number], foreman)
+            goals[number] = replace(goals[number], target=target)
+            unknown += missing
+        refusals += dict.fromkeys(unknown)
         if not unknown:
-            say(f"looking up {len(assignment.hosts)} hosts")
-            hosts = await _hosts(assignment, site, kind, target, foreman)
+            say(f"looking up {len(hosts)} hosts")
+            hosts = await _looked_up(hosts, {goal.cloud: goal for goal in goals}, foreman)
             refusals += await _permissions(hosts, foreman)
-    goal = Goal(
-        cloud=assignment.cloud,
-        kind=kind,
-        description=assignment.description or "",
-        owner=assignment.owner or "",
-        ticket=assignment.ticket or "",
-        target=target,
-        **(names if kind is Kind.BUILD else {}),
-    )
+    notes = dict.fromkeys(note for assignment in assignments for note in assignment.notes)
     return Plan(
-        goals=(goal,),
+        goals=tuple(goals),
         hosts=tuple(hosts),
         refusals=tuple(refusals),
-        warnings=(*site.warnings, *assignment.notes),
+        warnings=(*site.warnings, *notes),
         foreman=server,
+        hooks=tuple(hook.name for hook in site.hooks),
     )
 
 
-def _kind(assignment: Assignment, site: Site) -> Kind:
+def _goal(assignment: Assignment, site: Site) -> Goal:
+    kind = Kind.OWNERSHIP if not assignment.wipe else Kind.BUILD
     if assignment.cloud == site.spare_pool:
-        return Kind.SPARE
-    return Kind.BUILD if assignment.wipe else Kind.OWNERSHIP
+        kind = Kind.SPARE
+    build = kind is Kind.BUILD
+    return Goal(
+        cloud=assignment.cloud,
+        kind=kind,
+        description=assignment.description,
+        owner=assignment.owner,
+        ticket=assignment.ticket or "",
+        os=(assignment.os or site.defaults.os or "") if build else "",
+        ptable=(assignment.ptable or site.defaults.ptable or "") if build else "",
+        medium=(assignment.medium or site.defaults.medium or "") if build else "",
+        quads_id=assignment.quads_id,
+    )
 
 
-def _untouched(assignment: Assignment, site: Site) -> list[HostPlan]:
-    return [HostPlan(host.name, bmc_address(site, host), host.model or "") for host in assignment.hosts]
+def _host(cloud: str, host: HostSpec, site: Site) -> HostPlan:
+    return HostPlan(
+        host.name, bmc_address(site, host), host.model or "", cloud=cloud, source=host.source, schedule=host.schedule
+    )
 
 
-async def _resolve(assignment: Assignment, kind: Kind, names: dict[str, str], foreman: Foreman) -> tuple[Target, list[str]]:
-    """The ids, asked for once a rollout, and what Foreman does not know."""
-    wanted = {"user": assignment.cloud}
-    if kind is Kind.BUILD:
-        wanted |= {"operating system": names["os"], "partition table": names["ptable"], "installation medium": names["medium"]}
+async def _resolve(assignment: Assignment, goal: Goal, foreman: Foreman) -> tuple[Target, list[str]]:
+    """The ids, asked for once an assignment, and what Foreman does not know."""
+    if goal.kind is Kind.SPARE:
+        return Target(), []
+    wanted = {"user": goal.cloud}
+    if goal.kind is Kind.BUILD:
+        wanted |= {"operating system": goal.os, "partition table": goal.ptable, "installation medium": goal.medium}
     ids: dict[str, int | None] = {}
     unknown = []
     for what, name in wanted.items():
@@ -84,41 +96,44 @@ async def _resolve(assignment: Assignment, kind: Kind, names: dict[str, str], fo
             operatingsystem_id=ids.get("operating system"),
             ptable_id=ids.get("partition table"),
             medium_id=ids.get("installation medium"),
-            parameters=dict(assignment.parameters) if kind is Kind.BUILD else {},
+            parameters=dict(assignment.parameters) if goal.kind is Kind.BUILD else {},
         ),
         unknown,
     )
 
 
-async def _hosts(assignment: Assignment, site: Site, kind: Kind, target: Target, foreman: Foreman) -> list[HostPlan]:
+async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: Foreman) -> list[HostPlan]:
     """Thin searches over the whole Foreman, full records only of hosts that are in build already."""
     known = await foreman.names()
-    ours = {host.name for host in assignment.hosts}
-    in_build = await foreman.in_build() & ours if kind is Kind.BUILD else frozenset()
+    building = {host.name for host in hosts if goals[host.cloud].kind is Kind.BUILD}
+    in_build = await foreman.in_build() & building if building else frozenset()
     records = await foreman.records(in_build) if in_build else {}
-    unmanaged = await _unmanaged(foreman) if kind is Kind.BUILD else frozenset()
-    lacking = {name: ours - await foreman.with_parameter(name, value) for name, value in target.parameters.items()}
-    hosts = []
-    for host in assignment.hosts:
+    unmanaged = await _unmanaged(foreman) if building else frozenset()
+    wanted = {pair for goal in goals.values() for pair in goal.target.parameters.items()}
+    having = {pair: await foreman.with_parameter(*pair) for pair in sorted(wanted)}
+    found = []
+    for host in hosts:
+        goal = goals[host.cloud]
+        if goal.kind is Kind.SPARE:
+            found.append(host)
+            continue
         trouble, cause = "", Cause.FOREMAN
         if host.name not in known:
             trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
-        elif host.name in unmanaged:
+        elif host.name in unmanaged and goal.kind is Kind.BUILD:
             trouble = "Foreman does not manage this host: it cannot build it"
-        hosts.append(
-            HostPlan(
-                host.name,
-                bmc_address(site, host),
-                host.model or "",
+        found.append(
+            replace(
+                host,
                 in_build=host.name in in_build,
-                parameters=tuple(name for name in target.parameters if host.name in lacking[name]),
+                parameters=tuple(pair[0] for pair in goal.target.parameters.items() if host.name not in having[pair]),
                 notes=_build_notes(records.get(host.name)) if host.name in in_build else (),
                 trouble=trouble,
                 trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
                 trouble_cause=cause if trouble else None,
             )
         )
-    return hosts
+    return found
 
 
 def _build_notes(record: HostRecord | None) -> tuple[str, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, Outcome, Remembered, StageChanged
+from quads_tui.rollout.events import Event, HookRan, HostChanged, Intent, Ordered, Outcome, Remembered, StageChanged
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
 from .host import HostMemory
+from .quads import Outbox
 
 FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter"})
 
@@ -21,15 +22,18 @@ class Recall:
     """
 
     memories: dict[str, HostMemory]
+    outbox: Outbox  # what QUADS is still to be told
     cut_off: dict[str, tuple[Stage, int, float]] = field(default_factory=dict)
     unsettled: dict[str, Intent] = field(default_factory=dict)
     resets: dict[str, float] = field(default_factory=dict)
     orders: dict[str, Ordered] = field(default_factory=dict)
     last_number: int = 0
     proved: bool = False  # a build of this rollout was verified
+    cloud_hooks: set[tuple[str, str]] = field(default_factory=set)  # (hook, cloud) that need not run again
 
     def take(self, event: Event) -> None:
         """One event, in the journal's order."""
+        self.outbox.take(event)
         match event:
             case StageChanged():
                 memory = self.memories.get(event.host)
@@ -49,6 +53,9 @@ class Recall:
                 intent = self.unsettled.get(event.host)
                 if intent is not None and intent.number == event.number:
                     del self.unsettled[event.host]
+            case HookRan():
+                if event.cloud and event.ok:
+                    self.cloud_hooks.add((event.hook, event.cloud))
             case Ordered():
                 if event.order:
                     self.orders[event.host] = event
@@ -72,7 +79,7 @@ class Recall:
 
 def recall(plan: Plan, events: Iterable[Event]) -> Recall:
     """From a rollout's first event on."""
-    recalled = Recall({host.name: HostMemory(plan.goal(host).kind.stages[0]) for host in plan.hosts})
+    recalled = Recall({host.name: HostMemory(plan.goal(host).kind.stages[0]) for host in plan.hosts}, Outbox(plan))
     for event in events:
         recalled.take(event)
     return recalled

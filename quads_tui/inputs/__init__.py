@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .assignment import Assignment, HostSpec, load_assignment
+from .hooks import Hook
 from .limits import Limits
 from .problems import InputError, Problem
 from .secrets import Secret, SecretSource, resolve_secret
@@ -23,6 +24,7 @@ __all__ = [
     "Assignment",
     "Defaults",
     "ForemanSite",
+    "Hook",
     "HostSpec",
     "InputError",
     "Limits",

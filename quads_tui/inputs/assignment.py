@@ -21,11 +21,16 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One host: a normalised DNS name, and what the file says of its model and its BMC's address (scheme://host[:port])."""
+    """One host: a normalised DNS name, and what the file says of its model and its BMC's address (scheme://host[:port]).
+
+    `source` and `schedule`: the cloud that it comes from, and the id of its schedule, where QUADS told.
+    """
 
     name: str
     model: str | None = None
     bmc: str | None = None
+    source: str = ""
+    schedule: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Assignment:
     medium: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    quads_id: int | None = None  # of the assignment in QUADS, where QUADS told
 
 
 class HostList:

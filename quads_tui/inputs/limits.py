@@ -22,6 +22,8 @@ class Limits:
     """Connections to Foreman at once: below its usual number of web server threads, so that its own users are served."""
     redfish_handshakes: int = 32
     """New TLS handshakes with BMCs at once: each costs this process milliseconds of CPU and a BMC up to seconds."""
+    hooks: int = 16
+    """Commands of the site (`hooks:`) that may run at once: they share this machine with the screen."""
     power_off: float = 180
     """Deadline of the stage: a graceful shutdown is not waited for, but slow BMCs take a minute to say Off."""
     pxe_set: float = 180
@@ -50,7 +52,7 @@ class Limits:
     """The longest wait before a repeated attempt."""
 
 
-COUNTS = frozenset({"ahead", "attempts", "foreman_connections", "redfish_handshakes"})
+COUNTS = frozenset({"ahead", "attempts", "foreman_connections", "redfish_handshakes", "hooks"})
 NAMES = tuple(member.name for member in fields(Limits))
 
 

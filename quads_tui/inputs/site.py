@@ -12,6 +12,7 @@ import platformdirs
 from .addresses import AddressTrouble, host_name, is_loopback, service_url
 from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec
 from .fields import Section
+from .hooks import Hook, read_hooks
 from .limits import NAMES as LIMIT_NAMES
 from .limits import Limits, read_limits
 from .problems import InputError, Problem, Report
@@ -19,7 +20,7 @@ from .secrets import SecretSource
 from .trust import TlsPolicy, read_password, read_tls
 from .yaml_reader import Node, read_yaml
 
-KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "limits", "speed")
+KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "hooks", "limits", "speed")
 DEFAULT_ADDRESS = "https://mgmt-{host}"  # how QUADS names a host's BMC
 TEMPLATE = "an address such as https://mgmt-{host}"
 
@@ -62,7 +63,7 @@ class QuadsSite:
     username: str
     password: SecretSource
     tls: TlsPolicy
-    lock_file: str | None = None
+    lock_file: Path = Path("/tmp/moveandrebuild.lock")  # as QUADS' documentation has it in its crontab
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Site:
     quads: QuadsSite | None = None
     spare_pool: str = "cloud01"
     protected_hosts: frozenset[str] = frozenset()
+    hooks: tuple[Hook, ...] = ()
     limits: Limits = field(default_factory=Limits)
     speed: float = 1
     warnings: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
     limits = Limits() if limits_node is None else read_limits(Section(report, limits_node, "limits", LIMIT_NAMES))
     speed = section.number("speed", whole=False, most=10_000)
     protected = _protected(section)
+    hooks = read_hooks(report, section.items("hooks", "a list of hooks"))
     if foreman is None or redfish is None:
         return None
     return Site(
@@ -138,6 +141,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
         quads,
         spare or "cloud01",
         protected,
+        hooks,
         limits,
         speed if speed is not None else 1,
         tuple(warnings),
@@ -186,9 +190,10 @@ def _quads(section: Section, warnings: list[str]) -> QuadsSite | None:
     url = _url(part, "url", tls, warnings)
     username, password = _account(part, warnings)
     lock_file = part.text("lock_file", "a file's path", most=4096)
+    place = {"lock_file": section.report.file.parent / lock_file} if lock_file else {}
     if url is None or username is None or password is None:
         return None
-    return QuadsSite(url, username, password, tls, lock_file)
+    return QuadsSite(url, username, password, tls, **place)
 
 
 def _account(part: Section, warnings: list[str]) -> tuple[str | None, SecretSource | None]:

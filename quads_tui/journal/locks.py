@@ -1,4 +1,4 @@
-"""One writer per Foreman on this machine, whatever the user and the state directory."""
+"""One writer per journal, one per Foreman on this machine, and none beside QUADS' own mover."""
 
 from __future__ import annotations
 
@@ -39,6 +39,42 @@ class JournalLock:
 
     def release(self) -> None:
         os.close(self._file)
+
+
+class QuadsLock:
+    """The lock of QUADS' own mover (its crontab: `flock -n FILE quads --move-hosts`): while we hold it, QUADS moves nothing."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises LockHeld, which names the holder where the kernel tells."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            try:  # not created where it exists: in /tmp the kernel refuses that for other people's files
+                self._file = os.open(path, flags)
+            except FileNotFoundError:
+                self._file = os.open(path, flags | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise LockHeld(f"QUADS' lock {path} (quads.lock_file) cannot be opened: {error.strerror}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            found = os.fstat(self._file)
+            os.close(self._file)
+            raise LockHeld(f"QUADS is moving hosts itself: {path} is held by {_flock_holder(found)}") from None
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def _flock_holder(found: os.stat_result) -> str:
+    """As /proc/locks has it: `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`."""
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()
+            if len(words) > 5 and words[1] == "FLOCK" and words[5] == device:
+                pid = int(words[4])
+                return _told(pid, Path(f"/proc/{pid}").stat().st_uid)
+    return "another process"
 
 
 def holder(directory: Path) -> str:

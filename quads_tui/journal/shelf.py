@@ -45,6 +45,12 @@ class Shelved:
         ended = self.facts.get("ended")
         return not self.trouble and (ended is None or bool(ended["unfinished"]))
 
+    @property
+    def owed(self) -> int:
+        """Updates that QUADS has not taken over yet."""
+        ended = self.facts.get("ended")
+        return int(ended.get("owed", 0)) if isinstance(ended, dict) else 0
+
     def holder(self) -> str:
         """Who runs it now, in words; empty when nobody does."""
         return holder(self.directory)

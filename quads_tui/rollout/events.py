@@ -120,6 +120,29 @@ class Ordered(Event):
 
 
 @dataclass(slots=True)
+class QuadsTold(Event):
+    """QUADS took an update over, or refused it for good (`refused` says why). `body` is what was told."""
+
+    kind: ClassVar[str] = "quads_told"
+    key: str
+    body: dict[str, Any]
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class HookRan(Event):
+    """A hook of the site ended for a host, or for the host's whole cloud. `output`: its last lines, clean."""
+
+    kind: ClassVar[str] = "hook"
+    host: str
+    hook: str
+    cloud: str  # empty where it ran for the host alone
+    ok: bool
+    seconds: float
+    output: str
+
+
+@dataclass(slots=True)
 class Paused(Event):
     """`what` is admission or writes."""
 
@@ -168,6 +191,8 @@ _KINDS: dict[str, type[Event]] = {
         Outcome,
         Remembered,
         Ordered,
+        QuadsTold,
+        HookRan,
         Paused,
         Commanded,
         Notice,

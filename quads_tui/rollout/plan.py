@@ -52,6 +52,7 @@ class Goal:
     ptable: str = ""
     medium: str = ""
     target: Target = field(default_factory=Target)
+    quads_id: int | None = None  # of the assignment in QUADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Plan:
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     foreman: str = ""  # address and version, for the operator
+    hooks: tuple[str, ...] = ()  # the names of the site's
 
     @property
     def usable(self) -> int:
@@ -102,7 +104,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
         for host in facts["hosts"]
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
-    words = {name: tuple(facts[name]) for name in ("refusals", "warnings")}
+    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks") if name in facts}
     plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
         raise ValueError("a host's cloud has no goal")
@@ -111,7 +113,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
 
 def _of_one_cloud(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     """As the first journals kept it: the one goal's members stood in the plan itself."""
-    goal = {name: facts[name] for name in _GOAL}
+    goal = {name: facts[name] for name in _GOAL if name in facts}
     return {**{name: value for name, value in facts.items() if name not in _GOAL}, "goals": [goal]}
 
 

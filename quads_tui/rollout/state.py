@@ -10,6 +10,7 @@ from .causes import Cause, group_of
 from .events import (
     Commanded,
     Event,
+    HookRan,
     HostArmed,
     HostChanged,
     HostNote,
@@ -49,6 +50,7 @@ class HostState:
     reason: str = ""
     until: float | None = None  # WAITING: when the next attempt is due
     armed: bool = False  # the next boot wipes it
+    hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
     version: int = 0  # grows with every change: a key for caches
 
@@ -110,7 +112,7 @@ class Rollout:
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
-        if isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | Intent | Outcome):
+        if isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Intent | Outcome):
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
@@ -141,6 +143,11 @@ class Rollout:
                 self.armed[host.name] = None
             else:
                 self.armed.pop(host.name, None)
+        elif isinstance(event, HookRan):
+            host.hooks[event.hook] = event.ok
+            said = f": {event.output}" if event.output else ""
+            words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{said}"
+            host.timeline.append(Line(event.at, host.stage, words))
         elif isinstance(event, HostNote):
             host.timeline.append(Line(event.at, host.stage, event.text))
             if event.waits:

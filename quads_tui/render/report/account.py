@@ -30,7 +30,7 @@ from .document import (
 )
 from .durations import stage_durations
 from .elapsed import Elapsed, runs_of
-from .facts import member, models_of, number, plan_of, text, texts
+from .facts import assignments_of, given_words, member, models_of, number, plan_of, text, texts
 from .series import SERVICES, Sample, Series
 
 EVIDENCE = 8  # lines of a host's timeline
@@ -94,19 +94,19 @@ def state_of(rollout: Rollout, plan: Plan | None, holder: str) -> State:
 
 
 def _no_plan(facts: Mapping[str, Any]) -> Plan:
-    return Plan((Goal(text(member(facts, "assignment", "cloud"), 100), Kind.BUILD),), ())
+    return Plan((Goal(text(given_words(facts, "cloud"), 100), Kind.BUILD),), ())
 
 
 def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
     def wanted(name: str) -> str:
-        return text(plan.words(name) if plan else member(facts, "assignment", name))
+        return text(plan.words(name) if plan else given_words(facts, name))
 
     hosts = plan.hosts if plan else tuple(HostPlan(name, "") for name in _assigned(facts))
     return Asked(
         rollout=text(facts.get("rollout"), 200),
         created_at=number(facts.get("created_at")),
         who=text(facts.get("who")),
-        assignment=text(member(facts, "assignment", "path")),
+        assignment=given_words(facts, "path"),
         site=text(facts.get("site")),
         rehearsal=bool(facts.get("rehearsal")),
         cloud=wanted("cloud"),
@@ -114,11 +114,11 @@ def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
         description=wanted("description"),
         owner=wanted("owner"),
         ticket=wanted("ticket"),
-        ccuser=texts(member(facts, "assignment", "ccuser")),
+        ccuser=_each(facts, "ccuser"),
         os=wanted("os"),
         ptable=wanted("ptable"),
         medium=wanted("medium"),
-        parameters=texts(member(facts, "assignment", "parameters")),
+        parameters=_each(facts, "parameters"),
         foreman=text(plan.foreman) if plan else "",
         models=models_of(hosts),
         warnings=texts(plan.warnings) if plan else (),
@@ -126,8 +126,16 @@ def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
 
 
 def _assigned(facts: Mapping[str, Any]) -> list[str]:
-    hosts = member(facts, "assignment", "hosts")
-    return [text(member(host, "name")) for host in hosts] if isinstance(hosts, list) else []
+    found = []
+    for given in assignments_of(facts):
+        hosts = given.get("hosts")
+        found += [text(member(host, "name")) for host in hosts] if isinstance(hosts, list) else []
+    return found
+
+
+def _each(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Texts of a list that every assignment has, each once."""
+    return tuple(dict.fromkeys(word for given in assignments_of(facts) for word in texts(given.get(name))))
 
 
 def _hosts(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> dict[str, HostReport]:

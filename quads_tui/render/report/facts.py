@@ -30,6 +30,17 @@ def member(facts: Mapping[str, Any], *path: str) -> Any:
     return value
 
 
+def assignments_of(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """As they were given; the first journals kept one, under another name."""
+    kept = facts.get("assignments", [facts.get("assignment")])
+    return [given for given in kept if isinstance(given, Mapping)] if isinstance(kept, list) else []
+
+
+def given_words(facts: Mapping[str, Any], name: str) -> str:
+    """What the assignments say under this name, each once."""
+    return ", ".join(dict.fromkeys(text(given.get(name)) for given in assignments_of(facts) if given.get(name)))
+
+
 def text(value: object, limit: int = 1000) -> str:
     """Clean text; empty for None."""
     return "" if value is None else clean(value, limit)

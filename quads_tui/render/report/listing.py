@@ -16,7 +16,7 @@ from .account import replay, state_of
 from .data import rfc3339
 from .document import State
 from .elapsed import Elapsed, runs_of
-from .facts import member, number, plan_of, text
+from .facts import given_words, number, plan_of, text
 
 _NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "OPEN", "ARMED")
 
@@ -57,7 +57,7 @@ def entry(
         rollout=text(rollout, 200),
         created_at=number(facts.get("created_at")),
         who=text(facts.get("who"), 100),
-        cloud=text(plan.cloud if plan else member(facts, "assignment", "cloud"), 100),
+        cloud=text(plan.cloud if plan else given_words(facts, "cloud"), 100),
         kind=plan.words("kind") if plan else "",
         rehearsal=bool(facts.get("rehearsal")),
         state=state_of(model, plan, holder),

@@ -1,0 +1,108 @@
+"""The site's hooks: commands before or after a stage, for a host or once for its cloud. One that fails fails the attempt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from quads_tui.inputs import Hook
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.events import Event, HookRan
+from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.ports import Acts, Clock
+from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.services.commands import Ended, run_command
+
+Run = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[Ended]]
+
+
+class Hooks:
+    """`at_once` commands may run side by side. `done`: (hook, cloud) pairs that an earlier process carried out.
+
+    A hook may run again for a host: after a failed attempt, a retry, or a crash in the middle. It must bear that.
+    """
+
+    def __init__(
+        self,
+        hooks: Sequence[Hook],
+        plan: Plan,
+        rollout: str,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        *,
+        at_once: int,
+        done: frozenset[tuple[str, str]] = frozenset(),
+        run: Run = run_command,
+    ) -> None:
+        self._hooks = hooks
+        self._plan = plan
+        self._rollout = rollout
+        self._clock = clock
+        self._emit = emit
+        self._places = asyncio.Semaphore(at_once)
+        self._done = set(done)
+        self._clouds: dict[tuple[str, str], asyncio.Lock] = {}
+        self._run = run
+
+    async def before(self, stage: Stage, host: HostPlan, acts: Acts) -> None:
+        """Raises StageFailure with Cause.HOOK, and what the gate raises."""
+        await self._all("before", stage, host, acts)
+
+    async def after(self, stage: Stage, host: HostPlan, acts: Acts) -> None:
+        """As `before`."""
+        await self._all("after", stage, host, acts)
+
+    async def _all(self, when: str, stage: Stage, host: HostPlan, acts: Acts) -> None:
+        for hook in self._hooks:
+            if hook.when != when or hook.stage is not stage:
+                continue
+            if hook.per_cloud:
+                await self._once(hook, host, acts)
+            else:
+                await self._one(hook, host, "", acts)
+
+    async def _once(self, hook: Hook, host: HostPlan, acts: Acts) -> None:
+        """The first host of the cloud runs it, the others wait; where it failed, the next one tries."""
+        key = (hook.name, self._plan.goal(host).cloud)
+        if key in self._done:
+            return
+        acts.note(f"waits for the hook {hook.name} of {key[1]}", waits=True)
+        async with self._clouds.setdefault(key, asyncio.Lock()):
+            if key not in self._done:
+                await self._one(hook, host, key[1], acts)
+                self._done.add(key)
+
+    async def _one(self, hook: Hook, host: HostPlan, cloud: str, acts: Acts) -> None:
+        acts.note(f"waits for the hook {hook.name}", waits=True)
+        async with self._places:
+            await acts.intend("hook", {"hook": hook.name, "cloud": cloud})
+            began = self._clock.now()
+            try:
+                ended = await self._run(hook.run, self._facts(hook, host), self._clock.real(hook.timeout, 10.0))
+            except BaseException:
+                acts.result("unknown", {"error": "interrupted"})
+                raise
+        acts.result("answered", {"status": ended.status})
+        seconds = self._clock.now() - began
+        self._emit(HookRan(self._clock.wall(), host.name, hook.name, cloud, ended.ok, seconds, " | ".join(ended.output[-3:])))
+        if not ended.ok:
+            raise StageFailure(Cause.HOOK, f"hook {hook.name}: {ended.reason}")
+
+    def _facts(self, hook: Hook, host: HostPlan) -> dict[str, str]:
+        """The host's facts, as the command finds them in its environment."""
+        goal = self._plan.goal(host)
+        return {
+            "QUADS_TUI_ROLLOUT": self._rollout,
+            "QUADS_TUI_HOOK": hook.name,
+            "QUADS_TUI_STAGE": hook.stage.value,
+            "QUADS_TUI_HOST": host.name,
+            "QUADS_TUI_MODEL": host.model,
+            "QUADS_TUI_BMC": urlsplit(host.address).hostname or "",
+            "QUADS_TUI_BMC_URL": host.address,
+            "QUADS_TUI_CLOUD": goal.cloud,
+            "QUADS_TUI_OLD_CLOUD": host.source,
+            "QUADS_TUI_OWNER": goal.owner,
+            "QUADS_TUI_TICKET": goal.ticket,
+            "QUADS_TUI_WIPE": "true" if goal.kind is Kind.BUILD else "false",
+        }
