@@ -165,13 +165,18 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 @cli.command()
 @_emulated
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
-def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path) -> None:
+@click.option("--quads", type=click.Choice(("2.1", "2.2")), help="A QUADS of this version too, whose moves are these hosts.")
+def emulate(
+    hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path, quads: str | None
+) -> None:
     """The emulators alone, until ended; DIR/site.yaml works as it is."""
     from quads_tui.emulators.process import Options
     from quads_tui.emulators.process import run as start
 
     try:
-        options = Options(hosts=hosts or 700, seed=seed, speed=speed or 1.0, faults=faults or "none", dir=directory)
+        options = Options(
+            hosts=hosts or 700, seed=seed, speed=speed or 1.0, faults=faults or "none", dir=directory, quads=quads
+        )
         _end(start(options))
     except ValueError as error:
         click.echo(f"quads-tui: {error}", err=True)

@@ -31,11 +31,17 @@ class Foreman(Protocol):
     def live_token(self, host: str) -> str | None: ...
 
 
+class Quads(Protocol):
+    """What it asks of an emulated QUADS."""
+
+    def counts(self) -> dict[str, Any]: ...
+
+
 class Control:
     """A plain HTTP server on loopback, beside the emulated services."""
 
-    def __init__(self, fleet: Fleet, foreman: Foreman, faults: dict[str, Fault]) -> None:
-        self.fleet, self.foreman, self.faults = fleet, foreman, faults
+    def __init__(self, fleet: Fleet, foreman: Foreman, faults: dict[str, Fault], quads: Quads | None = None) -> None:
+        self.fleet, self.foreman, self.faults, self.quads = fleet, foreman, faults, quads
         self._runner: web.ServerRunner | None = None
 
     async def serve(self) -> str:
@@ -61,7 +67,8 @@ class Control:
                 "built": self.foreman.host_counts(name)["built"],
                 "armed": self._armed(bmc),
             }
-        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts}
+        told = {"quads": self.quads.counts()} if self.quads is not None else {}
+        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts, **told}
 
     def _armed(self, bmc: Bmc) -> bool:
         """Would the next boot wipe this host? In build with a live token, and the network first."""

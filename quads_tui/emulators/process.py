@@ -23,10 +23,13 @@ from quads_tui.emulators.control import Control
 from quads_tui.emulators.faults import PROFILES
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanFaults, ForemanOptions
 from quads_tui.emulators.lab import Lab, from_file, made_up
+from quads_tui.emulators.quads import Lab as QuadsLab
+from quads_tui.emulators.quads import QuadsEmulator
 from quads_tui.emulators.world import Time
 
 FOREMAN_USER = "quads"
 BMC_USER = "root"
+QUADS_USER = "admin@example.com"
 WATCH_SECONDS = 2.0
 
 
@@ -46,6 +49,7 @@ class Options:
     faults: str = "none"
     tls: bool = True
     fleet: Path | None = None
+    quads: str | None = None  # "2.1" or "2.2": a QUADS too, whose moves of now are the lab's hosts
     watch_pid_file: Path | None = None
     linger: float = 600.0
 
@@ -111,13 +115,15 @@ async def serve(options: Options) -> None:
         troubles=profiles.troubles(faults),
         idle_off=PROFILES[options.faults].idle_off,
     )
-    control = Control(fleet, foreman, faults)
+    quads = _quads(options, lab, clock, passwords)
+    control = Control(fleet, foreman, faults, quads)
     context = _tls(options.dir / "ca.pem") if options.tls else None
     try:
         url = await foreman.serve(LOOPBACK, 0, context)
+        quads_url = await quads.serve(LOOPBACK, 0, context) if quads else ""
         await fleet.serve(context)
         control_url = await control.serve()
-        _write_files(options, lab, fleet, passwords, url, control_url)
+        _write_files(options, lab, fleet, passwords, url, quads_url, control_url)
         print("ready", flush=True)
         await _until_the_end(options, ended)
     finally:
@@ -125,6 +131,18 @@ async def serve(options: Options) -> None:
         await control.close()
         await fleet.close()
         await foreman.close()
+        if quads is not None:
+            await quads.stop()
+
+
+def _quads(options: Options, lab: Lab, clock: Time, passwords: dict[str, str]) -> QuadsEmulator | None:
+    """A QUADS that wants the lab's hosts moved from the spare pool to the lab's cloud, now."""
+    if options.quads is None:
+        return None
+    passwords["quads"] = secrets.token_urlsafe(18)
+    kept = QuadsLab(clock.utc().replace(tzinfo=None))
+    kept.assign(lab.cloud, lab.machines, os=lab.os)
+    return QuadsEmulator(kept, time=clock, username=QUADS_USER, password=passwords["quads"], generation=options.quads)
 
 
 async def _until_the_end(options: Options, ended: asyncio.Event) -> None:
@@ -165,7 +183,9 @@ def _tls(ca_file: Path) -> ssl.SSLContext:
     return context
 
 
-def _write_files(options: Options, lab: Lab, fleet: Fleet, passwords: dict[str, str], foreman_url: str, control_url: str) -> None:
+def _write_files(
+    options: Options, lab: Lab, fleet: Fleet, passwords: dict[str, str], foreman_url: str, quads_url: str, control_url: str
+) -> None:
     """What a console needs to roll this lab out, and the marker `ready` last."""
     for name, password in passwords.items():
         _write_secret(options.dir / f"{name}.password", password)
@@ -176,6 +196,12 @@ def _write_files(options: Options, lab: Lab, fleet: Fleet, passwords: dict[str, 
         "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, **tls},
         "speed": options.speed,
     }
+    if quads_url:
+        account = {"username": QUADS_USER, "password": {"file": "quads.password"}}
+        site["quads"] = {"url": quads_url, **account, "lock_file": "quads.lock", **tls}
+        site["redfish"]["addresses"] = "bmcs.yaml"  # QUADS does not tell where a host's BMC is
+        addresses = {machine.name: fleet.address(machine.name) for machine in lab.machines}
+        (options.dir / "bmcs.yaml").write_text(yaml.dump(addresses, width=10_000))
     assignment: dict[str, Any] = {
         "cloud": lab.cloud,
         "description": "Rehearsal",

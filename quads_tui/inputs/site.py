@@ -53,6 +53,7 @@ class RedfishSite:
     username: str
     password: SecretSource
     tls: TlsPolicy
+    addresses: Mapping[str, str] = field(default_factory=dict)  # of BMCs that the template does not fit, by host
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +172,45 @@ def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
 
 
 def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
-    part = _part(section, "redfish", ("address", "username", "password", "tls"), required=True)
+    part = _part(section, "redfish", ("address", "addresses", "username", "password", "tls"), required=True)
     if part is None:
         return None
     tls = read_tls(part, warnings)
     address = _template(part, tls, warnings)
+    addresses = _addresses(part) if part.has("addresses") else {}
     username, password = _account(part, warnings)
     if address is None or username is None or password is None:
         return None
-    return RedfishSite(address, username, password, tls)
+    return RedfishSite(address, username, password, tls, addresses)
+
+
+def _addresses(part: Section) -> dict[str, str]:
+    """A file beside the site: host name to BMC address. Its problems are told with its own name and lines."""
+    text = part.text("addresses", "a file's path", most=4096)
+    if text is None:
+        return {}
+    path = part.report.file.parent / text
+    report = Report(path)
+    root = read_yaml(path, report)
+    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    if root is not None and root.kind == "map":
+        section = Section(report, root, "", tuple(root.entries))
+        for key in root.entries:
+            value = section.text(key, "an address such as https://mgmt-host.example.com", most=1000)
+            try:
+                name, address = host_name(key), service_url(value, path=False) if value else ""
+            except AddressTrouble as trouble:
+                section.add(key, str(trouble))
+                continue
+            if address in owners:
+                section.add(key, f"is the BMC of {owners[address]} too; expected one BMC for each host")
+            found[name] = address
+            owners[address] = name
+    elif root is not None:
+        report.add(root.line, "", "expected a mapping of host names and BMC addresses")
+    part.report.problems += report.problems
+    return found
 
 
 def _quads(section: Section, warnings: list[str]) -> QuadsSite | None:
@@ -262,7 +293,8 @@ def _template(part: Section, tls: TlsPolicy, warnings: list[str]) -> str | None:
 def bmc_address(site: Site, host: HostSpec) -> str:
     """The BMC's address, scheme://host[:port]: the host's own, else from the template. InputError if it may not be used."""
     try:
-        address = host.bmc or service_url(site.redfish.address.replace("{host}", host.name), path=False)
+        listed = host.bmc or site.redfish.addresses.get(host.name)
+        address = listed or service_url(site.redfish.address.replace("{host}", host.name), path=False)
     except AddressTrouble as trouble:
         raise InputError([Problem(site.path, 0, "redfish.address", f"for {host.name} the address {trouble}")]) from None
     if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):

@@ -1,0 +1,8 @@
+"""An emulated QUADS server: API v3 of 2.1, and of 2.2 with its tracking of moves."""
+
+from __future__ import annotations
+
+from .records import STATUSES, Lab
+from .server import Mishap, QuadsEmulator
+
+__all__ = ["STATUSES", "Lab", "Mishap", "QuadsEmulator"]

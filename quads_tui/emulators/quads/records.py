@@ -1,0 +1,204 @@
+"""What QUADS keeps: clouds, hosts, assignments, schedules, and the documents that it makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from quads_tui.emulators.world import Machine
+
+SPARE = "cloud01"
+# The twelve stages of a move, and its two ends.
+STATUSES = (
+    "pending", "switch_config", "ipmi_config", "hardware_prep", "power_on", "provisioning", "cleanup", "reboot", "post_install",
+    "foreman_rbac", "validation", "released", "completed", "failed",
+)  # fmt: skip
+ISO = "%Y-%m-%dT%H:%M"
+
+
+@dataclass
+class Host:
+    id: int
+    name: str
+    model: str
+    cloud: str = SPARE
+    default_cloud: str = SPARE
+    broken: bool = False
+    retired: bool = False
+    build: bool = False
+    validated: bool = False
+    switch_config_applied: bool = False
+    last_build: datetime | None = None
+
+
+@dataclass
+class Assignment:
+    id: int
+    cloud: str
+    description: str
+    owner: str
+    ticket: str
+    ccuser: list[str]
+    wipe: bool
+    os: str
+    active: bool = True
+    provisioned: bool = False
+    validated: bool = False
+
+
+@dataclass
+class Schedule:
+    id: int
+    host: str
+    assignment: int
+    start: datetime
+    end: datetime
+    build_start: datetime | None = None
+    build_end: datetime | None = None
+    progress: dict[str, str] = field(default_factory=dict)
+    statuses: list[str] = field(default_factory=list)  # all that it was told, in order
+
+
+class Lab:
+    """A QUADS database. Times are naive UTC, as the server's own."""
+
+    def __init__(self, now: datetime) -> None:
+        self.began = now
+        self.clouds: list[str] = []
+        self.hosts: dict[str, Host] = {}
+        self.assignments: dict[int, Assignment] = {}
+        self.schedules: dict[int, Schedule] = {}
+        self.add_cloud(SPARE)
+
+    def add_cloud(self, name: str) -> None:
+        if name not in self.clouds:
+            self.clouds.append(name)
+
+    def assign(
+        self,
+        cloud: str,
+        machines: Sequence[Machine],
+        *,
+        owner: str = "jdoe",
+        ticket: str = "3753",
+        description: str = "Rehearsal",
+        wipe: bool = True,
+        os: str = "",
+        start: datetime | None = None,
+    ) -> Assignment:
+        """Schedule these machines, which stand in the spare pool, for a cloud from `start` (now) on for two weeks."""
+        self.add_cloud(cloud)
+        made = Assignment(len(self.assignments) + 1, cloud, description, owner, ticket, ["asmith", "bwong"], wipe, os)
+        self.assignments[made.id] = made
+        for machine in machines:
+            if machine.name not in self.hosts:
+                self.hosts[machine.name] = Host(len(self.hosts) + 1, machine.name, machine.model)
+            begins = start or self.began - timedelta(hours=1)
+            number = len(self.schedules) + 1
+            self.schedules[number] = Schedule(number, machine.name, made.id, begins, begins + timedelta(days=14))
+        return made
+
+    def current(self, at: datetime, host: str = "", cloud: str = "") -> list[Schedule]:
+        return [
+            schedule
+            for schedule in self.schedules.values()
+            if schedule.start <= at <= schedule.end
+            and host in ("", schedule.host)
+            and cloud in ("", self.assignments[schedule.assignment].cloud)
+        ]
+
+    def moves(self, at: datetime) -> list[dict[str, str]]:
+        """Every host that is not where its schedule, or else its default, wants it: broken and retired ones too."""
+        wanted = {schedule.host: self.assignments[schedule.assignment].cloud for schedule in self.current(at)}
+        found = []
+        for name in sorted(self.hosts):
+            host = self.hosts[name]
+            new = wanted.get(name, host.default_cloud)
+            if new != host.cloud:
+                found.append({"current": host.cloud, "host": name, "new": new})
+        return found
+
+    def active(self, cloud: str) -> Assignment | None:
+        return next((made for made in self.assignments.values() if made.cloud == cloud and made.active), None)
+
+    # Documents
+
+    def cloud_document(self, name: str) -> dict[str, Any]:
+        return {"id": self.clouds.index(name) + 1, "last_redefined": rfc1123(self.began), "name": name}
+
+    def host_document(self, host: Host) -> dict[str, Any]:
+        return {
+            "broken": host.broken,
+            "build": host.build,
+            "cloud": self.cloud_document(host.cloud),
+            "cloud_id": self.clouds.index(host.cloud) + 1,
+            "default_cloud": self.cloud_document(host.default_cloud),
+            "default_cloud_id": self.clouds.index(host.default_cloud) + 1,
+            "host_type": "scalelab",
+            "id": host.id,
+            "interfaces": [],
+            "last_build": rfc1123(host.last_build),
+            "model": host.model,
+            "name": host.name,
+            "retired": host.retired,
+            "switch_config_applied": host.switch_config_applied,
+            "validated": host.validated,
+        }
+
+    def assignment_document(self, made: Assignment, generation: str) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "active": made.active,
+            "ccuser": made.ccuser,
+            "cloud": self.cloud_document(made.cloud),
+            "cloud_id": self.clouds.index(made.cloud) + 1,
+            "created_at": rfc1123(self.began),
+            "description": made.description,
+            "id": made.id,
+            "notification": {"id": made.id, "initial": False, "pre": False, "success": False, "fail": False},
+            "owner": made.owner,
+            "provisioned": made.provisioned,
+            "qinq": 0,
+            "ticket": made.ticket,
+            "validated": made.validated,
+            "vlan": None,
+            "wipe": made.wipe,
+        }
+        return document | ({"ostype": made.os or None, "boot_order": None} if generation >= "2.2" else {})
+
+    def schedule_document(self, schedule: Schedule, generation: str) -> dict[str, Any]:
+        host = self.hosts[schedule.host]
+        return {
+            "assignment": self.assignment_document(self.assignments[schedule.assignment], generation),
+            "assignment_id": schedule.assignment,
+            "build_end": rfc1123(schedule.build_end),
+            "build_start": rfc1123(schedule.build_start),
+            "end": rfc1123(schedule.end),
+            "host": self.host_document(host),
+            "host_id": host.id,
+            "id": schedule.id,
+            "start": rfc1123(schedule.start),
+        }
+
+    def progress_document(self, schedule: Schedule) -> dict[str, Any]:
+        told = schedule.progress
+        host = self.hosts[schedule.host]
+        return {
+            "id": schedule.id,
+            "host": schedule.host,
+            "host_id": host.id,
+            "source_cloud": told.get("source", SPARE),
+            "target_cloud": self.assignments[schedule.assignment].cloud,
+            "status": told.get("status"),
+            "message": told.get("message"),
+            "error_message": told.get("error_message"),
+            "stage_timestamps": {},
+            "started_at": None,
+            "completed_at": None,
+        }
+
+
+def rfc1123(moment: datetime | None) -> str | None:
+    """As QUADS writes its naive local times: with "GMT", whatever they are."""
+    return moment.strftime("%a, %d %b %Y %H:%M:%S GMT") if moment else None

@@ -1,0 +1,311 @@
+"""The server: routes, who may write, and what tests make go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import socket
+import ssl
+import struct
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from quads_tui.emulators.world import Time
+
+from .records import ISO, STATUSES, Assignment, Host, Lab, Schedule
+
+_LIVES = {"2.1": 6000.0, "2.2": 15_600.0}  # emulated seconds of a token
+_HTML = "<!doctype html><html><title>500 Internal Server Error</title><h1>Internal Server Error</h1></html>"
+_LINGER = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Mishap:
+    """What the next `times` requests of `method` below `path` (without /api/v3) meet.
+
+    `kind`: rolled-back (200 and nothing changed), expired (401), html (500 page), hang, reset, lost (done, then a reset).
+    """
+
+    method: str
+    path: str
+    kind: str
+    times: int = 1
+
+
+class QuadsEmulator:
+    """One QUADS. `generation`: "2.1" or "2.2". `sqlite`: any last_build rolls a PATCH back, as that database does there."""
+
+    def __init__(
+        self, lab: Lab, *, time: Time, username: str, password: str, generation: str = "2.2", sqlite: bool = False
+    ) -> None:
+        if generation not in _LIVES:
+            raise ValueError(f"no QUADS {generation!r} here; there are {', '.join(_LIVES)}")
+        self.lab = lab
+        self.generation = generation
+        self.mishaps: list[Mishap] = []
+        self.logins = self.reads = self.writes = self.rolled_back = 0
+        self._time = time
+        self._account = f"{username}:{password}"
+        self._sqlite = sqlite
+        self._tokens: dict[str, float] = {}
+        self._runner: web.ServerRunner | None = None
+        self._place: tuple[str, int, ssl.SSLContext | None] | None = None
+
+    async def serve(self, host: str = "127.0.0.1", port: int = 0, context: ssl.SSLContext | None = None) -> str:
+        """Listen; gives the URL."""
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, ssl_context=context, shutdown_timeout=0.1).start()
+        self._place = (host, self._runner.addresses[0][1], context)
+        return f"{'https' if context else 'http'}://{host}:{self._place[1]}"
+
+    async def stop(self) -> None:
+        """Gone: connections are refused. What it keeps stays; `start` brings it back at the same place."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def start(self) -> None:
+        """After `stop`. Tokens of before are no longer known."""
+        assert self._place is not None
+        self._tokens.clear()
+        await self.serve(*self._place)
+
+    def counts(self) -> dict[str, Any]:
+        """As the server saw it."""
+        lab = self.lab
+        return {
+            "logins": self.logins,
+            "reads": self.reads,
+            "writes": self.writes,
+            "rolled_back": self.rolled_back,
+            "hosts": {h.name: {"cloud": h.cloud, "build": h.build, "validated": h.validated} for h in lab.hosts.values()},
+            "progress": {s.host: s.statuses for s in lab.schedules.values()},
+            "assignments": {
+                made.cloud: {"provisioned": made.provisioned, "validated": made.validated} for made in lab.assignments.values()
+            },
+            "schedules": {s.host: {"built": s.build_end is not None} for s in lab.schedules.values()},
+        }
+
+    # Requests
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path.removeprefix("/api/v3").rstrip("/")
+        if not request.path.startswith("/api/v3/"):
+            return _page(404, "Not Found")
+        if request.method == "GET":
+            self.reads += 1
+        elif path != "/login":
+            self.writes += 1
+        kind = self._mishap(request.method, path)
+        if kind == "hang":
+            await asyncio.sleep(3600)
+        if kind == "reset":
+            return _reset(request)
+        if kind == "html":
+            return web.Response(status=500, text=_HTML, content_type="text/html")
+        if kind == "expired":
+            return _json({"message": "Invalid Authentication token!"}, 401)
+        body = await request.read()
+        try:
+            data = json.loads(body) if body else {}
+        except ValueError:
+            return _error(400, "Bad Request", "The browser (or proxy) sent a request that this server could not understand.")
+        if request.method == "GET":
+            return self._get(path, request)
+        if request.method == "POST" and path == "/login":
+            return self._log_in(request)
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        if request.method != "PATCH":
+            return _error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
+        answer = self._patch(path, data if isinstance(data, dict) else {}, apply=kind != "rolled-back")
+        if kind == "rolled-back":
+            self.rolled_back += 1
+        return _reset(request) if kind == "lost" else answer
+
+    def _mishap(self, method: str, path: str) -> str:
+        for mishap in self.mishaps:
+            if mishap.times and mishap.method == method and path.startswith(mishap.path):
+                mishap.times -= 1
+                return mishap.kind
+        return ""
+
+    def _log_in(self, request: web.BaseRequest) -> web.Response:
+        self.logins += 1
+        if not self._is_admin(request):
+            return web.Response(status=401, text="Unauthorized Access")
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = self._time.now() + _LIVES[self.generation]
+        said = {"auth_token": token, "message": "Successful login", "status": "success", "status_code": 201}
+        return _json(said)
+
+    def _is_admin(self, request: web.BaseRequest) -> bool:
+        given = request.headers.get("Authorization", "").removeprefix("Basic ")
+        return given == base64.b64encode(self._account.encode()).decode()
+
+    def _refused(self, request: web.BaseRequest) -> web.Response | None:
+        given = request.headers.get("Authorization", "")
+        if not given:
+            return _json({"message": "Missing authentication data", "status": "fail", "status_code": 400}, 400)
+        if given.startswith("Basic "):
+            return None if self._is_admin(request) else _json({"message": "Invalid credentials!"}, 401)
+        if self._tokens.get(given.removeprefix("Bearer "), 0.0) < self._time.now():
+            return _json({"message": "Invalid Authentication token!", "status": "fail", "status_code": 401}, 401)
+        return None
+
+    # Reads
+
+    def _get(self, path: str, request: web.BaseRequest) -> web.Response:
+        lab, asked = self.lab, request.query
+        at = self._now()
+        if "date" in asked:
+            try:
+                at = datetime.strptime(asked["date"], ISO)  # noqa: DTZ007 - naive, as QUADS itself
+            except ValueError:
+                return web.Response(status=500, text=_HTML, content_type="text/html")
+        first, _, rest = path.removeprefix("/").partition("/")
+        match first, rest:
+            case "version", "":
+                return _json(f"QUADS version {self.generation}.0 bowie")
+            case "moves", "":
+                return _json(lab.moves(at))
+            case "hosts", "":
+                return _json([lab.host_document(host) for host in lab.hosts.values() if asked.get("cloud") in (None, host.cloud)])
+            case "hosts", name:
+                host = lab.hosts.get(name)
+                return _json(lab.host_document(host)) if host else _error(400, "Bad Request", f"Host not found: {name}")
+            case "clouds", "":
+                return _json([lab.cloud_document(name) for name in lab.clouds])
+            case "assignments", "active":
+                return _json([self._made(made) for made in lab.assignments.values() if made.active])
+            case "assignments", active if active.startswith("active/"):
+                made = lab.active(active.removeprefix("active/"))
+                return _json(self._made(made) if made else {})
+            case "schedules", "current":
+                found = lab.current(at, asked.get("host", ""), asked.get("cloud", ""))
+                return _json([lab.schedule_document(schedule, self.generation) for schedule in found])
+            case "moves", progress if progress.startswith("progress") and self.generation >= "2.2":
+                return self._progress(progress.removeprefix("progress").removeprefix("/"))
+        return _page(404, "Not Found")
+
+    def _progress(self, host: str) -> web.Response:
+        told = [schedule for schedule in self.lab.schedules.values() if schedule.progress and host in ("", schedule.host)]
+        if host and not told:
+            return _error(404, "Not Found", f"No move for {host}")
+        documents = [self.lab.progress_document(schedule) for schedule in told]
+        return _json(documents[0] if host else documents)
+
+    # Writes
+
+    def _patch(self, path: str, data: dict[str, Any], apply: bool) -> web.Response:
+        first, _, name = path.removeprefix("/").partition("/")
+        if first == "hosts" and name in self.lab.hosts:
+            return self._patch_host(self.lab.hosts[name], data, apply)
+        if first == "hosts":
+            return _error(400, "Bad Request", f"Host not found: {name}")
+        number = int(name.rpartition("/")[2]) if name.rpartition("/")[2].isdigit() else 0
+        if first == "moves" and name.startswith("progress/") and self.generation >= "2.2":
+            schedule = self.lab.schedules.get(number)
+            if schedule is None:
+                return _error(404, "Not Found", f"No schedule {number}")
+            return self._patch_progress(schedule, data, apply)
+        if first == "schedules" and number in self.lab.schedules:
+            return self._patch_schedule(self.lab.schedules[number], data, apply)
+        if first == "assignments" and number in self.lab.assignments:
+            made = self.lab.assignments[number]
+            if apply:
+                _set(made, data, ("provisioned", "validated", "active", "wipe"))
+            return _json(self._made(made))
+        if first in ("schedules", "assignments"):
+            return _error(400, "Bad Request", f"{first[:-1].title()} not found: {name}")
+        return _page(404, "Not Found")
+
+    def _patch_host(self, host: Host, data: dict[str, Any], apply: bool) -> web.Response:
+        """An unknown cloud is refused; a last_build that the database does not take rolls everything back, with 200."""
+        cloud = data.get("cloud")
+        if cloud is not None and cloud not in self.lab.clouds:
+            return _error(400, "Bad Request", f"Cloud not found: {cloud}")
+        built = data.get("last_build")
+        moment = _moment(built)
+        if built is not None and (moment is None or self._sqlite):
+            apply = False
+            self.rolled_back += 1
+        if apply:
+            host.cloud = cloud or host.cloud
+            host.last_build = moment or host.last_build
+            _set(host, data, ("build", "validated", "switch_config_applied", "broken", "retired"))
+        return _json(self.lab.host_document(host))
+
+    def _patch_schedule(self, schedule: Schedule, data: dict[str, Any], apply: bool) -> web.Response:
+        for name in ("build_start", "build_end"):
+            if data.get(name) is None:
+                continue
+            moment = _moment(data[name])
+            if moment is None:
+                return _error(400, "Bad Request", f"Invalid date format for {name}")
+            if apply:
+                setattr(schedule, name, moment)
+        return _json(self.lab.schedule_document(schedule, self.generation))
+
+    def _patch_progress(self, schedule: Schedule, data: dict[str, Any], apply: bool) -> web.Response:
+        if data.get("status") not in STATUSES:
+            return _error(400, "Bad Request", f"Invalid status: {data.get('status')}")
+        if apply:
+            if not schedule.progress:
+                schedule.progress["source"] = self.lab.hosts[schedule.host].cloud
+            schedule.statuses.append(data["status"])
+            schedule.progress["error_message"] = ""
+            schedule.progress |= {name: str(data[name]) for name in ("status", "message", "error_message") if data.get(name)}
+        return _json(self.lab.progress_document(schedule))
+
+    def _made(self, made: Assignment) -> dict[str, Any]:
+        return self.lab.assignment_document(made, self.generation)
+
+    def _now(self) -> datetime:
+        return self._time.utc().replace(tzinfo=None)
+
+
+def _set(record: object, data: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Columns that are flags; null is ignored, and words are taken for what they say."""
+    coerced: dict[object, bool] = {True: True, False: False, "true": True, "false": False}
+    for name in names:
+        value = data.get(name)
+        if isinstance(value, bool | str) and value in coerced:
+            setattr(record, name, coerced[value])
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.strptime(text, ISO) if isinstance(text, str) else None  # noqa: DTZ007 - naive, as QUADS itself
+    except ValueError:
+        return None
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=json.dumps(value) + "\n", content_type="application/json")
+
+
+def _error(status: int, error: str, message: str) -> web.Response:
+    return _json({"error": error, "message": message, "status_code": status}, status)
+
+
+def _page(status: int, words: str) -> web.Response:
+    text = f"<!doctype html><title>{status} {words}</title><h1>{words}</h1>"
+    return web.Response(status=status, text=text, content_type="text/html")
+
+
+def _reset(request: web.BaseRequest) -> web.Response:
+    transport = request.transport
+    if transport is not None:
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+        transport.abort()
+    return web.Response()
