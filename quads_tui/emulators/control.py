@@ -18,6 +18,7 @@ ABOUT = {
     "GET /faults": "what was made to go wrong, by host",
     "GET /hosts/<fqdn>": "everything about one host",
     "POST /hosts/<fqdn>": 'press the button: {"power": "On"} or {"power": "Off"}',
+    "POST /quads": 'what QUADS does: {"down": bool}, {"broken": [FQDN]} or {"assign": {"cloud", "hosts", "wipe"}}',
 }
 
 
@@ -35,6 +36,8 @@ class Quads(Protocol):
     """What it asks of an emulated QUADS."""
 
     def counts(self) -> dict[str, Any]: ...
+
+    async def order(self, wanted: dict[str, Any]) -> None: ...
 
 
 class Control:
@@ -114,6 +117,8 @@ class Control:
         path = request.path
         if path.startswith("/hosts/"):
             return await self._host(request, path.removeprefix("/hosts/").lower())
+        if path == "/quads" and request.method == "POST":
+            return await self._order_quads(request)
         pages: dict[str, Callable[[], Any]] = {
             "/": lambda: ABOUT,
             "/counts": self.counts,
@@ -125,6 +130,15 @@ class Control:
         if request.method != "GET":
             return _json({"error": "only GET here"}, 405)
         return _json(page())
+
+    async def _order_quads(self, request: web.BaseRequest) -> web.Response:
+        if self.quads is None:
+            return _json({"error": "there is no QUADS in this lab"}, 404)
+        try:
+            await self.quads.order(json.loads(await request.read()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _json({"error": f"cannot be done: {error!r}"}, 400)
+        return _json(self.quads.counts())
 
     async def _host(self, request: web.BaseRequest, name: str) -> web.Response:
         if name not in self.fleet.bmcs:

@@ -96,9 +96,20 @@ class Lab:
             if machine.name not in self.hosts:
                 self.hosts[machine.name] = Host(len(self.hosts) + 1, machine.name, machine.model)
             begins = start or self.began - timedelta(hours=1)
-            number = len(self.schedules) + 1
+            number = max(self.schedules, default=0) + 1
             self.schedules[number] = Schedule(number, machine.name, made.id, begins, begins + timedelta(days=14))
         return made
+
+    def reassign(self, cloud: str, names: Sequence[str], *, wipe: bool) -> Assignment | None:
+        """These hosts go to another cloud than they were scheduled for; to the spare pool by ending their schedules."""
+        for schedule in [schedule for schedule in self.schedules.values() if schedule.host in names]:
+            del self.schedules[schedule.id]
+        if cloud == SPARE:
+            for name in names:
+                self.hosts[name].cloud = "cloud03"
+            self.add_cloud("cloud03")
+            return None
+        return self.assign(cloud, [Machine(name, self.hosts[name].model, "") for name in names], wipe=wipe, ticket="4001")
 
     def current(self, at: datetime, host: str = "", cloud: str = "") -> list[Schedule]:
         return [

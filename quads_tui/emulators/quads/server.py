@@ -58,9 +58,9 @@ class QuadsEmulator:
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, context: ssl.SSLContext | None = None) -> str:
         """Listen; gives the URL."""
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, ssl_context=context, shutdown_timeout=0.1).start()
+        await web.TCPSite(self._runner, host, port, ssl_context=context).start()
         self._place = (host, self._runner.addresses[0][1], context)
         return f"{'https' if context else 'http'}://{host}:{self._place[1]}"
 
@@ -75,6 +75,21 @@ class QuadsEmulator:
         assert self._place is not None
         self._tokens.clear()
         await self.serve(*self._place)
+
+    async def order(self, wanted: dict[str, Any]) -> None:
+        """What a person does at QUADS, or to it: {"down": bool}, {"broken": [FQDN]}, {"assign": {"cloud", "hosts", "wipe"}}.
+
+        KeyError for a host that it does not know.
+        """
+        for name in wanted.get("broken", ()):
+            self.lab.hosts[name].broken = True
+        if "assign" in wanted:
+            given = wanted["assign"]
+            self.lab.reassign(given["cloud"], given["hosts"], wipe=given.get("wipe", True))
+        if wanted.get("down") is True:
+            await self.stop()
+        elif wanted.get("down") is False and self._runner is None:
+            await self.start()
 
     def counts(self) -> dict[str, Any]:
         """As the server saw it."""

@@ -1,0 +1,131 @@
+"""A move from QUADS in real processes: taken from it, told to it, with its lock held and its own death survived."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Lab, lines, wait_for
+
+MakeLab = Callable[..., Lab]
+
+
+@pytest.mark.parametrize("generation", ["2.1", "2.2"])
+def test_the_whole_exchange_of_a_move(lab: MakeLab, generation: str) -> None:
+    world = lab(hosts=16, speed=100, quads=generation)
+    broken = sorted(world.counts()["hosts"])[3]
+    world.ask("quads", {"broken": [broken]})
+    ran = world.run("run", "--from-quads", "--json", "--yes")
+    assert ran.returncode == 0, ran.stderr
+    end = lines(ran.stdout)[-1]
+    assert (end["hosts"], end["done"]) == (15, 15)
+    counts = world.counts()
+    told = counts["quads"]
+    moved = {name for name, host in told["hosts"].items() if host == {"cloud": "cloud02", "build": True, "validated": False}}
+    assert moved == set(told["hosts"]) - {broken}
+    assert counts["hosts"][broken] == {"wipes": 0, "resets": 0, "built": False, "armed": False}
+    assert told["assignments"]["cloud02"] == {"provisioned": True, "validated": False}
+    assert sum(schedule["built"] for schedule in told["schedules"].values()) == 15
+    assert told["logins"] == 1
+    for name, statuses in told["progress"].items():
+        assert not statuses or (generation == "2.2" and name in moved and statuses[-1] == "validation")
+        assert bool(statuses) == (generation == "2.2" and name in moved)
+
+
+def test_several_clouds_go_together_each_its_own_way(lab: MakeLab) -> None:
+    world = lab(hosts=8, speed=100, quads="2.2")
+    names = sorted(world.counts()["hosts"])
+    world.ask("quads", {"assign": {"cloud": "cloud05", "hosts": names[:2], "wipe": False}})
+    world.ask("quads", {"assign": {"cloud": "cloud01", "hosts": names[2:4]}})
+    planned = world.run("plan", "--from-quads")
+    assert "cloud05  2 hosts" in planned.stdout
+    assert "back to the spare pool" in planned.stdout
+    ran = world.run("run", "--from-quads", "--json", "--yes", "--expect", "8")
+    assert ran.returncode == 0, ran.stderr
+    stages = {name: {e["stage"] for e in lines(ran.stdout) if e["event"] == "stage" and e["host"] == name} for name in names}
+    assert [sorted(stages[name]) for name in names[:4]] == [["foreman_build"]] * 2 + [["power_off"]] * 2
+    counts = world.counts()
+    assert [counts["hosts"][name]["wipes"] for name in names] == [0] * 4 + [1] * 4
+    clouds = [counts["quads"]["hosts"][name]["cloud"] for name in names]
+    assert clouds == ["cloud05"] * 2 + ["cloud01"] * 2 + ["cloud02"] * 4
+    assert counts["quads"]["assignments"]["cloud05"] == {"provisioned": True, "validated": True}
+    only = world.run("run", "--from-quads", "--cloud", "cloud02", "--json", "--yes")
+    assert only.returncode == 3
+    assert "QUADS has no moves to cloud02" in only.stderr
+
+
+def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -> None:
+    world = lab(hosts=4, speed=60, quads="2.2")
+    process = subprocess.Popen(
+        world.command("run", "--from-quads", "--json", "--yes"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: any(host["wipes"] for host in world.counts()["hosts"].values()))
+    world.ask("quads", {"down": True})
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    events = lines(out)
+    assert events[-1]["done"] == 4
+    assert any("provisioning goes on" in event["text"] for event in events if event["event"] == "notice")
+    assert "QUADS is owed" in err
+    world.ask("quads", {"down": False})
+    before = world.counts()
+    resumed = world.run("resume", events[0]["rollout"], "--json", "--yes")
+    assert resumed.returncode == 0, resumed.stderr
+    after = world.counts()
+    assert after["foreman"]["writes"] == before["foreman"]["writes"]
+    assert {host["cloud"] for host in after["quads"]["hosts"].values()} == {"cloud02"}
+    assert after["quads"]["assignments"]["cloud02"]["provisioned"]
+    again = world.run("resume", events[0]["rollout"])
+    assert "nothing to resume" in again.stderr
+
+
+def test_the_lock_of_quads_own_mover(lab: MakeLab) -> None:
+    world = lab(hosts=2, speed=100, quads="2.2")
+    with (world.directory / "quads.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused = world.run("run", "--from-quads", "--json", "--yes")
+        assert refused.returncode == 3
+        assert "QUADS is moving hosts itself" in refused.stderr
+        assert f"process {os.getpid()} of" in refused.stderr
+    process = subprocess.Popen(world.command("run", "--from-quads", "--json", "--yes"), stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: world.counts()["foreman"]["writes"])
+    with (world.directory / "quads.lock").open() as wanted, pytest.raises(BlockingIOError):
+        fcntl.flock(wanted, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+
+def test_hooks_run_round_the_stages_with_the_facts(lab: MakeLab, tmp_path: Path) -> None:
+    world = lab(hosts=3, speed=100, quads="2.2")
+    names = sorted(world.counts()["hosts"])
+    said = tmp_path / "said"
+    script = tmp_path / "hook"
+    script.write_text(
+        f'#!/bin/sh\necho "$QUADS_TUI_HOOK $QUADS_TUI_HOST $QUADS_TUI_OLD_CLOUD $QUADS_TUI_CLOUD $QUADS_TUI_TICKET $1" >> {said}\n'
+        f'test "$QUADS_TUI_HOOK $QUADS_TUI_HOST" != "tenant {names[1]}" || {{ echo "no such user"; exit 3; }}\n'
+    )
+    script.chmod(0o755)
+    hooks = [
+        {"name": "switch", "run": [str(script), "a b;c"], "before": "power_off", "per": "cloud"},
+        {"name": "tenant", "run": [str(script), "$HOME"], "after": "install", "timeout": 60},
+    ]
+    site = world.edited("site.yaml", lambda text: f"{text}hooks: {json.dumps(hooks)}\nlimits: {{attempts: 1}}\n")
+    ran = world.run("run", "--from-quads", "--json", "--yes", site=site)
+    assert ran.returncode == 1, ran.stderr
+    (failure,) = lines(ran.stdout)[-1]["failures"]
+    assert (failure["host"], failure["stage"], failure["cause"]) == (names[1], "install", "hook")
+    assert failure["reason"] == "hook tenant: exit status 3: no such user"
+    heard = said.read_text().splitlines()
+    assert [line for line in heard if line.startswith("switch")] == [f"switch {heard[0].split()[1]} cloud01 cloud02 3753 a b;c"]
+    assert sorted(line for line in heard if line.startswith("tenant")) == [
+        f"tenant {name} cloud01 cloud02 3753 $HOME" for name in names
+    ]
+
+
