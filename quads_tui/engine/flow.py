@@ -234,7 +234,7 @@ class _Flow:
 
     async def _pxe_set(self) -> str:
         reason = await self._bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
-        self._remember(override=True)
+        self._remember(override=True, stays=self._bmc.pxe_stays)
         return reason
 
     async def _build(self) -> str:
@@ -278,7 +278,7 @@ class _Flow:
             # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
             await self._bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
         reason = await self._bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
-        self._remember(off=False, override=False, booted=True, installing_since=ports.clock.wall())
+        self._remember(off=False, override=memory.stays, booted=True, installing_since=ports.clock.wall())
         ports.emit(HostArmed(ports.clock.wall(), self._host, False))
         await self._bmc.close()
         return reason
@@ -302,7 +302,7 @@ class _Flow:
         if not _installed(record, memory.baseline):
             words = "out of build, but not installed: somebody cancelled the build in Foreman"
             raise StageFailure(Cause.CANCELLED, words, retryable=False)
-        return ""
+        return await self._clear_override()  # where the BMC kept it; the host is installed whatever comes of that
 
     async def _not_installed(self) -> StageFailure:
         """Why the install did not end in time, by one more read."""

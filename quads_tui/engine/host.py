@@ -24,6 +24,8 @@ class BmcPort(Protocol):
     """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
 
     async def observe(self, deadline: float | None = None) -> object: ...
+    pxe_stays: bool  # ensure_pxe_next left a PXE boot that no boot uses up
+
     async def ensure_off(self, deadline: float) -> str: ...
     async def ensure_pxe_next(self, deadline: float) -> str: ...
     async def ensure_on(self, deadline: float) -> str: ...
@@ -85,6 +87,7 @@ class HostMemory:
     attempts: dict[Stage, int] = field(default_factory=dict)
     off: bool = False  # we saw it Off, and nobody was to power it on since
     override: bool = False  # we set its one-time PXE boot, and no boot has used it
+    stays: bool = False  # its BMC keeps that set over boots: to be cleared when the install has ended
     built_at: float | None = None  # real time at which our build write was applied; None: not in build through us
     baseline: datetime | None = None  # installed_at in Foreman's answer to that write
     booted: bool = False  # On was seen after it: it may be installing
@@ -99,6 +102,7 @@ class HostMemory:
             "start": self.start.value,
             "off": self.off,
             "override": self.override,
+            "stays": self.stays,
             "built_at": self.built_at,
             "baseline": self.baseline.isoformat() if self.baseline else None,
             "booted": self.booted,
@@ -109,6 +113,7 @@ class HostMemory:
     def recall(self, facts: Mapping[str, Any]) -> None:
         """The inverse of `facts`."""
         self.start = Stage(facts["start"])
+        self.stays = facts.get("stays", False)
         self.off, self.override, self.booted = facts["off"], facts["override"], facts["booted"]
         self.built_at, self.installing_since = facts["built_at"], facts["installing_since"]
         self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None

@@ -66,6 +66,7 @@ class World:
         self.reads: Counter[str] = Counter()
         self.sessions: Counter[str] = Counter()
         self.dark_before_write = 0
+        self.pxe_stays = False  # BMCs that know no one-time boot
         self.violations: list[str] = []  # what no console may ever do to a machine
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -79,7 +80,7 @@ class World:
     def boot(self, name: str) -> None:
         """Power came on: the override is used up; a host in build installs."""
         machine = self.machines[name]
-        pxe, machine.override = machine.override, False
+        pxe, machine.override = machine.override, machine.override and self.pxe_stays
         if pxe and machine.build:
             machine.wipes += 1
             self.work(self._install(machine))
@@ -201,6 +202,7 @@ class ModelBmc:
         self._machine = world.machines[host.name]
         self._acts = acts
         self._open = False
+        self.pxe_stays = world.pxe_stays
 
     async def observe(self, deadline: float | None = None) -> str:
         await self._session()

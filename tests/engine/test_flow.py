@@ -43,6 +43,15 @@ async def test_sixteen_hosts_end_done_with_one_write_and_one_wipe_each() -> None
     assert lab.world.reads["host"] == 0  # never one read per host
 
 
+async def test_a_bmc_that_knows_no_one_time_boot_is_cleared_when_the_install_has_ended() -> None:
+    lab = Lab(names(2))
+    lab.world.pxe_stays = True
+    rollout = await lab.run()
+    await lab.end()
+    assert ends(rollout) == {HostStatus.DONE: 2}
+    assert [(machine.wipes, machine.override) for machine in lab.world.machines.values()] == [(1, False)] * 2
+
+
 async def test_every_act_has_its_intent_before_it() -> None:
     lab = Lab(names(3))
     await lab.run()

@@ -36,21 +36,25 @@ class Bmc:
     ) -> None:
         self._line = Line(http, address, host, username, password, tls, clock, limits, meter, acts)
         self._machine = Machine(self._line)
+        self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
         """Off, seen twice; ForceOff where it is not. Gives "was off already" or an empty text."""
         return await PowerChange(self._machine, OFF, deadline).run()
 
     async def ensure_pxe_next(self, deadline: float) -> str:
-        """PXE for exactly the next boot, read back; the boot mode stays as it is."""
-        return await BootChange(self._machine, deadline).set_pxe_once()
+        """PXE for exactly the next boot, read back; the boot mode stays as it is. Sets `pxe_stays`."""
+        change = BootChange(self._machine, deadline)
+        said = await change.set_pxe_once()
+        self.pxe_stays = change.stays
+        return said
 
     async def ensure_on(self, deadline: float) -> str:
         """On, seen twice (PoweringOn is not On). Gives "was on already" or an empty text."""
         return await PowerChange(self._machine, ON, deadline).run()
 
     async def clear_override(self, deadline: float) -> str:
-        """No one-time PXE boot any more, whoever set it; read back."""
+        """No PXE boot any more, whoever set it; read back."""
         return await BootChange(self._machine, deadline).clear()
 
     async def observe(self, deadline: float | None = None) -> Observation:
@@ -62,9 +66,9 @@ class Bmc:
         return (await self._machine.look(self._line.clock.deadline(60))).power == OFF
 
     async def pxe_armed(self, deadline: float | None = None) -> bool:
-        """Whether the next boot is a one-time PXE boot, wherever this BMC keeps that. Patient for a minute by default."""
+        """Whether the next boot is a PXE boot, wherever this BMC keeps that. Patient for a minute by default."""
         look = BootChange(self._machine, self._line.clock.deadline(60) if deadline is None else deadline).look
-        return (await look()).pxe_once
+        return (await look()).pxe_next
 
     def forget_refusal(self) -> None:
         """A human wants refused credentials to be tried again."""

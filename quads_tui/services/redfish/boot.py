@@ -40,6 +40,11 @@ class Look:
         return any(boot.pxe_once for boot in self.boots)
 
     @property
+    def pxe_next(self) -> bool:
+        """The next boot is a PXE boot, the one after it perhaps too."""
+        return any(boot.pxe_once or boot.pxe_always for boot in self.boots)
+
+    @property
     def certain(self) -> bool:
         """The machine itself says so. A settings resource may still hold what an earlier boot has used up."""
         return self.system.boot.pxe_once or (not self.system.boot.present and self.settings.pxe_once)
@@ -77,6 +82,8 @@ class BootChange:
         self._patches = 0
         self._patched: set[str] = set()
         self._mode = ""
+        self._taken = False  # the last PATCH was answered with a success
+        self.stays = False  # the BMC made a lasting PXE boot of the one-time one
 
     async def look(self) -> Look:
         """Fresh. Raises StageFailure."""
@@ -98,25 +105,37 @@ class BootChange:
             lambda boot: {"BootSourceOverrideTarget": _spelled("Pxe", boot), "BootSourceOverrideEnabled": "Once"},
             lambda now: now.pxe_once,
             "PXE for the next boot",
+            otherwise=self._accept_lasting,
         )
-        return ""
+        return "this BMC knows no one-time boot: PXE stays set until the install has ended" if self.stays else ""
+
+    def _accept_lasting(self, look: Look) -> bool:
+        """Once was accepted and reads Continuous, every time: the service has nothing better. It is taken back afterwards."""
+        self.stays = self._taken and not look.pxe_once and look.pxe_next
+        return self.stays
 
     async def clear(self) -> str:
-        """Take a one-time PXE boot back, whoever set it; other overrides stay. As set_pxe_once."""
+        """Take a PXE boot back, whoever set it; other overrides stay. As set_pxe_once."""
         look = await self.look()
-        if not look.pxe_once:
+        if not look.pxe_next:
             return "no PXE boot was set"
         await self._change(
             look,
             lambda boot: {"BootSourceOverrideTarget": "None", "BootSourceOverrideEnabled": "Disabled"},
-            lambda now: not now.pxe_once,
+            lambda now: not now.pxe_next,
             "no override",
         )
         return ""
 
     async def _change(
-        self, look: Look, wanted: Callable[[Boot], dict[str, str]], done: Callable[[Look], bool], what: str
+        self,
+        look: Look,
+        wanted: Callable[[Boot], dict[str, str]],
+        done: Callable[[Look], bool],
+        what: str,
+        otherwise: Callable[[Look], bool] = lambda look: False,
     ) -> None:
+        """Raises StageFailure when no way leads to `done`, nor to `otherwise`, which is asked at the end."""
         self._mode = look.mode
         for way in self._ways(look):
             if way.path in self._machine.bare_settings - self._patched:
@@ -134,6 +153,8 @@ class BootChange:
                     ignored += 1
                 elif not await self._worth_repeating(said):
                     break
+        if otherwise(look):
+            return
         reads = f"; it reads {look}"
         if self._last:
             raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._last}{reads}")
@@ -198,6 +219,7 @@ class BootChange:
             acts.result("unknown", {"error": "interrupted"})
             raise
         acts.result("answered", {"status": answer.status})
+        self._taken = answer.ok
         if answer.ok:
             return None
         said = complaint(answer)

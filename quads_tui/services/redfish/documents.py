@@ -73,6 +73,11 @@ class Boot:
         """Enabled first: some leave the target at Pxe while the override is Disabled."""
         return self.enabled.lower() == "once" and self.target.lower() == "pxe"
 
+    @property
+    def pxe_always(self) -> bool:
+        """PXE for every boot: what a few services make of Once."""
+        return self.enabled.lower() == "continuous" and self.target.lower() == "pxe"
+
     def __str__(self) -> str:
         return f"{self.target or 'no target'}/{self.enabled or 'unknown'}"
 

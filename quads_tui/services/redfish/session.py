@@ -130,6 +130,10 @@ class Session:
             if "PasswordChangeRequired" in said.keys:
                 self._refused = f"the password must be changed first: {said.text}"
                 raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
+            if answer.status == 401 and not self.place and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
+                # Not even the service root is open: something in front of the service wants Basic, and knows no sessions.
+                await self._refuse(said)
+                break
             if answer.status == 401 or said.keys & WRONG_LOGIN:
                 await self._refuse(said)
             elif said.sessions_full:
