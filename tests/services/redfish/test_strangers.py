@@ -58,13 +58,13 @@ def running(words: list[str], port: int, directory: Path, environment: dict[str,
 
 
 @asynccontextmanager
-async def client(port: int, tls: TlsPolicy, user: str, password: str) -> AsyncIterator[tuple[Bmc, Told, Http]]:
+async def client(port: int, tls: TlsPolicy, user: str, password: str) -> AsyncIterator[tuple[Bmc, Told]]:
     clock, told = FastClock(speed=4.0, floor=60.0), Told()
     http = Http(clock)
     address = f"https://127.0.0.1:{port}"
     bmc = Bmc(http, address, "h1.example.com", user, Secret(password), tls, clock, Limits(), Meter(), told)
     try:
-        yield bmc, told, http
+        yield bmc, told
     finally:
         await bmc.close()
         await http.close()
@@ -95,7 +95,7 @@ def sushy_emulator(directory: Path, port: int, systems: int) -> list[str]:
 async def test_sushy_emulator(tmp_path: Path) -> None:
     port = free_port()
     with running(sushy_emulator(tmp_path, port, 1), port, tmp_path, {}):
-        async with client(port, TlsPolicy("ca_file", ca_file=tmp_path / "ca.pem"), "admin", "sesame") as (bmc, told, http):
+        async with client(port, TlsPolicy("ca_file", ca_file=tmp_path / "ca.pem"), "admin", "sesame") as (bmc, told):
             deadline = bmc._line.clock.deadline(600)
             assert (await bmc.observe(deadline)).power == "On"
             await bmc.ensure_off(deadline)
@@ -113,7 +113,7 @@ async def test_sushy_emulator(tmp_path: Path) -> None:
 async def test_sushy_emulator_with_two_systems_is_not_guessed_at(tmp_path: Path) -> None:
     port = free_port()
     with running(sushy_emulator(tmp_path, port, 2), port, tmp_path, {}):
-        async with client(port, TlsPolicy("off"), "admin", "sesame") as (bmc, told, http):
+        async with client(port, TlsPolicy("off"), "admin", "sesame") as (bmc, told):
             with pytest.raises(StageFailure, match="not clear which is meant") as failure:
                 await bmc.ensure_off(bmc._line.clock.deadline(60))
             assert failure.value.cause is Cause.PROTOCOL
@@ -123,7 +123,7 @@ async def test_sushy_emulator_with_two_systems_is_not_guessed_at(tmp_path: Path)
 async def test_sushy_emulator_and_a_wrong_password(tmp_path: Path) -> None:
     port = free_port()
     with running(sushy_emulator(tmp_path, port, 1), port, tmp_path, {}):
-        async with client(port, TlsPolicy("off"), "admin", "wrong") as (bmc, told, http):
+        async with client(port, TlsPolicy("off"), "admin", "wrong") as (bmc, _):
             with pytest.raises(StageFailure) as failure:
                 await bmc.ensure_off(bmc._line.clock.deadline(60))
             assert failure.value.cause is Cause.CREDENTIALS
@@ -135,7 +135,7 @@ async def test_badfish_emulator(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "badfish.main", "--redfish-emulator", "--bind", "127.0.0.1", "--port", str(port)]
     environment = {"BADFISH_EMULATOR_USER": "quads", "BADFISH_EMULATOR_PASSWORD": "quads", "BADFISH_EMULATOR_CERTS": str(tmp_path)}
     with running(words, port, tmp_path, environment):
-        async with client(port, TlsPolicy("off"), "quads", "quads") as (bmc, told, http):
+        async with client(port, TlsPolicy("off"), "quads", "quads") as (bmc, _):
             deadline = bmc._line.clock.deadline(600)
             await bmc.ensure_off(deadline)
             assert await bmc.ensure_pxe_next(deadline) == ""
