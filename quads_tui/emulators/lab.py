@@ -9,20 +9,49 @@ from pathlib import Path
 from quads_tui.emulators.world import Machine, seeded
 
 DOMAIN = "example.com"
-# Model, and its share of a fleet in per cent: mostly Dell, some Supermicro and HPE, a few of the reference design.
+# Model, and its share of a fleet in per cent: mostly Dell of five generations, a good part Supermicro, a few of all others.
 MIX: tuple[tuple[str, int], ...] = (
-    ("R650", 22),
-    ("R640", 18),
-    ("FC640", 12),
-    ("R750", 10),
-    ("R740XD", 8),
-    ("R660", 6),
-    ("R7425", 2),
+    ("R650", 13),
+    ("R640", 11),
+    ("FC640", 8),
+    ("R750", 6),
+    ("R740XD", 4),
+    ("R660", 2),
+    ("R7425", 1),
+    ("R630", 6),
+    ("R730XD", 5),
+    ("R930", 2),
+    ("R620", 2),
+    ("R670", 5),
     ("1029U", 8),
     ("6049R", 4),
     ("5039MS", 3),
+    ("6048R", 5),
+    ("120U", 2),
+    ("621C", 2),
     ("DL360", 5),
-    ("3500RX", 2),
+    ("DL320", 2),
+    ("SR650", 1),
+    ("GB200", 1),
+    ("DGXH100", 1),
+    ("3500RX", 1),
+)
+# One machine of each family comes early, so that three hosts already show three vendors and two dozen show all.
+FIRST = (
+    "R650",
+    "1029U",
+    "DL360",
+    "3500RX",
+    "R630",
+    "6048R",
+    "R670",
+    "DL320",
+    "120U",
+    "621C",
+    "SR650",
+    "GB200",
+    "DGXH100",
+    "R620",
 )
 UNITS = 36  # rack units that carry machines
 BLADES = 4  # sleds of one FX2 chassis
@@ -53,8 +82,7 @@ def made_up(count: int, seed: int) -> Lab:
     machines: list[Machine] = []
     slot = 0
     while len(machines) < count:
-        # One machine of each family comes early, so that three hosts already show three vendors.
-        model = ("R650", "1029U", "DL360", "3500RX")[slot] if slot < 4 else luck.choices(models, weights)[0]
+        model = FIRST[slot] if slot < len(FIRST) else luck.choices(models, weights)[0]
         rack, unit = divmod(slot, UNITS)
         place = f"{'abcdef'[rack // 30 % 6]}{rack % 30 + 1:02d}-h{unit + 1:02d}"
         blades = [f"b{blade:02d}" for blade in range(1, BLADES + 1)] if model == "FC640" else ["000"]

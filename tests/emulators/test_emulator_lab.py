@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.emulators.bmc.families import family_of
+from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.lab import from_file, made_up
 
 NAME = re.compile(r"[a-f]\d\d-h\d\d-(000|b0\d)-[a-z0-9]+\.example\.com")
@@ -20,9 +20,17 @@ def test_700_different_realistic_names_of_all_families() -> None:
     assert len(set(names)) == 700
     assert all(NAME.fullmatch(name) for name in names)
     assert len({machine.mac for machine in lab.machines}) == 700
-    assert {family_of(machine.model).name for machine in lab.machines} == {"idrac9", "ilo5", "smc_x11", "conformant"}
-    dell = sum(family_of(machine.model).name == "idrac9" for machine in lab.machines)
-    assert dell > 450
+    families = [family_of(machine.model).name for machine in lab.machines]
+    assert set(families) == set(FAMILIES)
+    assert sum(name.startswith("idrac") for name in families) > 400
+    assert families.count("idrac9") > 250
+    assert families.count("idrac8") > 60
+    assert families.count("smc_x11") > 60
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_dozen_hosts_show_every_family(seed: int) -> None:
+    assert {family_of(machine.model).name for machine in made_up(24, seed).machines} == set(FAMILIES)
 
 
 def test_a_smaller_lab_is_the_beginning_of_a_larger_one() -> None:
@@ -31,7 +39,24 @@ def test_a_smaller_lab_is_the_beginning_of_a_larger_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "family"), [("R650", "idrac9"), ("fc640", "idrac9"), ("DL360", "ilo5"), ("1029U", "smc_x11"), ("", "conformant")]
+    ("model", "family"),
+    [
+        ("R650", "idrac9"),
+        ("fc640", "idrac9"),
+        ("R620", "idrac7"),
+        ("fc630", "idrac8"),
+        ("R6715", "idrac10"),
+        ("DL360", "ilo5"),
+        ("DL320", "ilo6"),
+        ("6018R", "smc_x10"),
+        ("1029U", "smc_x11"),
+        ("510T", "smc_x12"),
+        ("821GE", "smc_x13"),
+        ("SR670", "xcc"),
+        ("SR655", "ami"),
+        ("GB200", "openbmc"),
+        ("", "conformant"),
+    ],
 )
 def test_the_family_of_a_model(model: str, family: str) -> None:
     assert family_of(model).name == family

@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Literal
 
 from quads_tui.emulators.bmc.hardware import Boot, Nature
-from quads_tui.emulators.bmc.replies import BASE, Document, Key, Message, Reply, collection, dumps, named, ref
+from quads_tui.emulators.bmc.replies import BASE, Call, Document, Key, Message, Reply, collection, dumps, named, ref
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc
@@ -28,7 +28,7 @@ class Family:
     vendor: str | None = None
     manufacturer = ""
     root = "/redfish/v1"
-    system = "/redfish/v1/Systems/1"
+    system = "/redfish/v1/Systems/1"  # the one that has a power button
     manager = "/redfish/v1/Managers/1"
     chassis = "/redfish/v1/Chassis/1"
     sessions = "/redfish/v1/SessionService/Sessions"
@@ -42,12 +42,19 @@ class Family:
     session_timeout = 1800.0  # real seconds
     told_timeout = 1800  # what SessionTimeout says
     nature = Nature()
+    pace = (0.3, 2.0)  # median and 95th percentile of an answer, emulated seconds
     reports_transitions = False  # PoweringOn and PoweringOff are told, not hidden
     locks_in_post = False  # no change of Boot while the machine is in POST
     resets: tuple[str, ...] = RESETS  # what is accepted, whatever the documents advertise
+    hangs: frozenset[str] = frozenset()  # of these the machine comes up and stands still
     targets: tuple[str, ...] = TARGETS
-    modes: tuple[str, ...] = MODES
-    slashed: frozenset[str] = frozenset()  # GET of these without the final slash: 308
+    enabled: tuple[str, ...] = ENABLED
+    modes: tuple[str, ...] = MODES  # empty: the firmware has no such property
+    slashed: frozenset[str] = frozenset()  # without the final slash these redirect
+    redirect = 308
+    drops_reused = False  # a Reset on a connection that carried a request before: RST
+    cold = 0  # so many requests after each start of the BMC answer 503
+    flakes_every = 0  # each so many-th authorized request is refused with 401; 0: none
     ignores_case = False
     strict = False  # demands what DSP0266 lets a service demand
 
@@ -57,11 +64,15 @@ class Family:
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
+    def systems(self, bmc: Bmc) -> list[str]:
+        """The members of the systems collection, in the order that this BMC has them."""
+        return [self.system]
+
     def fixed(self, bmc: Bmc) -> dict[str, Document]:
         """Path to document, for all that never changes."""
         return {
             self.root: self.root_document(bmc),
-            f"{self.root}/Systems": collection(f"{self.root}/Systems", "ComputerSystem", "Systems", [self.system]),
+            f"{self.root}/Systems": collection(f"{self.root}/Systems", "ComputerSystem", "Systems", self.systems(bmc)),
             f"{self.root}/Managers": collection(f"{self.root}/Managers", "Manager", "Managers", [self.manager]),
             f"{self.root}/Chassis": collection(f"{self.root}/Chassis", "Chassis", "Chassis", [self.chassis]),
             f"{self.root}/SessionService": self.session_service(),
@@ -106,9 +117,10 @@ class Family:
         return {"PoweringOn": "Off", "PoweringOff": "On"}.get(reported, reported)
 
     def boot_document(self, boot: Boot) -> Document:
+        mode = {"BootSourceOverrideMode": boot.mode} if self.modes else {}
         return {
             "BootSourceOverrideEnabled": boot.enabled,
-            "BootSourceOverrideMode": boot.mode,
+            **mode,
             "BootSourceOverrideTarget": boot.target,
             "BootSourceOverrideTarget@Redfish.AllowableValues": list(self.targets),
         }
@@ -177,6 +189,19 @@ class Family:
 
     def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
         """The family's own reasons not to accept these Boot members."""
+        return None
+
+    def precondition(self, bmc: Bmc, call: Call, etag: str | None) -> Reply | None:
+        """Why a PATCH with this If-Match, or with none, is not looked at."""
+        given = call.headers.get("if-match")
+        if given is None:
+            return self.error(428, "PreconditionRequired") if self.needs_etag else None
+        if self.checks_etag and given not in ("*", etag):
+            return self.error(412, "PreconditionFailed")
+        return None
+
+    def refused_reset(self, bmc: Bmc, kind: str) -> Reply | None:
+        """The family's own reasons not to do a Reset that would change something."""
         return None
 
     def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:

@@ -6,7 +6,8 @@ import asyncio
 import resource
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,9 +15,10 @@ from aiohttp import web
 
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.hardware import Hardware
-from quads_tui.emulators.bmc.replies import Call, Reply
+from quads_tui.emulators.bmc.replies import Call
 from quads_tui.emulators.bmc.service import Bmc
 from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.bmc.wire import send
 from quads_tui.emulators.world import Machine, Provisioner, Time, seeded
 
 LOOPBACK = "127.0.0.1"
@@ -46,6 +48,7 @@ class Fleet:
         self._listeners: dict[str, asyncio.Server] = {}
         self._held: dict[str, socket.socket] = {}
         self._reopenings: set[asyncio.Task[None]] = set()
+        self._used: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()  # connections that carried a request
         self._ssl: ssl.SSLContext | None = None
         self._server: web.Server | None = None
         for machine in machines:
@@ -74,9 +77,12 @@ class Fleet:
             held = _bound(0)
             self._held[name] = held
             self._ports[held.getsockname()[1]] = bmc
-            bmc.restart = lambda seconds, name=name: self._restart(name, seconds)  # type: ignore[misc]
+            bmc.restart = lambda seconds, name=name: self._spawn(self._away(name, seconds))  # type: ignore[misc]
+            bmc.cut = lambda seconds, bmc=bmc: self._spawn(self._cut(bmc, seconds))  # type: ignore[misc]
             if bmc.trouble.listens:
                 await self._listen(name)
+            elif bmc.trouble.wakes_after:
+                self._spawn(self._wake(name, bmc.trouble.wakes_after))
 
     def address(self, name: str) -> str:
         """The base URL of a host's BMC."""
@@ -106,6 +112,7 @@ class Fleet:
             "mode_changes": sum(bmc.hardware.mode_changes for bmc in bmcs),
             "sessions_created": sum(bmc.sessions.created for bmc in bmcs),
             "peak_sessions_per_bmc": max((bmc.sessions.peak for bmc in bmcs), default=0),
+            "lockouts": sum(bmc.lockouts for bmc in bmcs),
         }
 
     # -- connections -------------------------------------------------------------------------------------------------
@@ -116,17 +123,31 @@ class Fleet:
         loop = asyncio.get_running_loop()
         self._listeners[name] = await loop.create_server(self._server, sock=sock, ssl=self._ssl, backlog=64)
 
-    def _restart(self, name: str, seconds: float) -> None:
-        """The BMC goes away for `seconds` emulated seconds; its sessions and connections are lost at once."""
-        task = asyncio.get_running_loop().create_task(self._away(name, seconds))
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._reopenings.add(task)
         task.add_done_callback(self._reopenings.discard)
 
+    async def _wake(self, name: str, seconds: float) -> None:
+        """A BMC that is down at first comes up after `seconds` emulated seconds."""
+        await self.time.sleep(seconds)
+        await self._listen(name)
+
+    async def _cut(self, bmc: Bmc, seconds: float) -> None:
+        """The way to this BMC is cut for `seconds` emulated seconds: nothing arrives, nobody refuses, no session is lost."""
+        bmc.reachable.clear()
+        await self.time.sleep(seconds)
+        bmc.reachable.set()
+
     async def _away(self, name: str, seconds: float) -> None:
+        """The BMC goes away for `seconds` emulated seconds; its sessions and connections are lost at once."""
         bmc, port = self.bmcs[name], self._held[name].getsockname()[1]
         await asyncio.sleep(0.05)  # the answer that is on its way still arrives
-        self._listeners.pop(name).close()
-        bmc.sessions.clear()
+        listener = self._listeners.pop(name, None)
+        if listener is None:
+            return  # away already
+        listener.close()
+        bmc.started()
         assert self._server is not None
         for handler in self._server.connections:
             transport = handler.transport
@@ -142,29 +163,24 @@ class Fleet:
         if transport is None:
             raise ConnectionResetError
         bmc = self._ports[transport.get_extra_info("sockname")[1]]
+        reused = transport in self._used
+        self._used.add(transport)
         bmc.requests += 1
-        bmc.waiting += 1
-        bmc.peak = max(bmc.peak, bmc.waiting)
+        bmc.take_in(transport)
         try:
             body = await request.read()
             path, _, query = request.raw_path.partition("?")
             headers = {key.lower(): value for key, value in request.headers.items()}
-            call = Call(request.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body)
+            call = Call(request.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused)
             async with bmc.queue:
                 await self.time.sleep(bmc.latency(call))
+                await bmc.reachable.wait()
+                if transport.is_closing():  # nobody waits for it any more: what a switch held back never came
+                    raise ConnectionResetError
                 reply = bmc.answer(call)
+            return await send(bmc, reply, request, transport)
         finally:
-            bmc.waiting -= 1
-        if reply.lost:
-            transport.abort()
-        return _response(bmc, reply)
-
-
-def _response(bmc: Bmc, reply: Reply) -> web.Response:
-    headers: dict[str, Any] = {**bmc.family.headers(), **reply.headers}
-    if reply.body and "Content-Type" not in headers:
-        headers["Content-Type"] = "application/json;charset=utf-8"
-    return web.Response(status=reply.status, body=reply.body or None, headers=headers)
+            bmc.let_go(transport)
 
 
 def _bound(port: int) -> socket.socket:

@@ -84,6 +84,7 @@ class Hardware:
         self.last_boot: dict[str, str | int] | None = None
         self.boots = self.wipes = self.resets = self.mode_changes = 0
         self.changed = 0
+        self.off_since = float("-inf")  # emulated seconds
         self.log: deque[tuple[float, str]] = deque(maxlen=200)
         self._job: asyncio.Task[None] | None = None
         self._report: asyncio.TimerHandle | None = None
@@ -125,6 +126,10 @@ class Hardware:
         elif kind in RESTARTS:
             self._start(self._go_round())
         return True
+
+    def hang(self, kind: str) -> None:
+        """The machine restarts and stands still in its POST until it is switched off."""
+        self._start(self._go_nowhere(kind))
 
     def set_boot(self, boot: Boot) -> None:
         """A PATCH that was accepted."""
@@ -168,6 +173,7 @@ class Hardware:
         self._set("PoweringOff")
         await self.time.sleep(seconds)
         self.phase = "off"
+        self.off_since = self.time.now()
         self._set("Off")
 
     async def _go_on(self) -> None:
@@ -175,6 +181,11 @@ class Hardware:
         await self.time.sleep(self.luck.uniform(*self.nature.on))
         self._set("On")
         await self._boot()
+
+    async def _go_nowhere(self, kind: str) -> None:
+        self.boots += 1
+        self.phase = "stuck"
+        self.note(f"{kind}: hangs in POST")
 
     async def _go_round(self) -> None:
         if self.power != "On":

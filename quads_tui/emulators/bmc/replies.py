@@ -20,6 +20,7 @@ class Call:
     slash: bool
     headers: dict[str, str]
     body: bytes
+    reused: bool = False  # the connection carried a request before
 
     def json(self) -> Any:
         """The body's value; ValueError when it is no JSON."""
@@ -28,12 +29,21 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """One answer. `lost`: the BMC did its work and the connection broke before a byte of it was sent."""
+    """One answer.
+
+    lost: the connection breaks before a byte of it is sent. cut: it breaks after so many bytes of the body.
+    silent: the BMC did nothing and says nothing, until the client hangs up. drip: a byte each so many emulated seconds.
+    endless: the body is sent again and again, until the client hangs up.
+    """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     lost: bool = False
+    cut: int | None = None
+    silent: bool = False
+    drip: float = 0.0
+    endless: bool = False
 
 
 class Rendered(NamedTuple):
@@ -83,6 +93,9 @@ BASE: dict[str, Message] = {
     "ActionParameterMissing": Message("The action %1 requires the parameter %2.", "Supply the parameter."),
     "ActionParameterUnknown": Message("The action %1 has no parameter %2.", "Remove it.", "Warning"),
     "ActionParameterValueNotInList": Message("The value '%1' for the parameter %2 is not in the list.", "", "Warning"),
+    "ActionParameterValueConflict": Message("The parameter %1 with the value %2 conflicts with the state.", "Retry later."),
+    "UnableToModifyDuringSystemPOST": Message("Unable to modify the resource while the system is in POST.", "Retry later."),
+    "PasswordChangeRequired": Message("The password provided for this account must be changed before access is granted."),
     "ActionParameterNotSupported": Message("The parameter %1 for the action %2 is not supported.", "", "Warning"),
     "ServiceTemporarilyUnavailable": Message("The service is temporarily unavailable. Retry in %1 seconds.", "Wait and retry."),
     "PreconditionFailed": Message("The ETag supplied did not match the current one.", "Read the resource again."),

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from quads_tui.emulators.bmc.family import ENABLED, Family
+from quads_tui.emulators.bmc.family import Family
 from quads_tui.emulators.bmc.hardware import Boot, Hardware
 from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata
-from quads_tui.emulators.bmc.sessions import Sessions
+from quads_tui.emulators.bmc.sessions import Guard, Sessions
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, Time, lognormal
 
@@ -40,8 +40,17 @@ class Bmc:
         self.uuid = f"{luck.getrandbits(32):08x}-{luck.getrandbits(16):04x}-4c10-8033-{luck.getrandbits(48):012x}"
         self.sessions = Sessions(family.session_cap, family.session_timeout, luck)
         self.queue = asyncio.Lock()
-        self.requests = self.waiting = self.peak = 0
-        self.restart: Callable[[float], None] = lambda seconds: None  # the fleet owns the listener
+        self.requests = self.peak = self.lockouts = 0
+        self.cold = family.cold
+        self.marks: set[str] = set()  # what a family without state must remember of this BMC
+        self._authorizations = 0
+        self._guard = Guard(time)
+        # The fleet owns the listener and the way to it; both take emulated seconds.
+        self.restart: Callable[[float], None] = lambda seconds: None
+        self.cut: Callable[[float], None] = lambda seconds: None
+        self.reachable = asyncio.Event()
+        self.reachable.set()
+        self._asking: list[asyncio.Transport] = []
         self.username, self._password = username, password
         self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         self._fixed: dict[str, Document] | None = None
@@ -56,7 +65,20 @@ class Bmc:
             return self.luck.uniform(0.5, 2.0)
         if self.luck.random() < 0.001:
             return self.luck.uniform(20.0, 60.0)
-        return min(8.0, lognormal(self.luck, 0.3, 2.0))
+        return min(8.0, lognormal(self.luck, *self.family.pace)) * self.trouble.slowness
+
+    def take_in(self, connection: asyncio.Transport) -> None:
+        """A request came in; those whose client hung up no longer count as being asked."""
+        self._asking.append(connection)
+        self.peak = max(self.peak, sum(not one.is_closing() for one in self._asking))
+
+    def let_go(self, connection: asyncio.Transport) -> None:
+        self._asking.remove(connection)
+
+    def started(self) -> None:
+        """The BMC starts anew: no session survives it, and its services need a moment."""
+        self.sessions.clear()
+        self.cold = self.family.cold
 
     def json(self, status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
         return Reply(status, dumps(document), headers or {})
@@ -132,14 +154,14 @@ class Bmc:
         if call.method == "POST" and call.path in (family.sessions, f"{family.sessions}/Members"):
             return self._log_in(call)
         if not self._public(call) and not self._authorized(call):
-            return family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+            return self.unauthorized()
         if call.path == f"{family.root}/$metadata" and call.method == "GET":
             return self._metadata()
         found = self.document(call.path)
         if call.method in ("GET", "HEAD"):
             return self._get(call, found)
         if call.method == "POST" and call.path == family.reset:
-            return self._reset(call)
+            return Reply(0, lost=True) if call.reused and family.drops_reused else self._reset(call)
         if call.method == "PATCH" and found is not None:
             return self._patch(call, found.etag)
         if call.method == "DELETE" and found is not None and self.sessions.delete(call.path.rpartition("/")[2]):
@@ -152,9 +174,12 @@ class Bmc:
         """What is decided before anybody asks who it is."""
         if call.path == "/redfish" and call.method == "GET":
             return self.json(200, {"v1": "/redfish/v1/"})
-        if call.method == "GET" and not call.slash and call.path in self.family.slashed:
+        if not call.slash and call.path in self.family.slashed and call.method in ("GET", "POST"):
             location = call.path + "/" + (f"?{call.query}" if call.query else "")
-            return Reply(308, b"", {"Location": location})
+            return Reply(self.family.redirect, b"", {"Location": location})
+        if self.cold:
+            self.cold -= 1
+            return self.family.not_ready(1)
         if self.family.strict:
             version = call.headers.get("odata-version", "4.0")
             if version != "4.0":
@@ -178,20 +203,31 @@ class Bmc:
         return Reply(200, metadata(kinds), {"Content-Type": "application/xml;charset=utf-8"})
 
     def _authorized(self, call: Call) -> bool:
+        self._authorizations += 1
+        if self.family.flakes_every and self._authorizations % self.family.flakes_every == 0:
+            return False
         token = call.headers.get("x-auth-token")
         if token is not None:
             return self.sessions.use(token) is not None
         given = call.headers.get("authorization", "")
-        if given == self._basic:
-            return True
         # The scheme's name is case-insensitive, and the decoded text is what counts (RFC 7617).
         scheme, _, value = given.partition(" ")
         if scheme.lower() != "basic":
             return False
         try:
-            return base64.b64decode(value).decode() == f"{self.username}:{self._password}"
+            fits = given == self._basic or base64.b64decode(value).decode() == f"{self.username}:{self._password}"
         except (binascii.Error, UnicodeDecodeError):
-            return False
+            fits = False
+        return self.admits(fits)
+
+    def admits(self, fits: bool) -> bool:
+        """Somebody named a user and a password; False for wrong ones, and for all while the user is locked out."""
+        admitted = self._guard.admits(fits)
+        self.lockouts = self._guard.lockouts
+        return admitted
+
+    def unauthorized(self) -> Reply:
+        return self.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
 
     def _log_in(self, call: Call) -> Reply:
         try:
@@ -201,8 +237,8 @@ class Bmc:
             return self.family.error(400, "MalformedJSON")
         except (KeyError, TypeError):
             return self.family.error(400, ("PropertyMissing", "UserName"))
-        if (user, password) != (self.username, self._password):
-            return self.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+        if not self.admits((user, password) == (self.username, self._password)):
+            return self.unauthorized()
         session = self.sessions.create(user)
         if session is None:
             return self.family.sessions_full()
@@ -246,11 +282,9 @@ class Bmc:
         family = self.family
         if call.path not in self._live:
             return self._not_allowed(call)
-        given = call.headers.get("if-match")
-        if given is None and family.needs_etag:
-            return family.error(428, "PreconditionRequired")
-        if given is not None and family.checks_etag and given not in ("*", etag):
-            return family.error(412, "PreconditionFailed")
+        early = family.precondition(self, call, etag)
+        if early is not None:
+            return early
         try:
             body = call.json()
         except ValueError:
@@ -265,7 +299,7 @@ class Bmc:
         refusal = family.refused(self, wanted)
         if refusal is not None:
             return refusal
-        self._set_boot(family.completed(self, wanted))
+        self.set_boot(family.completed(self, wanted))
         return family.patched(self)
 
     def _boot_members(self, body: Any) -> dict[str, str] | Reply:
@@ -283,7 +317,9 @@ class Bmc:
         boot = body["Boot"]
         if not isinstance(boot, dict) or not boot:
             return family.error(400, ("PropertyValueTypeError", str(boot), "Boot"))
-        values = dict(zip(BOOT_MEMBERS, (family.targets, ENABLED, family.modes), strict=True))
+        values = dict(zip(BOOT_MEMBERS, (family.targets, family.enabled, family.modes), strict=True))
+        if not family.modes:
+            del values["BootSourceOverrideMode"]
         for key, value in boot.items():
             if key not in values:
                 exists = f'"{key}":'.encode() in known
@@ -292,7 +328,8 @@ class Bmc:
                 return family.error(400, ("PropertyValueNotInList", str(value), key))
         return boot
 
-    def _set_boot(self, wanted: dict[str, str]) -> None:
+    def set_boot(self, wanted: dict[str, str]) -> None:
+        """The override as these Boot members say; what they leave out stays."""
         now = self.hardware.boot
         target = wanted.get("BootSourceOverrideTarget", now.target)
         enabled = wanted.get("BootSourceOverrideEnabled", now.enabled)
@@ -320,8 +357,14 @@ class Bmc:
             return family.error(400, ("ActionParameterUnknown", action, extra))
         if not self.hardware.would_change(kind) and kind != "Nmi":
             return family.already(self, kind)
+        refusal = family.refused_reset(self, kind)
+        if refusal is not None:
+            return refusal
         if self.trouble.swallows(self, kind):
             self.hardware.note(f"{kind} accepted and lost")
+        elif kind in family.hangs:
+            self.hardware.hang(kind)
+            self.hardware.resets += 1
         elif kind != "Nmi" and self.hardware.act(kind, "Redfish"):
             self.hardware.resets += 1
         return family.reset_done()

@@ -6,6 +6,12 @@ import time
 from dataclasses import dataclass
 from random import Random
 
+from quads_tui.emulators.world import Time
+
+LOCK_AFTER = 5  # wrong passwords
+LOCK_WITHIN = 300.0  # emulated seconds in which they count
+LOCK_FOR = 300.0  # emulated seconds
+
 
 @dataclass(slots=True)
 class Session:
@@ -69,3 +75,28 @@ class Sessions:
     def clear(self) -> None:
         """The BMC restarted."""
         self._by_token.clear()
+
+
+class Guard:
+    """Locks the user out after a series of wrong passwords. `lockouts`: how often that happened."""
+
+    def __init__(self, clock: Time) -> None:
+        self._time = clock
+        self._wrong: list[float] = []
+        self._until = 0.0
+        self.lockouts = 0
+
+    def admits(self, fits: bool) -> bool:
+        """Take note of one name with a password that is right (`fits`) or wrong, and say whether it opens the door."""
+        now = self._time.now()
+        if now < self._until:
+            return False
+        if fits:
+            self._wrong.clear()
+            return True
+        self._wrong = [when for when in self._wrong if when > now - LOCK_WITHIN] + [now]
+        if len(self._wrong) >= LOCK_AFTER:
+            self._wrong.clear()
+            self._until = now + LOCK_FOR
+            self.lockouts += 1
+        return False

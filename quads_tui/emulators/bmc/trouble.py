@@ -14,7 +14,9 @@ class Trouble:
     """The places where a fault may step in; each method of the base says "all is well"."""
 
     listens = True  # False: nobody answers at the BMC's port from the first second on
+    wakes_after = 0.0  # emulated seconds until somebody does; 0: never
     starts_off = False
+    slowness = 1.0  # factor on the time of every answer
 
     def answer(self, bmc: Bmc, call: Call) -> Reply | None:
         """Something other than the BMC's own answer, before anything is done."""
@@ -45,7 +47,8 @@ class WrongPassword(Trouble):
 
     def answer(self, bmc: Bmc, call: Call) -> Reply | None:
         if "authorization" in call.headers or (call.method == "POST" and call.path == bmc.family.sessions):
-            return bmc.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+            bmc.admits(False)
+            return bmc.unauthorized()
         return None
 
 

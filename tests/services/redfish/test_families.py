@@ -16,7 +16,22 @@ from tests.clocks import FastClock
 from .conftest import Told
 
 SPEED = 300.0
-MODELS = ("R650", "DL360", "1029U-TR4", "3500RX")
+MODELS = (
+    "R620",
+    "R630",
+    "R650",
+    "R670",
+    "DL360",
+    "DL320",
+    "6048R",
+    "1029U-TR4",
+    "120U",
+    "621C",
+    "SR650",
+    "GB200",
+    "DGXH100",
+    "3500RX",
+)
 
 
 class Foreman:

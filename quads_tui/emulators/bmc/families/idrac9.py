@@ -35,9 +35,20 @@ class Idrac9(Family):
         "OemLicenseNotPassed": Message("A required license is missing or expired.", "Obtain a license and retry."),
     }
     session_cap = 8
-    resets = (*RESETS, "PowerCycle")
+    resets: tuple[str, ...] = (*RESETS, "PowerCycle")
     targets = ("None", "Pxe", "Floppy", "Cd", "Hdd", "BiosSetup", "Utilities", "UefiTarget", "SDCard", "UefiHttp")
     locks_in_post = True
+    version, firmware, generation, schema = "1.13.1", "6.10.30.00", "15G Monolithic", "v1_12_0"
+    advertised: tuple[str, ...] = (
+        "On",
+        "ForceOff",
+        "ForceRestart",
+        "GracefulRestart",
+        "GracefulShutdown",
+        "PushPowerButton",
+        "Nmi",
+        "PowerCycle",
+    )
 
     def root_document(self, bmc: Bmc) -> Document:
         return {
@@ -46,7 +57,7 @@ class Idrac9(Family):
             "@odata.type": "#ServiceRoot.v1_11_0.ServiceRoot",
             "Id": "RootService",
             "Name": "Root Service",
-            "RedfishVersion": "1.13.1",
+            "RedfishVersion": self.version,
             "Vendor": "Dell",
             "Product": "Integrated Dell Remote Access Controller",
             "Systems": ref(f"{self.root}/Systems"),
@@ -69,8 +80,8 @@ class Idrac9(Family):
                 "Id": "iDRAC.Embedded.1",
                 "Name": "Manager",
                 "ManagerType": "BMC",
-                "Model": "16G Monolithic" if bmc.machine.model.upper().endswith("60") else "15G Monolithic",
-                "FirmwareVersion": "6.10.30.00",
+                "Model": "16G Monolithic" if bmc.machine.model.upper().endswith("60") else self.generation,
+                "FirmwareVersion": self.firmware,
                 "Links": {"ManagerForServers": [ref(self.system)]},
             },
             self.chassis: {
@@ -92,7 +103,7 @@ class Idrac9(Family):
             path: {
                 "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
                 "@odata.id": path,
-                "@odata.type": "#ComputerSystem.v1_12_0.ComputerSystem",
+                "@odata.type": f"#ComputerSystem.{self.schema}.ComputerSystem",
                 "Id": "Settings",
                 "Name": "Settings",
                 "Boot": {
@@ -112,7 +123,7 @@ class Idrac9(Family):
             },
             "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
             "@odata.id": self.system,
-            "@odata.type": "#ComputerSystem.v1_12_0.ComputerSystem",
+            "@odata.type": f"#ComputerSystem.{self.schema}.ComputerSystem",
             "Id": "System.Embedded.1",
             "Name": "System",
             "SystemType": "Physical",
@@ -134,16 +145,7 @@ class Idrac9(Family):
             "Actions": {
                 "#ComputerSystem.Reset": {
                     "target": self.reset,
-                    "ResetType@Redfish.AllowableValues": [
-                        "On",
-                        "ForceOff",
-                        "ForceRestart",
-                        "GracefulRestart",
-                        "GracefulShutdown",
-                        "PushPowerButton",
-                        "Nmi",
-                        "PowerCycle",
-                    ],
+                    "ResetType@Redfish.AllowableValues": list(self.advertised),
                 }
             },
             "Links": {"Chassis": [ref(self.chassis)], "ManagedBy": [ref(self.manager)]},

@@ -32,6 +32,7 @@ class Ilo5(Family):
     session_cap = 20
     told_timeout = 30  # minutes, though the schema says seconds
     nature = Nature(off=(4.0, 30.0))
+    model, generation, version, firmware = "iLO 5", "Gen10", "1.6.0", "2.72"
     locks_in_post = True
     resets = RESETS
     targets = ("None", "Cd", "Hdd", "Usb", "SDCard", "Utilities", "Diags", "BiosSetup", "Pxe", "UefiShell", "UefiHttp")
@@ -45,16 +46,16 @@ class Ilo5(Family):
             "@odata.type": "#ServiceRoot.v1_5_1.ServiceRoot",
             "Id": "RootService",
             "Name": "HPE RESTful Root Service",
-            "RedfishVersion": "1.6.0",
+            "RedfishVersion": self.version,
             "UUID": bmc.uuid,
             "Vendor": "HPE",
-            "Product": f"ProLiant {bmc.machine.model} Gen10",
+            "Product": f"ProLiant {bmc.machine.model} {self.generation}",
             "Systems": ref(f"{self.root}/Systems"),
             "Managers": ref(f"{self.root}/Managers"),
             "Chassis": ref(f"{self.root}/Chassis"),
             "SessionService": ref(f"{self.root}/SessionService"),
             "Links": {"Sessions": ref(self.sessions)},
-            "Oem": {"Hpe": {"Manager": [{"ManagerType": "iLO 5", "ManagerFirmwareVersion": "2.72"}]}},
+            "Oem": {"Hpe": {"Manager": [{"ManagerType": self.model, "ManagerFirmwareVersion": self.firmware}]}},
         }
 
     def fixed(self, bmc: Bmc) -> dict[str, Document]:
@@ -67,8 +68,8 @@ class Ilo5(Family):
                 "Id": "1",
                 "Name": "Manager",
                 "ManagerType": "BMC",
-                "Model": "iLO 5",
-                "FirmwareVersion": "iLO 5 v2.72",
+                "Model": self.model,
+                "FirmwareVersion": f"{self.model} v{self.firmware}",
                 "Links": {"ManagerForServers": [ref(self.system)], "ManagerInChassis": [ref(self.chassis)]},
             },
             self.chassis: {
@@ -93,7 +94,7 @@ class Ilo5(Family):
             "Id": "1",
             "Name": "Computer System",
             "Manufacturer": "HPE",
-            "Model": f"ProLiant {bmc.machine.model} Gen10",
+            "Model": f"ProLiant {bmc.machine.model} {self.generation}",
             "SerialNumber": bmc.serial,
             "UUID": bmc.uuid,
             "HostName": bmc.machine.name,

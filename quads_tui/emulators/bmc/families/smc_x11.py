@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quads_tui.emulators.bmc.family import RESETS, Family
 from quads_tui.emulators.bmc.hardware import Nature
@@ -14,19 +14,28 @@ if TYPE_CHECKING:
 
 class SmcX11(Family):
     name = "smc_x11"
-    vendor = None  # the root says null; only its Oem member tells
+    vendor: str | None = None  # the root says null; only its Oem member tells
     manufacturer = "Supermicro"
     base = "Base.v1_4_0"
     registry = "SMC.1.0"
     messages = {  # noqa: RUF012
         "OemLicenseNotPassed": Message("Not licensed to perform this request. The following licenses DCMS were needed."),
     }
-    etags = "strong"
+    etags: Literal["none", "weak", "strong"] = "strong"
     checks_etag = True
     session_timeout = 300.0
     told_timeout = 300
     nature = Nature(keeps_target=True)
     resets = (*RESETS, "ForceOn")
+    version, schema = "1.8.0", "v1_8_0"
+    resets_advertised: tuple[str, ...] | None = (
+        "On",
+        "ForceOff",
+        "GracefulShutdownGracefulRestart",  # quirk 27: a comma is missing in the firmware
+        "ForceRestart",
+        "Nmi",
+        "ForceOn",
+    )
     targets = ("None", "Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "UsbCd", "UefiBootNext", "UefiHttp")
 
     @property
@@ -39,9 +48,9 @@ class SmcX11(Family):
             "@odata.id": self.root,
             "Id": "RootService",
             "Name": "Root Service",
-            "RedfishVersion": "1.8.0",
+            "RedfishVersion": self.version,
             "UUID": bmc.uuid,
-            "Vendor": None,
+            "Vendor": self.vendor,
             "Product": None,
             "Systems": ref(f"{self.root}/Systems"),
             "Chassis": ref(f"{self.root}/Chassis"),
@@ -84,8 +93,10 @@ class SmcX11(Family):
         }
 
     def system_document(self, bmc: Bmc) -> Document:
+        inline = self.resets_advertised
+        advertised = {} if inline is None else {"ResetType@Redfish.AllowableValues": list(inline)}
         return {
-            "@odata.type": "#ComputerSystem.v1_8_0.ComputerSystem",
+            "@odata.type": f"#ComputerSystem.{self.schema}.ComputerSystem",
             "@odata.id": self.system,
             "Id": "1",
             "Name": "System",
@@ -104,14 +115,7 @@ class SmcX11(Family):
                 "#ComputerSystem.Reset": {
                     "target": self.reset,
                     "@Redfish.ActionInfo": self._action_info,
-                    "ResetType@Redfish.AllowableValues": [
-                        "On",
-                        "ForceOff",
-                        "GracefulShutdownGracefulRestart",
-                        "ForceRestart",
-                        "Nmi",
-                        "ForceOn",
-                    ],
+                    **advertised,
                 },
             },
         }

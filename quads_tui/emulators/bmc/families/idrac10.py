@@ -1,0 +1,67 @@
+"""Dell iDRAC10 (17G): Boot is read-only but on the settings object, ETags that are wrong the first time, and a slow way off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.families.idrac9 import CONTEXT, Idrac9
+from quads_tui.emulators.bmc.replies import Call, Document, Reply
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+SETTLES = 60.0  # emulated seconds after an Off in which On is in conflict with what still goes on
+
+
+class Idrac10(Idrac9):
+    name = "idrac10"
+    base = "Base.1.18"
+    registry = "IDRAC.3.0"
+    version, firmware, generation, schema = "1.20.1", "1.20.50.50", "17G Monolithic", "v1_22_0"
+    etags = "strong"
+    advertised = ("On", "ForceOff", "ForceRestart", "GracefulRestart", "GracefulShutdown", "PowerCycle")
+
+    @property
+    def _settings(self) -> str:
+        return f"{self.system}/Settings"
+
+    def live(self, bmc: Bmc) -> dict[str, Document]:
+        return {
+            self.system: self.system_document(bmc),
+            self._settings: {
+                "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
+                "@odata.id": self._settings,
+                "@odata.type": f"#ComputerSystem.{self.schema}.ComputerSystem",
+                "Id": "Settings",
+                "Name": "Settings",
+                "Boot": {"BootOrder": ["Boot0000", "Boot0001"], **self.boot_document(bmc.hardware.boot)},
+            },
+        }
+
+    def precondition(self, bmc: Bmc, call: Call, etag: str | None) -> Reply | None:
+        """Quirk 13: the first If-Match never matches."""
+        given = call.headers.get("if-match")
+        if given in (None, "*"):
+            return None
+        if given != etag or "matched once" not in bmc.marks:
+            bmc.marks.add("matched once")
+            return self.error(412, "PreconditionFailed")
+        return None
+
+    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+        """Quirk 12: on the system itself Boot is read-only."""
+        return self.error(400, ("PropertyNotWritable", "Boot"))
+
+    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+        if path != self._settings:
+            return None
+        if wanted.get("BootSourceOverrideMode", bmc.hardware.boot.mode) != bmc.hardware.boot.mode:
+            return super().settings(bmc, path, {"BootSourceOverrideMode": wanted["BootSourceOverrideMode"]})
+        bmc.set_boot(wanted)
+        return self.patched(bmc)
+
+    def refused_reset(self, bmc: Bmc, kind: str) -> Reply | None:
+        """Quirk 2: for up to a minute after Off, On is a conflict though nothing of it can be seen."""
+        if kind == "On" and bmc.time.now() < bmc.hardware.off_since + SETTLES:
+            return self.error(409, ("ActionParameterValueConflict", "ResetType", "On"))
+        return None

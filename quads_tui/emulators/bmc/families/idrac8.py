@@ -1,0 +1,56 @@
+"""Dell iDRAC7 and iDRAC8 (12G, 13G): the old session path, no settings object, slow answers, and answers that do not fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.families.idrac9 import Idrac9
+from quads_tui.emulators.bmc.family import ENABLED, RESETS
+from quads_tui.emulators.bmc.hardware import Nature
+from quads_tui.emulators.bmc.replies import Document, Message, Reply
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+
+class Idrac8(Idrac9):
+    name = "idrac8"
+    sessions = "/redfish/v1/Sessions"
+    base = "Base.1.0"
+    registry = "IDRAC.1.6"
+    messages = {  # noqa: RUF012
+        **Idrac9.messages,
+        "SYS410": Message("The operation is partially successful.", "Some of the attributes were not set.", "Warning"),
+        "SYS444": Message("Unable to complete the operation because of an internal error.", "Retry the operation."),
+    }
+    version, firmware, generation, schema = "1.4.0", "2.83.83.83", "13G Monolithic", "v1_0_2"
+    pace = (1.5, 5.0)
+    nature = Nature(off=(5.0, 20.0))
+    # Quirk 8: no GracefulRestart.
+    advertised: tuple[str, ...] = ("On", "ForceOff", "GracefulShutdown", "ForceRestart", "PushPowerButton", "Nmi")
+    resets = tuple(kind for kind in RESETS if kind != "GracefulRestart")
+    enabled: tuple[str, ...] = ("Disabled", "Once")
+
+    def live(self, bmc: Bmc) -> dict[str, Document]:
+        return {self.system: self.system_document(bmc)}
+
+    def system_document(self, bmc: Bmc) -> Document:
+        document = super().system_document(bmc)
+        for newer in ("@Redfish.Settings", "SystemType"):
+            del document[newer]
+        del document["Boot"]["BootOptions"]
+        return document
+
+    def patched(self, bmc: Bmc) -> Reply:
+        """Quirk 9: an error body, now and then under an error's status, for a change that was made."""
+        error = self.error(400, "SYS444")
+        return error if bmc.luck.random() < 0.25 else Reply(200, error.body if bmc.luck.random() < 0.5 else b"")
+
+
+class Idrac7(Idrac8):
+    """The same service on 12G machines, in its first Redfish firmware, still slower."""
+
+    name = "idrac7"
+    version, firmware, generation, schema = "1.0.2", "2.65.65.65", "12G Monolithic", "v1_0_0"
+    pace = (2.0, 6.0)
+    enabled = ENABLED

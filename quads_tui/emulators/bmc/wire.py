@@ -1,0 +1,53 @@
+"""How an answer leaves the BMC: as HTTP has it, or broken off, in drips, without an end, or never."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from quads_tui.emulators.bmc.replies import Reply
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+LOOK = 0.02  # real seconds between two looks at whether the client still waits
+CHUNK = 65_536
+ENDLESS = 256 * 1024 * 1024  # bytes; a client that reads so far has no bound
+
+
+async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyncio.Transport) -> web.StreamResponse:
+    """The response to a request; what is not to be answered well is sent from here, and the connection broken."""
+    headers: dict[str, Any] = {**bmc.family.headers(), **reply.headers}
+    if reply.body and "Content-Type" not in headers:
+        headers["Content-Type"] = "application/json;charset=utf-8"
+    if reply.silent:
+        while not transport.is_closing():  # noqa: ASYNC110 - a transport has no event for its end
+            await asyncio.sleep(LOOK)
+    if reply.silent or reply.lost:
+        transport.abort()
+        raise ConnectionResetError
+    if reply.cut is None and not reply.drip and not reply.endless:
+        return web.Response(status=reply.status, body=reply.body or None, headers=headers)
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    if reply.endless:
+        response.enable_chunked_encoding()
+    else:
+        response.content_length = len(reply.body)
+    await response.prepare(request)
+    if reply.endless:
+        part = (reply.body or b" ") * (CHUNK // max(1, len(reply.body)) + 1)
+        for _ in range(ENDLESS // len(part)):
+            await response.write(part)
+    elif reply.drip:
+        for place in range(len(reply.body)):
+            await response.write(reply.body[place : place + 1])
+            await bmc.time.sleep(reply.drip)
+        await response.write_eof()
+        return response
+    else:
+        await response.write(reply.body[: reply.cut])
+        await asyncio.sleep(LOOK)  # what was written still leaves
+    transport.abort()
+    raise ConnectionResetError
