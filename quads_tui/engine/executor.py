@@ -381,7 +381,7 @@ class RolloutExecutor:
             }
             for name in ("redfish", "foreman_reads", "foreman_writes"):
                 point = getattr(setting.meters, name).points[-1]
-                figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors]
+                figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors, round(point.work, 4)]
             setting.journal.sample(setting.clock.wall(), figures)
 
 

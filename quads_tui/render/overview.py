@@ -27,6 +27,8 @@ def header(rollout: Rollout, *, now: float, width: int, title: str, lag: float, 
         first.append(f"  STOPPED ({rollout.end_reason})", STYLES[HostStatus.FAILED])
     for what in rollout.paused:
         first.append(f"  {what.upper()} PAUSED", "bold reverse yellow")
+    if rollout.narrowed:
+        first.append(f"  WRITE LANE BACK TO 1 WIDE: {rollout.narrowed}", "bold reverse red")
     for warning in warnings:
         first.append(f"  ! {warning}", "yellow")
     total = max(1, len(rollout.hosts))
@@ -60,7 +62,8 @@ def numbers(meters: Meters, width: int) -> Text:
     lane = meters.lane
 
     def pair(meter: Meter) -> str:
-        return f"{milliseconds(meter.p50)}/{milliseconds(meter.p95)}"
+        work = f" ({milliseconds(meter.work)} work)" if meter.work else ""
+        return f"{milliseconds(meter.p50)}/{milliseconds(meter.p95)}{work}"
 
     text = f" redfish {pair(meters.redfish)}  foreman r {pair(meters.foreman_reads)} w {pair(meters.foreman_writes)}  "
     text += lane_words(lane)
@@ -89,7 +92,8 @@ def graphs(meters: Meters, now: float, width: int, height: int) -> list[Text]:
         ("Foreman writes", meters.foreman_writes),
     ):
         newest = list(islice(reversed(meter.points), 2 * inner))[::-1]
-        foot = f"{milliseconds(meter.p50)} / {milliseconds(meter.p95)}  err {meter.errors}  n {meter.total}"
+        work = f"  work {milliseconds(meter.work)}" if meter.work else ""  # what is above it is queueing and the wire
+        foot = f"{milliseconds(meter.p50)} / {milliseconds(meter.p95)}{work}  err {meter.errors}  n {meter.total}"
         lines = braille(held(point.p50 for point in newest), inner, rows, held(point.p95 for point in newest))
         boxes.append(_box(title, lines, foot, inner))
     depths = list(islice(reversed(meters.lane_depths), 2 * inner))[::-1]

@@ -27,6 +27,7 @@ class StageFailure(Exception):
     """An attempt of a stage failed. `reason` is clean text for the operator, the server's own words where it had any.
 
     `retryable`: another attempt may help. `after`: the server asked for this many real seconds first (Retry-After).
+    `conflict`: it may come of two writes at once (a lock, a deadlock, a reset).
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class StageFailure(Exception):
         *,
         retryable: bool = True,
         after: float | None = None,
+        conflict: bool = False,
     ) -> None:
         super().__init__(reason)
         self.cause = cause
         self.reason = reason
         self.retryable = retryable
         self.after = after
+        self.conflict = conflict
 
 
 class CredentialsRefused(Exception):

@@ -172,6 +172,14 @@ class Notice(Event):
 
 
 @dataclass(slots=True)
+class LaneNarrowed(Event):
+    """The write lane, wider than one by the operator's word, is one wide from now on: two writes met, `why` in words."""
+
+    kind: ClassVar[str] = "lane_narrowed"
+    why: str
+
+
+@dataclass(slots=True)
 class RolloutEnded(Event):
     """No host can move without a human, or the rollout was stopped. `reason` is empty, operator, safety, SIGINT or SIGTERM."""
 
@@ -196,6 +204,7 @@ _KINDS: dict[str, type[Event]] = {
         Paused,
         Commanded,
         Notice,
+        LaneNarrowed,
         RolloutEnded,
     )
 }

@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 
 
 class MeterPoint(NamedTuple):
-    """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0."""
+    """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0.
+
+    `work`: the median of what the server says it worked on an exchange; 0 where it does not say.
+    """
 
     p50: float
     p95: float
     exchanges: int
     errors: int
+    work: float = 0.0
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -31,13 +35,22 @@ class Meter:
         self.errors = 0
         self.p50 = 0.0
         self.p95 = 0.0
+        self.work = 0.0  # p50 of the server's own work; p50 less this is queueing and the wire
         self._recent: deque[float] = deque(maxlen=window)
+        self._recent_work: deque[float] = deque(maxlen=window)
         self._second: list[float] = []
+        self._second_work: list[float] = []
         self._second_errors = 0
 
-    def observe(self, seconds: float, ok: bool) -> None:
-        """One exchange took this long on the wire; not ok means no answer, or one of 500 and above."""
+    def observe(self, seconds: float, ok: bool, work: float | None = None) -> None:
+        """One exchange took this long on the wire; not ok means no answer, or one of 500 and above.
+
+        `work`: seconds of it that the server says it worked (X-Runtime), None where it says nothing.
+        """
         self.total += 1
+        if work is not None:
+            self._second_work.append(work)
+            self._recent_work.append(work)
         self._second.append(seconds)
         self._recent.append(seconds)
         if not ok:
@@ -47,11 +60,14 @@ class Meter:
     def tick(self) -> None:
         """Close the present second."""
         ordered = sorted(self._second)
-        self.points.append(MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors))
+        work = quantile(sorted(self._second_work), 0.5)
+        self.points.append(MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors, work))
         self._second.clear()
+        self._second_work.clear()
         self._second_errors = 0
         recent = sorted(self._recent)
         self.p50, self.p95 = quantile(recent, 0.5), quantile(recent, 0.95)
+        self.work = quantile(sorted(self._recent_work), 0.5)
 
     def take(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
@@ -59,7 +75,7 @@ class Meter:
         self.total += point.exchanges
         self.errors += point.errors
         if point.exchanges:
-            self.p50, self.p95 = point.p50, point.p95
+            self.p50, self.p95, self.work = point.p50, point.p95, point.work
 
 
 @dataclass(frozen=True, slots=True)

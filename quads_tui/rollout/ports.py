@@ -117,12 +117,13 @@ class UnknownOutcome(Exception):
     """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is.
 
     `ended`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on there and
-    one read settles it.
+    one read settles it. `conflict`: it may come of two writes at once.
     """
 
-    def __init__(self, reason: str, *, ended: bool = False) -> None:
+    def __init__(self, reason: str, *, ended: bool = False, conflict: bool = False) -> None:
         super().__init__(reason)
         self.ended = ended
+        self.conflict = conflict
 
 
 class WriteAbsent(Exception):

@@ -15,6 +15,7 @@ from .events import (
     HostChanged,
     HostNote,
     Intent,
+    LaneNarrowed,
     Notice,
     Outcome,
     Paused,
@@ -96,6 +97,7 @@ class Rollout:
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
         self.paused: dict[str, str] = {}  # what -> why
+        self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
         self.version = 0
@@ -129,6 +131,8 @@ class Rollout:
                 self.paused[event.what] = event.why or event.who
             else:
                 self.paused.pop(event.what, None)
+        elif isinstance(event, LaneNarrowed):
+            self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
             self.notices.append(event)
 

@@ -105,6 +105,15 @@ class Answer:
         return text
 
     @property
+    def runtime(self) -> float | None:
+        """Seconds that the application says it worked on this (X-Runtime); the rest of the wall time is queueing and the wire."""
+        try:
+            seconds = float(self.headers.get("X-Runtime", ""))
+        except ValueError:
+            return None
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+    @property
     def retry_after(self) -> float | None:
         """Real seconds to wait before the next try (RFC 9110 10.2.3), bounded to an hour; None where the server says nothing.
 

@@ -143,12 +143,13 @@ class Http:
     async def _attempt(self, call: _Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Answer:
         """One exchange, metered and reported. Raises _Stale where a read may be sent once more."""
         status, error = 0, ""
+        runtime: float | None = None
         attempt: _Attempt | None = None
         try:
             async with asyncio.timeout(None) as bound:
                 attempt = _Attempt(bound, call.total)
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
-            status = answer.status
+            status, runtime = answer.status, answer.runtime
             return answer
         except asyncio.CancelledError:
             error = "cancelled"
@@ -164,7 +165,7 @@ class Http:
             attempt.leave_gate()
             seconds = time.monotonic() - attempt.began
             if error != "cancelled":
-                meter.observe(seconds, 0 < status < 500)
+                meter.observe(seconds, 0 < status < 500, runtime)
             if self._on_exchange is not None:
                 self._on_exchange(
                     Exchange(call.service, call.host or call.netloc, call.method, clean(call.path), status, seconds, error)

@@ -25,7 +25,7 @@ class Worker:
 
 
 class Work:
-    """What one request has spent so far; `elapsed` is its X-Runtime."""
+    """What one request has spent so far; `elapsed`, in real seconds, is its X-Runtime."""
 
     def __init__(self, time: Time, worker: Worker, luck: random.Random) -> None:
         self.time = time

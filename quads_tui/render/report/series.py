@@ -138,7 +138,7 @@ def _number(value: object) -> float:
 
 
 def _second(value: object) -> _Second:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 4:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) not in (4, 5):
         return _Second(0.0, 0.0, 0, 0)
-    p50, p95, exchanges, errors = (_number(part) for part in value)
+    p50, p95, exchanges, errors = (_number(part) for part in value[:4])
     return _Second(p50, p95, int(exchanges), int(errors))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -18,7 +19,8 @@ from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
 from quads_tui.rollout.text import clean
 
 from ..http import Answer, Http, NoAnswer, NotJson
-from .records import HostRecord, NameUnknown, explain
+from .complaints import explain, failure, judged, unanswered
+from .records import HostRecord, NameUnknown
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 _PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
@@ -159,11 +161,11 @@ class Foreman:
 
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
         """Whether the host's own parameter has this value."""
-        answer = await self._read(f"hosts/{quote(host)}/parameters", {"search": f"name = {name}", **self._page(1)})
+        answer = await self._read(f"hosts/{quote(host)}/parameters", _parameter(name))
         if answer.status != 200:
             return Probe.UNREADABLE
         for item in _results(self._body(answer)):
-            if item.get("name") == name and item.get("value") == value:
+            if item.get("name") == name and _text(item.get("value")) == value:
                 return Probe.APPLIED
         return Probe.ABSENT
 
@@ -180,10 +182,14 @@ class Foreman:
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
         return await self._put_host(ticket, host, attributes(target), progress)
 
+    async def rebuild_config(self, ticket: Ticket, host: str) -> None:
+        """Have the PXE files of the host's present state written again (hosts/rebuild_config)."""
+        await self._write(ticket, "PUT", f"hosts/{quote(host)}/rebuild_config", {"only": ["TFTP"]})
+
     async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
         """One host parameter through the nested resource, which leaves the others alone (hosts/parameters)."""
         base = f"hosts/{quote(host)}/parameters"
-        found = await self._read(base, {"search": f"name = {name}", **self._page(1)})
+        found = await self._read(base, _parameter(name))
         items = _results(self._body(found)) if found.status == 200 else []
         own = [item for item in items if item.get("name") == name]
         if own:
@@ -215,38 +221,38 @@ class Foreman:
             try:
                 answer = await self._exchange(method, path, body, total=self._limits.foreman_write, meter=self._writes)
             except NoAnswer as error:
-                if not error.sent:
-                    raise StageFailure(Cause.UNREACHABLE, error.reason) from None
-                raise UnknownOutcome(error.reason) from None
+                raise unanswered(error) from None
             if answer.status == 401 and not last:
                 await self._log_in(logins)
                 continue
             break
-        return _judged(answer)
+        return judged(answer)
 
     async def _names(self, search: str) -> frozenset[str]:
         items = await self._collect("hosts", {"thin": "1", **({"search": search} if search else {})})
         return frozenset(clean(item["name"]).lower() for item in items if isinstance(item.get("name"), str))
 
     async def _collect(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        """All results of an index, whatever page size the server insists on."""
-        items: list[Mapping[str, Any]] = []
-        page = 1
+        """All results of an index, whatever page size the server insists on. A list with holes is a failure, never an answer."""
+        items: dict[object, Mapping[str, Any]] = {}
+        page, size = 1, "all" if _at_least(self.version, 2, 2) else str(_PAGE)
         while True:
-            answer = await self._read(path, {**query, **self._page(page)})
+            answer = await self._read(path, {**query, "per_page": size, **({"page": str(page)} if page > 1 else {})})
             if answer.status != 200:
-                raise _failure(answer)
+                raise failure(answer)
             body = self._body(answer)
-            results = _results(body)
-            items += results
-            subtotal = body.get("subtotal") if isinstance(body, Mapping) else None
-            if not results or not isinstance(subtotal, int) or len(items) >= subtotal:
-                return items
+            wanted = body.get("subtotal") if isinstance(body, Mapping) else None
+            if not isinstance(wanted, int) or not isinstance(body, Mapping) or not isinstance(body.get("results"), list):
+                raise StageFailure(Cause.PROTOCOL, f"what Foreman answered about {path} is no list")
+            before = len(items)
+            items |= {item.get("id", (page, place)): item for place, item in enumerate(_results(body))}
+            if len(items) >= wanted:
+                return list(items.values())
+            if len(items) == before:
+                raise StageFailure(Cause.PROTOCOL, f"Foreman shows {before} of {wanted} {path} and no more")
+            if page == 1 and isinstance(body.get("per_page"), int):
+                size = str(min(body["per_page"], before + len(_results(body))))  # as many as it gave, so that pages join
             page += 1
-
-    def _page(self, page: int) -> dict[str, str]:
-        per_page = {"per_page": "all"} if page == 1 and _at_least(self.version, 2, 2) else {"per_page": str(_PAGE)}
-        return per_page if page == 1 else {"per_page": str(_PAGE), "page": str(page)}
 
     async def _tasks(self, progress: str) -> frozenset[object]:
         """The states in the task list of a PUT (orchestration/:uuid/tasks, kept for five minutes); empty: no list."""
@@ -271,26 +277,29 @@ class Foreman:
             break
         if answer.status in (200, 403, 404):
             return answer
-        raise _failure(answer)
+        raise failure(answer)
 
     async def _log_in(self, seen: int) -> None:
         """One priming call however many found the cookie missing or expired. `seen`: the count of logins that they knew."""
         async with self._priming:
             if self._logins != seen:
                 return
-            self._cookies.clear()
-            try:
-                async with self._places:
-                    answer = await self._exchange("GET", "status", None, total=self._limits.foreman_read, meter=self._reads)
-            except NoAnswer as error:
-                raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+            for last in (False, True):
+                try:
+                    async with self._places:
+                        self._cookies.clear()
+                        answer = await self._exchange("GET", "status", None, total=self._limits.foreman_read, meter=self._reads)
+                except NoAnswer as error:
+                    raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+                if last or answer.status != 401 or answer.body.strip():
+                    break  # an empty 401 speaks of an old session, never of the password
             if answer.status == 401:
                 self._refused = (
                     f"{explain(answer)} (user {self._username}); nothing more is sent, thirty failed logins lock us out"
                 )
                 raise CredentialsRefused(self._refused)
             if answer.status != 200:
-                raise _failure(answer)
+                raise failure(answer)
             self._logins += 1
             body = self._body(answer)
             version = body.get("version") if isinstance(body, Mapping) else None
@@ -350,36 +359,14 @@ def _results(body: object) -> list[Mapping[str, Any]]:
     return [item for item in results if isinstance(item, Mapping)] if isinstance(results, list) else []
 
 
-def _judged(answer: Answer) -> Answer:
-    """A write's answer: given back when it succeeded, raised as what it means when not."""
-    if 200 <= answer.status < 300:
-        return answer
-    try:
-        answer.json()
-        ours = True
-    except NotJson:
-        ours = False
-    if answer.status in (502, 504) or (answer.status >= 500 and not ours):
-        raise UnknownOutcome(explain(answer))  # a front server speaks; Foreman may still be working
-    if answer.status == 500:
-        raise UnknownOutcome(explain(answer), ended=True)
-    raise _failure(answer)
+def _parameter(name: str) -> dict[str, str]:
+    """The search for one parameter of a host; hidden ones would otherwise read as asterisks."""
+    return {"search": f"name = {_quoted(name)}", "show_hidden": "true", "per_page": str(_PAGE)}
 
 
-def _failure(answer: Answer) -> StageFailure:
-    words = explain(answer)
-    if answer.status == 401:
-        return StageFailure(Cause.CREDENTIALS, words)
-    if answer.status in (429, 503):
-        return StageFailure(Cause.BUSY, words, after=answer.retry_after)
-    if answer.status >= 500:
-        return StageFailure(Cause.PROTOCOL, words, after=answer.retry_after)
-    if answer.status == 404:
-        return StageFailure(Cause.UNKNOWN_HOST, words, retryable=False)
-    if answer.status == 403:
-        return StageFailure(Cause.REFUSED, words, retryable=False)
-    # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute.
-    return StageFailure(Cause.FOREMAN, words, retryable="task failed" in words)
+def _text(value: object) -> object:
+    """A parameter's value as the text that it was set from: typed ones come as JSON types."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
 
 
 def _at_least(version: str, major: int, minor: int) -> bool:

@@ -1,17 +1,13 @@
-"""Foreman's answers as typed records, and its errors as one readable sentence. What is not there is None, never a guess."""
+"""Foreman's answers as typed records. What is not there is None, never a guess."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from quads_tui.rollout.text import clean
-
-from ..http import Answer, NotJson
 
 
 class NameUnknown(Exception):
@@ -81,37 +77,3 @@ def parse_time(value: object) -> datetime | None:
     except ValueError:
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
-_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.S | re.I)
-
-
-def explain(answer: Answer) -> str:
-    """An error answer in one sentence, in the server's own words: all five JSON shapes of Foreman, and HTML."""
-    try:
-        words = _words(answer.json())
-    except NotJson:
-        text = answer.body[:20_000].decode("utf-8", "replace")
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.S | re.I)
-        words = html.unescape(_TAGS.sub(" ", title.group(1) if title else text))
-    words = clean(words, 200)
-    return f"Foreman {answer.status}: {words}" if words else f"Foreman {answer.status} with an empty body"
-
-
-def _words(body: object) -> str:
-    if not isinstance(body, Mapping):
-        return str(body)
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return error
-    if isinstance(error, Mapping):
-        for key in ("full_messages", "message", "details"):
-            found = error.get(key)
-            if isinstance(found, list):
-                found = "; ".join(str(item) for item in found)
-            if found:
-                details = error.get("details")
-                return f"{found}: {details}" if key == "message" and isinstance(details, str) else str(found)
-        if isinstance(error.get("errors"), Mapping):
-            return "; ".join(f"{key} {value}" for key, value in error["errors"].items())
-    return str(error)
