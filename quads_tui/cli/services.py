@@ -62,7 +62,7 @@ class Services:
             host.name,
             site.redfish.username,
             self._passwords["redfish"],
-            site.redfish.tls,
+            site.redfish.tls_of(host.name),
             self._clock,
             site.limits,
             self.meters.redfish,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import platformdirs
@@ -54,6 +55,11 @@ class RedfishSite:
     password: SecretSource
     tls: TlsPolicy
     addresses: Mapping[str, str] = field(default_factory=dict)  # of BMCs that the template does not fit, by host
+    old_tls: tuple[str, ...] = ()  # patterns of host names whose BMCs know nothing newer than TLS 1.0 or 1.1
+
+    def tls_of(self, host: str) -> TlsPolicy:
+        """How the BMC of this host proves who it is."""
+        return replace(self.tls, old=True) if any(fnmatchcase(host, pattern) for pattern in self.old_tls) else self.tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
 
 
 def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
-    part = _part(section, "redfish", ("address", "addresses", "username", "password", "tls"), required=True)
+    part = _part(section, "redfish", ("address", "addresses", "username", "password", "tls", "old_tls"), required=True)
     if part is None:
         return None
     tls = read_tls(part, warnings)
@@ -181,7 +187,12 @@ def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
     username, password = _account(part, warnings)
     if address is None or username is None or password is None:
         return None
-    return RedfishSite(address, username, password, tls, addresses)
+    old = part.texts("old_tls", "pattern of host names")
+    if old and tls.kind in ("fingerprint", "first_use"):
+        part.add("old_tls", "does not go with a pinned certificate; expected tls: {ca_file: FILE} or {verify: false} beside it")
+    if old:
+        warnings.append(f"redfish.old_tls: TLS of before 1.2 is taken from {', '.join(old)}")
+    return RedfishSite(address, username, password, tls, addresses, old)
 
 
 def _addresses(part: Section) -> dict[str, str]:

@@ -17,11 +17,15 @@ _PASSWORD_EXPECTED = "one of {env: NAME}, {file: PATH}, {command: [PROGRAM, ARGU
 
 @dataclass(frozen=True, slots=True)
 class TlsPolicy:
-    """How a server proves who it is. `fingerprint`: SHA-256 of the certificate's DER, 64 lower-case hexadecimal digits."""
+    """How a server proves who it is. `fingerprint`: SHA-256 of the certificate's DER, 64 lower-case hexadecimal digits.
+
+    `old`: protocols and ciphers of before TLS 1.2 are taken too, for BMCs that know nothing better.
+    """
 
     kind: Literal["system", "ca_file", "fingerprint", "first_use", "off"] = "system"
     ca_file: Path | None = None
     fingerprint: str | None = None
+    old: bool = False
 
 
 def read_tls(section: Section, warnings: list[str]) -> TlsPolicy:

@@ -331,7 +331,8 @@ def _no_answer(error: Exception, call: _Call, *, sent: bool) -> NoAnswer:
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         cause = error.os_error
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return NoAnswer(f"{where} broke off the TLS handshake", sent=False, kind="reset")
+            hint = " (a BMC of before TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
+            return NoAnswer(f"{where} broke off the TLS handshake{hint}", sent=False, kind="reset")
         return NoAnswer(f"TLS with {where}: {_words(cause)}", sent=False, kind="tls")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return NoAnswer(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind="timeout")

@@ -7,12 +7,15 @@ import hashlib
 import json
 import os
 import ssl
+import warnings
 from pathlib import Path
 
 import aiohttp
 
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.text import clean
+
+_LEGACY_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
 
 Trusted = ssl.SSLContext | aiohttp.Fingerprint | bool
 
@@ -56,12 +59,14 @@ class Trust:
         self._path = pins
         self._pins: dict[str, Pin] = {}
         self._known: dict[str, str] | None = None
-        self._contexts: dict[Path, asyncio.Future[ssl.SSLContext]] = {}
+        self._contexts: dict[tuple[Path | None, bool], asyncio.Future[ssl.SSLContext]] = {}
         self._fingerprints: dict[str, aiohttp.Fingerprint] = {}
         self._lock = asyncio.Lock()
 
     async def of(self, policy: TlsPolicy, origin: str) -> Trusted:
         """Raises TrustBroken. Files are read in a thread."""
+        if policy.old:
+            return await self._context(policy.ca_file, verify=policy.kind != "off", old=True)
         if policy.kind == "off":
             return False
         if policy.fingerprint:
@@ -69,7 +74,7 @@ class Trust:
         if policy.kind == "first_use":
             return await self._pin(origin)
         if policy.ca_file is not None:
-            return await self._context(Path(policy.ca_file))
+            return await self._context(policy.ca_file)
         return True
 
     async def remember(self, trusted: Trusted) -> None:
@@ -103,20 +108,30 @@ class Trust:
                 self._pins[origin] = Pin(origin, self._known.get(origin, ""), self._path)
         return self._pins[origin]
 
-    async def _context(self, path: Path) -> ssl.SSLContext:
+    async def _context(self, path: Path | None, *, verify: bool = True, old: bool = False) -> ssl.SSLContext:
         """15 ms of work each, so in a thread and once."""
         async with self._lock:
-            context = self._contexts.get(path)
+            context = self._contexts.get((path, old))
             if context is None:
-                context = self._contexts[path] = asyncio.ensure_future(asyncio.to_thread(_load, path))
+                loading = asyncio.to_thread(_load, path, verify, old)
+                context = self._contexts[path, old] = asyncio.ensure_future(loading)
         return await asyncio.shield(context)
 
 
-def _load(path: Path) -> ssl.SSLContext:
+def _load(path: Path | None, verify: bool, old: bool) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=str(path))
+        context = ssl.create_default_context(cafile=str(path) if path else None)
     except (OSError, ssl.SSLError) as error:
         raise TrustBroken(f"the CA file {path} cannot be used: {clean(error)}") from None
+    if not verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if old:
+        with warnings.catch_warnings():  # that it is deprecated is the point
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("ALL:@SECLEVEL=0")  # RSA key exchange, SHA-1 and short keys too
+        context.options |= _LEGACY_RENEGOTIATION
+    return context
 
 
 def _read(path: Path) -> dict[str, str]:

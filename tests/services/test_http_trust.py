@@ -115,3 +115,17 @@ async def test_damaged_pins_believe_nobody(site: Site) -> None:
     site.pins.parent.mkdir()
     site.pins.write_text('{"https://127.0.0.1:1": "zz"}')
     assert str(site.pins) in await site.refused(TlsPolicy("first_use"))
+
+
+async def test_old_tls_only_where_it_was_asked_for(site: Site) -> None:
+    with pytest.warns(DeprecationWarning):
+        site.context.minimum_version = ssl.TLSVersion.TLSv1
+        site.context.maximum_version = ssl.TLSVersion.TLSv1_1
+    site.context.set_ciphers("ALL:@SECLEVEL=0")
+    ca_file = site.folder / "ca.pem"
+    site.ca.cert_pem.write_to_path(str(ca_file))
+    with pytest.raises(NoAnswer, match="redfish.old_tls"):
+        await site.ask(TlsPolicy("off"))
+    assert (await site.ask(TlsPolicy("off", old=True))).status == 200
+    assert (await site.ask(TlsPolicy("ca_file", ca_file=ca_file, old=True))).status == 200
+    assert "not trusted" in await site.refused(TlsPolicy("system", old=True))
