@@ -11,7 +11,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FAULTS = "none, realistic or foreman-2019"
+_FAULTS = "none, realistic, chaos or foreman-2019"
 
 
 def _common(function: F) -> F:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import trouble
+from quads_tui.emulators.bmc import lies, outages, spoilt, trouble
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, seeded
@@ -63,20 +63,87 @@ HICCUPS: tuple[Fault, ...] = (
 )
 
 
+DELL = ("idrac7", "idrac8", "idrac9", "idrac10")
+MARKED = ("idrac10", "smc_x11", "smc_x12", "smc_x13", "xcc", "ami", "conformant")  # show ETags
+UNMARKED = ("idrac7", "idrac8", "idrac9", "smc_x10")  # show none and compare none
+INFORMED = ("smc_x11", "smc_x12", "smc_x13", "xcc", "ami", "openbmc", "conformant")  # refer to an ActionInfo
+
+
+def _cured(name: str, make: Callable[[], Trouble], *families: str) -> Fault:
+    return Fault(name, None, None, "automatic", make, families)
+
+
+RARITIES: tuple[Fault, ...] = (
+    _cured("html", spoilt.Html),
+    _cured("html-forbidden", spoilt.HtmlForbidden),
+    _cured("glued-documents", spoilt.Glued),
+    _cured("garbled-text", spoilt.Garbled),
+    _cured("empty-body", spoilt.Empty),
+    _cured("truncated-body", spoilt.Truncated),
+    _cured("endless-body", spoilt.Endless),
+    _cured("dripping-body", spoilt.Drips),
+    _cured("hangs", spoilt.Hangs),
+    _cured("breaks", spoilt.Breaks),
+    _cured("breaks-reused", spoilt.DropsReused),
+    _cured("members-gone", spoilt.MembersGone),
+    _cured("members-null", lambda: spoilt.MembersGone(null=True)),
+    _cured("member-null", spoilt.NullMember),
+    _cured("stale-reads", spoilt.StaleReads),
+    _cured("no-action-info", spoilt.NoActionInfo, *INFORMED),
+    _cured("redirects-301", lambda: spoilt.Redirects(301)),
+    _cured("redirects-307", lambda: spoilt.Redirects(307)),
+    _cured("redirects-308", lambda: spoilt.Redirects(308)),
+    _cured("patch-not-applied", lies.PatchNotApplied),
+    _cured("patch-denied", lies.PatchDenied),
+    _cured("boot-locked", lies.BootLocked),
+    _cured("etag-outdated", lies.EtagOutdated),
+    _cured("etag-weakened", lies.EtagWeakened, *MARKED),
+    _cured("etag-demanded", lies.EtagDemanded, *UNMARKED),
+    _cured("reset-delayed", lies.DelayedReset),
+    _cured("tasks", lies.Tasks),
+    _cured("tasks-themselves", lambda: lies.Tasks(monitor=False)),
+    _cured("tasks-fail", lambda: lies.Tasks(fails=True)),
+    _cured("wakes-late", outages.WakesLate),
+    _cured("not-ready-date", outages.NotReadyUntil),
+    _cured("not-ready-untold", outages.NotReadyUntold),
+    _cured("not-ready-400", outages.NotReady400, *DELL),
+    _cured("session-ends", outages.SessionEnds),
+    _cured("slow", outages.Slow),
+)
+REFUSALS: tuple[Fault, ...] = (Fault("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
+SWITCH = "switch-drops"
+PORTS = 48  # BMCs behind one switch
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`failing` and `wavering`: shares of the hosts that end failed, and that only stumble. `idle_off`: stand Off at first."""
+    """What goes wrong, and how often.
+
+    failing, wavering: shares of the hosts that end failed, and that only stumble, by the faults of `failures` and `hiccups`.
+    idle_off: the share that stands Off at first. switch: a rack's switch drops its BMCs in the middle.
+    """
 
     failing: float = 0.0
     wavering: float = 0.0
     idle_off: float = 0.0
     concurrency_2019: bool = False
+    failures: tuple[Fault, ...] = FAILURES
+    hiccups: tuple[Fault, ...] = HICCUPS
+    switch: bool = False
 
 
 PROFILES: dict[str, Profile] = {
     "none": Profile(),
     "realistic": Profile(failing=0.04, wavering=0.06, idle_off=0.05),
     "foreman-2019": Profile(concurrency_2019=True),
+    "chaos": Profile(
+        failing=0.04,
+        wavering=0.4,
+        idle_off=0.05,
+        failures=(*FAILURES, *REFUSALS),
+        hiccups=(*HICCUPS, *RARITIES),
+        switch=True,
+    ),
 }
 
 
@@ -85,12 +152,12 @@ def plan(profile: str, machines: Sequence[Machine], seed: int) -> dict[str, Faul
 
     Every kind of failure appears from 60 hosts on; a small fleet has one failing host in seven at most.
     """
-    shares, count = PROFILES[profile], len(machines)
+    what, count = PROFILES[profile], len(machines)
     luck = seeded(seed, "faults", profile)
     free = list(machines)
     luck.shuffle(free)
     chosen: dict[str, Fault] = {}
-    for kinds, share, spread in ((FAILURES, shares.failing, 7), (HICCUPS, shares.wavering, 8)):
+    for kinds, share, spread in ((what.failures, what.failing, 7), (what.hiccups, what.wavering, 8)):
         if not share:
             continue
         wanted = max(round(count * share), min(len(kinds), count // spread))
@@ -101,6 +168,11 @@ def plan(profile: str, machines: Sequence[Machine], seed: int) -> dict[str, Faul
             if host is not None:
                 free.remove(host)
                 chosen[host.name] = fault
+    if what.switch:
+        switch = outages.Switch()
+        fault = Fault(SWITCH, None, None, "automatic", lambda: outages.BehindSwitch(switch))
+        spared = sorted(host.name for host in free)  # by their names: neighbours
+        chosen.update(dict.fromkeys(spared[: min(PORTS, count // 8)], fault))
     return chosen
 
 

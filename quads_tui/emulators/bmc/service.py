@@ -59,6 +59,8 @@ class Bmc:
         self._live_of = -1
         self._names: dict[str, str] = {}
 
+        trouble.placed(self)
+
     def latency(self, call: Call) -> float:
         """Emulated seconds until this answer is ready (redfish captures: median a third of a second, long tail)."""
         if call.method == "POST" and call.path == self.family.sessions:

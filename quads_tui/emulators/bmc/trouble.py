@@ -18,6 +18,9 @@ class Trouble:
     starts_off = False
     slowness = 1.0  # factor on the time of every answer
 
+    def placed(self, bmc: Bmc) -> None:
+        """This is the BMC that has the trouble."""
+
     def answer(self, bmc: Bmc, call: Call) -> Reply | None:
         """Something other than the BMC's own answer, before anything is done."""
         return None

@@ -30,6 +30,7 @@ class Idrac9(Family):
             "Wait for the data to be available and retry the operation.",
             "Informational",
         ),
+        "SWC0700": Message("iDRAC is not ready. The configuration values cannot be accessed.", "Retry after a few minutes."),
         "RAC0218": Message("The maximum number of user sessions is reached.", "Close one or more.", "Informational"),
         "UnableToModifyDuringSystemPOST": Message("Unable to modify the resource while the server is in POST."),
         "OemLicenseNotPassed": Message("A required license is missing or expired.", "Obtain a license and retry."),

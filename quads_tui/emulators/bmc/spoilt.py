@@ -1,0 +1,176 @@
+"""Troubles of the answers themselves: bodies that are no Redfish, connections that break or stall, reads that are old."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.replies import Call, Reply, dumps
+from quads_tui.emulators.bmc.trouble import Trouble
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+PAGE = b"<!DOCTYPE html><html><head><title>Loading</title></head><body><h1>Please wait</h1></body></html>"
+
+
+class Spoils(Trouble):
+    """Every third read of the system goes wrong, `times` times in all."""
+
+    def __init__(self, times: int = 3) -> None:
+        self.left = times
+        self.reads = 0
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if call.method != "GET" or call.path != bmc.family.system or reply.status != 200:
+            return
+        self.reads += 1
+        if self.left and self.reads % 3 == 2:
+            self.left -= 1
+            self.spoil(reply)
+
+    def spoil(self, reply: Reply) -> None:
+        raise NotImplementedError
+
+
+class Html(Spoils):
+    """A page for people, with 200."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.body, reply.headers = PAGE, {"Content-Type": "text/html"}
+
+
+class HtmlForbidden(Spoils):
+    """A page for people, with 403."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.status, reply.body, reply.headers = 403, PAGE, {"Content-Type": "text/html"}
+
+
+class Glued(Spoils):
+    """The document, and at once another one."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.body += reply.body
+
+
+class Garbled(Spoils):
+    """Bytes that are no UTF-8 in the middle of a text."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.body = reply.body.replace(b'"Name":"', b'"Name":"\xff\xfe', 1)
+
+
+class Empty(Spoils):
+    """200 and nothing."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.body = b""
+
+
+class Truncated(Spoils):
+    """The connection closes in the middle of the body."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.cut = len(reply.body) // 2
+
+
+class Endless(Spoils):
+    """The body has no end."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.endless = True
+
+
+class Drips(Spoils):
+    """A byte each emulated second."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.drip = 1.0
+
+
+class Hangs(Spoils):
+    """The request is taken, and nothing comes back."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.silent = True
+
+
+class Breaks(Spoils):
+    """The connection is reset before the answer."""
+
+    def spoil(self, reply: Reply) -> None:
+        reply.lost = True
+
+
+class DropsReused(Trouble):
+    """Every request on a connection that carried one before meets a reset; nothing is done."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        return Reply(0, lost=True) if call.reused else None
+
+
+class MembersGone(Trouble):
+    """The systems collection is empty, or its Members are null, for `seconds` from the first session on."""
+
+    def __init__(self, seconds: float = 70.0, *, null: bool = False) -> None:
+        self.seconds, self.null = seconds, null
+        self.until: float | None = None
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if self.until is None and reply.status == 201:
+            self.until = bmc.time.now() + self.seconds
+        if self.until is None or bmc.time.now() >= self.until:
+            return
+        if call.method == "GET" and call.path == f"{bmc.family.root}/Systems" and reply.status == 200:
+            document = json.loads(reply.body)
+            document.update({"Members": None if self.null else [], "Members@odata.count": 0})
+            reply.body = dumps(document)
+
+
+class NullMember(Trouble):
+    """One entry of the systems collection is null, and stays so."""
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if call.method == "GET" and call.path == f"{bmc.family.root}/Systems" and reply.status == 200:
+            document = json.loads(reply.body)
+            document["Members"] = [None, *document["Members"]]
+            reply.body = dumps(document)
+
+
+class StaleReads(Trouble):
+    """Reads of the system come from a cache that is renewed every `seconds`."""
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self.seconds = seconds
+        self.until = 0.0
+        self.kept: Reply | None = None
+
+    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+        if call.method != "GET" or call.path != bmc.family.system or reply.status != 200:
+            return
+        now = bmc.time.now()
+        if self.kept is None or now >= self.until:
+            self.kept, self.until = Reply(reply.status, reply.body, dict(reply.headers)), now + self.seconds
+        reply.body, reply.headers = self.kept.body, dict(self.kept.headers)
+
+
+class NoActionInfo(Trouble):
+    """The documents refer to an ActionInfo that is not there."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if call.path.endswith("/ResetActionInfo"):
+            return bmc.family.error(404, ("ResourceMissingAtURI", call.path))
+        return None
+
+
+class Redirects(Trouble):
+    """Whatever comes without a final slash is sent to the path that has it, by `status` 301, 307 or 308."""
+
+    def __init__(self, status: int = 308) -> None:
+        self.status = status
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if call.slash:
+            return None
+        return Reply(self.status, b"", {"Location": call.path + "/" + (f"?{call.query}" if call.query else "")})
