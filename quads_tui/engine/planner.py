@@ -28,10 +28,12 @@ async def make_plan(assignment: Assignment, site: Site, foreman: Foreman, say: C
         "medium": assignment.medium or site.defaults.medium or "",
     }
     target, hosts, server = Target(), _untouched(assignment, site), ""
+    warnings = [*site.warnings, *assignment.notes]
     if kind is not Kind.SPARE and not refusals:
         say(f"asking Foreman {foreman.url}")
         version = await foreman.prime()
         server = f"{foreman.url} (Foreman {version})"
+        warnings += [foreman.version_warning] if foreman.version_warning else []
         target, unknown = await _resolve(assignment, kind, names, foreman)
         refusals += unknown
         if not unknown:
@@ -50,7 +52,7 @@ async def make_plan(assignment: Assignment, site: Site, foreman: Foreman, say: C
         hosts=tuple(hosts),
         target=target,
         refusals=tuple(refusals),
-        warnings=(*site.warnings, *assignment.notes),
+        warnings=tuple(warnings),
         foreman=server,
     )
 

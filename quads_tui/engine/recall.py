@@ -11,7 +11,7 @@ from quads_tui.rollout.stages import Stage, StageStatus
 
 from .host import HostMemory
 
-FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter"})
+FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})
 
 
 @dataclass(slots=True)

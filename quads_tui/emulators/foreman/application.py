@@ -61,7 +61,8 @@ class Application:
                 headers |= {
                     "Foreman_version": self._options.version, "Foreman_api_version": "2",
                     "Foreman_current_organization": "; ANY", "Foreman_current_location": "; ANY",
-                    "X-Runtime": f"{work.elapsed() / self._time.speed:.6f}", "Cache-Control": "max-age=0, private, must-revalidate",
+                    "X-Runtime": f"{work.elapsed() / self._time.speed:.6f}",
+                    "Cache-Control": "max-age=0, private, must-revalidate",
                     "X-Request-Id": f"{exchange.connection:08x}-{round(exchange.arrived * 1000):012x}",
                 }  # fmt: skip
                 return answer

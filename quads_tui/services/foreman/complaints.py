@@ -38,7 +38,7 @@ def explain(answer: Answer) -> str:
 
 
 def _words(body: object) -> str:
-    """Foreman: {error: {full_messages | message, details | errors}}, {error: text}, {message}; Katello: {displayMessage, errors}."""
+    """{error: {full_messages | message, details | errors}}, {error: text}, {message}; Katello: {displayMessage, errors}."""
     if not isinstance(body, Mapping):
         return "; ".join(map(str, body)) if isinstance(body, list) else str(body)
     error = body.get("error") or body
