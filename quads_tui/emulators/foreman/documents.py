@@ -28,9 +28,8 @@ CAME: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
     ((3, 6), ("creator_id", "creator", "compute_resource_provider")),
 )  # fmt: skip
 LEFT: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
-    ((2, 6), ("environment_id", "environment_name")),
-    ((3, 3), ("uptime_seconds",)),
-)
+    ((2, 6), ("environment_id", "environment_name")), ((3, 3), ("uptime_seconds",)),
+)  # fmt: skip
 
 
 class HostBodies:

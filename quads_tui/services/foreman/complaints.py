@@ -33,7 +33,7 @@ def explain(answer: Answer) -> str:
             where += " (a web page, not the API)"
         words = html.unescape(_TAGS.sub(" ", title.group(2) if title else text))
         words = words.strip().removeprefix(str(answer.status))
-    words = clean(words, 240)
+    words = clean(words, 400)
     return f"{where}: {words}" if words else f"{where} with an empty body"
 
 
