@@ -17,6 +17,7 @@ from quads_tui.rollout.events import (
     HostChanged,
     HostNote,
     Intent,
+    LaneNarrowed,
     Notice,
     Ordered,
     Paused,
@@ -81,7 +82,12 @@ class RolloutExecutor:
         self.halted = asyncio.Event()  # set with `stopped`
         self.stopped = ""  # why, once the rollout was stopped: operator, safety, SIGINT, SIGTERM
         plan, clock = setting.rollout.plan, setting.clock
-        self.lane = WriteLane(clock, width=setting.write_width, write_deadline=setting.limits.write_deadline)
+        self.lane = WriteLane(
+            clock,
+            width=1 if setting.rollout.narrowed else setting.write_width,
+            write_deadline=setting.limits.write_deadline,
+            on_narrowed=self._narrowed,
+        )
         self.gate = RolloutGate(
             clock,
             kinds={host.name: plan.goal(host).kind for host in plan.hosts},
@@ -240,6 +246,10 @@ class RolloutExecutor:
 
     def _notice(self, level: str, text: str) -> None:
         self.emit(Notice(self._setting.clock.wall(), level, text))
+
+    def _narrowed(self, why: str) -> None:
+        self.emit(LaneNarrowed(self._setting.clock.wall(), why))
+        self._notice("error", f"two writes may have met at Foreman, so the write lane is one wide from now on: {why}")
 
     def _safety(self, why: Exception) -> None:
         """Something that no host may act against: the rollout stops, and says so."""

@@ -239,7 +239,7 @@ class _Flow:
 
     async def _build(self) -> str:
         ports = self._ports
-        if await self._writes.adopted():
+        if await self._writes.adopted(self._acts):
             reason = "the build write of an earlier attempt stands"
         else:
             look = ports.watch.is_in_build(self._host)
@@ -267,13 +267,7 @@ class _Flow:
 
     async def _power_on(self) -> str:
         ports, memory = self._ports, self._memory
-        if memory.built_at is None:
-            raise StageFailure(Cause.UNKNOWN, "no verified build in Foreman", retryable=False)
-        age = (ports.clock.wall() - memory.built_at) * ports.clock.speed
-        if ports.token_seconds and age + ports.limits.install > ports.token_seconds:
-            self._acts.note("the build token would die before the install ends: armed anew")
-            await self._writes.cancel(self._acts)
-            await self._writes.build(self._acts)
+        await self._armed_for_long()
         if (memory.attempts[Stage.POWER_ON] > 1 or not memory.off) and await self._bmc.is_off():
             # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
             await self._bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
@@ -282,6 +276,18 @@ class _Flow:
         ports.emit(HostArmed(ports.clock.wall(), self._host, False))
         await self._bmc.close()
         return reason
+
+    async def _armed_for_long(self) -> None:
+        """The build token lives at least as long as the install may take, or half its life where it never lives that long."""
+        ports, memory = self._ports, self._memory
+        if memory.built_at is not None:
+            age = (ports.clock.wall() - memory.built_at) * ports.clock.speed
+            life, install = ports.token_seconds, ports.limits.install
+            if not life or age + (install if install < life else life / 2) <= life:
+                return
+            self._acts.note("the build token would die before the install ends: armed anew")
+            await self._writes.cancel(self._acts)  # a build that is set again while it is set keeps its old token
+        await self._writes.build(self._acts)
 
     async def _install(self) -> str:
         ports, memory = self._ports, self._memory

@@ -36,14 +36,16 @@ class BmcPort(Protocol):
 
 
 class ForemanPort(Protocol):
-    """The writes, one Ticket each, and the two reads that settle them."""
+    """The writes, one Ticket each, and the reads that settle them."""
 
     async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord: ...
     async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord: ...
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord: ...
+    async def rebuild_config(self, ticket: Ticket, host: str) -> None: ...
     async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None: ...
     async def host(self, name: str) -> HostRecord | None: ...
     async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe: ...
+    async def rolled_back(self, progress: str) -> bool: ...
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe: ...
 
 
@@ -90,6 +92,7 @@ class HostMemory:
     stays: bool = False  # its BMC keeps that set over boots: to be cleared when the install has ended
     built_at: float | None = None  # real time at which our build write was applied; None: not in build through us
     baseline: datetime | None = None  # installed_at in Foreman's answer to that write
+    pxe_lost: bool = False  # in build, but Foreman took our PUT back, and with it the PXE files of the build that stands
     booted: bool = False  # On was seen after it: it may be installing
     installing_since: float | None = None  # real time of that; None: the install gets its whole deadline anew
     failed: tuple[Stage, Cause] | None = None
@@ -105,6 +108,7 @@ class HostMemory:
             "stays": self.stays,
             "built_at": self.built_at,
             "baseline": self.baseline.isoformat() if self.baseline else None,
+            "pxe_lost": self.pxe_lost,
             "booted": self.booted,
             "installing_since": self.installing_since,
             "failed": [part.value for part in self.failed] if self.failed else None,
@@ -117,6 +121,7 @@ class HostMemory:
         self.off, self.override, self.booted = facts["off"], facts["override"], facts["booted"]
         self.built_at, self.installing_since = facts["built_at"], facts["installing_since"]
         self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None
+        self.pxe_lost = facts.get("pxe_lost", False)  # journals of before have none
         self.failed = (Stage(facts["failed"][0]), Cause(facts["failed"][1])) if facts["failed"] else None
 
     def rewind(self, from_start: bool, kind: Kind) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.meters import InFlight, LaneState
 from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome, WriteAbsent
 
@@ -49,11 +50,22 @@ class WriteLane:
 
     `write_deadline` (own seconds, never under 15 real ones) must exceed the longest time that Foreman may still work on a request
     whose sender is gone; only after it does a read that shows nothing prove that nothing will come.
+
+    A lane that is wider than one, by the operator's word, is one wide for good from the first answer that may come of two writes
+    at once; `on_narrowed` hears why.
     """
 
-    def __init__(self, clock: Clock, *, width: int = 1, write_deadline: float = 180.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        width: int = 1,
+        write_deadline: float = 180.0,
+        on_narrowed: Callable[[str], None] = lambda why: None,
+    ) -> None:
         self._clock = clock
         self._width = width
+        self._on_narrowed = on_narrowed
         self._write_deadline = clock.real(write_deadline, 15.0) * clock.speed
         self._queue: OrderedDict[int, _Waiter] = OrderedDict()
         self._in_flight: dict[int, InFlight] = {}
@@ -149,7 +161,7 @@ class WriteLane:
             raise
 
     def _grant(self) -> None:
-        if self._paused or self._shut:
+        if self._paused or self._shut or any(flight.settling for flight in self._in_flight.values()):
             return
         busy = {flight.host for flight in self._in_flight.values()}
         for number, waiter in list(self._queue.items()):
@@ -177,8 +189,12 @@ class WriteLane:
             try:
                 result: T | None = await send(ticket)
             except UnknownOutcome as unknown:
+                self._narrow(ticket, unknown, unknown.conflict)
                 await self._settle(ticket, unknown, probe)
                 result = None
+            except StageFailure as failure:
+                self._narrow(ticket, failure, failure.conflict)
+                raise
         except asyncio.CancelledError:
             if ticket.sent_at is not None:
                 # The process is ending with a write on the wire: nobody may write after it from here.
@@ -190,6 +206,11 @@ class WriteLane:
             raise
         self._release(ticket)
         return result
+
+    def _narrow(self, ticket: LaneTicket, why: Exception, conflict: bool) -> None:
+        if conflict and self._width > 1:
+            self._width = 1
+            self._on_narrowed(f"{ticket.host}: {why}")
 
     async def _settle(self, ticket: LaneTicket, unknown: UnknownOutcome, probe: Callable[[], Awaitable[Probe]]) -> None:
         """Return when the write turned out applied; raise WriteAbsent when it did not happen and will not."""

@@ -27,10 +27,12 @@ async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Fore
     goals = [_goal(assignment, site) for assignment in assignments]
     hosts = [_host(assignment.cloud, host, site) for assignment in assignments for host in assignment.hosts]
     server = ""
+    warnings = [*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)]
     if any(goal.kind is not Kind.SPARE for goal in goals) and not refusals:
         say(f"asking Foreman {foreman.url}")
         version = await foreman.prime()
         server = f"{foreman.url} (Foreman {version})"
+        warnings += [foreman.version_warning] if foreman.version_warning else []
         unknown: list[str] = []
         for number, assignment in enumerate(assignments):
             target, missing = await _resolve(assignment, goals[number], foreman)
@@ -41,12 +43,11 @@ async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Fore
             say(f"looking up {len(hosts)} hosts")
             hosts = await _looked_up(hosts, {goal.cloud: goal for goal in goals}, foreman)
             refusals += await _permissions(hosts, foreman)
-    notes = dict.fromkeys(note for assignment in assignments for note in assignment.notes)
     return Plan(
         goals=tuple(goals),
         hosts=tuple(hosts),
         refusals=tuple(refusals),
-        warnings=(*site.warnings, *notes),
+        warnings=tuple(warnings),
         foreman=server,
         hooks=tuple(hook.name for hook in site.hooks),
     )

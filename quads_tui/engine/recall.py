@@ -12,7 +12,7 @@ from quads_tui.rollout.stages import Stage, StageStatus
 from .host import HostMemory
 from .quads import Outbox
 
-FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter"})
+FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ class HostWrites:
         self._target = target
         self.carried_at = 0.0  # own time at which the last write left the lane's queue
 
-    async def adopted(self) -> bool:
+    async def adopted(self, acts: HostActs) -> bool:
         """Whether our build write of an earlier attempt still stands as we want it."""
         memory = self._memory
         if memory.built_at is None:
@@ -36,20 +36,57 @@ class HostWrites:
         wanted = {**attributes(self._target), "build": True}
         record = await self._ports.foreman.host(self._host)
         if record is not None and record.has(wanted) and record.build_status == 1:
+            await self._rebuilt(acts)
             return True
-        memory.built_at = None
+        memory.built_at, memory.pxe_lost = None, False
         self._remember()
         return False
 
     async def build(self, acts: HostActs) -> None:
-        """The one PUT. From its answer on the host is armed."""
+        """The one PUT. From its answer on the host is armed.
+
+        Foreman takes back a PUT whose orchestration failed by deleting PXE files, not by restoring them. Where the host stands
+        in build as we want it all the same (another write armed it), they are missing: Foreman is asked to write them again.
+        """
         ports, target = self._ports, self._target
         wanted = {**attributes(target), "build": True}
-        record = await self._write(
-            acts, "build", wanted, lambda ticket, progress: ports.foreman.build(ticket, self._host, target, progress)
-        )
+        try:
+            record = await self._write(
+                acts, "build", wanted, lambda ticket, progress: ports.foreman.build(ticket, self._host, target, progress)
+            )
+        except StageFailure as failure:
+            if "task failed" not in failure.reason:
+                raise
+            shown = await ports.foreman.host(self._host)
+            if shown is None or not shown.has(wanted):
+                raise
+            acts.note(f"in build all the same, by another write: {failure.reason}")
+            self._built(shown, pxe_lost=True)
+            record = shown
         if not record.has(wanted):
             raise StageFailure(Cause.FOREMAN, "Foreman answered the build with a host that is not as asked")
+        await self._rebuilt(acts)
+
+    async def _rebuilt(self, acts: HostActs) -> None:
+        """PXE files that Foreman deleted are written again."""
+        memory, ports = self._memory, self._ports
+        if not memory.pxe_lost:
+            return
+
+        async def send(ticket: Ticket) -> bool:
+            await acts.intend("rebuild", {})
+            await ports.foreman.rebuild_config(ticket, self._host)
+            return True
+
+        acts.note("in build, but Foreman deleted its PXE files: rebuild_config")
+        await self._carried(acts, "rebuild", send, self._unseen)
+        memory.pxe_lost = False
+        self._remember()
+        acts.result("applied", {})
+
+    async def _unseen(self) -> Probe:
+        """No read shows a PXE file. Once the write deadline is over the request has ended, and asking again does no harm."""
+        return Probe.ABSENT
 
     async def cancel(self, acts: HostActs) -> None:
         """Out of build mode."""
@@ -104,25 +141,30 @@ class HostWrites:
             return await self._ports.foreman.probe_host(self._host, wanted, progress)
 
         record = await self._carried(acts, act, carry, probe)
+        lost = False
         if record is None:  # settled by reads
             record = await self._ports.foreman.host(self._host)
+            lost = act == "build" and await self._taken_back(progress)
         if record is None:
             raise StageFailure(Cause.UNKNOWN, "Foreman no longer shows the host after the write")
-        self._applied(acts, act, wanted, record)
+        self._applied(acts, act, wanted, record, lost)
         return record
 
-    def _applied(self, acts: HostActs, act: str, wanted: dict[str, object], record: HostRecord) -> None:
+    def _applied(self, acts: HostActs, act: str, wanted: dict[str, object], record: HostRecord, lost: bool) -> None:
         """What follows from a write that took effect: first to the memory, then the outcome."""
-        memory = self._memory
         if act == "build" and record.has(wanted):
-            memory.built_at, memory.baseline = self._ports.clock.wall(), record.installed_at
-            self._remember()
-            self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, True))
+            self._built(record, pxe_lost=lost)
         elif act == "cancel" and record.has(wanted):
-            memory.built_at = None
+            self._memory.built_at, self._memory.pxe_lost = None, False
             self._remember()
         installed = record.installed_at.isoformat() if record.installed_at else None
         acts.result("applied", {"installed_at": installed, "build": record.build})
+
+    def _built(self, record: HostRecord, *, pxe_lost: bool) -> None:
+        memory, now = self._memory, self._ports.clock.wall()
+        memory.built_at, memory.baseline, memory.pxe_lost = now, record.installed_at, pxe_lost
+        self._remember()
+        self._ports.emit(HostArmed(now, self._host, True))
 
     async def settle(self, intent: Intent, place: Ticket) -> None:
         """A write of a process that died: find out what became of it. The lane is shut for `place` until that is known."""
@@ -132,6 +174,8 @@ class HostWrites:
         async def probe() -> Probe:
             if intent.act == "parameter":
                 return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])
+            if intent.act == "rebuild":
+                return await self._unseen()
             return await ports.foreman.probe_host(self._host, detail["wanted"], detail["progress"])
 
         acts.note(f"a {intent.act} write was on its way when the console ended: the lane waits until that is settled")
@@ -144,7 +188,15 @@ class HostWrites:
         if intent.act == "parameter" or record is None:
             acts.result("applied", {})
         else:
-            self._applied(acts, intent.act, detail["wanted"], record)
+            lost = intent.act == "build" and await self._taken_back(detail["progress"])
+            self._applied(acts, intent.act, detail["wanted"], record, lost)
+
+    async def _taken_back(self, progress: str) -> bool:
+        """As `rolled_back`; where Foreman does not tell now, the PXE files count as lost: writing them again does no harm."""
+        try:
+            return await self._ports.foreman.rolled_back(progress)
+        except StageFailure:
+            return True
 
     async def _shown(self) -> HostRecord | None:
         """The host as Foreman shows it now, however long that takes: the look before it succeeded."""

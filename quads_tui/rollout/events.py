@@ -80,7 +80,10 @@ class HostNote(Event):
 
 @dataclass(slots=True)
 class Intent(Event):
-    """On disk before the act. `act` is reset, override, build, cancel, parameter or owner; `number` is unique in the journal."""
+    """On disk before the act. `number` is unique in the journal.
+
+    `act` is reset or override (the BMC's), build, cancel, rebuild, parameter or owner (Foreman's).
+    """
 
     kind: ClassVar[str] = "intent"
     host: str

@@ -320,6 +320,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 def _no_answer(error: Exception, call: _Call, *, sent: bool) -> NoAnswer:
     """What an exception of the wire means, in words for the operator."""
     where, what = clean(call.netloc, 100), f"{call.method} {clean(call.path, 120)}"
+    hint = " (a BMC of before TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return NoAnswer(f"no address for the name {where}", sent=False, kind="dns")
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
@@ -331,14 +332,13 @@ def _no_answer(error: Exception, call: _Call, *, sent: bool) -> NoAnswer:
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         cause = error.os_error
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            hint = " (a BMC of before TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
             return NoAnswer(f"{where} broke off the TLS handshake{hint}", sent=False, kind="reset")
         return NoAnswer(f"TLS with {where}: {_words(cause)}", sent=False, kind="tls")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return NoAnswer(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind="timeout")
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionResetError):
-            return NoAnswer(f"{where} broke off the connection while it was made", sent=False, kind="reset")
+            return NoAnswer(f"{where} broke off the connection while it was made{hint}", sent=False, kind="reset")
         if isinstance(error.os_error, ConnectionRefusedError):
             return NoAnswer(f"{where} refused the connection", sent=False, kind="refused")
         return NoAnswer(f"{where} cannot be reached: {_words(error.os_error)}", sent=False, kind="refused")

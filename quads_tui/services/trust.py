@@ -59,7 +59,7 @@ class Trust:
         self._path = pins
         self._pins: dict[str, Pin] = {}
         self._known: dict[str, str] | None = None
-        self._contexts: dict[tuple[Path | None, bool], asyncio.Future[ssl.SSLContext]] = {}
+        self._contexts: dict[tuple[Path | None, bool, bool], asyncio.Future[ssl.SSLContext]] = {}
         self._fingerprints: dict[str, aiohttp.Fingerprint] = {}
         self._lock = asyncio.Lock()
 
@@ -111,10 +111,10 @@ class Trust:
     async def _context(self, path: Path | None, *, verify: bool = True, old: bool = False) -> ssl.SSLContext:
         """15 ms of work each, so in a thread and once."""
         async with self._lock:
-            context = self._contexts.get((path, old))
+            context = self._contexts.get((path, verify, old))
             if context is None:
                 loading = asyncio.to_thread(_load, path, verify, old)
-                context = self._contexts[path, old] = asyncio.ensure_future(loading)
+                context = self._contexts[path, verify, old] = asyncio.ensure_future(loading)
         return await asyncio.shield(context)
 
 

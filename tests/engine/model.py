@@ -118,6 +118,12 @@ class ModelForeman:
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
         return await self._write(ticket, host, "owner", {"owner_id": target.owner_id, "owner_type": "User"})
 
+    async def rebuild_config(self, ticket: Ticket, host: str) -> None:
+        await self._write(ticket, host, "rebuild", {})
+
+    async def rolled_back(self, progress: str) -> bool:
+        return False
+
     async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
         await self._write(ticket, host, "parameter", {})
         self._world.machines[host].parameters[name] = value

@@ -2,13 +2,27 @@
 
 Served: status, hosts, host parameters, users, roles, permissions, operating systems, media, partition tables, settings,
 orchestration tasks, and the /unattended calls of an installer. Documents follow recordings of real servers; costs are
-estimates except where options.Costs says otherwise. It claims to be 3.12.
+estimates except where options.Costs says otherwise. It claims to be 3.12, or any version from 1.24 to 3.16.
 """
 
+from .answers import Answer, json_answer, page
 from .emulator import ForemanEmulator
 from .mishaps import Fault
 from .options import Cost, Costs, ForemanFaults, ForemanOptions, Source
 from .search import QueryError
 from .traffic import Exchange
 
-__all__ = ["Cost", "Costs", "Exchange", "Fault", "ForemanEmulator", "ForemanFaults", "ForemanOptions", "QueryError", "Source"]
+__all__ = [
+    "Answer",
+    "Cost",
+    "Costs",
+    "Exchange",
+    "Fault",
+    "ForemanEmulator",
+    "ForemanFaults",
+    "ForemanOptions",
+    "QueryError",
+    "Source",
+    "json_answer",
+    "page",
+]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .answers import invalid
+from .answers import Answer, Refusal, invalid
 from .database import Database
 from .options import ForemanOptions
 from .puma import Work
@@ -38,6 +38,10 @@ class Task:
             "id": self.id, "name": self.name, "timestamp": self.timestamp, "status": self.status,
             "priority": self.priority, "created": self.created,
         }  # fmt: skip
+
+
+def refused_task(host: Host, task: Task) -> Refusal:
+    return invalid(host.id, {"base": [f"{task.name} task failed with the following error: {TIMED_OUT}"]})
 
 
 class Builds:
@@ -102,7 +106,7 @@ class Builds:
             if hang and task.priority == 20:
                 await work.wait(costs.proxy_hang)
                 self._roll_back(host, tasks, number)
-                raise invalid(host.id, {"base": [f"{task.name} task failed with the following error: {TIMED_OUT}"]})
+                raise refused_task(host, task)
             await work.wait(costs.proxy_call)
             task.act()
             task.status = "completed"
@@ -118,6 +122,13 @@ class Builds:
         if any(task.undo for task in tasks[: failed + 1]):
             self._database.pxe_files.pop(host.mac, None)
             self.lost += 1
+
+    def taken_back(self, host: Host) -> Answer:
+        """The last PUT that was watched becomes one that lost against an equal PUT: its rollback deletes what that deployed."""
+        tasks = next(reversed(self._lists.values()))[1]
+        failed = next(number for number, task in enumerate(tasks) if task.undo)
+        self._roll_back(host, tasks, failed)
+        return refused_task(host, tasks[failed]).answer
 
     def live_token(self, host: Host) -> str | None:
         """The token that a machine finds when it boots from PXE now and that still lets it install."""

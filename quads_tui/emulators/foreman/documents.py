@@ -22,6 +22,16 @@ ABSENT = (
 )  # fmt: skip
 
 
+# Members that came with a version, and those that left core after one.
+CAME: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
+    ((3, 0), ("bmc_available",)), ((3, 5), ("initiated_at",)), ((3, 9), ("display_name",)),
+    ((3, 6), ("creator_id", "creator", "compute_resource_provider")),
+)  # fmt: skip
+LEFT: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
+    ((2, 6), ("environment_id", "environment_name")), ((3, 3), ("uptime_seconds",)),
+)  # fmt: skip
+
+
 class HostBodies:
     """Bodies of hosts, rendered once a commit: 700 hosts are polled for a whole rollout."""
 
@@ -79,6 +89,14 @@ class HostBodies:
             location_id=LOCATION["id"], location_name=LOCATION["name"],
             puppet_status=0, build_status=status, build_status_label=LABELS[status],
         )  # fmt: skip
+        options = self.database.options
+        for version, names in CAME:
+            if not options.since(*version):
+                for name in names:
+                    del body[name]
+        for version, names in LEFT:
+            if not options.since(*version):
+                body |= dict.fromkeys(names)
         if status == PENDING and host.token is not None:
             body["token"] = host.token.value
         return body

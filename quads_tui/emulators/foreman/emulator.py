@@ -94,6 +94,14 @@ class ForemanEmulator:
         """The next `count` requests of this method whose path matches the expression suffer `fault`."""
         self._mishaps.inject(fault, count, method, path, seconds)
 
+    def answer_with(self, answer: Answer, *, count: int = 1, method: str | None = None, path: str = "") -> None:
+        """The next `count` such requests are answered with this and not executed."""
+        self._mishaps.inject("given", count, method, path, 0.0, answer)
+
+    def delete_pxe(self, host: str) -> None:
+        """The smart proxy loses the host's PXE file: it boots its disk."""
+        self.foreman.database.pxe_files.pop(self.foreman.database.hosts[host].mac, None)
+
     def reset_handshakes(self, count: int) -> None:
         """The next `count` connections are reset before their handshake."""
         self._mishaps.handshakes = count
@@ -166,7 +174,7 @@ class ForemanEmulator:
         self._traffic.log.append(exchange)
         overlaps = self._traffic.begin(exchange)
         fault: str | None = injection.fault if injection else None
-        answer = BEFORE.get(fault or "")
+        answer = injection.answer if injection is not None and injection.answer is not None else BEFORE.get(fault or "")
         if overlaps and answer is None and self.options.faults.concurrency_2019:
             chosen, answer = self._mishaps.overlap()
             fault = chosen
@@ -187,7 +195,9 @@ class ForemanEmulator:
             answer = await asyncio.wait_for(asyncio.shield(task), self.options.front_timeout / self.time.speed)
         except TimeoutError:
             answer = page(504, "Gateway Timeout")
-        if fault == "answer_lost_after_apply":
+        if fault in ("taken_back", "taken_back_unheard") and exchange.host is not None:
+            answer = self.foreman.builds.taken_back(self.foreman.database.hosts[exchange.host])
+        if fault in ("answer_lost_after_apply", "taken_back_unheard"):
             return self._broken(request)
         if fault == "answer_never":
             await self._silence(transport)

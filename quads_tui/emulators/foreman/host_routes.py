@@ -31,7 +31,7 @@ async def hosts(call: Call) -> Answer:
     matches = matching(rows, foreman.host_fields, call.query)
     if "thin" in call.query:
         await call.work.cpu(costs.thin, costs.thin_per_host * len(matches))
-        return index(rows, foreman.host_fields, call.query, _thin, matches)
+        return index(rows, foreman.host_fields, call.query, _thin, matches, options=foreman.options)
     include = {*call.lists("include[]"), *call.lists("include")}
     answer = index(
         rows,
@@ -39,6 +39,7 @@ async def hosts(call: Call) -> Answer:
         call.query,
         lambda host: foreman.bodies.item(host, parameters="parameters" in include, all_parameters="all_parameters" in include),
         matches,
+        options=foreman.options,
     )
     await call.work.cpu(costs.full, costs.full_per_host * answer.text.count('"certname"'))
     return answer
@@ -79,7 +80,7 @@ async def interfaces(call: Call) -> Answer:
     host = wanted(call)
     await call.work.cpu(call.foreman.options.costs.small)
     documents = [interface(host, nic) for nic in host.nics]
-    return index(documents, DOCUMENTS, call.query, json.dumps)
+    return index(documents, DOCUMENTS, call.query, json.dumps, options=call.foreman.options)
 
 
 async def rebuild_config(call: Call) -> Answer:

@@ -28,7 +28,7 @@ def found(rows: Sequence[Any], kind: str, key: str, *, by: str = "name") -> Any:
 def index_of(rows: Callable[[Call], Sequence[Any]], fields: Fields, document: Callable[[Any], Document]) -> Handler:
     async def handler(call: Call) -> Answer:
         await call.work.cpu(call.foreman.options.costs.small)
-        return index(rows(call), fields, call.query, lambda row: json.dumps(document(row)))
+        return index(rows(call), fields, call.query, lambda row: json.dumps(document(row)), options=call.foreman.options)
 
     return handler
 

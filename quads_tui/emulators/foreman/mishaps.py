@@ -21,6 +21,9 @@ Fault = Literal[
     "truncated",  # executed; the body ends in the middle
     "disconnect_on_reuse",  # answered well; the next request on the same connection is reset
     "slow",  # executed after `seconds` emulated seconds
+    "given",  # the answer that the test gives; nothing is executed
+    "taken_back",  # a PUT of a host meets an equal one that wins: that build stands, and ours is rolled back, PXE files and all
+    "taken_back_unheard",  # the same, and the connection is reset instead of answered
 ]
 FAULTS = frozenset(get_args(Fault))
 BEFORE: dict[str, Answer] = {
@@ -40,6 +43,7 @@ class Injection:
     method: str | None
     path: re.Pattern[str]
     seconds: float
+    answer: Answer | None = None
 
 
 class Mishaps:
@@ -48,10 +52,12 @@ class Mishaps:
         self._injections: list[Injection] = []
         self.handshakes = 0  # how many of the next connections are reset in their handshake
 
-    def inject(self, fault: Fault, count: int, method: str | None, path: str, seconds: float) -> None:
+    def inject(
+        self, fault: Fault, count: int, method: str | None, path: str, seconds: float, answer: Answer | None = None
+    ) -> None:
         if fault not in FAULTS:
             raise ValueError(f"unknown fault {fault!r}, expected one of {', '.join(sorted(FAULTS))}")
-        self._injections.append(Injection(fault, count, method, re.compile(path), seconds))
+        self._injections.append(Injection(fault, count, method, re.compile(path), seconds, answer))
 
     def clear(self) -> None:
         self._injections.clear()

@@ -103,6 +103,8 @@ class ForemanOptions:
     token_minutes: how long a build token lives, in emulated minutes; with 0 there are none, and nothing that boots finds one.
     in_build: hosts that stand in build mode from the start, and how many emulated minutes old their token is.
     hidden: parameters of every host whose value the API shows as *****.
+    version: from 1.24 to 3.16; what it decides: `per_page=all` (2.2), and which members a host has.
+    page_limit: no page holds more results than this, whatever is asked for; 0 for none.
     front_timeout: emulated seconds after which the web server in front answers 504 while the work goes on.
     Times of the connection and of the login are real seconds, whatever the speed: keep_alive, session_idle, lockout.
     """
@@ -130,9 +132,15 @@ class ForemanOptions:
     front_timeout: float = 300.0
     costs: Costs = Costs()
     faults: ForemanFaults = ForemanFaults()
+    page_limit: int = 0
     keep_alive: float = 15.0
     responses_per_connection: int = 100
     session_idle: float = 3600.0
     lockout: float = 300.0
     failed_logins: int = 30
     log_length: int = 20_000
+
+    def since(self, major: int, minor: int) -> bool:
+        """Whether the version that this server claims to be is that one or later."""
+        own = self.version.split(".")
+        return (int(own[0]), int(own[1])) >= (major, minor)

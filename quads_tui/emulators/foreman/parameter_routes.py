@@ -37,7 +37,9 @@ async def parameters(call: Call) -> Answer:
     await call.work.cpu(call.foreman.options.costs.small)
     reveal = call.query.get("show_hidden") in REVEAL
     rows = list(host.parameters.values())
-    return index(rows, PARAMETERS, call.query, lambda row: json.dumps(parameter(row, reveal=reveal)))
+    return index(
+        rows, PARAMETERS, call.query, lambda row: json.dumps(parameter(row, reveal=reveal)), options=call.foreman.options
+    )
 
 
 async def show(call: Call) -> Answer:

@@ -44,13 +44,19 @@ async def roles_of(call: Call) -> Answer:
     """Unlike the user's own page this holds the Default role."""
     user = wanted(call)
     await call.work.cpu(call.foreman.options.costs.small)
-    return index([held.role for held in user.roles], ROLES, call.query, lambda row: json.dumps(documents.role(row)))
+    return index(
+        [held.role for held in user.roles],
+        ROLES,
+        call.query,
+        lambda row: json.dumps(documents.role(row)),
+        options=call.foreman.options,
+    )
 
 
 async def permissions(call: Call) -> Answer:
     await call.work.cpu(call.foreman.options.costs.small)
     rows = [documents.permission(number, name) for number, name in enumerate(PERMISSIONS, 1)]
-    return index(rows, DOCUMENTS, call.query, json.dumps)
+    return index(rows, DOCUMENTS, call.query, json.dumps, options=call.foreman.options)
 
 
 async def current_permissions(call: Call) -> Answer:

@@ -24,6 +24,7 @@ from .records import HostRecord, NameUnknown
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 _PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
+KNOWN = ((1, 24), (3, 16))  # the first and the last version whose answers are known here
 _BODY = 32 << 20
 _TOKEN_MINUTES = 360  # Foreman's default token_duration, for users who may not read the settings
 
@@ -33,6 +34,9 @@ COLLECTIONS = {  # what the operator calls it: the collection and the member tha
     "installation medium": ("media", "name"),
     "user": ("users", "login"),
 }
+
+_AT_WORK = frozenset({"pending", "running"})  # states of the tasks of a PUT
+_TAKEN_BACK = frozenset({"failed", "rollbacked", "conflict"})
 
 
 class Foreman:
@@ -78,6 +82,16 @@ class Foreman:
         """The call that earns the session cookie; gives Foreman's version."""
         await self._log_in(self._logins)
         return self.version
+
+    @property
+    def version_warning(self) -> str:
+        """What the operator should know of a server whose version is none of the known ones; empty for those."""
+        found = _version(self.version)
+        if found is not None and KNOWN[0] <= found <= KNOWN[1]:
+            return ""
+        first, last = (f"{major}.{minor}" for major, minor in KNOWN)
+        words = f"is Foreman {self.version}" if self.version else "does not tell its version"
+        return f"{self.url} {words}; known here are {first} to {last}"
 
     async def find(self, what: str, name: str) -> int:
         """The id of an operating system, partition table, medium or user. Raises NameUnknown with the nearest names."""
@@ -152,12 +166,12 @@ class Foreman:
         """
         tasks = await self._tasks(progress) if progress else frozenset()
         record = await self.host(name)
-        if record is None or tasks & {"pending", "running"}:
+        if record is None or tasks & _AT_WORK:
             return Probe.UNREADABLE
         if record.has(wanted):
             # Out of build is also what the end of an install and other people leave behind: it does not tell of our request.
             return Probe.APPLIED if tasks or wanted.get("build") is not False else Probe.LIKELY
-        return Probe.NEVER if tasks & {"failed", "rollbacked", "conflict"} else Probe.ABSENT
+        return Probe.NEVER if tasks & _TAKEN_BACK else Probe.ABSENT
 
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
         """Whether the host's own parameter has this value."""
@@ -168,6 +182,14 @@ class Foreman:
             if item.get("name") == name and _text(item.get("value")) == value:
                 return Probe.APPLIED
         return Probe.ABSENT
+
+    async def rolled_back(self, progress: str) -> bool:
+        """Whether the task list of a PUT says that it failed and was taken back.
+
+        False where the server keeps no such list, or no longer (five minutes).
+        """
+        tasks = await self._tasks(progress)
+        return bool(tasks & _TAKEN_BACK) and not tasks & _AT_WORK
 
     # Writes: one Ticket each
 
@@ -235,7 +257,7 @@ class Foreman:
     async def _collect(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """All results of an index, whatever page size the server insists on. A list with holes is a failure, never an answer."""
         items: dict[object, Mapping[str, Any]] = {}
-        page, size = 1, "all" if _at_least(self.version, 2, 2) else str(_PAGE)
+        page, size = 1, "all" if (_version(self.version) or (0, 0)) >= (2, 2) else str(_PAGE)
         while True:
             answer = await self._read(path, {**query, "per_page": size, **({"page": str(page)} if page > 1 else {})})
             if answer.status != 200:
@@ -369,9 +391,10 @@ def _text(value: object) -> object:
     return json.dumps(value) if isinstance(value, bool | int | float) else value
 
 
-def _at_least(version: str, major: int, minor: int) -> bool:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return found is not None and (int(found[1]), int(found[2])) >= (major, minor)
+def _version(text: str) -> tuple[int, int] | None:
+    """Major and minor of "3.13.0-develop"."""
+    found = re.match(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _quoted(value: str) -> str:

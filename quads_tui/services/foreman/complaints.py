@@ -33,15 +33,12 @@ def explain(answer: Answer) -> str:
             where += " (a web page, not the API)"
         words = html.unescape(_TAGS.sub(" ", title.group(2) if title else text))
         words = words.strip().removeprefix(str(answer.status))
-    words = clean(words, 240)
+    words = clean(words, 400)
     return f"{where}: {words}" if words else f"{where} with an empty body"
 
 
 def _words(body: object) -> str:
-    """Foreman: {error: {full_messages | message, details | errors}}, {error: text}, {message}.
-
-    Katello: {displayMessage, errors}.
-    """
+    """{error: {full_messages | message, details | errors}}, {error: text}, {message}; Katello: {displayMessage, errors}."""
     if not isinstance(body, Mapping):
         return "; ".join(map(str, body)) if isinstance(body, list) else str(body)
     error = body.get("error") or body
