@@ -110,6 +110,16 @@ def plan(**given: Any) -> None:
 
 
 @cli.command()
+@click.argument("assignment", type=click.Path(path_type=Path), required=False)
+@_common
+def check(assignment: Path | None, **common: Any) -> None:
+    """Ask every service: trust, credentials, version, latency, clock; with ASSIGNMENT its BMCs too."""
+    from .check import check as start
+
+    _end(start(assignment, _options(common)))
+
+
+@cli.command()
 @click.argument("rollout", required=False)
 @click.option("--failed", is_flag=True, help="Take up the failed, skipped and held hosts of an ended rollout.")
 @_common

@@ -22,12 +22,13 @@ import click
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.moves import assignments_from, enriched
 from quads_tui.engine.planner import make_plan
+from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, QuadsLock
 from quads_tui.journal.shelf import Shelved, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
-from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.plan import HostPlan, Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
@@ -234,9 +235,13 @@ async def planned(work: Work, services: Services, expect: int | None) -> Plan:
 async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
     clock = RealClock(work.site.speed)
     services = await open_services(work.site, clock, options.state)
+    named = [HostPlan(host.name, bmc_address(work.site, host)) for given in work.assignments for host in given.hosts]
+    asked = [host for host in named if host.name not in work.site.protected_hosts]
+    survey = BmcSurvey(asked, services.bmc, say)
     try:
-        made = await planned(work, services, expect)
+        made = await survey.of(await planned(work, services, expect))
     finally:
+        await survey.close()
         await services.http.close()
     if options.json:
         emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))

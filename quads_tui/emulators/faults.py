@@ -46,6 +46,7 @@ FAILURES: tuple[Fault, ...] = (
     Fault("bmc-dead", "power_off", "unreachable", None, trouble.DeadBmc),
     Fault("installer-fails-once", "install", "install-failed", "retry", trouble.InstallerFails),
     Fault("dhcp-conflict", "foreman_build", "foreman", None, None),
+    Fault("wrong-bmc", "power_off", "wrong-bmc", None, trouble.WrongBmc),
     Fault("bmc-password", "power_off", "credentials", None, trouble.WrongPassword),
     Fault("stays-on", "power_off", "timeout", "retry", trouble.StaysOn),
     Fault("pxe-licence", "pxe_set", "refused", None, trouble.NoLicence),

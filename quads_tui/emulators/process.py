@@ -115,6 +115,8 @@ async def serve(options: Options) -> None:
         troubles=profiles.troubles(faults),
         idle_off=PROFILES[options.faults].idle_off,
     )
+    for name, bmc in fleet.bmcs.items():
+        foreman.boots(name, bmc.hardware.boot.mode)
     quads = _quads(options, lab, clock, passwords)
     control = Control(fleet, foreman, faults, quads)
     context = _tls(options.dir / "ca.pem") if options.tls else None

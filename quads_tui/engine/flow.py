@@ -215,6 +215,8 @@ class _Flow:
         if self._memory.off:
             self._remember(off=False)
         await self._reach()
+        if self._plan.mac:
+            await self._bmc.is_of(self._plan.mac, self._ports.clock.deadline(self._ports.limits.power_off))
         reason = await self._bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
         self._remember(off=True)
         return reason

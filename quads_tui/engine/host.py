@@ -23,6 +23,7 @@ from .hooks import Hooks
 class BmcPort(Protocol):
     """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
 
+    async def is_of(self, mac: str, deadline: float) -> None: ...
     async def observe(self, deadline: float | None = None) -> object: ...
     pxe_stays: bool  # ensure_pxe_next left a PXE boot that no boot uses up
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from quads_tui.inputs import Assignment, HostSpec, Site, bmc_address
+from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import Kind, Stage
@@ -38,10 +39,12 @@ async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Fore
             target, missing = await _resolve(assignment, goals[number], foreman)
             goals[number] = replace(goals[number], target=target)
             unknown += missing
+            if not missing and target.operatingsystem_id is not None:
+                refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
         refusals += dict.fromkeys(unknown)
         if not unknown:
             say(f"looking up {len(hosts)} hosts")
-            hosts = await _looked_up(hosts, {goal.cloud: goal for goal in goals}, foreman)
+            hosts = await _looked_up(hosts, {goal.cloud: goal for goal in goals}, foreman, site)
             refusals += await _permissions(hosts, foreman)
     return Plan(
         goals=tuple(goals),
@@ -103,12 +106,13 @@ async def _resolve(assignment: Assignment, goal: Goal, foreman: Foreman) -> tupl
     )
 
 
-async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: Foreman) -> list[HostPlan]:
-    """Thin searches over the whole Foreman, full records only of hosts that are in build already."""
+async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: Foreman, site: Site) -> list[HostPlan]:
+    """Thin searches over the whole Foreman, and the full records of the hosts that are to be built: their MACs, their owners."""
     known = await foreman.names()
     building = {host.name for host in hosts if goals[host.cloud].kind is Kind.BUILD}
     in_build = await foreman.in_build() & building if building else frozenset()
-    records = await foreman.records(in_build) if in_build else {}
+    records = await foreman.records(building & known)
+    logins = await foreman.logins() if records else {}
     unmanaged = await _unmanaged(foreman) if building else frozenset()
     wanted = {pair for goal in goals.values() for pair in goal.target.parameters.items()}
     having = {pair: await foreman.with_parameter(*pair) for pair in sorted(wanted)}
@@ -119,6 +123,7 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
             found.append(host)
             continue
         trouble, cause = "", Cause.FOREMAN
+        record = records.get(host.name)
         if host.name not in known:
             trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
@@ -128,13 +133,23 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
                 host,
                 in_build=host.name in in_build,
                 parameters=tuple(pair[0] for pair in goal.target.parameters.items() if host.name not in having[pair]),
-                notes=_build_notes(records.get(host.name)) if host.name in in_build else (),
+                notes=(*_owner_notes(record, logins, host, site), *(_build_notes(record) if host.name in in_build else ())),
+                mac=(record.mac or "") if record and site.redfish.check_macs else "",
+                mode=record.boot_mode if record else "",
                 trouble=trouble,
                 trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
                 trouble_cause=cause if trouble else None,
             )
         )
     return found
+
+
+def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, site: Site) -> tuple[str, ...]:
+    """Owned by a cloud that it does not come from, as far as anybody told where it comes from."""
+    owner = logins.get(record.owner_id or 0, "") if record is not None and record.owner_type != "Usergroup" else ""
+    if not CLOUD.fullmatch(owner) or owner in (host.cloud, host.source, site.spare_pool):
+        return ()
+    return (f"owned by {owner} in Foreman",)
 
 
 def _build_notes(record: HostRecord | None) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class RedfishSite:
     password: SecretSource
     tls: TlsPolicy
     addresses: Mapping[str, str] = field(default_factory=dict)  # of BMCs that the template does not fit, by host
+    check_macs: bool = True  # whether a BMC whose system has other NICs than Foreman says is a wrong one
     old_tls: tuple[str, ...] = ()  # patterns of host names whose BMCs know nothing newer than TLS 1.0 or 1.1
 
     def tls_of(self, host: str) -> TlsPolicy:
@@ -180,7 +181,8 @@ def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
 
 
 def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
-    part = _part(section, "redfish", ("address", "addresses", "username", "password", "tls", "old_tls"), required=True)
+    keys = ("address", "addresses", "username", "password", "tls", "old_tls", "check_macs")
+    part = _part(section, "redfish", keys, required=True)
     if part is None:
         return None
     tls = read_tls(part, warnings)
@@ -194,7 +196,10 @@ def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
         part.add("old_tls", "does not go with a pinned certificate; expected tls: {ca_file: FILE} or {verify: false} beside it")
     if old:
         warnings.append(f"redfish.old_tls: TLS of before 1.2 is taken from {', '.join(old)}")
-    return RedfishSite(address, username, password, tls, addresses, old)
+    check = part.flag("check_macs") is not False
+    if not check:
+        warnings.append("redfish.check_macs is off: a wrong BMC behind a name is not noticed")
+    return RedfishSite(address, username, password, tls, addresses, check, old)
 
 
 def _addresses(part: Section) -> dict[str, str]:

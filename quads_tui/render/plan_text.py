@@ -21,9 +21,13 @@ def plan_lines(plan: Plan) -> list[str]:
     lines += [f"  Foreman  {plan.foreman}"] if plan.foreman else []
     lines += [f"  warning  {warning}" for warning in plan.warnings]
     lines += _group("cannot be done", [(host, host.trouble) for host in plan.hosts if host.trouble])
+    lines += _group("BMC does not tell now", [(host, host.bmc) for host in plan.hosts if host.bmc])
     lines += _group("differs", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.trouble])
     writes = sum(_writes(plan, host) for host in plan.hosts)
     lines.append(f"  writes   {writes} to Foreman, one at a time" if writes else "  writes   none")
+    powers = Counter(host.power for host in plan.hosts if host.power)
+    if powers:
+        lines.append("  power    " + ", ".join(f"{count} {power}" for power, count in powers.most_common()))
     models = Counter(host.model or "model unknown" for host in plan.hosts)
     lines.append("  models   " + ", ".join(f"{count} {model}" for model, count in models.most_common()))
     return lines

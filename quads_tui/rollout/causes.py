@@ -19,6 +19,7 @@ class Cause(StrEnum):
     INSTALL_TIMEOUT = "install-timeout"  # still in build at the deadline
     TOKEN_EXPIRED = "token-expired"  # the build token died before the installer used it
     CANCELLED = "cancelled"  # somebody else took the host out of build
+    WRONG_BMC = "wrong-bmc"  # the machine behind the BMC's address is not the one that Foreman means
     HOOK = "hook"  # a command of the site failed
     UNKNOWN = "unknown"  # we cannot tell, and say so
 

@@ -26,6 +26,10 @@ class HostPlan:
     cloud: str = ""  # whose goal it gets; empty where there is only one
     source: str = ""  # the cloud that it comes from, where QUADS told
     schedule: int | None = None  # the id of its schedule in QUADS
+    mode: str = ""  # the boot mode that Foreman's PXE loader is for: UEFI, Legacy, or empty
+    power: str = ""  # of the machine when its BMC was last asked; empty: not asked
+    bmc: str = ""  # why its BMC did not tell anything when the plan was made, in words
+    mac: str = ""  # of the NIC that Foreman provisions through; empty: not to be compared with what the BMC says
 
 
 @dataclass(frozen=True, slots=True)

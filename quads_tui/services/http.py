@@ -34,7 +34,7 @@ __all__ = ["Answer", "Exchange", "Http", "NoAnswer", "NotJson"]
 
 READS = frozenset({"GET", "HEAD"})
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
-_COMPUTING = 0.5  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
+_COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
 class _Died(aiohttp.ClientError):
@@ -64,7 +64,7 @@ class _Attempt:
 
 
 class Http:
-    """All HTTP of a process. `handshakes` new connections may be computing at once; `pins` is the file of first-use pins.
+    """All HTTP of a process. `handshakes` new connections to BMCs may be computing at once; `pins` is the file of first-use pins.
 
     `on_exchange` hears of every exchange, answered or not. `requests` counts what went on the wire by (service, is a write).
     """
@@ -234,7 +234,10 @@ class Http:
         return traces
 
     async def _enter_gate(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt: _Attempt = context.trace_request_ctx[0]
+        attempt, call = context.trace_request_ctx
+        if call.service != "redfish":  # a few connections at most: Foreman must not wait behind seven hundred BMCs
+            attempt.start()
+            return
         await self._gate.acquire()
         timer: asyncio.TimerHandle | None = None
         held = True

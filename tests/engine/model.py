@@ -32,6 +32,7 @@ class Machine:
     """One server: its power, its override, what Foreman holds of it, and what happened to it."""
 
     power: str = "Off"
+    mac: str = ""
     override: bool = False
     build: bool = False
     build_status: int = 0
@@ -214,6 +215,10 @@ class ModelBmc:
         await self._session()
         self._fail("look")
         return self._machine.power
+
+    async def is_of(self, mac: str, deadline: float) -> None:
+        if mac != self._machine.mac:
+            raise StageFailure(Cause.WRONG_BMC, "not the machine that Foreman means", retryable=False)
 
     async def ensure_off(self, deadline: float) -> str:
         await self._session()

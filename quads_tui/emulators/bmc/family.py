@@ -56,6 +56,7 @@ class Family:
     cold = 0  # so many requests after each start of the BMC answer 503
     flakes_every = 0  # each so many-th authorized request is refused with 401; 0: none
     ignores_case = False
+    nics: tuple[str, ...] = ("NIC.Integrated.1-1-1", "NIC.Integrated.1-2-1")  # the system's, by id; empty: not told
     strict = False  # demands what DSP0266 lets a service demand
 
     @property
@@ -81,6 +82,30 @@ class Family:
     def live(self, bmc: Bmc) -> dict[str, Document]:
         """Path to document, for what follows the machine's state."""
         return {self.system: self.system_document(bmc)}
+
+    @property
+    def interfaces(self) -> str:
+        return f"{self.system}/EthernetInterfaces"
+
+    def network(self, bmc: Bmc) -> dict[str, Document]:
+        """The system's network interfaces: the one that Foreman provisions through, and one beside it."""
+        if not self.nics:
+            return {}
+        macs = (bmc.mac.upper(), "0A" + bmc.mac[2:].upper())
+        pages = {
+            f"{self.interfaces}/{nic}": {
+                "@odata.id": f"{self.interfaces}/{nic}",
+                "@odata.type": "#EthernetInterface.v1_6_0.EthernetInterface",
+                "Id": nic,
+                "Name": "System Ethernet Interface",
+                "MACAddress": mac,
+                "PermanentMACAddress": mac,
+                "Status": {"Health": "OK", "State": "Enabled"},
+            }
+            for nic, mac in zip(self.nics, macs, strict=False)
+        }
+        listed = collection(self.interfaces, "EthernetInterface", "System Ethernet Interfaces", list(pages))
+        return {self.interfaces: listed, **pages}
 
     def root_document(self, bmc: Bmc) -> Document:
         raise NotImplementedError

@@ -11,7 +11,7 @@ from typing import Any
 
 from quads_tui.emulators.bmc.family import Family
 from quads_tui.emulators.bmc.hardware import Boot, Hardware
-from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata
+from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata, ref
 from quads_tui.emulators.bmc.sessions import Guard, Sessions
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, Time, lognormal
@@ -35,6 +35,7 @@ class Bmc:
         password: str,
     ) -> None:
         self.machine, self.family, self.hardware, self.trouble = machine, family, hardware, trouble
+        self.mac = trouble.mac or machine.mac  # of the NIC that the system boots from
         self.time, self.luck = time, luck
         self.serial = f"{luck.getrandbits(35):07X}"[:7]
         self.uuid = f"{luck.getrandbits(32):08x}-{luck.getrandbits(16):04x}-4c10-8033-{luck.getrandbits(48):012x}"
@@ -97,18 +98,25 @@ class Bmc:
     def document(self, path: str) -> Rendered | None:
         """Body and ETag of a resource, or None where there is none."""
         if self._live_of != self.hardware.changed:
-            self._live = {key: self._rendered(key, value) for key, value in self.family.live(self).items()}
+            live = self.family.live(self)
+            if self.family.nics and self.family.system in live:
+                live[self.family.system]["EthernetInterfaces"] = ref(self.family.interfaces)
+            self._live = {key: self._rendered(key, value) for key, value in live.items()}
             self._live_of = self.hardware.changed
         found = self._live.get(path) or self._bodies.get(path)
         if found is not None:
             return found
-        if self._fixed is None:
-            self._fixed = self.family.fixed(self)
-        fixed = self._fixed.get(path)
+        fixed = self._pages().get(path)
         if fixed is not None:
             self._bodies[path] = self._rendered(path, fixed)
             return self._bodies[path]
         return self._session_resource(path)
+
+    def _pages(self) -> dict[str, Document]:
+        """All resources that never change."""
+        if self._fixed is None:
+            self._fixed = {**self.family.fixed(self), **self.family.network(self)}
+        return self._fixed
 
     def _rendered(self, path: str, document: Document) -> Rendered:
         body = dumps(document)
@@ -132,9 +140,7 @@ class Bmc:
         if not self.family.ignores_case:
             return path
         if not self._names:
-            if self._fixed is None:
-                self._fixed = self.family.fixed(self)
-            known = (*self._fixed, *self.family.live(self), self.family.reset, self.family.sessions)
+            known = (*self._pages(), *self.family.live(self), self.family.reset, self.family.sessions)
             self._names = {name.lower(): name for name in known}
         return self._names.get(path.lower(), path)
 
@@ -198,9 +204,7 @@ class Bmc:
 
     def _metadata(self) -> Reply:
         """The OData metadata document: which schemas this service's resources are of."""
-        if self._fixed is None:
-            self._fixed = self.family.fixed(self)
-        documents = (*self._fixed.values(), *self.family.live(self).values())
+        documents = (*self._pages().values(), *self.family.live(self).values())
         kinds = {kind_of(document) for document in documents} - {""}
         return Reply(200, metadata(kinds), {"Content-Type": "application/xml;charset=utf-8"})
 

@@ -16,6 +16,7 @@ class Trouble:
     listens = True  # False: nobody answers at the BMC's port from the first second on
     wakes_after = 0.0  # emulated seconds until somebody does; 0: never
     starts_off = False
+    mac = ""  # of the machine that the BMC really belongs to, where that is another one
     slowness = 1.0  # factor on the time of every answer
 
     def placed(self, bmc: Bmc) -> None:
@@ -43,6 +44,12 @@ class DeadBmc(Trouble):
     """Connections are refused, for good."""
 
     listens = False
+
+
+class WrongBmc(Trouble):
+    """Somebody swapped two cables: behind this name answers the BMC of a machine that Foreman knows under another one."""
+
+    mac = "b0:7b:25:ff:ff:ff"
 
 
 class WrongPassword(Trouble):

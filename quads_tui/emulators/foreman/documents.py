@@ -77,7 +77,7 @@ class HostBodies:
             operatingsystem_id=host.os and host.os.id, operatingsystem_name=host.os and host.os.title,
             ptable_id=host.ptable and host.ptable.id, ptable_name=host.ptable and host.ptable.name,
             medium_id=host.medium and host.medium.id, medium_name=host.medium and host.medium.name,
-            pxe_loader="PXELinux BIOS", model_id=1, model_name=host.model,
+            pxe_loader=host.pxe_loader, model_id=1, model_name=host.model,
             owner_id=host.owner_id, owner_name=owner, owner_type=host.owner_type,
             enabled=True, managed=host.managed, build=host.build, comment=host.comment,
             image_file="", capabilities=["build"], provision_method="build", bmc_available=False,

@@ -74,6 +74,13 @@ class ForemanEmulator:
             "orchestrations": self.foreman.builds.deployed, "pxe_lost": self.foreman.builds.lost,
         }  # fmt: skip
 
+    def boots(self, name: str, mode: str) -> None:
+        """The host's PXE loader fits this boot mode (UEFI or Legacy)."""
+        host = self.foreman.database.hosts.get(name)
+        if host is not None:
+            host.pxe_loader = "Grub2 UEFI" if mode == "UEFI" else "PXELinux BIOS"
+            host.revision += 1
+
     def host_counts(self, name: str) -> dict[str, Any]:
         """`built`, `failed`, `armings` and `writes` are how many times; `pxe` is the PXE file's content.
 

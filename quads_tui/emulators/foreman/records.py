@@ -124,6 +124,7 @@ class Host:
     token: Token | None = None
     older_tokens: list[Token] = field(default_factory=list)  # of overlapping writes: still valid
     comment: str | None = None
+    pxe_loader: str = "PXELinux BIOS"
     revision: int = 0
     times_built: int = 0
     times_failed: int = 0

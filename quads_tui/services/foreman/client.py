@@ -122,13 +122,34 @@ class Foreman:
 
     async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
         """Full records by name; hosts that Foreman does not show are missing. A search per about a hundred names."""
-        found: dict[str, HostRecord] = {}
-        for chunk in _chunks(sorted(names)):
-            for item in await self._collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}):
-                record = HostRecord.read(item)
-                if record is not None:
-                    found[record.name] = record
-        return found
+        asked = [self._collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}) for chunk in _chunks(sorted(names))]
+        records = [HostRecord.read(item) for items in await asyncio.gather(*asked) for item in items]
+        return {record.name: record for record in records if record is not None}
+
+    async def unfitting(self, target: Target) -> list[str]:
+        """What of the target does not go with its operating system, in words (operatingsystems/show: its ptables and media).
+
+        Foreman would refuse every host's build for it (422). What it does not tell is taken to fit.
+        """
+        answer = await self._read(f"operatingsystems/{target.operatingsystem_id}", {})
+        body = self._body(answer) if answer.status == 200 else None
+        said = []
+        for what, member, wanted in (
+            ("partition table", "ptables", target.ptable_id),
+            ("installation medium", "media", target.medium_id),
+        ):
+            listed = body.get(member) if isinstance(body, Mapping) else None
+            known = {item.get("id"): clean(item.get("name"), 60) for item in listed or () if isinstance(item, Mapping)}
+            if wanted is None or not isinstance(listed, list) or wanted in known:
+                continue
+            names = list(known.values())
+            said.append(f"the {what} does not go with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}")
+        return said
+
+    async def logins(self) -> dict[int, str]:
+        """All users' logins by id."""
+        items = await self._collect("users", {})
+        return {item["id"]: clean(item.get("login"), 100) for item in items if isinstance(item.get("id"), int)}
 
     async def host(self, name: str) -> HostRecord | None:
         """One host, fresh; None when Foreman has none of this name or hides it from us."""

@@ -35,6 +35,7 @@ class HostRecord:
     medium_id: int | None
     managed: bool | None
     mac: str | None
+    pxe_loader: str | None = None
 
     @classmethod
     def read(cls, data: object) -> HostRecord | None:
@@ -54,7 +55,14 @@ class HostRecord:
             medium_id=_typed(data, "medium_id", int),
             managed=_typed(data, "managed", bool),
             mac=_typed(data, "mac", str),
+            pxe_loader=_typed(data, "pxe_loader", str),
         )
+
+    @property
+    def boot_mode(self) -> str:
+        """The boot mode that its PXE loader is for: UEFI, Legacy, or empty where it does not tell."""
+        words = (self.pxe_loader or "").upper()
+        return "UEFI" if "UEFI" in words else "Legacy" if "BIOS" in words else ""
 
     def has(self, wanted: Mapping[str, object]) -> bool:
         """Whether every wanted attribute that a record keeps has this value here."""

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.ports import Acts, Clock
 
 from ..http import Http
 from .boot import BootChange
-from .documents import OFF, ON, Observation
+from .documents import OFF, ON, Observation, mac_of
 from .line import Line
 from .machine import Machine
 from .power import PowerChange
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One BMC, looked at before anything is done. `pxe` is None where it does not list what it can boot from."""
+
+    power: str
+    mode: str
+    pxe: bool | None
+    model: str
+
+
+def mistaken(macs: frozenset[str], provisioning: str) -> str:
+    """Why a machine with these NICs is not the one that Foreman provisions through that MAC; empty where nobody can tell."""
+    wanted = mac_of(provisioning)
+    if not wanted or not macs or wanted in macs:
+        return ""
+    shown = ", ".join(sorted(macs)[:4]) + (", ..." if len(macs) > 4 else "")
+    why = f"its NICs are {shown}, Foreman provisions through {wanted} (redfish.check_macs)"
+    return f"not the machine that Foreman means: {why}"
 
 
 class Bmc:
@@ -61,6 +84,25 @@ class Bmc:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""
         return (await self._machine.look(self._line.clock.now() if deadline is None else deadline)).observation()
 
+    async def is_of(self, mac: str, deadline: float) -> None:
+        """Raise StageFailure when the BMC tells its system's MACs and `mac` (Foreman's provisioning NIC) is none of them."""
+        wanted = mac_of(mac)
+        if wanted:
+            macs = await self._machine.macs(await self._machine.look(deadline), deadline, wanted)
+            if why := mistaken(macs, wanted):
+                raise StageFailure(Cause.WRONG_BMC, why, retryable=False)
+
+    async def macs(self) -> frozenset[str]:
+        """Of all its system's NICs, each request made once; empty where the BMC does not tell. Raises StageFailure."""
+        now = self._line.clock.now()
+        return await self._machine.macs(await self._machine.look(now), now)
+
+    async def survey(self) -> Survey:
+        """What can be seen without touching anything, with some real seconds of patience. Raises StageFailure."""
+        look = await BootChange(self._machine, self._line.clock.now() + 5.0 * self._line.clock.speed).look()
+        targets = {target.lower() for boot in look.boots for target in boot.targets}
+        return Survey(look.system.power, look.mode, "pxe" in targets if targets else None, look.system.model)
+
     async def is_off(self) -> bool:
         """Whether a fresh look shows Off, clearly. Patient for a minute."""
         return (await self._machine.look(self._line.clock.deadline(60))).power == OFF
@@ -75,5 +117,5 @@ class Bmc:
         self._line.session.forget()
 
     async def close(self) -> None:
-        """Delete the session: at most three real seconds, also while being cancelled; never raises anything else."""
+        """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
         await self._line.session.close()

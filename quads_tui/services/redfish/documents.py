@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,6 +100,7 @@ class System:
     uuid: str
     physical: bool
     bootable: bool  # has a Boot object at all
+    nics: str  # path of the collection of its network interfaces
     families: frozenset[str] = field(default_factory=frozenset)  # vendor words, lower case
 
     @classmethod
@@ -120,6 +122,7 @@ class System:
             uuid=text(document, "UUID"),
             physical=text(document, "SystemType") in ("", "Physical"),
             bootable=bool(_mapping(document.get("Boot"))),
+            nics=local_path(document.get("EthernetInterfaces")),
             families=frozenset({manufacturer.lower(), *(key.lower() for key in _mapping(document.get("Oem")))}),
         )
 
@@ -161,6 +164,12 @@ def reset_type(wanted: str, offered: tuple[str, ...]) -> str:
 def members(collection: Document) -> list[str]:
     found = collection.get("Members")
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
+
+
+def mac_of(value: object) -> str:
+    """A MAC in lower case with colons, however it was written; empty for what is none."""
+    digits = re.sub("[^0-9a-f]", "", value.lower()) if isinstance(value, str) else ""
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 and digits.strip("0") else ""
 
 
 def text(document: Document, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quads_tui.rollout.causes import Cause, StageFailure
 
 from .documents import (
@@ -10,6 +12,7 @@ from .documents import (
     System,
     etag_of,
     local_path,
+    mac_of,
     members,
     reset_values,
 )
@@ -62,6 +65,29 @@ class Machine:
                 except Missing:
                     pass
         return self._reset_types
+
+    async def macs(self, system: System, deadline: float, wanted: str = "") -> frozenset[str]:
+        """MACs of the system's network interfaces (ComputerSystem.EthernetInterfaces); empty where the BMC does not tell.
+
+        Reads stop at the one that is `wanted`.
+        """
+        found: set[str] = set()
+        if not system.nics:
+            return frozenset()
+        try:
+            collection, _ = await self.line.read(system.nics, deadline)
+            listed = collection.get("Members")
+            for member in listed[:_MOST_MEMBERS] if isinstance(listed, list) else []:
+                document = member if isinstance(member, Mapping) and "MACAddress" in member else None
+                if document is None and (path := local_path(member)):
+                    document, _ = await self.line.read(path, deadline)
+                for name in ("MACAddress", "PermanentMACAddress"):
+                    found.add(mac_of((document or {}).get(name)))
+                if wanted in found:
+                    break
+        except Missing:
+            pass
+        return frozenset(found - {""})
 
     @property
     def full_boot(self) -> bool:

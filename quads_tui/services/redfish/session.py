@@ -22,7 +22,7 @@ from .documents import local_path
 
 ROOT = "/redfish/v1/"
 _PLACES = ("/redfish/v1/SessionService/Sessions", "/redfish/v1/Sessions")  # the second: iDRAC7 and 8
-_CLOSING = 3.0  # real seconds
+_CLOSING = 4.0  # real seconds
 _MOST_REFUSALS = 2
 
 Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Answer]]
@@ -86,7 +86,7 @@ class Session:
         return StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
 
     async def close(self) -> None:
-        """Delete our sessions, in at most three real seconds together; never raises. A new one is made if there is more to do."""
+        """Delete our sessions, in at most four real seconds together; never raises. A new one is made if there is more to do."""
         task = asyncio.ensure_future(self._close())
         try:
             await asyncio.shield(task)

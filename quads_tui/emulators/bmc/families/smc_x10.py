@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 class SmcX10(SmcX11):
     name = "smc_x10"
+    nics = ()
     base = "Base.1.0.0"
     etags = "none"
     checks_etag = False

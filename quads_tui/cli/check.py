@@ -1,0 +1,244 @@
+"""Every service of the site, asked once: is it there, do we believe it, does it take our login, how fast is it, and its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import statistics
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from cryptography import x509
+
+from quads_tui.engine.clock import RealClock
+from quads_tui.engine.survey import PATIENCE, OnlyLooking
+from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.text import clean
+from quads_tui.services.http import NoAnswer
+from quads_tui.services.quads import QuadsTrouble
+
+from .options import Options, emit_json, raise_file_limit, say
+from .services import Services, open_services
+from .session import guarded
+
+_ASKED = 3  # times, for the median
+_LATE = 5.0  # seconds that a clock may be off before it is said aloud
+_SHOWN = 20  # BMCs with trouble that are shown by name
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One service. `seconds`: median of three small requests, connection included. `clock`: its clock minus ours, in seconds."""
+
+    service: str
+    address: str
+    ok: bool = False
+    version: str = ""
+    tls: str = ""
+    login: str = ""
+    seconds: float | None = None
+    clock: float | None = None
+    trouble: str = ""
+    remedy: str = ""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is asked of one service: a page that needs no login, and the login itself, which gives the version."""
+
+    service: str
+    key: str  # its section in the site file
+    address: str
+    page: str
+    tls: TlsPolicy
+    log_in: Callable[[], Awaitable[str]]
+    done: list[float] = field(default_factory=list)
+
+
+def check(assignment: Path | None, options: Options) -> int:
+    """Gives the exit status: 0 when all is well, else 3. The BMCs asked are those of the assignment."""
+    return guarded(options, lambda: asyncio.run(_check(assignment, options)))
+
+
+async def _check(path: Path | None, options: Options) -> int:
+    site = load_site(find_site(options.site, os.environ))
+    hosts = load_assignment(path).hosts if path else ()
+    addresses = {host.name: bmc_address(site, host) for host in hosts}
+    check_speed(site, addresses.values())
+    raise_file_limit()
+    clock = RealClock(site.speed)
+    services = await open_services(site, clock, options.state)
+    try:
+        asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.prime)]
+        if services.quads is not None and site.quads is not None:
+            asked.append(_Asked("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
+        say(f"asking {', '.join(one.service for one in asked)}" + (f" and {len(addresses)} BMCs" if addresses else ""))
+        for name, address in addresses.items():
+            log_in = _bmc(services, HostPlan(name, address))
+            asked.append(_Asked(name, "redfish", address, "/redfish/v1/", site.redfish.tls_of(name), log_in))
+        found = await asyncio.gather(*(_checked(services, one) for one in asked))
+    finally:
+        await services.http.close()
+    if options.json:
+        for one in found:
+            emit_json("check", clock.wall(), asdict(one))
+    else:
+        count = len(asked) - len(addresses)
+        click.echo("\n".join([*map(_line, found[:count]), *_bmc_lines(found[count:])]))
+        if not addresses:
+            click.echo("--    BMCs      not asked: quads-tui check ASSIGNMENT asks those of its hosts")
+    return 0 if all(one.ok for one in found) else 3
+
+
+def _quads(services: Services) -> Callable[[], Awaitable[str]]:
+    async def log_in() -> str:
+        assert services.quads is not None
+        await services.quads.log_in()
+        return await services.quads.version()
+
+    return log_in
+
+
+def _bmc(services: Services, host: HostPlan) -> Callable[[], Awaitable[str]]:
+    async def log_in() -> str:
+        bmc = services.bmc(host, OnlyLooking())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                seen = await bmc.observe()
+            return f"{seen.manufacturer} {seen.model}".strip()
+        finally:
+            await bmc.close()
+
+    return log_in
+
+
+async def _checked(services: Services, asked: _Asked) -> Checked:
+    """Every failure becomes words and a remedy."""
+    checked = Checked(asked.service, asked.address, tls=_trust(asked))
+    try:
+        headers: Mapping[str, str] = {}
+        for _ in range(_ASKED):
+            began = time.monotonic()
+            answer = await services.http.request(
+                "GET",
+                asked.address + asked.page,
+                service=asked.key,
+                meter=Meter(),
+                tls=asked.tls,
+                connect=5.0,
+                total=15.0,
+                fresh=True,
+            )
+            asked.done.append(time.monotonic() - began)
+            headers = answer.headers
+        checked = replace(checked, seconds=statistics.median(asked.done), clock=_clock(headers), tls=await _certificate(asked))
+        version = await asked.log_in()
+    except NoAnswer as error:
+        kind = error.kind if error.kind in _REMEDIES else "refused"
+        return replace(checked, trouble=error.reason, remedy=_REMEDIES[kind](asked.key))
+    except (CredentialsRefused, QuadsTrouble, StageFailure, TimeoutError) as error:
+        return replace(checked, trouble=str(error) or f"no answer within {PATIENCE:.0f} s", remedy=_remedy(error, asked.key))
+    return replace(checked, ok=True, version=version, login="login accepted")
+
+
+def _trust(asked: _Asked) -> str:
+    if asked.address.startswith("http://"):
+        return "plain http"
+    policy = asked.tls
+    words = {
+        "system": "the system's authorities",
+        "ca_file": f"CA file {policy.ca_file.name if policy.ca_file else ''}",
+        "fingerprint": "fingerprint",
+        "first_use": "pinned at first use",
+        "off": "NOT VERIFIED",
+    }[policy.kind]
+    return f"TLS: {words}" + (", old TLS taken" if policy.old else "")
+
+
+async def _certificate(asked: _Asked) -> str:
+    """Until when the certificate is good, beside whom we trust. What cannot be read is left out: it decides nothing here."""
+    words, parts = _trust(asked), urlsplit(asked.address)
+    if parts.scheme != "https":
+        return words
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(OSError, TimeoutError, ValueError):
+        async with asyncio.timeout(5.0):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
+            der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            writer.close()
+        until = x509.load_der_x509_certificate(der).not_valid_after_utc
+        words += f", certificate until {until:%Y-%m-%d}" + (" (EXPIRED)" if until.timestamp() < time.time() else "")
+    return words
+
+
+def _clock(headers: Mapping[str, str]) -> float | None:
+    with suppress(ValueError, TypeError):
+        return round(parsedate_to_datetime(headers.get("Date", "")).timestamp() - time.time(), 0)
+    return None
+
+
+_REMEDIES: dict[str, Callable[[str], str]] = {
+    "refused": lambda key: f"is it up, and does {key}.{_place(key)} name the right host and port?",
+    "timeout": lambda key: f"is there a way to it from here (route, firewall), and is {key}.{_place(key)} right?",
+    "dns": lambda key: f"check {key}.{_place(key)}, and this machine's name service",
+    "tls": lambda key: f"say whom to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
+}
+
+
+def _place(key: str) -> str:
+    return "address" if key == "redfish" else "url"
+
+
+def _remedy(error: Exception, key: str) -> str:
+    cause = error.cause if isinstance(error, StageFailure) else None
+    if isinstance(error, CredentialsRefused) or cause is Cause.CREDENTIALS or "login" in str(error):
+        return f"check {key}.username and where {key}.password comes from"
+    if cause is Cause.BUSY:
+        return "it says: not now. Ask again in a minute"
+    if cause is Cause.UNREACHABLE or isinstance(error, TimeoutError):
+        return _REMEDIES["timeout"](key)
+    return f"does something else answer at {key}.{_place(key)} (a proxy, another service)?"
+
+
+def _line(one: Checked) -> str:
+    facts = [one.address, one.version, one.tls, one.login]
+    facts += [f"{one.seconds * 1000:.0f} ms"] if one.seconds is not None else []
+    if one.clock is not None:
+        facts.append(f"clock {one.clock:+.0f} s" + ("  <- SET IT" if abs(one.clock) > _LATE else ""))
+    head = f"{'ok' if one.ok else 'BAD':<5} {one.service:<9} "
+    if one.ok:
+        return head + "  ".join(fact for fact in facts if fact)
+    return f"{head}{one.address}  {one.tls}\n        {clean(one.trouble, 400)}\n        -> {one.remedy}"
+
+
+def _bmc_lines(found: list[Checked]) -> list[str]:
+    """All that are well in one line, the others by name."""
+    good = [one for one in found if one.ok]
+    lines = []
+    if good:
+        seconds = statistics.median(one.seconds or 0.0 for one in good)
+        late = sum(abs(one.clock or 0.0) > _LATE for one in good)
+        kinds = Counter(one.version or "unknown" for one in good).most_common(4)
+        models = ", ".join(f"{count} {kind}" for kind, count in kinds)
+        trust = ", ".join(sorted({one.tls.partition(", certificate")[0] for one in good}))
+        facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
+        lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
+        lines += [f"        {late} of them have a clock that is off by more than {_LATE:.0f} s"] if late else []
+    bad = [one for one in found if not one.ok]
+    lines += [_line(one) for one in bad[:_SHOWN]]
+    if len(bad) > _SHOWN:
+        lines.append(f"BAD   and {len(bad) - _SHOWN} BMCs more (--json lists all)")
+    return lines
+

@@ -1,0 +1,82 @@
+"""plan and check against real emulators: what they find, and that they touch nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from .conftest import Lab, lines
+
+MakeLab = Callable[..., Lab]
+
+
+def untouched(world: Lab) -> None:
+    counts = world.counts()
+    assert counts["foreman"]["writes"] == 0
+    assert (counts["bmc"]["resets"], counts["bmc"]["sessions_open"], counts["bmc"]["lockouts"]) == (0, 0, 0)
+    assert counts["bmc"]["peak_requests_per_bmc"] == 1
+    assert not any(host["armed"] for host in counts["hosts"].values())
+
+
+def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> None:
+    world = lab(hosts=60, speed=100, faults="realistic")
+    faults = world.ask("faults")
+    ran = world.run("plan", world.assignment)
+    assert ran.returncode == 0, ran.stderr
+    for name, fault in faults.items():
+        shown = [line for line in ran.stdout.splitlines() if name in line]
+        match fault["fault"]:
+            case "wrong-bmc":
+                assert "not the machine that Foreman means" in shown[0]
+            case "bmc-dead":
+                assert "refused the connection" in shown[0]
+            case "bmc-password":
+                assert "credentials" in shown[0]
+            case "pxe-licence" | "never-on" | "stays-on":
+                assert not shown
+    assert re.search(r"power +\d+ On, \d+ Off", ran.stdout)
+    untouched(world)
+    (told,) = lines(world.run("plan", world.assignment, "--json").stdout)
+    assert {host["name"] for host in told["hosts"] if host["trouble_cause"] == "wrong-bmc"} == {
+        name for name, fault in faults.items() if fault["fault"] == "wrong-bmc"
+    }
+
+
+def test_what_does_not_fit_together_is_refused_before_anything_is_done(lab: MakeLab) -> None:
+    world = lab(hosts=3, speed=100)
+    for change in ("ptable: generic-rhel8", "medium: CentOS mirror"):
+        key = change.partition(":")[0]
+        edited = world.edited("assignment.yaml", lambda text, key=key, change=change: re.sub(f"(?m)^{key}: .*$", change, text))
+        ran = world.run("run", edited, "--json", "--yes")
+        assert ran.returncode == 3, (change, ran.stdout)
+        (reason,) = lines(ran.stdout)[-1]["reasons"]
+        assert "does not go with the operating system" in reason
+    untouched(world)
+
+
+def test_check_tells_each_service_and_what_to_do(lab: MakeLab) -> None:
+    world = lab(hosts=6, speed=100, quads="2.2")
+    good = world.run("check", world.assignment)
+    assert good.returncode == 0, good.stdout
+    assert re.search(r"^ok +Foreman .* 3\.\d+\.\d+ .* TLS: CA file ca.pem, certificate until .* login accepted", good.stdout, re.M)
+    assert re.search(r"^ok +QUADS ", good.stdout, re.M)
+    assert re.search(r"^ok +BMCs +6 of 6", good.stdout, re.M)
+    (world.directory / "wrong").write_text("not the password")
+    (world.directory / "wrong").chmod(0o600)
+    site = world.edited("site.yaml", lambda text: text.replace("foreman.password", "wrong").replace("bmc.password", "wrong"))
+    bad = world.run("check", world.assignment, "--json", site=site)
+    assert bad.returncode == 3
+    told = {line["service"]: line for line in lines(bad.stdout)}
+    assert told["QUADS"]["ok"]
+    assert (told["Foreman"]["ok"], told["Foreman"]["remedy"]) == (
+        False,
+        "check foreman.username and where foreman.password comes from",
+    )
+    assert all("redfish.password" in line["remedy"] for name, line in told.items() if name not in ("Foreman", "QUADS"))
+    assert "not the password" not in bad.stdout + bad.stderr
+    strangers = world.edited("site.yaml", lambda text: re.sub(r" +tls:\n +ca_file: ca.pem\n", "", text))
+    unknown = {line["service"]: line for line in lines(world.run("check", "--json", site=strangers).stdout)}
+    assert "foreman.tls" in unknown["Foreman"]["remedy"]
+    assert json.dumps(unknown).count("not trusted") == 2
+    untouched(world)
