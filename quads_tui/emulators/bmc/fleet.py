@@ -18,7 +18,7 @@ from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Call
 from quads_tui.emulators.bmc.service import Bmc
 from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.bmc.wire import send
+from quads_tui.emulators.bmc.wire import broken, send
 from quads_tui.emulators.world import Machine, Provisioner, Time, seeded
 
 LOOPBACK = "127.0.0.1"
@@ -176,7 +176,7 @@ class Fleet:
                 await self.time.sleep(bmc.latency(call))
                 await bmc.reachable.wait()
                 if transport.is_closing():  # nobody waits for it any more: what a switch held back never came
-                    raise ConnectionResetError
+                    return broken(transport)
                 reply = bmc.answer(call)
             return await send(bmc, reply, request, transport)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -26,8 +27,7 @@ async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyn
         while not transport.is_closing():  # noqa: ASYNC110 - a transport has no event for its end
             await asyncio.sleep(LOOK)
     if reply.silent or reply.lost:
-        transport.abort()
-        raise ConnectionResetError
+        return broken(transport)
     if reply.cut is None and not reply.drip and not reply.endless:
         return web.Response(status=reply.status, body=reply.body or None, headers=headers)
     response = web.StreamResponse(status=reply.status, headers=headers)
@@ -36,18 +36,29 @@ async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyn
     else:
         response.content_length = len(reply.body)
     await response.prepare(request)
+    with contextlib.suppress(ConnectionError):  # the client hung up
+        await _stream(bmc, reply, response)
+    if reply.endless or reply.cut is not None:
+        transport.abort()
+    return response
+
+
+def broken(transport: asyncio.Transport) -> web.StreamResponse:
+    """The connection is reset; the response is one that nobody sees."""
+    transport.abort()
+    return web.Response()
+
+
+async def _stream(bmc: Bmc, reply: Reply, response: web.StreamResponse) -> None:
+    body = reply.body
     if reply.endless:
-        part = (reply.body or b" ") * (CHUNK // max(1, len(reply.body)) + 1)
+        part = (body or b" ") * (CHUNK // max(1, len(body)) + 1)
         for _ in range(ENDLESS // len(part)):
             await response.write(part)
     elif reply.drip:
-        for place in range(len(reply.body)):
-            await response.write(reply.body[place : place + 1])
+        for place in range(len(body)):
+            await response.write(body[place : place + 1])
             await bmc.time.sleep(reply.drip)
-        await response.write_eof()
-        return response
     else:
-        await response.write(reply.body[: reply.cut])
+        await response.write(body[: reply.cut])
         await asyncio.sleep(LOOK)  # what was written still leaves
-    transport.abort()
-    raise ConnectionResetError

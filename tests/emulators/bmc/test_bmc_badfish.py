@@ -1,0 +1,76 @@
+"""badfish, the tool that QUADS runs, as a client of each family over TLS, judged by what the machines did."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import sys
+from typing import Any
+
+import pytest
+
+if importlib.util.find_spec("badfish") is None:
+    pytest.skip("badfish is not installed", allow_module_level=True)
+
+MODELS = (
+    *("R650", "R620", "R630", "R670", "DL360", "DL320", "6048R"),
+    *("1029U", "120U", "621C", "SR650", "GB200", "DGXH100", "3500RX"),
+)
+ALL = ("--power-state", "--power-off", "--pxe", "--power-on")
+# What badfish cannot do, by model: the commands, what it says, and why.
+KNOWN: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "R620": (("--pxe",), "error code is 400", "it believes an error status for a change that was made"),
+    "R670": (("--pxe",), "read-only property", "it knows no settings object for the boot override"),
+    "6048R": (ALL, "Failed to authenticate", "its POST of the login becomes a GET at a 301"),
+    "1029U": (("--pxe",), "error code is 204", "it takes 200 alone for success"),
+    "120U": (("--pxe",), "error code is 204", "it takes 200 alone for success"),
+    "621C": (("--pxe",), "error code is 204", "it takes 200 alone for success"),
+    "GB200": (ALL, "", "it takes the first of two systems, here the one without a power button, and one 503 for the end"),
+    "DGXH100": (("--pxe",), "error code is 428", "it sends no If-Match"),
+    "3500RX": (("--pxe",), "error code is 428", "it sends no If-Match"),
+}
+# badfish with its waits shortened as much as the emulated time is.
+PROGRAM = """
+import asyncio, sys
+wait = asyncio.sleep
+asyncio.sleep = lambda seconds, result=None: wait(seconds / 200, result)
+from badfish.main import main
+sys.exit(main())
+"""
+
+
+async def badfish(lab: Any, command: str) -> tuple[int | None, str]:
+    """Exit status and all that it said."""
+    host = lab.url().removeprefix("https://")
+    words = ("-H", host, "-u", "root", "-p", "calvin's heir", "-r", "3", command)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, *words),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "SSL_CERT_FILE": lab.ca_file},
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_badfish_switches_off_sets_pxe_and_switches_on(start: Any, model: str) -> None:
+    lab = await start(model, tls=True)
+    hardware = lab.bmc().hardware
+    wrong = {}
+    done = {
+        "--power-state": lambda: True,
+        "--power-off": lambda: hardware.power == "Off",
+        "--pxe": lambda: hardware.armed,
+        "--power-on": lambda: hardware.power in ("On", "PoweringOn"),
+    }
+    for command in ALL:
+        status, said = await badfish(lab, command)
+        if status != 0 or not done[command]():
+            wrong[command] = said
+    commands, words, _ = KNOWN.get(model, ((), "", ""))
+    assert tuple(wrong) == commands, wrong
+    assert all(words in said for said in wrong.values()), wrong
+    assert lab.fleet.counts()["sessions_open"] == 0
