@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishS
 from quads_tui.rollout.events import Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
-from quads_tui.rollout.ports import Acts
+from quads_tui.rollout.ports import Acts, Probe
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import Foreman
@@ -90,6 +90,16 @@ class ListeningJournal:
         return
 
 
+class ListeningForeman(Foreman):
+    """The client as it is; `on_probe` is called before every look at a write whose outcome is unknown."""
+
+    on_probe: Callable[[], None] = staticmethod(lambda: None)
+
+    async def probe_host(self, name: str, wanted: Mapping[str, object], progress: str) -> Probe:
+        self.on_probe()
+        return await super().probe_host(name, wanted, progress)
+
+
 @dataclass
 class Bench:
     """An emulated Foreman of 30 hosts, a client of it, and what an operator of a rollout over it reads (`told`)."""
@@ -98,7 +108,7 @@ class Bench:
     url: str
     http: Http
     clock: FastClock
-    foreman: Foreman
+    foreman: ListeningForeman
     meters: Meters
     site: Site
     told: list[str] = field(default_factory=list)
@@ -111,7 +121,13 @@ class Bench:
         self.told.append(re.sub(r"127\.0\.0\.1:\d+", "foreman", str(text)))
 
     async def provision(
-        self, hosts: tuple[str, ...] = (HOST,), *, width: int = 1, medium: str = "RHEL Local", wipe: bool = True, **parameters: str
+        self,
+        hosts: tuple[str, ...] = (HOST,),
+        *,
+        width: int = 1,
+        medium: str = "RHEL Local",
+        wipe: bool = True,
+        **parameters: str,
     ) -> dict[HostStatus, int]:
         """A whole rollout; gives how many hosts ended how."""
         plan = await self.plan(hosts, medium, wipe, parameters)
@@ -119,12 +135,9 @@ class Bench:
         self.rollout = Rollout("r1", plan, speed=SPEED)
         executor = RolloutExecutor(self._setting(self.rollout, journal, width))
         executor.start()
-        watcher = asyncio.ensure_future(self._watch_lane(executor))
-        try:
-            await asyncio.wait_for(executor.settled(), 60)
-            await executor.finish(executor.stopped)
-        finally:
-            watcher.cancel()
+        self.foreman.on_probe = lambda: self._look_at(executor)
+        await asyncio.wait_for(executor.settled(), 60)
+        await executor.finish(executor.stopped)
         self.width = executor.lane.state().width
         self._read(journal.events)
         return {status: count for status, count in self.rollout.counts.items() if count}
@@ -160,12 +173,10 @@ class Bench:
             who="me@here",
         )
 
-    async def _watch_lane(self, executor: RolloutExecutor) -> None:
-        while True:
-            shut = re.sub(r", look \d+$", "", executor.lane.state().shut)
-            if shut and shut not in self.lane_shut:
-                self.lane_shut.append(shut)
-            await asyncio.sleep(0.002)
+    def _look_at(self, executor: RolloutExecutor) -> None:
+        shut = re.sub(r", look \d+$", "", executor.lane.state().shut)
+        if shut not in self.lane_shut:
+            self.lane_shut.append(shut)
 
     def _read(self, events: list[Event]) -> None:
         for shut in self.lane_shut:
@@ -195,7 +206,9 @@ class Bench:
 
     def sent(self, host: str = HOST) -> list[str]:
         """The requests about one host as the server saw them, in their order, without the host's address."""
-        lines = [f"{entry.method} {entry.path}" for entry in self.server.log if host in entry.path or "orchestration" in entry.path]
+        lines = [
+            f"{entry.method} {entry.path}" for entry in self.server.log if host in entry.path or "orchestration" in entry.path
+        ]
         return [re.sub(r"orchestration/[^/]+/", "orchestration/:uuid/", line.replace(host, ":host")) for line in lines]
 
 
@@ -209,9 +222,12 @@ async def open_bench(options: ForemanOptions | None = None, *, password: str = "
     tls, secret = TlsPolicy("off"), SecretSource("plain", Path("site.yaml"), 1, "password")
     limits = Limits(install=1200.0)
     site = Site(
-        Path("site.yaml"), ForemanSite(url, "admin", secret, tls), RedfishSite("http://127.0.0.1:1", "root", secret, tls), limits=limits
+        Path("site.yaml"),
+        ForemanSite(url, "admin", secret, tls),
+        RedfishSite("http://127.0.0.1:1", "root", secret, tls),
+        limits=limits,
     )
-    foreman = Foreman(
+    foreman = ListeningForeman(
         http,
         url=url,
         username="admin",

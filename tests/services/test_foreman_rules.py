@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .foreman_rules import RULES
 from .foreman_broken.rule import Rule
+from .foreman_rules import RULES
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.broken.replace(" ", "-")[:60]) for rule in RULES])

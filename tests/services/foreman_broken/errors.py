@@ -117,7 +117,10 @@ RULES = (
         "502, an HTML page without a title",
         SETTLED,
         "the write did not take effect: Foreman 502 (a web page, not the API): Proxy Error & co",
-        answered(Answer(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"), ends=HostStatus.DONE),
+        answered(
+            Answer(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"),
+            ends=HostStatus.DONE,
+        ),
         {"writes": 2, "peak_writes": 1},
     ),
     Rule(
