@@ -79,7 +79,7 @@ def _version(version: str, reads: str = NOTHING) -> Rule:
     return Rule(
         "the version is one of 1.24 to 3.16" if reads else f"every version is served: {version}",
         f"Foreman_version: {version}" + ("; per_page=all gives 20" if version.startswith(("1.", "2.0")) else ""),
-        "goes on, with a warning in the plan and the header" if reads else "finds everything beyond the first page, one write",
+        "goes on, with a warning in the plan" if reads else "finds everything beyond the first page, one write",
         reads,
         _provisioned,
         {"writes": 1, "logins": 1},
