@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
 from quads_tui.engine.executor import RolloutExecutor, Setting
 from quads_tui.engine.planner import make_plan
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
-from quads_tui.rollout.events import Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
+from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Probe
@@ -32,9 +34,12 @@ HOST = HOSTS[0]
 class BootingBmc:
     """Implements the engine's BmcPort: a machine that installs when it is powered on with PXE set and finds a live token."""
 
-    def __init__(self, server: ForemanEmulator, host: str, on: set[str], works: set[asyncio.Task[bool]]) -> None:
+    def __init__(
+        self, server: ForemanEmulator, host: str, on: set[str], works: set[asyncio.Task[bool]], booting: Callable[[str], None]
+    ) -> None:
         self._server = server
         self._host = host
+        self._booting = booting
         self._on = on
         self._works = works
         self._override = False
@@ -51,6 +56,7 @@ class BootingBmc:
         return ""
 
     async def ensure_on(self, deadline: float) -> str:
+        self._booting(self._host)
         token = self._server.live_token(self._host) if self._override else None
         self._on.add(self._host)
         self._override = False
@@ -115,6 +121,7 @@ class Bench:
     lane_shut: list[str] = field(default_factory=list)
     rollout: Rollout | None = None
     width: int = 1  # of the lane at the end
+    booting: Callable[[str], None] = lambda name: None  # called before a machine looks for its token
 
     def says(self, text: object) -> None:
         """Something to be read, without this run's port and deadlines."""
@@ -127,9 +134,10 @@ class Bench:
         width: int = 1,
         medium: str = "RHEL Local",
         wipe: bool = True,
-        **parameters: str,
+        retry: Retry | None = None,
+        parameters: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[HostStatus, int]:
-        """A whole rollout; gives how many hosts ended how."""
+        """A whole rollout; gives how many hosts ended how. `retry`: an order for what is left when none can move by itself."""
         plan = await self.plan(hosts, medium, wipe, parameters)
         journal = ListeningJournal()
         self.rollout = Rollout("r1", plan, speed=SPEED)
@@ -137,15 +145,20 @@ class Bench:
         executor.start()
         self.foreman.on_probe = lambda: self._look_at(executor)
         await asyncio.wait_for(executor.settled(), 60)
+        if retry is not None:
+            executor.submit(retry)
+            while not any(isinstance(event, Commanded) for event in journal.events):
+                await asyncio.sleep(0.002)
+            await asyncio.wait_for(executor.settled(), 60)
         await executor.finish(executor.stopped)
         self.width = executor.lane.state().width
         self._read(journal.events)
         return {status: count for status, count in self.rollout.counts.items() if count}
 
-    async def plan(self, hosts: tuple[str, ...], medium: str, wipe: bool, parameters: dict[str, str]) -> Plan:
+    async def plan(self, hosts: tuple[str, ...], medium: str, wipe: bool, parameters: Mapping[str, str]) -> Plan:
         specs = tuple(HostSpec(name, "R650", "http://127.0.0.1:1") for name in hosts)
         asked = Assignment(Path("a.yaml"), "cloud02", specs, wipe=wipe, os="RHEL 9.4", ptable="generic-rhel9", medium=medium)
-        plan = await make_plan(replace(asked, parameters=parameters), self.site, self.foreman, lambda line: None)
+        plan = await make_plan(replace(asked, parameters=dict(parameters)), self.site, self.foreman, lambda line: None)
         for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.trouble))):
             if text:
                 self.says(text)
@@ -156,7 +169,7 @@ class Bench:
         works: set[asyncio.Task[bool]] = set()
 
         def bmc(host: HostPlan, acts: Acts) -> BootingBmc:
-            return BootingBmc(self.server, host.name, on, works)
+            return BootingBmc(self.server, host.name, on, works, lambda name: self.booting(name))
 
         return Setting(
             rollout=rollout,

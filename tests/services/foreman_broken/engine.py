@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from quads_tui.emulators.foreman import ForemanFaults, ForemanOptions, json_answer
+from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.stages import HostStatus
 
 from ..foreman_bench import HOST, Bench
@@ -40,11 +42,39 @@ def _armed_before(expired: bool) -> Rule:
     )
 
 
+async def _dies_early(bench: Bench) -> None:
+    limits = replace(bench.site.limits, install=1259.9)  # and the token lives 1260 s
+    bench.site = replace(bench.site, limits=limits)
+    assert await bench.provision() == {HostStatus.DONE: 1}
+    counts = bench.server.host_counts(HOST)
+    assert (counts["armings"], counts["built"]) == (2, 1)
+
+
+async def _short_lived(bench: Bench) -> None:
+    assert await bench.provision() == {HostStatus.DONE: 1}
+
+
+def _boots_its_disk(from_start: bool) -> Callable[[Bench], Awaitable[None]]:
+    """The proxy loses the PXE file before the first boot; an operator's retry follows the failure."""
+
+    async def play(bench: Bench) -> None:
+        def lose(host: str) -> None:
+            bench.server.delete_pxe(host)
+            bench.booting = lambda name: None
+
+        bench.booting = lose
+        assert await bench.provision(retry=Retry((HOST,), from_start)) == {HostStatus.DONE: 1}
+        counts = bench.server.host_counts(HOST)
+        assert (counts["armings"], counts["built"]) == (2, 1)
+
+    return play
+
+
 def _parameters(**wanted: str) -> Callable[[Bench], Awaitable[None]]:
     async def play(bench: Bench) -> None:
         rows = bench.server.foreman.database.hosts[HOST].parameters
         before = {name: (row.value, row.hidden) for name, row in rows.items()}
-        assert await bench.provision(**wanted) == {HostStatus.DONE: 1}
+        assert await bench.provision(parameters=wanted) == {HostStatus.DONE: 1}
         after = {name: (row.value, row.hidden) for name, row in rows.items()}
         assert after == before | {name: (value, before.get(name, ("", False))[1]) for name, value in wanted.items()}
 
@@ -118,6 +148,41 @@ def _lost(broken: str, answers: str, fault: str, reads: str, writes: int, does: 
 RULES = (
     _armed_before(expired=False),
     _armed_before(expired=True),
+    Rule(
+        "a build token outlives the install: it would die a moment before the deadline",
+        "a token of 21 minutes for an install of 21",
+        "cancels and sets again before the power on: three tickets",
+        "the build token would die before the install ends: armed anew",
+        _dies_early,
+        {"writes": 3, "peak_writes": 1},
+        ForemanOptions(token_minutes=21),
+    ),
+    Rule(
+        "a build token can outlive the install: token_duration is shorter than the deadline",
+        "a token of 10 minutes for an install of 20",
+        "goes on as long as half of its life is left: a new one would not live longer",
+        NOTHING,
+        _short_lived,
+        {"writes": 1},
+        ForemanOptions(token_minutes=10),
+    ),
+    Rule(
+        "a token is used before it expires: the proxy lost the PXE file, the machine booted its disk",
+        "build_status 2, Token expired",
+        "fails the install with that reason; a retry cancels and sets anew",
+        "the build token expired before the install ended",
+        _boots_its_disk(from_start=False),
+        {"writes": 3, "peak_writes": 1},
+        ForemanOptions(token_minutes=10),
+    ),
+    Rule(
+        "the same, and the token still lives",
+        "build=true, build_status 1, for ever",
+        "fails the install at its deadline; a retry from the start cancels and sets anew, PXE file and all",
+        "still in build after 20 min",
+        _boots_its_disk(from_start=True),
+        {"writes": 3, "peak_writes": 1},
+    ),
     Rule(
         "a host's parameters are ours alone: others stand beside ours, one of them hidden",
         "a list in the PUT of the host would destroy them",

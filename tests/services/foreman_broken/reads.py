@@ -40,7 +40,7 @@ async def _locked_out(bench: Bench) -> None:
 
 async def _last_of_thirty(bench: Bench) -> None:
     assert await bench.foreman.names() == frozenset(HOSTS)
-    assert await bench.provision((HOSTS[-1],), overcloud="true") == {HostStatus.DONE: 1}
+    assert await bench.provision((HOSTS[-1],), parameters={"overcloud": "true"}) == {HostStatus.DONE: 1}
 
 
 def _list_is(body: object) -> Answer:
@@ -72,7 +72,7 @@ async def _queueing(bench: Bench) -> None:
 
 
 async def _provisioned(bench: Bench) -> None:
-    assert await bench.provision((HOSTS[-1],), overcloud="true") == {HostStatus.DONE: 1}
+    assert await bench.provision((HOSTS[-1],), parameters={"overcloud": "true"}) == {HostStatus.DONE: 1}
 
 
 def _version(version: str, reads: str = NOTHING) -> Rule:
