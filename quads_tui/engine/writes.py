@@ -18,6 +18,10 @@ from .host import HostActs, HostMemory, Ports
 T = TypeVar("T")
 
 
+class _Absent(StageFailure):
+    """A write without an answer was settled: it did not happen."""
+
+
 class HostWrites:
     """Raises StageFailure when Foreman refuses, and what the gate raises when the host's turn comes."""
 
@@ -55,8 +59,8 @@ class HostWrites:
                 acts, "build", wanted, lambda ticket, progress: ports.foreman.build(ticket, self._host, target, progress)
             )
         except StageFailure as failure:
-            if "task failed" not in failure.reason:
-                raise
+            if isinstance(failure, _Absent) or failure.cause is not Cause.FOREMAN or not failure.retryable:
+                raise  # just looked at; or a validation, after which nothing was begun and nothing deleted
             shown = await ports.foreman.host(self._host)
             if shown is None or not shown.has(wanted):
                 raise
@@ -221,7 +225,7 @@ class HostWrites:
             return await self._ports.lane.write(self._host, act, carry, probe)
         except WriteAbsent as absent:
             acts.result("absent", {"why": str(absent)})
-            raise StageFailure(Cause.FOREMAN, f"the write did not take effect: {absent}") from None
+            raise _Absent(Cause.FOREMAN, f"the write did not take effect: {absent}") from None
         except StageFailure as failure:
             acts.result("refused", {"why": failure.reason})
             raise

@@ -174,7 +174,7 @@ def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
     username, password = _account(part, warnings)
     width = part.number("write_width", whole=True, most=64)
     if width is not None and width > 1:
-        warnings.append(f"foreman.write_width: {int(width)} writes at once; back to one at the first conflict")
+        warnings.append(f"foreman.write_width: {int(width)} writes at once until the first conflict")
     if url is None or username is None or password is None:
         return None
     return ForemanSite(url, username, password, tls, int(width or 1))

@@ -28,7 +28,7 @@ def header(rollout: Rollout, *, now: float, width: int, title: str, lag: float, 
     for what in rollout.paused:
         first.append(f"  {what.upper()} PAUSED", "bold reverse yellow")
     if rollout.narrowed:
-        first.append(f"  WRITE LANE BACK TO 1 WIDE: {rollout.narrowed}", "bold reverse red")
+        first.append(f"  WRITE LANE BACK TO 1 WIDE: {rollout.narrowed[:60]}", "bold reverse red")
     for warning in warnings:
         first.append(f"  ! {warning}", "yellow")
     total = max(1, len(rollout.hosts))

@@ -80,7 +80,8 @@ class Answer:
         except json.JSONDecodeError as error:
             if error.msg == "Extra data":
                 raise NotJson("more than one JSON document in one answer") from None
-            raise NotJson(f"broken JSON: {clean(error.msg, 60)} at character {error.pos} of {len(text)}") from None
+            words = clean(error.msg.removesuffix(" at"), 60)
+            raise NotJson(f"broken JSON: {words} at character {error.pos} of {len(text)}") from None
         except ValueError as error:
             raise NotJson(f"broken JSON: {clean(error, 60)}") from None
 

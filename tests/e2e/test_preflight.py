@@ -15,7 +15,7 @@ def untouched(world: Lab) -> None:
     counts = world.counts()
     assert counts["foreman"]["writes"] == 0
     assert (counts["bmc"]["resets"], counts["bmc"]["sessions_open"], counts["bmc"]["lockouts"]) == (0, 0, 0)
-    assert counts["bmc"]["peak_requests_per_bmc"] == 1
+    assert counts["bmc"]["peak_requests_per_bmc"] <= 1
     assert not any(host["armed"] for host in counts["hosts"].values())
 
 

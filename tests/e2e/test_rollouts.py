@@ -202,3 +202,18 @@ def test_a_second_rollout_on_the_same_foreman_is_refused_with_its_holder(lab: Ma
     assert f"process {process.pid}" in json.loads(second.stdout)["reasons"][0]
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
+
+
+def test_a_wide_lane_is_taken_back_loudly_at_the_first_conflict(lab: MakeLab) -> None:
+    world = lab(hosts=16, speed=200, faults="foreman-2019")
+    wide = world.edited("site.yaml", lambda text: text.replace("foreman:\n", "foreman:\n  write_width: 3\n", 1))
+    ran = world.run("run", world.assignment, "--json", "--yes", site=wide)
+    assert ran.returncode == 0, ran.stderr
+    events = lines(ran.stdout)
+    loud = [event["text"] for event in events if event["event"] == "notice" and event["level"] == "error"]
+    assert len(loud) == 1
+    assert "the write lane is one wide from now on" in loud[0]
+    counts = world.counts()
+    assert 2 <= counts["foreman"]["peak_writes"] <= 3
+    assert counts["foreman"]["peak_writes_per_host"] == 1
+    assert {host["wipes"] for host in counts["hosts"].values()} == {1}

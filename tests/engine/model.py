@@ -39,6 +39,8 @@ class Machine:
     installed_at: datetime | None = EPOCH - timedelta(days=30)
     wanted: dict[str, object] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    pxe_lost: bool = False  # in build, but Foreman deleted its PXE files
+    rebuilds: int = 0
     wipes: int = 0
     resets: int = 0
     installs: str = "built"  # built, failed, never
@@ -68,6 +70,7 @@ class World:
         self.sessions: Counter[str] = Counter()
         self.dark_before_write = 0
         self.pxe_stays = False  # BMCs that know no one-time boot
+        self.takes_back = False  # the first build of each machine meets an equal one, and is rolled back with its PXE files
         self.violations: list[str] = []  # what no console may ever do to a machine
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -82,7 +85,9 @@ class World:
         """Power came on: the override is used up; a host in build installs."""
         machine = self.machines[name]
         pxe, machine.override = machine.override, machine.override and self.pxe_stays
-        if pxe and machine.build:
+        if pxe and machine.build and machine.pxe_lost:
+            self.violations.append(f"{name}: booted without its PXE files")
+        elif pxe and machine.build:
             machine.wipes += 1
             self.work(self._install(machine))
 
@@ -121,9 +126,11 @@ class ModelForeman:
 
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:
         await self._write(ticket, host, "rebuild", {})
+        self._world.machines[host].pxe_lost = False
+        self._world.machines[host].rebuilds += 1
 
     async def rolled_back(self, progress: str) -> bool:
-        return False
+        return self._world.takes_back
 
     async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
         await self._write(ticket, host, "parameter", {})
@@ -162,6 +169,7 @@ class ModelForeman:
         world.peak_writes = max(world.peak_writes, world.writing)
         world.writes[host] += 1
         world.builds[host] += wanted.get("build") is True
+        machine.pxe_lost |= act == "build" and world.takes_back
         work = world.work(self._apply(machine, wanted))
         if trouble == "answer lost":
             await world.clock.sleep(self._seconds / 2)
@@ -338,8 +346,10 @@ class Lab:
         token_seconds: float = 6 * 3600.0,
         protected: frozenset[str] = frozenset(),
         write_seconds: float = 1.0,
+        write_width: int = 1,
     ) -> None:
         self._write_seconds = write_seconds
+        self._write_width = write_width
         self.clock = VirtualClock()
         self.world = World(names, self.clock)  # all of them, unless only some are `planned`
         self.journal = MemoryJournal()
@@ -367,7 +377,7 @@ class Lab:
                 limits=self._limits,
                 protected=self._protected,
                 token_seconds=self._token_seconds,
-                write_width=1,
+                write_width=self._write_width,
                 who="me@here",
                 sample_seconds=600.0,  # each one costs as much as a host's stage
                 recall=recalled,

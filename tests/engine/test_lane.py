@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quads_tui.engine.lane import LaneTicket, WriteLane
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.meters import LaneState
 from quads_tui.rollout.ports import Probe, UnknownOutcome, WriteAbsent
 from tests.clocks import VirtualClock, in_virtual_time
@@ -283,3 +284,65 @@ async def test_pause_lets_nobody_in_and_what_is_in_flight_ends() -> None:
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[1], RuntimeError)
     assert server.applied == ["h0", "h2"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("trouble", "width"),
+    [
+        (UnknownOutcome("reset", conflict=True), 1),
+        (StageFailure(Cause.FOREMAN, "409", conflict=True), 1),
+        (UnknownOutcome("no answer in time"), 3),
+        (StageFailure(Cause.FOREMAN, "422"), 3),
+    ],
+)
+async def test_a_wide_lane_goes_back_to_one_at_the_first_conflict(trouble: Exception, width: int) -> None:
+    told: list[str] = []
+    lane = WriteLane(VirtualClock(), width=3, on_narrowed=told.append)
+    server = Server()
+
+    async def send(ticket: LaneTicket) -> None:
+        ticket.use()
+        work = server.accept(ticket.host, 5.0, applies=True)
+        if ticket.host == "h1":
+            await (asyncio.sleep(1.0) if isinstance(trouble, UnknownOutcome) else work)
+            raise trouble
+        await work
+
+    async def probe() -> Probe:
+        await asyncio.sleep(0.1)
+        return Probe.APPLIED if "h1" in server.applied else Probe.ABSENT
+
+    tasks = [asyncio.ensure_future(lane.write(f"h{n}", "build", send, probe)) for n in range(8)]
+    await asyncio.sleep(1.5)
+    assert server.peak == 3
+    server.peak = 0
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*server.works)
+    assert lane.state().width == width
+    assert told == ([f"h1: {trouble}"] if width == 1 else [])
+
+
+@pytest.mark.looptime
+async def test_a_wide_lane_lets_nobody_in_beside_a_write_that_is_not_settled() -> None:
+    lane = WriteLane(VirtualClock(), width=3)
+    sent: list[str] = []
+    settled = asyncio.Event()
+
+    async def send(ticket: LaneTicket) -> None:
+        ticket.use()
+        sent.append(ticket.host)
+        if ticket.host == "h0":
+            raise UnknownOutcome("no answer in time")
+
+    async def probe() -> Probe:
+        return Probe.APPLIED if settled.is_set() else Probe.UNREADABLE
+
+    first = asyncio.ensure_future(lane.write("h0", "build", send, probe))
+    await asyncio.sleep(30)
+    others = [asyncio.ensure_future(lane.write(f"h{n}", "build", send, probe)) for n in (1, 2)]
+    await asyncio.sleep(30)
+    assert sent == ["h0"]
+    settled.set()
+    await asyncio.gather(first, *others)
+    assert sent == ["h0", "h1", "h2"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quads_tui.engine.recall import recall
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Retry, Skip
-from quads_tui.rollout.events import Intent, StageChanged
+from quads_tui.rollout.events import Intent, Notice, StageChanged
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from tests.clocks import in_virtual_time
@@ -249,3 +249,35 @@ async def test_the_memory_in_the_journal_is_the_flows_own() -> None:
         name: (memory.facts(), memory.attempts) for name, memory in live.items()
     }
     assert not [e for e in lab.journal.events if isinstance(e, StageChanged) and e.status is StageStatus.SKIPPED]
+
+
+@pytest.mark.parametrize("at", range(1, 26))
+async def test_lost_pxe_files_are_rebuilt_whenever_the_console_dies(at: int) -> None:
+    lab = Lab(names(1))
+    name = names(1)[0]
+    lab.world.takes_back = True
+    lab.machine(name).troubles = [("build", "answer lost")]
+    if await run_and_crash(lab, at):
+        await resumed_to_the_end(lab)
+    assert not lab.world.violations
+    assert (ends(lab.rollout), lab.machine(name).wipes) == ({HostStatus.DONE: 1}, 1)
+    assert lab.machine(name).rebuilds >= 1
+    assert lab.world.peak_writes == 1
+
+
+async def test_a_lane_that_went_back_to_one_stays_so_after_a_resume() -> None:
+    lab = Lab(names(6), write_width=3)
+    lab.machine(names(6)[2]).troubles = [("build", StageFailure(Cause.FOREMAN, "409 conflict", conflict=True))]
+    assert lab.executor.lane.state().width == 3
+    lab.executor.start()
+    while not lab.rollout.narrowed:
+        await asyncio.sleep(1)
+    assert [(notice.level, names(6)[2] in notice.text) for notice in lab.rollout.notices if isinstance(notice, Notice)] == [
+        ("error", True)
+    ]
+    await lab.crash()
+    lab.resume()
+    assert lab.executor.lane.state().width == 1
+    await lab.run()
+    await lab.end()
+    assert ends(lab.rollout) == {HostStatus.DONE: 6}

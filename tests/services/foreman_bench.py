@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
 from quads_tui.engine.executor import RolloutExecutor, Setting
 from quads_tui.engine.planner import make_plan
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
-from quads_tui.rollout.events import Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
+from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
-from quads_tui.rollout.ports import Acts
+from quads_tui.rollout.ports import Acts, Probe
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import Foreman
@@ -32,12 +34,19 @@ HOST = HOSTS[0]
 class BootingBmc:
     """Implements the engine's BmcPort: a machine that installs when it is powered on with PXE set and finds a live token."""
 
-    def __init__(self, server: ForemanEmulator, host: str, on: set[str], works: set[asyncio.Task[bool]]) -> None:
+    def __init__(
+        self, server: ForemanEmulator, host: str, on: set[str], works: set[asyncio.Task[bool]], booting: Callable[[str], None]
+    ) -> None:
         self._server = server
         self._host = host
+        self._booting = booting
         self._on = on
         self._works = works
         self._override = False
+        self.pxe_stays = False
+
+    async def is_of(self, mac: str, deadline: float) -> None:
+        return None
 
     async def observe(self, deadline: float | None = None) -> object:
         return None
@@ -51,6 +60,7 @@ class BootingBmc:
         return ""
 
     async def ensure_on(self, deadline: float) -> str:
+        self._booting(self._host)
         token = self._server.live_token(self._host) if self._override else None
         self._on.add(self._host)
         self._override = False
@@ -90,6 +100,16 @@ class ListeningJournal:
         return
 
 
+class ListeningForeman(Foreman):
+    """The client as it is; `on_probe` is called before every look at a write whose outcome is unknown."""
+
+    on_probe: Callable[[], None] = staticmethod(lambda: None)
+
+    async def probe_host(self, name: str, wanted: Mapping[str, object], progress: str) -> Probe:
+        self.on_probe()
+        return await super().probe_host(name, wanted, progress)
+
+
 @dataclass
 class Bench:
     """An emulated Foreman of 30 hosts, a client of it, and what an operator of a rollout over it reads (`told`)."""
@@ -98,41 +118,51 @@ class Bench:
     url: str
     http: Http
     clock: FastClock
-    foreman: Foreman
+    foreman: ListeningForeman
     meters: Meters
     site: Site
     told: list[str] = field(default_factory=list)
     lane_shut: list[str] = field(default_factory=list)
     rollout: Rollout | None = None
     width: int = 1  # of the lane at the end
+    booting: Callable[[str], None] = lambda name: None  # called before a machine looks for its token
 
     def says(self, text: object) -> None:
         """Something to be read, without this run's port and deadlines."""
         self.told.append(re.sub(r"127\.0\.0\.1:\d+", "foreman", str(text)))
 
     async def provision(
-        self, hosts: tuple[str, ...] = (HOST,), *, width: int = 1, medium: str = "RHEL Local", wipe: bool = True, **parameters: str
+        self,
+        hosts: tuple[str, ...] = (HOST,),
+        *,
+        width: int = 1,
+        medium: str = "RHEL Local",
+        wipe: bool = True,
+        retry: Retry | None = None,
+        parameters: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[HostStatus, int]:
-        """A whole rollout; gives how many hosts ended how."""
+        """A whole rollout; gives how many hosts ended how. `retry`: an order for what is left when none can move by itself."""
         plan = await self.plan(hosts, medium, wipe, parameters)
         journal = ListeningJournal()
         self.rollout = Rollout("r1", plan, speed=SPEED)
         executor = RolloutExecutor(self._setting(self.rollout, journal, width))
         executor.start()
-        watcher = asyncio.ensure_future(self._watch_lane(executor))
-        try:
+        self.foreman.on_probe = lambda: self._look_at(executor)
+        await asyncio.wait_for(executor.settled(), 60)
+        if retry is not None:
+            executor.submit(retry)
+            while not any(isinstance(event, Commanded) for event in journal.events):
+                await asyncio.sleep(0.002)
             await asyncio.wait_for(executor.settled(), 60)
-            await executor.finish(executor.stopped)
-        finally:
-            watcher.cancel()
+        await executor.finish(executor.stopped)
         self.width = executor.lane.state().width
         self._read(journal.events)
         return {status: count for status, count in self.rollout.counts.items() if count}
 
-    async def plan(self, hosts: tuple[str, ...], medium: str, wipe: bool, parameters: dict[str, str]) -> Plan:
+    async def plan(self, hosts: tuple[str, ...], medium: str, wipe: bool, parameters: Mapping[str, str]) -> Plan:
         specs = tuple(HostSpec(name, "R650", "http://127.0.0.1:1") for name in hosts)
         asked = Assignment(Path("a.yaml"), "cloud02", specs, wipe=wipe, os="RHEL 9.4", ptable="generic-rhel9", medium=medium)
-        plan = await make_plan(replace(asked, parameters=parameters), self.site, self.foreman, lambda line: None)
+        plan = await make_plan((replace(asked, parameters=dict(parameters)),), self.site, self.foreman, lambda line: None)
         for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.trouble))):
             if text:
                 self.says(text)
@@ -143,7 +173,7 @@ class Bench:
         works: set[asyncio.Task[bool]] = set()
 
         def bmc(host: HostPlan, acts: Acts) -> BootingBmc:
-            return BootingBmc(self.server, host.name, on, works)
+            return BootingBmc(self.server, host.name, on, works, lambda name: self.booting(name))
 
         return Setting(
             rollout=rollout,
@@ -160,12 +190,10 @@ class Bench:
             who="me@here",
         )
 
-    async def _watch_lane(self, executor: RolloutExecutor) -> None:
-        while True:
-            shut = re.sub(r", look \d+$", "", executor.lane.state().shut)
-            if shut and shut not in self.lane_shut:
-                self.lane_shut.append(shut)
-            await asyncio.sleep(0.002)
+    def _look_at(self, executor: RolloutExecutor) -> None:
+        shut = re.sub(r", look \d+$", "", executor.lane.state().shut)
+        if shut not in self.lane_shut:
+            self.lane_shut.append(shut)
 
     def _read(self, events: list[Event]) -> None:
         for shut in self.lane_shut:
@@ -195,7 +223,9 @@ class Bench:
 
     def sent(self, host: str = HOST) -> list[str]:
         """The requests about one host as the server saw them, in their order, without the host's address."""
-        lines = [f"{entry.method} {entry.path}" for entry in self.server.log if host in entry.path or "orchestration" in entry.path]
+        lines = [
+            f"{entry.method} {entry.path}" for entry in self.server.log if host in entry.path or "orchestration" in entry.path
+        ]
         return [re.sub(r"orchestration/[^/]+/", "orchestration/:uuid/", line.replace(host, ":host")) for line in lines]
 
 
@@ -209,9 +239,12 @@ async def open_bench(options: ForemanOptions | None = None, *, password: str = "
     tls, secret = TlsPolicy("off"), SecretSource("plain", Path("site.yaml"), 1, "password")
     limits = Limits(install=1200.0)
     site = Site(
-        Path("site.yaml"), ForemanSite(url, "admin", secret, tls), RedfishSite("http://127.0.0.1:1", "root", secret, tls), limits=limits
+        Path("site.yaml"),
+        ForemanSite(url, "admin", secret, tls),
+        RedfishSite("http://127.0.0.1:1", "root", secret, tls),
+        limits=limits,
     )
-    foreman = Foreman(
+    foreman = ListeningForeman(
         http,
         url=url,
         username="admin",

@@ -376,8 +376,9 @@ class Foreman:
     def _body(self, answer: Answer) -> object:
         try:
             return answer.json()
-        except NotJson:
-            raise StageFailure(Cause.PROTOCOL, f"no JSON from Foreman: {explain(answer)}") from None
+        except NotJson as error:
+            page = answer.body.lstrip()[:1] == b"<"
+            raise StageFailure(Cause.PROTOCOL, f"no JSON from Foreman: {explain(answer) if page else error.reason}") from None
 
 
 def attributes(target: Target) -> dict[str, object]:

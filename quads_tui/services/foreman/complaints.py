@@ -15,10 +15,12 @@ from ..http import Answer, NoAnswer, NotJson
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.S | re.I)
 # What PostgreSQL, ActiveRecord and Foreman say when two writes met; any other 500 may be Puma's own thread race (see `met`).
 _MET = re.compile(
-    r"deadlock|\block(ed|s)?\b|lock wait timeout|could not serialize|could not obtain|duplicate key|RecordNotUnique"
+    r"deadlock|\block(ed)? (by|wait|timeout|held)|could not obtain lock|could not serialize|duplicate key|RecordNotUnique"
     r"|stale ?object|already been taken|has this role already|resource have no errors",
     re.I,
 )
+
+_PROXY = re.compile(r"task failed|rebuild failed")
 
 
 def explain(answer: Answer) -> str:
@@ -104,4 +106,4 @@ def failure(answer: Answer) -> StageFailure:
     if answer.status == 403:
         return StageFailure(Cause.REFUSED, words, retryable=False)
     # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute, and a lock is gone then.
-    return StageFailure(Cause.FOREMAN, words, retryable=conflict or "task failed" in words, conflict=conflict)
+    return StageFailure(Cause.FOREMAN, words, retryable=conflict or _PROXY.search(words) is not None, conflict=conflict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from quads_tui.emulators.foreman import Answer, json_answer, page
 from quads_tui.rollout.stages import HostStatus
 
@@ -22,7 +24,14 @@ async def _wrong_medium(bench: Bench) -> None:
 
 
 def _refused(broken: str, status: int, body: object, reads: str) -> Rule:
-    return Rule(broken, f"{status}, JSON", REFUSED, f"{reads}; left off", answered(json_answer(body, status)), {"writes": 1})
+    return Rule(
+        broken,
+        f"{status} `{json.dumps(body)}`",
+        REFUSED,
+        f"{reads}; left off",
+        answered(json_answer(body, status)),
+        {"writes": 1},
+    )
 
 
 RULES = (
@@ -35,31 +44,31 @@ RULES = (
         {"writes": 1, "errors_422": 1},
     ),
     _refused(
-        "validation without full_messages: `{error: {errors}}`",
+        "validation brings full_messages",
         422,
         {"error": {"id": 5, "errors": {"base": ["Host is locked out"], "name": ["can't be blank"]}}},
         "Foreman 422: base Host is locked out; name can't be blank",
     ),
     _refused(
-        "names exist: `{error: {message}}`",
+        "names exist",
         422,
         {"error": {"message": "Could not find medium with name: RHEL Local"}},
         "Foreman 422: Could not find medium with name: RHEL Local",
     ),
     _refused(
-        "an error is an object: `{error: text}`",
+        "an error is an object",
         422,
         {"error": "Unknown device: available devices are disk, cdrom, pxe, bios"},
         "Foreman 422: Unknown device: available devices are disk, cdrom, pxe, bios",
     ),
     _refused(
-        "an error is called error: `{message}`",
+        "an error is called error",
         422,
         {"message": "ERF42-8460 [Foreman::Exception]: No BMC NIC available for host"},
         "Foreman 422: ERF42-8460 [Foreman::Exception]: No BMC NIC available for host",
     ),
     _refused(
-        "Foreman alone answers: Katello's `{displayMessage, errors}`",
+        "Foreman alone answers: Katello's shape",
         400,
         {"displayMessage": "Host has not been registered", "errors": ["Host has not been registered"]},
         "Foreman 400: Host has not been registered",
@@ -77,7 +86,7 @@ RULES = (
         f"Foreman 404: Resource host not found by id '{HOST}' (it has none, or our user may not see it)",
     ),
     _refused(
-        "the server reads our JSON: `{status, error: text}`",
+        "the server reads our JSON",
         400,
         {"status": 400, "error": "There was a problem in the JSON you submitted: unexpected token"},
         "Foreman 400: There was a problem in the JSON you submitted: unexpected token",
@@ -117,7 +126,10 @@ RULES = (
         "502, an HTML page without a title",
         SETTLED,
         "the write did not take effect: Foreman 502 (a web page, not the API): Proxy Error & co",
-        answered(Answer(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"), ends=HostStatus.DONE),
+        answered(
+            Answer(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"),
+            ends=HostStatus.DONE,
+        ),
         {"writes": 2, "peak_writes": 1},
     ),
     Rule(

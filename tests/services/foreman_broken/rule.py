@@ -36,7 +36,7 @@ class Rule:
         async with open_bench(self.options, password=self.password) as bench:
             await self.play(bench)
             counts = bench.server.counts()
-        assert {name: counts[name] for name in self.counts} == self.counts, bench.told
+        assert {name: counts[name] for name in self.counts} == self.counts, (counts, bench.told)
         if self.reads:
             assert self.reads in bench.told, bench.told
         else:
@@ -54,7 +54,9 @@ def answered(answer: Answer, *, count: int = 1, ends: HostStatus = HostStatus.FA
     return play
 
 
-def suffering(fault: str, *, method: str = "PUT", seconds: float = 0.0, then: Callable[[Bench], None] = lambda bench: None) -> Play:
+def suffering(
+    fault: str, *, method: str = "PUT", seconds: float = 0.0, then: Callable[[Bench], None] = lambda bench: None
+) -> Play:
     """One host is provisioned to its end though its first request of this method suffers the fault; built once."""
 
     async def play(bench: Bench) -> None:

@@ -1,0 +1,25 @@
+"""Meters: the server's own work beside the wall time, in the process that measures and in one that reads its samples."""
+
+from __future__ import annotations
+
+from quads_tui.rollout.meters import Meter, MeterPoint, Meters, lane_facts
+
+
+def test_work_is_metered_beside_wall_time_and_only_where_the_server_tells() -> None:
+    meter = Meter()
+    for number in range(10):
+        meter.observe(0.5, True, 0.1 if number < 9 else None)
+    meter.tick()
+    assert (meter.p50, meter.work, meter.points[-1]) == (0.5, 0.1, MeterPoint(0.5, 0.5, 10, 0, 0.1))
+    meter.observe(0.5, True)
+    meter.tick()
+    assert meter.points[-1].work == 0.0
+    assert meter.work == 0.1  # of the last exchanges that told
+
+
+def test_samples_with_and_without_the_servers_work_are_taken() -> None:
+    meters = Meters()
+    facts = {"depth": 0, "head_age": 0.0, "granted": 0, "lane": lane_facts(meters.lane, 0.0)}
+    point = [0.5, 0.6, 4, 1]
+    meters.take(facts | {"redfish": point, "foreman_reads": [*point, 0.2], "foreman_writes": [*point, 0.0]}, 0.0)
+    assert (meters.redfish.work, meters.foreman_reads.work, meters.foreman_reads.p95) == (0.0, 0.2, 0.6)
