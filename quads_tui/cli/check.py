@@ -241,4 +241,3 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
     if len(bad) > _SHOWN:
         lines.append(f"BAD   and {len(bad) - _SHOWN} BMCs more (--json lists all)")
     return lines
-

@@ -84,9 +84,7 @@ class Conductor:
         )
         executor = RolloutExecutor(setting)
         loop = asyncio.get_running_loop()
-        front = Front(
-            rollout, services.meters, executor, clock, self._options.json, site.warnings, self._rehearsal is not None
-        )
+        front = Front(rollout, services.meters, executor, clock, self._options.json, site.warnings, self._rehearsal is not None)
         for name in SIGNALS:
             loop.add_signal_handler(getattr(signal, name), _signalled, executor, front, name)
         loop.add_signal_handler(signal.SIGHUP, front.hung_up.set)

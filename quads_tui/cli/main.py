@@ -176,17 +176,13 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 @_emulated
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
 @click.option("--quads", type=click.Choice(("2.1", "2.2")), help="A QUADS of this version too, whose moves are these hosts.")
-def emulate(
-    hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path, quads: str | None
-) -> None:
+def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path, quads: str | None) -> None:
     """The emulators alone, until ended; DIR/site.yaml works as it is."""
     from quads_tui.emulators.process import Options
     from quads_tui.emulators.process import run as start
 
     try:
-        options = Options(
-            hosts=hosts or 700, seed=seed, speed=speed or 1.0, faults=faults or "none", dir=directory, quads=quads
-        )
+        options = Options(hosts=hosts or 700, seed=seed, speed=speed or 1.0, faults=faults or "none", dir=directory, quads=quads)
         _end(start(options))
     except ValueError as error:
         click.echo(f"quads-tui: {error}", err=True)

@@ -159,5 +159,3 @@ def _assignment(facts: dict[str, Any]) -> Assignment:
     hosts = tuple(HostSpec(**host) for host in facts["hosts"])
     words = {name: tuple(facts[name]) for name in ("ccuser", "notes")}
     return Assignment(**{**facts, **words, "path": Path(facts["path"]), "hosts": hosts})
-
-

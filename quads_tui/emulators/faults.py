@@ -152,17 +152,17 @@ PROFILES: dict[str, Profile] = {
 def plan(profile: str, machines: Sequence[Machine], seed: int) -> dict[str, Fault]:
     """Which host has which fault; the same for the same seed. KeyError for an unknown profile.
 
-    Every kind of failure appears from 60 hosts on; a small fleet has one failing host in seven at most.
+    Every kind of failure appears from 60 hosts on; a small fleet has 15 failing hosts in a hundred at most.
     """
     what, count = PROFILES[profile], len(machines)
     luck = seeded(seed, "faults", profile)
     free = list(machines)
     luck.shuffle(free)
     chosen: dict[str, Fault] = {}
-    for kinds, share, spread in ((what.failures, what.failing, 7), (what.hiccups, what.wavering, 8)):
+    for kinds, share, most in ((what.failures, what.failing, 15), (what.hiccups, what.wavering, 12)):
         if not share:
             continue
-        wanted = max(round(count * share), min(len(kinds), count // spread))
+        wanted = max(round(count * share), min(len(kinds), count * most // 100))
         for number in range(wanted):
             fault = kinds[number % len(kinds)]
             fitting = (host for host in free if not fault.families or family_of(host.model).name in fault.families)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from quads_tui.inputs import Assignment, HostSpec, Site, bmc_address
 from quads_tui.inputs.assignment import CLOUD
-from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown
@@ -46,6 +46,9 @@ async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Fore
             say(f"looking up {len(hosts)} hosts")
             hosts = await _looked_up(hosts, {goal.cloud: goal for goal in goals}, foreman, site)
             refusals += await _permissions(hosts, foreman)
+    elif not refusals:
+        hosts, warning = await _recognisable(hosts, foreman, site)
+        warnings += warning
     return Plan(
         goals=tuple(goals),
         hosts=tuple(hosts),
@@ -75,9 +78,7 @@ def _goal(assignment: Assignment, site: Site) -> Goal:
 
 
 def _host(cloud: str, host: HostSpec, site: Site) -> HostPlan:
-    return HostPlan(
-        host.name, bmc_address(site, host), host.model or "", cloud=cloud, source=host.source, schedule=host.schedule
-    )
+    return HostPlan(host.name, bmc_address(site, host), host.model or "", cloud=cloud, source=host.source, schedule=host.schedule)
 
 
 async def _resolve(assignment: Assignment, goal: Goal, foreman: Foreman) -> tuple[Target, list[str]]:
@@ -111,7 +112,8 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
     known = await foreman.names()
     building = {host.name for host in hosts if goals[host.cloud].kind is Kind.BUILD}
     in_build = await foreman.in_build() & building if building else frozenset()
-    records = await foreman.records(building & known)
+    spare = {host.name for host in hosts if goals[host.cloud].kind is Kind.SPARE}
+    records = await foreman.records((building | spare) & known)
     logins = await foreman.logins() if records else {}
     unmanaged = await _unmanaged(foreman) if building else frozenset()
     wanted = {pair for goal in goals.values() for pair in goal.target.parameters.items()}
@@ -119,11 +121,11 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
     found = []
     for host in hosts:
         goal = goals[host.cloud]
+        record = records.get(host.name)
         if goal.kind is Kind.SPARE:
-            found.append(host)
+            found.append(replace(host, mac=_mac(record, site)))
             continue
         trouble, cause = "", Cause.FOREMAN
-        record = records.get(host.name)
         if host.name not in known:
             trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
@@ -134,7 +136,7 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
                 in_build=host.name in in_build,
                 parameters=tuple(pair[0] for pair in goal.target.parameters.items() if host.name not in having[pair]),
                 notes=(*_owner_notes(record, logins, host, site), *(_build_notes(record) if host.name in in_build else ())),
-                mac=(record.mac or "") if record and site.redfish.check_macs else "",
+                mac=_mac(record, site),
                 mode=record.boot_mode if record else "",
                 trouble=trouble,
                 trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
@@ -142,6 +144,21 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
             )
         )
     return found
+
+
+async def _recognisable(hosts: list[HostPlan], foreman: Foreman, site: Site) -> tuple[list[HostPlan], list[str]]:
+    """With the MACs by which a wrong BMC is seen. Powering off needs no Foreman, so one that is away is a warning."""
+    if not site.redfish.check_macs:
+        return hosts, []
+    try:
+        records = await foreman.records({host.name for host in hosts})
+    except (StageFailure, CredentialsRefused) as error:
+        return hosts, [f"whether a BMC is the right one is not known: {error}"]
+    return [replace(host, mac=_mac(records.get(host.name), site)) for host in hosts], []
+
+
+def _mac(record: HostRecord | None, site: Site) -> str:
+    return (record.mac or "") if record and site.redfish.check_macs else ""
 
 
 def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, site: Site) -> tuple[str, ...]:

@@ -212,6 +212,7 @@ _KINDS: dict[str, type[Event]] = {
     )
 }
 
+
 def to_row(event: Event) -> list[Any]:
     """The event as JSON types: its kind, then its members in order. A new member may only come last, and with a default."""
     return [event.kind, *_MEMBERS[event.kind](event)]

@@ -66,9 +66,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def emulated(
-    directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1, quads: str = ""
-) -> Iterator[Lab]:
+def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1, quads: str = "") -> Iterator[Lab]:
     words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
     words += ["--quads", quads] if quads else []
     process = subprocess.Popen([sys.executable, "-m", "quads_tui", "emulate", *words], stdout=subprocess.DEVNULL)

@@ -43,6 +43,26 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
     }
 
 
+def swapped(text: str) -> str:
+    """The BMCs of the first two hosts under each other's names: two cables, or two labels."""
+    first, second = re.findall(r"bmc: (\S+)", text)[:2]
+    return text.replace(first, "#").replace(second, first).replace("#", second)
+
+
+def test_a_wrong_bmc_never_gets_an_act_not_even_for_the_spare_pool(lab: MakeLab) -> None:
+    world = lab(hosts=3, speed=200)
+    for cloud, resets in (("cloud01", 1), ("cloud02", 2)):
+        assignment = world.edited(
+            "assignment.yaml", lambda text, cloud=cloud: swapped(text).replace("cloud: cloud02", f"cloud: {cloud}")
+        )
+        first, second, third = re.findall(r"- name: (\S+)", assignment.read_text())
+        end = lines(world.run("run", assignment, "--json", "--yes").stdout)[-1]
+        assert {one["host"]: (one["stage"], one["cause"], one["armed"]) for one in end["failures"]} == dict.fromkeys(
+            (first, second), ("power_off", "wrong-bmc", False)
+        )
+        assert {name: host["resets"] for name, host in world.counts()["hosts"].items()} == {first: 0, second: 0, third: resets}
+
+
 def test_what_does_not_fit_together_is_refused_before_anything_is_done(lab: MakeLab) -> None:
     world = lab(hosts=3, speed=100)
     for change in ("ptable: generic-rhel8", "medium: CentOS mirror"):
@@ -59,7 +79,9 @@ def test_check_tells_each_service_and_what_to_do(lab: MakeLab) -> None:
     world = lab(hosts=6, speed=100, quads="2.2")
     good = world.run("check", world.assignment)
     assert good.returncode == 0, good.stdout
-    assert re.search(r"^ok +Foreman .* 3\.\d+\.\d+ .* TLS: CA file ca.pem, certificate until .* login accepted", good.stdout, re.M)
+    assert re.search(
+        r"^ok +Foreman .* 3\.\d+\.\d+ .* TLS: CA file ca.pem, certificate until .* login accepted", good.stdout, re.M
+    )
     assert re.search(r"^ok +QUADS ", good.stdout, re.M)
     assert re.search(r"^ok +BMCs +6 of 6", good.stdout, re.M)
     (world.directory / "wrong").write_text("not the password")

@@ -127,5 +127,3 @@ def test_hooks_run_round_the_stages_with_the_facts(lab: MakeLab, tmp_path: Path)
     assert sorted(line for line in heard if line.startswith("tenant")) == [
         f"tenant {name} cloud01 cloud02 3753 $HOME" for name in names
     ]
-
-

@@ -63,7 +63,9 @@ def test_stage_lines_are_causal_and_the_counts_are_the_servers(lab: MakeLab) -> 
             under_way.remove(key)
             assert event["status"] == "finished" or event["reason"]
     assert not under_way
-    injected = {host: (fault["stage"], fault["cause"]) for host, fault in world.ask("faults").items() if fault["cured_by"] != "automatic"}
+    injected = {
+        host: (fault["stage"], fault["cause"]) for host, fault in world.ask("faults").items() if fault["cured_by"] != "automatic"
+    }
     assert {failure["host"]: (failure["stage"], failure["cause"]) for failure in end["failures"]} == injected
     assert ran.returncode == (1 if injected else 0)
     counts = world.counts()
@@ -94,7 +96,10 @@ def test_wipe_false_and_the_spare_pool(lab: MakeLab) -> None:
     ("change", "words"),
     [
         (lambda text: text.replace("RHEL 9.4", "RHEL 9.44"), "no operating system 'RHEL 9.44'; nearest: RHEL 9.4"),
-        (lambda text: text.replace("generic-rhel9", "generic-rhle9"), "no partition table 'generic-rhle9'; nearest: generic-rhel9"),
+        (
+            lambda text: text.replace("generic-rhel9", "generic-rhle9"),
+            "no partition table 'generic-rhle9'; nearest: generic-rhel9",
+        ),
         (lambda text: text.replace("RHEL Local", "Nowhere"), "no installation medium 'Nowhere'"),
         (lambda text: text.replace("cloud: cloud02", "cloud: cloud98"), "no user 'cloud98'"),
     ],
@@ -169,7 +174,8 @@ def test_the_plan_reads_and_writes_nothing(lab: MakeLab) -> None:
     assert "5 hosts" in ran.stdout
     assert "EVERYTHING ON THEM IS WIPED" in ran.stdout
     counts = world.counts()
-    assert (counts["foreman"]["writes"], counts["bmc"]["requests"]) == (0, 0)
+    assert (counts["foreman"]["writes"], counts["bmc"]["resets"], counts["bmc"]["sessions_open"]) == (0, 0, 0)
+    assert all(host["wipes"] == 0 for host in counts["hosts"].values())
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -217,3 +223,17 @@ def test_a_wide_lane_is_taken_back_loudly_at_the_first_conflict(lab: MakeLab) ->
     assert 2 <= counts["foreman"]["peak_writes"] <= 3
     assert counts["foreman"]["peak_writes_per_host"] == 1
     assert {host["wipes"] for host in counts["hosts"].values()} == {1}
+
+
+def test_chaos_over_all_families_ends_as_the_emulators_say(lab: MakeLab) -> None:
+    world = lab(hosts=48, speed=200, faults="chaos", seed=1)
+    ran = world.run("run", world.assignment, "--json", "--yes")
+    failures = lines(ran.stdout)[-1]["failures"]
+    faults = world.ask("faults")
+    assert len(faults) > 12
+    declared = {host: (fault["stage"], fault["cause"]) for host, fault in faults.items() if fault["cured_by"] != "automatic"}
+    assert {failure["host"]: (failure["stage"], failure["cause"]) for failure in failures} == declared
+    counts = world.counts()
+    assert all(host["built"] == 1 and not host["armed"] for name, host in counts["hosts"].items() if name not in declared)
+    told = ("lockouts", "sessions_open", "mode_changes", "peak_requests_per_bmc")
+    assert [counts["bmc"][name] for name in told] == [0, 0, 0, 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.emulators.bmc.families import family_of
-from quads_tui.emulators.faults import FAILURES, HICCUPS, PROFILES, hosts_with, plan, troubles
+from quads_tui.emulators.faults import FAILURES, HICCUPS, PROFILES, SWITCH, hosts_with, plan, troubles
 from quads_tui.emulators.lab import made_up
 
 
@@ -56,6 +56,32 @@ def test_faults_that_need_a_family_get_one() -> None:
     stale = hosts_with(plan("realistic", machines, 3), "stale-power")
     assert stale
     assert {family_of(models[name]).name for name in stale} <= {"idrac9", "ilo5"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_chaos_has_every_fault_on_families_that_can_have_it(seed: int) -> None:
+    machines = made_up(700, seed).machines
+    families = {machine.name: family_of(machine.model).name for machine in machines}
+    faults = plan("chaos", machines, seed)
+    chaos = PROFILES["chaos"]
+    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*chaos.failures, *chaos.hiccups)} | {SWITCH}
+    assert all(not fault.families or families[name] in fault.families for name, fault in faults.items())
+    assert 0.035 * 700 <= len(failing(faults)) <= 0.045 * 700
+    wild = {fault.name for fault in (*chaos.failures, *chaos.hiccups)} - {fault.name for fault in (*FAILURES, *HICCUPS)}
+    assert len(wild) > 30
+    assert {name for name, fault in plan("realistic", machines, seed).items() if fault.name in wild} == set()
+
+
+def test_forty_eight_neighbours_hang_on_one_switch() -> None:
+    machines = made_up(700, 1).machines
+    faults = plan("chaos", machines, 1)
+    dropped = hosts_with(faults, SWITCH)
+    assert len(dropped) == 48
+    racks = [name[:3] for name in dropped]
+    assert len(set(racks)) < 6
+    wrong = troubles(faults)
+    assert len({id(wrong[name].switch) for name in dropped}) == 1
+    assert troubles(faults)[dropped[0]] is not wrong[dropped[0]]
 
 
 def test_each_host_has_a_trouble_of_its_own_and_foreman_has_the_rest() -> None:

@@ -76,7 +76,9 @@ class Schedule:
             act = luck.choice(list(ACTS))
             made.faults.append((luck.randrange(HOSTS), act, luck.choice(ACTS[act])))
         for _ in range(luck.choice((0, 0, 0, 1, 3))):
-            made.orders.append((luck.choice((luck.uniform(0, 90), luck.uniform(0, 1500))), luck.randrange(HOSTS), luck.choice(ORDERS)))
+            made.orders.append(
+                (luck.choice((luck.uniform(0, 90), luck.uniform(0, 1500))), luck.randrange(HOSTS), luck.choice(ORDERS))
+            )
         for _ in range(luck.choice((0, 1, 1, 2, 3))):
             made.crashes.append((luck.randint(1, 60), luck.choice((0.0, 3.0, 30.0, 300.0, 3000.0))))
         made.installs = [luck.choice(("built", "built", "built", "failed", "never")) for _ in range(HOSTS)]
@@ -250,7 +252,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     began = time.monotonic()
-    parts = [range(start, min(start + 250, given.first + given.count)) for start in range(given.first, given.first + given.count, 250)]
+    parts = [
+        range(start, min(start + 250, given.first + given.count)) for start in range(given.first, given.first + given.count, 250)
+    ]
     bad: list[str] = []
     with multiprocessing.Pool(given.workers) as pool:
         for done, found in enumerate(pool.imap_unordered(_worker, parts), 1):

@@ -117,7 +117,9 @@ def test_each_error_names_file_line_and_key(tmp_path: Path, change: tuple[str, s
 
 
 def test_all_errors_of_a_file_are_told_at_once(tmp_path: Path) -> None:
-    text = refusal(tmp_path, GOOD.replace("cloud: cloud02", "cloud: c2").replace("ptable:", "ptabel:").replace("wipe: true", "wipe: 3"))
+    text = refusal(
+        tmp_path, GOOD.replace("cloud: cloud02", "cloud: c2").replace("ptable:", "ptabel:").replace("wipe: true", "wipe: 3")
+    )
     assert {line.split(":")[1] for line in text.splitlines()} == {"1", "6", "8"}
 
 
@@ -167,7 +169,10 @@ def test_any_bytes_are_an_input_or_an_error(tmp_path: Path, data: bytes) -> None
 
 @given(
     lines=st.lists(st.integers(0, 13), max_size=3),
-    cuts=st.lists(st.tuples(st.integers(0, 350), st.integers(0, 9), st.sampled_from([b"", b"[", b"}", b": ", b"\t", b"&a ", b"'"])), max_size=4),
+    cuts=st.lists(
+        st.tuples(st.integers(0, 350), st.integers(0, 9), st.sampled_from([b"", b"[", b"}", b": ", b"\t", b"&a ", b"'"])),
+        max_size=4,
+    ),
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_are_an_input_or_an_error(tmp_path: Path, lines: list[int], cuts: list[tuple[int, int, bytes]]) -> None:
@@ -217,12 +222,18 @@ def test_errors_of_a_site(tmp_path: Path, change: tuple[str, str], words: str | 
 
 def test_a_fingerprint_may_have_colons_and_capitals(tmp_path: Path) -> None:
     pairs = ":".join(["AB"] * 32)
-    site = load_site(written(tmp_path, SITE.replace("tls: {verify: false}\n  write", f'tls: {{fingerprint: "sha256:{pairs}"}}\n  write')))
+    site = load_site(
+        written(tmp_path, SITE.replace("tls: {verify: false}\n  write", f'tls: {{fingerprint: "sha256:{pairs}"}}\n  write'))
+    )
     assert site.foreman.tls.fingerprint == "ab" * 32
 
 
 def test_speed_is_for_loopback_only(tmp_path: Path) -> None:
-    local = SITE.replace("foreman.example.com\n", "127.0.0.1:8443\n").replace("quads.example.com\n", "localhost\n").replace("speed: 1", "speed: 60")
+    local = (
+        SITE.replace("foreman.example.com\n", "127.0.0.1:8443\n")
+        .replace("quads.example.com\n", "localhost\n")
+        .replace("speed: 1", "speed: 60")
+    )
     site = load_site(written(tmp_path, local))
     check_speed(site, ["https://127.3.4.5:1", "https://[::1]:5", "https://localhost"])
     with pytest.raises(InputError, match=r"mgmt-a\.example\.com"):

@@ -85,7 +85,11 @@ async def test_a_committed_event_is_seen_by_another_process_before_close(tmp_pat
     store = JournalStore(tmp_path / "journal.db")
     await store.commit(EVENTS[5])
     seen = subprocess.run(
-        [sys.executable, "-c", f"import sqlite3; print(sqlite3.connect('{store.path}').execute('select body from event').fetchall())"],
+        [
+            sys.executable,
+            "-c",
+            f"import sqlite3; print(sqlite3.connect('{store.path}').execute('select body from event').fetchall())",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -253,7 +257,9 @@ def _text(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [_foreign, _newer, _torn, _text])
-async def test_a_file_that_is_not_sound_and_ours_is_refused_and_left_as_it_is(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+async def test_a_file_that_is_not_sound_and_ours_is_refused_and_left_as_it_is(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
     path = tmp_path / "journal.db"
     if harm in (_newer, _torn):
         store = JournalStore(path)
@@ -291,7 +297,11 @@ def test_one_writer_a_journal_and_everybody_may_ask_who(tmp_path: Path) -> None:
     lock = JournalLock(tmp_path)
     try:
         told = subprocess.run(
-            [sys.executable, "-c", f"from pathlib import Path; from quads_tui.journal.locks import *; JournalLock(Path({str(tmp_path)!r}))"],
+            [
+                sys.executable,
+                "-c",
+                f"from pathlib import Path; from quads_tui.journal.locks import *; JournalLock(Path({str(tmp_path)!r}))",
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -68,7 +68,9 @@ def test_failures_that_differ_in_numbers_only_meet_in_one_group() -> None:
     assert sorted(len(group.hosts) for group in model.groups.values()) == [1, 2]
     model.apply(HostChanged(2.0, NAMES[0], HostStatus.QUEUED, Stage.POWER_OFF))
     assert sorted(len(group.hosts) for group in model.groups.values()) == [1, 1]
-    assert group_of("job 5f0c9d1e-1234-4abc-9def-001122334455 of b0:7b:25:79:19:9b for h1 failed", "h1") == "job # of # for # failed"
+    assert (
+        group_of("job 5f0c9d1e-1234-4abc-9def-001122334455 of b0:7b:25:79:19:9b for h1 failed", "h1") == "job # of # for # failed"
+    )
 
 
 def test_the_rollouts_own_seconds() -> None:

@@ -76,7 +76,13 @@ async def test_what_is_to_be_moved(bench: Bench) -> None:
     assert (await quads.version()).startswith("QUADS version 2.")
     active = await quads.assignment("cloud02")
     assert active is not None
-    assert (active.id, active.owner, active.ticket, active.wipe, active.os) == (1, "jdoe", "3753", True, "RHEL 9.4" if newer else "")
+    assert (active.id, active.owner, active.ticket, active.wipe, active.os) == (
+        1,
+        "jdoe",
+        "3753",
+        True,
+        "RHEL 9.4" if newer else "",
+    )
     assert await quads.assignment("cloud01") is None
     assert await quads.schedules("cloud02") == {name: number for number, name in enumerate(HOSTS, 1)}
     hosts = await quads.hosts()

@@ -54,7 +54,9 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
 def events(lab: Lab) -> list[tuple[str, str]]:
     """(kind, body) of the journal, by a program of its own."""
-    script = "import sqlite3,sys,json; print(json.dumps(sqlite3.connect(sys.argv[1]).execute('select body from event').fetchall()))"
+    script = (
+        "import sqlite3,sys,json; print(json.dumps(sqlite3.connect(sys.argv[1]).execute('select body from event').fetchall()))"
+    )
     (journal,) = lab.state.glob("rollouts/*/journal.db")
     told = subprocess.run([sys.executable, "-c", script, str(journal)], capture_output=True, text=True, check=True)
     return [(json.loads(body)[0], body) for (body,) in json.loads(told.stdout)]
@@ -64,9 +66,7 @@ def ordered(lab: Lab, words: str) -> bool:
     return any(kind == "commanded" and words in body for kind, body in events(lab))
 
 
-def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(
-    terminals: Terminals, lab: Callable[..., Lab]
-) -> None:
+def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(terminals: Terminals, lab: Callable[..., Lab]) -> None:
     place = lab(hosts=8, speed=25)
     terminals.open("first", place.command("run", place.assignment, "--yes"))
     terminals.shows("first", "INS 8")

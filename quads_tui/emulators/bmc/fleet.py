@@ -18,7 +18,7 @@ from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Call
 from quads_tui.emulators.bmc.service import Bmc
 from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.bmc.wire import broken, send
+from quads_tui.emulators.bmc.wire import broken, gone, send
 from quads_tui.emulators.world import Machine, Provisioner, Time, seeded
 
 LOOPBACK = "127.0.0.1"
@@ -166,7 +166,7 @@ class Fleet:
         reused = transport in self._used
         self._used.add(transport)
         bmc.requests += 1
-        bmc.take_in(transport)
+        bmc.take_in(request)
         try:
             body = await request.read()
             path, _, query = request.raw_path.partition("?")
@@ -175,12 +175,12 @@ class Fleet:
             async with bmc.queue:
                 await self.time.sleep(bmc.latency(call))
                 await bmc.reachable.wait()
-                if transport.is_closing():  # nobody waits for it any more: what a switch held back never came
+                if gone(request):  # nobody waits for it any more: what a switch held back never came
                     return broken(transport)
                 reply = bmc.answer(call)
             return await send(bmc, reply, request, transport)
         finally:
-            bmc.let_go(transport)
+            bmc.let_go(request)
 
 
 def _bound(port: int) -> socket.socket:

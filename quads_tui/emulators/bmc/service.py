@@ -9,11 +9,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from aiohttp import web
+
 from quads_tui.emulators.bmc.family import Family
 from quads_tui.emulators.bmc.hardware import Boot, Hardware
 from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata, ref
 from quads_tui.emulators.bmc.sessions import Guard, Sessions
 from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.bmc.wire import gone
 from quads_tui.emulators.world import Machine, Time, lognormal
 
 BOOT_MEMBERS = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSourceOverrideMode")
@@ -51,7 +54,7 @@ class Bmc:
         self.cut: Callable[[float], None] = lambda seconds: None
         self.reachable = asyncio.Event()
         self.reachable.set()
-        self._asking: list[asyncio.Transport] = []
+        self._asking: list[web.BaseRequest] = []
         self.username, self._password = username, password
         self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         self._fixed: dict[str, Document] | None = None
@@ -70,13 +73,13 @@ class Bmc:
             return self.luck.uniform(20.0, 60.0)
         return min(8.0, lognormal(self.luck, *self.family.pace)) * self.trouble.slowness
 
-    def take_in(self, connection: asyncio.Transport) -> None:
+    def take_in(self, request: web.BaseRequest) -> None:
         """A request came in; those whose client hung up no longer count as being asked."""
-        self._asking.append(connection)
-        self.peak = max(self.peak, sum(not one.is_closing() for one in self._asking))
+        self._asking.append(request)
+        self.peak = max(self.peak, sum(not gone(one) for one in self._asking))
 
-    def let_go(self, connection: asyncio.Transport) -> None:
-        self._asking.remove(connection)
+    def let_go(self, request: web.BaseRequest) -> None:
+        self._asking.remove(request)
 
     def started(self) -> None:
         """The BMC starts anew: no session survives it, and its services need a moment."""

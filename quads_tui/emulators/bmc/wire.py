@@ -24,7 +24,7 @@ async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyn
     if reply.body and "Content-Type" not in headers:
         headers["Content-Type"] = "application/json;charset=utf-8"
     if reply.silent:
-        while not transport.is_closing():  # noqa: ASYNC110 - a transport has no event for its end
+        while not gone(request):  # noqa: ASYNC110 - a transport has no event for its end
             await asyncio.sleep(LOOK)
     if reply.silent or reply.lost:
         return broken(transport)
@@ -37,10 +37,16 @@ async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyn
         response.content_length = len(reply.body)
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):  # the client hung up
-        await _stream(bmc, reply, response)
+        await _stream(bmc, reply, request, response)
     if reply.endless or reply.cut is not None:
         transport.abort()
     return response
+
+
+def gone(request: web.BaseRequest) -> bool:
+    """Has the client hung up? A transport of TLS that is lost altogether does not call itself closing, but is taken away."""
+    transport = request.transport
+    return transport is None or transport.is_closing()
 
 
 def broken(transport: asyncio.Transport) -> web.StreamResponse:
@@ -49,16 +55,21 @@ def broken(transport: asyncio.Transport) -> web.StreamResponse:
     return web.Response()
 
 
-async def _stream(bmc: Bmc, reply: Reply, response: web.StreamResponse) -> None:
+async def _stream(bmc: Bmc, reply: Reply, request: web.BaseRequest, response: web.StreamResponse) -> None:
     body = reply.body
     if reply.endless:
         part = (body or b" ") * (CHUNK // max(1, len(body)) + 1)
         for _ in range(ENDLESS // len(part)):
+            await asyncio.sleep(0)  # a write to a connection that was just lost does not wait for anything
+            if gone(request):
+                return
             await response.write(part)
     elif reply.drip:
         for place in range(len(body)):
-            await response.write(body[place : place + 1])
             await bmc.time.sleep(reply.drip)
+            if gone(request):
+                return
+            await response.write(body[place : place + 1])
     else:
         await response.write(body[: reply.cut])
         await asyncio.sleep(LOOK)  # what was written still leaves

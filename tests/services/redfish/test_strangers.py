@@ -133,7 +133,11 @@ async def test_sushy_emulator_and_a_wrong_password(tmp_path: Path) -> None:
 async def test_badfish_emulator(tmp_path: Path) -> None:
     port = free_port()
     words = [sys.executable, "-m", "badfish.main", "--redfish-emulator", "--bind", "127.0.0.1", "--port", str(port)]
-    environment = {"BADFISH_EMULATOR_USER": "quads", "BADFISH_EMULATOR_PASSWORD": "quads", "BADFISH_EMULATOR_CERTS": str(tmp_path)}
+    environment = {
+        "BADFISH_EMULATOR_USER": "quads",
+        "BADFISH_EMULATOR_PASSWORD": "quads",
+        "BADFISH_EMULATOR_CERTS": str(tmp_path),
+    }
     with running(words, port, tmp_path, environment):
         async with client(port, TlsPolicy("off"), "quads", "quads") as (bmc, _):
             deadline = bmc._line.clock.deadline(600)
