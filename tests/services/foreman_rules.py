@@ -15,10 +15,13 @@ RULES: tuple[Rule, ...] = (*errors.RULES, *reads.RULES, *engine.RULES, *width.RU
 
 
 def markdown() -> str:
-    """The table; AssertionError where a row does not hold."""
+    """The table. Raises AssertionError with the rule whose row does not hold."""
     lines = ["| rule broken | the server answers | the console does | its counts | the operator reads |", "|---|---|---|---|---|"]
     for rule in RULES:
-        asyncio.run(rule.check())
+        try:
+            asyncio.run(rule.check())
+        except AssertionError as error:
+            raise AssertionError(f"{rule.broken}: {error}") from error
         counts = ", ".join(f"{name} {number}" for name, number in rule.counts.items())
         cells = (rule.broken, rule.answers, rule.does, counts, rule.reads or "(nothing: it goes on)")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
