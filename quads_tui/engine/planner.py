@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from quads_tui.inputs import Assignment, HostSpec, Site, bmc_address
+from quads_tui.inputs import FOREMAN, Assignment, HostSpec, Site, bmc_address
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
@@ -26,7 +26,7 @@ async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Fore
     twice = [name for name, count in Counter(host.name for _, host in named).items() if count > 1]
     refusals += [f"{name} is in more than one of the assignments" for name in twice]
     goals = [_goal(assignment, site) for assignment in assignments]
-    hosts = [_host(assignment.cloud, host, site) for assignment in assignments for host in assignment.hosts]
+    hosts = [_host(goal, host, site) for goal, assignment in zip(goals, assignments, strict=True) for host in assignment.hosts]
     server = ""
     warnings = [*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)]
     if any(goal.kind is not Kind.SPARE for goal in goals) and not refusals:
@@ -77,8 +77,16 @@ def _goal(assignment: Assignment, site: Site) -> Goal:
     )
 
 
-def _host(cloud: str, host: HostSpec, site: Site) -> HostPlan:
-    return HostPlan(host.name, bmc_address(site, host), host.model or "", cloud=cloud, source=host.source, schedule=host.schedule)
+def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
+    found = HostPlan(
+        host.name, bmc_address(site, host), host.model or "", cloud=goal.cloud, source=host.source, schedule=host.schedule
+    )
+    if goal.kind is not Kind.BUILD:
+        return found
+    interfaces, kind = site.redfish.interfaces, site.redfish.boot_order
+    first = interfaces.devices(FOREMAN, host.name, host.model or "")[:1]
+    order = interfaces.devices(kind, host.name, host.model or "") if kind else ()
+    return replace(found, device="".join(first), order=order)
 
 
 async def _resolve(assignment: Assignment, goal: Goal, foreman: Foreman) -> tuple[Target, list[str]]:

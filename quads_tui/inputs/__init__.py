@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .assignment import Assignment, HostSpec, load_assignment
 from .hooks import Hook
+from .interfaces import FOREMAN, Interfaces
 from .limits import Limits
 from .problems import InputError, Problem
 from .secrets import Secret, SecretSource, resolve_secret
@@ -21,12 +22,14 @@ from .site import (
 from .trust import TlsPolicy
 
 __all__ = [
+    "FOREMAN",
     "Assignment",
     "Defaults",
     "ForemanSite",
     "Hook",
     "HostSpec",
     "InputError",
+    "Interfaces",
     "Limits",
     "Problem",
     "QuadsSite",

@@ -14,6 +14,7 @@ from .addresses import AddressTrouble, host_name, is_loopback, service_url
 from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec
 from .fields import Section
 from .hooks import Hook, read_hooks
+from .interfaces import Interfaces, read_boot_order, read_interfaces
 from .limits import NAMES as LIMIT_NAMES
 from .limits import Limits, read_limits
 from .problems import InputError, Problem, Report
@@ -57,6 +58,8 @@ class RedfishSite:
     addresses: Mapping[str, str] = field(default_factory=dict)  # of BMCs that the template does not fit, by host
     check_macs: bool = True  # whether a BMC whose system has other NICs than Foreman says is a wrong one
     old_tls: tuple[str, ...] = ()  # patterns of host names whose BMCs know nothing newer than TLS 1.0 or 1.1
+    interfaces: Interfaces = field(default_factory=Interfaces)  # Dell's names of boot devices, by model and host
+    boot_order: str = ""  # the type of the interfaces file that Dell's own boot order is set to for good; empty: left alone
 
     def tls_of(self, host: str) -> TlsPolicy:
         """How the BMC of this host proves who it is."""
@@ -181,13 +184,15 @@ def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
 
 
 def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
-    keys = ("address", "addresses", "username", "password", "tls", "old_tls", "check_macs")
+    keys = ("address", "addresses", "username", "password", "tls", "old_tls", "check_macs", "interfaces", "boot_order")
     part = _part(section, "redfish", keys, required=True)
     if part is None:
         return None
     tls = read_tls(part, warnings)
     address = _template(part, tls, warnings)
     addresses = _addresses(part) if part.has("addresses") else {}
+    interfaces = read_interfaces(part)
+    boot_order = read_boot_order(part, interfaces)
     username, password = _account(part, warnings)
     if address is None or username is None or password is None:
         return None
@@ -199,7 +204,7 @@ def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
     check = part.flag("check_macs") is not False
     if not check:
         warnings.append("redfish.check_macs is off: a wrong BMC behind a name is not noticed")
-    return RedfishSite(address, username, password, tls, addresses, check, old)
+    return RedfishSite(address, username, password, tls, addresses, check, old, interfaces, boot_order)
 
 
 def _addresses(part: Section) -> dict[str, str]:

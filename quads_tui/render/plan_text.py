@@ -28,6 +28,12 @@ def plan_lines(plan: Plan) -> list[str]:
     powers = Counter(host.power for host in plan.hosts if host.power)
     if powers:
         lines.append("  power    " + ", ".join(f"{count} {power}" for power, count in powers.most_common()))
+    if any(host.device for host in plan.hosts):
+        devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
+        lines.append("  boots    once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
+    if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
+        lines.append("  order    for good, a restart of minutes each where it is another one:")
+        lines += [f"    {order}  ({count})" for order, count in orders.most_common()]
     models = Counter(host.model or "model unknown" for host in plan.hosts)
     lines.append("  models   " + ", ".join(f"{count} {model}" for model, count in models.most_common()))
     return lines

@@ -30,6 +30,8 @@ class HostPlan:
     power: str = ""  # of the machine when its BMC was last asked; empty: not asked
     bmc: str = ""  # why its BMC did not tell anything when the plan was made, in words
     mac: str = ""  # of the NIC that Foreman provisions through; empty: not to be compared with what the BMC says
+    device: str = ""  # Dell's name of the one to boot from once (NIC.Integrated.1-1-1); empty: PXE from whichever is first
+    order: tuple[str, ...] = ()  # Dell's names of the boot devices in the order that is to stay; empty: left as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
                 **host,
                 "parameters": tuple(host["parameters"]),
                 "notes": tuple(host["notes"]),
+                "order": tuple(host.get("order", ())),
                 "trouble_stage": Stage(host["trouble_stage"]) if host["trouble_stage"] else None,
                 "trouble_cause": Cause(host["trouble_cause"]) if host["trouble_cause"] else None,
             }

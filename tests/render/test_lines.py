@@ -119,3 +119,16 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     assert "differs: 1\n    b.example.com  in build already: cancelled first" in text
     assert "writes   3 to Foreman" in text
     assert "ptable   as Foreman has it" in text
+    assert "boots" not in text
+
+
+def test_the_plan_tells_from_what_hosts_boot() -> None:
+    order = ("NIC.Slot.1-1-1", "HardDisk.List.1-1")
+    hosts = (
+        HostPlan("a.example.com", "x", "R650", device="NIC.Integrated.1-1-1", order=order),
+        HostPlan("b.example.com", "x", "R650", device="NIC.Integrated.1-1-1"),
+        HostPlan("c.example.com", "x", "DL360"),
+    )
+    text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD),), hosts)))
+    assert "boots    once from NIC.Integrated.1-1-1 (2), PXE of any NIC (1)" in text
+    assert "    NIC.Slot.1-1-1, HardDisk.List.1-1  (1)" in text

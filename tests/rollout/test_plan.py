@@ -1,0 +1,28 @@
+"""The plan survives its way through the journal, also when an older version of the program wrote it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from quads_tui.rollout.plan import Goal, HostPlan, Plan, plan_from
+from quads_tui.rollout.stages import Kind
+
+PLAN = Plan(
+    (Goal("cloud02", Kind.BUILD),),
+    (
+        HostPlan("a.example.com", "x", device="NIC.Integrated.1-1-1", order=("NIC.Slot.1-1-1", "NIC.Integrated.1-1-1")),
+        HostPlan("b.example.com", "x"),
+    ),
+)
+
+
+def test_boot_devices_come_back() -> None:
+    assert plan_from(json.loads(json.dumps(asdict(PLAN)))) == PLAN
+
+
+def test_a_journal_of_before_knows_none() -> None:
+    facts = json.loads(json.dumps(asdict(PLAN)))
+    for host in facts["hosts"]:
+        del host["device"], host["order"]
+    assert [(host.device, host.order) for host in plan_from(facts).hosts] == [("", ()), ("", ())]
