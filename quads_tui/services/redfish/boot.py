@@ -9,18 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.text import clean
 
-from ..answers import NoAnswer
-from .complaints import LOCKED_BY_POST, Complaint, complaint
+from .complaints import Complaint
 from .documents import Boot, System
-from .line import failure_from, failure_of
 from .machine import Machine
-from .session import Busy
+from .patch import Changes
 
 _READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH that was accepted
-_LOCKED = (5.0, 10.0, 15.0, 30.0, 30.0)  # while the BIOS holds the boot settings during POST
-_MOST_PATCHES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +73,9 @@ class BootChange:
         self._line = machine.line
         self._clock = machine.line.clock
         self._deadline = deadline
-        self._last = ""
-        self._patches = 0
+        self._changes = Changes(machine.line, "the boot override", deadline)
         self._patched: set[str] = set()
         self._mode = ""
-        self._taken = False  # the last PATCH was answered with a success
         self.stays = False  # the BMC made a lasting PXE boot of the one-time one
 
     async def look(self) -> Look:
@@ -111,7 +104,7 @@ class BootChange:
 
     def _accept_lasting(self, look: Look) -> bool:
         """Once was accepted and reads Continuous, every time: the service has nothing better. It is taken back afterwards."""
-        self.stays = self._taken and not look.pxe_once and look.pxe_next
+        self.stays = self._changes.taken and not look.pxe_once and look.pxe_next
         return self.stays
 
     async def clear(self) -> str:
@@ -151,14 +144,14 @@ class BootChange:
                     return
                 if said is None:
                     ignored += 1
-                elif not await self._worth_repeating(said):
+                elif not await self._changes.worth_repeating(said):
                     break
         if otherwise(look):
             return
         reads = f"; it reads {look}"
-        if self._last:
-            raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._last}{reads}")
-        raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._patches} times without effect{reads}")
+        if self._changes.last:
+            raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._changes.last}{reads}")
+        raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._changes.sent} times without effect{reads}")
 
     def _ways(self, look: Look) -> Iterator[Way]:
         """Per property: the settings resource where it carries the override itself, else the system; then the other one."""
@@ -174,57 +167,16 @@ class BootChange:
                 yield Way(path, True)
 
     async def _patch(self, look: Look, way: Way, override: dict[str, str]) -> Complaint | None:
-        """Send it with the entity tag that the BMC wants; None when it said yes or when nobody knows."""
+        """As Changes.patch."""
         boot, etag = look.place(way.path)
         mode = boot.mode or (self._mode if way.path == look.system.path else "")  # as this very place has it
         if way.full and mode:
             override = {**override, "BootSourceOverrideMode": mode}
-        tags = _tags(etag)
-        refreshed = False
-        said: Complaint | None = None
-        while True:
-            tag = next(tags, None)
-            if tag is None:
-                return said
-            said = await self._send(way.path, {"Boot": override}, tag)
-            if said is None or said.status not in (412, 428):
-                return said
-            if said.status == 428 and tag != "*":
-                tags = iter(["*"])
-            elif said.status == 412 and tag and not refreshed:
-                refreshed = True
-                _, etag = (await self.look()).place(way.path)
-                tags = _tags(etag, again=True)
 
-    async def _send(self, path: str, body: dict[str, object], tag: str) -> Complaint | None:
-        if self._patches >= _MOST_PATCHES or self._clock.now() > self._deadline:
-            raise StageFailure(Cause.TIMEOUT, f"the boot override is not taken: {self._last or 'no effect'}")
-        acts = self._line.acts
-        await acts.intend("override", {"path": path, **body})
-        self._patches += 1
-        try:
-            answer = await self._line.exchange("PATCH", path, body, {"If-Match": tag} if tag else {})
-        except NoAnswer as error:
-            acts.result("unknown" if error.sent else "absent", {"error": error.reason})
-            if error.kind == "tls":
-                raise failure_from(error) from None
-            # Setting the same again does no harm, so an unknown outcome is just read back.
-            return None if error.sent else Complaint(503, frozenset(), error.reason)
-        except (Busy, StageFailure) as error:
-            acts.result("absent", {"error": str(error)})
-            if isinstance(error, StageFailure):
-                raise
-            return error.complaint
-        except BaseException:
-            acts.result("unknown", {"error": "interrupted"})
-            raise
-        acts.result("answered", {"status": answer.status})
-        self._taken = answer.ok
-        if answer.ok:
-            return None
-        said = complaint(answer)
-        self._last = said.text
-        return said
+        async def afresh() -> str:
+            return (await self.look()).place(way.path)[1]
+
+        return await self._changes.patch(way.path, {"Boot": override}, etag, afresh)
 
     async def _read_back(self, done: Callable[[Look], bool], *, patient: bool) -> Look:
         look = await self.look()
@@ -242,7 +194,7 @@ class BootChange:
             return look
         self._line.acts.note(f"the BMC changed the boot mode from {before} to {now}: setting it back")
         boot, etag = look.place(way.path)
-        await self._send(way.path, {"Boot": {**wanted(boot), "BootSourceOverrideMode": before}}, etag)
+        await self._changes.send("PATCH", way.path, {"Boot": {**wanted(boot), "BootSourceOverrideMode": before}}, etag)
         look = await self._read_back(lambda look: look.mode == before, patient=True)
         if look.mode != before:
             raise StageFailure(
@@ -251,37 +203,6 @@ class BootChange:
                 retryable=False,
             )
         return look
-
-    async def _worth_repeating(self, said: Complaint) -> bool:
-        """Wait where waiting helps; False where another way must be tried. Raises what ends the stage."""
-        failure = failure_of(said)
-        if said.busy:
-            if said.after is not None:
-                if self._clock.now() + said.after * self._clock.speed > self._deadline:
-                    raise failure
-                await self._clock.sleep_real(min(said.after, 60.0))
-                return True
-        elif said.status in (401, 403) and not said.page:
-            raise failure
-        elif not said.keys & LOCKED_BY_POST and said.status not in (409, 412, 428) and said.status < 500 and not said.page:
-            return False
-        pause = _LOCKED[min(self._patches - 1, len(_LOCKED) - 1)]
-        if self._clock.now() + pause > self._deadline:
-            raise StageFailure(Cause.BUSY, said.text, after=said.after)
-        self._line.acts.note(f"waiting: {clean(said.text)}", waits=True)
-        await self._clock.sleep(pause)
-        return True
-
-
-def _tags(etag: str, *, again: bool = False) -> Iterator[str]:
-    """If-Match in the order in which BMCs take it: as written, weak made strong, none at all. An empty text: no header."""
-    if etag:
-        yield etag
-        if again and etag.startswith("W/"):
-            yield etag[2:]
-        if not again:
-            return
-    yield ""
 
 
 def _spelled(value: str, boot: Boot) -> str:
