@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
+from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.service import Bmc
 from quads_tui.emulators.faults import Fault
 
@@ -99,6 +100,7 @@ class Control:
                 "mode": hardware.boot.mode,
                 "pending_mode": hardware.pending_mode,
             },
+            "bios": self._bios(hardware),
             "last_boot": hardware.last_boot,
             "boots": hardware.boots,
             "wipes": hardware.wipes,
@@ -112,6 +114,14 @@ class Control:
             "fault": None if fault is None else fault.document(),
             "log": [{"at": at, "what": what} for at, what in hardware.log],
         }
+
+    def _bios(self, hardware: Hardware) -> dict[str, Any] | None:
+        """What the machine boots from, where its BMC knows."""
+        bios = hardware.bios
+        if bios is None:
+            return None
+        jobs = [{"id": job.id, "target": job.target, "state": job.state} for job in bios.jobs]
+        return {"order": bios.orders[hardware.boot.mode], "once": bios.once, "pending": bios.pending, "jobs": jobs}
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
@@ -148,13 +158,23 @@ class Control:
                 wanted = json.loads(await request.read())
             except ValueError:
                 wanted = None
+            if isinstance(wanted, dict) and "first_nic" in wanted:
+                return self._prefer(name, wanted["first_nic"])
             power = wanted.get("power") if isinstance(wanted, dict) else None
             if power not in ("On", "Off"):
-                return _json({"error": 'expected {"power": "On"} or {"power": "Off"}'}, 400)
+                return _json({"error": 'expected {"power": "On"}, {"power": "Off"} or {"first_nic": NAME}'}, 400)
             changed = self.fleet.bmcs[name].press(power)
             return _json({"changed": changed, **self.host(name)})
         if request.method != "GET":
             return _json({"error": "only GET and POST here"}, 405)
+        return _json(self.host(name))
+
+    def _prefer(self, name: str, nic: object) -> web.Response:
+        """Somebody at the rack puts a NIC before the others in the BIOS setup."""
+        bios = self.fleet.bmcs[name].hardware.bios
+        if bios is None or nic not in bios.nics["Legacy"]:
+            return _json({"error": f"no such NIC in the setup of {name}"}, 400)
+        bios.prefer(str(nic))
         return _json(self.host(name))
 
 

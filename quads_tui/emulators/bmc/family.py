@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Literal
 
+from quads_tui.emulators.bmc.bios import Bios
 from quads_tui.emulators.bmc.hardware import Boot, Nature
 from quads_tui.emulators.bmc.replies import BASE, Call, Document, Key, Message, Reply, collection, dumps, named, ref
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc
     from quads_tui.emulators.bmc.sessions import Session
+    from quads_tui.emulators.bmc.setup import Setup
 
 TARGETS = ("None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "UefiHttp", "UefiTarget")
 ENABLED = ("Disabled", "Once", "Continuous")
@@ -62,6 +64,14 @@ class Family:
     @property
     def reset(self) -> str:
         return f"{self.system}/Actions/ComputerSystem.Reset"
+
+    def bios(self) -> Bios | None:
+        """The BIOS behind the machine's boots, of a family whose BMC knows of it."""
+        return None
+
+    def setup(self, bmc: Bmc, bios: Bios) -> Setup:
+        """The pages that show this BIOS."""
+        raise NotImplementedError
 
     # -- documents ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from quads_tui.emulators.bmc.bios import Bios
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, Provisioner, Time, lognormal
 
@@ -80,6 +81,7 @@ class Hardware:
         self.reported = power  # what PowerState says
         self.boot = Boot(mode=mode)
         self.pending_mode: str | None = None
+        self.bios: Bios | None = None  # of those that tell what they boot from
         self.phase = "os" if power == "On" else "off"  # off, post, installer, os, stuck
         self.last_boot: dict[str, str | int] | None = None
         self.boots = self.wipes = self.resets = self.mode_changes = 0
@@ -95,7 +97,10 @@ class Hardware:
 
     @property
     def armed(self) -> bool:
-        return self.boot.effective
+        """Will the next boot come to Foreman's network?"""
+        if self.bios is None:
+            return self.boot.effective
+        return self.bios.foreman_is_next(self.boot.mode, self.boot.effective)
 
     # -- what the BMC or a finger on the button asks for -------------------------------------------------------------
 
@@ -194,14 +199,16 @@ class Hardware:
 
     async def _boot(self) -> None:
         while True:
-            source = self._take_override()
+            if self.bios is not None and self.bios.due:
+                await self._configure(self.bios)
+            source, to_foreman = self._take_override()
             self.boots += 1
             self.phase = "post"
             self.last_boot = {"source": source, "mode": self.boot.mode, "n": self.boots}
             self.note(f"POST, then boot from {source}")
             await self.time.sleep(self.luck.uniform(*POST))
             token = None
-            if source == "Pxe" and self.trouble.finds_pxe():
+            if to_foreman and self.trouble.finds_pxe():
                 token = self.provisioner.live_token(self.machine.name)
             if token is None:
                 self.phase = "os"
@@ -210,15 +217,31 @@ class Hardware:
             if not await self._install(token):
                 return
 
-    def _take_override(self) -> str:
+    async def _configure(self, bios: Bios) -> None:
+        """A POST for the jobs that wait for one; the boot comes after it."""
+        self.boots += 1
+        self.phase = "post"
+        bios.begin()
+        self.note("POST for configuration jobs")
+        await self.time.sleep(self.luck.uniform(*POST))
+        bios.finish(self.boot.mode)
+        self.note("configuration jobs have ended")
+
+    def _take_override(self) -> tuple[str, bool]:
+        """From what kind of device the machine boots now, and whether that leads to Foreman's network."""
         if self.pending_mode is not None:
             self.set_boot(Boot(self.boot.target, self.boot.enabled, self.pending_mode))
             self.pending_mode = None
-        source = "Pxe" if self.boot.effective else "Hdd"
+        source, to_foreman = ("Pxe", True) if self.boot.effective else ("Hdd", False)
+        if self.bios is not None:
+            devices = self.bios.devices(self.boot.mode, self.boot.effective)
+            source = "Pxe" if devices[0].startswith("NIC.") else "Hdd"
+            to_foreman = self.bios.nics[self.boot.mode][0] in devices
+            self.bios.once = ""
         if self.boot.enabled == "Once":
             target = self.boot.target if self.nature.keeps_target else "None"
             self.boot = Boot(target, "Disabled", self.boot.mode)
-        return source
+        return source, to_foreman
 
     async def _install(self, token: str) -> bool:
         """Into the installer; True when the machine then restarts by itself."""

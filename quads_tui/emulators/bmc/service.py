@@ -61,6 +61,8 @@ class Bmc:
         self._bodies: dict[str, Rendered] = {}
         self._live: dict[str, Rendered] = {}
         self._live_of = -1
+        hardware.bios = family.bios()
+        self._setup = family.setup(self, hardware.bios) if hardware.bios is not None else None
         self._names: dict[str, str] = {}
 
         trouble.placed(self)
@@ -168,6 +170,8 @@ class Bmc:
             return self.unauthorized()
         if call.path == f"{family.root}/$metadata" and call.method == "GET":
             return self._metadata()
+        if self._setup is not None and (reply := self._setup.answer(call)) is not None:
+            return reply
         found = self.document(call.path)
         if call.method in ("GET", "HEAD"):
             return self._get(call, found)

@@ -21,6 +21,16 @@ class Idrac10(Idrac9):
     etags = "strong"
     advertised = ("On", "ForceOff", "ForceRestart", "GracefulRestart", "GracefulShutdown", "PowerCycle")
 
+    job_created = 201
+
+    @property
+    def sources_page(self) -> str:
+        return f"{self.system}/Oem/Dell/DellBootSources"
+
+    @property
+    def jobs_page(self) -> str:
+        return f"{self.manager}/Oem/Dell/Jobs"
+
     @property
     def _settings(self) -> str:
         return f"{self.system}/Settings"

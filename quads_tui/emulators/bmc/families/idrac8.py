@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quads_tui.emulators.bmc.bios import Bios
 from quads_tui.emulators.bmc.families.idrac9 import Idrac9
 from quads_tui.emulators.bmc.family import ENABLED, RESETS
 from quads_tui.emulators.bmc.hardware import Nature
@@ -30,6 +31,8 @@ class Idrac8(Idrac9):
     advertised: tuple[str, ...] = ("On", "ForceOff", "GracefulShutdown", "ForceRestart", "PushPowerButton", "Nmi")
     resets = tuple(kind for kind in RESETS if kind != "GracefulRestart")
     enabled: tuple[str, ...] = ("Disabled", "Once")
+    pxe_devices = False
+    drops_with_job = False
 
     def live(self, bmc: Bmc) -> dict[str, Document]:
         return {self.system: self.system_document(bmc)}
@@ -54,3 +57,16 @@ class Idrac7(Idrac8):
     version, firmware, generation, schema = "1.0.2", "2.65.65.65", "12G Monolithic", "v1_0_0"
     pace = (2.0, 6.0)
     enabled = ENABLED
+
+    def bios(self) -> Bios | None:
+        return None
+
+    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+        documents = super().fixed(bmc)
+        del documents[self.manager]["Links"]["Oem"]
+        return documents
+
+    def system_document(self, bmc: Bmc) -> Document:
+        document = super().system_document(bmc)
+        del document["Bios"], document["Links"]["Oem"]
+        return document

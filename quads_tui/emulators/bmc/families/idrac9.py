@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quads_tui.emulators.bmc.bios import Bios
 from quads_tui.emulators.bmc.family import MODES, RESETS, Family
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, ref
+from quads_tui.emulators.bmc.setup import Setup
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc
@@ -33,12 +35,22 @@ class Idrac9(Family):
         "SWC0700": Message("iDRAC is not ready. The configuration values cannot be accessed.", "Retry after a few minutes."),
         "RAC0218": Message("The maximum number of user sessions is reached.", "Close one or more.", "Informational"),
         "UnableToModifyDuringSystemPOST": Message("Unable to modify the resource while the server is in POST."),
+        "SYS011": Message(
+            "Pending configuration values are already committed, unable to perform another set operation.",
+            "Wait for the scheduled job to complete or delete the configuration jobs before more set operations.",
+            "Warning",
+        ),
+        "RAC051": Message("No pending data is present to create a configuration job.", "Set attributes first.", "Warning"),
+        "SUP016": Message("Unable to delete a job that is running.", "Wait for the job to end.", "Warning"),
         "OemLicenseNotPassed": Message("A required license is missing or expired.", "Obtain a license and retry."),
     }
     session_cap = 8
     resets: tuple[str, ...] = (*RESETS, "PowerCycle")
     targets = ("None", "Pxe", "Floppy", "Cd", "Hdd", "BiosSetup", "Utilities", "UefiTarget", "SDCard", "UefiHttp")
     locks_in_post = True
+    pxe_devices = True  # UEFI boots NICs under names of their own
+    job_created = 200
+    drops_with_job = True  # what a deleted job would have done is forgotten too
     version, firmware, generation, schema = "1.13.1", "6.10.30.00", "15G Monolithic", "v1_12_0"
     advertised: tuple[str, ...] = (
         "On",
@@ -50,6 +62,24 @@ class Idrac9(Family):
         "Nmi",
         "PowerCycle",
     )
+
+    @property
+    def bios_page(self) -> str:
+        return f"{self.system}/Bios"
+
+    @property
+    def sources_page(self) -> str:
+        return f"{self.system}/BootSources"
+
+    @property
+    def jobs_page(self) -> str:
+        return f"{self.manager}/Jobs"
+
+    def bios(self) -> Bios | None:
+        return Bios(self.nics, pxe_devices=self.pxe_devices)
+
+    def setup(self, bmc: Bmc, bios: Bios) -> Setup:
+        return Setup(bmc, self, bios)
 
     def root_document(self, bmc: Bmc) -> Document:
         return {
@@ -83,7 +113,7 @@ class Idrac9(Family):
                 "ManagerType": "BMC",
                 "Model": "16G Monolithic" if bmc.machine.model.upper().endswith("60") else self.generation,
                 "FirmwareVersion": self.firmware,
-                "Links": {"ManagerForServers": [ref(self.system)]},
+                "Links": {"ManagerForServers": [ref(self.system)], "Oem": {"Dell": {"Jobs": ref(self.jobs_page)}}},
             },
             self.chassis: {
                 "@odata.id": self.chassis,
@@ -149,7 +179,12 @@ class Idrac9(Family):
                     "ResetType@Redfish.AllowableValues": list(self.advertised),
                 }
             },
-            "Links": {"Chassis": [ref(self.chassis)], "ManagedBy": [ref(self.manager)]},
+            "Bios": ref(self.bios_page),
+            "Links": {
+                "Chassis": [ref(self.chassis)],
+                "ManagedBy": [ref(self.manager)],
+                "Oem": {"Dell": {"BootOrder": ref(self.sources_page)}},
+            },
         }
 
     def not_ready(self, wait: int) -> Reply:
