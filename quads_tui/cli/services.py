@@ -67,6 +67,7 @@ class Services:
             site.limits,
             self.meters.redfish,
             acts,
+            host.device,
         )
 
     def requests(self) -> dict[str, int]:

@@ -11,6 +11,8 @@ from quads_tui.rollout.ports import Acts, Clock
 
 from ..http import Http
 from .boot import BootChange
+from .dell import Unfit
+from .device import DeviceBoot
 from .documents import OFF, ON, Observation, mac_of
 from .line import Line
 from .machine import Machine
@@ -56,9 +58,12 @@ class Bmc:
         limits: Limits,
         meter: Meter,
         acts: Acts,
+        device: str = "",
     ) -> None:
+        """`device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first."""
         self._line = Line(http, address, host, username, password, tls, clock, limits, meter, acts)
         self._machine = Machine(self._line)
+        self._device = device
         self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
@@ -67,18 +72,27 @@ class Bmc:
 
     async def ensure_pxe_next(self, deadline: float) -> str:
         """PXE for exactly the next boot, read back; the boot mode stays as it is. Sets `pxe_stays`."""
+        instead = ""
+        if self._device:
+            try:
+                return await DeviceBoot(self._machine, self._device, deadline).set()
+            except Unfit as no:
+                instead = f"PXE of any NIC instead of {self._device}: {no}"
         change = BootChange(self._machine, deadline)
         said = await change.set_pxe_once()
         self.pxe_stays = change.stays
-        return said
+        return "; ".join(words for words in (said, instead) if words)
 
     async def ensure_on(self, deadline: float) -> str:
         """On, seen twice (PoweringOn is not On). Gives "was on already" or an empty text."""
         return await PowerChange(self._machine, ON, deadline).run()
 
     async def clear_override(self, deadline: float) -> str:
-        """No PXE boot any more, whoever set it; read back."""
-        return await BootChange(self._machine, deadline).clear()
+        """No PXE boot any more, whoever set it, and no boot from our device; read back."""
+        said = await BootChange(self._machine, deadline).clear()
+        if self._device:
+            await DeviceBoot(self._machine, self._device, deadline).clear()
+        return said
 
     async def observe(self, deadline: float | None = None) -> Observation:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""
@@ -109,8 +123,10 @@ class Bmc:
 
     async def pxe_armed(self, deadline: float | None = None) -> bool:
         """Whether the next boot is a PXE boot, wherever this BMC keeps that. Patient for a minute by default."""
-        look = BootChange(self._machine, self._line.clock.deadline(60) if deadline is None else deadline).look
-        return (await look()).pxe_next
+        deadline = self._line.clock.deadline(60) if deadline is None else deadline
+        if self._device and await DeviceBoot(self._machine, self._device, deadline).armed():
+            return True
+        return (await BootChange(self._machine, deadline).look()).pxe_next
 
     def forget_refusal(self) -> None:
         """A human wants refused credentials to be tried again."""

@@ -101,12 +101,15 @@ class System:
     physical: bool
     bootable: bool  # has a Boot object at all
     nics: str  # path of the collection of its network interfaces
+    bios: str  # path of the BIOS attributes
+    boot_sources: str  # path of Dell's boot order
+    manager: str  # path of the BMC's own resource
     families: frozenset[str] = field(default_factory=frozenset)  # vendor words, lower case
 
     @classmethod
     def read(cls, path: str, document: Document, etag: str) -> System:
-        reset = _mapping(_mapping(document.get("Actions")).get("#ComputerSystem.Reset"))
-        settings = _mapping(_mapping(document.get("@Redfish.Settings")).get("SettingsObject"))
+        reset = mapping(mapping(document.get("Actions")).get("#ComputerSystem.Reset"))
+        settings = mapping(mapping(document.get("@Redfish.Settings")).get("SettingsObject"))
         manufacturer = text(document, "Manufacturer")
         return cls(
             path=path,
@@ -121,9 +124,12 @@ class System:
             manufacturer=manufacturer,
             uuid=text(document, "UUID"),
             physical=text(document, "SystemType") in ("", "Physical"),
-            bootable=bool(_mapping(document.get("Boot"))),
+            bootable=bool(mapping(document.get("Boot"))),
             nics=local_path(document.get("EthernetInterfaces")),
-            families=frozenset({manufacturer.lower(), *(key.lower() for key in _mapping(document.get("Oem")))}),
+            bios=local_path(document.get("Bios")),
+            boot_sources=local_path(dell_links(document).get("BootOrder")),
+            manager=next(iter(references(mapping(document.get("Links")).get("ManagedBy"))), ""),
+            families=frozenset({manufacturer.lower(), *(key.lower() for key in mapping(document.get("Oem")))}),
         )
 
     @property
@@ -161,9 +167,18 @@ def reset_type(wanted: str, offered: tuple[str, ...]) -> str:
     return wanted
 
 
-def members(collection: Document) -> list[str]:
-    found = collection.get("Members")
+def references(found: object) -> list[str]:
+    """The paths of a list of references."""
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
+
+
+def members(collection: Document) -> list[str]:
+    return references(collection.get("Members"))
+
+
+def dell_links(document: Document) -> Document:
+    """Dell's own among the links of a resource."""
+    return mapping(mapping(mapping(document.get("Links")).get("Oem")).get("Dell"))
 
 
 def mac_of(value: object) -> str:
@@ -181,5 +196,6 @@ def strings(values: object) -> tuple[str, ...]:
     return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
 
 
-def _mapping(value: object) -> Document:
+def mapping(value: object) -> Document:
+    """The value itself, or an empty mapping where it is something else."""
     return value if isinstance(value, Mapping) else {}

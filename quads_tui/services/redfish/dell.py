@@ -1,0 +1,172 @@
+"""What a Dell tells beside the standard: BIOS attributes, boot sources, what waits for the next POST, and the jobs that apply it.
+
+All paths are followed from the system: they moved between the generations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..answers import Answer
+from .documents import Document, System, dell_links, etag_of, local_path, mapping, members, strings, text
+from .line import Missing
+from .machine import Machine
+
+_MOST_JOBS = 8  # of the newest: a queue keeps hundreds that have ended
+_ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "canceled", "rebootcompleted", "rebootfailed"})
+_GOOD = frozenset({"completed", "rebootcompleted"})
+
+
+class Unfit(Exception):
+    """This BMC or this BIOS has no such thing. Carries the reason; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A resource of attributes, and its settings object with what is to come."""
+
+    path: str  # of the settings object
+    etag: str
+    current: Mapping[str, Any]
+    pending: Mapping[str, Any]
+    on_reset: bool  # applies what it is given at the next reset, by a job that it makes itself
+    clear: str  # target of the action that forgets what is pending without a job; empty: there is none
+
+    @property
+    def coming(self) -> Mapping[str, Any]:
+        """As all will be. What is set to the value that it has already is not pending on some firmware."""
+        return {**self.current, **self.pending}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A configuration job of the BIOS."""
+
+    path: str
+    state: str
+    percent: int
+    message: str
+
+    @property
+    def id(self) -> str:
+        return self.path.rstrip("/").rpartition("/")[2]
+
+    @property
+    def ended(self) -> bool:
+        return self.state.lower() in _ENDED
+
+    @property
+    def good(self) -> bool:
+        return self.state.lower() in _GOOD
+
+
+class Dell:
+    """Fresh looks at one Dell; `deadline` in own time. Raises StageFailure, and Unfit for what is no such machine."""
+
+    def __init__(self, machine: Machine, deadline: float) -> None:
+        self._machine = machine
+        self._deadline = deadline
+        self._jobs_path = ""
+
+    async def system(self) -> System:
+        system = await self._machine.look(self._deadline)
+        if not any("dell" in family for family in self._machine.families):
+            raise Unfit("the BMC is no Dell's")
+        return system
+
+    async def page(self, path: str, what: str) -> tuple[Document, Answer]:
+        """`what` names the resource in a reason."""
+        if not path:
+            raise Unfit(f"the BMC tells no {what}")
+        try:
+            return await self._machine.line.read(path, self._deadline)
+        except Missing as gone:
+            raise Unfit(f"the BMC tells no {what} ({gone})") from None
+
+    async def settings(self, path: str, what: str) -> Settings:
+        """As `page`, with the settings object."""
+        page, _ = await self.page(path, what)
+        annotation = mapping(page.get("@Redfish.Settings"))
+        place = local_path(mapping(annotation.get("SettingsObject")))
+        if not place:
+            raise Unfit(f"the {what} cannot be set")
+        coming, answer = await self.page(place, f"settings of the {what}")
+        actions = mapping(mapping(coming.get("Actions")).get("Oem"))
+        return Settings(
+            path=place,
+            etag=etag_of(answer.headers.get("ETag", ""), coming),
+            current=mapping(page.get("Attributes")),
+            pending=mapping(coming.get("Attributes")),
+            on_reset="OnReset" in strings(annotation.get("SupportedApplyTimes")),
+            clear=local_path(mapping(actions.get("#DellManager.ClearPending")).get("target")),
+        )
+
+    async def jobs_path(self) -> str:
+        """Of the queue; empty where the BMC does not tell."""
+        if not self._jobs_path:
+            system = await self.system()
+            if system.manager:
+                try:
+                    manager, _ = await self._machine.line.read(system.manager, self._deadline)
+                    self._jobs_path = local_path(dell_links(manager).get("Jobs"))
+                except Missing:
+                    pass
+        return self._jobs_path
+
+    async def jobs(self) -> list[Job]:
+        """Those of the BIOS that have not ended, the newest first."""
+        path = await self.jobs_path()
+        if not path:
+            return []
+        try:
+            queue, _ = await self._machine.line.read(path, self._deadline)
+        except Missing:
+            return []
+        named = sorted((one for one in members(queue) if "JID_" in one), reverse=True)
+        found = [await self.job(one) for one in named[:_MOST_JOBS]]
+        return [job for job in found if job is not None and not job.ended]
+
+    async def job(self, path: str) -> Job | None:
+        """None where it is gone, or where it is none of the BIOS."""
+        try:
+            document, _ = await self._machine.line.read(path, self._deadline)
+        except Missing:
+            return None
+        if "bios" not in f"{text(document, 'JobType')} {text(document, 'Name')}".lower():
+            return None
+        percent = document.get("PercentComplete")
+        return Job(path, text(document, "JobState"), percent if isinstance(percent, int) else 0, text(document, "Message"))
+
+
+def sequence(attributes: Mapping[str, Any], system: System) -> str:
+    """The name of the boot order that counts in the mode that the BIOS is in."""
+    mode = attributes.get("BootMode") or system.boot.mode
+    return "UefiBootSeq" if str(mode).lower() == "uefi" else "BootSeq"
+
+
+def boot_names(attributes: Mapping[str, Any], order: str) -> list[str]:
+    """The boot devices of an order of that name, first to last."""
+    rows = attributes.get(order)
+    named = [row for row in rows if isinstance(row, Mapping) and text(row, "Name")] if isinstance(rows, list) else []
+    return [text(row, "Name") for row in sorted(named, key=_index)]
+
+
+def known_as(device: str, names: list[str], attributes: Mapping[str, Any]) -> str:
+    """What the BIOS calls this device now; empty where it has none of that name.
+
+    In UEFI mode a NIC boots as NIC.PxeDevice.N-1, with N of the attribute that is set to the NIC's own name.
+    """
+    if device in names:
+        return device
+    for number in range(1, 17):
+        if attributes.get(f"PxeDev{number}Interface") == device and attributes.get(f"PxeDev{number}EnDis") == "Enabled":
+            name = f"NIC.PxeDevice.{number}-1"
+            return name if name in names else ""
+    return ""
+
+
+def _index(row: Mapping[str, Any]) -> int:
+    index = row.get("Index")
+    return index if isinstance(index, int) else 999

@@ -1,0 +1,250 @@
+"""Dell's one-time boot device against emulated Dells, judged by what they then boot from; else the override, and it says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from quads_tui.emulators.bmc.bios import Bios
+from quads_tui.emulators.bmc.fleet import Fleet
+from quads_tui.emulators.bmc.hardware import Hardware
+from quads_tui.emulators.bmc.replies import Call, Reply
+from quads_tui.emulators.bmc.service import Bmc as Emulated
+from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.world import Machine, Time
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.meters import Meter
+from quads_tui.services.http import Http
+from quads_tui.services.redfish import Bmc
+from tests.clocks import FastClock
+
+from .conftest import Told
+from .test_families import Foreman
+
+SPEED = 2000.0
+HOST = "f01-h01-000.example.com"
+FOREMANS, OTHER = "NIC.Integrated.1-1-1", "NIC.Integrated.1-2-1"
+DELLS = [(model, mode) for model in ("R630", "R650", "R670") for mode in ("UEFI", "Legacy")]
+
+
+class Dell:
+    """One emulated machine, Off, whose first NIC is not Foreman's, and a client that knows a device's name."""
+
+    def __init__(self, model: str, mode: str, device: str, trouble: Trouble) -> None:
+        self.fleet = Fleet(
+            [Machine(HOST, model, "04:3f:72:00:00:01")],
+            time=Time(SPEED),
+            seed=1,
+            provisioner=Foreman(),
+            username="root",
+            password="pw",
+            troubles={HOST: trouble},
+        )
+        self.hardware: Hardware = self.fleet.bmcs[HOST].hardware
+        self.hardware.power = self.hardware.reported = "Off"
+        self.hardware.phase = "off"
+        self.hardware.boot.mode = mode
+        if self.hardware.bios:
+            self.hardware.bios.prefer(OTHER)
+        self.clock, self.told, self.device = FastClock(SPEED, floor=5.0), Told(), device
+        self.http = Http(self.clock)
+        self.clients: list[Bmc] = []
+
+    @property
+    def bios(self) -> Bios:
+        assert self.hardware.bios is not None
+        return self.hardware.bios
+
+    async def serve(self) -> Dell:
+        await self.fleet.serve()
+        self.client = self.another()
+        return self
+
+    def another(self) -> Bmc:
+        """As the next process has it: nothing is remembered."""
+        where, clock = self.fleet.address(HOST), self.clock
+        made = Bmc(self.http, where, HOST, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), self.told, self.device)
+        self.clients.append(made)
+        return made
+
+    async def set(self) -> str:
+        return await self.client.ensure_pxe_next(self.clock.deadline(180))
+
+    async def clear(self) -> str:
+        return await self.another().clear_override(self.clock.deadline(180))
+
+    async def fails(self) -> StageFailure:
+        with pytest.raises(StageFailure) as caught:
+            await self.set()
+        return caught.value
+
+    async def boot(self) -> str:
+        await self.client.ensure_on(self.clock.deadline(180))
+        while self.hardware.phase not in ("installer", "os"):
+            await self.clock.sleep(5)
+        return self.hardware.phase
+
+
+Make = Callable[..., "Dell"]
+
+
+@pytest.fixture
+async def dell() -> AsyncIterator[Callable[..., object]]:
+    made: list[Dell] = []
+
+    async def make(model: str = "R650", mode: str = "Legacy", device: str = FOREMANS, trouble: Trouble | None = None) -> Dell:
+        made.append(Dell(model, mode, device, trouble or Trouble()))
+        return await made[-1].serve()
+
+    yield make
+    for one in made:
+        for client in one.clients:
+            await client.close()
+        await one.http.close()
+        counts = one.fleet.counts()
+        await one.fleet.close()
+        assert (counts["sessions_open"], counts["mode_changes"]) == (0, 0)
+        assert counts["peak_requests_per_bmc"] == 1
+        assert len(one.told.intents) == len(one.told.results)
+
+
+def name(mode: str, model: str) -> str:
+    """What the BIOS calls Foreman's NIC."""
+    return "NIC.PxeDevice.1-1" if mode == "UEFI" and model != "R630" else FOREMANS
+
+
+@pytest.mark.parametrize(("model", "mode"), DELLS)
+async def test_it_boots_from_foremans_nic_though_another_comes_first(dell: Make, model: str, mode: str) -> None:
+    machine = await dell(model, mode)
+    assert not await machine.client.pxe_armed()
+    assert await machine.set() == f"boots once from {name(mode, model)}"
+    assert machine.hardware.boot.target == "None", "no override beside it"
+    assert len(machine.bios.jobs) == 1, "the BMC made the one job, and we no second"
+    assert machine.hardware.armed and await machine.client.pxe_armed()
+    assert await machine.another().pxe_armed()
+    assert await machine.set() == f"{name(mode, model)} was set for the next boot already"
+    assert await machine.boot() == "installer"
+    assert len(machine.bios.jobs) == 1
+    assert not await machine.client.pxe_armed()
+
+
+async def test_the_override_alone_would_have_missed_foreman(dell: Make) -> None:
+    machine = await dell(device="")
+    assert await machine.set() == ""
+    assert await machine.boot() == "os"
+
+
+@pytest.mark.parametrize(("model", "mode"), DELLS)
+async def test_it_is_taken_back_by_whoever_comes_later(dell: Make, model: str, mode: str) -> None:
+    machine = await dell(model, mode)
+    await machine.set()
+    await machine.clear()
+    assert not machine.hardware.armed and not machine.bios.pending and not machine.bios.due
+    assert not await machine.client.pxe_armed()
+    intents = len(machine.told.intents)
+    await machine.clear()
+    assert len(machine.told.intents) == intents, "what is not there is not taken back"
+    assert await machine.boot() == "os"
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "why"),
+    [
+        ("R650", "NIC.Slot.9-1-1", "the BIOS lists no boot device NIC.Slot.9-1-1 in BootSeq"),
+        ("R620", FOREMANS, "the BMC tells no BIOS attributes"),
+        ("1029U", FOREMANS, "the BMC is no Dell's"),
+    ],
+)
+async def test_without_such_a_device_the_override_is_used_and_said(dell: Make, model: str, device: str, why: str) -> None:
+    machine = await dell(model, device=device)
+    assert f"PXE of any NIC instead of {device}: {why}" in await machine.set()
+    assert machine.hardware.boot.effective
+    assert await machine.client.pxe_armed()
+    await machine.clear()
+    assert not machine.hardware.boot.effective
+
+
+class Changed(Trouble):
+    """Changes the answers to requests whose method and part of the path fit; `times` of them."""
+
+    def __init__(self, method: str, path: str, change: Callable[[Emulated, Call], Reply | None], times: int = 1) -> None:
+        self.method, self.path, self.change, self.times = method, path, change, times
+
+    def answer(self, bmc: Emulated, call: Call) -> Reply | None:
+        if self.times and call.method == self.method and self.path in call.path:
+            self.times -= 1
+            return self.change(bmc, call)
+        return None
+
+
+async def test_settings_of_another_job_are_a_refusal_in_words_and_stay(dell: Make) -> None:
+    machine = await dell()
+    machine.bios.pending = {"OneTimeBootMode": "OneTimeBootSeq", "OneTimeBootSeqDev": "HardDisk.List.1-1"}
+    job = machine.bios.schedule("bios")
+    failure = await machine.fails()
+    assert failure.cause is Cause.REFUSED and not failure.retryable
+    assert job.id in failure.reason and "OneTimeBootSeqDev" in failure.reason and "already committed" in failure.reason
+    assert machine.bios.jobs == [job] and job.waits
+    assert not machine.hardware.boot.effective, "nor does an override stand beside what is unknown"
+    await machine.clear()
+    assert machine.bios.pending["OneTimeBootSeqDev"] == "HardDisk.List.1-1" and job.waits
+
+
+async def test_ours_among_settings_of_others_stays_and_is_said(dell: Make) -> None:
+    machine = await dell()
+    await machine.set()
+    machine.bios.pending["SriovGlobalEnable"] = "Enabled"
+    with pytest.raises(StageFailure, match=f"next boot stays set to {FOREMANS}: .*SriovGlobalEnable"):
+        await machine.clear()
+    assert machine.hardware.armed
+
+
+def lost_after(bmc: Emulated, call: Call) -> Reply:
+    bmc._answer(call)
+    return Reply(0, lost=True)
+
+
+async def test_an_answer_that_is_lost_is_looked_for_and_not_sent_again(dell: Make) -> None:
+    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lost_after))
+    assert await machine.set() == f"boots once from {FOREMANS}"
+    assert (machine.told.results, len(machine.bios.jobs)) == (["unknown"], 1)
+
+
+async def test_a_request_that_never_arrived_is_sent_again(dell: Make) -> None:
+    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lambda bmc, call: Reply(0, lost=True)))
+    assert await machine.set() == f"boots once from {FOREMANS}"
+    assert len(machine.told.results) == 2
+
+
+async def test_yes_without_effect_is_not_believed(dell: Make) -> None:
+    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lambda bmc, call: Reply(200), times=9))
+    assert "instead of NIC.Integrated.1-1-1: the one-time boot device was accepted without effect" in await machine.set()
+    assert machine.hardware.boot.effective
+
+
+async def test_a_busy_bmc_is_asked_again(dell: Make) -> None:
+    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lambda bmc, call: bmc.family.error(400, "SWC0700")))
+    assert await machine.set() == f"boots once from {FOREMANS}"
+
+
+def without_its_job(bmc: Emulated, call: Call) -> Reply:
+    """The settings are taken, and the wish to have them applied on reset is not."""
+    reply = bmc._answer(call)
+    assert bmc.hardware.bios is not None
+    bmc.hardware.bios.jobs.clear()
+    return reply
+
+
+async def test_settings_that_nothing_will_apply_are_taken_back(dell: Make) -> None:
+    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", without_its_job, times=9))
+    assert "PXE of any NIC instead of" in await machine.set()
+    assert machine.hardware.boot.effective and not machine.bios.pending
+
+
+async def test_a_job_that_cannot_be_deleted_is_said(dell: Make) -> None:
+    machine = await dell(trouble=Changed("DELETE", "/Jobs/", lambda bmc, call: bmc.family.error(400, "SUP016"), times=9))
+    await machine.set()
+    with pytest.raises(StageFailure, match=f"next boot stays set to {FOREMANS}: Unable to delete a job"):
+        await machine.clear()
