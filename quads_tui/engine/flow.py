@@ -22,6 +22,7 @@ from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
 
 from .host import HostActs, HostMemory, Ports
+from .order import ensure_order
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -235,9 +236,12 @@ class _Flow:
         await ports.gate.admit(self._host, Stage.POWER_OFF)
 
     async def _pxe_set(self) -> str:
+        ordered = ""
+        if self._plan.order:
+            ordered = await ensure_order(self._plan, self._ports, self._bmc, self._acts, self._memory)
         reason = await self._bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
         self._remember(override=True, stays=self._bmc.pxe_stays)
-        return reason
+        return "; ".join(words for words in (ordered, reason) if words)
 
     async def _build(self) -> str:
         ports = self._ports

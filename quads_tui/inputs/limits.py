@@ -30,6 +30,8 @@ class Limits:
     """Deadline of the stage: some BMCs apply an override only after a job of a minute or two."""
     foreman_build: float = 900
     """Deadline of the stage from the moment its write is sent, verification included."""
+    boot_order: float = 1200
+    """For the restart that sets Dell's own boot order (redfish.boot_order): minutes, on machines with much memory many."""
     power_on: float = 180
     """Deadline of the stage: as for power_off."""
     install: float = 5400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
@@ -16,6 +17,7 @@ from .device import DeviceBoot
 from .documents import OFF, ON, Observation, mac_of
 from .line import Line
 from .machine import Machine
+from .order import BootOrder, told
 from .power import PowerChange
 
 
@@ -93,6 +95,19 @@ class Bmc:
         if self._device:
             await DeviceBoot(self._machine, self._device, deadline).clear()
         return said
+
+    async def stage_order(self, order: Sequence[str], deadline: float) -> str:
+        """Dell's own boot order for good: why no reset is needed for it; empty when a job waits for one."""
+        return await BootOrder(self._machine, order, deadline).stage()
+
+    async def order_job(self, deadline: float) -> str:
+        """What the job is at, in words; empty when none waits or runs."""
+        job = await BootOrder(self._machine, (), deadline).job()
+        return told(job) if job is not None else ""
+
+    async def verify_order(self, order: Sequence[str], deadline: float) -> None:
+        """The order is as wanted by a fresh read."""
+        await BootOrder(self._machine, order, deadline).verify()
 
     async def observe(self, deadline: float | None = None) -> Observation:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""

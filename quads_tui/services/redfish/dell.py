@@ -115,8 +115,8 @@ class Dell:
                     pass
         return self._jobs_path
 
-    async def jobs(self) -> list[Job]:
-        """Those of the BIOS that have not ended, the newest first."""
+    async def jobs(self, *, ended: bool = False) -> list[Job]:
+        """Those of the BIOS, the newest first; `ended`: with those that have ended."""
         path = await self.jobs_path()
         if not path:
             return []
@@ -126,7 +126,7 @@ class Dell:
             return []
         named = sorted((one for one in members(queue) if "JID_" in one), reverse=True)
         found = [await self.job(one) for one in named[:_MOST_JOBS]]
-        return [job for job in found if job is not None and not job.ended]
+        return [job for job in found if job is not None and (ended or not job.ended)]
 
     async def job(self, path: str) -> Job | None:
         """None where it is gone, or where it is none of the BIOS."""

@@ -1,4 +1,4 @@
-"""Dell's one-time boot device against emulated Dells, judged by what they then boot from; else the override, and it says so."""
+"""Dell's one-time boot device and its own boot order, judged by what emulated Dells then boot from."""
 
 from __future__ import annotations
 
@@ -248,3 +248,79 @@ async def test_a_job_that_cannot_be_deleted_is_said(dell: Make) -> None:
     await machine.set()
     with pytest.raises(StageFailure, match=f"next boot stays set to {FOREMANS}: Unable to delete a job"):
         await machine.clear()
+
+
+ORDER = (FOREMANS, "HardDisk.List.1-1")
+
+
+def order(machine: Dell) -> list[str]:
+    return [name for name in machine.bios.orders[machine.hardware.boot.mode] if name.startswith("NIC.")]
+
+
+async def staged(machine: Dell, wanted: tuple[str, ...] = ORDER) -> str:
+    return await machine.client.stage_order(wanted, machine.clock.deadline(180))
+
+
+async def applied(machine: Dell) -> None:
+    await machine.client.ensure_on(machine.clock.deadline(180))
+    while words := await machine.client.order_job(machine.clock.deadline(180)):
+        assert words.startswith("JID_")
+        await machine.clock.sleep(15)
+    await machine.client.verify_order(ORDER, machine.clock.deadline(180))
+
+
+@pytest.mark.parametrize(("model", "mode"), DELLS)
+async def test_an_order_is_set_by_one_job_and_then_left_alone(dell: Make, model: str, mode: str) -> None:
+    machine = await dell(model, mode)
+    assert await staged(machine) == ""
+    assert await staged(machine) == "", "the job that waits is not made twice"
+    assert [job.target for job in machine.bios.jobs] == ["order"]
+    await applied(machine)
+    assert order(machine)[0] == name(mode, model)
+    intents = len(machine.told.intents)
+    assert await staged(machine) == "the boot order is right"
+    assert len(machine.told.intents) == intents
+
+
+async def test_the_order_of_what_is_not_named_stays(dell: Make) -> None:
+    machine = await dell()
+    disk, other, foremans = machine.bios.orders["Legacy"]
+    assert await staged(machine, (foremans, "NIC.Slot.9-1-1")) == ""
+    assert machine.bios.pending_order == [foremans, disk, other]
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "why"),
+    [
+        ("R650", ("NIC.Slot.9-1-1",), "the BIOS lists none of NIC.Slot.9-1-1 in BootSeq"),
+        ("R620", ORDER, "the BMC tells no BIOS attributes"),
+        ("DL360", ORDER, "the BMC is no Dell's"),
+    ],
+)
+async def test_an_order_that_cannot_be_is_left_alone_and_said(dell: Make, model: str, wanted: tuple[str, ...], why: str) -> None:
+    machine = await dell(model)
+    assert await staged(machine, wanted) == f"the boot order is left alone: {why}"
+    assert machine.told.intents == []
+
+
+async def test_a_job_that_fails_is_told_in_its_own_words(dell: Make) -> None:
+    machine = await dell()
+    machine.bios.fails = True
+    await staged(machine)
+    with pytest.raises(StageFailure, match=r"not applied \(it is HardDisk.*JID_\d+ Failed 100%: Unable to complete"):
+        await applied(machine)
+
+
+async def test_an_order_that_waits_for_somebody_elses_job_is_a_refusal(dell: Make) -> None:
+    machine = await dell()
+    machine.bios.pending_order = [FOREMANS, OTHER, "HardDisk.List.1-1"]
+    job = machine.bios.schedule("order")
+    with pytest.raises(StageFailure, match=f"the boot order is refused: Pending .* already committed.*{job.id} wait"):
+        await staged(machine)
+    assert machine.bios.jobs == [job]
+
+
+async def test_lost_answers_stage_and_commit_once(dell: Make) -> None:
+    machine = await dell(trouble=Changed("POST", "/Jobs", lost_after))
+    assert await staged(machine) == ""
+    assert (machine.told.results, len(machine.bios.jobs)) == (["answered", "unknown"], 1)
