@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,6 +46,9 @@ class Machine:
     installs: str = "built"  # built, failed, never
     install_seconds: float = 600.0
     on_seconds: float = 15.0  # until On is to be seen
+    ordered: bool = True  # its boot order is as wanted
+    order_job: str = ""  # "waits" for a POST, or "runs" in one
+    order_seconds: float = 200.0  # of that POST
     troubles: list[tuple[str, StageFailure | UnknownOutcome | str]] = field(default_factory=list)  # (act, what), each once
 
     def trouble(self, act: str) -> StageFailure | UnknownOutcome | str | None:
@@ -84,12 +87,20 @@ class World:
     def boot(self, name: str) -> None:
         """Power came on: the override is used up; a host in build installs."""
         machine = self.machines[name]
+        if machine.order_job:
+            machine.order_job = "runs"
+            self.work(self._set_order(machine))
         pxe, machine.override = machine.override, machine.override and self.pxe_stays
         if pxe and machine.build and machine.pxe_lost:
             self.violations.append(f"{name}: booted without its PXE files")
         elif pxe and machine.build:
             machine.wipes += 1
             self.work(self._install(machine))
+
+    async def _set_order(self, machine: Machine) -> None:
+        await self.clock.sleep(machine.order_seconds)
+        if machine.power == "On":
+            machine.ordered, machine.order_job = True, ""
 
     async def _install(self, machine: Machine) -> None:
         boot = machine.resets
@@ -263,6 +274,24 @@ class ModelBmc:
         await self._acts.intend("override", {"enabled": "Disabled"})
         self._machine.override = False
         return ""
+
+    async def stage_order(self, order: Sequence[str], deadline: float) -> str:
+        await self._session()
+        if self._machine.ordered:
+            return "the boot order is right"
+        if not self._machine.order_job:
+            await self._acts.intend("override", {})
+            self._machine.order_job = "waits"
+        return ""
+
+    async def order_job(self, deadline: float) -> str:
+        await self._session()
+        return f"JID_1 {self._machine.order_job}" if self._machine.order_job else ""
+
+    async def verify_order(self, order: Sequence[str], deadline: float) -> None:
+        await self._session()
+        if not self._machine.ordered:
+            raise StageFailure(Cause.REFUSED, "the boot order was not applied")
 
     async def pxe_armed(self) -> bool:
         await self._session()
