@@ -17,6 +17,7 @@ from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import Event
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
@@ -84,12 +85,13 @@ class Conductor:
         )
         executor = RolloutExecutor(setting)
         loop = asyncio.get_running_loop()
-        front = Front(rollout, services.meters, executor, clock, self._options.json, site.warnings, self._rehearsal is not None)
+        directory, rehearsal = journal.path.parent, self._rehearsal is not None
+        front = Front(rollout, services.meters, executor, clock, self._options.json, site.warnings, rehearsal, directory)
         for name in SIGNALS:
             loop.add_signal_handler(getattr(signal, name), _signalled, executor, front, name)
         loop.add_signal_handler(signal.SIGHUP, front.hung_up.set)
-        keys = KeyServer(journal.path.parent, executor, front.attached.take)
-        services.observers += [front.exchanged, _kept_in(journal, clock)]
+        keys = KeyServer(directory, executor, front.attached.take)
+        services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
         if retry_ended:
@@ -153,14 +155,14 @@ def _told_to(listener: Callable[[Event], None]) -> Callable[[list[Event]], None]
     return told
 
 
-def _kept_in(journal: JournalStore, clock: RealClock) -> Callable[[Exchange], None]:
-    def kept(exchange: Exchange) -> None:
-        if exchange.host:
-            journal.exchange(
-                clock.wall(), exchange.host, exchange.method, exchange.path, exchange.status, exchange.seconds, exchange.error
-            )
+def _told_of_hosts(clock: RealClock, *listeners: Callable[[Exchanged], None]) -> Callable[[Exchange], None]:
+    def heard(one: Exchange) -> None:
+        if one.host:
+            kept = Exchanged(clock.wall(), one.host, one.method, one.path, one.status, one.seconds, one.error)
+            for listener in listeners:
+                listener(kept)
 
-    return kept
+    return heard
 
 
 def _signalled(executor: RolloutExecutor, front: Front, name: str) -> None:

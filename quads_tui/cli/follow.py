@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.journal.reader import JournalReader, StoredExchange, StoredSample
+from quads_tui.journal.reader import JournalReader, StoredSample
 from quads_tui.journal.shelf import Shelved
 from quads_tui.rollout.events import Event
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.state import Rollout
@@ -72,7 +73,7 @@ class Follower:
             await self.step(taken)
             await asyncio.sleep(STEP)
 
-    def exchanges(self, host: str) -> list[StoredExchange]:
+    def exchanges(self, host: str) -> list[Exchanged]:
         """The last requests that were made for a host."""
         return self._reader.exchanges(host)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.progress import plain_line
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
@@ -19,7 +21,6 @@ from .options import say
 
 if TYPE_CHECKING:
     from quads_tui.console.app import Console
-    from quads_tui.services.http import Exchange
 
 _LEAVING = 1.0  # real seconds that a screen gets to end
 _PLAIN = 10.0  # real seconds between two plain lines
@@ -52,6 +53,7 @@ class Front:
         json: bool,
         warnings: Iterable[str],
         rehearsal: bool,
+        directory: Path,
     ) -> None:
         self.rollout = rollout
         self.meters = meters
@@ -60,15 +62,18 @@ class Front:
         self.json = json
         self.warnings = tuple(warnings)
         self.rehearsal = rehearsal
+        self.directory = directory  # the rollout's own
         self.hung_up = asyncio.Event()  # the terminal has gone: nobody is left to be asked or shown anything
         self.attached = Attached()
         self.let_go: Callable[[], None] = lambda: None  # gives the terminal back at once
-        self.exchanges: dict[str, deque[Exchange]] = {}
+        self._exchanges: dict[str, deque[Exchanged]] = {}
 
-    def exchanged(self, exchange: Exchange) -> None:
-        """The last exchanges of each host, for its detail view."""
-        if exchange.host:
-            self.exchanges.setdefault(exchange.host, deque(maxlen=20)).append(exchange)
+    def exchanged(self, one: Exchanged) -> None:
+        self._exchanges.setdefault(one.host, deque(maxlen=20)).append(one)
+
+    def exchanges(self, host: str) -> Sequence[Exchanged]:
+        """The last ones of a host, for its detail view."""
+        return tuple(self._exchanges.get(host, ()))
 
     async def settled(self) -> None:
         """No host can move without a human, and no human is attached; or the rollout was stopped."""
@@ -127,7 +132,16 @@ async def screen(front: Front) -> None:
 
     title = "REHEARSAL" if front.rehearsal else ""
     while True:
-        console = Console(front.rollout, front.meters, front.executor, front.clock, title=title, warnings=front.warnings)
+        console = Console(
+            front.rollout,
+            front.meters,
+            front.executor,
+            front.clock,
+            title=title,
+            warnings=front.warnings,
+            exchanges=front.exchanges,
+            shots=front.directory,
+        )
 
         def taken(who: str, console: Console = console) -> None:
             console.read_only = f"the keys are held by {who}" if who else ""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from quads_tui.journal.reader import NoJournal
 from quads_tui.journal.shelf import NotFound, Shelved, find, shelved
@@ -78,16 +79,25 @@ async def _watched(kept: Shelved, options: Options, pace: float | None) -> int:
     if options.headless or not options.terminal:
         await _lines(follower, options, lambda: pace is not None or bool(kept.holder()))
     else:
-        await _screen(follower, words)
+        await _screen(follower, kept.directory, words)
     follower.close()
     return 0
 
 
-async def _screen(follower: Follower, read_only: str) -> None:
+async def _screen(follower: Follower, directory: Path, read_only: str) -> None:
     from quads_tui.console.app import Console
 
     await follower.step()
-    console = Console(follower.rollout, follower.meters, None, follower.clock, title="WATCH", read_only=read_only)
+    console = Console(
+        follower.rollout,
+        follower.meters,
+        None,
+        follower.clock,
+        title="WATCH",
+        read_only=read_only,
+        exchanges=follower.exchanges,
+        shots=directory,
+    )
     following = asyncio.create_task(follower.run())
     try:
         await console.run_async()
@@ -126,7 +136,15 @@ async def _attached(kept: Shelved, options: Options) -> int:
         control = await RemoteControl.connect(kept.directory, f"{who()}, process {os.getpid()}", on_holder)
     except NotRunning:
         raise Refused([f"nobody runs {kept.id}: quads-tui resume {kept.id}"]) from None
-    console = Console(follower.rollout, follower.meters, control, follower.clock, title="ATTACHED")
+    console = Console(
+        follower.rollout,
+        follower.meters,
+        control,
+        follower.clock,
+        title="ATTACHED",
+        exchanges=follower.exchanges,
+        shots=kept.directory,
+    )
     holding.append(lambda holder: setattr(console, "read_only", f"the keys are held by {holder}" if holder else ""))
 
     async def until_gone() -> None:

@@ -1,7 +1,8 @@
-"""Every act of the console, once: keys, footer, help and confirmation come from here."""
+"""Every act of the console, once: keys, footer, help, command line, palette, confirmation and docs/keys.md come from here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.ports import RETRYABLE
@@ -11,49 +12,87 @@ from quads_tui.rollout.state import HostState
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`dangerous` acts change hosts and ask first. `fits`: the states of hosts that it applies to; empty: not about hosts."""
+    """`dangerous` acts change the rollout and are not there for who only looks. `fits`: the states of hosts that it applies to.
+
+    `where`: table, hosts (wherever hosts are chosen) or anywhere. `argument`: what the command line takes after the name.
+    `footer`: its right to a place in the last line; 0: none.
+    """
 
     name: str
     keys: str  # as textual names them, comma separated
     shown: str  # the key as the operator reads it
     help: str
+    where: str = "anywhere"
     dangerous: bool = False
     fits: tuple[HostStatus, ...] = ()
-    footer: bool = False
+    footer: int = 0
+    argument: str = ""
+
+    @property
+    def command(self) -> str:
+        """Its name on the command line."""
+        return self.name.replace("_", "-")
 
 
 _ALIVE = tuple(status for status in HostStatus if status is not HostStatus.DONE)
+_TABLE, _HOSTS = "table", "hosts"
 
 ACTS = (
-    Act("cursor_up", "up,k", "↑ k", "one host up"),
-    Act("cursor_down", "down,j", "↓ j", "one host down"),
-    Act("page_up", "pageup", "PgUp", "one page up"),
-    Act("page_down", "pagedown", "PgDn", "one page down"),
-    Act("first", "home,g", "Home g", "to the first host"),
-    Act("last", "end,G", "End G", "to the last host"),
-    Act("mark", "space", "space", "mark or unmark the host under the cursor", footer=True),
-    Act("mark_shown", "asterisk", "*", "mark all shown hosts; again: unmark them", footer=True),
-    Act("clear_marks", "backslash", "\\", "clear all marks"),
-    Act("filter", "slash", "/", "filter by text or regular expression; esc clears", footer=True),
-    Act("failures", "f", "f", "failed hosts only, or all again", footer=True),
-    Act("order", "o", "o", "order: attention, plan, name, stage"),
-    Act("detail", "enter", "enter", "the host in full; esc comes back", footer=True),
-    Act("retry", "r", "r", "retry from the failed stage", True, tuple(RETRYABLE), True),
-    Act("restart", "R", "R", "retry from the start: the host is wiped", True, tuple(RETRYABLE)),
-    Act("skip", "s", "s", "skip: the host leaves the rollout; armed ones are disarmed", True, _ALIVE, True),
-    Act("unskip", "u", "u", "take skipped hosts in again", True, (HostStatus.SKIPPED,)),
-    Act("hold", "h", "h", "hold before the next act, or release", True, _ALIVE),
-    Act("disarm", "d", "d", "take failed hosts out of build and clear their PXE boot", True, tuple(RETRYABLE)),
-    Act("pause", "p", "p", "pause admission: no new host starts; again: go on", footer=True),
-    Act("pause_writes", "P", "P", "pause all Foreman writes; again: go on"),
-    Act("help", "question_mark", "?", "this help", footer=True),
-    Act("leave", "q,ctrl+q", "q", "leave the screen: the rollout goes on in plain lines", footer=True),
-    Act("interrupt", "ctrl+c", "ctrl+c", "go on, stop admission, or stop"),
+    Act("cursor_up", "up,k", "↑ k", "one host up", _TABLE),
+    Act("cursor_down", "down,j", "↓ j", "one host down", _TABLE),
+    Act("page_up", "pageup", "PgUp", "one page up", _TABLE),
+    Act("page_down", "pagedown", "PgDn", "one page down", _TABLE),
+    Act("first", "home,g", "Home g", "to the first host", _TABLE),
+    Act("last", "end,G", "End G", "to the last host", _TABLE),
+    Act("mark", "space", "space", "mark or unmark the host under the cursor", _TABLE, footer=1),
+    Act("mark_range", "V", "V", "mark all from the last marked host to the cursor", _TABLE),
+    Act("mark_shown", "asterisk", "*", "mark all shown hosts; again: unmark them", _TABLE),
+    Act("clear_marks", "backslash", "\\", "clear all marks", _TABLE),
+    Act(
+        "filter", "slash", "/", "filter: text, regex, !not, stage: cause: model: rack: ...", _TABLE, footer=True, argument="WORDS"
+    ),
+    Act("failures", "f", "f", "failed hosts only, or all again", _TABLE, footer=5),
+    Act("order", "o", "o", "order by the next column", _TABLE, argument="COLUMN"),
+    Act("turn_order", "O", "O", "turn the order round", _TABLE),
+    Act("detail", "enter", "enter", "the host in full, with every exchange", _TABLE, footer=6),
+    Act("retry", "r", "r", "retry from the failed stage", _HOSTS, True, tuple(RETRYABLE), 8),
+    Act("restart", "R", "R", "retry from the start: the host is wiped", _HOSTS, True, tuple(RETRYABLE)),
+    Act("skip", "s", "s", "skip: out of the rollout; armed ones are disarmed", _HOSTS, True, _ALIVE, 7, "REASON"),
+    Act("unskip", "u", "u", "take skipped hosts in again", _HOSTS, True, (HostStatus.SKIPPED,)),
+    Act("hold", "h", "h", "hold before the next act, or release", _HOSTS, True, _ALIVE, argument="REASON"),
+    Act("disarm", "d", "d", "take failed hosts out of build, clear their PXE boot", _HOSTS, True, tuple(RETRYABLE)),
+    Act("copy", "y", "y", "copy the host's story, or the marked names", _HOSTS),
+    Act("next_failed", "n", "n", "to the next failed host", _HOSTS),
+    Act("previous_failed", "N", "N", "to the previous failed host", _HOSTS),
+    Act("causes", "F", "F", "failures by cause", footer=4),
+    Act("graphs", "v", "v", "graphs: latencies and the write lane", footer=2),
+    Act("pause", "p", "p", "pause admission: no new host starts; again: go on", dangerous=True, footer=3),
+    Act("pause_writes", "P", "P", "pause all Foreman writes; again: go on", dangerous=True),
+    Act("messages", "m", "m", "what was said and ordered so far"),
+    Act("theme", "T", "T", "the next theme of colours", argument="NAME"),
+    Act("symbols", "b", "b", "braille, blocks or ASCII", argument="NAME"),
+    Act("shot", "S", "S", "screenshot: SVG, text and state into the rollout's directory"),
+    Act("command", "colon", ":", "a command by its name; tab completes", footer=5),
+    Act("help", "question_mark", "?", "this help", footer=9),
+    Act("leave", "q,ctrl+q", "q", "leave the screen: the rollout goes on in plain lines", footer=9),
+    Act("interrupt", "ctrl+c", "ctrl+c", "go on, stop admission, or stop", dangerous=True),
 )
 BY_NAME = {act.name: act for act in ACTS}
 
 
-def question(act: Act, chosen: list[HostState], hidden: int, unfit: int) -> list[str]:
+def of_place(*places: str) -> Sequence[Act]:
+    return [act for act in ACTS if act.where in places]
+
+
+def command_named(word: str) -> Act | None:
+    """The act of this command name, or of an unmistakable beginning of one."""
+    word = word.replace("_", "-")
+    fitting = [act for act in ACTS if act.command.startswith(word)] if word else []
+    exact = [act for act in fitting if act.command == word]
+    return (exact or fitting)[0] if exact or len(fitting) == 1 else None
+
+
+def question(act: Act, chosen: Sequence[HostState], hidden: int, unfit: int) -> list[str]:
     """What the operator is asked: the hosts or their count, what is not shown, what does not fit, what it costs."""
     names = [host.name for host in chosen]
     if len(names) <= 5:

@@ -1,43 +1,53 @@
-"""The console: a live screen over a rollout that it does not own. Leaving it, or breaking it, does not touch the rollout."""
+"""The console: live screens over a rollout that it does not own. Leaving it, or breaking it, does not touch the rollout."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import locale
 import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
-from rich.text import Text
-from textual.app import App, ComposeResult
+from rich.theme import Theme
+from textual.app import App
 from textual.binding import Binding
-from textual.events import AppBlur, AppFocus, Resize
-from textual.widgets import Input
+from textual.events import AppBlur, AppFocus, Key
+from textual.screen import Screen
 
-from quads_tui.render import overview
-from quads_tui.render.detail import detail_lines
-from quads_tui.render.host_row import ORDERS, cut, host_filter, ordered
+from quads_tui.render.detail import as_text
+from quads_tui.render.host_order import ORDERS
+from quads_tui.render.palette import PALETTES
+from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
+from quads_tui.rollout.exchanges import Exchanges
 from quads_tui.rollout.meters import Meters, quantile
 from quads_tui.rollout.ports import Clock, Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .acts import ACTS, BY_NAME, Act, question
-from .dialogs import Page, Question, Typed
+from .acts import ACTS, BY_NAME, Act, command_named, of_place, question
+from .command_line import ActProvider, CommandLine
+from .desk import Desk
+from .dialogs import Question, Typed
 from .driver import SafeDriver, TerminalGone
 from .host_table import HostTable
-from .lines import Lines
+from .screens.causes import CausesScreen
+from .screens.graphs import GraphsScreen
+from .screens.pages import HelpScreen, MessagesScreen
+from .screens.table import TableScreen
+from .screens.view import View
+from .shot import keep_shot
 
 log = logging.getLogger(__name__)
 
-SMALLEST = (80, 24)
-FRAME, PANELS, PROBE = 0.2, 1.0, 0.01  # seconds
-STILL = 2.0  # seconds without a key until rows may move under the cursor
+FRAME, PANELS, PROBE = 0.1, 1.0, 0.01  # seconds
+LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 
@@ -45,16 +55,14 @@ TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 class Console(App[str]):
     """Ends with "leave" when the viewer left and "gone" when the terminal has; never by itself.
 
-    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
+    `control` may be None while `read_only` says why. `shots`: where screenshots go. `frozen`: no timers, for tests that call
+    frame and panels.
     """
 
-    CSS = """
-    Screen { layout: vertical; }
-    #filter { display: none; height: 1; border: none; padding: 0 1; }
-    #filter.open { display: block; }
-    """
-    ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar = [Binding(act.keys, act.name, act.help, show=False, priority=act.keys == "ctrl+c") for act in ACTS]
+    COMMANDS: ClassVar = {ActProvider}
+    BINDINGS: ClassVar = [
+        Binding(act.keys, act.name, act.help, show=False, priority=act.keys == "ctrl+c") for act in of_place("hosts", "anywhere")
+    ]
 
     def __init__(
         self,
@@ -66,46 +74,51 @@ class Console(App[str]):
         title: str = "",
         read_only: str = "",
         warnings: Sequence[str] = (),
+        exchanges: Exchanges = lambda host: (),
+        shots: Path | None = None,
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         # NO_COLOR in textual means greys by luminance; the terminal's own palette keeps bold and reverse readable.
-        super().__init__(driver_class=SafeDriver, ansi_color=True if os.environ.get("NO_COLOR") else None)
-        self.rollout = rollout
-        self.meters = meters
+        colourless = bool(os.environ.get("NO_COLOR"))
+        symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
+        self.desk = Desk(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
+        self._main = TableScreen(self.desk)
+        super().__init__(driver_class=SafeDriver, ansi_color=True if colourless else None)
+        self._palette = ""
+        self._wear("mono" if colourless else next(iter(PALETTES)))
         self._control = control
-        self._clock = clock
-        self._heading = title
-        self.read_only = read_only  # why no act may be ordered from here, in words; empty: these are the keys
-        self._warnings = warnings
+        self._shots = shots
         self._frozen = frozen
-        self._monotonic = monotonic
-        self._words = ""
-        self._failures_only = False
-        self._order = 0
-        self._last_key = 0.0
-        self._flash = ""
         self._told = len(rollout.notices)
         self._lags: deque[float] = deque(maxlen=500)
-        self._lag = 0.0
         self._blurred = False
         self._frames = 0
-        self._shown_version = -1
+        self.stumbles = 0  # how often something of the screen failed
         self._probe: asyncio.Task[None] | None = None
+        self._history: list[str] = []
 
-    def compose(self) -> ComposeResult:
-        yield Lines("header")
-        yield Lines("panels")
-        yield HostTable(self.rollout, self._clock.wall)
-        yield Lines("failures")
-        yield Input(id="filter", placeholder="filter: text or regular expression; esc clears", compact=True)
-        yield Lines("footer")
+    def get_default_screen(self) -> Screen[Any]:
+        return self._main
+
+    @property
+    def table(self) -> HostTable:
+        return self._main.table
+
+    @property
+    def read_only(self) -> str:
+        return self.desk.read_only
+
+    @read_only.setter
+    def read_only(self, why: str) -> None:
+        self.desk.read_only = why
+
+    @property
+    def view(self) -> View:
+        """The topmost screen that is none of the questions."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
 
     def on_mount(self) -> None:
-        self.table = self.query_one(HostTable)
-        self.table.focus()
-        self._resort()
-        self.call_after_refresh(self.panels)
         if not self._frozen:
             self.set_interval(FRAME, self._guarded(self._tick))
             self.set_interval(PANELS, self._guarded(self.panels))
@@ -119,79 +132,33 @@ class Console(App[str]):
     # Drawing
 
     def _tick(self) -> None:
-        """Five frames a second; fewer when nobody looks or when the loop is late, so that provisioning is not."""
+        """Five frames a second, ten after a key, one when nobody looks; fewer when the loop is late: provisioning comes first."""
         self._frames += 1
-        every = 5 if self._blurred else 4 if self._lag > 2 * LATE else 2 if self._lag > LATE else 1
+        lag = self.desk.lag
+        lively = self.desk.monotonic() - self.desk.last_key < LIVELY
+        every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1 if lively else 2
         if self._frames % every == 0:
             self.frame()
 
     def frame(self) -> None:
-        """Rows of hosts that changed since the last frame, if they are visible."""
-        dirty, self.rollout.dirty = self.rollout.dirty, set()
-        if dirty and len(self.screen_stack) == 1:
-            self.table.frame(dirty)
+        """Hosts that changed since the last frame, as far as they are visible."""
+        dirty, self.desk.rollout.dirty = self.desk.rollout.dirty, set()
+        if dirty and self.view.is_current:
+            self.view.frame(dirty)
 
     def panels(self) -> None:
-        """Once a second: everything but the rows; and the order, when the cursor has been still."""
-        if len(self.screen_stack) > 1 or not hasattr(self, "table"):
-            return
-        width, height = self.size
-        if (width, height) < SMALLEST or height < SMALLEST[1]:
-            self._too_small(width, height)
-            return
-        self.table.display = True
-        now = self._clock.wall()
-        warnings = [f"READ-ONLY: {self.read_only}", *self._warnings] if self.read_only else self._warnings
-        head = overview.header(self.rollout, now=now, width=width, title=self._heading, lag=self._lag, warnings=warnings)
-        self._put("header", [*head, overview.pipeline(self.rollout, width)])
-        if height >= 36:
-            self._put("panels", overview.graphs(self.meters, self._clock.now(), width, 10 if height >= 52 else 7))
-        else:
-            self._put("panels", [overview.numbers(self.meters, width)])
-        self._put("failures", overview.failures(self.rollout, width, 8 if height >= 36 else 4))
-        if self._monotonic() - self._last_key >= STILL:
-            self._resort()
-        self.table.tick()
-        self._footer(width)
-
-    def _too_small(self, width: int, height: int) -> None:
-        counts = self.rollout.counts
-        ended = sum(counts[status] for status in HostStatus if status.ended)
-        words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout goes on: {ended}/{len(self.rollout.hosts)}"
-        self.table.display = False
-        for name in ("panels", "failures", "footer"):
-            self._put(name, [])
-        self._put("header", [Text(cut(f"{words}, {counts[HostStatus.FAILED]} failed", width))])
-
-    def _put(self, name: str, lines: Sequence[Text]) -> None:
-        self.query_one(f"#{name}", Lines).put(lines)
-
-    def _footer(self, width: int) -> None:
-        notices = self.rollout.notices
+        """Once a second: everything else."""
+        notices = self.desk.rollout.notices
         if len(notices) != self._told and notices:
             self._told = len(notices)
-            self._flash = notices[-1].text
-        shown, total, marked = len(self.table.shown), len(self.rollout.hosts), len(self.table.marks)
-        state = f" {shown}/{total} shown"
-        state += f", filter {self._words!r}" if self._words else ""
-        state += ", failures only" if self._failures_only else ""
-        state += f", {marked} marked" if marked else ""
-        state += f"  by {ORDERS[self._order]}"
-        keys = [f"{act.shown} {act.name.replace('_', ' ')}" for act in ACTS if act.footer]
-        while len("  ".join(keys)) > width - 1:  # help and leave come last, and are never left out
-            del keys[0]
-        line = Text(cut(f"{state}  {self._flash}", width), "bold" if self._flash else "")
-        self._put("footer", [line, Text(cut(" " + "  ".join(keys), width), "reverse")])
-
-    def _resort(self) -> None:
-        fits = host_filter(self._words, self._failures_only)
-        hosts = [host for host in self.rollout.hosts.values() if fits(host)]
-        self.table.show(ordered(hosts, ORDERS[self._order]))
+            self.desk.flash = notices[-1].text
+        if self.view.is_current and self.view.is_mounted:
+            self.view.panels()
 
     def flash(self, text: str) -> None:
         """One line above the keys."""
-        self._flash = text
-        self._footer(self.size.width)
+        self.desk.flash = text
+        self.view.draw_footer()
 
     def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:
         """A timer of the screen that fails becomes one line and a log entry, without local variables."""
@@ -200,11 +167,30 @@ class Console(App[str]):
             try:
                 work()
             except Exception as error:
-                log.error("%s in %s", type(error).__name__, work.__name__, exc_info=(type(error), error, error.__traceback__))
-                with suppress(Exception):
-                    self.flash(f"the screen stumbled: {type(error).__name__} (the rollout goes on)")
+                self._stumbled(error)
 
         return run
+
+    async def run_action(self, *args: Any, **named: Any) -> bool:
+        """Of every key, of the palette and of the mouse: one that fails does not end the screen."""
+        try:
+            return await super().run_action(*args, **named)
+        except Exception as error:
+            self._stumbled(error)
+            return True
+
+    def _stumbled(self, error: Exception) -> None:
+        self.stumbles += 1
+        log.error("the screen stumbled", exc_info=(type(error), error, error.__traceback__))
+        with suppress(Exception):
+            self.flash(f"the screen stumbled: {type(error).__name__} (the rollout goes on)")
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What nothing else caught. Textual would print a traceback with local variables; this screen only ends, as if left."""
+        log.error("the screen broke", exc_info=(type(error), error, error.__traceback__))
+        self._exception = self._exception or error
+        self._exception_event.set()
+        self.exit("leave", message=f"The screen broke: {type(error).__name__}. The rollout goes on.")
 
     async def _measure(self) -> None:
         """How late this loop is: a sleep of 10 ms, measured."""
@@ -213,7 +199,7 @@ class Console(App[str]):
             await asyncio.sleep(PROBE)
             self._lags.append(time.perf_counter() - began - PROBE)
             if len(self._lags) % 50 == 0:
-                self._lag = quantile(sorted(self._lags), 0.99)
+                self.desk.lag = quantile(sorted(self._lags), 0.99)
 
     def on_app_blur(self, event: AppBlur) -> None:
         self._blurred = True
@@ -221,115 +207,131 @@ class Console(App[str]):
     def on_app_focus(self, event: AppFocus) -> None:
         self._blurred = False
 
-    def on_resize(self, event: Resize) -> None:
-        self.call_after_refresh(self.panels)
+    def on_key(self, event: Key) -> None:
+        self.desk.last_key = self.desk.monotonic()
+
+    def _wear(self, name: str) -> None:
+        """The styles of this palette."""
+        if self._palette:
+            self.console.pop_theme()
+        self.console.push_theme(Theme(dict(PALETTES[name]), inherit=True))
+        self._palette = name
+
+    # Acts by their names
+
+    @property
+    def available(self) -> Sequence[Act]:
+        """What can be ordered here and now."""
+        table = isinstance(self.view, TableScreen)
+        return [
+            act
+            for act in ACTS
+            if (act.where != "table" or table) and not (act.dangerous and self.read_only) and act.name != "command"
+        ]
+
+    def order_by_name(self, words: str) -> None:
+        """One line of the command line: an act, and what it takes."""
+        name, _, argument = words.strip().partition(" ")
+        act = command_named(name)
+        if act is None:
+            self.flash(f"no command {name!r}: ? lists them")
+            return
+        home: object = self._main if act.where == "table" else self
+        if act.where == "table" and self.view is not self._main:
+            self.flash(f"{act.command} is a command of the table")
+            return
+        if argument.strip() and not act.argument:
+            self.flash(f"{act.command} takes nothing")
+            return
+        run = getattr(home, f"action_{act.name}")
+        if act.argument:
+            run(argument.strip())
+        else:
+            run()
+
+    def action_command(self) -> None:
+        words = [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"order {o}" for o in ORDERS]
+        self.push_screen(CommandLine(self._history, words), self._ordered)
+
+    def _ordered(self, words: str | None) -> None:
+        if words:
+            self._guarded(lambda: self.order_by_name(words))()
 
     # Looking
 
-    def _moved(self, rows: int) -> None:
-        self._last_key = self._monotonic()
-        self.table.move(rows)
+    def action_causes(self) -> None:
+        screen = CausesScreen(self.desk)
 
-    def action_cursor_up(self) -> None:
-        self._moved(-1)
+        def left(answer: str | None) -> None:
+            if answer == "only" and (group := screen.group):
+                self._main.only(group)
 
-    def action_cursor_down(self) -> None:
-        self._moved(1)
+        self._open(screen, left)
 
-    def action_page_up(self) -> None:
-        self._moved(-self.table.page)
+    def action_graphs(self) -> None:
+        self._open(GraphsScreen(self.desk))
 
-    def action_page_down(self) -> None:
-        self._moved(self.table.page)
-
-    def action_first(self) -> None:
-        self._moved(-len(self.rollout.hosts))
-
-    def action_last(self) -> None:
-        self._moved(len(self.rollout.hosts))
-
-    def action_mark(self) -> None:
-        self.table.toggle(self.table.cursor)
-        self._moved(1)
-        self.panels()
-
-    def action_mark_shown(self) -> None:
-        shown = self.table.shown
-        if all(name in self.table.marks for name in shown):
-            for name in shown:
-                self.table.marks.pop(name, None)
-        else:
-            self.table.marks.update(dict.fromkeys(shown))
-        self.table.refresh()
-        self.panels()
-
-    def action_clear_marks(self) -> None:
-        self.table.marks.clear()
-        self.table.refresh()
-        self.panels()
-
-    def action_failures(self) -> None:
-        self._failures_only = not self._failures_only
-        self._resort()
-        self.panels()
-
-    def action_order(self) -> None:
-        self._order = (self._order + 1) % len(ORDERS)
-        self._resort()
-        self.panels()
-
-    def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.add_class("open")
-        field.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.id == "filter":
-            self._words = event.value
-            self._resort()
-            self.panels()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input.id == "filter":
-            self._close_filter()
-
-    def on_key(self, event: object) -> None:
-        if getattr(event, "key", "") == "escape":
-            self.query_one("#filter", Input).value = ""
-            self._close_filter()
-
-    def _close_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        if not field.value:
-            self._words = ""
-        field.remove_class("open")
-        self.table.focus()
-        self._resort()
-        self.panels()
-
-    def action_detail(self) -> None:
-        if not self.table.cursor:
-            return
-
-        def lines(width: int, height: int) -> Sequence[Text]:
-            host = self.rollout.hosts[self.table.cursor]
-            body = detail_lines(host, now=self._clock.wall(), speed=self.rollout.speed, width=width, height=height - 1)
-            return [*body, Text(cut(" j/k next/previous host   esc back", width), "reverse")]
-
-        step = {"j": lambda: self._moved(1), "k": lambda: self._moved(-1)}
-        self.push_screen(Page(lines, {**step, "down": step["j"], "up": step["k"]}), self._back)
+    def action_messages(self) -> None:
+        self._open(MessagesScreen(self.desk))
 
     def action_help(self) -> None:
-        def lines(width: int, height: int) -> Sequence[Text]:
-            rows = [Text(cut(f" {act.shown:8} {act.name.replace('_', ' '):14} {act.help}", width)) for act in ACTS]
-            foot = "Acts apply to the marked hosts, else to the host under the cursor. esc comes back."
-            return [Text(cut(" Keys", width), "bold"), *rows, Text(cut(f" {foot}", width), "bold")][:height]
+        self._open(HelpScreen(self.desk))
 
-        self.push_screen(Page(lines), self._back)
+    def _open(self, screen: View, left: Callable[[str | None], None] = lambda answer: None) -> None:
+        """One screen over the table at a time."""
+        while self.screen is not self._main:
+            self.pop_screen()
+        self.push_screen(screen, left)
 
-    def _back(self, _: object = None) -> None:
-        self.table.refresh()
-        self.panels()
+    def action_next_failed(self) -> None:
+        self.view.step_to_failed(1)
+
+    def action_previous_failed(self) -> None:
+        self.view.step_to_failed(-1)
+
+    def action_copy(self) -> None:
+        """Several hosts: their names. One: all that is known of it."""
+        names = self.view.chosen()
+        if len(names) == 1:
+            host, clock = self.desk.rollout.hosts[names[0]], self.desk.clock
+            text = as_text(host, self.desk.exchanges(host.name), now=clock.wall(), speed=self.desk.rollout.speed)
+        else:
+            text = "\n".join(names)
+        self.copy_to_clipboard(text)
+        self.flash(
+            f"copied: {f'the story of {names[0]}' if len(names) == 1 else f'{len(names)} names'} (needs OSC 52 in the terminal)"
+        )
+
+    def action_theme(self, name: str = "") -> None:
+        names = list(PALETTES)
+        if name and name not in names:
+            self.flash(f"no theme {name!r}: {', '.join(names)}")
+            return
+        self._wear(name or names[(names.index(self._palette) + 1) % len(names)])
+        self.ansi_color = True if self._palette in ("ansi", "mono") else None
+        self._redrawn(f"theme {self._palette}")
+
+    def action_symbols(self, name: str = "") -> None:
+        names = list(SYMBOLS)
+        if name and name not in names:
+            self.flash(f"no symbols {name!r}: {', '.join(names)}")
+            return
+        self.desk.symbols = SYMBOLS[name or names[(names.index(self.desk.symbols.name) + 1) % len(names)]]
+        self._redrawn(f"symbols {self.desk.symbols.name}")
+
+    def _redrawn(self, what: str) -> None:
+        self.refresh_css(animate=False)
+        for screen in self.screen_stack:
+            screen.notify_style_update()
+        self.flash(what)
+
+    def action_shot(self) -> None:
+        try:
+            kept = keep_shot(self, self.desk, self._shots or Path.cwd())
+        except OSError as error:
+            self.flash(f"no screenshot: {error}")
+        else:
+            self.flash(f"kept {kept}.svg, .txt and .json")
 
     # Acting
 
@@ -344,18 +346,18 @@ class Console(App[str]):
         return bool(self.read_only)
 
     def _choose(self, act: Act) -> tuple[list[HostState], int, int]:
-        """The hosts an act applies to, how many of them are not shown, and how many marked ones do not fit."""
-        names = list(self.table.marks) or ([self.table.cursor] if self.table.cursor else [])
-        hosts = [self.rollout.hosts[name] for name in names]
+        """The hosts an act applies to, how many of them are not shown, and how many chosen ones do not fit."""
+        view = self.view
+        hosts = [self.desk.rollout.hosts[name] for name in view.chosen()]
         chosen = [host for host in hosts if host.status in act.fits]
-        shown = set(self.table.shown)
+        shown = view.shown()
         return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen)
 
-    def _ask(self, name: str, order: Callable[[tuple[str, ...], str], Command], reason: str = "") -> None:
-        """Confirm, then order. `reason`: also ask why, with this default."""
+    def _ask(self, name: str, order: Callable[[tuple[str, ...], str], Command], reason: str = "", given: str = "") -> None:
+        """Confirm, then order. `reason`: also ask why, with this default, unless it was `given`."""
         if self._barred():
             return
-        act = BY_NAME[name]
+        act, view = BY_NAME[name], self.view
         chosen, hidden, unfit = self._choose(act)
         if not chosen:
             self.flash(f"{name}: no host here is in a state for it")
@@ -365,8 +367,7 @@ class Console(App[str]):
 
         def submit(why: str) -> None:
             self._submit(order(hosts, why))
-            self.table.marks.clear()
-            self._back()
+            view.done()
 
         def because(why: str | None) -> None:
             if why:
@@ -378,15 +379,15 @@ class Console(App[str]):
             yes = answer == (str(len(hosts)) if len(hosts) > TYPE_THE_COUNT else "y")
             if not yes:
                 self.flash(f"{name}: nothing was done")
-            elif reason:
-                self.push_screen(Typed(["Why? (esc: nothing is done)"], self._monotonic, reason), because)
+            elif reason and not given:
+                self.push_screen(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, reason), because)
             else:
-                submit("")
+                submit(given)
 
         if len(hosts) > TYPE_THE_COUNT:
-            self.push_screen(Typed([*lines, "", f"Type {len(hosts)} to do it; esc leaves."], self._monotonic), agreed)
+            self.push_screen(Typed([*lines, "", f"Type {len(hosts)} to do it; esc leaves."], self.desk.monotonic), agreed)
         else:
-            self.push_screen(Question(lines, {"n": "no", "y": "yes"}, self._monotonic), agreed)
+            self.push_screen(Question(lines, {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
 
     def action_retry(self) -> None:
         self._ask("retry", lambda hosts, _: Retry(hosts))
@@ -394,27 +395,27 @@ class Console(App[str]):
     def action_restart(self) -> None:
         self._ask("restart", lambda hosts, _: Retry(hosts, from_start=True))
 
-    def action_skip(self) -> None:
-        self._ask("skip", Skip, "skipped by the operator")
+    def action_skip(self, why: str = "") -> None:
+        self._ask("skip", Skip, "skipped by the operator", why)
 
     def action_unskip(self) -> None:
         self._ask("unskip", lambda hosts, _: Unskip(hosts))
 
-    def action_hold(self) -> None:
+    def action_hold(self, why: str = "") -> None:
         chosen, _, _ = self._choose(BY_NAME["hold"])
         if chosen and all(host.status is HostStatus.HELD for host in chosen):
             self._ask("hold", lambda hosts, _: Release(hosts))
         else:
-            self._ask("hold", Hold, "held by the operator")
+            self._ask("hold", Hold, "held by the operator", why)
 
     def action_disarm(self) -> None:
         self._ask("disarm", lambda hosts, _: Disarm(hosts))
 
     def action_pause(self) -> None:
-        self._submit(Pause("admission", "admission" not in self.rollout.paused))
+        self._submit(Pause("admission", "admission" not in self.desk.rollout.paused))
 
     def action_pause_writes(self) -> None:
-        self._submit(Pause("writes", "writes" not in self.rollout.paused))
+        self._submit(Pause("writes", "writes" not in self.desk.rollout.paused))
 
     def action_leave(self) -> None:
         self.exit("leave")
@@ -445,10 +446,13 @@ class Console(App[str]):
                 self._submit(Pause("admission", True))
             elif answer == "s":
                 self._submit(Stop())
-            self._back()
 
         answers = {"g": "go on", "a": "stop admission", "s": "stop"}
-        self.push_screen(Question(lines, answers, self._monotonic), chosen)
+        self.push_screen(Question(lines, answers, self.desk.monotonic), chosen)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
+        """None of textual's own: they would change themes under the palette and end the app without a word."""
+        return ()
 
 
 def _settle_garbage() -> None:

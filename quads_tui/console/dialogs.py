@@ -82,36 +82,3 @@ class Typed(ModalScreen[str]):
 
     def action_leave(self) -> None:
         self.dismiss("")
-
-
-class Page(ModalScreen[None]):
-    """Lines to read; any of q, escape, enter and ? ends it. `lines` is asked again once a second: the page is live."""
-
-    DEFAULT_CSS = "Page { background: $background; } Page Static { width: 1fr; height: 1fr; }"
-
-    def __init__(self, lines: Callable[[int, int], Sequence[Text]], keys: dict[str, Callable[[], None]] | None = None) -> None:
-        """`lines` takes width and height. `keys`: what else can be pressed here."""
-        super().__init__()
-        self._lines = lines
-        self._keys = keys or {}
-
-    def compose(self) -> ComposeResult:
-        yield Static(id="page")
-
-    def on_mount(self) -> None:
-        self.set_interval(1.0, self.draw)
-        self.call_after_refresh(self.draw)
-
-    def draw(self) -> None:
-        width, height = self.app.size
-        page = self.query_one("#page", Static)
-        page.update(Text("\n").join(self._lines(width, height)))
-
-    def on_key(self, event: Key) -> None:
-        event.stop()
-        event.prevent_default()
-        if event.key in ("q", "escape", "enter", "question_mark"):
-            self.dismiss(None)
-        elif event.key in self._keys:
-            self._keys[event.key]()
-            self.draw()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
@@ -10,9 +10,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from quads_tui.render.host_row import heading, host_row
-from quads_tui.rollout.state import HostState, Rollout
+from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import HostState
 
+from .desk import Desk
 from .lines import drawn
 
 
@@ -22,10 +24,10 @@ class HostTable(Widget):
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
     can_focus = True
 
-    def __init__(self, rollout: Rollout, now: Callable[[], float]) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__(id="hosts")
-        self._rollout = rollout
-        self._now = now
+        self._desk = desk
+        self._rollout = desk.rollout
         self._rows: list[str] = []
         self._place: dict[str, int] = {}
         self._top = 0
@@ -108,18 +110,21 @@ class HostTable(Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
+        columns = Columns.of(self._rollout.plan, width, self._desk.symbols)
         if y == 0:
-            return self._strip(heading(width), width)
+            return self._strip(heading(columns), width)
         row = self._top + y - 1
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         host = self._rollout.hosts[self._rows[row]]
         cursor, marked = host.name == self.cursor, host.name in self.marks
-        second = None if host.status.ended else int((self._now() - host.since) * self._rollout.speed)
+        now, speed = self._desk.clock.wall(), self._rollout.speed
+        second = None if host.status.ended else int((now - host.since) * speed)
+        note = host.reason if host.status is HostStatus.FAILED else host.note
         key = (host.name, host.version, second, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:
-            text = host_row(host, now=self._now(), speed=self._rollout.speed, width=width, cursor=cursor, marked=marked)
+            text = host_row(host, columns, now=now, speed=speed, note=note, cursor=cursor, marked=marked)
             strip = self._strip(text, width)
             if len(self._strips) > 4000:
                 self._strips.clear()
@@ -132,6 +137,7 @@ class HostTable(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
+        self.refresh()
 
     def on_resize(self, event: Resize) -> None:
         self._keep_in_view()

@@ -47,6 +47,11 @@ class Lines(Widget):
         """What is shown, as plain text."""
         return [line.plain for line in self._lines]
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips = [drawn(line, self.app.console) for line in self._lines]
+        self.refresh()
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         strip = self._strips[y] if y < len(self._strips) else Strip.blank(width)

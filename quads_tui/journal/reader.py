@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quads_tui.rollout.events import Event, from_row
+from quads_tui.rollout.exchanges import Exchanged
 
 from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
 
@@ -24,19 +25,6 @@ class NoJournal(Exception):
 class StoredSample:
     at: float
     data: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredExchange:
-    """`status` is 0 where nothing was answered; `seconds` are real ones."""
-
-    at: float
-    host: str
-    method: str
-    path: str
-    status: int
-    seconds: float
-    error: str
 
 
 class JournalReader:
@@ -83,13 +71,13 @@ class JournalReader:
         for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
 
-    def exchanges(self, host: str, last: int = 20) -> list[StoredExchange]:
+    def exchanges(self, host: str, last: int = 20) -> list[Exchanged]:
         """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""
         if self._schema < 2:
             return []
         asked = "select at, host, method, path, status, seconds, error from exchange where host = ? order by n desc limit ?"
         rows = self._db.execute(asked, (host, last))
-        return [StoredExchange(*row) for row in rows][::-1]
+        return [Exchanged(*row) for row in rows][::-1]
 
     def close(self) -> None:
         self._db.close()

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from quads_tui.rollout.events import Event, to_row
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.ports import JournalBroken
 
 APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
@@ -121,10 +122,11 @@ class JournalStore:
         if not self._broken:
             self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
 
-    def exchange(self, at: float, host: str, method: str, path: str, status: int, seconds: float, error: str) -> None:
-        """One request that was made for a host, for its history; 0 where nothing was answered. May be lost."""
+    def exchange(self, one: Exchanged) -> None:
+        """For the host's history. May be lost."""
         if not self._broken:
-            self._queue.put((_EXCHANGE, (at, host, method, path, status, seconds, error), None))
+            values = (one.at, one.host, one.method, one.path, one.status, one.seconds, one.error)
+            self._queue.put((_EXCHANGE, values, None))
 
     async def close(self) -> None:
         """Write out what is queued and close the file. Never raises; a broken journal keeps what it had."""

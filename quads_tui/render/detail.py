@@ -1,32 +1,88 @@
-"""One host in full: facts, stages, timeline."""
+"""One host in full: facts, stages, what comes next, and its history with every exchange."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from textwrap import wrap
 
 from rich.text import Text
 
-from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
-from .host_row import GLYPHS, STYLES, cut
+from .graphs import milliseconds
+from .host_row import cut, glyph
+from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
+from .progress import clock_text
+from .symbols import BRAILLE, Symbols
 
 
-def detail_lines(host: HostState, *, now: float, speed: float, width: int, height: int) -> list[Text]:
-    """At most `height` lines, the newest of the timeline last."""
-    head = Text(cut(f" {host.name}  {host.model}  BMC {host.address}", width), "bold")
+def detail_head(
+    host: HostState, *, now: float, speed: float, width: int, why: str = "", symbols: Symbols = BRAILLE
+) -> list[Text]:
+    """Who it is, how it stands, what failed and what comes next. `why`: why it waits, in words."""
+    cloud = f"  {host.cloud}" if host.cloud else ""
+    head = Text(cut(f" {host.name}{cloud}  {host.model}  BMC {host.address}", width), STRONG)
     state = f" {host.status.value.upper()}" + (f" at {host.stage.value}" if host.stage else "")
     state += f", attempt {host.attempt}" if host.attempt else ""
-    if host.status is HostStatus.WAITING and host.until:
-        state += f", next attempt in {max(0.0, (host.until - now) * speed):.0f} s"
+    if host.since and not host.status.ended:
+        state += f", for {clock_text((now - host.since) * speed)}"
     state += "  ARMED: the next boot wipes it" if host.armed else ""
     lines = [head, Text(cut(state, width), STYLES[host.status])]
     if host.cause:
-        lines.append(Text(cut(f" cause {host.cause.value}: {host.reason}", width), STYLES[host.status]))
-    stages = "  ".join(f"{GLYPHS[host.marks[s]] if s in host.marks else '·'} {s.value} {host.attempts.get(s, '')}" for s in Stage)
-    lines += [Text(cut(f" {stages}", width)), Text(" " * width)]
-    room = max(0, height - len(lines))
-    for line in list(host.timeline)[-room:] if room else []:
-        stamp = datetime.fromtimestamp(line.at).astimezone().strftime("%H:%M:%S")
-        lines.append(Text(cut(f" {stamp} {line.stage.short if line.stage else '':3} {line.text}", width)))
-    return lines
+        lines += _wrapped(f"cause {host.cause.value}: {host.reason}", width, STYLES[host.status])
+    stages = "  ".join(f"{glyph(host, s, symbols)} {s.value} {host.attempts.get(s, '')}" for s in Stage)
+    lines.append(Text(cut(f" {stages}", width)))
+    if host.hooks:
+        told = ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items())
+        lines.append(Text(cut(f" hooks: {told}", width)))
+    return lines + _wrapped(f"next: {next_step(host, now=now, speed=speed, why=why)}", width, ATTENTION)
+
+
+def _wrapped(text: str, width: int, style: str) -> list[Text]:
+    """At most three lines."""
+    lines = wrap(text, width - 2, max_lines=3, placeholder=" ...")
+    return [Text(cut(f" {line}", width), style) for line in lines]
+
+
+def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> str:
+    """What happens to the host by itself, or which keys lead on from here."""
+    if host.status is HostStatus.WAITING and host.until:
+        return f"another attempt in {max(0.0, (host.until - now) * speed):.0f} s"
+    if host.status is HostStatus.FAILED:
+        safe = "d takes it out of build, " if host.armed else ""
+        where = host.stage.value if host.stage else "the start"
+        return f"nothing by itself. r retries from {where}, R from the start (wipes it), {safe}s skips it"
+    if host.status is HostStatus.HELD:
+        return "nothing until h releases it"
+    if host.status is HostStatus.SKIPPED:
+        return "nothing: u takes it in again"
+    if host.status is HostStatus.DONE:
+        return "nothing, it is done"
+    return why or host.note or ("it waits for its turn" if host.status is HostStatus.QUEUED else "under way")
+
+
+def history(host: HostState, exchanges: Iterable[Exchanged], width: int) -> list[Text]:
+    """Timeline and exchanges as they came, the oldest first."""
+    lines: list[tuple[float, Text]] = []
+    for line in host.timeline:
+        text = f" {_stamp(line.at)} {line.stage.short if line.stage else '':3} {line.text}"
+        lines.append((line.at, Text(cut(text, width), BAD if line.text.startswith(StageStatus.FAILED.value) else "")))
+    for one in exchanges:
+        answer = str(one.status) if one.status else "no answer"
+        text = f" {_stamp(one.at)}   > {one.method} {one.path}  {answer}  {milliseconds(one.seconds)}"
+        text += f"  {one.error}" if one.error else ""
+        lines.append((one.at, Text(cut(text, width), BAD if not one.status or one.status >= 400 else QUIET)))
+    return [text for _, text in sorted(lines, key=lambda pair: pair[0])]
+
+
+def as_text(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: float) -> str:
+    """The same as plain text, for a ticket."""
+    lines = [*detail_head(host, now=now, speed=speed, width=200), *history(host, exchanges, 200)]
+    return "\n".join(line.plain.rstrip() for line in lines)
+
+
+def _stamp(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class MeterPoint(NamedTuple):
@@ -26,11 +28,51 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
+class Whole(Generic[T]):
+    """A series of any length in bounded room: when it is full, neighbours are merged and each point stands for twice as long."""
+
+    def __init__(self, merge: Callable[[T, T], T], size: int = 1440) -> None:
+        self._merge = merge
+        self._size = size
+        self._points: list[T] = []
+        self._open: T | None = None
+        self._count = 0  # seconds in the open point
+        self._step = 1  # seconds that a point stands for
+
+    def add(self, value: T) -> None:
+        """One second's."""
+        self._open = value if self._open is None else self._merge(self._open, value)
+        self._count += 1
+        if self._count < self._step:
+            return
+        self._points.append(self._open)
+        self._open, self._count = None, 0
+        if len(self._points) >= self._size:
+            pairs = zip(self._points[::2], self._points[1::2], strict=True)
+            self._points = [self._merge(*pair) for pair in pairs]
+            self._step *= 2
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self._points
+        if self._open is not None:
+            yield self._open
+
+
+def _merged(one: MeterPoint, other: MeterPoint) -> MeterPoint:
+    """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
+    count = one.exchanges + other.exchanges
+    p50, work = (
+        (a * one.exchanges + b * other.exchanges) / max(1, count) for a, b in ((one.p50, other.p50), (one.work, other.work))
+    )
+    return MeterPoint(p50, max(one.p95, other.p95), count, one.errors + other.errors, work)
+
+
 class Meter:
     """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
 
     def __init__(self, history: int = 1800, window: int = 1000) -> None:
         self.points: deque[MeterPoint] = deque(maxlen=history)
+        self.whole: Whole[MeterPoint] = Whole(_merged)
         self.total = 0
         self.errors = 0
         self.p50 = 0.0
@@ -61,7 +103,9 @@ class Meter:
         """Close the present second."""
         ordered = sorted(self._second)
         work = quantile(sorted(self._second_work), 0.5)
-        self.points.append(MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors, work))
+        point = MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors, work)
+        self.points.append(point)
+        self.whole.add(point)
         self._second.clear()
         self._second_work.clear()
         self._second_errors = 0
@@ -72,6 +116,7 @@ class Meter:
     def take(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
         self.points.append(point)
+        self.whole.add(point)
         self.total += point.exchanges
         self.errors += point.errors
         if point.exchanges:
@@ -111,6 +156,7 @@ class Meters:
     foreman_writes: Meter = field(default_factory=Meter)
     lane: LaneState = field(default_factory=LaneState)
     lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
+    lane_whole: Whole[int] = field(default_factory=lambda: Whole(max))
     lane_rates: deque[float] = field(default_factory=lambda: deque(maxlen=60))  # grants a second, the last minute
 
     def tick(self, lane: LaneState) -> None:
@@ -120,6 +166,7 @@ class Meters:
         self.foreman_writes.tick()
         self.lane_rates.append(lane.granted - self.lane.granted)
         self.lane_depths.append(lane.depth)
+        self.lane_whole.add(lane.depth)
         self.lane = lane
 
     def take(self, facts: Mapping[str, Any], now: float) -> None:
@@ -129,6 +176,7 @@ class Meters:
         lane = lane_from(facts, now)
         self.lane_rates.append(lane.granted - self.lane.granted)
         self.lane_depths.append(lane.depth)
+        self.lane_whole.add(lane.depth)
         self.lane = lane
 
 

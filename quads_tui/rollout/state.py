@@ -41,6 +41,7 @@ class HostState:
     model: str
     address: str
     index: int  # place in the plan
+    cloud: str = ""
     status: HostStatus = HostStatus.QUEUED
     stage: Stage | None = None  # where it is, or where it ended
     marks: dict[Stage, StageStatus] = field(default_factory=dict)  # the last status of each stage begun
@@ -90,7 +91,8 @@ class Rollout:
         self.resumed = False
         self.who = ""
         self.hosts: dict[str, HostState] = {
-            host.name: HostState(host.name, host.model, host.address, index) for index, host in enumerate(plan.hosts)
+            host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud)
+            for index, host in enumerate(plan.hosts)
         }
         self.counts: Counter[HostStatus] = Counter({HostStatus.QUEUED: len(self.hosts)})
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from quads_tui.console.lines import Lines
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -32,6 +35,7 @@ class Desk:
         self.control = Recorder()
         self.clock = Clock()
         self.seconds = 100.0
+        self.stumbles = 0  # that are expected
         self.app = Console(
             model, meters(), self.control, self.clock, title="REHEARSAL", frozen=True, monotonic=lambda: self.seconds
         )
@@ -65,6 +69,7 @@ async def desk(model: Rollout | None = None, size: tuple[int, int] = (120, 40)) 
         made.pilot = pilot
         await pilot.pause()
         yield made
+        assert made.app.stumbles == made.stumbles
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
@@ -210,10 +215,14 @@ async def test_detail_help_and_notices() -> None:
         await d.press("enter")
         assert host in d.text
         assert "cause " in d.text
-        await d.press("j")
+        await d.press("right")
         assert host not in d.text
+        await d.press("left")
+        assert host in d.text
         await d.press("escape", "question_mark")
-        assert all(act.help[:40] in d.text for act in ACTS)
+        top = d.text
+        await d.press("pagedown", "pagedown")
+        assert all(act.help[:40] in top + d.text for act in ACTS)
         await d.press("escape")
         d.model.apply(Notice(NOW, "warning", "no look at Foreman: 503"))
         d.app.panels()
@@ -241,10 +250,30 @@ async def test_a_frame_repaints_only_visible_rows_of_hosts_that_changed() -> Non
 
 async def test_a_broken_panel_becomes_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk() as d:
+        d.stumbles = 2
         monkeypatch.setattr("quads_tui.render.overview.pipeline", lambda *_: 1 / 0)
         d.app._guarded(d.app.panels)()
         await d.pilot.pause()
         assert "the screen stumbled: ZeroDivisionError" in d.text
+        d.app.desk.flash = ""
+        await d.press("f")  # a key's act draws the panels, too
+        assert "the screen stumbled: ZeroDivisionError" in d.text
+
+
+async def test_what_nothing_caught_ends_the_screen_only_and_shows_no_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Desk(rollout(10))
+    with pytest.raises(ZeroDivisionError):
+        async with made.app.run_test(size=(80, 24)) as pilot:
+            secret = "calvin"
+
+            def broken() -> None:
+                _ = secret, 1 / 0
+
+            made.app.call_later(broken)
+            await pilot.pause()
+    assert made.app.return_value == "leave"
+    said = capsys.readouterr()
+    assert "calvin" not in said.out + said.err
 
 
 poison = st.text(max_size=60) | st.sampled_from(("404 at [/redfish/v1/Systems]", "[b", "日本語" * 20, "é" * 200, "x" * 10_000))
@@ -275,4 +304,149 @@ def test_only_the_console_loads_textual() -> None:
 def test_no_key_is_bound_twice_and_dangerous_acts_name_their_states() -> None:
     keys = [key for act in ACTS for key in act.keys.split(",")]
     assert len(set(keys)) == len(keys)
-    assert all(act.fits for act in ACTS if act.dangerous)
+    assert all(act.fits for act in ACTS if act.dangerous and act.where == "hosts")
+    assert all(act.dangerous for act in ACTS if act.fits)
+
+
+async def test_fields_turn_round_and_ranges() -> None:
+    async with desk() as d:
+        hosts = d.model.hosts
+        await d.press("slash", *"stage:install", "space", *"!cause:install-failed", "enter")
+        assert d.app.table.shown
+        assert {hosts[name].stage for name in d.app.table.shown} == {Stage.INSTALL}
+        assert all(hosts[name].cause is not Cause.INSTALL_FAILED for name in d.app.table.shown)
+        await d.press("escape", "g", "j", "space", "j", "j", "V")
+        assert list(d.app.table.marks) == d.app.table.shown[1:5]
+
+
+async def test_failures_by_cause_are_retried_as_a_group_and_filter_the_table() -> None:
+    async with desk() as d:
+        group = max(d.model.groups.values(), key=lambda group: len(group.hosts))
+        await d.press("F")
+        assert f"{len(group.hosts)}x" in d.text
+        await d.press("r")
+        assert f"{len(group.hosts)} hosts?" in d.text
+        await d.press("y")
+        assert d.control.orders == [Retry(tuple(group.hosts))]
+        second = sorted(d.model.groups.values(), key=lambda group: (-len(group.hosts), group.since))[1]
+        await d.press("j", "enter")
+        assert set(d.app.table.shown) == set(second.hosts)
+        await d.press("escape")
+        assert len(d.app.table.shown) == 60
+
+
+async def test_next_and_previous_failed() -> None:
+    async with desk() as d:
+        await d.press("o", "g", "n")  # by plan
+        failed = [name for name in d.app.table.shown if d.model.hosts[name].status is HostStatus.FAILED]
+        assert d.app.table.cursor == failed[0]
+        await d.press("n", "enter", "n")
+        assert failed[2] in d.text
+        await d.press("N", "N", "escape")
+        assert d.app.table.cursor == failed[0]
+        await d.press("N")
+        assert "no earlier failed host is shown" in d.text
+
+
+async def test_the_command_line_completes_recalls_and_orders() -> None:
+    async with desk() as d:
+        failed = d.first(HostStatus.FAILED)
+        d.app.table.go(d.app.table.shown.index(failed))
+        await d.press("colon", *"skip", "space", *"broken fan", "enter", "y")
+        assert d.control.orders == [Skip((failed,), "broken fan")]
+        await d.press("colon", *"order ca", "tab", "enter")
+        assert "by cause" in d.text
+        await d.press("colon", "up", "up", "enter", "n")
+        assert "nothing was done" in d.text
+        await d.press("colon", *"pau", "enter")
+        assert "no command 'pau'" in d.text  # pause or pause-writes: it does not guess
+        await d.press("colon", *"pause-w", "enter")
+        assert d.control.orders[1:] == [Pause("writes", True)]
+        await d.press("colon", *"filter state:failed", "enter")
+        assert {d.model.hosts[name].status for name in d.app.table.shown} == {HostStatus.FAILED}
+        await d.press("colon", *"retry now", "enter")
+        assert "retry takes nothing" in d.text
+
+
+async def test_every_act_has_a_command_and_those_of_the_table_are_no_others() -> None:
+    async with desk() as d:
+        for act in ACTS:
+            home = d.app._main if act.where == "table" else d.app
+            assert callable(getattr(home, f"action_{act.name}")), act.name
+        await d.press("v")
+        d.app.order_by_name("filter x")
+        await d.pilot.pause()
+        assert "a command of the table" in d.text
+        assert all(act.where != "table" for act in d.app.available)
+
+
+async def test_who_only_looks_sees_no_dangerous_key_and_orders_nothing() -> None:
+    async with desk() as d:
+        d.app.read_only = "watching r1"
+        d.app.panels()
+        await d.pilot.pause()
+        assert "retry" not in d.lines("footer")[1]
+        assert "READ-ONLY: watching r1" in d.text
+        await d.press("r", "p", "P", "s", "ctrl+c")
+        assert "read-only: watching r1" in d.text
+        assert not d.control.orders
+        assert not any(act.dangerous for act in d.app.available)
+
+
+@pytest.mark.parametrize("symbols", ["braille", "block", "ascii"])
+async def test_graphs_have_windows_and_symbols_for_every_terminal(symbols: str) -> None:
+    async with desk() as d:
+        d.app.order_by_name(f"symbols {symbols}")
+        await d.press("v")
+        for window in ("5 min", "30 min", "whole run"):
+            assert f"write lane: {window}" in d.text
+            await d.press("t")
+        assert "err" in d.text
+        await d.press("escape")
+        if symbols == "ascii":
+            shown = "".join(d.text.replace("↑", "").replace("↓", ""))
+            assert shown.isascii()
+
+
+async def test_themes_change_colours_and_nothing_else() -> None:
+    async with desk() as d:
+        before = d.text.splitlines()[:-2]
+        seen = set()
+        for name in ("green-red", "ansi", "mono", "blue-orange"):
+            await d.press("T")
+            assert f"theme {name}" in d.text
+            assert d.text.splitlines()[:-2] == before
+            styles = {str(segment.style) for strip in d.app.screen._compositor.render_strips() for segment in strip}
+            seen.add(frozenset(styles))
+        assert len(seen) == 4
+
+
+async def test_a_shot_keeps_picture_text_and_state_for_the_owner_only(tmp_path: Path) -> None:
+    async with desk() as d:
+        d.app._shots = tmp_path
+        await d.press("S")
+        svg, text, told = (next(tmp_path.glob(f"shots/*.{ending}")) for ending in ("svg", "txt", "json"))
+        assert svg.read_text().startswith("<svg")
+        assert "cloud02" in text.read_text()
+        assert json.loads(told.read_text())["counts"]["failed"] == d.model.counts[HostStatus.FAILED]
+        assert {path.stat().st_mode & 0o777 for path in (svg, text, told)} == {0o600}
+
+
+async def test_copy_gives_the_story_of_one_and_the_names_of_many() -> None:
+    async with desk() as d:
+        host = d.first(HostStatus.FAILED)
+        d.app.table.go(d.app.table.shown.index(host))
+        await d.press("y")
+        assert host in d.app.clipboard
+        assert d.model.hosts[host].reason in d.app.clipboard
+        await d.press("space", "space", "y")
+        assert d.app.clipboard.splitlines() == list(d.app.table.marks)
+
+
+async def test_exchanges_stand_in_the_history_of_their_host() -> None:
+    async with desk() as d:
+        host = d.app.table.cursor
+        d.app.desk.exchanges = lambda name: [Exchanged(NOW - 500, name, "PATCH", "/redfish/v1/Systems/1", 503, 1.9, "busy")]
+        await d.press("enter")
+        assert host in d.text
+        assert "> PATCH /redfish/v1/Systems/1  503  1.9s  busy" in d.text

@@ -12,15 +12,19 @@ from quads_tui.console.app import Console
 
 from .feed import Clock, Recorder, meters, rollout
 
+SIZES = ((80, 24), (120, 40), (200, 60))
 SCREENS = {
-    "main-80x24": ((80, 24), []),
-    "main-120x40": ((120, 40), []),
-    "main-200x60": ((200, 60), []),
-    "too-small": ((70, 20), []),
-    "failures-120x40": ((120, 40), ["f", "space", "space"]),
-    "retry-120x40": ((120, 40), ["f", "space", "space", "r"]),
-    "detail-80x24": ((80, 24), ["enter"]),
-    "help-80x24": ((80, 24), ["question_mark"]),
+    "main": [],
+    "marked": ["f", "space", "space"],
+    "retry": ["f", "space", "space", "r"],
+    "count": ["f", "asterisk", "R"],
+    "detail": ["enter"],
+    "causes": ["F", "j"],
+    "graphs": ["v", "t", "t"],
+    "messages": ["m"],
+    "help": ["question_mark"],
+    "command": ["colon", *"the", "tab"],
+    "ascii": ["b", "b"],
 }
 
 
@@ -44,15 +48,20 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
 @pytest.mark.parametrize("name", SCREENS)
-def test_screen(name: str, snap_compare: Callable[..., bool]) -> None:
-    size, keys = SCREENS[name]
-    assert snap_compare(console(), terminal_size=size, press=keys)
+def test_screen(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(console(), terminal_size=size, press=SCREENS[name])
 
 
-def test_screen_without_colours(snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", SCREENS)
+def test_screen_without_colours(name: str, snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(console(), terminal_size=(80, 24))
+    assert snap_compare(console(), terminal_size=(80, 24), press=SCREENS[name])
+
+
+def test_below_the_smallest_size(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(console(), terminal_size=(70, 20))
 
 
 def test_screen_of_a_watcher(snap_compare: Callable[..., bool]) -> None:

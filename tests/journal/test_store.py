@@ -38,6 +38,7 @@ from quads_tui.rollout.events import (
     from_row,
     to_row,
 )
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
@@ -197,7 +198,7 @@ async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
     await store.close()
     again = JournalStore(store.path, existing=True)
     await again.commit(EVENTS[1])
-    again.exchange(3.0, "h1", "GET", "/redfish/v1", 200, 0.25, "")
+    again.exchange(Exchanged(3.0, "h1", "GET", "/redfish/v1", 200, 0.25, ""))
     await again.close()
     reader = JournalReader(store.path)
     assert [event for _, event in reader.events()] == EVENTS[:2]
@@ -226,7 +227,7 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
     assert before.exchanges("h1") == []
     before.close()
     again = JournalStore(store.path, existing=True)
-    again.exchange(3.0, "h1", "GET", "/", 0, 0.0, "refused")
+    again.exchange(Exchanged(3.0, "h1", "GET", "/", 0, 0.0, "refused"))
     await again.commit(EVENTS[6])
     await again.close()
     after = JournalReader(store.path)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from quads_tui.render import overview
-from quads_tui.render.detail import detail_lines
-from quads_tui.render.graphs import braille, held, milliseconds
-from quads_tui.render.host_row import heading, host_filter, host_row, ordered
+from quads_tui.render import latencies, overview
+from quads_tui.render.detail import detail_head, history
+from quads_tui.render.graphs import braille, graph, held, milliseconds, squeezed
+from quads_tui.render.host_filter import host_filter
+from quads_tui.render.host_order import ORDERS, ordered
+from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.progress import clock_text, plain_line
+from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
+from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.meters import LaneState
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
+from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 from tests.console.feed import NOW, meters, rollout
 
@@ -25,7 +32,7 @@ from tests.console.feed import NOW, meters, rollout
 def test_a_row_says_stage_by_stage_where_the_host_stands() -> None:
     model = rollout(60)
     rows = {
-        host.status: host_row(host, now=NOW, speed=1.0, width=100, cursor=False, marked=True).plain
+        host.status: host_row(host, Columns(110), now=NOW, speed=1.0, note=host.note, marked=True).plain
         for host in model.hosts.values()
     }
     assert " ✓   ✓   ✓   ✓   ✓  DONE" in rows[HostStatus.DONE]
@@ -34,15 +41,47 @@ def test_a_row_says_stage_by_stage_where_the_host_stands() -> None:
     assert " ▶ " in rows[HostStatus.RUNNING]
     assert "waiting for Off" in rows[HostStatus.RUNNING]
     assert " ✗ " in rows[HostStatus.FAILED]
-    assert "OFF PXE BLD ON  INS" in heading(100).plain
+    assert "OFF PXE BLD ON  INS" in heading(Columns(110)).plain
+
+
+def test_a_narrow_row_gives_the_room_of_the_stages_to_the_note() -> None:
+    columns = Columns(80)
+    (host,) = [host for host in rollout(60).hosts.values() if host.armed]
+    line = host_row(host, columns, now=NOW, speed=1.0, note=host.reason).plain
+    assert line.index(host.reason[:20]) == heading(columns).plain.index("NOTE")
+    assert "✗✓✓✓✓" in line
+
+
+def _usual(host: HostState) -> float:
+    return 1.0
 
 
 def test_attention_puts_the_failed_first_and_the_done_last() -> None:
-    statuses = [host.status for host in ordered(rollout(60).hosts.values(), "attention")]
+    hosts = rollout(60).hosts.values()
+    statuses = [host.status for host in ordered(hosts, "attention", _usual)]
     assert statuses[0] is HostStatus.FAILED
     assert statuses[-1] is HostStatus.DONE
     assert statuses.index(HostStatus.RUNNING) < statuses.index(HostStatus.QUEUED)
-    assert [host.index for host in ordered(rollout(60).hosts.values(), "plan")] == list(range(60))
+    assert [host.index for host in ordered(hosts, "plan", _usual)] == list(range(60))
+
+
+def test_among_the_running_the_slowest_for_its_stage_comes_first() -> None:
+    hosts = [host for host in rollout(60).hosts.values() if host.status is HostStatus.RUNNING]
+    slow = hosts[-1]
+    assert ordered(hosts, "attention", lambda host: 3.0 if host is slow else 1.0)[0] is slow
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_order_shows_every_host_and_can_be_turned(order: str) -> None:
+    hosts = list(rollout(60).hosts.values())
+    names = {host.name for host in hosts}
+    for turned in (False, True):
+        assert {host.name for host in ordered(hosts, order, _usual, turned=turned)} == names
+
+
+def test_armed_hosts_stand_above_all_other_failures() -> None:
+    first = ordered(rollout(60).hosts.values(), "attention", _usual)[0]
+    assert first.armed
 
 
 @pytest.mark.parametrize(
@@ -59,27 +98,56 @@ def test_the_filter_takes_expressions_and_plain_text(words: str, shown: Cause) -
     assert {host.cause for host in rollout(60).hosts.values() if fits(host)} == {shown}
 
 
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [
+        ("stage:install", lambda host: host.stage is Stage.INSTALL),
+        ("!stage:install", lambda host: host.stage is not Stage.INSTALL),
+        ("state:failed !cause:install", lambda host: host.status is HostStatus.FAILED and host.cause is not Cause.INSTALL_FAILED),
+        ("state:armed", lambda host: host.armed),
+        ('cause:"install-failed"', lambda host: host.cause is Cause.INSTALL_FAILED),
+        ("state:done !state:done", lambda host: False),
+        ("", lambda host: True),
+    ],
+)
+def test_fields_are_asked_of_that_field_alone_and_all_must_fit(words: str, fits: Callable[[HostState], bool]) -> None:
+    hosts = rollout(60).hosts.values()
+    shown = host_filter(words)
+    assert [host.name for host in hosts if shown(host)] == [host.name for host in hosts if fits(host)]
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_typed_is_a_filter(words: str) -> None:
+    fits = host_filter(words)
+    for host in list(rollout(12).hosts.values()):
+        assert fits(host) in (True, False)
+
+
 poison = st.text(max_size=80) | st.sampled_from(("[/oops]", "日本語" * 30, "é" * 90, "👩‍👩‍👧" * 20))
 
 
-@given(reason=poison, name=poison, width=st.integers(80, 220))
+@given(reason=poison, name=poison, width=st.integers(80, 220), kind=st.sampled_from(sorted(SYMBOLS)))
 @settings(max_examples=150, deadline=None)
-def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: int) -> None:
+def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: int, kind: str) -> None:
     plan = Plan((Goal("cloud02", Kind.BUILD, clean(name)),), (HostPlan(clean(name) or "h", clean(name), clean(name)),))
-    from quads_tui.rollout.state import Rollout
-
     model = Rollout("r", plan)
     (host,) = model.hosts.values()
     model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, clean(reason)))
+    symbols = SYMBOLS[kind]
+    columns = Columns(width, cloud=True, hooks=("switch", "tenant"), symbols=symbols)
+    exchange = Exchanged(NOW, host.name, "PATCH", clean(name), 0, 1.0, clean(reason))
     lines = [
-        host_row(host, now=NOW, speed=1.0, width=width, cursor=True, marked=False),
-        heading(width),
+        host_row(host, columns, now=NOW, speed=1.0, note=host.note, cursor=True),
+        heading(columns),
         overview.pipeline(model, width),
         overview.numbers(meters(), width),
-        *overview.graphs(meters(), 100.0, width, 7),
+        *latencies.small(meters(), 100.0, width, 7, symbols=symbols),
+        *latencies.large(meters(), 100.0, width, 40, "whole run", symbols=symbols),
         *overview.failures(model, width, 4),
-        *overview.header(model, now=NOW, width=width, title="REHEARSAL", lag=0.002, warnings=(clean(reason),)),
-        *detail_lines(host, now=NOW, speed=1.0, width=width, height=20),
+        *overview.header(model, now=NOW, width=width, title="REHEARSAL", lag=0.002, warnings=(clean(reason),), symbols=symbols),
+        *detail_head(host, now=NOW, speed=1.0, width=width, symbols=symbols),
+        *history(host, [exchange], width),
     ]
     for line in lines:
         assert cell_len(line.plain) == width, line.plain
@@ -108,6 +176,23 @@ def test_graphs_fill_from_below_and_dot_above() -> None:
     assert clock_text(3725) == "1:02:05"
 
 
+@pytest.mark.parametrize("kind", sorted(SYMBOLS))
+def test_every_kind_of_graph_has_the_size_that_was_asked_for(kind: str) -> None:
+    lines = graph(SYMBOLS[kind].graphs, [1.0, 5.0, 2.0], 10, 4, [2.0, 6.0, 9.0])
+    assert [len(line) for line in lines] == [10] * 4
+    assert any(line.strip(" ⠀") for line in lines)
+    if kind == "ascii":
+        assert "".join(lines).isascii()
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=300), st.integers(1, 50))
+@settings(deadline=None)
+def test_squeezing_loses_no_peak(values: list[float], count: int) -> None:
+    told = squeezed(values, count)
+    assert len(told) <= count
+    assert max(told, default=0) == max(values, default=0)
+
+
 def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     hosts = (
         HostPlan("a.example.com", "x", "R650"),
@@ -132,3 +217,8 @@ def test_the_plan_tells_from_what_hosts_boot() -> None:
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD),), hosts)))
     assert "boots    once from NIC.Integrated.1-1-1 (2), PXE of any NIC (1)" in text
     assert "    NIC.Slot.1-1-1, HardDisk.List.1-1  (1)" in text
+
+
+def test_terminals_get_what_they_can_show() -> None:
+    told = [for_terminal(*which).name for which in (("UTF-8", "xterm-256color"), ("utf8", "linux"), ("ISO-8859-1", "xterm"))]
+    assert told == ["braille", "ascii", "ascii"]

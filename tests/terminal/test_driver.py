@@ -215,6 +215,14 @@ def test_a_storm_of_sigwinch_is_a_few_looks_at_the_size(opened: Open) -> None:
     assert 1 <= terminal.ask()["resizes"] - before["resizes"] < 100
 
 
+def test_an_exported_size_does_not_outlive_a_resize(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    terminal = opened()
+    terminal.resize(100, 30)
+    terminal.until(lambda stats: len(stats["lines"]) == 30)
+
+
 def test_a_window_that_was_smaller_for_a_moment_is_drawn_again(opened: Open) -> None:
     terminal = opened()
     terminal.ask("freeze")

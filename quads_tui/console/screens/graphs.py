@@ -1,0 +1,33 @@
+"""Latencies and the write lane on the whole screen, over five minutes, half an hour or the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding
+
+from quads_tui.console.desk import Desk
+from quads_tui.render import latencies
+
+from .view import View
+
+_WINDOWS = list(latencies.WINDOWS)
+
+
+class GraphsScreen(View):
+    BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
+    keys = "esc back  t window"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._window = _WINDOWS[0]
+
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        desk = self.desk
+        return latencies.large(desk.meters, desk.clock.now(), width, height, self._window, symbols=desk.symbols)
+
+    def action_window(self) -> None:
+        self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]
+        self.panels()

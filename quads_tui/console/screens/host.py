@@ -1,0 +1,80 @@
+"""One host in full: the head stays, its history scrolls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding
+
+from quads_tui.console.desk import Desk
+from quads_tui.render.detail import detail_head, history
+from quads_tui.rollout.stages import HostStatus
+
+from .view import View
+
+
+class HostScreen(View):
+    """`names`: the hosts to leaf through, as the table showed them. Ends with the one that was looked at last."""
+
+    BINDINGS: ClassVar = [
+        Binding("up,k", "scroll(-1)", show=False),
+        Binding("down,j", "scroll(1)", show=False),
+        Binding("pageup", "scroll(-20)", show=False),
+        Binding("pagedown,space", "scroll(20)", show=False),
+        Binding("home,g", "scroll(-1000)", show=False),
+        Binding("end,G", "scroll(1000)", show=False),
+        Binding("left,left_square_bracket", "host(-1)", show=False),
+        Binding("right,right_square_bracket", "host(1)", show=False),
+        Binding("enter,q", "back", show=False),
+    ]
+    keys = "esc back  ← → host  n N failed  y copy"
+
+    def __init__(self, desk: Desk, names: Sequence[str], name: str) -> None:
+        super().__init__(desk)
+        self._names = list(names)
+        self._host = name
+        self._up = 0  # lines that the newest stands below the last one shown
+
+    def chosen(self) -> list[str]:
+        return [self._host]
+
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        desk = self.desk
+        host = desk.rollout.hosts[self._host]
+        head = detail_head(host, now=desk.clock.wall(), speed=desk.rollout.speed, width=width, symbols=desk.symbols)
+        told = history(host, desk.exchanges(self._host), width)
+        room = max(0, height - len(head) - 1)
+        self._up = max(0, min(self._up, len(told) - room))
+        end = len(told) - self._up
+        return [*head, Text(" " * width), *told[max(0, end - room) : end]]
+
+    def frame(self, dirty: set[str]) -> None:
+        if self._host in dirty:
+            self.panels()
+
+    def action_scroll(self, lines: int) -> None:
+        self._up -= lines
+        self.panels()
+
+    def action_host(self, step: int) -> None:
+        if self._host in self._names:
+            place = self._names.index(self._host) + step
+            self._show(self._names[min(max(0, place), len(self._names) - 1)])
+
+    def step_to_failed(self, step: int) -> None:
+        hosts = self.desk.rollout.hosts
+        here = self._names.index(self._host) if self._host in self._names else -1
+        ahead = self._names[here + 1 :] if step > 0 else self._names[:here][::-1] if here > 0 else []
+        found = next((name for name in ahead if hosts[name].status is HostStatus.FAILED), None)
+        if found is None:
+            self.desk.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
+        self._show(found or self._host)
+
+    def _show(self, name: str) -> None:
+        self._host, self._up = name, 0
+        self.panels()
+
+    def action_back(self) -> None:
+        self.dismiss(self._host)

@@ -1,0 +1,282 @@
+"""The first screen: header, graphs or numbers, the table, failures by cause; on wide terminals a drawer beside the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from quads_tui.console.acts import of_place
+from quads_tui.console.desk import Desk
+from quads_tui.console.host_table import HostTable
+from quads_tui.console.lines import Lines
+from quads_tui.render import latencies, overview
+from quads_tui.render.detail import detail_head, history
+from quads_tui.render.host_filter import host_filter
+from quads_tui.render.host_order import ORDERS, ordered
+from quads_tui.render.host_row import cut
+from quads_tui.render.palette import QUIET, STRONG
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import FailureGroup, HostState
+
+from .host import HostScreen
+from .view import SMALLEST, View
+
+STILL = 2.0  # seconds without a key until rows may move under the cursor
+WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
+
+
+class TableScreen(View):
+    keys = ""
+    BINDINGS: ClassVar = [Binding(act.keys, act.name, act.help, show=False) for act in of_place("table")]
+    DEFAULT_CSS = """
+    TableScreen #middle { height: 1fr; }
+    TableScreen #drawer { width: 66; height: 1fr; display: none; }
+    TableScreen #drawer.open { display: block; }
+    TableScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
+    TableScreen #filter.open { display: block; }
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.table = HostTable(desk)
+        self._words = ""
+        self._failures_only = False
+        self._group: FailureGroup | None = None  # only these hosts
+        self._order = "attention"
+        self._turned = False
+        self._last_marked = ""
+
+    def compose(self) -> ComposeResult:
+        yield Lines("header")
+        yield Lines("panels")
+        with Horizontal(id="middle"):
+            yield self.table
+            yield Lines("drawer")
+        yield Lines("failures")
+        yield Input(id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True)
+        yield Lines("footer")
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self.resort()
+        super().on_mount()
+
+    # Drawing
+
+    def chosen(self) -> list[str]:
+        return list(self.table.marks) or ([self.table.cursor] if self.table.cursor else [])
+
+    def shown(self) -> set[str]:
+        return set(self.table.shown)
+
+    def done(self) -> None:
+        self.table.marks.clear()
+        self.table.refresh()
+        self.panels()
+
+    def frame(self, dirty: set[str]) -> None:
+        self.table.frame(dirty)
+
+    def draw_too_small(self, width: int, height: int) -> None:
+        self.query_one("#middle").display = False
+        super().draw_too_small(width, height)
+
+    def panels(self) -> None:
+        """Everything but the rows; and the order, when the cursor has been still."""
+        width, height = self.size
+        if (width, height) < SMALLEST or height < SMALLEST[1]:
+            self.draw_too_small(width, height)
+            return
+        self.query_one("#middle").display = True
+        desk = self.desk
+        self.draw_header(width)
+        graphs = [overview.pipeline(desk.rollout, width)]
+        if height >= 36:
+            rows = 10 if height >= 52 else 7
+            graphs += latencies.small(desk.meters, desk.clock.now(), width, rows, symbols=desk.symbols)
+        else:
+            graphs.append(overview.numbers(desk.meters, width))
+        self.put("panels", graphs)
+        wide = width >= WIDE
+        self.query_one("#drawer").set_class(wide, "open")
+        if wide:
+            self.put("drawer", self._drawer(DRAWER - 1, self.query_one("#middle").size.height))
+        self.put("failures", [] if wide else overview.failures(desk.rollout, width, 8 if height >= 36 else 4))
+        if desk.monotonic() - desk.last_key >= STILL:
+            self.resort()
+        self.table.tick()
+        self.draw_footer()
+
+    def _drawer(self, width: int, height: int) -> Sequence[Text]:
+        """Failures by cause, and the host under the cursor with the newest of its history."""
+        desk = self.desk
+        lines = [Text(cut(" Failures by cause (F)", width), STRONG)]
+        lines += overview.failures(desk.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
+        lines.append(Text(" " * width))
+        host = desk.rollout.hosts.get(self.table.cursor)
+        if host is not None:
+            now, speed = desk.clock.wall(), desk.rollout.speed
+            lines += detail_head(host, now=now, speed=speed, width=width, symbols=desk.symbols)
+            lines.append(Text(" " * width))
+            room = max(0, height - len(lines))
+            lines += history(host, desk.exchanges(host.name), width)[-room:] if room else []
+        side = desk.symbols.box[-1]
+        return [Text(side, QUIET).append_text(line) for line in [*lines, *[Text(" " * width)] * (height - len(lines))][:height]]
+
+    def state(self) -> str:
+        marked = len(self.table.marks)
+        state = f" {len(self.table.shown)}/{len(self.desk.rollout.hosts)} shown"
+        state += f", filter {self._words!r}" if self._words else ""
+        state += ", failures only" if self._failures_only else ""
+        state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
+        state += f", {marked} marked" if marked else ""
+        return f"{state}  by {self._order}{' turned' if self._turned else ''}"
+
+    def _works_here(self, where: str, dangerous: bool) -> bool:
+        return not (dangerous and self.desk.read_only)
+
+    def resort(self) -> None:
+        """Filter and order anew."""
+        fits = host_filter(self._words, self._failures_only)
+        group = self._group.hosts if self._group is not None else None
+        hosts = [host for host in self.desk.rollout.hosts.values() if fits(host) and (group is None or host.name in group)]
+        self.table.show(ordered(hosts, self._order, self._slowness, turned=self._turned))
+
+    def _slowness(self, host: HostState) -> float:
+        return (self.desk.clock.wall() - host.since) * self.desk.rollout.speed
+
+    def only(self, group: FailureGroup) -> None:
+        """The hosts of one group and no others."""
+        self._group = group
+        self.resort()
+        self.table.go(0)
+        self.panels()
+
+    # Looking
+
+    def _moved(self, rows: int) -> None:
+        self.desk.last_key = self.desk.monotonic()
+        self.table.move(rows)
+
+    def action_cursor_up(self) -> None:
+        self._moved(-1)
+
+    def action_cursor_down(self) -> None:
+        self._moved(1)
+
+    def action_page_up(self) -> None:
+        self._moved(-self.table.page)
+
+    def action_page_down(self) -> None:
+        self._moved(self.table.page)
+
+    def action_first(self) -> None:
+        self._moved(-len(self.table.shown))
+
+    def action_last(self) -> None:
+        self._moved(len(self.table.shown))
+
+    def step_to_failed(self, step: int) -> None:
+        hosts, shown = self.desk.rollout.hosts, self.table.shown
+        here = shown.index(self.table.cursor) if self.table.cursor else 0
+        ahead = range(here + 1, len(shown)) if step > 0 else range(here - 1, -1, -1)
+        found = next((row for row in ahead if hosts[shown[row]].status is HostStatus.FAILED), None)
+        if found is None:
+            self.desk.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
+        else:
+            self._moved(found - here)
+        self.panels()
+
+    def action_mark(self) -> None:
+        self._last_marked = self.table.cursor
+        self.table.toggle(self.table.cursor)
+        self._moved(1)
+        self.panels()
+
+    def action_mark_range(self) -> None:
+        shown = self.table.shown
+        if self._last_marked in shown and self.table.cursor:
+            ends = sorted((shown.index(self._last_marked), shown.index(self.table.cursor)))
+            self.table.marks.update(dict.fromkeys(shown[ends[0] : ends[1] + 1]))
+            self.table.refresh()
+        else:
+            self.desk.flash = "mark the first host of the range with space"
+        self.panels()
+
+    def action_mark_shown(self) -> None:
+        shown = self.table.shown
+        if all(name in self.table.marks for name in shown):
+            for name in shown:
+                self.table.marks.pop(name, None)
+        else:
+            self.table.marks.update(dict.fromkeys(shown))
+        self.table.refresh()
+        self.panels()
+
+    def action_clear_marks(self) -> None:
+        self.table.marks.clear()
+        self.table.refresh()
+        self.panels()
+
+    def action_failures(self) -> None:
+        self._failures_only = not self._failures_only
+        self._again()
+
+    def action_order(self, name: str = "") -> None:
+        if name and name not in ORDERS:
+            self.desk.flash = f"no column {name!r}: {', '.join(ORDERS)}"
+        else:
+            self._order = name or ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._again()
+
+    def action_turn_order(self) -> None:
+        self._turned = not self._turned
+        self._again()
+
+    def _again(self) -> None:
+        self.resort()
+        self.panels()
+
+    def action_detail(self) -> None:
+        if self.table.cursor:
+            self.app.push_screen(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
+
+    def _looked_at(self, name: str | None) -> None:
+        if name in self.table.shown:
+            self.table.go(self.table.shown.index(name))
+
+    # The filter
+
+    def action_filter(self, words: str = "") -> None:
+        field = self.query_one("#filter", Input)
+        field.add_class("open")
+        if words:
+            field.value = words
+            self._close_filter()
+        else:
+            field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._words = event.value
+        self._again()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._close_filter()
+
+    def action_back(self) -> None:
+        self._group = None
+        self.query_one("#filter", Input).value = ""
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        self._words = field.value
+        field.remove_class("open")
+        self.table.focus()
+        self._again()

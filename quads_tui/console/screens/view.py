@@ -1,0 +1,132 @@
+"""What every screen has: the header, lines that fill the rest, one flash line and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.events import Resize, ScreenResume
+from textual.screen import Screen
+
+from quads_tui.console.acts import ACTS
+from quads_tui.console.desk import Desk
+from quads_tui.console.lines import Lines
+from quads_tui.render import overview
+from quads_tui.render.host_row import cut
+from quads_tui.render.palette import BAR, STRONG
+from quads_tui.rollout.stages import HostStatus
+
+SMALLEST = (80, 24)
+
+
+class View(Screen[str]):
+    """Drawn by its timers' owner: `frame` five times a second, `panels` once. Left with escape.
+
+    `keys`: what can be pressed here beside the acts of anywhere, for the last line.
+    """
+
+    BINDINGS: ClassVar = [("escape", "back", "back")]
+    DEFAULT_CSS = "View { layout: vertical; }"
+    keys: ClassVar[str] = "esc back"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+
+    def compose(self) -> ComposeResult:
+        yield Lines("header")
+        yield Lines("body")
+        yield Lines("footer")
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.panels)
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self.panels)
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        self.call_after_refresh(self.panels)
+
+    def action_back(self) -> None:
+        self.dismiss("")
+
+    # What a view says of itself
+
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        """The body, exactly `width` cells wide; the view fills it up to `height`."""
+        raise NotImplementedError
+
+    def chosen(self) -> list[str]:
+        """The hosts that an act applies to now."""
+        return []
+
+    def shown(self) -> set[str]:
+        """The hosts that can be seen."""
+        return set(self.chosen())
+
+    def done(self) -> None:
+        """An act was ordered on the chosen hosts."""
+
+    def step_to_failed(self, step: int) -> None:
+        """To the next (1) or previous (-1) failed host, where there is a cursor."""
+
+    # Drawing
+
+    def frame(self, dirty: set[str]) -> None:
+        """Hosts that changed since the last frame."""
+
+    def panels(self) -> None:
+        width, height = self.size
+        if (width, height) < SMALLEST or height < SMALLEST[1]:
+            self.draw_too_small(width, height)
+            return
+        self.draw_header(width)
+        room = height - 4
+        body = list(self.lines(width, room))[:room]
+        self.put("body", [*body, *[Text(" " * width)] * (room - len(body))])
+        self.draw_footer()
+
+    def draw_header(self, width: int) -> None:
+        desk = self.desk
+        warnings = [f"READ-ONLY: {desk.read_only}", *desk.warnings] if desk.read_only else desk.warnings
+        head = overview.header(
+            desk.rollout,
+            now=desk.clock.wall(),
+            width=width,
+            title=desk.title,
+            lag=desk.lag,
+            warnings=warnings,
+            symbols=desk.symbols,
+        )
+        self.put("header", head)
+
+    def state(self) -> str:
+        """What is said before the flash line."""
+        return ""
+
+    def draw_footer(self) -> None:
+        width, keys = self.size.width, self.keys
+        line = Text(cut(f"{self.state()}  {self.desk.flash}", width), STRONG if self.desk.flash else "")
+        acts = [act for act in ACTS if act.footer and self._works_here(act.where, act.dangerous)]
+        while (
+            acts and len("  ".join(parts := [*[keys] * bool(keys), *(f"{act.shown} {act.command}" for act in acts)])) > width - 1
+        ):
+            acts.remove(min(acts, key=lambda act: act.footer))
+        self.put("footer", [line, Text(cut(" " + "  ".join(parts), width), BAR)])
+
+    def _works_here(self, where: str, dangerous: bool) -> bool:
+        return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.desk.read_only)
+
+    def draw_too_small(self, width: int, height: int) -> None:
+        """One honest line, and nothing else."""
+        rollout = self.desk.rollout
+        ended = sum(rollout.counts[status] for status in HostStatus if status.ended)
+        words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout goes on: {ended}/{len(rollout.hosts)}"
+        for panel in self.query(Lines):
+            panel.put([])
+        self.put("header", [Text(cut(f"{words}, {rollout.counts[HostStatus.FAILED]} failed", width))])
+
+    def put(self, name: str, lines: Sequence[Text]) -> None:
+        self.query_one(f"#{name}", Lines).put(lines)

@@ -1,0 +1,48 @@
+"""The orders of the table. Each is a key over a host; equal hosts keep the plan's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import HostState
+
+Slowness = Callable[[HostState], float]
+"""How long a running host is in its stage against what is usual there: 1 is usual."""
+
+_RANK = {
+    HostStatus.FAILED: 0,
+    HostStatus.HELD: 1,
+    HostStatus.WAITING: 2,
+    HostStatus.RUNNING: 3,
+    HostStatus.QUEUED: 4,
+    HostStatus.SKIPPED: 5,
+    HostStatus.DONE: 6,
+}
+_STAGES = {stage: number for number, stage in enumerate(Stage)}
+
+_KEYS: Mapping[str, Callable[[HostState], Any]] = {
+    "plan": lambda host: host.index,
+    "host": lambda host: host.name,
+    "cloud": lambda host: host.cloud,
+    "model": lambda host: host.model,
+    "stage": lambda host: _STAGES[host.stage] if host.stage else -1,
+    "state": lambda host: _RANK[host.status],
+    "tries": lambda host: -sum(host.attempts.values()),
+    "time": lambda host: (host.status.ended or not host.since, host.since),  # the longest in its stage first
+    "cause": lambda host: (not host.cause, host.cause or "", host.reason),
+}
+ORDERS = ("attention", *_KEYS)
+
+
+def ordered(hosts: Iterable[HostState], order: str, slowness: Slowness, *, turned: bool = False) -> list[HostState]:
+    """`attention`: failed (armed first), held, waiting to retry, running ones with the slowest first, queued, skipped, done."""
+
+    def attention(host: HostState) -> tuple[int, float]:
+        if host.status is HostStatus.FAILED:
+            return 0, -float(host.armed)
+        return _RANK[host.status], -slowness(host) if host.status is HostStatus.RUNNING else 0.0
+
+    key = attention if order == "attention" else _KEYS[order]
+    return sorted(sorted(hosts, key=lambda host: host.index), key=key, reverse=turned)
