@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import locale
 import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.theme import Theme
-from textual.app import App
 from textual.binding import Binding
 from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
@@ -35,8 +31,9 @@ from .acts import ACTS, BY_NAME, Act, command_named, of_place, question
 from .command_line import ActProvider, CommandLine
 from .desk import Desk
 from .dialogs import Question, Typed
-from .driver import SafeDriver, TerminalGone
+from .driver import TerminalGone
 from .host_table import HostTable
+from .safe import SafeApp, settle_garbage
 from .screens.causes import CausesScreen
 from .screens.graphs import GraphsScreen
 from .screens.pages import HelpScreen, MessagesScreen
@@ -52,8 +49,8 @@ LATE = 0.05  # seconds of loop lag from which the screen draws less
 TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 
 
-class Console(App[str]):
-    """Ends with "leave" when the viewer left and "gone" when the terminal has; never by itself.
+class Console(SafeApp[str]):
+    """Ends with "leave" when the viewer left, "gone" when the terminal has, None when the screen broke; never by itself.
 
     `control` may be None while `read_only` says why. `shots`: where screenshots go. `frozen`: no timers, for tests that call
     frame and panels.
@@ -79,14 +76,10 @@ class Console(App[str]):
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        # NO_COLOR in textual means greys by luminance; the terminal's own palette keeps bold and reverse readable.
-        colourless = bool(os.environ.get("NO_COLOR"))
         symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
         self.desk = Desk(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
         self._main = TableScreen(self.desk)
-        super().__init__(driver_class=SafeDriver, ansi_color=True if colourless else None)
-        self._palette = ""
-        self._wear("mono" if colourless else next(iter(PALETTES)))
+        super().__init__()
         self._control = control
         self._shots = shots
         self._frozen = frozen
@@ -94,7 +87,6 @@ class Console(App[str]):
         self._lags: deque[float] = deque(maxlen=500)
         self._blurred = False
         self._frames = 0
-        self.stumbles = 0  # how often something of the screen failed
         self._probe: asyncio.Task[None] | None = None
         self._history: list[str] = []
 
@@ -120,10 +112,10 @@ class Console(App[str]):
 
     def on_mount(self) -> None:
         if not self._frozen:
-            self.set_interval(FRAME, self._guarded(self._tick))
-            self.set_interval(PANELS, self._guarded(self.panels))
+            self.set_interval(FRAME, self.guarded(self._tick))
+            self.set_interval(PANELS, self.guarded(self.panels))
             self._probe = asyncio.create_task(self._measure())
-            self.set_timer(2.0, _settle_garbage)
+            self.set_timer(2.0, settle_garbage)
 
     def on_unmount(self) -> None:
         if self._probe is not None:
@@ -160,37 +152,9 @@ class Console(App[str]):
         self.desk.flash = text
         self.view.draw_footer()
 
-    def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:
-        """A timer of the screen that fails becomes one line and a log entry, without local variables."""
-
-        def run() -> None:
-            try:
-                work()
-            except Exception as error:
-                self._stumbled(error)
-
-        return run
-
-    async def run_action(self, *args: Any, **named: Any) -> bool:
-        """Of every key, of the palette and of the mouse: one that fails does not end the screen."""
-        try:
-            return await super().run_action(*args, **named)
-        except Exception as error:
-            self._stumbled(error)
-            return True
-
-    def _stumbled(self, error: Exception) -> None:
-        self.stumbles += 1
-        log.error("the screen stumbled", exc_info=(type(error), error, error.__traceback__))
-        with suppress(Exception):
-            self.flash(f"the screen stumbled: {type(error).__name__} (the rollout goes on)")
-
-    def _handle_exception(self, error: Exception) -> None:
-        """What nothing else caught. Textual would print a traceback with local variables; this screen only ends, as if left."""
-        log.error("the screen broke", exc_info=(type(error), error, error.__traceback__))
-        self._exception = self._exception or error
-        self._exception_event.set()
-        self.exit("leave", message=f"The screen broke: {type(error).__name__}. The rollout goes on.")
+    def on_terminal_gone(self, event: TerminalGone) -> None:
+        """Nobody sees this any more; the rollout goes on without it."""
+        self.exit("gone")
 
     async def _measure(self) -> None:
         """How late this loop is: a sleep of 10 ms, measured."""
@@ -209,13 +173,6 @@ class Console(App[str]):
 
     def on_key(self, event: Key) -> None:
         self.desk.last_key = self.desk.monotonic()
-
-    def _wear(self, name: str) -> None:
-        """The styles of this palette."""
-        if self._palette:
-            self.console.pop_theme()
-        self.console.push_theme(Theme(dict(PALETTES[name]), inherit=True))
-        self._palette = name
 
     # Acts by their names
 
@@ -255,7 +212,7 @@ class Console(App[str]):
 
     def _ordered(self, words: str | None) -> None:
         if words:
-            self._guarded(lambda: self.order_by_name(words))()
+            self.guarded(lambda: self.order_by_name(words))()
 
     # Looking
 
@@ -307,9 +264,9 @@ class Console(App[str]):
         if name and name not in names:
             self.flash(f"no theme {name!r}: {', '.join(names)}")
             return
-        self._wear(name or names[(names.index(self._palette) + 1) % len(names)])
-        self.ansi_color = True if self._palette in ("ansi", "mono") else None
-        self._redrawn(f"theme {self._palette}")
+        self.wear(name or names[(names.index(self.palette) + 1) % len(names)])
+        self.ansi_color = True if self.palette in ("ansi", "mono") else None
+        self._redrawn(f"theme {self.palette}")
 
     def action_symbols(self, name: str = "") -> None:
         names = list(SYMBOLS)
@@ -420,15 +377,6 @@ class Console(App[str]):
     def action_leave(self) -> None:
         self.exit("leave")
 
-    def let_go(self) -> None:
-        """Give the terminal back as it was, at once: the process is about to end without further ado."""
-        if isinstance(self._driver, SafeDriver):
-            self._driver.let_go()
-
-    def on_terminal_gone(self, event: TerminalGone) -> None:
-        """Nobody sees this any more; the rollout goes on without it."""
-        self.exit("gone")
-
     async def action_quit(self) -> None:
         self.action_interrupt()
 
@@ -449,14 +397,3 @@ class Console(App[str]):
 
         answers = {"g": "go on", "a": "stop admission", "s": "stop"}
         self.push_screen(Question(lines, answers, self.desk.monotonic), chosen)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
-        """None of textual's own: they would change themes under the palette and end the app without a word."""
-        return ()
-
-
-def _settle_garbage() -> None:
-    """What lives until the end need not be looked at by every full collection (tens of milliseconds of a blocked loop)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

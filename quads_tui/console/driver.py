@@ -64,14 +64,6 @@ class SafeDriver(LinuxDriver):
         """Never: it would stop the loop."""
         return False
 
-    def _get_terminal_size(self) -> tuple[int, int]:
-        """As the terminal says. Textual believes COLUMNS and LINES first, which never change again once something exports them."""
-        try:
-            size = os.get_terminal_size(self.fileno)
-        except OSError:
-            size = os.terminal_size((0, 0))
-        return (size.columns, size.lines) if size.columns and size.lines else super()._get_terminal_size()
-
     def write(self, data: str) -> None:
         if self._active:
             self._output.write(data, frame=self._drawing)

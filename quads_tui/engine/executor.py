@@ -66,6 +66,7 @@ class Setting:
     hooks: tuple[Hook, ...] = ()
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
+    lanes: list[WriteLane] | None = None  # of the other rollouts of this process on the same Foreman; this one's joins them
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
@@ -87,6 +88,7 @@ class RolloutExecutor:
             width=1 if setting.rollout.narrowed else setting.write_width,
             write_deadline=setting.limits.write_deadline,
             on_narrowed=self._narrowed,
+            beside=setting.lanes,
         )
         self.gate = RolloutGate(
             clock,
@@ -205,6 +207,7 @@ class RolloutExecutor:
         for task in [*self._tasks.values(), *self._helpers]:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)
+        self.lane.leave()
         if self._quads is not None:
             await self._quads.flush(_QUADS_GRACE)
         self.emit(RolloutEnded(self._setting.clock.wall(), self.stopped))

@@ -53,6 +53,9 @@ class WriteLane:
 
     A lane that is wider than one, by the operator's word, is one wide for good from the first answer that may come of two writes
     at once; `on_narrowed` hears why.
+
+    `beside`: the lanes of all rollouts of this process on the same Foreman, which this one joins. Together they are one lane, as
+    wide as the narrowest: each in turn, and none while an outcome in any of them is unknown.
     """
 
     def __init__(
@@ -62,7 +65,10 @@ class WriteLane:
         width: int = 1,
         write_deadline: float = 180.0,
         on_narrowed: Callable[[str], None] = lambda why: None,
+        beside: list[WriteLane] | None = None,
     ) -> None:
+        self._lanes = [] if beside is None else beside
+        self._lanes.append(self)
         self._clock = clock
         self._width = width
         self._on_narrowed = on_narrowed
@@ -112,7 +118,7 @@ class WriteLane:
 
     def state(self) -> LaneState:
         head = next(iter(self._queue.values()), None)
-        settling = next((flight.settling for flight in self._in_flight.values() if flight.settling), "")
+        elsewhere = next((f"in another rollout: {lane.barrier}" for lane in self._lanes if lane.barrier), "")
         return LaneState(
             width=self._width,
             depth=len(self._queue),
@@ -121,8 +127,23 @@ class WriteLane:
             in_flight=tuple(self._in_flight.values()),
             granted=self._granted,
             paused=self._paused,
-            shut=self._shut or settling or ("paused" if self._paused else ""),
+            shut=self.barrier or elsewhere or ("paused" if self._paused else ""),
         )
+
+    @property
+    def barrier(self) -> str:
+        """Why nobody may write to this Foreman now, in words."""
+        return self._shut or self._settling
+
+    @property
+    def _settling(self) -> str:
+        return next((flight.settling for flight in self._in_flight.values() if flight.settling), "")
+
+    def leave(self) -> None:
+        """The rollout is over: the others are one lane without it, unless an outcome is left unknown."""
+        if not self._in_flight and not self._shut and self in self._lanes:
+            self._lanes.remove(self)
+            self._grant_all()
 
     def position(self, host: str) -> int:
         """The host's place in the queue, from 1; 0 when it does not wait."""
@@ -161,11 +182,12 @@ class WriteLane:
             raise
 
     def _grant(self) -> None:
-        if self._paused or self._shut or any(flight.settling for flight in self._in_flight.values()):
+        if self._paused or any(lane.barrier for lane in self._lanes):
             return
-        busy = {flight.host for flight in self._in_flight.values()}
+        busy = {flight.host for lane in self._lanes for flight in lane._in_flight.values()}
+        free = min(lane._width for lane in self._lanes) - sum(len(lane._in_flight) for lane in self._lanes)
         for number, waiter in list(self._queue.items()):
-            if len(self._in_flight) >= self._width:
+            if free <= 0:
                 return
             if waiter.host in busy:  # one write in flight per host, whatever the width
                 continue
@@ -175,12 +197,19 @@ class WriteLane:
             self._granted += 1
             self._in_flight[number] = InFlight(waiter.host, waiter.act, self._clock.now())
             busy.add(waiter.host)
+            free -= 1
             waiter.place.set_result(LaneTicket(number, waiter.host, self._clock))
 
     def _release(self, ticket: LaneTicket) -> None:
         ticket.take_back()
         self._in_flight.pop(ticket.number, None)
-        self._grant()
+        self._grant_all()
+
+    def _grant_all(self) -> None:
+        """The lane after this one first: rollouts take turns."""
+        place = self._lanes.index(self) + 1 if self in self._lanes else 0
+        for lane in [*self._lanes[place:], *self._lanes[:place]]:
+            lane._grant()
 
     async def _carry(
         self, ticket: LaneTicket, send: Callable[[LaneTicket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]

@@ -69,13 +69,15 @@ writes = st.lists(
 )
 
 
-async def play(plan: list[Write], width: int) -> tuple[Server, LaneState]:
+async def play(plan: list[Write], width: int, rollouts: int = 1) -> tuple[Server, list[LaneState]]:
     clock = VirtualClock()
     server = Server()
-    lane = WriteLane(clock, width=width, write_deadline=180.0)
+    beside: list[WriteLane] = []
+    lanes = [WriteLane(clock, width=width, write_deadline=180.0, beside=beside) for _ in range(rollouts)]
 
     async def one(number: int, write: Write) -> None:
         mark = f"{write.host}#{number}"
+        lane = lanes[number % rollouts]
 
         before = 0
 
@@ -114,19 +116,56 @@ async def play(plan: list[Write], width: int) -> tuple[Server, LaneState]:
         if write.cancelled_after is not None:
             asyncio.get_running_loop().call_later(write.cancelled_after, task.cancel)
     await asyncio.gather(*tasks, return_exceptions=True)
-    while not await lane.drained(1000.0):
-        pass
+    for lane in lanes:
+        while not await lane.drained(1000.0):
+            pass
     await asyncio.gather(*server.works)
-    return server, lane.state()
+    return server, [lane.state() for lane in lanes]
 
 
-@given(plan=writes, width=st.integers(1, 3))
+@given(plan=writes, width=st.integers(1, 3), rollouts=st.integers(1, 3))
 @settings(max_examples=300, deadline=None)
-def test_never_more_writes_at_the_server_than_the_lane_is_wide(plan: list[Write], width: int) -> None:
-    server, state = in_virtual_time(lambda: play(plan, width))
+def test_never_more_writes_at_the_server_than_the_lane_is_wide(plan: list[Write], width: int, rollouts: int) -> None:
+    server, states = in_virtual_time(lambda: play(plan, width, rollouts))
     assert server.peak <= width
     assert not server.overlapped_on_one_host
-    assert (state.depth, state.in_flight, state.shut) == (0, (), "")
+    assert {(state.depth, state.in_flight, state.shut) for state in states} == {(0, (), "")}
+
+
+@pytest.mark.looptime
+async def test_rollouts_on_one_foreman_take_turns_and_wait_for_each_others_unknown_outcomes() -> None:
+    clock, server = VirtualClock(), Server()
+    beside: list[WriteLane] = []
+    first, second = WriteLane(clock, beside=beside), WriteLane(clock, beside=beside)
+    order: list[str] = []
+
+    async def send(ticket: LaneTicket) -> None:
+        ticket.use()
+        order.append(ticket.host)
+        await server.accept(ticket.host, 1.0, applies=True)
+
+    async def lost(ticket: LaneTicket) -> None:
+        ticket.use()
+        raise UnknownOutcome("timeout")
+
+    async def probe() -> Probe:
+        return Probe.ABSENT
+
+    hosts = [(lane, f"{name}{number}") for lane, name in ((first, "a"), (second, "b")) for number in range(3)]
+    await asyncio.gather(*(lane.write(host, "build", send, probe) for lane, host in hosts))
+    assert order == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert server.peak == 1
+    unsettled = asyncio.ensure_future(first.write("a9", "build", lost, probe))
+    await asyncio.sleep(1)
+    waiting = asyncio.ensure_future(second.write("b9", "build", send, probe))
+    await asyncio.sleep(1)
+    assert second.state().shut.startswith("in another rollout: outcome unknown (timeout)")
+    assert not waiting.done()
+    with pytest.raises(WriteAbsent):
+        await unsettled
+    await waiting
+    first.leave()
+    assert beside == [second]
 
 
 @pytest.mark.looptime

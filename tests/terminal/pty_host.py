@@ -17,23 +17,24 @@ from contextlib import suppress
 from typing import Any
 
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.events import Key, Resize
 from textual.widgets import Static
 
 from quads_tui.console.driver import SafeDriver, TerminalGone
 from quads_tui.console.output import terminal
+from quads_tui.console.safe import SafeApp
 
 STEP, FRAME = 0.01, 0.02  # seconds
 
 
-class Board(App[str]):
+class Board(SafeApp[str]):
     """Every frame changes every line."""
 
     CSS = "Static { width: 100%; height: 100%; }"
 
     def __init__(self) -> None:
-        super().__init__(driver_class=SafeDriver)
+        super().__init__()
         self.frames = 0
         self.resizes = 0
         self.keys = 0

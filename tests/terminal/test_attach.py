@@ -33,7 +33,13 @@ class Terminals:
         self.tmux("new-session", "-d", "-s", name, "-x", str(size[0]), "-y", str(size[1]), f"{words}; echo ENDED $?; sleep 600")
 
     def shows(self, name: str, text: str) -> None:
-        wait_for(lambda: text in self.tmux("capture-pane", "-p", "-t", name))
+        try:
+            wait_for(lambda: text in self._pane(name))
+        except AssertionError:
+            raise AssertionError(f"{text} never came; the pane shows\n{self._pane(name)}") from None
+
+    def _pane(self, name: str) -> str:
+        return self.tmux("capture-pane", "-p", "-t", name)
 
     def keys(self, name: str, *keys: str) -> None:
         self.tmux("send-keys", "-t", name, *keys)
