@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import erfc, exp, inf, log, log1p, pi, sqrt
 
 _ROOT = sqrt(2.0)
-_FAR = 6.0  # deviations above the median: what runs longer is taken as running this long, since nothing is known out there
+_FAR = 6.0  # deviations above the median
 _STEPS = 12  # the likelihood is concave in these parameters (Olsen 1978), so that Newton's method is there in five or six
 NINE_OF_TEN = 1.2816  # deviations above the median below which 90 % lie
 
@@ -28,13 +28,24 @@ class Lognormal:
         """The share that takes longer."""
         return 0.5 * erfc((log(seconds) - self.middle) / self.spread / _ROOT) if seconds > 0 else 1.0
 
-    def within(self, seconds: float, age: float = 0.0) -> float:
-        """The logarithm of the probability that one that has run for `age` ends within `seconds` from now."""
+    def within(self, seconds: float, age: float, running: float) -> float:
+        """The logarithm of the probability that one that has run for `age` ends within `seconds` from now.
+
+        `running`: `survival(age)`, which the caller keeps, since it asks many times.
+        """
         if seconds <= 0.0:
             return -inf
-        age = min(age, exp(self.middle + _FAR * self.spread))
-        left = self.survival(age + seconds) / self.survival(age)
+        left = self.survival(age + seconds) / running
         return log1p(-left) if left < 1.0 else -inf
+
+    @property
+    def longest(self) -> float:
+        """Seconds; what has run longer is taken as having run for this long, since nothing is known out there."""
+        return exp(self.middle + _FAR * self.spread)
+
+    @property
+    def median(self) -> float:
+        return exp(self.middle)
 
     def slower(self, share: float) -> Lognormal:
         return Lognormal(self.middle + share, self.spread)

@@ -130,9 +130,9 @@ class Pace:
         elif isinstance(event, Paused):
             self.last_write = None
 
-    def samples(self, model: str, stage: Stage) -> Samples:
-        """Of the model where it has some, else of all models."""
-        own = self._samples.get((model, stage))
+    def samples(self, model: str | None, stage: Stage) -> Samples:
+        """Of the model where it has some, else (and for None) of all models."""
+        own = None if model is None else self._samples.get((model, stage))
         return own if own is not None and len(own) >= _OWN else self._all[stage]
 
     def ended(self, model: str | None, stage: Stage) -> Ended:
