@@ -112,6 +112,9 @@ class WriteLane:
 
     def state(self) -> LaneState:
         head = next(iter(self._queue.values()), None)
+        places: dict[str, int] = {}
+        for place, waiter in enumerate(self._queue.values(), 1):
+            places.setdefault(waiter.host, place)
         settling = next((flight.settling for flight in self._in_flight.values() if flight.settling), "")
         return LaneState(
             width=self._width,
@@ -122,11 +125,8 @@ class WriteLane:
             granted=self._granted,
             paused=self._paused,
             shut=self._shut or settling or ("paused" if self._paused else ""),
+            places=places,
         )
-
-    def position(self, host: str) -> int:
-        """The host's place in the queue, from 1; 0 when it does not wait."""
-        return next((place for place, waiter in enumerate(self._queue.values(), 1) if waiter.host == host), 0)
 
     def pause(self, paused: bool) -> None:
         """Paused: no ticket is granted; what is in flight ends as it would."""

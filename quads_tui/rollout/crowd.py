@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import sqrt
+from typing import NamedTuple
 
 from .lognormal import NINE_OF_TEN, Ended, Lognormal, fit
 from .pace import Samples
@@ -20,12 +20,11 @@ _MOST = 4 * _FINENESS
 _UNWRITTEN = (Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF, None)  # in the order in which they come to the lane
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(NamedTuple):
     """Hosts that are alike. `p50` and `p90`: own seconds until they begin the last of their stages; `age`: since they did."""
 
     key: tuple[str, Stage]  # the model, and the last stage
-    count: int
+    many: int
     unwritten: bool
     p50: float = 0.0
     p90: float = 0.0
@@ -47,18 +46,20 @@ class Crowd:
         widths = {stage: max(1.0, self._pace.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
         for host in rollout.hosts.values():
             status = host.status
-            if status.ended:
+            if status is HostStatus.DONE or status.ended:
                 continue
             stage, kind = host.stage, kinds[host.name]
             last = Stage.INSTALL if kind is Kind.BUILD else Stage.POWER_OFF if kind is Kind.SPARE else Stage.FOREMAN_BUILD
+            if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
+                age = self._age(host)
+                place = min(int(age / widths[last]), _MOST)
+                self._last.setdefault((host.model, last), {}).setdefault(place, []).append(age)
+                continue
             if status is HostStatus.QUEUED and (stage is None or stage is kind.stages[0]):
                 self.not_begun += 1
             if kind is not Kind.SPARE and host.name not in written and stage in self._unwritten:
                 self._unwritten[stage].append(host)
                 self.writes_left += writes[host.name]
-            elif stage is last and status is HostStatus.RUNNING:
-                age = self._age(host)
-                self._last.setdefault((host.model, last), {}).setdefault(min(int(age / widths[last]), _MOST), []).append(age)
             else:
                 self._before.append((host, last))
 
@@ -168,7 +169,7 @@ class Crowd:
                 bits = behind.bit_length()
                 place = behind if bits < 4 else 4 * bits + (behind >> (bits - 2))
                 found.setdefault((host.model, kinds[host.name], place), []).append(turns[host.name])
-        afters = {key[:2]: self._after(*key[:2]) for key in found}
+        afters = {which: self._after(*which) for which in {key[:2] for key in found}}
         parties = []
         for (model, kind, _), theirs in found.items():
             turn = sum(theirs) / len(theirs)

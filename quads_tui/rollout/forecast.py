@@ -20,9 +20,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from math import log, sqrt
+from math import sqrt
 
 from .crowd import Crowd, Party
+from .last import ENDLESS, Wait, when_all
 from .lognormal import NINE_OF_TEN, Lognormal
 from .meters import Meters
 from .pace import Samples
@@ -31,8 +32,6 @@ from .state import Rollout
 
 _KNOWN = 3  # samples of one thing from which on it is known
 _RECENT = 10  # samples of the lane's depth that say whether anybody waits there
-_TRIES = 20  # half of them are enough
-_ENDLESS = 7 * 24 * 3600.0  # who says this does not know
 
 
 class Bound(StrEnum):
@@ -122,68 +121,15 @@ def _ends(rollout: Rollout, crowd: Crowd, parties: list[Party]) -> tuple[float, 
             if spread is None:
                 return None
             spreads[party.key] = spread
-    half = [_Wait(party, party.p50, spreads[party.key][0]) for party in parties]
-    most = [_Wait(party, party.p90, spreads[party.key][1]) for party in parties]
-    p50, deciding = _when(half, 0.5)
-    p90, _ = _when(most, 0.9)
-    if p50 > _ENDLESS:
+    half = [Wait(party.many, party.p50, spreads[party.key][0], party.age, party.unwritten) for party in parties]
+    most = [Wait(party.many, party.p90, spreads[party.key][1], party.age, party.unwritten) for party in parties]
+    p50, deciding = when_all(half, 0.5)
+    p90, _ = when_all(most, 0.9)
+    if p50 > ENDLESS:
         return None
     before = sum(wait.ends_within(p50) for wait in deciding if wait.unwritten)
     after = sum(wait.ends_within(p50) for wait in deciding if not wait.unwritten)
     return p50, max(p50, p90), before < after  # logarithms of probabilities: the lower one decides
-
-
-class _Wait:
-    """A party of hosts that begin their last stage `shift` seconds from now, or are in it."""
-
-    __slots__ = ("_age", "_count", "_running", "_shift", "_spread", "unwritten")
-
-    def __init__(self, party: Party, shift: float, spread: Lognormal) -> None:
-        self.unwritten = party.unwritten
-        self._count, self._shift, self._spread = party.count, shift, spread
-        self._age = min(party.age, spread.longest)
-        self._running = spread.survival(self._age)
-
-    @property
-    def half(self) -> float:
-        """When one of them has ended as likely as not, or before that."""
-        return self._shift + (self._spread.median if not self._age else 0.0)
-
-    def ends_within(self, seconds: float) -> float:
-        """The logarithm of the probability that all of them have ended by then."""
-        return self._count * self._spread.within(seconds - self._shift, self._age, self._running)
-
-
-def _when(waits: list[_Wait], share: float) -> tuple[float, list[_Wait]]:
-    """When all have ended with the probability `share`, one half at least, and those that count there."""
-    wanted = log(share)
-    low = max(wait.half for wait in waits)
-    sure = -1e-2 / len(waits)
-    waits = [wait for wait in waits if wait.ends_within(low) < sure] or waits  # the others need not be asked again
-
-    def over(seconds: float) -> float:
-        """Above 0 where the chance is still too small; nearly a straight line there."""
-        chance = sum(wait.ends_within(seconds) for wait in waits)
-        return log(min(max(chance / wanted, 1e-9), 1e9))
-
-    step = max(30.0, 0.1 * low)
-    at_low, at_high = over(low), over(low + step)
-    while at_high > 0.0 and low < _ENDLESS:
-        low, at_low, step = low + step, at_high, 2.0 * step
-        at_high = over(low + step)
-    high = low + step
-    for _ in range(_TRIES):
-        if high - low < max(0.5, 0.001 * high) or at_low <= 0.0:
-            break
-        # Along the line between the two, but well inside, so that both ends come nearer.
-        way = min(max(at_low / (at_low - at_high), 0.05), 0.95)
-        middle = low + way * (high - low)
-        found = over(middle)
-        if found > 0.0:
-            low, at_low = middle, found
-        else:
-            high, at_high = middle, found
-    return (high if at_low > 0.0 else low), waits
 
 
 def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, rate: float | None) -> tuple[Bound, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erfc, exp, inf, log, log1p, pi, sqrt
+from math import erfc, exp, log, pi, sqrt
 
 _ROOT = sqrt(2.0)
 _FAR = 6.0  # deviations above the median
@@ -27,16 +27,6 @@ class Lognormal:
     def survival(self, seconds: float) -> float:
         """The share that takes longer."""
         return 0.5 * erfc((log(seconds) - self.middle) / self.spread / _ROOT) if seconds > 0 else 1.0
-
-    def within(self, seconds: float, age: float, running: float) -> float:
-        """The logarithm of the probability that one that has run for `age` ends within `seconds` from now.
-
-        `running`: `survival(age)`, which the caller keeps, since it asks many times.
-        """
-        if seconds <= 0.0:
-            return -inf
-        left = self.survival(age + seconds) / running
-        return log1p(-left) if left < 1.0 else -inf
 
     @property
     def longest(self) -> float:
