@@ -109,7 +109,8 @@ class Conductor:
             await keys.close()
             with suppress(JournalBroken):
                 owed = executor.owed_to_quads
-                await journal.describe({"ended": {"reason": executor.stopped, "unfinished": _unfinished(rollout), "owed": owed}})
+                ended = {"reason": executor.stopped, "unfinished": _unfinished(rollout), "owed": owed}
+                await journal.describe({"ended": ended, "pace": rollout.pace.kept()})
         at = clock.wall()
         if self._options.json:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quads_tui.engine.executor import RolloutExecutor
+from quads_tui.render.eta import header_words
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.forecast import Outlook
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
@@ -67,6 +69,7 @@ class Front:
         self.attached = Attached()
         self.let_go: Callable[[], None] = lambda: None  # gives the terminal back at once
         self._exchanges: dict[str, deque[Exchanged]] = {}
+        self._outlook = Outlook(rollout, meters)
 
     def exchanged(self, one: Exchanged) -> None:
         self._exchanges.setdefault(one.host, deque(maxlen=20)).append(one)
@@ -86,7 +89,9 @@ class Front:
             await self.executor.settled()
 
     def line(self) -> str:
-        return plain_line(self.rollout, self.meters, self.clock.wall())
+        now = self.clock.wall()
+        eta = "" if self.rollout.ended_at else header_words(self._outlook.at(now), 80)
+        return "  ".join(part for part in (plain_line(self.rollout, self.meters, now), eta) if part)
 
     def summary(self) -> list[str]:
         """What the operator must know when the process ends."""

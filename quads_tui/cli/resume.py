@@ -81,6 +81,7 @@ async def _resumed(kept: Shelved, options: Options, failed: bool) -> int:
             journal = conductor.journal(kept.journal, existing=True)
             events = await asyncio.to_thread(_events, kept)
             rollout = Rollout(kept.id, plan, speed=site.speed)
+            rollout.pace.seed(kept.seeds)
             for event in events:
                 rollout.apply(event)
             if failed and not await _agreed(rollout, options):

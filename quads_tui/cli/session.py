@@ -25,7 +25,7 @@ from quads_tui.engine.planner import make_plan
 from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, QuadsLock
-from quads_tui.journal.shelf import Shelved, shelved
+from quads_tui.journal.shelf import Shelved, known_pace, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.plan import HostPlan, Plan
@@ -195,10 +195,13 @@ async def roll_out(
             except BaseException:
                 await journal.discard()
                 raise
-            await journal.describe({"plan": asdict(made)})
+            seeds = {} if work.rehearsal else await asyncio.to_thread(known_pace, options.state, work.site.foreman.url)
+            await journal.describe({"plan": asdict(made), "seeds": seeds})
             if instead_of is not None:
                 await _superseded(instead_of, conductor, rollout_id)
-            return await conductor.conduct(journal, Rollout(rollout_id, made, speed=work.site.speed))
+            rollout = Rollout(rollout_id, made, speed=work.site.speed)
+            rollout.pace.seed(seeds)
+            return await conductor.conduct(journal, rollout)
         finally:
             await journal.close()
             lock.release()

@@ -120,8 +120,8 @@ class HostTable(Widget):
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._desk.clock.wall(), self._rollout.speed
         second = None if host.status.ended else int((now - host.since) * speed)
-        note = host.reason if host.status is HostStatus.FAILED else host.note
-        key = (host.name, host.version, second, cursor, marked, width)
+        note = host.reason if host.status is HostStatus.FAILED else self._desk.why(host)
+        key = (host.name, host.version, second, note, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:
             text = host_row(host, columns, now=now, speed=speed, note=note, cursor=cursor, marked=marked)

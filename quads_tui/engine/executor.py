@@ -179,7 +179,7 @@ class RolloutExecutor:
             self.gate.known(host.name)
             since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
             self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
-            self._launch(host.name, delay=max(0.0, _RESET_SHOWS - since))
+            self._launch(host.name, max(0.0, _RESET_SHOWS - since), "its BMC may not show yet what the last Reset did")
         for name in fresh:
             self._launch(name)
         if not self._tasks:
@@ -262,7 +262,10 @@ class RolloutExecutor:
 
     # Hosts
 
-    def _launch(self, name: str, delay: float = 0.0) -> None:
+    def _launch(self, name: str, delay: float = 0.0, why: str = "") -> None:
+        """After `delay` own seconds, `why` in words."""
+        if delay >= 1.0:
+            self.emit(HostNote(self._setting.clock.wall(), name, f"begins in {delay:.0f} s: {why}", True))
         self._work_on(name, self._provision(name, delay))
 
     def _work_on(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -344,7 +347,7 @@ class RolloutExecutor:
         self.gate.put_back(name)
         self._ports.remember(name, memory)
         self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
-        self._launch(name, delay=_RETRY_SPREAD * len(self._tasks))
+        self._launch(name, _RETRY_SPREAD * len(self._tasks), "not all of them at once")
         return True
 
     def _take_out(self, name: str, kind: type[Skipped] | type[Held], reason: str) -> bool:

@@ -133,6 +133,7 @@ class _Flow:
     async def _fresh_record(self) -> HostRecord:
         """From a shared look. A host that Foreman no longer shows ends as failed; a Foreman that is away ends the rollout."""
         ports = self._ports
+        self._acts.note("waits for a look at Foreman: how does it stand?", waits=True)
         try:
             return await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
         except TimeoutError:
@@ -248,6 +249,7 @@ class _Flow:
         if await self._writes.adopted(self._acts):
             reason = "the build write of an earlier attempt stands"
         else:
+            self._acts.note("waits for a look at Foreman: is it in build already?", waits=True)
             look = ports.watch.is_in_build(self._host)
             if await ports.gate.watch(self._host, look, self._patience()):
                 await self._writes.cancel(self._acts)
@@ -256,6 +258,7 @@ class _Flow:
             await self._writes.build(self._acts)
             reason = ""
         ports.gate.lit(self._host)
+        self._acts.note("waits for a look at Foreman that shows it in build", waits=True)
         try:
             await ports.gate.watch(self._host, ports.watch.until_in_build(self._host), self._patience())
         except TimeoutError:
@@ -266,6 +269,7 @@ class _Flow:
     async def _own(self) -> str:
         ports = self._ports
         await self._writes.owner(self._acts)
+        self._acts.note("waits for a look at Foreman that shows its new owner", waits=True)
         record = await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
         if not record.has(attributes(self._goal.target)):
             raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")

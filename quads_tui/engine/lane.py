@@ -119,6 +119,9 @@ class WriteLane:
     def state(self) -> LaneState:
         head = next(iter(self._queue.values()), None)
         elsewhere = next((f"in another rollout: {lane.barrier}" for lane in self._lanes if lane.barrier), "")
+        places: dict[str, int] = {}
+        for place, waiter in enumerate(self._queue.values(), 1):
+            places.setdefault(waiter.host, place)
         return LaneState(
             width=self._width,
             depth=len(self._queue),
@@ -128,6 +131,7 @@ class WriteLane:
             granted=self._granted,
             paused=self._paused,
             shut=self.barrier or elsewhere or ("paused" if self._paused else ""),
+            places=places,
         )
 
     @property
@@ -144,10 +148,6 @@ class WriteLane:
         if not self._in_flight and not self._shut and self in self._lanes:
             self._lanes.remove(self)
             self._grant_all()
-
-    def position(self, host: str) -> int:
-        """The host's place in the queue, from 1; 0 when it does not wait."""
-        return next((place for place, waiter in enumerate(self._queue.values(), 1) if waiter.host == host), 0)
 
     def pause(self, paused: bool) -> None:
         """Paused: no ticket is granted; what is in flight ends as it would."""

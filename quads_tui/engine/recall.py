@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from quads_tui.rollout.events import Event, HookRan, HostChanged, Intent, Ordered, Outcome, Remembered, StageChanged
+from quads_tui.rollout.events import FOREMAN_ACTS, Event, HookRan, HostChanged, Intent, Ordered, Outcome, Remembered, StageChanged
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
 from .host import HostMemory
 from .quads import Outbox
-
-FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})
 
 
 @dataclass(slots=True)

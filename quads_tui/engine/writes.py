@@ -182,7 +182,7 @@ class HostWrites:
                 return await self._unseen()
             return await ports.foreman.probe_host(self._host, detail["wanted"], detail["progress"])
 
-        acts.note(f"a {intent.act} write was on its way when the console ended: the lane waits until that is settled")
+        acts.note(f"a {intent.act} write was on its way when the console ended: the lane waits until that is settled", waits=True)
         try:
             await ports.lane.settle(place, probe)
         except WriteAbsent:

@@ -51,6 +51,12 @@ class Shelved:
         ended = self.facts.get("ended")
         return int(ended.get("owed", 0)) if isinstance(ended, dict) else 0
 
+    @property
+    def seeds(self) -> dict[str, Any]:
+        """What it knew at its start of how long things take, as Pace.seed takes it."""
+        seeds = self.facts.get("seeds")
+        return seeds if isinstance(seeds, dict) else {}
+
     def holder(self) -> str:
         """Who runs it now, in words; empty when nobody does."""
         return holder(self.directory)
@@ -84,6 +90,15 @@ def newest(state: Path, usable: Callable[[Shelved], bool]) -> Shelved | None:
     open_ones = [rollout for rollout in shelved(state) if rollout.unfinished and not rollout.holder() and usable(rollout)]
     real = [rollout for rollout in open_ones if rollout.rehearsal is None]
     return next(iter(real or open_ones), None)
+
+
+def known_pace(state: Path, foreman: str) -> dict[str, Any]:
+    """How long things took in the newest rollout on this Foreman that came to its end, as Pace.kept gave it."""
+    for rollout in shelved(state):
+        pace = rollout.facts.get("pace")
+        if rollout.rehearsal is None and rollout.facts.get("foreman") == foreman and isinstance(pace, dict):
+            return pace
+    return {}
 
 
 def _read(directory: Path) -> Shelved:

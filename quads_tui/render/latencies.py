@@ -13,6 +13,7 @@ from .graphs import PER_CELL, graph, held, milliseconds, squeezed
 from .host_row import cut
 from .overview import lane_words
 from .palette import STRONG
+from .progress import clock_text
 from .symbols import BRAILLE, Symbols
 
 WINDOWS = {"5 min": 300, "30 min": 1800, "whole run": 0}
@@ -31,7 +32,9 @@ def small(meters: Meters, now: float, width: int, height: int, lane: str = "", s
         boxes.append(_box(title, lines, _foot(meter), inner, symbols))
     depths = list(islice(reversed(meters.lane_depths), count))[::-1]
     lines = graph(symbols.graphs, depths, inner, rows)
-    boxes.append(_box(f"Foreman write queue, {meters.lane.width} wide", lines, _lane_foot(meters, now, lane), inner, symbols))
+    boxes.append(
+        _box(f"Foreman write queue, {meters.lane.width} wide", lines, _lane_foot(meters, now, lane, inner), inner, symbols)
+    )
     return [Text(cut("".join(box[row] for box in boxes), width)) for row in range(height)]
 
 
@@ -54,7 +57,7 @@ def large(
     depths = list(islice(reversed(meters.lane_depths), seconds))[::-1] if seconds else list(meters.lane_whole)
     drawn = graph(symbols.graphs, squeezed(depths, count), inner, rows - 3)
     title = f"Foreman write queue, {meters.lane.width} wide, at most {max(depths, default=0):.0f} deep here"
-    lines += _texts(_box(title, drawn, _lane_foot(meters, now, lane), inner, symbols), width)
+    lines += _texts(_box(title, drawn, _lane_foot(meters, now, lane, inner), inner, symbols), width)
     return lines[:height]
 
 
@@ -71,12 +74,22 @@ def _foot(meter: Meter) -> str:
     return f"{milliseconds(meter.p50)} / {milliseconds(meter.p95)}{work}  err {meter.errors}  n {meter.total}"
 
 
-def _lane_foot(meters: Meters, now: float, lane: str) -> str:
-    foot = lane_words(meters.lane)
-    if meters.lane.in_flight and not meters.lane.shut:
-        flight = meters.lane.in_flight[0]
-        foot += f"  {flight.act} {max(0.0, now - flight.since):.0f}s"
-    return foot + (f"  {lane}" if lane else "")
+def _lane_foot(meters: Meters, now: float, lane: str, width: int) -> str:
+    """As much as goes in: depth, when it is empty, how quick it is, the age of its head, what is in flight and for how long."""
+    state = meters.lane
+    if state.shut:
+        return lane_words(state)
+    parts = [f"lane {state.depth}", *lane.split(", ")]
+    parts += [f"head {clock_text(state.head_age)}"] if state.head else []
+    parts += [
+        f"{flight.act} of {flight.host.partition('.')[0]} {max(0.0, now - flight.since):.0f}s" for flight in state.in_flight
+    ]
+    foot = ""
+    for part in filter(None, parts):
+        if len(foot) + len(part) + 2 > width:
+            break
+        foot += f"  {part}" if foot else part
+    return foot
 
 
 def _box(title: str, lines: list[str], foot: str, inner: int, symbols: Symbols) -> list[str]:

@@ -7,15 +7,19 @@ from datetime import datetime
 
 from rich.text import Text
 
+from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.meters import LaneState, Meter, Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, Rollout
 
+from .eta import header_words
 from .graphs import milliseconds
 from .host_row import cut
 from .palette import ATTENTION, BAD, BADGE, QUIET, STYLES, TITLE
 from .progress import clock_text
 from .symbols import BRAILLE, Symbols
+
+_SHORTEST = 11  # cells that the time alone needs
 
 
 def header(
@@ -26,26 +30,29 @@ def header(
     title: str,
     lag: float,
     warnings: Sequence[str],
-    eta: str = "",
+    forecast: Forecast | None = None,
     symbols: Symbols = BRAILLE,
 ) -> list[Text]:
-    """What, how far and how long still: two lines. `lag`: p99 lateness of the loop, seconds; `eta`: in words."""
+    """What, how far and how long still: two lines. `lag`: p99 lateness of the loop, seconds."""
     counts = rollout.counts
     first = Text(" quads-tui ", TITLE)
     if title:
         first.append(f" {title} ", BADGE)
     first.append(f" {rollout.plan.cloud}  run {clock_text(rollout.seconds(now))}")
-    if eta:
-        first.append(f"  {eta}", "bold")
+    alarms = Text()
     if rollout.end_reason:
-        first.append(f"  STOPPED ({rollout.end_reason})", BAD)
+        alarms.append(f"  STOPPED ({rollout.end_reason})", BAD)
     for what in rollout.paused:
-        first.append(f"  {what.upper()} PAUSED", f"{ATTENTION} reverse" if " " in ATTENTION else ATTENTION)
+        alarms.append(f"  {what.upper()} PAUSED", f"{ATTENTION} reverse" if " " in ATTENTION else ATTENTION)
     if rollout.narrowed:
-        first.append(f"  WRITE LANE BACK TO 1 WIDE: {rollout.narrowed[:60]}", BAD)
+        alarms.append(f"  WRITE LANE BACK TO 1 WIDE: {rollout.narrowed[:60]}", BAD)
     for warning in warnings:
-        first.append(f"  ! {warning}", ATTENTION)
-    first.append(f"  loop {lag * 1000:.0f}ms", QUIET)
+        alarms.append(f"  ! {warning}", ATTENTION)
+    alarms.append(f"  loop {lag * 1000:.0f}ms", QUIET)
+    if forecast is not None and rollout.ended_at is None:
+        words = header_words(forecast, max(_SHORTEST, width - first.cell_len - alarms.cell_len - 3))
+        first.append(f"  {words}" if words else "", "bold")
+    first.append_text(alarms)
     total = max(1, len(rollout.hosts))
     ended = sum(counts[status] for status in HostStatus if status.ended)
     words = f" {100 * ended / total:5.1f}%  {counts[HostStatus.DONE]} done {counts[HostStatus.FAILED]} failed"
@@ -74,7 +81,12 @@ def pipeline(rollout: Rollout, width: int) -> Text:
 
 
 def numbers(meters: Meters, width: int, lane: str = "") -> Text:
-    """Latencies and the lane in one line, for low terminals: p50/p95. `lane`: more of the lane in words."""
+    """Latencies (p50/p95; p95 alone on narrow terminals) and the lane in one line. `lane`: more of the lane in words."""
+    if width < 100:
+        services = (("redfish", meters.redfish), ("reads", meters.foreman_reads), ("writes", meters.foreman_writes))
+        text = " p95 " + "  ".join(f"{name} {milliseconds(meter.p95)}" for name, meter in services)
+        text += f"   lane {meters.lane.depth}, {lane}" if lane and not meters.lane.shut else f"   {lane_words(meters.lane)}"
+        return Text(cut(text, width), ATTENTION if meters.lane.shut else "")
 
     def pair(meter: Meter) -> str:
         work = f" ({milliseconds(meter.work)} work)" if meter.work else ""

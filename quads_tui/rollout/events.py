@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 from .causes import Cause
 from .stages import HostStatus, Stage, StageStatus
 
+FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})  # intents that are writes, through the lane
+
 
 @dataclass(slots=True)
 class Event:

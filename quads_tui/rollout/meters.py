@@ -145,6 +145,7 @@ class LaneState:
     granted: int = 0
     paused: bool = False
     shut: str = ""  # why nobody may write now, in words
+    places: Mapping[str, int] = field(default_factory=dict)  # of those that wait, from 1; samples do not keep it
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from .events import (
     RolloutStarted,
     StageChanged,
 )
+from .pace import Pace
 from .plan import Plan
 from .stages import HostStatus, Stage, StageStatus
 
@@ -103,6 +104,7 @@ class Rollout:
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
         self.version = 0
+        self.pace = Pace(plan)
 
     @property
     def settled(self) -> bool:
@@ -120,12 +122,14 @@ class Rollout:
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
+                self.pace.take(event)
                 host.version += 1
                 self.dirty.add(host.name)
         elif isinstance(event, RolloutStarted):
             self.started_at = self.started_at or event.at
             self.ended_at, self.end_reason = None, ""
             self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
+            self.pace.take(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
         elif isinstance(event, Paused):
@@ -133,6 +137,7 @@ class Rollout:
                 self.paused[event.what] = event.why or event.who
             else:
                 self.paused.pop(event.what, None)
+            self.pace.take(event)
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 
 # C0, DEL and C1 steer terminals; bidi controls and zero-width characters make one name look like another.
 _POISON = dict.fromkeys(
@@ -17,3 +18,8 @@ def clean(text: object, limit: int = 256) -> str:
     line = str(text)[: limit * 8].translate(_POISON)
     line = " ".join(unicodedata.normalize("NFC", line).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def time_of_day(at: float) -> str:
+    """Real time as the clock on the operator's wall shows it."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

@@ -6,7 +6,7 @@ import random
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Command
-from quads_tui.rollout.events import HostArmed, HostChanged, HostNote, RolloutStarted, StageChanged
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, Intent, Outcome, RolloutStarted, StageChanged
 from quads_tui.rollout.meters import InFlight, LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -19,6 +19,8 @@ FAILURES = (
     (Stage.FOREMAN_BUILD, Cause.FOREMAN, "Foreman 422: DHCP conflict [/redfish/v1/Systems]"),
     (Stage.INSTALL, Cause.INSTALL_FAILED, "the installer reported an error to Foreman"),
 )
+_STAGES = list(Stage)
+_TAKES = {Stage.POWER_OFF: 20.0, Stage.PXE_SET: 8.0, Stage.FOREMAN_BUILD: 45.0, Stage.POWER_ON: 15.0, Stage.INSTALL: 1300.0}
 
 
 class Clock:
@@ -66,24 +68,40 @@ def rollout(count: int = 700, seed: int = 5) -> Rollout:
     )
     model = Rollout("20261122-2200-cloud02", Plan((Goal("cloud02", Kind.BUILD, "scale test", "jdoe", "3753"),), hosts))
     model.apply(RolloutStarted(NOW - 7200, "r", count, False, "jdoe@jump", 1.0))
-    stages = list(Stage)
+    events: list[Event] = []
+    failing = {(number * 37 + 11) % count: failure for number, failure in enumerate(FAILURES * 3)}
+    written = 0
     for number, host in enumerate(hosts):
-        at = NOW - luck.uniform(60, 900)
         share = number / count
         reached = 5 if share < 0.55 else luck.randrange(5) if share < 0.85 else -1
-        for stage in stages[: max(0, reached)]:
-            model.apply(StageChanged(at, host.name, stage, StageStatus.STARTED, 1))
-            model.apply(StageChanged(at, host.name, stage, StageStatus.FINISHED, 1, 12.0))
-        if reached == 5:
-            model.apply(HostChanged(at, host.name, HostStatus.DONE))
-        elif reached >= 0:
-            model.apply(StageChanged(at, host.name, stages[reached], StageStatus.STARTED, 1))
-            model.apply(HostNote(at, host.name, "waiting for Off, last PowerState On", True))
-    for number, (stage, cause, reason) in enumerate(FAILURES * 3):
-        host = hosts[(number * 37 + 11) % count]
-        model.apply(StageChanged(NOW - 600, host.name, stage, StageStatus.STARTED, 2))
-        model.apply(StageChanged(NOW - 540, host.name, stage, StageStatus.FAILED, 2, 60.0, reason, cause))
-        model.apply(HostChanged(NOW - 540, host.name, HostStatus.FAILED, stage, cause, reason))
+        failure = failing.get(number)
+        reached = _STAGES.index(failure[0]) if failure else reached
+        if reached < 0:
+            events.append(HostNote(NOW - 7000, host.name, "20 hosts stand ready for the write lane (limits.ahead)", True))
+            continue
+        written += reached > 2
+        at = NOW - 7000 + 14.0 * written - luck.uniform(0, 5)
+        for stage in _STAGES[:reached]:
+            took = luck.lognormvariate(0, 0.2) * _TAKES[stage]
+            events.append(StageChanged(at, host.name, stage, StageStatus.STARTED, 1))
+            at += min(took, NOW - at - 20)
+            if stage is Stage.FOREMAN_BUILD:
+                events.append(Intent(at - 2, host.name, number, "build", {}))
+                events.append(Outcome(at - 1, host.name, number, "applied", {}))
+            events.append(StageChanged(at, host.name, stage, StageStatus.FINISHED, 1, took))
+        if reached == len(_STAGES):
+            events.append(HostChanged(at, host.name, HostStatus.DONE))
+            continue
+        stage = _STAGES[reached]
+        events.append(StageChanged(at, host.name, stage, StageStatus.STARTED, 2 if failure else 1))
+        if failure:
+            _, cause, reason = failure
+            events.append(StageChanged(at + 10, host.name, stage, StageStatus.FAILED, 2, 10.0, reason, cause))
+            events.append(HostChanged(at + 10, host.name, HostStatus.FAILED, stage, cause, reason))
+        elif stage is Stage.POWER_OFF:
+            events.append(HostNote(at, host.name, "waiting for Off, last PowerState On", True))
+    for event in sorted(events, key=lambda event: event.at):
+        model.apply(event)
     model.apply(HostArmed(NOW - 540, hosts[11 % count].name, True))
     model.dirty.clear()
     return model

@@ -317,7 +317,7 @@ async def test_pause_lets_nobody_in_and_what_is_in_flight_ends() -> None:
     await asyncio.sleep(60)
     assert server.applied == ["h0"]
     assert lane.state().shut == "paused"
-    assert (lane.state().head, lane.position("h2")) == ("h1", 2)
+    assert (lane.state().head, lane.state().places["h2"]) == ("h1", 2)
     lane.withdraw("h1", RuntimeError("skipped"))
     lane.pause(False)
     results = await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,6 +10,7 @@ from textual.binding import Binding
 
 from quads_tui.console.desk import Desk
 from quads_tui.render import latencies
+from quads_tui.render.eta import lane_words
 
 from .view import View
 
@@ -26,7 +27,8 @@ class GraphsScreen(View):
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         desk = self.desk
-        return latencies.large(desk.meters, desk.clock.now(), width, height, self._window, symbols=desk.symbols)
+        lane = lane_words(desk.forecast)
+        return latencies.large(desk.meters, desk.clock.now(), width, height, self._window, lane, desk.symbols)
 
     def action_window(self) -> None:
         self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]

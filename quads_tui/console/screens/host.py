@@ -43,7 +43,8 @@ class HostScreen(View):
     def lines(self, width: int, height: int) -> Sequence[Text]:
         desk = self.desk
         host = desk.rollout.hosts[self._host]
-        head = detail_head(host, now=desk.clock.wall(), speed=desk.rollout.speed, width=width, symbols=desk.symbols)
+        now, speed = desk.clock.wall(), desk.rollout.speed
+        head = detail_head(host, now=now, speed=speed, width=width, why=desk.why(host), symbols=desk.symbols)
         told = history(host, desk.exchanges(self._host), width)
         room = max(0, height - len(head) - 1)
         self._up = max(0, min(self._up, len(told) - room))

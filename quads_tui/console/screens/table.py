@@ -17,12 +17,13 @@ from quads_tui.console.host_table import HostTable
 from quads_tui.console.lines import Lines
 from quads_tui.render import latencies, overview
 from quads_tui.render.detail import detail_head, history
+from quads_tui.render.eta import lane_words
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import FailureGroup, HostState
+from quads_tui.rollout.state import FailureGroup
 
 from .host import HostScreen
 from .view import SMALLEST, View
@@ -96,12 +97,13 @@ class TableScreen(View):
         self.query_one("#middle").display = True
         desk = self.desk
         self.draw_header(width)
+        lane = lane_words(desk.forecast)
         graphs = [overview.pipeline(desk.rollout, width)]
         if height >= 36:
             rows = 10 if height >= 52 else 7
-            graphs += latencies.small(desk.meters, desk.clock.now(), width, rows, symbols=desk.symbols)
+            graphs += latencies.small(desk.meters, desk.clock.now(), width, rows, lane, desk.symbols)
         else:
-            graphs.append(overview.numbers(desk.meters, width))
+            graphs.append(overview.numbers(desk.meters, width, lane))
         self.put("panels", graphs)
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
@@ -122,7 +124,7 @@ class TableScreen(View):
         host = desk.rollout.hosts.get(self.table.cursor)
         if host is not None:
             now, speed = desk.clock.wall(), desk.rollout.speed
-            lines += detail_head(host, now=now, speed=speed, width=width, symbols=desk.symbols)
+            lines += detail_head(host, now=now, speed=speed, width=width, why=desk.why(host), symbols=desk.symbols)
             lines.append(Text(" " * width))
             room = max(0, height - len(lines))
             lines += history(host, desk.exchanges(host.name), width)[-room:] if room else []
@@ -146,10 +148,7 @@ class TableScreen(View):
         fits = host_filter(self._words, self._failures_only)
         group = self._group.hosts if self._group is not None else None
         hosts = [host for host in self.desk.rollout.hosts.values() if fits(host) and (group is None or host.name in group)]
-        self.table.show(ordered(hosts, self._order, self._slowness, turned=self._turned))
-
-    def _slowness(self, host: HostState) -> float:
-        return (self.desk.clock.wall() - host.since) * self.desk.rollout.speed
+        self.table.show(ordered(hosts, self._order, self.desk.slowness, turned=self._turned))
 
     def only(self, group: FailureGroup) -> None:
         """The hosts of one group and no others."""

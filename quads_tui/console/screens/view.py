@@ -98,6 +98,7 @@ class View(Screen[str]):
             title=desk.title,
             lag=desk.lag,
             warnings=warnings,
+            forecast=desk.forecast,
             symbols=desk.symbols,
         )
         self.put("header", head)

@@ -11,6 +11,7 @@ from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.ports import Acts, Clock
+from quads_tui.rollout.text import clean, time_of_day
 
 from ..answers import Answer, NoAnswer, NotJson
 from ..http import Http
@@ -19,6 +20,7 @@ from .documents import Document, local_path
 from .session import ROOT, Busy, Session
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
+_NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
 
 
@@ -109,6 +111,13 @@ class Line:
                 raise Missing(said)
             await wait.after(failure_of(said))
 
+    async def wait_as_told(self, seconds: float, why: str) -> None:
+        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not told."""
+        if seconds >= _NOTICED:
+            until = time_of_day(self.clock.wall() + seconds)
+            self.acts.note(f"the BMC asks to wait until {until}: {clean(why)}", waits=True)
+        await self.clock.sleep_real(seconds)
+
     async def root(self, deadline: float) -> Document:
         """The service root, which needs no login (DSP0266 13.2.2); remembers where sessions are made."""
         wait = Waiting(self, deadline)
@@ -184,7 +193,7 @@ class Waiting:
             if clock.now() + real * clock.speed > self._deadline or failure.after > _LONGEST_WAIT:
                 raise failure
             self._tell(failure.reason)
-            await clock.sleep_real(real)
+            await self._line.wait_as_told(real, failure.reason)
             return
         pause = self._step * random.uniform(0.7, 1.3)
         self._step = min(self._step * 2, 8.0)

@@ -88,7 +88,7 @@ class Changes:
             if said.after is not None:
                 if self._clock.now() + said.after * self._clock.speed > self._deadline:
                     raise failure
-                await self._clock.sleep_real(min(said.after, 60.0))
+                await self._line.wait_as_told(min(said.after, 60.0), said.text)
                 return True
         elif said.status in (401, 403) and not said.page:
             raise failure

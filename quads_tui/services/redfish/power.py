@@ -128,7 +128,7 @@ class PowerChange:
         if said.after is not None:
             if self._clock.now() + said.after * self._clock.speed > self._deadline:
                 raise failure_of(said)
-            await self._clock.sleep_real(min(said.after, 60.0))
+            await self._line.wait_as_told(min(said.after, 60.0), said.text)
 
     def _unsettled(self, wanted: str, why: str) -> None:
         self._lost += 1

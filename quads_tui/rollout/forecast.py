@@ -1,0 +1,170 @@
+"""When a rollout will be over, by how likely it is that every host has ended: half (p50) and nine in ten (p90).
+
+A host has left: the rest of the stage that it is in, and the stages after it. How long its last stage takes (the install) is
+spread lognormally by model, fitted to those that ended and to those that have run for a while; a model that nobody has seen is
+taken as all models together. The stages before it add their medians. A host that is not written yet comes after all the writes
+before it, at the pace of the last ones that were applied, but never before its own power off and PXE. The rollout is over when
+its last host is, and the last of many is later than most: so the answer is where the product of all hosts' probabilities reaches
+the share, not the longest median.
+
+p90 adds what the samples leave open: the pace of the lane, the median of each model. Not foreseen: failures still to come, their
+repeated attempts, an operator's orders, a Foreman that goes away. A host that hangs counts as one that is slow.
+
+All times are the rollout's own seconds; `now` is real time. One pass over the hosts: meant to be called once a second.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from math import sqrt
+
+from .crowd import Crowd, Party
+from .last import ENDLESS, Wait, when_all
+from .lognormal import NINE_OF_TEN, Lognormal
+from .meters import Meters
+from .pace import Samples
+from .stages import HostStatus, Stage
+from .state import Rollout
+
+_KNOWN = 3  # samples of one thing from which on it is known
+_RECENT = 10  # samples of the lane's depth that say whether anybody waits there
+
+
+class Bound(StrEnum):
+    """What the end waits for; the value is how it is said."""
+
+    LANE = "lane-bound"
+    BMC = "BMC-bound"
+    INSTALL = "install-bound"
+    HUMAN = "waits for a human"
+    NOTHING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Own seconds from `at` (real time) on; None: not known."""
+
+    at: float = 0.0
+    p50: float | None = None
+    p90: float | None = None
+    bound: Bound = Bound.NOTHING
+    why: str = ""  # the bound in figures: "213 writes at 14 a minute"
+    writes_left: int = 0  # by the plan, for hosts that are not written yet
+    lane_empty: float | None = None  # until the last of them is applied
+    writes_per_minute: float | None = None
+    turns: Mapping[str, float] = field(default_factory=dict)  # until its write is applied, for every host not written yet
+
+
+def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
+    """The state of things at real time `now`."""
+    if not rollout.started_at:
+        return Forecast(now)
+    if rollout.settled:
+        return _settled(rollout, now)
+    if rollout.ended_at is not None:
+        return Forecast(now, why=f"stopped ({rollout.end_reason})" if rollout.end_reason else "stopped")
+    crowd = Crowd(rollout, now)
+    left = crowd.writes_left
+    between = _between(rollout, left, now) if left else (0.0, 0.0)
+    rate = 60.0 / between[0] if between and between[0] else None
+    if why := _paused(rollout, crowd):
+        return Forecast(now, bound=Bound.HUMAN, why=why, writes_left=left, writes_per_minute=rate)
+    turns = crowd.turns(between[0]) if between else {}
+    empty = max(turns.values(), default=0.0) if between else None
+    parties = crowd.parties(turns, between[1] / between[0] if between and between[0] else 1.0) if between else None
+    made = _ends(rollout, crowd, parties) if parties is not None else None
+    p50, p90, lane_decides = made or (None, None, left > 0)
+    bound, why = _bound(rollout, meters, crowd, lane_decides, rate)
+    return Forecast(now, p50, p90, bound, why, left, empty, rate, turns)
+
+
+class Outlook:
+    """The forecast for those who ask more often than it changes: made anew after a second."""
+
+    def __init__(self, rollout: Rollout, meters: Meters) -> None:
+        self._rollout = rollout
+        self._meters = meters
+        self._last = Forecast()
+
+    def at(self, now: float) -> Forecast:
+        if abs(now - self._last.at) >= 1.0:
+            self._last = forecast(self._rollout, self._meters, now)
+        return self._last
+
+
+def _settled(rollout: Rollout, now: float) -> Forecast:
+    wanted = [(rollout.counts[status], status.value) for status in (HostStatus.FAILED, HostStatus.HELD) if rollout.counts[status]]
+    if wanted:
+        return Forecast(now, bound=Bound.HUMAN, why=", ".join(f"{count} {word}" for count, word in wanted))
+    return Forecast(now, 0.0, 0.0, lane_empty=0.0)
+
+
+def _paused(rollout: Rollout, crowd: Crowd) -> str:
+    """The pause without whose end the rollout has none."""
+    held_up = {"admission": crowd.not_begun, "writes": crowd.writes_left}
+    for what, why in rollout.paused.items():
+        if held_up.get(what):
+            return f"{what} paused" + (f": {why}" if why else "")
+    return ""
+
+
+def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | None:
+    """Own seconds from one write to the next: as they were, and as slow as they may turn out over all that are left."""
+    between = rollout.pace.between
+    count = len(between)
+    if count < _KNOWN:
+        return None
+    mean, last = between.mean, rollout.pace.last_write
+    since = (now - last) * rollout.speed if last is not None else 0.0
+    if since > mean:  # a lane that stands still is not as quick as it was
+        mean = (mean * count + since) / (count + 1)
+    mean = max(mean, 1e-3)
+    return mean, mean + NINE_OF_TEN * between.deviation * sqrt(1.0 / count + 1.0 / left)
+
+
+def _ends(rollout: Rollout, crowd: Crowd, parties: list[Party]) -> tuple[float, float, bool] | None:
+    """p50, p90, and whether the hosts that are not written yet decide. None while a stage is not known that all depend on."""
+    spreads: dict[tuple[str, Stage], tuple[Lognormal, Lognormal]] = {}
+    for party in parties:
+        if party.key not in spreads:
+            spread = crowd.spread(*party.key, _KNOWN)
+            if spread is None:
+                return None
+            spreads[party.key] = spread
+    half = [Wait(party.many, party.p50, spreads[party.key][0], party.age, party.unwritten) for party in parties]
+    most = [Wait(party.many, party.p90, spreads[party.key][1], party.age, party.unwritten) for party in parties]
+    p50, deciding = when_all(half, 0.5)
+    p90, _ = when_all(most, 0.9)
+    if p50 > ENDLESS:
+        return None
+    before = sum(wait.ends_within(p50) for wait in deciding if wait.unwritten)
+    after = sum(wait.ends_within(p50) for wait in deciding if not wait.unwritten)
+    return p50, max(p50, p90), before < after  # logarithms of probabilities: the lower one decides
+
+
+def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, rate: float | None) -> tuple[Bound, str]:
+    at = rollout.at_stage
+    if lane_decides and not rollout.pace.proved and at[Stage.FOREMAN_BUILD] + at[Stage.POWER_OFF] + at[Stage.PXE_SET] <= 1:
+        return Bound.BMC, "until the first host's build is verified"
+    if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
+        at_rate = f" at {rate:.0f} a minute" if rate else ""
+        return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")
+    if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
+        changing = sum(at[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON))
+        return Bound.BMC, f"{changing} hosts wait for their BMCs"
+    usual = _usual(rollout.pace.samples(None, Stage.INSTALL))
+    return Bound.INSTALL, f"{at[Stage.INSTALL]} installing" + (f", usually {usual}" if usual else "")
+
+
+def _crowded(depths: deque[int]) -> bool:
+    """Whether somebody waits there most of the time."""
+    recent = list(islice(reversed(depths), _RECENT))
+    return sum(recent) * 2 >= len(recent) > 0
+
+
+def _usual(samples: Samples) -> str:
+    return f"{samples.quantile(0.5) / 60:.0f} min" if len(samples) >= _KNOWN else ""
