@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.executor import RolloutExecutor, Setting
+from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.recall import Recall
 from quads_tui.inputs import Site
 from quads_tui.journal.store import JournalStore
@@ -29,13 +28,13 @@ from .jsonlines import JsonLines, finished
 from .keys import KeyServer
 from .options import Options, emit_json, say, who
 from .services import Services
+from .station import SIGNALS, Station
 
-SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
 Show = Callable[[Front], Awaitable[None]]
 
 
 class Conductor:
-    """One rollout of this process. `show`: another front end than the screen or the lines."""
+    """One rollout of this process. `lanes`: those of its Foreman; `show`: another front end than the screen or the lines."""
 
     def __init__(
         self,
@@ -43,11 +42,15 @@ class Conductor:
         services: Services,
         clock: RealClock,
         options: Options,
+        station: Station,
         *,
+        lanes: list[WriteLane],
         rehearsal: Path | None = None,
         show: Show | None = None,
     ) -> None:
         self._site = site
+        self._station = station
+        self._lanes = lanes
         self._services = services
         self._clock = clock
         self._options = options
@@ -82,14 +85,12 @@ class Conductor:
             recall=recalled,
             hooks=site.hooks,
             quads=services.quads,
+            lanes=self._lanes,
         )
         executor = RolloutExecutor(setting)
-        loop = asyncio.get_running_loop()
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
         front = Front(rollout, services.meters, executor, clock, self._options.json, site.warnings, rehearsal, directory)
-        for name in SIGNALS:
-            loop.add_signal_handler(getattr(signal, name), _signalled, executor, front, name)
-        loop.add_signal_handler(signal.SIGHUP, front.hung_up.set)
+        self._station.listen()
         keys = KeyServer(directory, executor, front.attached.take)
         services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))
         watcher = asyncio.create_task(self._stop_when_broken(executor))
@@ -102,7 +103,8 @@ class Conductor:
         except OSError as error:
             say(f"warning: nobody can attach to this rollout: {error}")
         try:
-            await self._show(front)
+            with self._station.shows(front):
+                await self._show(front)
         finally:
             await executor.finish("" if rollout.settled else executor.stopped or "operator")
             watcher.cancel()
@@ -164,12 +166,3 @@ def _told_of_hosts(clock: RealClock, *listeners: Callable[[Exchanged], None]) ->
                 listener(kept)
 
     return heard
-
-
-def _signalled(executor: RolloutExecutor, front: Front, name: str) -> None:
-    """The first signal ends well; a second one leaves at once."""
-    if executor.stopped in SIGNALS:
-        front.let_go()
-        os._exit(SIGNALS[name])
-    say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
-    executor.stop(name)

@@ -10,22 +10,22 @@ from typing import Any
 
 import click
 
+from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.recall import recall
 from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.shelf import NotFound, Shelved, find, newest
-from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import Rollout
 
-from .conduct import Conductor
+from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, say
 from .rehearsal import adopted, emulators_run
-from .session import Work, confirmed, connected, front_end, guarded, roll_out
+from .session import FrontDesk, Work, confirmed, connected, front_end, guarded, roll_out
 
 
 def resume(name: str | None, *, failed: bool, options: Options) -> int:
@@ -48,11 +48,11 @@ def go_on(rollout: Shelved, options: Options, *, failed: bool = False) -> int:
     if rollout.trouble:
         raise Usage(rollout.trouble)
     if rollout.rehearsal is None:
-        return asyncio.run(_resumed(rollout, options, failed))
+        return asyncio.run(resumed(rollout, options, failed))
     if not emulators_run(rollout.rehearsal):
         raise Refused([f"the emulators of the rehearsal {rollout.id} have ended: there is nothing to go on with"])
     with adopted(rollout.rehearsal):
-        return asyncio.run(_resumed(rollout, options, failed))
+        return asyncio.run(resumed(rollout, options, failed))
 
 
 def _chosen(name: str | None, options: Options, failed: bool) -> Shelved | None:
@@ -66,47 +66,65 @@ def _chosen(name: str | None, options: Options, failed: bool) -> Shelved | None:
         raise Usage(str(error)) from None
 
 
-async def _resumed(kept: Shelved, options: Options, failed: bool) -> int:
+async def resumed(
+    kept: Shelved, options: Options, failed: bool, *, show: Show | None = None, desk: FrontDesk | None = None
+) -> int:
+    """As roll_out, for one that another process began."""
+    desk = desk or FrontDesk()
     site = _site(kept, options)
     if "plan" not in kept.facts:
-        return await _begun_anew(kept, site, options)
-    options = front_end(options if failed else replace(options, yes=True), None)  # the plan was confirmed; only more is asked
-    plan = _plan(kept)
-    check_speed(site, [host.address for host in plan.hosts])
-    async with connected(site, options) as (services, clock):
+        return await _begun_anew(kept, site, options, show, desk)
+    options = front_end(options if failed else replace(options, yes=True), show)  # the plan was confirmed; only more is asked
+    check_speed(site, [host.address for host in _plan(kept).hosts])
+    with desk.station.lanes_of(site) as lanes:
         lock = JournalLock(kept.directory)
-        conductor = Conductor(site, services, clock, options, rehearsal=kept.rehearsal)
-        journal: JournalStore | None = None
         try:
-            journal = conductor.journal(kept.journal, existing=True)
+            return await _gone_on(kept, site, options, failed, lanes, show, desk)
+        finally:
+            lock.release()
+
+
+async def _gone_on(
+    kept: Shelved,
+    site: Site,
+    options: Options,
+    failed: bool,
+    lanes: list[WriteLane],
+    show: Show | None,
+    desk: FrontDesk,
+) -> int:
+    plan = _plan(kept)
+    async with connected(site, options) as (services, clock):
+        conductor = Conductor(site, services, clock, options, desk.station, lanes=lanes, rehearsal=kept.rehearsal, show=show)
+        journal = conductor.journal(kept.journal, existing=True)
+        try:
             events = await asyncio.to_thread(_events, kept)
             rollout = Rollout(kept.id, plan, speed=site.speed)
             rollout.pace.seed(kept.seeds)
             for event in events:
                 rollout.apply(event)
             if failed and not await _agreed(rollout, options):
-                say("nothing was done")
+                desk.say("nothing was done")
                 return 4
-            _say_where(rollout, events)
+            for line in _where(rollout, events):
+                desk.say(line)
             await journal.describe({"ended": None})
             return await conductor.conduct(journal, rollout, recalled=recall(plan, events), retry_ended=failed)
         finally:
-            if journal is not None:
-                await journal.close()
-            lock.release()
+            await journal.close()
 
 
-async def _begun_anew(kept: Shelved, site: Site, options: Options) -> int:
+async def _begun_anew(kept: Shelved, site: Site, options: Options, show: Show | None, desk: FrontDesk) -> int:
     """It died before its plan was confirmed: nothing has happened, so it begins again with the assignment as it was."""
     lock = JournalLock(kept.directory)
     for suffix in ("", "-wal", "-shm"):
         kept.directory.joinpath(f"journal.db{suffix}").unlink(missing_ok=True)
     lock.release()
-    say(f"{kept.id} ended before its plan was confirmed: planned anew")
+    desk.say(f"{kept.id} ended before its plan was confirmed: planned anew")
     rehearsing = kept.rehearsal is not None
     given = kept.facts["assignments"] if "assignments" in kept.facts else [kept.facts["assignment"]]
     work = Work(tuple(_assignment(facts) for facts in given), site, rehearsal=kept.rehearsal)
-    return await roll_out(work, replace(options, yes=options.yes or rehearsing))
+    return await roll_out(work, replace(options, yes=options.yes or rehearsing), show=show, desk=desk)
 
 
 def _site(kept: Shelved, options: Options) -> Site:
@@ -137,13 +155,14 @@ def _events(kept: Shelved) -> list[Event]:
         reader.close()
 
 
-def _say_where(rollout: Rollout, events: list[Event]) -> None:
+def _where(rollout: Rollout, events: list[Event]) -> list[str]:
     began = datetime.fromtimestamp(rollout.started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
     last = datetime.fromtimestamp(events[-1].at).astimezone().strftime("%H:%M:%S") if events else "never"
-    say(f"resuming {rollout.id}: begun {began}, last word {last}; {counts}")
+    lines = [f"resuming {rollout.id}: begun {began}, last word {last}; {counts}"]
     if rollout.armed:
-        say(f"  armed when it ended, the next boot wipes them: {', '.join(list(rollout.armed)[:10])}")
+        lines.append(f"  armed when it ended, the next boot wipes them: {', '.join(list(rollout.armed)[:10])}")
+    return lines
 
 
 async def _agreed(rollout: Rollout, options: Options) -> bool:

@@ -10,9 +10,9 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from typing import Any
 import click
 
 from quads_tui.engine.clock import RealClock
+from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.moves import assignments_from, enriched
 from quads_tui.engine.planner import make_plan
 from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
-from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, QuadsLock
+from quads_tui.journal.locks import JournalLock, LockHeld
 from quads_tui.journal.shelf import Shelved, known_pace, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -34,9 +35,10 @@ from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.quads import QuadsTrouble
 
-from .conduct import SIGNALS, Conductor, Show
+from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, emit_json, raise_file_limit, say, who
 from .services import Services, open_services
+from .station import SIGNALS, Station
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Wanted:
 def run(wanted: Wanted, options: Options) -> int:
     def work() -> int:
         loaded = load(wanted, options)
-        old = _unfinished_like(loaded, options)
+        old = unfinished_like(loaded, options)
         if old is not None:
             answer = _asked_about(old, options)
             if answer == "resume":
@@ -148,21 +150,14 @@ def front_end(options: Options, show: Show | None) -> Options:
 
 @asynccontextmanager
 async def connected(site: Site, options: Options) -> AsyncIterator[tuple[Services, RealClock]]:
-    """The clients, with the lock on this Foreman and, where QUADS is told, that of its mover. Raises LockHeld and InputError."""
+    """The clients. Raises InputError."""
     raise_file_limit()
     clock = RealClock(site.speed)
-    locks: list[ForemanLock | QuadsLock] = [ForemanLock(site.foreman.url)]
+    services = await open_services(site, clock, options.state)
     try:
-        if site.quads is not None:
-            locks.append(QuadsLock(site.quads.lock_file))
-        services = await open_services(site, clock, options.state)
-        try:
-            yield services, clock
-        finally:
-            await services.http.close()
+        yield services, clock
     finally:
-        for lock in locks:
-            lock.release()
+        await services.http.close()
 
 
 async def roll_out(
@@ -172,14 +167,29 @@ async def roll_out(
     expect: int | None = None,
     show: Show | None = None,
     instead_of: Shelved | None = None,
+    desk: FrontDesk | None = None,
 ) -> int:
     """The whole of it; gives the exit status. `show`: another front end than the screen or the lines.
 
-    `instead_of`: an unfinished rollout that is no longer to be resumed once this one is confirmed.
+    `instead_of`: an unfinished rollout that is no longer to be resumed once this one is confirmed. `desk`: who asks and hears
+    what is said before the rollout begins, and the station that it joins; else the terminal, and one of its own.
     """
-    options = front_end(options, show)
+    options, desk = front_end(options, show), desk or FrontDesk()
+    with desk.station.lanes_of(work.site) as lanes:
+        return await _rolled_out(work, options, lanes, expect, show, instead_of, desk)
+
+
+async def _rolled_out(
+    work: Work,
+    options: Options,
+    lanes: list[WriteLane],
+    expect: int | None,
+    show: Show | None,
+    instead_of: Shelved | None,
+    desk: FrontDesk,
+) -> int:
     async with connected(work.site, options) as (services, clock):
-        conductor = Conductor(work.site, services, clock, options, rehearsal=work.rehearsal, show=show)
+        conductor = Conductor(work.site, services, clock, options, desk.station, lanes=lanes, rehearsal=work.rehearsal, show=show)
         rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_clouds(work)}-{secrets.token_hex(2)}"
         directory = options.state / "rollouts" / rollout_id
         journal = conductor.journal(directory / "journal.db")
@@ -187,9 +197,9 @@ async def roll_out(
         try:
             await journal.describe(_facts(rollout_id, work))
             try:
-                made = await planned(work, services, expect)
-                if not options.yes and not await _agreed(made):
-                    say("nothing was done")
+                made = await planned(work, services, expect, desk.say)
+                if not options.yes and not await desk.agreed(made):
+                    desk.say("nothing was done")
                     await journal.discard()
                     return 4
             except BaseException:
@@ -221,10 +231,10 @@ async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
     lock.release()
 
 
-async def planned(work: Work, services: Services, expect: int | None) -> Plan:
+async def planned(work: Work, services: Services, expect: int | None, tell: Callable[[str], None] = say) -> Plan:
     """Raises Refused."""
     try:
-        made = await make_plan(work.assignments, work.site, services.foreman, say)
+        made = await make_plan(work.assignments, work.site, services.foreman, tell)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
     reasons = list(made.refusals)
@@ -253,16 +263,30 @@ async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
     return 0
 
 
-async def _agreed(made: Plan) -> bool:
-    """Show the plan and ask. More than five hosts: the count must be typed."""
+async def agreed(made: Plan) -> bool:
+    """Show the plan and ask at the terminal. More than five hosts: the count must be typed."""
     click.echo("\n".join(plan_lines(made)))
     if not made.usable:
         click.echo("There is nothing to do.")
         return False
+    return await confirmed(made.usable, fate(made))
+
+
+def fate(made: Plan) -> str:
+    """What becomes of its hosts, for the question."""
     counts = Counter(made.goal(host).kind for host in made.hosts if not host.trouble)
     what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
-    return await confirmed(made.usable, ", ".join(words))
+    return ", ".join(words)
+
+
+@dataclass
+class FrontDesk:
+    """Where a rollout is announced before it begins."""
+
+    station: Station = field(default_factory=Station)
+    say: Callable[[str], None] = say
+    agreed: Callable[[Plan], Awaitable[bool]] = agreed
 
 
 async def confirmed(count: int, what: str) -> bool:
@@ -275,7 +299,7 @@ async def confirmed(count: int, what: str) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def _unfinished_like(work: Work, options: Options) -> Shelved | None:
+def unfinished_like(work: Work, options: Options) -> Shelved | None:
     """The newest unfinished rollout on this Foreman that has hosts of this assignment."""
     names = {host.name for assignment in work.assignments for host in assignment.hosts}
     for rollout in shelved(options.state):
