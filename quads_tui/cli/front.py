@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.eta import header_words
@@ -22,7 +22,7 @@ from quads_tui.rollout.state import Rollout
 from .options import say
 
 if TYPE_CHECKING:
-    from quads_tui.console.app import Console
+    from quads_tui.console.safe import SafeApp
 
 _LEAVING = 1.0  # real seconds that a screen gets to end
 _PLAIN = 10.0  # real seconds between two plain lines
@@ -133,56 +133,65 @@ async def screen(front: Front) -> None:
 
     A terminal that hangs up ends the screen only: the rollout goes on, and who attaches gets the keys.
     """
-    from quads_tui.console.app import Console
-
-    title = "REHEARSAL" if front.rehearsal else ""
     while True:
-        console = Console(
-            front.rollout,
-            front.meters,
-            front.executor,
-            front.clock,
-            title=title,
-            warnings=front.warnings,
-            exchanges=front.exchanges,
-            shots=front.directory,
-        )
-
-        def taken(who: str, console: Console = console) -> None:
-            console.read_only = f"the keys are held by {who}" if who else ""
-
-        taken(front.attached.who)
-        front.attached.changed = taken
-        front.let_go = console.let_go
-        left = await _shown(console, front.executor.halted, front.hung_up)
-        front.attached.changed = lambda who: None
-        front.let_go = lambda: None
+        left = await shown(front)
         if left == "gone" or front.hung_up.is_set():
             await front.settled()
             return
-        if front.executor.stopped or front.rollout.settled or not await _left(front):
+        if front.executor.stopped or front.rollout.settled or not await screen_wanted(front):
             return
 
 
-async def _shown(console: Console, *ends: asyncio.Event) -> str | None:
+async def shown(front: Front) -> str | None:
+    """One console over it, until it is left ("leave"), or the terminal has gone ("gone")."""
+    from quads_tui.console.app import Console
+
+    console = Console(
+        front.rollout,
+        front.meters,
+        front.executor,
+        front.clock,
+        title="REHEARSAL" if front.rehearsal else "",
+        warnings=front.warnings,
+        exchanges=front.exchanges,
+        shots=front.directory,
+    )
+
+    def taken(who: str) -> None:
+        console.read_only = f"the keys are held by {who}" if who else ""
+
+    taken(front.attached.who)
+    front.attached.changed = taken
+    front.let_go = console.let_go
+    left: str | None = await until_left(console, front.executor.halted, front.hung_up)
+    front.attached.changed = lambda who: None
+    front.let_go = lambda: None
+    return left
+
+
+async def until_left(app: SafeApp[Any], *ends: asyncio.Event) -> Any:
     """Until it is left, or one of these events ends it. The screen's own troubles are its own; it has logged them."""
-    shown = asyncio.create_task(console.run_async())
+    running = asyncio.create_task(app.run_async())
     waits = [asyncio.create_task(end.wait()) for end in ends]
-    await asyncio.wait((shown, *waits), return_when=asyncio.FIRST_COMPLETED)
-    if not shown.done():
-        console.exit("ended")
-        await asyncio.wait((shown,), timeout=_LEAVING)
+    await asyncio.wait((running, *waits), return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        app.exit("ended")
+        await asyncio.wait((running,), timeout=_LEAVING)
     for wait in waits:
         wait.cancel()
-    if not shown.done():  # a terminal that takes nothing any more: the screen is let go, and may end when it can
-        shown.add_done_callback(lambda task: task.cancelled() or task.exception())
+    if not running.done():  # a terminal that takes nothing any more: the screen is let go, and may end when it can
+        running.add_done_callback(lambda task: task.cancelled() or task.exception())
         return "gone"
-    return shown.result() if shown.exception() is None else "gone"
+    return running.result() if running.exception() is None else "gone"
 
 
-async def _left(front: Front) -> bool:
-    """The rollout goes on in plain lines; True when the operator wants the screen back, False when nothing moves any more."""
-    say("The rollout goes on. Enter opens the screen again.")
+async def screen_wanted(*fronts: Front) -> bool:
+    """They go on in plain lines; True when the operator wants the screen back, False when nothing moves any more."""
+    say(
+        "The rollout goes on. Enter opens the screen again."
+        if len(fronts) == 1
+        else "The rollouts go on. Enter opens the screen."
+    )
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
@@ -197,16 +206,21 @@ async def _left(front: Front) -> bool:
             asked.set()
 
     loop.add_reader(sys.stdin, pressed)
-    lines = asyncio.create_task(_lines(front))
-    waits = [asyncio.create_task(wait) for wait in (asked.wait(), front.executor.settled(), front.hung_up.wait())]
+    lines = [asyncio.create_task(_lines(front)) for front in fronts]
+
+    async def over() -> None:
+        for front in fronts:
+            await front.executor.settled()
+
+    waits = [asyncio.create_task(wait) for wait in (asked.wait(), over(), *(front.hung_up.wait() for front in fronts))]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         return asked.is_set()
     finally:
         loop.remove_reader(sys.stdin)
-        for task in (lines, *waits):
+        for task in (*lines, *waits):
             task.cancel()
-        await asyncio.gather(lines, *waits, return_exceptions=True)
+        await asyncio.gather(*lines, *waits, return_exceptions=True)
 
 
 async def _lines(front: Front) -> None:

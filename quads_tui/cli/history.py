@@ -23,7 +23,7 @@ FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
 _DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """In words, clean."""
 
 
@@ -39,8 +39,8 @@ def rollouts(options: Options) -> int:
             print(heading(width))
         for rollout in kept:
             try:
-                _show(_entry(rollout), options, width)
-            except _Unreadable as why:
+                _show(entry_of(rollout), options, width)
+            except Unreadable as why:
                 _show_trouble(rollout, str(why), options, width)
     return 0
 
@@ -49,7 +49,7 @@ def report(rollout: str | None, format: str, options: Options) -> int:
     """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
     try:
         text = _written(_meant(rollout, options), format)
-    except (NotFound, _Unreadable) as error:
+    except (NotFound, Unreadable) as error:
         say(f"quads-tui: {clean(error, 2000)}")
         return 2
     with _reader_may_leave():
@@ -72,28 +72,28 @@ def _meant(rollout: str | None, options: Options) -> Shelved:
 
 
 def _written(rollout: Shelved, format: str) -> str:
-    """Raises _Unreadable."""
+    """Raises Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:
             events = [event for _, event in journal.events()]
             told = account(journal.facts(), events, list(journal.samples()), rollout.holder())
         return FORMATS[format](told)
     except NoJournal as error:
-        raise _Unreadable(clean(error, 1000)) from None
+        raise Unreadable(clean(error, 1000)) from None
     except _DAMAGE as error:
-        raise _Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
+        raise Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
 
 
-def _entry(rollout: Shelved) -> Entry:
-    """Raises _Unreadable."""
+def entry_of(rollout: Shelved) -> Entry:
+    """Raises Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:
             events = (event for _, event in journal.events())
             return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()], rollout.holder())
     except NoJournal as error:
-        raise _Unreadable(clean(error, 1000)) from None
+        raise Unreadable(clean(error, 1000)) from None
     except _DAMAGE as error:
-        raise _Unreadable(f"damaged: {clean(error)}") from None
+        raise Unreadable(f"damaged: {clean(error)}") from None
 
 
 @contextmanager

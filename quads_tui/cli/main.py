@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,14 +67,25 @@ def _asked(function: F) -> F:
     return function
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="quads-tui")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Rolls out bare-metal hosts through Foreman and Redfish, from one screen.
+
+    Without a command: the screen of all rollouts.
 
     Exit status: 0 every host done; 1 some failed, skipped or held; 2 bad usage or input; 3 refused before the first write;
     4 stopped with hosts unfinished; 130 SIGINT; 143 SIGTERM.
     """
+    if context.invoked_subcommand is None:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            from .home import home
+            from .options import Options
+
+            state = os.environ.get("QUADS_TUI_STATE")
+            _end(home(Options(state_dir=Path(state) if state else None)))
+        click.echo(context.get_help())
 
 
 @cli.command()

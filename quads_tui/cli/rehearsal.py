@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -43,14 +44,29 @@ def rehearse(
         given = load_assignment(assignment) if assignment else None
         if given and hosts and hosts != len(given.hosts):
             raise Usage(f"{assignment} has {len(given.hosts)} hosts; --hosts {hosts} does not fit")
-        directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        directory.mkdir(mode=0o700, parents=True)
-        child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS)
-        with adopted(directory):
-            _await_ready(child, directory)
-            return asyncio.run(roll_out(_work(directory, given), replace(options, yes=True), show=show))
+        with lab(options, given, hosts=hosts, seed=seed, speed=speed, faults=faults) as emulated:
+            return asyncio.run(roll_out(emulated, replace(options, yes=True), show=show))
 
     return guarded(options, work)
+
+
+@contextmanager
+def lab(
+    options: Options,
+    given: Assignment | None = None,
+    *,
+    hosts: int | None = None,
+    seed: int = 1,
+    speed: float | None = None,
+    faults: str | None = None,
+) -> Iterator[Work]:
+    """Emulators of its own for a rehearsal; blocks until they are there, and until they have ended. Raises Usage."""
+    directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+    directory.mkdir(mode=0o700, parents=True)
+    child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS)
+    with adopted(directory):
+        _await_ready(child, directory)
+        yield _work(directory, given)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def attach(name: str | None, *, options: Options) -> int:
         kept = _chosen(name, options)
         if options.headless or not options.terminal:
             raise Usage("attach takes keys, so it needs a terminal; quads-tui watch --headless only looks")
-        return asyncio.run(_attached(kept, options))
+        return asyncio.run(attached(kept))
 
     return guarded(options, work)
 
@@ -57,7 +57,7 @@ def _chosen(name: str | None, options: Options) -> Shelved:
     return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])
 
 
-def _follower(kept: Shelved, pace: float | None) -> Follower:
+def followed(kept: Shelved, pace: float | None = None) -> Follower:
     """Raises Usage."""
     if kept.trouble:
         raise Usage(kept.trouble)
@@ -70,7 +70,7 @@ def _follower(kept: Shelved, pace: float | None) -> Follower:
 
 
 async def _watched(kept: Shelved, options: Options, pace: float | None) -> int:
-    follower = _follower(kept, pace)
+    follower = followed(kept, pace)
     holder = kept.holder()
     if pace is not None:
         words = f"a replay of {kept.id}" + (f", {pace:g} times as fast" if pace != 1 else "")
@@ -79,12 +79,13 @@ async def _watched(kept: Shelved, options: Options, pace: float | None) -> int:
     if options.headless or not options.terminal:
         await _lines(follower, options, lambda: pace is not None or bool(kept.holder()))
     else:
-        await _screen(follower, kept.directory, words)
+        await looked_at(follower, kept.directory, words)
     follower.close()
     return 0
 
 
-async def _screen(follower: Follower, directory: Path, read_only: str) -> None:
+async def looked_at(follower: Follower, directory: Path, read_only: str) -> None:
+    """The console over it without its keys; `read_only` says why."""
     from quads_tui.console.app import Console
 
     await follower.step()
@@ -121,10 +122,11 @@ async def _lines(follower: Follower, options: Options, alive: Callable[[], bool]
         await asyncio.sleep(STEP)
 
 
-async def _attached(kept: Shelved, options: Options) -> int:
+async def attached(kept: Shelved) -> int:
+    """The console over it with its keys. Raises Usage and Refused."""
     from quads_tui.console.app import Console
 
-    follower = _follower(kept, None)
+    follower = followed(kept)
     await follower.step()
     holding: list[Callable[[str], None]] = []
 

@@ -14,8 +14,8 @@ from quads_tui.rollout.state import HostState
 class Act:
     """`dangerous` acts change the rollout and are not there for who only looks. `fits`: the states of hosts that it applies to.
 
-    `where`: table, hosts (wherever hosts are chosen) or anywhere. `argument`: what the command line takes after the name.
-    `footer`: its right to a place in the last line; 0: none.
+    `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, or start (the screen of all rollouts).
+    `argument`: what the command line takes after the name. `footer`: its right to a place in the last line; 0: none.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Act:
 
 
 _ALIVE = tuple(status for status in HostStatus if status is not HostStatus.DONE)
-_TABLE, _HOSTS = "table", "hosts"
+_TABLE, _HOSTS, _START = "table", "hosts", "start"
 
 ACTS = (
     Act("cursor_up", "up,k", "↑ k", "one host up", _TABLE),
@@ -71,10 +71,15 @@ ACTS = (
     Act("messages", "m", "m", "what was said and ordered so far"),
     Act("theme", "T", "T", "the next theme of colours", argument="NAME"),
     Act("symbols", "b", "b", "braille, blocks or ASCII", argument="NAME"),
+    Act("mute", "B", "B", "no bell at new kinds of failure, pauses and the end; again: bell"),
     Act("shot", "S", "S", "screenshot: SVG, text and state into the rollout's directory"),
     Act("command", "colon", ":", "a command by its name; tab completes", footer=5),
     Act("help", "question_mark", "?", "this help", footer=9),
     Act("leave", "q,ctrl+q", "q", "leave the screen: the rollout goes on in plain lines", footer=9),
+    Act("open", "enter", "enter", "open the rollout: its keys where it runs here, else a look at it", _START, footer=9),
+    Act("new", "n", "n", "a new rollout: of a file, of QUADS' moves, or a rehearsal", _START, True, footer=8),
+    Act("resume", "r", "r", "go on with an unfinished rollout", _START, True, footer=7),
+    Act("attach", "a", "a", "take the keys of a rollout that runs elsewhere", _START, True, footer=6),
     Act("interrupt", "ctrl+c", "ctrl+c", "go on, stop admission, or stop", dangerous=True),
 )
 BY_NAME = {act.name: act for act in ACTS}
@@ -87,7 +92,7 @@ def of_place(*places: str) -> Sequence[Act]:
 def command_named(word: str) -> Act | None:
     """The act of this command name, or of an unmistakable beginning of one."""
     word = word.replace("_", "-")
-    fitting = [act for act in ACTS if act.command.startswith(word)] if word else []
+    fitting = [act for act in ACTS if act.where != _START and act.command.startswith(word)] if word else []
     exact = [act for act in fitting if act.command == word]
     return (exact or fitting)[0] if exact or len(fitting) == 1 else None
 

@@ -20,6 +20,7 @@ from quads_tui.render.detail import as_text
 from quads_tui.render.host_order import ORDERS
 from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
+from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.exchanges import Exchanges
 from quads_tui.rollout.meters import Meters, quantile
@@ -27,7 +28,7 @@ from quads_tui.rollout.ports import Clock, Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .acts import ACTS, BY_NAME, Act, command_named, of_place, question
+from .acts import BY_NAME, Act, command_named, of_place, question
 from .command_line import ActProvider, CommandLine
 from .desk import Desk
 from .dialogs import Question, Typed
@@ -84,6 +85,8 @@ class Console(SafeApp[str]):
         self._shots = shots
         self._frozen = frozen
         self._told = len(rollout.notices)
+        self._alerts = Alerts(rollout)
+        self._muted = False
         self._lags: deque[float] = deque(maxlen=500)
         self._blurred = False
         self._frames = 0
@@ -144,6 +147,8 @@ class Console(SafeApp[str]):
         if len(notices) != self._told and notices:
             self._told = len(notices)
             self.desk.flash = notices[-1].text
+        if self._alerts.new() and not self._muted:
+            self.bell()
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
 
@@ -179,12 +184,8 @@ class Console(SafeApp[str]):
     @property
     def available(self) -> Sequence[Act]:
         """What can be ordered here and now."""
-        table = isinstance(self.view, TableScreen)
-        return [
-            act
-            for act in ACTS
-            if (act.where != "table" or table) and not (act.dangerous and self.read_only) and act.name != "command"
-        ]
+        places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
+        return [act for act in of_place(*places) if not (act.dangerous and self.read_only) and act.name != "command"]
 
     def order_by_name(self, words: str) -> None:
         """One line of the command line: an act, and what it takes."""
@@ -281,6 +282,10 @@ class Console(SafeApp[str]):
         for screen in self.screen_stack:
             screen.notify_style_update()
         self.flash(what)
+
+    def action_mute(self) -> None:
+        self._muted = not self._muted
+        self.flash("no bell any more" if self._muted else "the bell rings at new kinds of failure, pauses and the end")
 
     def action_shot(self) -> None:
         try:

@@ -34,7 +34,7 @@ class CommandLine(ModalScreen[str]):
         super().__init__()
         self._history = history
         self._place = len(history)
-        names = [act.command + (" " if act.argument else "") for act in ACTS]
+        names = [act.command + (" " if act.argument else "") for act in ACTS if act.where != "start"]
         self._suggester = SuggestFromList([*names, *words], case_sensitive=True)
 
     def compose(self) -> ComposeResult:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
-from quads_tui.console.acts import ACTS
+from quads_tui.console.acts import of_place
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAD, QUIET, STRONG
 from quads_tui.rollout.events import Notice
@@ -49,13 +49,14 @@ class HelpScreen(Page):
             "table": "The table",
             "hosts": "On the marked hosts, else on the one under the cursor, in full view, or on all of a group of failures",
             "anywhere": "Anywhere",
+            "start": "On the screen of all rollouts (quads-tui without a command)",
         }
         lines = []
         for place, title in places.items():
             lines.append(Text(cut(f" {title}", width), STRONG))
-            for act in ACTS:
-                if act.where == place:
-                    lines.append(Text(cut(f"   {act.shown:8} {f':{act.command} {act.argument}':22} {act.help}", width)))
+            for act in of_place(place):
+                name = "" if place == "start" else f":{act.command} {act.argument}"
+                lines.append(Text(cut(f"   {act.shown:8} {name:22} {act.help}", width)))
         return lines
 
 

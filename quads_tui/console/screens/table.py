@@ -141,7 +141,7 @@ class TableScreen(View):
         return f"{state}  by {self._order}{' turned' if self._turned else ''}"
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
-        return not (dangerous and self.desk.read_only)
+        return where != "start" and not (dangerous and self.desk.read_only)
 
     def resort(self) -> None:
         """Filter and order anew."""

@@ -1,0 +1,77 @@
+"""Lines to read, or to pick one of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+
+from quads_tui.render.host_row import cut
+from quads_tui.render.palette import BAR, TITLE
+
+from .lines import Lines
+
+
+class Scroll(Screen[str]):
+    """Ends with "go" (enter), with the number of the line under the cursor where one is picked, or with "" (escape).
+
+    `lines` are clean.
+    """
+
+    DEFAULT_CSS = "Scroll { layout: vertical; } Scroll #body { height: 1fr; }"
+    BINDINGS: ClassVar = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup", "move(-20)", show=False),
+        Binding("pagedown,space", "move(20)", show=False),
+        Binding("enter", "go", show=False),
+        Binding("escape,q", "back", show=False),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[str], keys: str, *, pick: bool = False) -> None:
+        super().__init__()
+        self._title = title
+        self._lines = list(lines)
+        self._keys = keys
+        self._pick = pick
+        self._at = 0  # the line under the cursor, or the first one shown
+
+    def compose(self) -> ComposeResult:
+        yield Lines("header")
+        yield Lines("body")
+        yield Lines("footer")
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        width, height = self.size
+        room = max(1, height - 3)
+        last = len(self._lines) - (1 if self._pick else room)
+        self._at = max(0, min(self._at, last))
+        top = max(0, min(self._at - room // 2, len(self._lines) - room)) if self._pick else self._at
+        lines = []
+        for number, line in enumerate(self._lines[top : top + room], top):
+            here = self._pick and number == self._at
+            lines.append(Text(cut(f" {'>' if here else ' '} {line}", width), "reverse" if here else ""))
+        self.query_one("#header", Lines).put([Text(cut(f" {self._title}", width), TITLE)])
+        self.query_one("#body", Lines).put([*lines, *[Text(" " * width)] * (room - len(lines))])
+        more = f"   {top + len(lines)} of {len(self._lines)}" if len(self._lines) > room else ""
+        self.query_one("#footer", Lines).put([Text(" " * width), Text(cut(f" {self._keys}{more}", width), BAR)])
+
+    def action_move(self, lines: int) -> None:
+        self._at += lines
+        self._draw()
+
+    def action_go(self) -> None:
+        self.dismiss(str(self._at) if self._pick else "go")
+
+    def action_back(self) -> None:
+        self.dismiss("")
