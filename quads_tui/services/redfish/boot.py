@@ -16,6 +16,7 @@ from .machine import Machine
 from .patch import Changes
 
 _READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH that was accepted
+_BY_TASK = (6.0,) * 7  # and that long beyond it where a task was started (202)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,8 @@ class BootChange:
 
     async def _read_back(self, done: Callable[[Look], bool], *, patient: bool) -> Look:
         look = await self.look()
-        for pause in _READ_BACK if patient else ():
+        pauses = (*_READ_BACK, *_BY_TASK) if self._changes.by_task else _READ_BACK
+        for pause in pauses if patient else ():
             if done(look) or self._clock.now() + pause > self._deadline:
                 break
             await self._clock.sleep(pause)

@@ -30,6 +30,7 @@ class Changes:
         self.sent = 0
         self.last = ""  # the last refusal, in the BMC's words
         self.taken = False  # the last one was answered with a success
+        self.by_task = False  # by 202: a task does it, in its own time
 
     async def patch(
         self, path: str, body: dict[str, object], etag: str, afresh: Callable[[], Awaitable[str]]
@@ -74,7 +75,7 @@ class Changes:
             acts.result("unknown", {"error": "interrupted"})
             raise
         acts.result("answered", {"status": answer.status})
-        self.taken = answer.ok
+        self.taken, self.by_task = answer.ok, answer.status == 202
         if answer.ok:
             return None
         said = complaint(answer)
