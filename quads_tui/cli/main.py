@@ -12,7 +12,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FAULTS = "none, realistic, chaos or foreman-2019"
+_FAULTS = "none, realistic, foreman-2019, or chaos for all there are"
 
 
 def _common(function: F) -> F:
@@ -103,9 +103,14 @@ def rehearse(
 
 @cli.command()
 @_asked
+@click.option("--at", metavar="TIME", help='Wait until then: "2026-11-29 22:00", or schedule for the assignment\'s own start.')
 @_common
-def run(**given: Any) -> None:
+def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or QUADS' own moves, on the real services of the site file."""
+    if at is not None:
+        from .schedule import run_at
+
+        _end(run_at(_wanted(given), at, _options(given)))
     from .session import run as start
 
     _end(start(_wanted(given), _options(given)))

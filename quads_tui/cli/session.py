@@ -63,19 +63,27 @@ class Wanted:
 def run(wanted: Wanted, options: Options) -> int:
     def work() -> int:
         loaded = load(wanted, options)
-        old = unfinished_like(loaded, options)
-        if old is not None:
-            answer = _asked_about(old, options)
-            if answer == "resume":
-                from .resume import go_on
-
-                return go_on(old, options)
-            if answer == "leave":
-                say("nothing was done")
-                return 4
+        old = resume_or_anew(loaded, options)
+        if isinstance(old, int):
+            return old
         return asyncio.run(roll_out(loaded, options, expect=wanted.expect, instead_of=old))
 
     return guarded(options, work)
+
+
+def resume_or_anew(work: Work, options: Options) -> int | Shelved | None:
+    """Asks about an unfinished rollout of these hosts. An exit status: that was all; else what is to be superseded, if any."""
+    old = unfinished_like(work, options)
+    if old is not None:
+        answer = _asked_about(old, options)
+        if answer == "resume":
+            from .resume import go_on
+
+            return go_on(old, options)
+        if answer == "leave":
+            say("nothing was done")
+            return 4
+    return old
 
 
 def plan(wanted: Wanted, options: Options) -> int:
@@ -168,15 +176,17 @@ async def roll_out(
     show: Show | None = None,
     instead_of: Shelved | None = None,
     desk: FrontDesk | None = None,
+    ask: bool = False,
 ) -> int:
     """The whole of it; gives the exit status. `show`: another front end than the screen or the lines.
 
     `instead_of`: an unfinished rollout that is no longer to be resumed once this one is confirmed. `desk`: who asks and hears
-    what is said before the rollout begins, and the station that it joins; else the terminal, and one of its own.
+    what is said before the rollout begins, and the station that it joins; else the terminal, and one of its own. `ask` it even
+    where the options say yes.
     """
     options, desk = front_end(options, show), desk or FrontDesk()
     with desk.station.lanes_of(work.site) as lanes:
-        return await _rolled_out(work, options, lanes, expect, show, instead_of, desk)
+        return await _rolled_out(work, options, lanes, expect, show, instead_of, desk, ask or not options.yes)
 
 
 async def _rolled_out(
@@ -187,6 +197,7 @@ async def _rolled_out(
     show: Show | None,
     instead_of: Shelved | None,
     desk: FrontDesk,
+    ask: bool,
 ) -> int:
     async with connected(work.site, options) as (services, clock):
         conductor = Conductor(work.site, services, clock, options, desk.station, lanes=lanes, rehearsal=work.rehearsal, show=show)
@@ -198,7 +209,7 @@ async def _rolled_out(
             await journal.describe(_facts(rollout_id, work))
             try:
                 made = await planned(work, services, expect, desk.say)
-                if not options.yes and not await desk.agreed(made):
+                if ask and not await desk.agreed(made):
                     desk.say("nothing was done")
                     await journal.discard()
                     return 4

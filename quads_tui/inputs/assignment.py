@@ -51,6 +51,7 @@ class Assignment:
     parameters: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     quads_id: int | None = None  # of the assignment in QUADS, where QUADS told
+    starts: str = ""  # of its first schedule, as QUADS writes it: YYYY-MM-DD HH:MM:SS in UTC
 
 
 class HostList:

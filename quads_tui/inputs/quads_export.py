@@ -48,7 +48,7 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None) -> A
         for name in names:
             entry = clouds.entries[name].value
             picked[name] = Section(report, _without_nulls(entry), f"clouds.{name}", _CLOUD_KEYS)
-    listed, moved = _schedules(report, schedules, chosen, section)
+    listed, moved, starts = _schedules(report, schedules, chosen, section)
     if chosen is None:
         return None
     cloud = picked[chosen]
@@ -63,6 +63,7 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None) -> A
         wipe=cloud.flag("wipe", required=True) is not False,
         hosts=tuple(listed.hosts),
         notes=notes,
+        starts=starts,
     )
 
 
@@ -75,9 +76,10 @@ def _without_nulls(node: Node) -> Node:
     return Node(node.line, node.kind, node.text, node.items, kept)
 
 
-def _schedules(report: Report, schedules: list[Node], chosen: str | None, section: Section) -> tuple[HostList, int]:
-    """The hosts that are scheduled for the chosen cloud, and how many were left out as moved."""
+def _schedules(report: Report, schedules: list[Node], chosen: str | None, section: Section) -> tuple[HostList, int, str]:
+    """The hosts that are scheduled for the chosen cloud, how many were left out as moved, and the first start."""
     listed, moved = HostList(report), 0
+    starts: list[str] = []
     for index, node in enumerate(schedules):
         key = f"current_schedules[{index}]"
         schedule = Section(report, node, key, _SCHEDULE_KEYS)
@@ -94,7 +96,9 @@ def _schedules(report: Report, schedules: list[Node], chosen: str | None, sectio
                 moved += 1
             else:
                 listed.add(host, schedule.line("host"), f"{key}.host")
+                start = schedule.child("start")
+                starts += [start.text] if start is not None and start.kind in ("text", "date") and start.text else []
     if chosen is not None and not listed.tried:
         why = f"all {moved} hosts of {chosen} are moved already (moved: true)" if moved else f"there is no host for {chosen}"
         section.add("current_schedules", f"{why}; expected at least one that is not moved")
-    return listed, moved
+    return listed, moved, min(starts, default="")

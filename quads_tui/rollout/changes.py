@@ -1,0 +1,42 @@
+"""What has become worse between the plan that was confirmed and the one of now."""
+
+from __future__ import annotations
+
+from .plan import HostPlan, Plan
+
+
+def worse(confirmed: Plan, now: Plan) -> list[str]:
+    """In words; empty when everything is as good as it was. Fewer hosts, or less trouble, is not worse."""
+    before = {host.name: host for host in confirmed.hosts}
+    found = [f"refused now: {reason}" for reason in now.refusals if reason not in confirmed.refusals]
+    added = [host.name for host in now.hosts if host.name not in before]
+    if added:
+        found.append(f"{len(added)} hosts were not in the plan: {_some(added)}")
+    for host in now.hosts:
+        if (old := before.get(host.name)) is not None:
+            found += [f"{host.name}: {what}" for what in _of_host(old, host)]
+    goals = {goal.cloud: goal for goal in confirmed.goals}
+    for goal in now.goals:
+        was = goals.get(goal.cloud)
+        if was is not None and (was.kind, was.os, was.owner, was.target) != (goal.kind, goal.os, goal.owner, goal.target):
+            found.append(f"{goal.cloud} gets something else: {_words(was.os, was.owner)}, now {_words(goal.os, goal.owner)}")
+    return found
+
+
+def _of_host(old: HostPlan, new: HostPlan) -> list[str]:
+    if new.trouble and not old.trouble:
+        return [f"cannot be done any more: {new.trouble}"]
+    found = ["is in build now"] if new.in_build and not old.in_build else []
+    if new.address != old.address:
+        found.append(f"its BMC is another one: {new.address}")
+    if new.cloud != old.cloud or new.source != old.source:
+        found.append(f"goes from {new.source or '?'} to {new.cloud or '?'} now")
+    return found + [note for note in new.notes if note not in old.notes and not new.in_build]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _words(*what: str) -> str:
+    return ", ".join(word for word in what if word) or "what Foreman has"
