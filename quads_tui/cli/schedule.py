@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from quads_tui.journal.shelf import Shelved
 from quads_tui.render.progress import clock_text
@@ -46,10 +46,10 @@ def starts_at(when: str, work: Work, wanted: Wanted, now: float) -> float:
         told = [wanted.date] if wanted.date else [assignment.starts for assignment in work.assignments if assignment.starts]
         if not told:
             raise Usage("--at schedule: neither the assignment nor --date tells when its schedule starts")
-        found = _parsed(min(told).replace("T", " ")).replace(tzinfo=UTC)
+        found = _parsed(f"{min(told)}+0000")
     else:
         found = _parsed(when)
-    at = found.timestamp()  # without an offset: the local time of this machine
+    at = found.timestamp()
     if at <= now:
         raise Usage(f"--at {when}: {_told(at)} has passed")
     return at
@@ -59,7 +59,7 @@ def _parsed(text: str) -> datetime:
     for shape in _SHAPES:
         for offset in ("", "%z"):
             try:
-                return datetime.strptime(text, shape + offset)
+                return datetime.strptime(text, shape + offset).astimezone()  # without an offset: this machine's time
             except ValueError:
                 continue
     raise Usage(

@@ -44,7 +44,8 @@ from .shot import keep_shot
 
 log = logging.getLogger(__name__)
 
-FRAME, PANELS, PROBE = 0.1, 1.0, 0.01  # seconds
+FRAME, PROBE = 0.1, 0.01  # seconds
+SECOND = 10  # frames
 LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
@@ -116,7 +117,6 @@ class Console(SafeApp[str]):
     def on_mount(self) -> None:
         if not self._frozen:
             self.set_interval(FRAME, self.guarded(self._tick))
-            self.set_interval(PANELS, self.guarded(self.panels))
             self._probe = asyncio.create_task(self._measure())
             self.set_timer(2.0, settle_garbage)
 
@@ -134,14 +134,18 @@ class Console(SafeApp[str]):
         every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1 if lively else 2
         if self._frames % every == 0:
             self.frame()
+        if self._frames % SECOND == 0:
+            self.panels(graphs=False)
+        elif self._frames % SECOND == SECOND // 2:  # not all in one go
+            self.view.graphs()
 
     def frame(self) -> None:
         """Hosts that changed since the last frame, as far as they are visible."""
         dirty, self.desk.rollout.dirty = self.desk.rollout.dirty, set()
-        if dirty and self.view.is_current:
+        if self.view.is_current:
             self.view.frame(dirty)
 
-    def panels(self) -> None:
+    def panels(self, *, graphs: bool = True) -> None:
         """Once a second: everything else."""
         notices = self.desk.rollout.notices
         if len(notices) != self._told and notices:
@@ -151,6 +155,8 @@ class Console(SafeApp[str]):
             self.bell()
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
+            if graphs:
+                self.view.graphs()
 
     def flash(self, text: str) -> None:
         """One line above the keys."""

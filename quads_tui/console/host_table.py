@@ -17,6 +17,8 @@ from quads_tui.rollout.state import HostState
 from .desk import Desk
 from .lines import drawn
 
+_ROWS = 16  # that one frame repaints at most
+
 
 class HostTable(Widget):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
@@ -32,6 +34,8 @@ class HostTable(Widget):
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._stale: set[str] = set()  # hosts whose rows are to be repainted
+        self._turn = 0  # the visible row from which on the next frame looks
         self.cursor = ""
         self.marks: dict[str, None] = {}
 
@@ -59,19 +63,22 @@ class HostTable(Widget):
         return max(1, self.size.height - 1)
 
     def frame(self, dirty: set[str]) -> None:
-        """Repaint the visible rows of hosts that changed."""
+        """Repaint visible rows of hosts that changed: a few at a time, in turn, so that no frame holds the loop up for long."""
+        self._stale |= dirty
         visible = self._rows[self._top : self._top + self.page]
-        changed = [row for row, name in enumerate(visible) if name in dirty]
-        if changed:
-            self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in changed))
+        changed = [row for row, name in enumerate(visible) if name in self._stale]
+        later = [row for row in changed if row >= self._turn] + [row for row in changed if row < self._turn]
+        now = later[:_ROWS]
+        self._turn = now[-1] + 1 if len(changed) > _ROWS else 0
+        self._stale = {visible[row] for row in later[_ROWS:]}
+        if now:
+            self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in now))
 
     def tick(self) -> None:
-        """Once a second: the times of visible hosts that move."""
+        """Once a second: the times of visible hosts that move are old."""
         hosts = self._rollout.hosts
         visible = self._rows[self._top : self._top + self.page]
-        moving = [row for row, name in enumerate(visible) if not hosts[name].status.ended and hosts[name].since]
-        if moving:
-            self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in moving))
+        self._stale.update(name for name in visible if not hosts[name].status.ended and hosts[name].since)
 
     # Moving
 
@@ -132,7 +139,8 @@ class HostTable(Widget):
         return strip
 
     def _strip(self, text: Text, width: int) -> Strip:
-        return drawn(text, self.app.console).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+        style = self.rich_style
+        return drawn(text, self.app.console).adjust_cell_length(width, style).apply_style(style)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

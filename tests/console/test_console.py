@@ -232,7 +232,9 @@ async def test_detail_help_and_notices() -> None:
 
 async def test_a_frame_repaints_only_visible_rows_of_hosts_that_changed() -> None:
     async with desk(rollout(700)) as d:
-        d.app.frame()
+        while d.app.table._stale:
+            d.app.frame()
+        await d.pilot.pause()
         drawn: list[int] = []
         render = d.app.table.render_line
         d.app.table.render_line = lambda y: (drawn.append(y), render(y))[1]  # type: ignore[method-assign]

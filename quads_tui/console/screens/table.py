@@ -30,6 +30,12 @@ from .view import SMALLEST, View
 
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
+_AROUND = 5  # lines of header, pipeline and footer
+
+
+def _graph_rows(height: int) -> int:
+    """Of the graphs; 1: there is only room for their numbers."""
+    return 10 if height >= 52 else 7 if height >= 36 else 1
 
 
 class TableScreen(View):
@@ -55,7 +61,8 @@ class TableScreen(View):
 
     def compose(self) -> ComposeResult:
         yield Lines("header")
-        yield Lines("panels")
+        yield Lines("pipeline")
+        yield Lines("graphs")
         with Horizontal(id="middle"):
             yield self.table
             yield Lines("drawer")
@@ -65,7 +72,6 @@ class TableScreen(View):
 
     def on_mount(self) -> None:
         self.table.focus()
-        self.resort()
         super().on_mount()
 
     # Drawing
@@ -96,24 +102,29 @@ class TableScreen(View):
             return
         self.query_one("#middle").display = True
         desk = self.desk
+        if desk.monotonic() - desk.last_key >= STILL:
+            self.resort()
         self.draw_header(width)
-        lane = lane_words(desk.forecast)
-        graphs = [overview.pipeline(desk.rollout, width)]
-        if height >= 36:
-            rows = 10 if height >= 52 else 7
-            graphs += latencies.small(desk.meters, desk.clock.now(), width, rows, lane, desk.symbols)
-        else:
-            graphs.append(overview.numbers(desk.meters, width, lane))
-        self.put("panels", graphs)
+        self.put("pipeline", [overview.pipeline(desk.rollout, width)])
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
-            self.put("drawer", self._drawer(DRAWER - 1, self.query_one("#middle").size.height))
+            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(height)))
         self.put("failures", [] if wide else overview.failures(desk.rollout, width, 8 if height >= 36 else 4))
-        if desk.monotonic() - desk.last_key >= STILL:
-            self.resort()
         self.table.tick()
         self.draw_footer()
+
+    def graphs(self) -> None:
+        width, height = self.size
+        if (width, height) < SMALLEST or height < SMALLEST[1]:
+            return
+        desk = self.desk
+        lane = lane_words(desk.forecast)
+        rows = _graph_rows(height)
+        if rows > 1:
+            self.put("graphs", latencies.small(desk.meters, desk.clock.now(), width, rows, lane, desk.symbols))
+        else:
+            self.put("graphs", [overview.numbers(desk.meters, width, lane)])
 
     def _drawer(self, width: int, height: int) -> Sequence[Text]:
         """Failures by cause, and the host under the cursor with the newest of its history."""

@@ -34,6 +34,7 @@ class View(Screen[str]):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        self._awaited = False
 
     def compose(self) -> ComposeResult:
         yield Lines("header")
@@ -41,13 +42,24 @@ class View(Screen[str]):
         yield Lines("footer")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self.panels)
+        self._soon()
 
     def on_resize(self, event: Resize) -> None:
-        self.call_after_refresh(self.panels)
+        self._soon()
 
     def on_screen_resume(self, event: ScreenResume) -> None:
-        self.call_after_refresh(self.panels)
+        self._soon()
+
+    def _soon(self) -> None:
+        """Everything, once, however many events ask for it."""
+        if not self._awaited:
+            self._awaited = True
+            self.call_after_refresh(self._drawn_anew)
+
+    def _drawn_anew(self) -> None:
+        self._awaited = False
+        self.panels()
+        self.graphs()
 
     def action_back(self) -> None:
         self.dismiss("")
@@ -75,7 +87,10 @@ class View(Screen[str]):
     # Drawing
 
     def frame(self, dirty: set[str]) -> None:
-        """Hosts that changed since the last frame."""
+        """Hosts that changed since the last frame; called without any as well."""
+
+    def graphs(self) -> None:
+        """Once a second, apart from the panels: what is dear to draw."""
 
     def panels(self) -> None:
         width, height = self.size
