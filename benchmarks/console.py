@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import itertools
 import json
 import os
 import random
@@ -180,7 +181,7 @@ async def serve() -> None:
 # The one that measures
 
 
-TMUX = ["tmux", "-L", f"quads-tui-benchmark-{os.getpid()}", "-f", "/dev/null"]
+SERVERS = itertools.count()  # a tmux of its own for each run: one that is ending would take the next one with it
 
 
 def command(role: str, hosts: int, seconds: float, file: Path, url: str = "") -> list[str]:
@@ -193,14 +194,15 @@ def run(role: str, hosts: int, seconds: float, url: str = "") -> dict[str, float
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "figures.json"
         words = "exec " + " ".join(command(role, hosts, seconds, file, url))
-        subprocess.run([*TMUX, "new-session", "-d", "-x", "200", "-y", "60", words], check=True)
+        tmux = ["tmux", "-L", f"quads-tui-benchmark-{os.getpid()}-{next(SERVERS)}", "-f", "/dev/null"]
+        subprocess.run([*tmux, "new-session", "-d", "-x", "200", "-y", "60", words], check=True)
         try:
             while not file.exists() or not file.read_text():
                 time.sleep(0.2)
             figures: dict[str, float] = json.loads(file.read_text())
             return figures
         finally:
-            subprocess.run([*TMUX, "kill-server"], check=False, capture_output=True)
+            subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
 
 
 def keys(hosts: int, count: int) -> dict[str, float]:

@@ -23,6 +23,7 @@ from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.http import Exchange
 
+from .caller import Caller
 from .front import Front, headless, screen
 from .jsonlines import JsonLines, finished
 from .keys import KeyServer
@@ -94,7 +95,10 @@ class Conductor:
         keys = KeyServer(directory, executor, front.attached.take)
         services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))
         watcher = asyncio.create_task(self._stop_when_broken(executor))
+        caller = Caller(site.on_event, rollout) if site.on_event else None
         executor.start()
+        if caller:
+            caller.start()
         if retry_ended:
             executor.submit(Retry(tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)))
             await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
@@ -108,6 +112,8 @@ class Conductor:
         finally:
             await executor.finish("" if rollout.settled else executor.stopped or "operator")
             watcher.cancel()
+            if caller:
+                await caller.finish()
             await keys.close()
             with suppress(JournalBroken):
                 owed = executor.owed_to_quads

@@ -12,6 +12,18 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _later(name: str) -> Callable[..., Any]:
+    """A completion that is imported when the shell asks for it, and not before."""
+
+    def complete(*given: Any) -> Any:
+        from . import completion
+
+        return getattr(completion, name)(*given)
+
+    return complete
+
+
 _FAULTS = "none, realistic, foreman-2019, or chaos for all there are"
 
 
@@ -41,7 +53,7 @@ def _emulated(function: F) -> F:
             click.option("--hosts", type=click.IntRange(1, 5000), default=None, help="How many hosts (700)."),
             click.option("--seed", type=int, default=1, show_default=True, help="All luck comes from it."),
             click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="How many times faster than life."),
-            click.option("--faults", default=None, help=f"What goes wrong: {_FAULTS}."),
+            click.option("--faults", default=None, shell_complete=_later("profiles"), help=f"What goes wrong: {_FAULTS}."),
         )
     ):
         function = option(function)
@@ -137,7 +149,7 @@ def check(assignment: Path | None, **common: Any) -> None:
 
 
 @cli.command()
-@click.argument("rollout", required=False)
+@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
 @click.option("--failed", is_flag=True, help="Take up the failed, skipped and held hosts of an ended rollout.")
 @_common
 def resume(rollout: str | None, failed: bool, **common: Any) -> None:
@@ -148,7 +160,7 @@ def resume(rollout: str | None, failed: bool, **common: Any) -> None:
 
 
 @cli.command()
-@click.argument("rollout", required=False)
+@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
 @click.option("--replay", is_flag=True, help="Play an ended rollout again.")
 @click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="Of the replay: how many times as fast as it was.")
 @_common
@@ -160,7 +172,7 @@ def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any)
 
 
 @cli.command()
-@click.argument("rollout", required=False)
+@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
 @_common
 def attach(rollout: str | None, **common: Any) -> None:
     """Take the keys of a rollout whose screen is gone or elsewhere."""
@@ -179,7 +191,7 @@ def rollouts(**common: Any) -> None:
 
 
 @cli.command()
-@click.argument("rollout", required=False)
+@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
 @click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", show_default=True)
 @_common
 def report(rollout: str | None, form: str, **common: Any) -> None:
@@ -187,6 +199,23 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
     from .history import report as start
 
     _end(start(rollout, form, _options(common)))
+
+
+@cli.command()
+def keys() -> None:
+    """The keys of the console, as Markdown."""
+    from .keytable import key_table
+
+    click.echo(key_table(), nl=False)
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """The completion of a shell: eval "$(quads-tui completion bash)"."""
+    from .completion import script
+
+    click.echo(script(cli, shell))
 
 
 @cli.command()
@@ -236,4 +265,4 @@ def _end(status: int) -> None:
 
 def main() -> None:
     """The console script."""
-    cli(prog_name="quads-tui")
+    cli(prog_name="quads-tui", complete_var="_QUADS_TUI_COMPLETE")

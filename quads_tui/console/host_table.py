@@ -37,18 +37,22 @@ class HostTable(Widget):
         self._stale: set[str] = set()  # hosts whose rows are to be repainted
         self._turn = 0  # the visible row from which on the next frame looks
         self.cursor = ""
+        self._chosen = False  # an operator put the cursor on its host; until then it is on whatever comes first
         self.marks: dict[str, None] = {}
 
     # What is shown
 
     def show(self, hosts: Iterable[HostState]) -> None:
-        """These hosts in this order; the cursor stays on its host, else near where it was."""
+        """These hosts in this order. A cursor that was put on a host stays on it, else near where it was; one on the first row
+        stays there, so that who looks only sees what comes first."""
         rows = [host.name for host in hosts]
         if rows == self._rows:
             return
         place = self._place.get(self.cursor, 0)
         self._rows, self._place = rows, {name: row for row, name in enumerate(rows)}
-        if self.cursor not in self._place:
+        if not self._chosen:
+            self.cursor = rows[0] if rows else ""
+        elif self.cursor not in self._place:
             self.cursor = rows[min(place, len(rows) - 1)] if rows else ""
         self._keep_in_view()
         self.refresh()
@@ -93,7 +97,8 @@ class HostTable(Widget):
         if not self._rows:
             return
         before, top = self._place.get(self.cursor, 0), self._top
-        self.cursor = self._rows[min(max(0, row), len(self._rows) - 1)]
+        row = min(max(0, row), len(self._rows) - 1)
+        self.cursor, self._chosen = self._rows[row], row > 0
         self._keep_in_view()
         if top != self._top:
             self.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .assignment import Assignment, HostSpec, load_assignment
+from .calls import Call
 from .hooks import Hook
 from .interfaces import FOREMAN, Interfaces
 from .limits import Limits
@@ -24,6 +25,7 @@ from .trust import TlsPolicy
 __all__ = [
     "FOREMAN",
     "Assignment",
+    "Call",
     "Defaults",
     "ForemanSite",
     "Hook",

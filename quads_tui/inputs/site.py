@@ -12,6 +12,7 @@ import platformdirs
 
 from .addresses import AddressTrouble, host_name, is_loopback, service_url
 from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec
+from .calls import Call, read_call
 from .fields import Section
 from .hooks import Hook, read_hooks
 from .interfaces import Interfaces, read_boot_order, read_interfaces
@@ -22,7 +23,7 @@ from .secrets import SecretSource
 from .trust import TlsPolicy, read_password, read_tls
 from .yaml_reader import Node, read_yaml
 
-KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "hooks", "limits", "speed")
+KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "hooks", "on_event", "limits", "speed")
 DEFAULT_ADDRESS = "https://mgmt-{host}"  # how QUADS names a host's BMC
 TEMPLATE = "an address such as https://mgmt-{host}"
 
@@ -89,6 +90,7 @@ class Site:
     spare_pool: str = "cloud01"
     protected_hosts: frozenset[str] = frozenset()
     hooks: tuple[Hook, ...] = ()
+    on_event: Call | None = None
     limits: Limits = field(default_factory=Limits)
     speed: float = 1
     warnings: tuple[str, ...] = ()
@@ -142,6 +144,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
     speed = section.number("speed", whole=False, most=10_000)
     protected = _protected(section)
     hooks = read_hooks(report, section.items("hooks", "a list of hooks"))
+    call = read_call(section)
     if foreman is None or redfish is None:
         return None
     return Site(
@@ -153,6 +156,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
         spare or "cloud01",
         protected,
         hooks,
+        call,
         limits,
         speed if speed is not None else 1,
         tuple(warnings),

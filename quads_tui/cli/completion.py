@@ -1,0 +1,42 @@
+"""Shell completion: the script for a shell, and what completes the arguments that are no files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+VARIABLE = "_QUADS_TUI_COMPLETE"
+PROFILES = {
+    "none": "all goes well",
+    "realistic": "some hosts fail, others only stumble",
+    "foreman-2019": "overlapping writes break",
+    "chaos": "every fault there is",
+}
+
+
+def script(cli: click.Command, shell: str) -> str:
+    """To be evaluated by bash (4.4 or newer), zsh or fish."""
+    found = get_completion_class(shell)
+    assert found is not None
+    # Not `found(...).source()`: for bash that starts a bash to ask for its version.
+    complete = found(cli, {}, "quads-tui", VARIABLE)
+    return complete.source_template % complete.source_vars()
+
+
+def profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name, help=words) for name, words in PROFILES.items() if name.startswith(incomplete)]
+
+
+def rollouts(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Those of the state directory, the newest first."""
+    from quads_tui.journal.shelf import shelved
+
+    from .options import Options
+
+    given = context.params.get("state_dir") or os.environ.get("QUADS_TUI_STATE")
+    state = Options(state_dir=Path(given) if given else None).state
+    names = [rollout.id for rollout in shelved(state)]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -1,0 +1,33 @@
+"""The console's keys as Markdown: docs/keys.md is made of its one registry of acts."""
+
+from __future__ import annotations
+
+from quads_tui.console.acts import ACTS, Act
+
+_PLACES = {
+    "table": "In the table",
+    "hosts": "On hosts: the marked ones, else the one under the cursor, the one in full view, or all of a group of failures",
+    "anywhere": "Anywhere",
+    "start": "On the screen of all rollouts (`quads-tui` without a command)",
+}
+
+
+def key_table() -> str:
+    """One table a place. Dangerous acts are those that a read-only screen does not have; all but pauses ask first."""
+    lines = [
+        "# Keys",
+        "",
+        "Made by `quads-tui keys`. A command is typed after `:`, which completes with tab and recalls with ↑; ctrl+p finds it by",
+        "words. Acts marked ! change the rollout: they ask first (up to five hosts y or n, more: their number is typed; pauses",
+        "are undone by the same key), and who only watches does not have them.",
+    ]
+    for place, title in _PLACES.items():
+        lines += ["", f"## {title}", "", "| key | command | does |", "|---|---|---|"]
+        lines += [_row(act) for act in ACTS if act.where == place]
+    return "\n".join(lines) + "\n"
+
+
+def _row(act: Act) -> str:
+    command = f"`:{act.command}{' ' + act.argument if act.argument else ''}`" if act.where != "start" else ""
+    keys = act.shown.replace("|", "\\|")
+    return f"| `{keys}`{' !' if act.dangerous else ''} | {command} | {act.help} |"
