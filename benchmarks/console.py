@@ -93,6 +93,7 @@ async def measured(seconds: float, file: Path) -> None:
 
 def datatable(model: Rollout) -> Any:
     """The same rows in a DataTable, its changed cells updated ten times a second."""
+    from rich.text import Text
     from textual.app import App, ComposeResult
     from textual.widgets import DataTable
 
@@ -104,15 +105,15 @@ def datatable(model: Rollout) -> Any:
             table = self.query_one(DataTable)
             table.add_columns(*((name, name) for name in ("host", "stage", "state", "note")))
             for host in ordered(model.hosts.values(), "attention", lambda host: 1.0):  # what changes is in sight, as with ours
-                table.add_row(host.short, str(host.stage), host.status.value, host.note, key=host.name)
+                table.add_row(*map(Text, (host.short, str(host.stage), host.status.value, host.note)), key=host.name)
             self.set_interval(0.1, self.frame)
 
         def frame(self) -> None:
             table = self.query_one(DataTable)
             dirty, model.dirty = model.dirty, set()
             for name in dirty:
-                table.update_cell(name, "stage", str(model.hosts[name].stage))
-                table.update_cell(name, "note", model.hosts[name].note)
+                table.update_cell(name, "stage", Text(str(model.hosts[name].stage)))
+                table.update_cell(name, "note", Text(model.hosts[name].note))
 
     return Stock()
 
@@ -133,6 +134,7 @@ async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> N
     asking = [asyncio.create_task(ask(url, latencies))] if url else []
     shown = asyncio.create_task(app.run_async()) if app else None
     await work[0]
+    assert shown is None or not shown.done(), "the screen broke"
     if url:
         file.write_text(json.dumps({"p99": 1000 * sorted(latencies)[int(0.99 * len(latencies))], "count": len(latencies)}))
     for task in [*work, *asking]:

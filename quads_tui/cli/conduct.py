@@ -28,6 +28,7 @@ from .front import Front, headless, screen
 from .jsonlines import JsonLines, finished
 from .keys import KeyServer
 from .options import Options, emit_json, say, who
+from .plain import plain
 from .services import Services
 from .station import SIGNALS, Station
 
@@ -56,7 +57,7 @@ class Conductor:
         self._clock = clock
         self._options = options
         self._rehearsal = rehearsal
-        self._show = show or (headless if options.headless else screen)
+        self._show = show or (plain if options.plain else headless if options.headless else screen)
         self._broken: asyncio.Queue[str] = asyncio.Queue()
 
     def journal(self, path: Path, *, existing: bool = False) -> JournalStore:

@@ -8,6 +8,7 @@ _PLACES = {
     "table": "In the table",
     "hosts": "On hosts: the marked ones, else the one under the cursor, the one in full view, or all of a group of failures",
     "anywhere": "Anywhere",
+    "plain": "Typed with `--plain`, beside retry, restart, skip, hold and the others that change the rollout",
     "start": "On the screen of all rollouts (`quads-tui` without a command)",
 }
 
@@ -28,6 +29,7 @@ def key_table() -> str:
 
 
 def _row(act: Act) -> str:
-    command = f"`:{act.command}{' ' + act.argument if act.argument else ''}`" if act.where != "start" else ""
-    keys = act.shown.replace("|", "\\|")
-    return f"| `{keys}`{' !' if act.dangerous else ''} | {command} | {act.help} |"
+    words = f"{act.command} {act.argument}".strip()
+    command = "" if act.where == "start" else f"`{words}`" if act.where == "plain" else f"`:{words}`"
+    key = f"`{act.shown}`" if act.shown else ""
+    return f"| {key}{' !' if act.dangerous else ''} | {command} | {act.help} |"

@@ -35,6 +35,7 @@ def _common(function: F) -> F:
                 "--site", type=click.Path(path_type=Path), help="Site file; else $QUADS_TUI_SITE, else your configuration."
             ),
             click.option("--headless", is_flag=True, help="No screen; progress on stderr."),
+            click.option("--plain", is_flag=True, help="No drawing: lines on stdout, and orders are typed. For screen readers."),
             click.option("--json", "as_json", is_flag=True, help="Headless, with JSON lines on stdout."),
             click.option("--yes", is_flag=True, help="Ask nothing."),
             click.option(
@@ -249,12 +250,15 @@ def _wanted(given: dict[str, Any]) -> Any:
 def _options(common: dict[str, Any]) -> Any:
     from .options import Options
 
+    if common["plain"] and (common["headless"] or common["as_json"]):
+        raise click.UsageError("--plain, --headless and --json are three ways to show a rollout: give one")
     return Options(
         site=common["site"],
         headless=common["headless"] or common["as_json"],
         json=common["as_json"],
         yes=common["yes"],
         state_dir=common["state_dir"],
+        plain=common["plain"],
     )
 
 

@@ -25,6 +25,7 @@ class Options:
     json: bool = False
     yes: bool = False
     state_dir: Path | None = None
+    plain: bool = False
 
     @property
     def state(self) -> Path:

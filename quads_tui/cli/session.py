@@ -152,8 +152,8 @@ async def _asked_quads(given: tuple[Assignment, ...], site: Site, wanted: Wanted
 def front_end(options: Options, show: Show | None) -> Options:
     """Without a terminal there is no screen, and nobody to ask. Raises Usage."""
     if not options.yes and not sys.stdin.isatty():
-        raise Usage("there is no terminal to ask at: add --yes (and --headless or --json for progress)")
-    return options if show or options.headless or options.terminal else replace(options, headless=True)
+        raise Usage("there is no terminal to ask at: add --yes (and --headless, --plain or --json for progress)")
+    return options if show or options.headless or options.plain or options.terminal else replace(options, headless=True)
 
 
 @asynccontextmanager
@@ -328,7 +328,7 @@ def _asked_about(old: Shelved, options: Options) -> str:
     words = f"the rollout {old.id} of {began} has unfinished hosts of this assignment"
     if holder := old.holder():
         raise Refused([f"{words}, and is run by {holder}"])
-    if options.headless or not options.terminal:
+    if options.headless or not sys.stdin.isatty():
         raise Refused([f"{words}: go on with it (quads-tui resume {old.id}), or start anew from a terminal"])
     click.echo(f"{words[0].upper()}{words[1:]}.")
     answer = input("r resume it, a start anew (its hosts begin from the start), anything else leaves: ").strip().lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from .follow import STEP, Follower
 from .jsonlines import JsonLines
 from .keys import NotRunning, RemoteControl
 from .options import Options, Refused, Usage, say, who
+from .plain import PlainScreen
 from .session import guarded
 
 _PLAIN = 10.0  # real seconds between two plain lines
@@ -37,9 +39,9 @@ def attach(name: str | None, *, options: Options) -> int:
 
     def work() -> int:
         kept = _chosen(name, options)
-        if options.headless or not options.terminal:
+        if options.headless or not (options.terminal or (options.plain and sys.stdin.isatty())):
             raise Usage("attach takes keys, so it needs a terminal; quads-tui watch --headless only looks")
-        return asyncio.run(attached(kept))
+        return asyncio.run(attached(kept, plain=options.plain))
 
     return guarded(options, work)
 
@@ -76,7 +78,9 @@ async def _watched(kept: Shelved, options: Options, pace: float | None) -> int:
         words = f"a replay of {kept.id}" + (f", {pace:g} times as fast" if pace != 1 else "")
     else:
         words = f"watching {kept.id}, run by {holder}" if holder else f"{kept.id} is run by nobody"
-    if options.headless or not options.terminal:
+    if options.plain:
+        await _told(follower, words, lambda: pace is not None or bool(kept.holder()))
+    elif options.headless or not options.terminal:
         await _lines(follower, options, lambda: pace is not None or bool(kept.holder()))
     else:
         await looked_at(follower, kept.directory, words)
@@ -122,8 +126,27 @@ async def _lines(follower: Follower, options: Options, alive: Callable[[], bool]
         await asyncio.sleep(STEP)
 
 
-async def attached(kept: Shelved) -> int:
-    """The console over it with its keys. Raises Usage and Refused."""
+async def _told(follower: Follower, words: str, alive: Callable[[], bool]) -> None:
+    """In sentences, until it ends, nobody runs it any more, or the operator leaves."""
+    await follower.step()
+    screen = PlainScreen(
+        follower.rollout,
+        follower.meters,
+        None,
+        follower.clock,
+        title=words,
+        read_only=words,
+        exchanges=follower.exchanges,
+    )
+    following = asyncio.create_task(follower.run())
+    try:
+        await screen.until(lambda: follower.ended or not alive())
+    finally:
+        following.cancel()
+
+
+async def attached(kept: Shelved, *, plain: bool = False) -> int:
+    """The console over it with its keys; or the same in sentences. Raises Usage and Refused."""
     from quads_tui.console.app import Console
 
     follower = followed(kept)
@@ -138,15 +161,12 @@ async def attached(kept: Shelved) -> int:
         control = await RemoteControl.connect(kept.directory, f"{who()}, process {os.getpid()}", on_holder)
     except NotRunning:
         raise Refused([f"nobody runs {kept.id}: quads-tui resume {kept.id}"]) from None
-    console = Console(
-        follower.rollout,
-        follower.meters,
-        control,
-        follower.clock,
-        title="ATTACHED",
-        exchanges=follower.exchanges,
-        shots=kept.directory,
-    )
+    given = (follower.rollout, follower.meters, control, follower.clock)
+    console: Console | PlainScreen
+    if plain:
+        console = PlainScreen(*given, title="ATTACHED", exchanges=follower.exchanges)
+    else:
+        console = Console(*given, title="ATTACHED", exchanges=follower.exchanges, shots=kept.directory)
     holding.append(lambda holder: setattr(console, "read_only", f"the keys are held by {holder}" if holder else ""))
 
     async def until_gone() -> None:
@@ -155,7 +175,10 @@ async def attached(kept: Shelved) -> int:
 
     helpers = [asyncio.create_task(work) for work in (follower.run(), until_gone())]
     try:
-        await console.run_async()
+        if isinstance(console, PlainScreen):
+            await console.until(lambda: follower.ended)
+        else:
+            await console.run_async()
     finally:
         control.close()
         for helper in helpers:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState
@@ -14,8 +15,9 @@ from quads_tui.rollout.state import HostState
 class Act:
     """`dangerous` acts change the rollout and are not there for who only looks. `fits`: the states of hosts that it applies to.
 
-    `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, or start (the screen of all rollouts).
-    `argument`: what the command line takes after the name. `footer`: its right to a place in the last line; 0: none.
+    `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, start (the screen of all rollouts), or plain
+    (typed words without a screen). `argument`: what the command line takes after the name. `footer`: its right to a place in
+    the last line; 0: none. `order`: what it orders for hosts, and why; `reason`: it asks why, and this is the answer of enter.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Act:
     fits: tuple[HostStatus, ...] = ()
     footer: int = 0
     argument: str = ""
+    order: Callable[[tuple[str, ...], str], Command] | None = None
+    reason: str = ""
 
     @property
     def command(self) -> str:
@@ -34,8 +38,10 @@ class Act:
         return self.name.replace("_", "-")
 
 
+TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
+
 _ALIVE = tuple(status for status in HostStatus if status is not HostStatus.DONE)
-_TABLE, _HOSTS, _START = "table", "hosts", "start"
+_TABLE, _HOSTS, _START, _PLAIN = "table", "hosts", "start", "plain"
 
 ACTS = (
     Act("cursor_up", "up,k", "↑ k", "one host up", _TABLE),
@@ -55,12 +61,64 @@ ACTS = (
     Act("order", "o", "o", "order by the next column", _TABLE, argument="COLUMN"),
     Act("turn_order", "O", "O", "turn the order round", _TABLE),
     Act("detail", "enter", "enter", "the host in full, with every exchange", _TABLE, footer=6),
-    Act("retry", "r", "r", "retry from the failed stage", _HOSTS, True, tuple(RETRYABLE), 8),
-    Act("restart", "R", "R", "retry from the start: the host is wiped", _HOSTS, True, tuple(RETRYABLE)),
-    Act("skip", "s", "s", "skip: out of the rollout; armed ones are disarmed", _HOSTS, True, _ALIVE, 7, "REASON"),
-    Act("unskip", "u", "u", "take skipped hosts in again", _HOSTS, True, (HostStatus.SKIPPED,)),
-    Act("hold", "h", "h", "hold before the next act, or release", _HOSTS, True, _ALIVE, argument="REASON"),
-    Act("disarm", "d", "d", "take failed hosts out of build, clear their PXE boot", _HOSTS, True, tuple(RETRYABLE)),
+    Act("retry", "r", "r", "retry from the failed stage", _HOSTS, True, tuple(RETRYABLE), 8, order=lambda hosts, _: Retry(hosts)),
+    Act(
+        "restart",
+        "R",
+        "R",
+        "retry from the start: the host is wiped",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        order=lambda hosts, _: Retry(hosts, from_start=True),
+    ),
+    Act(
+        "skip",
+        "s",
+        "s",
+        "skip: out of the rollout; armed ones are disarmed",
+        _HOSTS,
+        True,
+        _ALIVE,
+        7,
+        "REASON",
+        Skip,
+        "skipped by the operator",
+    ),
+    Act(
+        "unskip",
+        "u",
+        "u",
+        "take skipped hosts in again",
+        _HOSTS,
+        True,
+        (HostStatus.SKIPPED,),
+        order=lambda hosts, _: Unskip(hosts),
+    ),
+    Act(
+        "hold",
+        "h",
+        "h",
+        "hold before the next act; held ones: release",
+        _HOSTS,
+        True,
+        _ALIVE,
+        0,
+        "REASON",
+        Hold,
+        "held by the operator",
+    ),
+    Act("release", "H", "H", "release held hosts", _HOSTS, True, (HostStatus.HELD,), order=lambda hosts, _: Release(hosts)),
+    Act(
+        "disarm",
+        "d",
+        "d",
+        "take failed hosts out of build, clear their PXE boot",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        order=lambda hosts, _: Disarm(hosts),
+    ),
     Act("copy", "y", "y", "copy the host's story, or the marked names", _HOSTS),
     Act("next_failed", "n", "n", "to the next failed host", _HOSTS),
     Act("previous_failed", "N", "N", "to the previous failed host", _HOSTS),
@@ -81,6 +139,10 @@ ACTS = (
     Act("resume", "r", "r", "go on with an unfinished rollout", _START, True, footer=7),
     Act("attach", "a", "a", "take the keys of a rollout that runs elsewhere", _START, True, footer=6),
     Act("interrupt", "ctrl+c", "ctrl+c", "go on, stop admission, or stop", dangerous=True),
+    Act("status", "", "", "how far, how long still, what is paused or armed", _PLAIN),
+    Act("failed", "", "", "what failed and why", _PLAIN),
+    Act("show", "", "", "all that is known of a host", _PLAIN, argument="HOST"),
+    Act("stop", "", "", "no new act at all; requests in flight settle, hosts stay unfinished", _PLAIN, True),
 )
 BY_NAME = {act.name: act for act in ACTS}
 
@@ -89,10 +151,18 @@ def of_place(*places: str) -> Sequence[Act]:
     return [act for act in ACTS if act.where in places]
 
 
-def command_named(word: str) -> Act | None:
-    """The act of this command name, or of an unmistakable beginning of one."""
+COMMANDS = of_place(_TABLE, _HOSTS, "anywhere")  # of the screens' command line
+
+
+def agreement(count: int) -> str:
+    """What must be answered before an act on so many hosts: y, or from six on their number."""
+    return str(count) if count > TYPE_THE_COUNT else "y"
+
+
+def command_named(word: str, acts: Sequence[Act]) -> Act | None:
+    """The one of this command name, or of an unmistakable beginning of one."""
     word = word.replace("_", "-")
-    fitting = [act for act in ACTS if act.where != _START and act.command.startswith(word)] if word else []
+    fitting = [act for act in acts if act.command.startswith(word)] if word else []
     exact = [act for act in fitting if act.command == word]
     return (exact or fitting)[0] if exact or len(fitting) == 1 else None
 

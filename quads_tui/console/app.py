@@ -21,14 +21,14 @@ from quads_tui.render.host_order import ORDERS
 from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
-from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
+from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.exchanges import Exchanges
 from quads_tui.rollout.meters import Meters, quantile
 from quads_tui.rollout.ports import Clock, Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .acts import BY_NAME, Act, command_named, of_place, question
+from .acts import BY_NAME, COMMANDS, TYPE_THE_COUNT, Act, agreement, command_named, of_place, question
 from .command_line import ActProvider, CommandLine
 from .desk import Desk
 from .dialogs import Question, Typed
@@ -48,7 +48,6 @@ FRAME, PROBE = 0.1, 0.01  # seconds
 SECOND = 10  # frames
 LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
-TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 
 
 class Console(SafeApp[str]):
@@ -196,7 +195,7 @@ class Console(SafeApp[str]):
     def order_by_name(self, words: str) -> None:
         """One line of the command line: an act, and what it takes."""
         name, _, argument = words.strip().partition(" ")
-        act = command_named(name)
+        act = command_named(name, COMMANDS)
         if act is None:
             self.flash(f"no command {name!r}: ? lists them")
             return
@@ -321,8 +320,8 @@ class Console(SafeApp[str]):
         shown = view.shown()
         return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen)
 
-    def _ask(self, name: str, order: Callable[[tuple[str, ...], str], Command], reason: str = "", given: str = "") -> None:
-        """Confirm, then order. `reason`: also ask why, with this default, unless it was `given`."""
+    def _ask(self, name: str, why: str = "") -> None:
+        """Confirm, then order; an act that wants a reason asks for it where none is given."""
         if self._barred():
             return
         act, view = BY_NAME[name], self.view
@@ -334,7 +333,8 @@ class Console(SafeApp[str]):
         lines = question(act, chosen, hidden, unfit)
 
         def submit(why: str) -> None:
-            self._submit(order(hosts, why))
+            assert act.order is not None
+            self._submit(act.order(hosts, why))
             view.done()
 
         def because(why: str | None) -> None:
@@ -344,13 +344,12 @@ class Console(SafeApp[str]):
                 self.flash(f"{name}: nothing was done")
 
         def agreed(answer: str | None) -> None:
-            yes = answer == (str(len(hosts)) if len(hosts) > TYPE_THE_COUNT else "y")
-            if not yes:
+            if answer != agreement(len(hosts)):
                 self.flash(f"{name}: nothing was done")
-            elif reason and not given:
-                self.push_screen(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, reason), because)
+            elif act.reason and not why:
+                self.push_screen(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, act.reason), because)
             else:
-                submit(given)
+                submit(why)
 
         if len(hosts) > TYPE_THE_COUNT:
             self.push_screen(Typed([*lines, "", f"Type {len(hosts)} to do it; esc leaves."], self.desk.monotonic), agreed)
@@ -358,26 +357,27 @@ class Console(SafeApp[str]):
             self.push_screen(Question(lines, {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
 
     def action_retry(self) -> None:
-        self._ask("retry", lambda hosts, _: Retry(hosts))
+        self._ask("retry")
 
     def action_restart(self) -> None:
-        self._ask("restart", lambda hosts, _: Retry(hosts, from_start=True))
+        self._ask("restart")
 
     def action_skip(self, why: str = "") -> None:
-        self._ask("skip", Skip, "skipped by the operator", why)
+        self._ask("skip", why)
 
     def action_unskip(self) -> None:
-        self._ask("unskip", lambda hosts, _: Unskip(hosts))
+        self._ask("unskip")
 
     def action_hold(self, why: str = "") -> None:
         chosen, _, _ = self._choose(BY_NAME["hold"])
-        if chosen and all(host.status is HostStatus.HELD for host in chosen):
-            self._ask("hold", lambda hosts, _: Release(hosts))
-        else:
-            self._ask("hold", Hold, "held by the operator", why)
+        held = bool(chosen) and all(host.status is HostStatus.HELD for host in chosen)
+        self._ask("release" if held else "hold", why)
+
+    def action_release(self) -> None:
+        self._ask("release")
 
     def action_disarm(self) -> None:
-        self._ask("disarm", lambda hosts, _: Disarm(hosts))
+        self._ask("disarm")
 
     def action_pause(self) -> None:
         self._submit(Pause("admission", "admission" not in self.desk.rollout.paused))

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
-from .acts import ACTS, Act
+from .acts import COMMANDS, Act
 
 
 class CommandLine(ModalScreen[str]):
@@ -34,7 +34,7 @@ class CommandLine(ModalScreen[str]):
         super().__init__()
         self._history = history
         self._place = len(history)
-        names = [act.command + (" " if act.argument else "") for act in ACTS if act.where != "start"]
+        names = [act.command + (" " if act.argument else "") for act in COMMANDS]
         self._suggester = SuggestFromList([*names, *words], case_sensitive=True)
 
     def compose(self) -> ComposeResult:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from quads_tui.render.host_order import Slowness
 from quads_tui.render.symbols import BRAILLE, Symbols
 from quads_tui.render.why import why
 from quads_tui.rollout.exchanges import Exchanges
 from quads_tui.rollout.forecast import Forecast, Outlook
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import HostState, Rollout
 
 _USUAL = 600.0  # own seconds of a stage that nobody has ended yet
@@ -45,10 +47,16 @@ class Desk:
         """Why it does not go on at once, in words."""
         return why(host, self.rollout, self.meters, self.forecast, self.clock.wall())
 
-    def slowness(self, host: HostState) -> float:
-        """How long it is in its stage against what is usual there for its model: 1 is usual."""
-        rollout = self.rollout
-        own = (self.clock.wall() - host.since) * rollout.speed
-        samples = rollout.pace.samples(host.model, host.stage) if host.stage else None
-        usual = samples.quantile(0.5) if samples else 0.0
-        return own / max(usual, 1.0) if usual else own / _USUAL
+    def slowness(self) -> Slowness:
+        """For one look at many hosts: what is usual is asked once a model and stage."""
+        rollout, now = self.rollout, self.clock.wall()
+        usual: dict[tuple[str, Stage | None], float] = {}
+
+        def of(host: HostState) -> float:
+            kind = (host.model, host.stage)
+            if kind not in usual:
+                samples = rollout.pace.samples(host.model, host.stage) if host.stage else None
+                usual[kind] = max(1.0, samples.quantile(0.5)) if samples else _USUAL
+            return (now - host.since) * rollout.speed / usual[kind]
+
+        return of

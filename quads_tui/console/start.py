@@ -17,7 +17,7 @@ from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, PALETTES, STRONG
 from quads_tui.render.shelf import HERE, RUNNING, UNFINISHED, Row
 
-from .acts import BY_NAME, of_place
+from .acts import BY_NAME, TYPE_THE_COUNT, of_place
 from .dialogs import Question, Typed
 from .driver import TerminalGone
 from .lines import Lines
@@ -25,7 +25,6 @@ from .safe import SafeApp, settle_garbage
 from .scroll import Scroll
 
 REFRESH = 0.5  # seconds
-TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 _MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # acts of a rollout's screens that are here, too
 
 

@@ -43,13 +43,9 @@ def _row(host: HostState) -> str:
 def host_filter(words: str, failures_only: bool = False) -> Fits:
     """Never fails: what is no regular expression is taken as plain text, what is no field as text with a colon."""
     tests = [_test(*match.groups()) for match in _WORD.finditer(words)]
-
-    def fits(host: HostState) -> bool:
-        if failures_only and host.status is not HostStatus.FAILED:
-            return False
-        return all(test(host) for test in tests)
-
-    return fits
+    if failures_only:
+        tests.insert(0, lambda host: host.status is HostStatus.FAILED)
+    return lambda host: all(test(host) for test in tests)
 
 
 def _test(turned: str, field: str | None, quoted: str | None, plain: str | None) -> Fits:

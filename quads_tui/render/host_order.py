@@ -1,4 +1,4 @@
-"""The orders of the table. Each is a key over a host; equal hosts keep the plan's order."""
+"""The orders of the table. Each is a key over a host; equal hosts keep the order in which they are given, the plan's."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ def ordered(hosts: Iterable[HostState], order: str, slowness: Slowness, *, turne
         return _RANK[host.status], -slowness(host) if host.status is HostStatus.RUNNING else 0.0
 
     key = attention if order == "attention" else _KEYS[order]
-    return sorted(sorted(hosts, key=lambda host: host.index), key=key, reverse=turned)
+    return sorted(hosts, key=key, reverse=turned)

@@ -40,8 +40,8 @@ class Alerts:
         for key, group in rollout.groups.items():
             if key not in self._groups:
                 self._groups.add(key)
-                where = group.stage.value if group.stage else "the start"
-                alerts.append(Alert(FAILURE, f"{group.cause.value} at {where}: {group.reason}"))
+                where, first = group.stage.value if group.stage else "the start", next(iter(group.hosts))
+                alerts.append(Alert(FAILURE, f"{group.cause.value} at {where}: {group.reason} (first {first})"))
         alerts += [Alert(PAUSED, f"{what} paused: {why}") for what, why in rollout.paused.items() if what not in self._paused]
         self._paused = set(rollout.paused)
         if self._is_finished and not self._finished:

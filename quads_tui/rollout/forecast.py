@@ -15,6 +15,7 @@ All times are the rollout's own seconds; `now` is real time. One pass over the h
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from .pace import Samples
 from .stages import HostStatus, Stage
 from .state import Rollout
 
+SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
 _KNOWN = 3  # samples of one thing from which on it is known
 _RECENT = 10  # samples of the lane's depth that say whether anybody waits there
 
@@ -83,16 +85,19 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
 
 
 class Outlook:
-    """The forecast for those who ask more often than it changes: made anew after a second."""
+    """The forecast for those who ask more often than it changes: made anew after a second, and less often where it is dear."""
 
     def __init__(self, rollout: Rollout, meters: Meters) -> None:
         self._rollout = rollout
         self._meters = meters
         self._last = Forecast()
+        self._holds = 1.0  # real seconds
 
     def at(self, now: float) -> Forecast:
-        if abs(now - self._last.at) >= 1.0:
+        if abs(now - self._last.at) >= self._holds:
+            began = time.thread_time()
             self._last = forecast(self._rollout, self._meters, now)
+            self._holds = max(1.0, SPARING * (time.thread_time() - began))
         return self._last
 
 
@@ -155,7 +160,7 @@ def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, r
         return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")
     if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
         changing = sum(at[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON))
-        return Bound.BMC, f"{changing} hosts wait for their BMCs"
+        return Bound.BMC, f"{changing} hosts wait for their BMCs" if changing != 1 else "1 host waits for its BMC"
     usual = _usual(rollout.pace.samples(None, Stage.INSTALL))
     return Bound.INSTALL, f"{at[Stage.INSTALL]} installing" + (f", usually {usual}" if usual else "")
 

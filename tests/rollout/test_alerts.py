@@ -30,7 +30,7 @@ def test_a_kind_of_failure_calls_once_however_many_hosts_it_has() -> None:
     alerts = Alerts(model)
     model.apply(failed("h0.example.com", "h0.example.com says 42"))
     (alert,) = alerts.new()
-    assert (alert.kind, alert.text) == (FAILURE, "install-failed at install: h0.example.com says 42")
+    assert (alert.kind, alert.text) == (FAILURE, "install-failed at install: h0.example.com says 42 (first h0.example.com)")
     model.apply(failed("h1.example.com", "h1.example.com says 43"))
     assert kinds(alerts) == []
     model.apply(failed("h2.example.com", "the disk is gone"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import QUIET, STRONG
+from quads_tui.rollout.forecast import SPARING
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import FailureGroup
 
@@ -58,6 +60,7 @@ class TableScreen(View):
         self._order = "attention"
         self._turned = False
         self._last_marked = ""
+        self._next_order = 0.0  # monotonic
 
     def compose(self) -> ComposeResult:
         yield Lines("header")
@@ -102,8 +105,10 @@ class TableScreen(View):
             return
         self.query_one("#middle").display = True
         desk = self.desk
-        if desk.monotonic() - desk.last_key >= STILL:
+        if desk.monotonic() - desk.last_key >= STILL and desk.monotonic() >= self._next_order:
+            began = time.thread_time()
             self.resort()
+            self._next_order = desk.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
         self.put("pipeline", [overview.pipeline(desk.rollout, width)])
         wide = width >= WIDE
@@ -159,7 +164,7 @@ class TableScreen(View):
         fits = host_filter(self._words, self._failures_only)
         group = self._group.hosts if self._group is not None else None
         hosts = [host for host in self.desk.rollout.hosts.values() if fits(host) and (group is None or host.name in group)]
-        self.table.show(ordered(hosts, self._order, self.desk.slowness, turned=self._turned))
+        self.table.show(ordered(hosts, self._order, self.desk.slowness(), turned=self._turned))
 
     def only(self, group: FailureGroup) -> None:
         """The hosts of one group and no others."""

@@ -1,0 +1,132 @@
+"""`--plain`: the rollout in lines on stdout, and orders that are typed. For screen readers, and terminals that cannot draw."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from quads_tui.console.desk import Desk
+from quads_tui.console.output import LAST_WORDS, Output
+from quads_tui.console.talk import Talk
+from quads_tui.rollout.exchanges import Exchanges
+from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.ports import Clock, Control
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
+
+from .front import Front
+
+_TICK = 1.0  # real seconds
+
+
+class PlainScreen:
+    """Tells, and takes orders, as long as it is shown. Words are taken where stdin is a terminal."""
+
+    def __init__(
+        self,
+        rollout: Rollout,
+        meters: Meters,
+        control: Control | None,
+        clock: Clock,
+        *,
+        title: str = "",
+        read_only: str = "",
+        warnings: Sequence[str] = (),
+        exchanges: Exchanges = lambda host: (),
+    ) -> None:
+        self._desk = Desk(rollout, meters, clock, time.monotonic, title, warnings, exchanges, read_only)
+        self._output = Output(sys.stdout.fileno(), sys.stdout.encoding)
+        self._talk = Talk(self._desk, control, lambda text: print(text, file=self._output))
+        self._typed = b""
+        self._listens = sys.stdin.isatty()
+
+    @property
+    def read_only(self) -> str:
+        return self._desk.read_only
+
+    @read_only.setter
+    def read_only(self, why: str) -> None:
+        if why != self._desk.read_only:
+            print(f"Read-only: {why}." if why else "The keys are here.", file=self._output)
+        self._desk.read_only = why
+
+    @property
+    def attended(self) -> bool:
+        """Somebody can type, and has not left."""
+        return self._listens and not self._talk.left
+
+    async def until(self, over: Callable[[], bool]) -> None:
+        """Shown until then, or until the operator leaves."""
+        with self.shown():
+            while True:
+                if over() or self._talk.left:
+                    return
+                await asyncio.sleep(_TICK / 4)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        self._talk.begin(self._listens)
+        telling = asyncio.create_task(self._tell())
+        if self._listens:
+            loop.add_reader(sys.stdin, self._read)
+        try:
+            yield
+        finally:
+            telling.cancel()
+            self._talk.tell()
+            self._deaf()
+            self._output.drain(LAST_WORDS)
+
+    async def _tell(self) -> None:
+        while True:
+            self._talk.tell()
+            await asyncio.sleep(_TICK)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(sys.stdin.fileno(), 4096)
+        except OSError:
+            data = b""
+        if not data:  # ctrl+d, or the terminal has gone
+            self._deaf()
+            return
+        *lines, self._typed = (self._typed + data).split(b"\n")
+        for line in lines:
+            self._talk.take(line.decode(errors="replace"))
+
+    def _deaf(self) -> None:
+        if self._listens:
+            self._listens = False
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+
+
+async def plain(front: Front) -> None:
+    """Until no host can move by itself; where somebody can type, until that somebody has nothing left to decide, or leaves."""
+    screen = PlainScreen(
+        front.rollout,
+        front.meters,
+        front.executor,
+        front.clock,
+        title="REHEARSAL" if front.rehearsal else "",
+        warnings=front.warnings,
+        exchanges=front.exchanges,
+    )
+
+    def taken(who: str) -> None:
+        screen.read_only = f"the keys are held by {who}" if who else ""
+
+    taken(front.attached.who)
+    front.attached.changed = taken
+    with screen.shown():
+        while True:
+            await front.settled()
+            done = front.rollout.counts[HostStatus.DONE] == len(front.rollout.hosts)
+            if done or front.executor.stopped or front.hung_up.is_set() or not screen.attended:
+                break
+            await asyncio.sleep(_TICK / 4)
+    front.attached.changed = lambda who: None
