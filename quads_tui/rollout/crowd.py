@@ -39,6 +39,7 @@ class Crowd:
         self._unwritten: dict[Stage | None, list[HostState]] = {stage: [] for stage in _UNWRITTEN}
         self._last: dict[tuple[str, Stage], dict[int, list[float]]] = {}  # ages of those in their last stage, near ones together
         self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
+        self._whole: dict[tuple[str, Stage, int], float] = {}  # what a stage takes, at p50 (0) and p90 (1)
         self._fits: dict[tuple[str | None, Stage], Lognormal] = {}
         self.not_begun = 0
         self.writes_left = 0
@@ -142,8 +143,12 @@ class Crowd:
 
     def _stage(self, host: HostState, stage: Stage, which: int) -> float:
         """What is left of this stage for the host, at p50 or p90; all of it where it has not begun."""
-        age = self._age(host) if host.stage is stage and host.status is HostStatus.RUNNING else 0.0
-        return left(self._pace.samples(host.model, stage), age, which)
+        if host.stage is stage and host.status is HostStatus.RUNNING:
+            return left(self._pace.samples(host.model, stage), self._age(host), which)
+        key = (host.model, stage, which)
+        if key not in self._whole:
+            self._whole[key] = left(self._pace.samples(host.model, stage), 0.0, which)
+        return self._whole[key]
 
     def _on_their_way(self) -> list[Party]:
         """To their last stage: each for itself, but those that are equal to the second."""

@@ -13,6 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
 NOW = 1_795_000_000.0
+AHEAD = 20  # hosts that stand before the write lane, as limits.ahead has it
 FAILURES = (
     (Stage.POWER_OFF, Cause.UNREACHABLE, "mgmt refused the connection"),
     (Stage.PXE_SET, Cause.REFUSED, "Not licensed to perform this request"),
@@ -70,17 +71,21 @@ def rollout(count: int = 700, seed: int = 5) -> Rollout:
     model.apply(RolloutStarted(NOW - 7200, "r", count, False, "jdoe@jump", 1.0))
     events: list[Event] = []
     failing = {(number * 37 + 11) % count: failure for number, failure in enumerate(FAILURES * 3)}
-    written = 0
+    written = dark = 0
+    between = min(14.0, 6500.0 / count)  # seconds from one write to the next
     for number, host in enumerate(hosts):
         share = number / count
         reached = 5 if share < 0.55 else luck.randrange(5) if share < 0.85 else -1
         failure = failing.get(number)
+        if reached in range(3):
+            dark += 1
+            reached = reached if dark <= AHEAD else 3 + luck.randrange(2)
         reached = _STAGES.index(failure[0]) if failure else reached
         if reached < 0:
             events.append(HostNote(NOW - 7000, host.name, "20 hosts stand ready for the write lane (limits.ahead)", True))
             continue
         written += reached > 2
-        at = NOW - 7000 + 14.0 * written - luck.uniform(0, 5)
+        at = NOW - 7000 + between * written - luck.uniform(0, 5)
         for stage in _STAGES[:reached]:
             took = luck.lognormvariate(0, 0.2) * _TAKES[stage]
             events.append(StageChanged(at, host.name, stage, StageStatus.STARTED, 1))
