@@ -23,18 +23,28 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 
 
 async def photograph(front: Front) -> None:
-    """When a third of the hosts is done: the main screen at three sizes, a failed host in full, a question."""
+    """When a third of the hosts is done: the main screen at three sizes, and what is one key away from it."""
     while front.rollout.counts[HostStatus.DONE] < len(front.rollout.hosts) / 3:
         await asyncio.sleep(0.2)
     for width, height in SIZES:
         await _taken(front, f"main-{width}x{height}", (width, height), [])
     await _taken(front, "detail-80x24", (80, 24), ["f", "enter"])
+    await _taken(front, "causes-120x40", (120, 40), ["F"])
+    await _taken(front, "graphs-120x40", (120, 40), ["v"])
     await _taken(front, "retry-120x40", (120, 40), ["f", "asterisk", "r"])
     front.executor.stop("operator")
 
 
 async def _taken(front: Front, name: str, size: tuple[int, int], keys: list[str]) -> None:
-    console = Console(front.rollout, front.meters, front.executor, front.clock, title="REHEARSAL")
+    console = Console(
+        front.rollout,
+        front.meters,
+        front.executor,
+        front.clock,
+        title="REHEARSAL",
+        exchanges=front.exchanges,
+        shots=front.directory,
+    )
 
     async def pilot(hand: Pilot[str]) -> None:
         await hand.pause(2.0)

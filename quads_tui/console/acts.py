@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import HostStatus, Stage
@@ -177,9 +178,13 @@ def question(act: Act, chosen: Sequence[HostState], hidden: int, unfit: int) -> 
         ]
     else:
         lines = [f"{act.name} {len(names)} hosts?", f"  {names[0]}, {names[1]}, ... {names[-1]}"]
-    wiped = [h for h in chosen if act.name == "restart" or (act.name == "retry" and h.stage is Stage.INSTALL)]
+    installing = [host for host in chosen if act.name == "retry" and host.stage is Stage.INSTALL]
+    watched = sum(host.cause is Cause.INSTALL_TIMEOUT for host in installing)
+    wiped = len(chosen) if act.name == "restart" else len(installing) - watched
     if wiped:
-        lines.append(f"{len(wiped)} of them have been or will be installed: retrying WIPES them again.")
+        lines.append(f"{wiped} of them have been or will be installed: retrying WIPES them again.")
+    if watched:
+        lines.append(f"{watched} of them may be installing still: watched for longer, not wiped (restart wipes).")
     if hidden:
         lines.append(f"{hidden} of them are not shown by the present filter.")
     if unfit:

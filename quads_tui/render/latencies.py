@@ -29,7 +29,7 @@ def small(meters: Meters, now: float, width: int, height: int, lane: str = "", s
     for title, meter in _services(meters):
         newest = list(islice(reversed(meter.points), count))[::-1]
         lines = graph(symbols.graphs, held(p.p50 for p in newest), inner, rows, held(p.p95 for p in newest))
-        boxes.append(_box(title, lines, _foot(meter), inner, symbols))
+        boxes.append(_box(title, lines, _foot(meter, inner), inner, symbols))
     depths = list(islice(reversed(meters.lane_depths), count))[::-1]
     lines = graph(symbols.graphs, depths, inner, rows)
     boxes.append(
@@ -53,7 +53,7 @@ def large(
         p50, p95 = (squeezed(held(values), count) for values in ((p.p50 for p in points), (p.p95 for p in points)))
         drawn = graph(symbols.graphs, p50, inner, rows - 3 + (number < extra), p95)
         errors = sum(point.errors for point in points)
-        lines += _texts(_box(f"{title}, {errors} errors here", drawn, _foot(meter), inner, symbols), width)
+        lines += _texts(_box(f"{title}, {errors} errors here", drawn, _foot(meter, inner), inner, symbols), width)
     depths = list(islice(reversed(meters.lane_depths), seconds))[::-1] if seconds else list(meters.lane_whole)
     drawn = graph(symbols.graphs, squeezed(depths, count), inner, rows - 3)
     title = f"Foreman write queue, {meters.lane.width} wide, at most {max(depths, default=0):.0f} deep here"
@@ -69,9 +69,11 @@ def _services(meters: Meters) -> Sequence[tuple[str, Meter]]:
     )
 
 
-def _foot(meter: Meter) -> str:
-    work = f"  work {milliseconds(meter.work)}" if meter.work else ""  # what is above it is queueing and the wire
-    return f"{milliseconds(meter.p50)} / {milliseconds(meter.p95)}{work}  err {meter.errors}  n {meter.total}"
+def _foot(meter: Meter, width: int) -> str:
+    """As much as goes in: p50 and p95, errors, Foreman's own work (what is above it is queueing and the wire), requests."""
+    parts = [f"{milliseconds(meter.p50)} / {milliseconds(meter.p95)}", f"err {meter.errors}"]
+    parts += [f"work {milliseconds(meter.work)}"] if meter.work else []
+    return _fitting([*parts, f"n {meter.total}"], width)
 
 
 def _lane_foot(meters: Meters, now: float, lane: str, width: int) -> str:
@@ -84,6 +86,11 @@ def _lane_foot(meters: Meters, now: float, lane: str, width: int) -> str:
     parts += [
         f"{flight.act} of {flight.host.partition('.')[0]} {max(0.0, now - flight.since):.0f}s" for flight in state.in_flight
     ]
+    return _fitting(parts, width)
+
+
+def _fitting(parts: Sequence[str], width: int) -> str:
+    """The first of them, whole."""
     foot = ""
     for part in filter(None, parts):
         if len(foot) + len(part) + 2 > width:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
-from quads_tui.console.acts import ACTS
+from quads_tui.console.acts import ACTS, BY_NAME, question
 from quads_tui.console.app import Console
 from quads_tui.console.lines import Lines
 from quads_tui.rollout.causes import Cause
@@ -478,3 +478,14 @@ async def test_exchanges_stand_in_the_history_of_their_host() -> None:
         await d.press("enter")
         assert host in d.text
         assert "> PATCH /redfish/v1/Systems/1  503  1.9s  busy" in d.text
+
+
+def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
+    model = rollout(60)
+    hosts = list(model.hosts.values())[:3]
+    for host, cause in zip(hosts, (Cause.INSTALL_TIMEOUT, Cause.INSTALL_FAILED, Cause.INSTALL_TIMEOUT), strict=True):
+        model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, cause, "x"))
+    retry, restart = ("\n".join(question(BY_NAME[name], hosts, 0, 0)) for name in ("retry", "restart"))
+    assert "1 of them have been or will be installed: retrying WIPES them again." in retry
+    assert "2 of them may be installing still: watched for longer, not wiped" in retry
+    assert "3 of them have been or will be installed: retrying WIPES them again." in restart

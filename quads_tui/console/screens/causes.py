@@ -57,7 +57,7 @@ class CausesScreen(View):
         told, here = overview.groups(self.desk.rollout), self.group
         if here is None:
             return [Text(cut(" No host has failed.", width), STRONG)]
-        lines = [Text(cut(f" {len(self.desk.rollout.hosts)} hosts, {len(told)} kinds of failure", width), STRONG)]
+        lines = [Text(cut(self._count(told), width), STRONG)]
         room = max(3, height - 12)
         top = max(0, min(self._place - room // 2, len(told) - room))
         lines += [overview.group_line(group, width, cursor=group is here) for group in told[top : top + room]]
@@ -71,6 +71,10 @@ class CausesScreen(View):
         if len(rows) > left and left:
             lines[-1] = Text(cut(f" and {len(names) - across * (left - 1)} more", width), QUIET)
         return lines
+
+    def _count(self, told: Sequence[FailureGroup]) -> str:
+        failed = sum(len(group.hosts) for group in told)
+        return f" {failed} of {len(self.desk.rollout.hosts)} hosts failed in {len(told)} way{'' if len(told) == 1 else 's'}"
 
     def frame(self, dirty: set[str]) -> None:
         pass  # once a second is enough for counts

@@ -145,7 +145,10 @@ class TableScreen(View):
             room = max(0, height - len(lines))
             lines += history(host, desk.exchanges(host.name), width)[-room:] if room else []
         side = desk.symbols.box[-1]
-        return [Text(side, QUIET).append_text(line) for line in [*lines, *[Text(" " * width)] * (height - len(lines))][:height]]
+        return [
+            Text().append(side, QUIET).append_text(line)
+            for line in [*lines, *[Text(" " * width)] * (height - len(lines))][:height]
+        ]
 
     def state(self) -> str:
         marked = len(self.table.marks)
