@@ -53,7 +53,7 @@ def test_the_last_of_many(parties: list[tuple[int, float, float]], spread: float
     assert half >= max(shift for _, shift, _ in parties)
     assert most >= half
     assume(half < ENDLESS)  # beyond it there is no answer
-    before = half - max(1.0, 0.002 * half)
+    before = half - max(3.0, 0.005 * half)
     assert sum(wait.ends_within(half) for wait in waits) >= log(0.5) - 0.02
     assert sum(wait.ends_within(before) for wait in waits) <= log(0.5) + 0.02
 
