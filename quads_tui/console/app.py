@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding
 from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
+from textual.widgets import Input
 
 from quads_tui.render.detail import as_text
 from quads_tui.render.host_order import ORDERS
@@ -182,7 +183,12 @@ class Console(SafeApp[str]):
         self._blurred = False
 
     def on_key(self, event: Key) -> None:
+        """Letters that come here while a field has the focus were typed before it had: they are the field's, no acts on hosts."""
         self.desk.last_key = self.desk.monotonic()
+        field = self.focused
+        if isinstance(field, Input) and isinstance(self.screen, TableScreen | CommandLine) and event.is_printable:
+            field.insert_text_at_cursor(event.character or "")
+            event.prevent_default()
 
     # Acts by their names
 

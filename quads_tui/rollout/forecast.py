@@ -156,7 +156,7 @@ def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, r
     if lane_decides and not rollout.pace.proved and at[Stage.FOREMAN_BUILD] + at[Stage.POWER_OFF] + at[Stage.PXE_SET] <= 1:
         return Bound.BMC, "until the first host's build is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
-        at_rate = f" at {rate:.0f} a minute" if rate else ""
+        at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
         return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")
     if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
         changing = sum(at[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON))

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.events import Key
 from textual.pilot import Pilot
 
 from quads_tui.console.acts import ACTS, BY_NAME, question
 from quads_tui.console.app import Console
+from quads_tui.console.command_line import CommandLine
 from quads_tui.console.lines import Lines
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
@@ -489,3 +491,29 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
     assert "1 of them have been or will be installed: retrying WIPES them again." in retry
     assert "2 of them may be installing still: watched for longer, not wiped" in retry
     assert "3 of them have been or will be installed: retrying WIPES them again." in restart
+
+
+def at_once(d: Desk, letters: str) -> None:
+    """As a terminal sends what was typed ahead: all in one go."""
+    for letter in letters:
+        names = {"/": "slash", ":": "colon", "\r": "enter"}
+        d.app.post_message(Key(names.get(letter, letter), letter))
+
+
+async def test_what_is_typed_at_once_behind_the_slash_is_the_filters() -> None:
+    async with desk() as d:
+        at_once(d, "/skip\r")
+        await d.pilot.pause()
+        await d.pilot.pause()
+        assert "filter 'skip'" in d.text
+        assert d.app.screen is d.app._main
+        assert not d.control.orders
+
+
+async def test_what_is_typed_at_once_behind_the_colon_orders_nothing_by_its_letters() -> None:
+    async with desk() as d:
+        at_once(d, ":pPspu")
+        await d.pilot.pause()
+        await d.pilot.pause()
+        assert isinstance(d.app.screen, CommandLine)
+        assert not d.control.orders

@@ -48,7 +48,6 @@ class TableScreen(View):
     TableScreen #drawer { width: 66; height: 1fr; display: none; }
     TableScreen #drawer.open { display: block; }
     TableScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
-    TableScreen #filter.open { display: block; }
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -153,11 +152,11 @@ class TableScreen(View):
     def state(self) -> str:
         marked = len(self.table.marks)
         state = f" {len(self.table.shown)}/{len(self.desk.rollout.hosts)} shown"
-        state += f", filter {self._words!r}" if self._words else ""
+        state += f", {marked} marked" if marked else ""
         state += ", failures only" if self._failures_only else ""
         state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
-        state += f", {marked} marked" if marked else ""
-        return f"{state}  by {self._order}{' turned' if self._turned else ''}"
+        state += f", by {self._order}{' turned' if self._turned else ''}"
+        return state + (f", filter {self._words!r}" if self._words else "")
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.desk.read_only)
@@ -273,12 +272,12 @@ class TableScreen(View):
 
     def action_filter(self, words: str = "") -> None:
         field = self.query_one("#filter", Input)
-        field.add_class("open")
         if words:
             field.value = words
             self._close_filter()
         else:
-            field.focus()
+            field.display = True
+            self.set_focus(field)  # at once, for what is typed right behind the slash
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._words = event.value
@@ -295,6 +294,6 @@ class TableScreen(View):
     def _close_filter(self) -> None:
         field = self.query_one("#filter", Input)
         self._words = field.value
-        field.remove_class("open")
-        self.table.focus()
+        field.display = False
+        self.set_focus(self.table)
         self._again()

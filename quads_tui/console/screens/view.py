@@ -124,7 +124,9 @@ class View(Screen[str]):
 
     def draw_footer(self) -> None:
         width, keys = self.size.width, self.keys
-        line = Text(cut(f"{self.state()}  {self.desk.flash}", width), STRONG if self.desk.flash else "")
+        flash = self.desk.flash
+        state = self.state()[: max(width // 3, width - len(flash) - 2)]
+        line = Text(cut(f"{state}  {flash}", width), STRONG if flash else "")
         acts = [act for act in ACTS if act.footer and self._works_here(act.where, act.dangerous)]
         while (
             acts and len("  ".join(parts := [*[keys] * bool(keys), *(f"{act.shown} {act.command}" for act in acts)])) > width - 1
