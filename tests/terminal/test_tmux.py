@@ -76,6 +76,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.shows("admission go on")
 
     pane.keys("/")
+    pane.shows("text, regex, !not")
     pane.keys("-l", "state:failed cause:power|fused|licen|session|NIC|Foreman|installer")
     pane.keys("Enter")
     pane.shows("filter 'state:failed")
