@@ -15,6 +15,7 @@ from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import HostState, Rollout
 
+_FADES = 60.0  # seconds
 _USUAL = 600.0  # own seconds of a stage that nobody has ended yet
 
 
@@ -31,13 +32,23 @@ class Desk:
     exchanges: Exchanges = field(default=lambda host: ())
     read_only: str = ""
     symbols: Symbols = BRAILLE
-    flash: str = ""  # one line above the keys, until the next one
     lag: float = 0.0  # p99 lateness of the loop, seconds
     last_key: float = 0.0  # monotonic
     outlook: Outlook = field(init=False)
+    _said: str = ""
+    _said_at: float = 0.0  # monotonic
 
     def __post_init__(self) -> None:
         self.outlook = Outlook(self.rollout, self.meters)
+
+    @property
+    def flash(self) -> str:
+        """One line above the keys, until the next one, or until it is old."""
+        return self._said if self.monotonic() - self._said_at < _FADES else ""
+
+    @flash.setter
+    def flash(self, text: str) -> None:
+        self._said, self._said_at = text, self.monotonic()
 
     @property
     def forecast(self) -> Forecast:

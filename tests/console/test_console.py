@@ -517,3 +517,17 @@ async def test_what_is_typed_at_once_behind_the_colon_orders_nothing_by_its_lett
         await d.pilot.pause()
         assert isinstance(d.app.screen, CommandLine)
         assert not d.control.orders
+
+
+async def test_what_was_said_last_fades_and_stays_among_the_messages() -> None:
+    async with desk() as d:
+        d.model.apply(Notice(NOW, "info", "Foreman is back"))
+        d.app.panels()
+        await d.pilot.pause()
+        assert "Foreman is back" in d.text
+        d.seconds += 61.0
+        d.app.panels()
+        await d.pilot.pause()
+        assert "Foreman is back" not in d.text
+        await d.press("m")
+        assert "Foreman is back" in d.text
