@@ -14,8 +14,7 @@ from quads_tui.rollout.ports import Acts
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.redfish import Survey, mistaken
 
-PATIENCE = 7.0  # real seconds for one BMC: a plan is looked at, not waited for
-_NICS = 2.0  # more of them for the NICs of one that has told the rest; a rollout asks for them again
+PATIENCE = 9.5  # real seconds for one BMC, session and all: a plan is looked at, not waited for
 
 
 class SurveyedBmc(Protocol):
@@ -71,14 +70,14 @@ class BmcSurvey:
         await asyncio.gather(*self._looks.values(), return_exceptions=True)
 
     async def _look(self, bmc: SurveyedBmc) -> tuple[Survey, frozenset[str]]:
-        macs: frozenset[str] = frozenset()
+        loop = asyncio.get_running_loop()
+        ends, macs = loop.time() + PATIENCE, frozenset[str]()
         try:
-            async with asyncio.timeout(PATIENCE) as bound:
+            async with asyncio.timeout_at(ends):
                 told = await bmc.survey()
-                bound.reschedule(max(bound.when() or 0.0, asyncio.get_running_loop().time() + _NICS))
-                with suppress(StageFailure, TimeoutError):
-                    async with asyncio.timeout_at(bound.when()):
-                        macs = await bmc.macs()
+            with suppress(StageFailure, TimeoutError):
+                async with asyncio.timeout_at(ends):  # a rollout asks for them again
+                    macs = await bmc.macs()
             return told, macs
         finally:
             await bmc.close()
@@ -89,7 +88,7 @@ class BmcSurvey:
         except StageFailure as failure:
             return replace(host, bmc=f"{failure.cause.value}: {failure.reason}")
         except TimeoutError:
-            return replace(host, bmc=f"unreachable: not all was told within {PATIENCE:.0f} s")
+            return replace(host, bmc=f"unreachable: not all was told within {PATIENCE:.1f} s")
         wrong = mistaken(macs, host.mac)
         notes = list(host.notes)
         if told.mode and host.mode and told.mode.lower() != host.mode.lower():

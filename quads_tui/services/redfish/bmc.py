@@ -14,7 +14,7 @@ from ..http import Http
 from .boot import BootChange
 from .dell import Unfit
 from .device import DeviceBoot
-from .documents import OFF, ON, Observation, mac_of
+from .documents import OFF, ON, Observation, System, mac_of
 from .line import Line
 from .machine import Machine
 from .order import BootOrder, told
@@ -66,6 +66,7 @@ class Bmc:
         self._line = Line(http, address, host, username, password, tls, clock, limits, meter, acts)
         self._machine = Machine(self._line)
         self._device = device
+        self._surveyed: System | None = None
         self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
@@ -124,11 +125,12 @@ class Bmc:
     async def macs(self) -> frozenset[str]:
         """Of all its system's NICs, each request made once; empty where the BMC does not tell. Raises StageFailure."""
         now = self._line.clock.now()
-        return await self._machine.macs(await self._machine.look(now), now)
+        return await self._machine.macs(self._surveyed or await self._machine.look(now), now)
 
     async def survey(self) -> Survey:
         """What can be seen without touching anything, with some real seconds of patience. Raises StageFailure."""
         look = await BootChange(self._machine, self._line.clock.now() + 5.0 * self._line.clock.speed).look()
+        self._surveyed = look.system
         targets = {target.lower() for boot in look.boots for target in boot.targets}
         return Survey(look.system.power, look.mode, "pxe" in targets if targets else None, look.system.model)
 
