@@ -107,6 +107,7 @@ ASKED = [
     ("d", HostStatus.FAILED, ["y"], lambda host: Disarm((host,))),
     ("u", HostStatus.SKIPPED, ["y"], lambda host: Unskip((host,))),
     ("h", HostStatus.HELD, ["y"], lambda host: Release((host,))),
+    ("H", HostStatus.HELD, ["y"], lambda host: Release((host,))),
 ]
 
 
@@ -531,3 +532,21 @@ async def test_what_was_said_last_fades_and_stays_among_the_messages() -> None:
         assert "Foreman is back" not in d.text
         await d.press("m")
         assert "Foreman is back" in d.text
+
+
+KEYS = [
+    key
+    for act in ACTS
+    if act.where not in ("start", "plain") and act.name not in ("leave", "shot")
+    for key in act.keys.split(",")
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_every_key_is_safe_alone(key: str) -> None:
+    """Pressed by mistake it stumbles over nothing, and orders nothing but a pause."""
+    async with desk() as d:
+        await d.press(key, "enter", "escape", "escape")
+        assert "HOST" in d.text
+        assert all(isinstance(order, Pause) for order in d.control.orders)
+        assert not d.control.orders or key in ("p", "P")
