@@ -60,4 +60,4 @@ def test_without_a_terminal_it_only_tells(lab: Callable[..., Lab]) -> None:
     assert "has come to its end: 3 done" in ended.stdout
     watched = place.run("watch", "--plain", "--replay", "--speed", "1000")
     assert watched.returncode == 0
-    assert "has come to its end: 3 done" in watched.stdout
+    assert "3 of 3 done" in watched.stdout
