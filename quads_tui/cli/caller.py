@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from quads_tui.inputs import Call
 from quads_tui.rollout.alerts import Alert, Alerts
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
 
+from .options import say
+
 log = logging.getLogger(__name__)
 
 _LOOK = 1.0  # real seconds
 _MOST = 100  # waiting calls; what comes beyond it is dropped, and logged
+
+
+@asynccontextmanager
+async def called(call: Call | None, rollout: Rollout) -> AsyncIterator[None]:
+    """While it lasts, what is new in the rollout is told; what is new at its end, last of all."""
+    if call is None:
+        yield
+        return
+    caller = Caller(call, rollout)
+    caller.start()
+    try:
+        yield
+        await caller.finish()
+    finally:
+        await caller.stop()
 
 
 class Caller:
@@ -32,10 +51,15 @@ class Caller:
     async def finish(self) -> None:
         """What is new at the very end is told, too; for all that waits there is as long as one command may take."""
         self._look()
-        try:
-            await asyncio.wait_for(self._waiting.join(), self._call.timeout)
-        except TimeoutError:
-            log.warning("on_event: %d calls were left out at the end", self._waiting.qsize())
+        told = asyncio.create_task(self._waiting.join())
+        if not (await asyncio.wait({told}, timeout=_LOOK))[0]:
+            say(f"waiting for the command of on_event, at most {self._call.timeout:.0f} s")
+            await asyncio.wait({told}, timeout=self._call.timeout)
+        if not told.done():
+            log.warning("on_event: at the end a call took too long, and %d were left out", self._waiting.qsize())
+        told.cancel()
+
+    async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -59,6 +83,8 @@ class Caller:
             alert = await self._waiting.get()
             try:
                 await self._tell(alert)
+            except Exception as error:
+                log.warning("on_event: %s: %s", alert.kind, type(error).__name__)
             finally:
                 self._waiting.task_done()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-VARIABLE = "_QUADS_TUI_COMPLETE"
 PROFILES = {
     "none": "all goes well",
     "realistic": "some hosts fail, others only stumble",
@@ -17,12 +16,12 @@ PROFILES = {
 }
 
 
-def script(cli: click.Command, shell: str) -> str:
-    """To be evaluated by bash (4.4 or newer), zsh or fish."""
+def script(cli: click.Command, shell: str, variable: str) -> str:
+    """To be evaluated by bash (4.4 or newer), zsh or fish; `variable`: by which the shell asks."""
     found = get_completion_class(shell)
     assert found is not None
     # Not `found(...).source()`: for bash that starts a bash to ask for its version.
-    complete = found(cli, {}, "quads-tui", VARIABLE)
+    complete = found(cli, {}, "quads-tui", variable)
     return complete.source_template % complete.source_vars()
 
 

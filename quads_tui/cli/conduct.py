@@ -23,7 +23,7 @@ from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.http import Exchange
 
-from .caller import Caller
+from .caller import called
 from .front import Front, headless, screen
 from .jsonlines import JsonLines, finished
 from .keys import KeyServer
@@ -68,6 +68,10 @@ class Conductor:
         self, journal: JournalStore, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
     ) -> int:
         """Gives the exit status. `recalled`: go on with it; `retry_ended`: take up failed, skipped and held hosts."""
+        async with called(self._site.on_event, rollout):
+            return await self._conducted(journal, rollout, recalled, retry_ended)
+
+    async def _conducted(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
         services, clock, site = self._services, self._clock, self._site
         if self._options.json:
             journal.on_events = _told_to(JsonLines(rollout))
@@ -96,10 +100,7 @@ class Conductor:
         keys = KeyServer(directory, executor, front.attached.take)
         services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))
         watcher = asyncio.create_task(self._stop_when_broken(executor))
-        caller = Caller(site.on_event, rollout) if site.on_event else None
         executor.start()
-        if caller:
-            caller.start()
         if retry_ended:
             executor.submit(Retry(tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)))
             await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
@@ -113,8 +114,6 @@ class Conductor:
         finally:
             await executor.finish("" if rollout.settled else executor.stopped or "operator")
             watcher.cancel()
-            if caller:
-                await caller.finish()
             await keys.close()
             with suppress(JournalBroken):
                 owed = executor.owed_to_quads

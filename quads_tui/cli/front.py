@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.eta import header_words
@@ -43,6 +44,12 @@ class Attached:
         self.changed(who)
 
 
+class ReadOnly(Protocol):
+    """A screen whose acts can be barred; the text says why, empty: they are not."""
+
+    read_only: str
+
+
 class Front:
     """What the front ends share."""
 
@@ -70,6 +77,20 @@ class Front:
         self.let_go: Callable[[], None] = lambda: None  # gives the terminal back at once
         self._exchanges: dict[str, deque[Exchanged]] = {}
         self._outlook = Outlook(rollout, meters)
+
+    @contextmanager
+    def keys_at(self, screen: ReadOnly) -> Iterator[None]:
+        """The screen has the keys, but while somebody else is attached."""
+
+        def taken(who: str) -> None:
+            screen.read_only = f"the keys are held by {who}" if who else ""
+
+        taken(self.attached.who)
+        self.attached.changed = taken
+        try:
+            yield
+        finally:
+            self.attached.changed = lambda who: None
 
     def exchanged(self, one: Exchanged) -> None:
         self._exchanges.setdefault(one.host, deque(maxlen=20)).append(one)
@@ -156,15 +177,9 @@ async def shown(front: Front) -> str | None:
         exchanges=front.exchanges,
         shots=front.directory,
     )
-
-    def taken(who: str) -> None:
-        console.read_only = f"the keys are held by {who}" if who else ""
-
-    taken(front.attached.who)
-    front.attached.changed = taken
     front.let_go = console.let_go
-    left: str | None = await until_left(console, front.executor.halted, front.hung_up)
-    front.attached.changed = lambda who: None
+    with front.keys_at(console):
+        left: str | None = await until_left(console, front.executor.halted, front.hung_up)
     front.let_go = lambda: None
     return left
 

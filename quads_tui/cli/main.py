@@ -24,6 +24,7 @@ def _later(name: str) -> Callable[..., Any]:
     return complete
 
 
+_COMPLETE = "_QUADS_TUI_COMPLETE"
 _FAULTS = "none, realistic, foreman-2019, or chaos for all there are"
 
 
@@ -216,7 +217,7 @@ def completion(shell: str) -> None:
     """The completion of a shell: eval "$(quads-tui completion bash)"."""
     from .completion import script
 
-    click.echo(script(cli, shell))
+    click.echo(script(cli, shell, _COMPLETE))
 
 
 @cli.command()
@@ -269,4 +270,4 @@ def _end(status: int) -> None:
 
 def main() -> None:
     """The console script."""
-    cli(prog_name="quads-tui", complete_var="_QUADS_TUI_COMPLETE")
+    cli(prog_name="quads-tui", complete_var=_COMPLETE)

@@ -6,17 +6,14 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from quads_tui.console.desk import Desk
 from quads_tui.console.output import LAST_WORDS, Output
 from quads_tui.console.talk import Talk
-from quads_tui.rollout.exchanges import Exchanges
-from quads_tui.rollout.meters import Meters
-from quads_tui.rollout.ports import Clock, Control
+from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import Rollout
 
 from .front import Front
 
@@ -26,19 +23,8 @@ _TICK = 1.0  # real seconds
 class PlainScreen:
     """Tells, and takes orders, as long as it is shown. Words are taken where stdin is a terminal."""
 
-    def __init__(
-        self,
-        rollout: Rollout,
-        meters: Meters,
-        control: Control | None,
-        clock: Clock,
-        *,
-        title: str = "",
-        read_only: str = "",
-        warnings: Sequence[str] = (),
-        exchanges: Exchanges = lambda host: (),
-    ) -> None:
-        self._desk = Desk(rollout, meters, clock, time.monotonic, title, warnings, exchanges, read_only)
+    def __init__(self, desk: Desk, control: Control | None) -> None:
+        self._desk = desk
         self._output = Output(sys.stdout.fileno(), sys.stdout.encoding)
         self._talk = Talk(self._desk, control, lambda text: print(text, file=self._output))
         self._typed = b""
@@ -61,14 +47,14 @@ class PlainScreen:
 
     async def until(self, over: Callable[[], bool]) -> None:
         """Shown until then, or until the operator leaves."""
-        with self.shown():
+        async with self.shown():
             while True:
                 if over() or self._talk.left:
                     return
                 await asyncio.sleep(_TICK / 4)
 
-    @contextmanager
-    def shown(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         self._talk.begin(self._listens)
         telling = asyncio.create_task(self._tell())
@@ -80,7 +66,7 @@ class PlainScreen:
             telling.cancel()
             self._talk.tell()
             self._deaf()
-            self._output.drain(LAST_WORDS)
+            await asyncio.to_thread(self._output.drain, LAST_WORDS)
 
     async def _tell(self) -> None:
         while True:
@@ -107,26 +93,14 @@ class PlainScreen:
 
 async def plain(front: Front) -> None:
     """Until no host can move by itself; where somebody can type, until that somebody has nothing left to decide, or leaves."""
-    screen = PlainScreen(
-        front.rollout,
-        front.meters,
-        front.executor,
-        front.clock,
-        title="REHEARSAL" if front.rehearsal else "",
-        warnings=front.warnings,
-        exchanges=front.exchanges,
-    )
-
-    def taken(who: str) -> None:
-        screen.read_only = f"the keys are held by {who}" if who else ""
-
-    taken(front.attached.who)
-    front.attached.changed = taken
-    with screen.shown():
-        while True:
-            await front.settled()
-            done = front.rollout.counts[HostStatus.DONE] == len(front.rollout.hosts)
-            if done or front.executor.stopped or front.hung_up.is_set() or not screen.attended:
-                break
-            await asyncio.sleep(_TICK / 4)
-    front.attached.changed = lambda who: None
+    title = "REHEARSAL" if front.rehearsal else ""
+    desk = Desk(front.rollout, front.meters, front.clock, time.monotonic, title, front.warnings, front.exchanges)
+    screen = PlainScreen(desk, front.executor)
+    with front.keys_at(screen):
+        async with screen.shown():
+            while True:
+                await front.settled()
+                done = front.rollout.counts[HostStatus.DONE] == len(front.rollout.hosts)
+                if done or front.executor.stopped or front.hung_up.is_set() or not screen.attended:
+                    return
+                await asyncio.sleep(_TICK / 4)

@@ -68,16 +68,16 @@ def _parsed(text: str) -> datetime:
 
 
 async def _at(at: float, wanted: Wanted, work: Work, options: Options, old: Shelved | None) -> int:
-    desk = FrontDesk()
+    desk, watched = FrontDesk(), sys.stderr.isatty() and not options.plain
     confirmed = await _plan(work, wanted, options)
     if not options.yes and not await desk.agreed(confirmed):
         say("nothing was done")
         return 4
     if at - AGAIN > time.time():
-        await countdown(at - AGAIN, at, say)
+        await countdown(at - AGAIN, at, say, watched=watched)
         work = await asyncio.to_thread(load, wanted, options)
         confirmed = await _accepted(confirmed, await _plan(work, wanted, options), options, desk)
-    await countdown(at, at, say)
+    await countdown(at, at, say, watched=watched)
     work = await asyncio.to_thread(load, wanted, options)
 
     async def agreed(made: Plan) -> bool:
@@ -116,10 +116,9 @@ async def countdown(
     *,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    watched: bool | None = None,
+    watched: bool,
 ) -> None:
     """Wait until real time `until`, and tell how long it is to `start`: every second where somebody watches."""
-    watched = sys.stderr.isatty() if watched is None else watched
     told = float("-inf")
     while (left := until - now()) > 0:
         if watched:

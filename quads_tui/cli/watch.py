@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from quads_tui.console.desk import Desk
 from quads_tui.journal.reader import NoJournal
 from quads_tui.journal.shelf import NotFound, Shelved, find, shelved
 from quads_tui.render.progress import plain_line
@@ -129,20 +130,17 @@ async def _lines(follower: Follower, options: Options, alive: Callable[[], bool]
 async def _told(follower: Follower, words: str, alive: Callable[[], bool]) -> None:
     """In sentences, until it ends, nobody runs it any more, or the operator leaves."""
     await follower.step()
-    screen = PlainScreen(
-        follower.rollout,
-        follower.meters,
-        None,
-        follower.clock,
-        title=words,
-        read_only=words,
-        exchanges=follower.exchanges,
-    )
+    screen = PlainScreen(_desk(follower, words, read_only=words), None)
     following = asyncio.create_task(follower.run())
     try:
         await screen.until(lambda: follower.ended or not alive())
     finally:
         following.cancel()
+
+
+def _desk(follower: Follower, title: str, read_only: str = "") -> Desk:
+    given = (follower.rollout, follower.meters, follower.clock, time.monotonic)
+    return Desk(*given, title, exchanges=follower.exchanges, read_only=read_only)
 
 
 async def attached(kept: Shelved, *, plain: bool = False) -> int:
@@ -161,12 +159,13 @@ async def attached(kept: Shelved, *, plain: bool = False) -> int:
         control = await RemoteControl.connect(kept.directory, f"{who()}, process {os.getpid()}", on_holder)
     except NotRunning:
         raise Refused([f"nobody runs {kept.id}: quads-tui resume {kept.id}"]) from None
-    given = (follower.rollout, follower.meters, control, follower.clock)
+    title, exchanges = "ATTACHED", follower.exchanges
     console: Console | PlainScreen
     if plain:
-        console = PlainScreen(*given, title="ATTACHED", exchanges=follower.exchanges)
+        console = PlainScreen(_desk(follower, title), control)
     else:
-        console = Console(*given, title="ATTACHED", exchanges=follower.exchanges, shots=kept.directory)
+        given = (follower.rollout, follower.meters, control, follower.clock)
+        console = Console(*given, title=title, exchanges=exchanges, shots=kept.directory)
     holding.append(lambda holder: setattr(console, "read_only", f"the keys are held by {holder}" if holder else ""))
 
     async def until_gone() -> None:

@@ -188,5 +188,5 @@ def question(act: Act, chosen: Sequence[HostState], hidden: int, unfit: int) -> 
     if hidden:
         lines.append(f"{hidden} of them are not shown by the present filter.")
     if unfit:
-        lines.append(f"{unfit} marked hosts are in no state for this and stay as they are.")
+        lines.append(f"{unfit} more of the chosen hosts are in no state for this and stay as they are.")
     return lines

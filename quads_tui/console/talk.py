@@ -13,12 +13,14 @@ from quads_tui.rollout.events import Notice
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
+from quads_tui.rollout.text import clean
 
 from .acts import ACTS, Act, agreement, command_named, question
 from .desk import Desk
 
 MINUTE = 60.0  # real seconds between two lines of progress
 _MILESTONES = 10  # as many lines of progress, beside those
+_LINE = 1000  # characters
 _SAID = 20  # of the newest messages
 
 _SHARED = ("pause", "pause_writes", "messages", "help", "leave")
@@ -26,12 +28,12 @@ COMMANDS = [act for act in ACTS if act.order or act.where == "plain" or act.name
 
 
 class Talk:
-    """`say` gets whole lines of clean text. `control` is None for who only looks. `left`: the operator is done with it."""
+    """`say` gets whole, clean lines. `control` is None for who only looks. `left`: the operator is done with it."""
 
     def __init__(self, desk: Desk, control: Control | None, say: Callable[[str], None]) -> None:
         self._desk = desk
         self._control = control
-        self._say = say
+        self._write = say
         self._alerts = Alerts(desk.rollout)
         self._ended = self._share
         self._told_at = -math.inf
@@ -47,6 +49,9 @@ class Talk:
         """How many milestones are behind."""
         ended = sum(self._rollout.counts[status] for status in HostStatus if status.ended)
         return _MILESTONES * ended // max(1, len(self._rollout.hosts))
+
+    def _say(self, text: str) -> None:
+        self._write(clean(text, _LINE))
 
     def begin(self, orders: bool) -> None:
         """`orders`: words can be typed."""

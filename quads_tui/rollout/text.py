@@ -5,12 +5,15 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime
 
-# C0, DEL and C1 steer terminals; bidi controls and zero-width characters make one name look like another.
-_POISON = dict.fromkeys(
-    [*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x180E, *range(0x200B, 0x2010), 0x2028, 0x2029]
-    + [*range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xD800, 0xE000)],
-    " ",
+# Unicode's control, format, surrogate and line-separator characters (Cc, Cf, Cs, Zl, Zp): they steer terminals, or make one name
+# look like another. Listed, since asking unicodedata for 1.1 million characters at every start costs 150 ms; a test compares.
+_RANGES = (
+    *((0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x600, 0x605), (0x61C, 0x61C), (0x6DD, 0x6DD), (0x70F, 0x70F), (0x890, 0x891)),
+    *((0x8E2, 0x8E2), (0x180E, 0x180E), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xD800, 0xDFFF), (0xFEFF, 0xFEFF)),
+    *((0xFFF9, 0xFFFB), (0x110BD, 0x110BD), (0x110CD, 0x110CD), (0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+    (0xE0000, 0xE007F),
 )
+_POISON = {code: " " for first, last in _RANGES for code in range(first, last + 1)}
 
 
 def clean(text: object, limit: int = 256) -> str:

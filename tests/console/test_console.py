@@ -167,7 +167,7 @@ async def test_marked_hosts_in_no_state_for_it_stay_as_they_are() -> None:
         d.app.table.toggle(failed)
         d.app.table.toggle(done)
         await d.press("r")
-        assert "1 marked hosts are in no state for this" in d.text
+        assert "1 more of the chosen hosts are in no state for this" in d.text
         await d.press("y")
         assert d.control.orders == [Retry((failed,))]
         d.app.table.go(d.app.table.shown.index(done))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,3 +144,4 @@ def test_no_typed_line_breaks_it(lines: list[str]) -> None:
     p = Plain()
     p.type(*lines)
     assert all(not isinstance(order, Stop) for order in p.control.orders)
+    assert not any(unicodedata.category(char) in ("Cc", "Cf") for line in p.said for char in line)

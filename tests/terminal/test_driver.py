@@ -9,6 +9,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -283,6 +284,9 @@ def test_writes_are_dropped_whole_and_told_once(pipe: tuple[int, Output]) -> Non
 @pytest.mark.parametrize(("frame", "limit"), [(True, FRAMES), (False, LINES)])
 def test_what_waits_is_bounded(pipe: tuple[int, Output], frame: bool, limit: int) -> None:
     _, out = pipe
+    out.write("x" * 1_000_000)  # more than the pipe takes: the thread stands in it from here on
+    while out._size:
+        time.sleep(0.001)
     while not out.dropping:
         out.write("x" * 1000, frame)
     size = out._size
