@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .causes import Cause
+from .identity import Identity, identity_from
 from .stages import Kind, Stage
 
 
@@ -32,6 +33,13 @@ class HostPlan:
     mac: str = ""  # of the NIC that Foreman provisions through; empty: not to be compared with what the BMC says
     device: str = ""  # Dell's name of the one to boot from once (NIC.Integrated.1-1-1); empty: PXE from whichever is first
     order: tuple[str, ...] = ()  # Dell's names of the boot devices in the order that is to stay; empty: left as it is
+    system: str = ""  # which of several systems behind the BMC, by id or path, as the assignment names it
+    rack: str = ""  # by the site's `racks`; without a match a rack of its own (the host's name)
+    own_address: bool = False  # the assignment itself brings the BMC's address
+    compared: bool = True  # False: redfish.check_macs is off for it, so it counts as not verified
+    identity: Identity | None = None  # the machine as its BMC told it when the plan was made
+    unverified: str = ""  # why the machine could not be compared with Foreman's host, in words; empty: verified, or not asked yet
+    accepted: bool = False  # it may be acted on although it is not verified: by redfish.unverified, or confirmed in the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
                 "parameters": tuple(host["parameters"]),
                 "notes": tuple(host["notes"]),
                 "order": tuple(host.get("order", ())),
+                "identity": identity_from(host["identity"]) if host.get("identity") else None,
                 "trouble_stage": Stage(host["trouble_stage"]) if host["trouble_stage"] else None,
                 "trouble_cause": Cause(host["trouble_cause"]) if host["trouble_cause"] else None,
             }

@@ -55,12 +55,13 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers (names in any case), the whole body, and the cookies that it sets."""
+    """Status, headers (names in any case), the whole body, the cookies that it sets, and who sent it (IP address and port)."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     cookies: Mapping[str, str] = field(default_factory=dict)
+    peer: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):

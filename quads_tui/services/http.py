@@ -12,7 +12,8 @@ import os
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +35,7 @@ __all__ = ["Answer", "Exchange", "Http", "NoAnswer", "NotJson"]
 
 READS = frozenset({"GET", "HEAD"})
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
+_LAST_CHECK = 1.0  # seconds that `before_send` may take
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
@@ -47,7 +49,8 @@ class _Attempt:
     def __init__(self, bound: asyncio.Timeout, total: float) -> None:
         self.began = time.monotonic()
         self.reused = False
-        self.sent = False  # the connection stands, so something of the request may have reached the server
+        self.sent = False  # the connection stands and the last check passed: something of it may have reached the server
+        self.peer = ""
         self.release: Callable[[], None] | None = None
         self._bound = bound
         self._total = total
@@ -102,8 +105,13 @@ class Http:
         total: float,
         max_body: int = 1 << 20,
         fresh: bool = False,
+        before_send: Callable[[str], Awaitable[None]] | None = None,
     ) -> Answer:
         """One request and its whole answer, whatever its status. Raises NoAnswer.
+
+        `before_send` is the last check: awaited with the peer's IP address and port when the connection stands and before the
+        first byte of the request, each time that it goes out. What it raises comes out of here, with nothing sent and nothing
+        counted; after a second without its answer it is a NoAnswer that was not sent.
 
         `connect` and `total` are real seconds; `total` begins when the request may go, not while it waits for our own gate.
         A read that dies on a reused connection is sent once more on a new one; nothing else is ever sent twice.
@@ -115,7 +123,10 @@ class Http:
             trusted = await self._trust.of(tls, origin)
         except TrustBroken as error:
             raise NoAnswer(str(error), sent=False, kind="tls") from None
-        call = _Call(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body)
+        call = _Call(
+            *(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body),
+            before_send,
+        )
         is_read = method in READS
         identity = not (is_read and origin in self._unencoded)
         try:
@@ -154,6 +165,9 @@ class Http:
         except asyncio.CancelledError:
             error = "cancelled"
             raise
+        except _NotSent as refused:
+            error = "not sent"
+            raise refused.why from None
         except Exception as caught:
             no_answer = _no_answer(caught, call, sent=attempt is not None and attempt.sent)
             error = no_answer.reason
@@ -164,9 +178,9 @@ class Http:
             assert attempt is not None
             attempt.leave_gate()
             seconds = time.monotonic() - attempt.began
-            if error != "cancelled":
+            if error not in ("cancelled", "not sent"):
                 meter.observe(seconds, 0 < status < 500, runtime)
-            if self._on_exchange is not None:
+            if self._on_exchange is not None and error != "not sent":
                 self._on_exchange(
                     Exchange(call.service, call.host or call.netloc, call.method, clean(call.path), status, seconds, error)
                 )
@@ -177,6 +191,7 @@ class Http:
             headers["Accept-Encoding"] = "identity"
         if not kept:
             headers["Connection"] = "close"
+        _SENDING.set(_Sending(attempt, call, self.requests))
         async with self._session(kept).request(
             call.method,
             # As it was handed out: quoting it anew would make another name of it.
@@ -201,7 +216,7 @@ class Http:
                 if response.status < 400:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
-            return Answer(response.status, response.headers, bytes(body), cookies)
+            return Answer(response.status, response.headers, bytes(body), cookies, attempt.peer)
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:
@@ -219,6 +234,7 @@ class Http:
                 trust_env=False,
                 trace_configs=[self._traces()],
                 middlewares=(_once,),
+                request_class=_CheckedRequest,
             )
             if kept:
                 self._kept = session
@@ -255,19 +271,13 @@ class Http:
         attempt.start()
 
     async def _connected(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, call = context.trace_request_ctx
+        attempt, _ = context.trace_request_ctx
         attempt.leave_gate()
-        self._count(attempt, call)
 
     async def _reused(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, call = context.trace_request_ctx
+        attempt, _ = context.trace_request_ctx
         attempt.reused = True
         attempt.start()
-        self._count(attempt, call)
-
-    def _count(self, attempt: _Attempt, call: _Call) -> None:
-        attempt.sent = True
-        self.requests[call.service, call.method not in READS] += 1
 
 
 class _Stale(Exception):
@@ -298,6 +308,58 @@ class _Call:
     connect: float
     total: float
     max_body: int
+    before_send: Callable[[str], Awaitable[None]] | None
+
+
+class _NotSent(Exception):
+    """The last check refused: nothing of the request was written."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """The exchange that this task carries, for `_CheckedRequest`, which aiohttp makes and nobody else can reach."""
+
+    attempt: _Attempt
+    call: _Call
+    requests: Counter[tuple[str, bool]]
+
+
+_SENDING: ContextVar[_Sending] = ContextVar("_SENDING")
+
+
+class _CheckedRequest(aiohttp.ClientRequest):
+    """A request that asks once more before its first byte, on the connection that stands. aiohttp closes it when this raises."""
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        sending = _SENDING.get()
+        attempt, call = sending.attempt, sending.call
+        attempt.peer = _peer(conn)
+        if call.before_send is not None:
+            try:
+                async with asyncio.timeout(_LAST_CHECK):
+                    await call.before_send(attempt.peer)
+            except TimeoutError:
+                where = clean(call.netloc, 100)
+                raise _NotSent(
+                    NoAnswer(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="timeout")
+                ) from None
+            except Exception as why:
+                raise _NotSent(why) from None
+        attempt.sent = True
+        sending.requests[call.service, call.method not in READS] += 1
+        return await super().send(conn)
+
+
+def _peer(conn: aiohttp.connector.Connection) -> str:
+    """IP address and port of the other end; empty where the connection is gone already."""
+    name = conn.transport.get_extra_info("peername") if conn.transport is not None else None
+    if not isinstance(name, tuple) or len(name) < 2:
+        return ""
+    return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
 
 
 def _parts(url: str) -> SplitResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, plan_from
 from quads_tui.rollout.stages import Kind
 
@@ -12,7 +13,7 @@ PLAN = Plan(
     (Goal("cloud02", Kind.BUILD),),
     (
         HostPlan("a.example.com", "x", device="NIC.Integrated.1-1-1", order=("NIC.Slot.1-1-1", "NIC.Integrated.1-1-1")),
-        HostPlan("b.example.com", "x"),
+        HostPlan("b.example.com", "x", identity=Identity("192.0.2.7:443", macs=("52:54:00:00:00:01",), complete=True)),
     ),
 )
 
@@ -24,5 +25,5 @@ def test_boot_devices_come_back() -> None:
 def test_a_journal_of_before_knows_none() -> None:
     facts = json.loads(json.dumps(asdict(PLAN)))
     for host in facts["hosts"]:
-        del host["device"], host["order"]
-    assert [(host.device, host.order) for host in plan_from(facts).hosts] == [("", ()), ("", ())]
+        del host["device"], host["order"], host["identity"], host["rack"]
+    assert [(host.device, host.order, host.identity, host.rack) for host in plan_from(facts).hosts] == [("", (), None, "")] * 2

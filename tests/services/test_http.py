@@ -280,3 +280,35 @@ async def test_a_closed_client_sends_nothing(bench: Bench) -> None:
     await bench.http.close()
     error = await bench.none("POST", server.url + "/x")
     assert not error.sent and not server.seen
+
+
+async def test_the_last_check_sees_the_peer_before_the_first_byte_and_its_refusal_sends_nothing(bench: Bench) -> None:
+    class Refusal(Exception):
+        pass
+
+    server = await bench.serve(good)
+    peers = []
+
+    async def check(peer: str) -> None:
+        peers.append((peer, len(server.seen)))
+        if len(peers) > 1:
+            raise Refusal
+
+    answer = await bench.ask("POST", server.url + "/x", before_send=check)
+    assert (answer.peer, peers) == (server.url.removeprefix("http://"), [(answer.peer, 0)])
+    with pytest.raises(Refusal):
+        await bench.ask("POST", server.url + "/x", before_send=check)
+    assert (server.connections, len(server.seen)) == (2, 1)
+    assert bench.http.requests == {("redfish", True): 1}
+    assert len(bench.exchanges) == 1
+
+
+async def test_a_last_check_that_does_not_answer_sends_nothing(bench: Bench) -> None:
+    server = await bench.serve(good)
+
+    async def check(peer: str) -> None:
+        await asyncio.Event().wait()
+
+    failed = await bench.none("PUT", server.url + "/x", before_send=check)
+    assert (failed.sent, failed.kind, server.seen) == (False, "timeout", [])
+    assert "the last check took over 1 s" in failed.reason

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.identity import mac_of
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.ports import Acts, Clock
 
@@ -14,7 +15,7 @@ from ..http import Http
 from .boot import BootChange
 from .dell import Unfit
 from .device import DeviceBoot
-from .documents import OFF, ON, Observation, System, mac_of
+from .documents import OFF, ON, Observation, System
 from .line import Line
 from .machine import Machine
 from .order import BootOrder, told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,12 +178,6 @@ def members(collection: Document) -> list[str]:
 def dell_links(document: Document) -> Document:
     """Dell's own among the links of a resource."""
     return mapping(mapping(mapping(document.get("Links")).get("Oem")).get("Dell"))
-
-
-def mac_of(value: object) -> str:
-    """A MAC in lower case with colons, however it was written; empty for what is none."""
-    digits = re.sub("[^0-9a-f]", "", value.lower()) if isinstance(value, str) else ""
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 and digits.strip("0") else ""
 
 
 def text(document: Document, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.identity import mac_of
 
 from .documents import (
     Boot,
@@ -12,7 +13,6 @@ from .documents import (
     System,
     etag_of,
     local_path,
-    mac_of,
     members,
     reset_values,
 )

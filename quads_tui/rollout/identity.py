@@ -1,0 +1,130 @@
+"""Which machine is it? The facts by which one server is told from another, and how two sets of them compare.
+
+A fact that is not known is empty: never equal to anything and never different from it. Placeholders that firmware ships with, and
+values that are absent while a machine is off, are not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID_PLACEHOLDERS = (
+    "03000200-0400-0500-0006-000700080009",  # AMI's own default, in both byte orders
+    "00020003-0004-0005-0006-000700080009",
+    "12345678-1234-",
+    "01234567-89ab-cdef-",
+    "00112233-4455-6677-",
+    "ffeeddcc-bbaa-",
+    "4c4c4544-0000-2010-8020-80c04f202020",  # Dell, without a service tag
+)
+_FEW_DIGITS = 4  # a UUID of that many different digits or fewer was typed, not made
+_SERIAL_PLACEHOLDERS = re.compile(  # letters and digits only, as firmware leaves them in
+    "none|null|nil|na|oem|tbd|sn|test|sample|unknown|undefined|empty|blank|invalid|unspecified|"
+    "not(available|applicable|specified|present|set|provided)|nodata|default(string)?|tobe(filled(byoem)?|determined)|assettag|"
+    "(system|chassis|baseboard|mb|product|enter|insert)?serial(number|no)?"
+)
+_SHORTEST_SERIAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One machine, as its BMC tells it at one moment."""
+
+    peer: str = ""  # of the BMC that told it: IP address and port, "192.0.2.7:443" or "[2001:db8::7]:443"
+    system: str = ""  # path of the ComputerSystem (its @odata.id)
+    uuid: str = ""  # lower case
+    serial: str = ""  # upper case
+    macs: tuple[str, ...] = ()  # lower case with colons, sorted
+    complete: bool = False  # `macs` are all NICs of the machine, so that one that is missing is not its own
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it stands: one BMC address and one system resource; ("", "") while either is not known."""
+        return (self.peer, self.system) if self.peer and self.system else ("", "")
+
+    def differs(self, other: Identity) -> str:
+        """Why these are two machines, in words ("UUID a, was b"); empty where no fact says so. `other` is the earlier one."""
+        for name, now, before in (("UUID", self.uuid, other.uuid), ("serial number", self.serial, other.serial)):
+            if now and before and now != before:
+                return f"{name} {now}, was {before}"
+        if self.macs and other.macs and not set(self.macs) & set(other.macs) and (self.complete or other.complete):
+            return f"MACs {some(self.macs)}, were {some(other.macs)}"
+        return ""
+
+    def agreeing(self, other: Identity) -> tuple[str, ...]:
+        """The facts that both know and that are equal: "UUID", "serial number", "MAC"."""
+        equal = (
+            ("UUID", bool(self.uuid) and self.uuid == other.uuid),
+            ("serial number", bool(self.serial) and self.serial == other.serial),
+            ("MAC", bool(set(self.macs) & set(other.macs))),
+        )
+        return tuple(name for name, same in equal if same)
+
+    def is_one_with(self, other: Identity) -> str:
+        """Why two hosts share this machine: one address and system resource, or two agreeing facts; empty: they do not.
+
+        One fact alone is not enough: twin nodes share the serial number of their chassis.
+        """
+        if self.place != ("", "") and self.place == other.place:
+            return f"one BMC address and system ({self.peer} {self.system})"
+        agreeing = self.agreeing(other)
+        if len(agreeing) >= 2 and not self.differs(other):
+            return "the same " + " and ".join(agreeing)
+        return ""
+
+    def with_known(self, earlier: Identity) -> Identity:
+        """The facts of now; those that are not told now, as they were told earlier."""
+        macs = self if self.macs and (self.complete or not earlier.complete) else earlier
+        return replace(
+            self, uuid=self.uuid or earlier.uuid, serial=self.serial or earlier.serial, macs=macs.macs, complete=macs.complete
+        )
+
+    def __str__(self) -> str:
+        facts = [f"UUID {self.uuid}"] if self.uuid else []
+        facts += [f"serial number {self.serial}"] if self.serial else []
+        facts += [f"MACs {some(self.macs)}"] if self.macs else []
+        where = " ".join(word for word in (self.system, f"at {self.peer}" if self.peer else "") if word)
+        return ", ".join([where, *facts]) if where else ", ".join(facts) or "nothing known"
+
+
+def identity_from(facts: Mapping[str, Any]) -> Identity:
+    """The inverse of dataclasses.asdict, as JSON keeps it."""
+    return Identity(**{**facts, "macs": tuple(facts["macs"])})
+
+
+def uuid_of(value: object) -> str:
+    """A UUID in lower case; empty for what is none and for placeholders."""
+    text = value.strip().strip("{}").lower() if isinstance(value, str) and len(value) < 100 else ""
+    text = text.removeprefix("urn:uuid:")
+    if re.fullmatch("[0-9a-f]{32}", text):
+        text = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    if not _UUID.fullmatch(text) or len(set(text) - {"-"}) <= _FEW_DIGITS or text.startswith(_UUID_PLACEHOLDERS):
+        return ""
+    return text
+
+
+def serial_of(value: object) -> str:
+    """A serial number in upper case; empty for placeholders ("To be filled by O.E.M.", "0123456789", "N/A")."""
+    text = " ".join(value.split()).upper() if isinstance(value, str) and len(value) < 200 and value.isprintable() else ""
+    plain = re.sub("[^a-z0-9]", "", text.lower())
+    counted = plain in "01234567890123456789" or plain in "98765432109876543210"
+    if len(plain) < _SHORTEST_SERIAL or _SERIAL_PLACEHOLDERS.fullmatch(plain) or len(set(plain)) == 1 or counted:
+        return ""
+    return text
+
+
+def mac_of(value: object) -> str:
+    """A MAC in lower case with colons, however it was written; empty for what is none, and for group and zero addresses."""
+    digits = re.sub("[^0-9a-f]", "", value.lower()) if isinstance(value, str) and len(value) < 60 else ""
+    if len(digits) != 12 or not digits.strip("0") or int(digits[1], 16) & 1:
+        return ""
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
+def some(names: tuple[str, ...] | frozenset[str]) -> str:
+    """The first four, and that there are more."""
+    return ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")

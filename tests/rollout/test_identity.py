@@ -1,0 +1,89 @@
+"""Which facts tell one machine from another, and which are none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from quads_tui.rollout.identity import Identity, identity_from, mac_of, serial_of, uuid_of
+
+UUID, OTHER = "4c4c4544-0046-5010-8051-b4c04f4e3332", "4c4c4544-0046-5010-8051-b4c04f4e3333"
+MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
+HERE = Identity("192.0.2.7:443", "/redfish/v1/Systems/1", UUID, "ABC1234", MACS, True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, 7, "", "x", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+        *("03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009", "4C4C4544-0000-2010-8020-80C04F202020"),
+        *("12345678-1234-5678-90AB-CDDEEFAABBCC", "fefefefe-fefe-fefe-fefe-fefefefefefe", "x" * 10_000),
+    ],
+)
+def test_a_placeholder_is_no_uuid(value: object) -> None:
+    assert uuid_of(value) == ""
+
+
+@pytest.mark.parametrize("text", [UUID.upper(), f"{{{UUID}}}", f"urn:uuid:{UUID}", f" {UUID} ", UUID.replace("-", "")])
+def test_a_uuid_however_it_is_written(text: str) -> None:
+    assert uuid_of(text) == UUID
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, 7, "", "0", "To be filled by O.E.M.", "TO BE FILLED BY O.E.M", "Default string", "System Serial Number", "N/A"),
+        *("0123456789", "1234567890", "123456789", "0000000000", "XXXXXXXX", "........", "Not Specified", "abc", "x\x00yz1"),
+    ],
+)
+def test_a_placeholder_is_no_serial_number(value: object) -> None:
+    assert serial_of(value) == ""
+
+
+def test_a_serial_number() -> None:
+    assert serial_of(" abc1234 ") == "ABC1234"
+
+
+@pytest.mark.parametrize("value", [None, "", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "52:54:00", "g" * 12])
+def test_what_is_no_mac_of_a_nic(value: object) -> None:
+    assert mac_of(value) == ""
+
+
+@pytest.mark.parametrize("text", ["52-54-00-00-00-0A", "5254.0000.000a", "52540000000A"])
+def test_a_mac_however_it_is_written(text: str) -> None:
+    assert mac_of(text) == "52:54:00:00:00:0a"
+
+
+def test_what_is_not_known_is_never_different() -> None:
+    off = Identity("192.0.2.7:443", "/redfish/v1/Systems/1")
+    assert off.differs(HERE) == HERE.differs(off) == ""
+    assert off.agreeing(HERE) == ()
+    assert off.with_known(HERE) == HERE
+
+
+@pytest.mark.parametrize(
+    "changed", [replace(HERE, uuid=OTHER), replace(HERE, serial="XYZ9876"), replace(HERE, macs=("52:54:00:00:00:09",))]
+)
+def test_one_known_fact_that_changed_is_another_machine(changed: Identity) -> None:
+    assert changed.differs(HERE)
+    assert HERE.differs(changed)
+
+
+def test_macs_that_are_not_all_convict_nobody() -> None:
+    some = replace(HERE, macs=("52:54:00:00:00:09",), complete=False)
+    assert some.differs(replace(HERE, complete=False)) == ""
+    assert some.with_known(HERE).macs == MACS
+
+
+def test_one_machine_behind_two_names() -> None:
+    assert "one BMC address" in HERE.is_one_with(replace(HERE, uuid="", serial="", macs=()))
+    elsewhere = replace(HERE, peer="192.0.2.8:443")
+    assert HERE.is_one_with(elsewhere) == "the same UUID and serial number and MAC"
+    assert HERE.is_one_with(replace(elsewhere, uuid="", macs=())) == "", "twin nodes share the serial number of their chassis"
+    assert HERE.is_one_with(Identity()) == Identity().is_one_with(Identity()) == ""
+
+
+def test_it_survives_a_journal() -> None:
+    assert identity_from(json.loads(json.dumps(asdict(HERE)))) == HERE
