@@ -7,8 +7,9 @@ values that are absent while a machine is off, are not known.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -91,6 +92,29 @@ class Identity:
         return ", ".join([where, *facts]) if where else ", ".join(facts) or "nothing known"
 
 
+class Comparison(StrEnum):
+    """Whether the machine behind a BMC is Foreman's host."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"  # not verified: the BMC or Foreman does not tell enough
+
+
+def compared(machine: Identity, provisioning: Collection[str]) -> tuple[Comparison, str]:
+    """This machine against the MACs that Foreman provisions its host through, and the reason in words (empty when the same)."""
+    wanted = frozenset(provisioning)
+    if not wanted:
+        return Comparison.UNKNOWN, "Foreman tells no MAC address of it"
+    if wanted & set(machine.macs):
+        return Comparison.SAME, ""
+    foreman = f"Foreman provisions through {some(wanted)}"
+    if not machine.macs:
+        return Comparison.UNKNOWN, f"its BMC tells no MAC address; {foreman}"
+    if machine.complete:
+        return Comparison.OTHER, f"not the machine that Foreman means: its NICs are {some(machine.macs)}; {foreman}"
+    return Comparison.UNKNOWN, f"its BMC tells only some MAC addresses ({some(machine.macs)}); {foreman}"
+
+
 def identity_from(facts: Mapping[str, Any]) -> Identity:
     """The inverse of dataclasses.asdict, as JSON keeps it."""
     return Identity(**{**facts, "macs": tuple(facts["macs"])})
@@ -125,6 +149,6 @@ def mac_of(value: object) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def some(names: tuple[str, ...] | frozenset[str]) -> str:
+def some(names: Collection[str]) -> str:
     """The first four, and that there are more."""
     return ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")

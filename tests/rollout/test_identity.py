@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from quads_tui.rollout.identity import Identity, identity_from, mac_of, serial_of, uuid_of
+from quads_tui.rollout.identity import Comparison, Identity, compared, identity_from, mac_of, serial_of, uuid_of
 
 UUID, OTHER = "4c4c4544-0046-5010-8051-b4c04f4e3332", "4c4c4544-0046-5010-8051-b4c04f4e3333"
 MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
@@ -87,3 +87,21 @@ def test_one_machine_behind_two_names() -> None:
 
 def test_it_survives_a_journal() -> None:
     assert identity_from(json.loads(json.dumps(asdict(HERE)))) == HERE
+
+
+@pytest.mark.parametrize(
+    ("machine", "provisioning", "verdict"),
+    [
+        (HERE, {MACS[0]}, Comparison.SAME),
+        (HERE, {"52:54:00:00:00:09", MACS[1]}, Comparison.SAME),
+        (HERE, {"52:54:00:00:00:09"}, Comparison.OTHER),
+        (replace(HERE, complete=False), {"52:54:00:00:00:09"}, Comparison.UNKNOWN),
+        (replace(HERE, complete=False), {MACS[0]}, Comparison.SAME),
+        (replace(HERE, macs=()), {MACS[0]}, Comparison.UNKNOWN),
+        (HERE, set(), Comparison.UNKNOWN),
+    ],
+)
+def test_only_a_complete_list_of_nics_convicts_a_machine(machine: Identity, provisioning: set[str], verdict: Comparison) -> None:
+    found, why = compared(machine, provisioning)
+    assert found is verdict
+    assert bool(why) is (verdict is not Comparison.SAME)
