@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,10 @@ from quads_tui.rollout.text import clean
 
 _KEPT = 20  # lines of output
 _LINE = 400  # characters of each
+_TAIL = 1 << 14  # bytes that are kept of its output
+_CHUNK = 1 << 15
+_RATE = 1 << 21  # bytes a second that are read
+_LAST_OUTPUT = 1.0  # real seconds for what was written before the end
 _GRACE = 5.0  # real seconds between SIGTERM and SIGKILL
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOGNAME", "TMPDIR", "TZ")  # what a command gets of ours
 
@@ -44,24 +47,27 @@ class Ended:
 async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: float) -> Ended:
     """Run a program for at most real `seconds`. `facts` are in its environment, beside little of ours.
 
-    It has a process group of its own, which is ended as a whole: when the time is up, and when the caller is cancelled.
+    It has a process group of its own. Its own end counts, whatever its children still write; the group is ended as a whole then,
+    also when the time is up and when the caller is cancelled.
     """
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    output, theirs = os.pipe()  # not asyncio's own: its process.wait() waits for everybody who holds the other end
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=theirs,
+            stderr=theirs,
             env={**environment, **facts},
             start_new_session=True,
-            limit=1 << 16,
         )
     except (OSError, ValueError) as error:
+        os.close(output)
         return Ended(None, (clean(str(error), _LINE),))
-    assert process.stdout is not None
-    kept: deque[str] = deque(maxlen=_KEPT)
-    reading = asyncio.ensure_future(_read(process.stdout, kept))
+    finally:
+        os.close(theirs)
+    tail = bytearray()
+    reading = asyncio.ensure_future(_read(output, tail))
     timed_out = False
     try:
         async with asyncio.timeout(seconds):
@@ -70,30 +76,36 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
         timed_out = True
     finally:
         await _end(process, timed_out)
-        with suppress(TimeoutError):  # a grandchild may keep the pipe open; what it says is not waited for
-            async with asyncio.timeout(1.0):
-                await reading
+        await asyncio.wait({reading}, timeout=_LAST_OUTPUT)
         reading.cancel()
-    return Ended(process.returncode, tuple(kept), timed_out)
+    return Ended(process.returncode, _lines(bytes(tail)), timed_out)
 
 
-async def _read(stream: asyncio.StreamReader, kept: deque[str]) -> None:
-    rest = b""
-    while chunk := await stream.read(1 << 14):
-        *lines, rest = (rest + chunk).split(b"\n")
-        rest = rest[-_LINE:]
-        for line in lines:
-            if line.strip():
-                kept.append(clean(line.decode(errors="replace"), _LINE))
-    if rest.strip():
-        kept.append(clean(rest.decode(errors="replace"), _LINE))
+async def _read(output: int, tail: bytearray) -> None:
+    """Keep the last bytes of what it writes, and read no faster than _RATE: a program that floods waits, and not the loop."""
+    loop = asyncio.get_running_loop()
+    stream = asyncio.StreamReader(limit=_CHUNK)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", 0))
+    try:
+        while chunk := await stream.read(_CHUNK):
+            tail += chunk
+            del tail[:-_TAIL]
+            await asyncio.sleep(len(chunk) / _RATE)
+    finally:
+        transport.close()
+
+
+def _lines(tail: bytes) -> tuple[str, ...]:
+    """The last lines, clean; one whose beginning was not kept is left out."""
+    lines = tail.decode(errors="replace").split("\n")
+    if len(tail) == _TAIL:
+        del lines[0]
+    return tuple([clean(line, _LINE) for line in lines if line.strip()][-_KEPT:])
 
 
 async def _end(process: asyncio.subprocess.Process, gently: bool) -> None:
-    """The whole group, where the program itself has not ended."""
-    if process.returncode is not None:
-        return
-    if gently:
+    """The whole group: what the program left behind too."""
+    if gently and process.returncode is None:
         _signal(process.pid, signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(_GRACE):
