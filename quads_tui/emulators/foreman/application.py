@@ -11,6 +11,7 @@ from aiohttp import web
 from ..world import Time, seeded
 from . import host_routes, lab_routes, parameter_routes, people_routes
 from .answers import GENERIC_500, Answer, Refusal, bare, denied, json_answer, message, page
+from .apidoc import apidoc
 from .calls import Call, Foreman, route
 from .documents import allowed
 from .puma import Overloaded, Puma, Work
@@ -47,6 +48,8 @@ class Application:
             return page(414, "Request-URI Too Long")
         if path.startswith("/unattended/"):
             return await self.unattended.answer(request.method, path, request.query, body)
+        if path == "/apidoc/v2.json":  # without a login, as Foreman's own default is
+            return json_answer(apidoc(ROUTES, self._options.version))
         if not path.startswith("/api/"):
             return UNKNOWN
         try:
