@@ -68,6 +68,7 @@ class Services:
             self.meters.redfish,
             acts,
             host.device,
+            host.system,
         )
 
     def requests(self) -> dict[str, int]:

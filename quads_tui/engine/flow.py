@@ -15,6 +15,7 @@ from typing import Any
 
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
+from quads_tui.rollout.identity import Comparison, compared, mac_of
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -217,8 +218,6 @@ class _Flow:
         if self._memory.off:
             self._remember(off=False)
         await self._reach()
-        if self._plan.mac:
-            await self._bmc.is_of(self._plan.mac, self._ports.clock.deadline(self._ports.limits.power_off))
         reason = await self._bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
         self._remember(off=True)
         return reason
@@ -227,14 +226,22 @@ class _Flow:
         """A host whose BMC does not answer is not dark: it waits outside, so that the others are not held up."""
         ports = self._ports
         try:
-            await self._bmc.observe()
+            await self._identify(None)
             return
         except StageFailure as failure:
             if not failure.retryable:
                 raise
         ports.gate.lit(self._host)
-        await self._bmc.observe(ports.clock.deadline(ports.limits.power_off))
+        await self._identify(ports.clock.deadline(ports.limits.power_off))
         await ports.gate.admit(self._host, Stage.POWER_OFF)
+
+    async def _identify(self, deadline: float | None) -> None:
+        macs = {mac_of(self._plan.mac)} - {""}
+        machine = await self._bmc.identify(macs, deadline)
+        comparison, why = compared(machine, macs)
+        if comparison is Comparison.OTHER:
+            raise StageFailure(Cause.WRONG_BMC, why, retryable=False)
+        self._bmc.pin(machine)
 
     async def _pxe_set(self) -> str:
         ordered = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostNote, Intent, Outcome, Remembered
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, Probe, Ticket
 from quads_tui.rollout.stages import Kind, Stage
@@ -23,7 +24,8 @@ from .hooks import Hooks
 class BmcPort(Protocol):
     """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
 
-    async def is_of(self, mac: str, deadline: float) -> None: ...
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity: ...
+    def pin(self, identity: Identity) -> None: ...
     async def observe(self, deadline: float | None = None) -> object: ...
 
     pxe_stays: bool  # ensure_pxe_next left a PXE boot that no boot uses up

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of
 from quads_tui.rollout.plan import HostPlan, Plan
 from quads_tui.rollout.ports import Acts
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.redfish import Survey, mistaken
+from quads_tui.services.redfish import Survey
 
 PATIENCE = 9.5  # real seconds for one BMC, session and all: a plan is looked at, not waited for
 
@@ -21,7 +22,7 @@ class SurveyedBmc(Protocol):
     """What a survey needs of a BMC client. Raises StageFailure."""
 
     async def survey(self) -> Survey: ...
-    async def macs(self) -> frozenset[str]: ...
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity: ...
     async def close(self) -> None: ...
 
 
@@ -69,27 +70,29 @@ class BmcSurvey:
             task.cancel()
         await asyncio.gather(*self._looks.values(), return_exceptions=True)
 
-    async def _look(self, bmc: SurveyedBmc) -> tuple[Survey, frozenset[str]]:
+    async def _look(self, bmc: SurveyedBmc) -> tuple[Survey, Identity]:
         loop = asyncio.get_running_loop()
-        ends, macs = loop.time() + PATIENCE, frozenset[str]()
+        ends = loop.time() + PATIENCE
         try:
             async with asyncio.timeout_at(ends):
                 told = await bmc.survey()
+            machine = told.identity
             with suppress(StageFailure, TimeoutError):
                 async with asyncio.timeout_at(ends):  # a rollout asks for them again
-                    macs = await bmc.macs()
-            return told, macs
+                    machine = await bmc.identify(())
+            return told, machine
         finally:
             await bmc.close()
 
     async def _told(self, host: HostPlan) -> HostPlan:
         try:
-            told, macs = await self._looks[host.name]
+            told, machine = await self._looks[host.name]
         except StageFailure as failure:
             return replace(host, bmc=f"{failure.cause.value}: {failure.reason}")
         except TimeoutError:
             return replace(host, bmc=f"unreachable: not all was told within {PATIENCE:.1f} s")
-        wrong = mistaken(macs, host.mac)
+        comparison, why = compared(machine, {mac_of(host.mac)} - {""})
+        wrong = why if comparison is Comparison.OTHER else ""
         notes = list(host.notes)
         if told.mode and host.mode and told.mode.lower() != host.mode.lower():
             notes.append(f"boots in {told.mode} mode, Foreman's PXE loader is for {host.mode}")

@@ -48,6 +48,16 @@ class StageFailure(Exception):
         self.conflict = conflict
 
 
+class Unidentified(StageFailure):
+    """The BMC of a pinned machine answers from another address and tells nothing by which the machine could be recognised.
+
+    Neither the same nor another one: nothing was done, the host is to be held, and a human to be asked.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Cause.WRONG_BMC, reason, retryable=False)
+
+
 class CredentialsRefused(Exception):
     """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
 

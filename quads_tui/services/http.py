@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
@@ -70,6 +71,7 @@ class Http:
     """All HTTP of a process. `handshakes` new connections to BMCs may be computing at once; `pins` is the file of first-use pins.
 
     `on_exchange` hears of every exchange, answered or not. `requests` counts what went on the wire by (service, is a write).
+    `resolver` makes what turns names into addresses, for each new connection and off the loop.
     """
 
     def __init__(
@@ -79,12 +81,14 @@ class Http:
         handshakes: int = 32,
         on_exchange: Callable[[Exchange], None] | None = None,
         pins: Path | None = None,
+        resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
     ) -> None:
         self.requests: Counter[tuple[str, bool]] = Counter()
         self._clock = clock
         self._gate = asyncio.Semaphore(handshakes)
         self._on_exchange = on_exchange
         self._trust = Trust(pins)
+        self._resolver = resolver
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._unencoded: set[str] = set()  # origins that refuse `Accept-Encoding: identity`
@@ -106,8 +110,11 @@ class Http:
         max_body: int = 1 << 20,
         fresh: bool = False,
         before_send: Callable[[str], Awaitable[None]] | None = None,
+        at: str = "",
     ) -> Answer:
         """One request and its whole answer, whatever its status. Raises NoAnswer.
+
+        `at`: the IP address to connect to instead of resolving the name in `url`, which stays the name for TLS and in Host.
 
         `before_send` is the last check: awaited with the peer's IP address and port when the connection stands and before the
         first byte of the request, each time that it goes out. What it raises comes out of here, with nothing sent and nothing
@@ -125,7 +132,7 @@ class Http:
             raise NoAnswer(str(error), sent=False, kind="tls") from None
         call = _Call(
             *(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body),
-            before_send,
+            *(before_send, at),
         )
         is_read = method in READS
         identity = not (is_read and origin in self._unencoded)
@@ -191,15 +198,21 @@ class Http:
             headers["Accept-Encoding"] = "identity"
         if not kept:
             headers["Connection"] = "close"
+        # As it was handed out: quoting it anew would make another name of it.
+        url = URL(call.url, encoded=call.url.isascii() and call.url.isprintable() and " " not in call.url)
+        server_name = None
+        if call.at:
+            headers["Host"] = url.host_port_subcomponent or call.netloc
+            url, server_name = url.with_host(call.at), url.raw_host
         _SENDING.set(_Sending(attempt, call, self.requests))
         async with self._session(kept).request(
             call.method,
-            # As it was handed out: quoting it anew would make another name of it.
-            URL(call.url, encoded=call.url.isascii() and call.url.isprintable() and " " not in call.url),
+            url,
             headers=headers,
             skip_auto_headers=() if identity else ("Accept-Encoding",),
             json=call.json,
             ssl=call.trusted,
+            server_hostname=server_name,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
             trace_request_ctx=(attempt, call),
@@ -223,10 +236,11 @@ class Http:
             raise _Closed
         session = self._kept if kept else self._fresh
         if session is None:
+            # Its own cache of names would hand out their addresses in turns.
             connector = (
-                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=aiohttp.ThreadedResolver())
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=self._resolver(), use_dns_cache=False)
                 if kept
-                else aiohttp.TCPConnector(limit=0, force_close=True, resolver=aiohttp.ThreadedResolver())
+                else aiohttp.TCPConnector(limit=0, force_close=True, resolver=self._resolver(), use_dns_cache=False)
             )
             session = aiohttp.ClientSession(
                 connector=connector,
@@ -309,6 +323,7 @@ class _Call:
     total: float
     max_body: int
     before_send: Callable[[str], Awaitable[None]] | None
+    at: str
 
 
 class _NotSent(Exception):

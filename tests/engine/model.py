@@ -15,6 +15,7 @@ from quads_tui.engine.recall import Recall, recall
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Probe, Ticket, UnknownOutcome
@@ -235,9 +236,14 @@ class ModelBmc:
         self._fail("look")
         return self._machine.power
 
-    async def is_of(self, mac: str, deadline: float) -> None:
-        if mac != self._machine.mac:
-            raise StageFailure(Cause.WRONG_BMC, "not the machine that Foreman means", retryable=False)
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+        await self._session()
+        self._fail("look")
+        told = (self._machine.mac,) if self._machine.mac else ()
+        return Identity("192.0.2.1:443", f"/redfish/v1/Systems/{self._host}", macs=told, complete=bool(told))
+
+    def pin(self, identity: Identity) -> None:
+        pass
 
     async def ensure_off(self, deadline: float) -> str:
         await self._session()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
 from quads_tui.engine.survey import PATIENCE, BmcSurvey
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
 from quads_tui.services.redfish import Survey
@@ -19,7 +21,7 @@ class Bmc:
     """Tells after `wait` seconds, and its NICs after `nics` more."""
 
     def __init__(self, wait: float, nics: float, macs: str = MAC, failure: StageFailure | None = None) -> None:
-        self._wait, self._nics, self._macs, self._failure = wait, nics, frozenset({macs}), failure
+        self._wait, self._nics, self._macs, self._failure = wait, nics, (macs,), failure
         self.closed = False
 
     async def survey(self) -> Survey:
@@ -28,9 +30,9 @@ class Bmc:
             raise self._failure
         return Survey("On", "UEFI", True, "R650")
 
-    async def macs(self) -> frozenset[str]:
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
         await asyncio.sleep(self._nics)
-        return self._macs
+        return Identity("192.0.2.1:443", "/redfish/v1/Systems/1", macs=self._macs, complete=True)
 
     async def close(self) -> None:
         self.closed = True

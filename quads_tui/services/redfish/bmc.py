@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
-from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.identity import mac_of
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.ports import Acts, Clock
 
@@ -15,7 +14,7 @@ from ..http import Http
 from .boot import BootChange
 from .dell import Unfit
 from .device import DeviceBoot
-from .documents import OFF, ON, Observation, System
+from .documents import OFF, ON, Observation
 from .line import Line
 from .machine import Machine
 from .order import BootOrder, told
@@ -24,26 +23,19 @@ from .power import PowerChange
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One BMC, looked at before anything is done. `pxe` is None where it does not list what it can boot from."""
+    """One BMC, looked at before anything is done. None: it does not tell."""
 
     power: str
     mode: str
-    pxe: bool | None
+    pxe: bool | None  # PXE is among what it can boot from
     model: str
-
-
-def mistaken(macs: frozenset[str], provisioning: str) -> str:
-    """Why a machine with these NICs is not the one that Foreman provisions through that MAC; empty where nobody can tell."""
-    wanted = mac_of(provisioning)
-    if not wanted or not macs or wanted in macs:
-        return ""
-    shown = ", ".join(sorted(macs)[:4]) + (", ..." if len(macs) > 4 else "")
-    why = f"its NICs are {shown}, Foreman provisions through {wanted} (redfish.check_macs)"
-    return f"not the machine that Foreman means: {why}"
+    identity: Identity = field(default_factory=Identity)  # by the system's document alone: MACs are told by `identify`
+    override: bool | None = None  # there is a boot override that can be set; None also while the machine is off and hides it
+    force_off: bool | None = None  # ForceOff is among what it offers
 
 
 class Bmc:
-    """One session and one request at a time. Deadlines are own time (Clock.deadline).
+    """One session and one request at a time, to one address. Deadlines are own time (Clock.deadline).
 
     Every call raises StageFailure in the BMC's own words, and lets pass what Acts.intend raises. After `close` it may be used
     again; it then makes a new session.
@@ -62,12 +54,15 @@ class Bmc:
         meter: Meter,
         acts: Acts,
         device: str = "",
+        system: str = "",
     ) -> None:
-        """`device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first."""
+        """`device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
+
+        `system`: which of several systems behind the BMC, by id or path, as the assignment names it.
+        """
         self._line = Line(http, address, host, username, password, tls, clock, limits, meter, acts)
-        self._machine = Machine(self._line)
+        self._machine = Machine(self._line, system)
         self._device = device
-        self._surveyed: System | None = None
         self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
@@ -115,25 +110,45 @@ class Bmc:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""
         return (await self._machine.look(self._line.clock.now() if deadline is None else deadline)).observation()
 
-    async def is_of(self, mac: str, deadline: float) -> None:
-        """Raise StageFailure when the BMC tells its system's MACs and `mac` (Foreman's provisioning NIC) is none of them."""
-        wanted = mac_of(mac)
-        if wanted:
-            macs = await self._machine.macs(await self._machine.look(deadline), deadline, wanted)
-            if why := mistaken(macs, wanted):
-                raise StageFailure(Cause.WRONG_BMC, why, retryable=False)
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+        """The machine behind this BMC, fresh: its system resource, UUID, serial number, MACs, and the peer that told it.
 
-    async def macs(self) -> frozenset[str]:
-        """Of all its system's NICs, each request made once; empty where the BMC does not tell. Raises StageFailure."""
-        now = self._line.clock.now()
-        return await self._machine.macs(self._surveyed or await self._machine.look(now), now)
+        `macs`: Foreman's, by which one of several systems is chosen, and at which the reading of NICs stops. After `pin`: of the
+        pinned system only. Raises StageFailure where nobody can be chosen, and while a list of NICs cannot be read for now
+        (unless `macs` is empty: then there is nothing to compare). Without a deadline each request is made once.
+        """
+        return await self._machine.identify(macs, self._line.clock.now() if deadline is None else deadline)
+
+    def pin(self, identity: Identity) -> None:
+        """From now on this client acts on that machine and no other.
+
+        Each fresh look compares path, UUID, serial number and peer: a pinned system that is gone is waited for, another machine
+        in its place is a StageFailure that is final, and one that answers from another address and tells nothing in common is
+        Unidentified. An act goes to the peer that the look before it came from, or it is not sent.
+        """
+        self._machine.pin(identity)
 
     async def survey(self) -> Survey:
-        """What can be seen without touching anything, with some real seconds of patience. Raises StageFailure."""
-        look = await BootChange(self._machine, self._line.clock.now() + 5.0 * self._line.clock.speed).look()
-        self._surveyed = look.system
+        """What can be seen without touching anything, with some real seconds of patience. Raises StageFailure.
+
+        That is also where several systems could be meant: `identify` chooses by MACs, and then this tells of the chosen one.
+        """
+        deadline = self._line.clock.now() + 5.0 * self._line.clock.speed
+        look = await BootChange(self._machine, deadline).look()
+        system = look.system
         targets = {target.lower() for boot in look.boots for target in boot.targets}
-        return Survey(look.system.power, look.mode, "pxe" in targets if targets else None, look.system.model)
+        override = any(boot.present for boot in look.boots)
+        offered = await self._machine.reset_types(system, deadline)
+        return Survey(
+            power=system.power,
+            mode=look.mode,
+            pxe="pxe" in targets if targets else None,
+            model=system.model,
+            identity=self._machine.facts(system),
+            override=override or (None if system.settings or system.power == OFF else False),
+            # Their lists come with typing errors, as a comma that is missing.
+            force_off=any("forceoff" in value.lower() for value in offered) if offered else None,
+        )
 
     async def is_off(self) -> bool:
         """Whether a fresh look shows Off, clearly. Patient for a minute."""

@@ -97,16 +97,18 @@ class System:
     model: str
     manufacturer: str
     uuid: str
-    physical: bool
-    bootable: bool  # has a Boot object at all
-    nics: str  # path of the collection of its network interfaces
+    serial: str
+    physical: bool  # as far as it says: no system that is composed of others, virtual, or the like
+    nics: str  # path of the collection of its Ethernet interfaces
+    adapters: str  # path of the collection of its network interfaces, as DMTF calls what a network adapter gives to a system
     bios: str  # path of the BIOS attributes
     boot_sources: str  # path of Dell's boot order
     manager: str  # path of the BMC's own resource
     families: frozenset[str] = field(default_factory=frozenset)  # vendor words, lower case
+    peer: str = ""  # IP address and port of the BMC that told it
 
     @classmethod
-    def read(cls, path: str, document: Document, etag: str) -> System:
+    def read(cls, path: str, document: Document, etag: str, peer: str = "") -> System:
         reset = mapping(mapping(document.get("Actions")).get("#ComputerSystem.Reset"))
         settings = mapping(mapping(document.get("@Redfish.Settings")).get("SettingsObject"))
         manufacturer = text(document, "Manufacturer")
@@ -122,24 +124,31 @@ class System:
             model=text(document, "Model"),
             manufacturer=manufacturer,
             uuid=text(document, "UUID"),
+            serial=text(document, "SerialNumber"),
             physical=text(document, "SystemType") in ("", "Physical"),
-            bootable=bool(mapping(document.get("Boot"))),
             nics=local_path(document.get("EthernetInterfaces")),
+            adapters=local_path(document.get("NetworkInterfaces")),
             bios=local_path(document.get("Bios")),
             boot_sources=local_path(dell_links(document).get("BootOrder")),
             manager=next(iter(references(mapping(document.get("Links")).get("ManagedBy"))), ""),
             families=frozenset({manufacturer.lower(), *(key.lower() for key in mapping(document.get("Oem")))}),
+            peer=peer,
         )
 
     @property
-    def usable(self) -> bool:
-        """Can be reset and booted: the machine itself and not a baseboard beside it."""
-        return bool(self.reset_target) and self.bootable and self.physical
+    def id(self) -> str:
+        """The last part of its path."""
+        return last_part(self.path)
 
     def observation(self) -> Observation:
         return Observation(
             self.power, self.boot.target, self.boot.enabled, self.boot.mode, self.model, self.uuid, self.manufacturer
         )
+
+
+def last_part(path: str) -> str:
+    """Of a path: the id of the resource."""
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def etag_of(header: str, document: Document) -> str:

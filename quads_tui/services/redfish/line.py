@@ -1,11 +1,17 @@
-"""The line to one BMC: one request at a time, signed, redirects of the same host followed, reads repeated while time is left."""
+"""The line to one BMC: one request at a time, signed, redirects of the same host followed, reads repeated while time is left.
+
+A name is resolved once and the address kept, so that what is read and what is acted on are one peer. It is resolved again only
+when that peer does not answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
@@ -60,13 +66,31 @@ class Line:
         self._lock = asyncio.Lock()
         self._wire = asyncio.Lock()
         self._moved: dict[str, str] = {}
+        self.peer = ""  # IP address and port of the last answer
+        self.moves = 0  # how often that changed
+        self.act_peer = ""  # the peer that the machine was last seen at: acts go there or nowhere
+        self._named = not _is_ip_address(address)
+        self._at = ""  # the IP address that the name is taken for; empty: resolved by the next connection
+
+    async def act(self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """One request that changes the machine, sent only to the peer that the last look at it came from. As `exchange`.
+
+        Where another one answers now, NoAnswer says that nothing was sent; the machine is to be looked at again.
+        """
+        return await self.exchange(method, path, body, headers, before_send=self._last_check)
 
     async def exchange(
-        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        before_send: Callable[[str], Awaitable[None]] | None = None,
     ) -> Answer:
         """One signed request and its answer. Raises NoAnswer, Busy (before it was sent), StageFailure (our credentials).
 
-        A 401 was not executed, so the request goes out again after one new login.
+        A 401 was not executed, so the request goes out again after one new login. `before_send`: see Http.request.
         """
         async with self._lock:
             for last in (False, True):
@@ -74,7 +98,7 @@ class Line:
                     signed = await self.session.headers()
                 except NoAnswer as error:  # to the login: the request itself never left
                     raise NoAnswer(error.reason, sent=False, kind=error.kind) from None
-                answer = await self._send(method, path, {**(headers or {}), **signed}, body)
+                answer = await self._send(method, path, {**(headers or {}), **signed}, body, before_send)
                 if answer.status != 401:
                     if answer.ok:
                         self.session.accepted()
@@ -146,31 +170,78 @@ class Line:
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
-    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Answer:
+    async def _last_check(self, peer: str) -> None:
+        """Before the first byte of an act, on the connection that stands."""
+        if peer != self.act_peer:
+            seen = self.act_peer or "no address"
+            raise NoAnswer(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="peer")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: object | None,
+        before_send: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Answer:
         """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered."""
         async with self._wire:
-            answer = await self._put(method, self._moved.get(path, path), headers, body)
+            answer = await self._put(method, self._moved.get(path, path), headers, body, before_send)
             if answer.status not in _REDIRECTS:
                 return answer
             where = local_path(answer.headers.get("Location", ""))
             if not where or where == path:
                 return answer
             self._moved[path] = where
-            return await self._put(method, where, headers, body)
+            return await self._put(method, where, headers, body, before_send)
 
-    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Answer:
-        return await self._http.request(
-            method,
-            self._address + path,
-            service="redfish",
-            host=self._host,
-            meter=self._meter,
-            tls=self._tls,
-            headers={"OData-Version": "4.0", **headers},
-            json=body,
-            connect=self.clock.real(self._limits.connect, 5),
-            total=self.clock.real(self._limits.redfish_request, 15),
-        )
+    async def _put(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: object | None,
+        before_send: Callable[[str], Awaitable[None]] | None,
+    ) -> Answer:
+        try:
+            answer = await self._http.request(
+                method,
+                self._address + path,
+                service="redfish",
+                host=self._host,
+                meter=self._meter,
+                tls=self._tls,
+                headers={"OData-Version": "4.0", **headers},
+                json=body,
+                connect=self.clock.real(self._limits.connect, 5),
+                total=self.clock.real(self._limits.redfish_request, 15),
+                before_send=before_send,
+                at=self._at,
+            )
+        except NoAnswer as error:
+            if not error.sent and error.kind in ("refused", "timeout"):
+                self._at = ""  # nobody answers there: the name may lead elsewhere by now
+            raise
+        if answer.peer and answer.peer != self.peer:
+            self.moves += bool(self.peer)
+            self.peer = answer.peer
+        if self._named and answer.peer:
+            self._at = _ip_address(answer.peer)
+        return answer
+
+
+def _is_ip_address(address: str) -> bool:
+    try:
+        ipaddress.ip_address(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _ip_address(peer: str) -> str:
+    """Of a peer, without its port; empty for one that only this machine's own interface makes an address of (fe80::1%eth0)."""
+    address = peer.rpartition(":")[0].strip("[]")
+    return "" if "%" in address else address
 
 
 class Waiting:

@@ -1,48 +1,86 @@
-"""The machine behind a BMC: which of its systems is meant, and fresh looks at it. Only what decides nothing is remembered."""
+"""The machine behind a BMC: which of its systems is meant, and fresh looks at it. Only what decides nothing is remembered.
+
+A member that is listed counts as one, whether it can be read or not: it never makes its neighbour the only one. Once chosen, or
+pinned by the flow, a system is never exchanged for another: every look compares it with what it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.identity import mac_of
+from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
+from quads_tui.rollout.identity import Identity, mac_of, serial_of, some, uuid_of
 
-from .documents import (
-    Boot,
-    Document,
-    System,
-    etag_of,
-    local_path,
-    members,
-    reset_values,
-)
-from .line import Line, Missing
+from .documents import Boot, Document, System, etag_of, last_part, local_path, reset_values
+from .line import Line, Missing, Waiting
+from .listing import Listing, listing
+from .nics import NicReader, Nics
 
-_EMPTY_STEPS = (2.0, 4.0, 8.0, 15.0)  # Dell's collection is empty for 70 s and more after its job queue was cleared
-_MOST_MEMBERS = 32
+_STEPS = (2.0, 4.0, 8.0, 15.0)  # Dell's collection is empty for 70 s and more after its job queue was cleared
+_MOST_SYSTEMS = 32  # that are looked at to find one; among more the assignment has to name it
+_MOST_MOVES = 3
 _FULL_BOOT = ("supermicro", "super micro", "american megatrends", "asrock")
+_REMEDY = "name it with `system:` in the assignment"
 
 
 class Machine:
-    """Finds the ComputerSystem once and reads it afresh each time."""
+    """Chooses the ComputerSystem once and reads it afresh each time. `name`: by id or path, as the assignment has it."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, name: str = "") -> None:
         self.line = line
         self.families: set[str] = set()
         self.bare_settings: set[str] = set()  # settings resources that carry no boot override: a matter of the family
-        self._path = ""
+        self._name = name
+        self._macs: frozenset[str] = frozenset()  # by which one of several is chosen
+        self._by_macs = False  # it was
+        self._path = ""  # of the chosen one
+        self._known: Identity | None = None  # what every look is compared with
+        self._pinned = False
+        self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
+        self._serial_tells = True  # no other member can have the same serial number
+        self._root_read = False
         self._reset_types: tuple[str, ...] | None = None
 
     async def look(self, deadline: float) -> System:
-        """The system as it is now. A path that is gone is looked for once more. Raises StageFailure."""
-        for _ in range(2):
-            if not self._path:
-                return await self._find(deadline)
-            try:
-                return await self._system(self._path, deadline)
-            except Missing:
-                self._path = ""
-        return await self._find(deadline)
+        """The system as it is now, compared with what it was. Raises StageFailure, for another machine one that is final."""
+        system = await (self._again(deadline) if self._path else self._choose(deadline))
+        await self._compare(system, deadline)
+        self.line.act_peer = system.peer
+        return system
+
+    async def identify(self, macs: Collection[str], deadline: float) -> Identity:
+        """As Bmc.identify."""
+        wanted = frozenset(filter(None, map(mac_of, macs)))
+        if not self._pinned:
+            if self._by_macs and wanted != self._macs:
+                self._path, self._known, self._by_macs = "", None, False
+            self._macs = wanted
+        for _ in range(_MOST_MOVES):
+            system = await self.look(deadline)
+            moves = self.line.moves
+            nics = await self._nics(system, wanted, deadline)
+            if self.line.moves == moves:
+                return self._same(replace(self.facts(system), macs=tuple(sorted(nics.macs)), complete=nics.complete))
+        raise self._moving()
+
+    def pin(self, identity: Identity) -> None:
+        """As Bmc.pin."""
+        path = identity.system.rstrip("/")
+        if path and path != self._path.rstrip("/"):
+            self._path, self._serial_tells = identity.system, bool(identity.serial)
+        self._known, self._pinned = identity, True
+
+    def facts(self, system: System) -> Identity:
+        """What its document tells, without MACs. What twins share, as the number of their chassis, tells nothing."""
+        uuid, serial = uuid_of(system.uuid), serial_of(system.serial) if self._serial_tells else ""
+        return Identity(
+            system.peer,
+            system.path.rstrip("/"),
+            "" if uuid in self._shared else uuid,
+            "" if serial in self._shared else serial,
+        )
 
     async def boot_at(self, path: str, deadline: float) -> tuple[Boot, str]:
         """The boot override and the entity tag of a resource; not present where there is no such resource."""
@@ -66,94 +104,202 @@ class Machine:
                     pass
         return self._reset_types
 
-    async def macs(self, system: System, deadline: float, wanted: str = "") -> frozenset[str]:
-        """MACs of the system's network interfaces (ComputerSystem.EthernetInterfaces); empty where the BMC does not tell.
-
-        Reads stop at the one that is `wanted`.
-        """
-        found: set[str] = set()
-        if not system.nics:
-            return frozenset()
-        try:
-            collection, _ = await self.line.read(system.nics, deadline)
-            listed = collection.get("Members")
-            for member in listed[:_MOST_MEMBERS] if isinstance(listed, list) else []:
-                document = member if isinstance(member, Mapping) and "MACAddress" in member else None
-                if document is None and (path := local_path(member)):
-                    document, _ = await self.line.read(path, deadline)
-                for name in ("MACAddress", "PermanentMACAddress"):
-                    found.add(mac_of((document or {}).get(name)))
-                if wanted in found:
-                    break
-        except Missing:
-            pass
-        return frozenset(found - {""})
-
     @property
     def full_boot(self) -> bool:
         """Families that fill what a PATCH of Boot leaves out with defaults of their own, the mode too."""
         return any(family == "ami" or any(word in family for word in _FULL_BOOT) for family in self.families)
 
+    # Comparing
+
+    async def _compare(self, system: System, deadline: float) -> None:
+        """The machine of this look is the one that it was, or StageFailure."""
+        now, before = self.facts(system), self._known
+        if before is not None and before.peer and now.peer != before.peer and not now.agreeing(before) and before.macs:
+            moves = self.line.moves
+            nics = await self._nics(system, frozenset(before.macs), deadline)
+            if self.line.moves != moves:
+                raise self._moving()
+            now = replace(now, macs=tuple(sorted(nics.macs)), complete=nics.complete)
+        self._same(now)
+
+    def _same(self, now: Identity) -> Identity:
+        """`now`, which is remembered with what was known before. Raises StageFailure where it is another machine."""
+        before = self._known
+        if before is not None:
+            if why := now.differs(before):
+                words = f"another machine answers: {why}. Now {now}; before {before}"
+                raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
+            if before.peer and now.peer != before.peer:
+                agreeing = now.agreeing(before)
+                moved = f"the BMC's address changed from {before.peer} to {now.peer}"
+                if not agreeing:
+                    nothing = "and nothing tells that it is the same machine"
+                    raise Unidentified(f"{moved}, {nothing}. Now {now}; before {before}")
+                self.line.acts.note(f"{moved}: the same machine by its {' and '.join(agreeing)}")
+        self._known = now if before is None else now.with_known(before)
+        return now
+
+    def _moving(self) -> StageFailure:
+        words = f"the BMC's name leads to one address and then to another (now {self.line.peer}) while the machine is read"
+        return StageFailure(Cause.UNREACHABLE, words)
+
+    # Reading
+
+    async def _again(self, deadline: float) -> System:
+        """The chosen one. While it is gone it is waited for: its neighbour is somebody else."""
+        if not self._root_read:
+            await self._root(deadline)
+        wait = Waiting(self.line, deadline)
+        while True:
+            try:
+                return await self._system(self._path, deadline)
+            except Missing as gone:
+                await wait.after(_unreadable(self._path, gone))
+
     async def _system(self, path: str, deadline: float) -> System:
         document, answer = await self.line.read(path, deadline)
-        system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document))
+        system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document), answer.peer)
         self.families |= system.families
         return system
 
-    async def _find(self, deadline: float) -> System:
-        """Member choice: the only one, else the only one that can be reset and booted. Never just the first."""
+    async def _nics(self, system: System, wanted: Collection[str], deadline: float) -> Nics:
+        """Where nothing is to be compared, a list that cannot be read for now is as good as none."""
+        try:
+            return await NicReader(self.line, wanted, deadline).of(system)
+        except StageFailure as failure:
+            if wanted or failure.cause is Cause.CREDENTIALS:
+                raise
+            return Nics()
+
+    async def _root(self, deadline: float) -> Document:
         root = await self.line.root(deadline)
-        self._learn_vendor(root)
-        collection = local_path(root.get("Systems")) or "/redfish/v1/Systems"
-        tries = 0
-        while True:
-            paths = await self._members(collection, deadline)
-            systems = []
-            for path in paths[:_MOST_MEMBERS]:
-                try:
-                    systems.append(await self._system(path, deadline))
-                except Missing:
-                    continue
-            if systems:
-                break
-            await self._wait_for_members(tries, deadline)
-            tries += 1
-        fit = systems if len(systems) == 1 and len(paths) == 1 else [system for system in systems if system.usable]
-        if len(fit) != 1:
-            names = ", ".join(sorted(system.path.rstrip("/").rpartition("/")[2] for system in systems)[:8])
-            raise StageFailure(
-                Cause.PROTOCOL,
-                f"{len(fit) or 'none'} of the BMC's systems can be reset and booted ({names}): not clear which is meant",
-                retryable=False,
-            )
-        self._path = fit[0].path
-        return fit[0]
-
-    async def _wait_for_members(self, tries: int, deadline: float) -> None:
-        clock = self.line.clock
-        pause = _EMPTY_STEPS[min(tries, len(_EMPTY_STEPS) - 1)]
-        if clock.now() + pause > deadline:
-            raise StageFailure(Cause.BUSY, "the BMC lists no systems (it may be restarting)")
-        if not tries:
-            self.line.acts.note("waiting: the BMC lists no systems (it may be restarting)", waits=True)
-        await clock.sleep(pause)
-
-    async def _members(self, collection: str, deadline: float) -> list[str]:
-        found: dict[str, None] = {}
-        path, seen = collection, set[str]()
-        while path and path not in seen and len(found) <= _MOST_MEMBERS:
-            seen.add(path)
-            try:
-                document, _ = await self.line.read(path, deadline)
-            except Missing as error:
-                raise StageFailure(Cause.PROTOCOL, f"no collection of systems: {error.complaint.text}") from None
-            found.update(dict.fromkeys(members(document)))
-            path = local_path(document.get("Members@odata.nextLink"))
-        return list(found)
-
-    def _learn_vendor(self, root: Document) -> None:
+        self._root_read = True
         vendor, oem = root.get("Vendor"), root.get("Oem")
         if isinstance(vendor, str):
             self.families.add(vendor.lower()[:80])
-        if isinstance(oem, dict):
+        if isinstance(oem, Mapping):
             self.families |= {str(key).lower()[:80] for key in oem}
+        return root
+
+    # Choosing
+
+    async def _choose(self, deadline: float) -> System:
+        """Looks again while some member cannot be read, until the deadline. Raises StageFailure where nobody can be chosen."""
+        root = await self._root(deadline)
+        collection = local_path(root.get("Systems")) or "/redfish/v1/Systems"
+        clock, tries = self.line.clock, 0
+        while True:
+            moves = self.line.moves
+            try:
+                system = await self._one_of(await self._listed(collection, deadline), deadline)
+                if self.line.moves != moves:
+                    raise self._moving()
+            except StageFailure as failure:
+                pause = _STEPS[min(tries, len(_STEPS) - 1)]
+                if not failure.retryable or clock.now() + pause > deadline:
+                    raise
+                if not tries:
+                    self.line.acts.note(f"waiting: {failure.reason}", waits=True)
+            else:
+                self._path = system.path
+                return system
+            tries += 1
+            await clock.sleep(pause)
+
+    async def _listed(self, collection: str, deadline: float) -> Listing:
+        try:
+            listed = await listing(self.line, collection, deadline)
+        except Missing as error:
+            raise StageFailure(Cause.PROTOCOL, f"no collection of systems: {error.complaint.text}") from None
+        listed = replace(listed, members=tuple(member for member in listed.members if member.path))
+        if not listed.members:
+            raise StageFailure(Cause.BUSY, "the BMC lists no systems (it may be restarting)")
+        return listed
+
+    async def _one_of(self, listed: Listing, deadline: float) -> System:
+        """The one that the assignment names, else the only one, else the one that has one of the MACs."""
+        paths = [member.path for member in listed.members]
+        if self._name:
+            path = _named(self._name, paths)
+            if not path:
+                words = f"`system: {self._name}` in the assignment is none of the BMC's systems ({_ids(paths)})"
+                raise StageFailure(Cause.PROTOCOL, words)
+        elif listed.count == 1 and not listed.cut:
+            path = paths[0]
+        else:
+            return await self._one_of_several(listed, paths, deadline)
+        others = [other for other in paths if other != path][:_MOST_SYSTEMS]
+        systems, _ = await self._each(others)
+        try:
+            system = await self._system(path, deadline)
+        except Missing as gone:
+            raise _unreadable(path, gone) from None
+        self._learn_shared([system, *systems], listed)
+        return system
+
+    async def _one_of_several(self, listed: Listing, paths: list[str], deadline: float) -> System:
+        systems, failures = await self._each(paths[:_MOST_SYSTEMS])
+        self._learn_shared(systems, listed)
+        machines = [system for system in systems if system.physical]
+        if listed.cut or listed.count > len(listed.members):
+            failures.append(StageFailure(Cause.BUSY, "not all members are listed"))
+        if len(paths) > _MOST_SYSTEMS:
+            failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were looked at", retryable=False))
+        if len(machines) == 1 and not failures:
+            return machines[0]  # the others say of themselves that they are no machines
+        holders = []
+        for system in machines if self._macs else ():
+            try:
+                nics = await NicReader(self.line, self._macs, self.line.clock.now()).of(system)
+            except StageFailure as failure:
+                if failure.cause is Cause.CREDENTIALS:
+                    raise
+                failures.append(failure)
+                continue
+            if nics.macs & self._macs:
+                holders.append(system)
+        if len(holders) == 1:
+            self._by_macs = True
+            return holders[0]
+        why = "no MAC address is known to choose by"
+        if self._macs:
+            why = f"{some(self._macs)}, which Foreman provisions through, is told by {len(holders) or 'none'} of them"
+        for_now = [failure for failure in failures if failure.retryable]
+        said = f"; {(for_now or failures)[0].reason}" if failures else ""
+        unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"
+        words = f"{unclear}: {why}{said}; {_REMEDY}"
+        raise StageFailure(Cause.WRONG_BMC, words, retryable=bool(for_now))
+
+    async def _each(self, paths: list[str]) -> tuple[list[System], list[StageFailure]]:
+        """Each of these members, asked once; and why some tell nothing."""
+        systems, failures = [], []
+        for path in paths:
+            try:
+                systems.append(await self._system(path, self.line.clock.now()))
+            except Missing as gone:
+                failures.append(_unreadable(path, gone))
+            except StageFailure as failure:
+                if failure.cause is Cause.CREDENTIALS:
+                    raise
+                failures.append(failure)
+        return systems, failures
+
+    def _learn_shared(self, systems: list[System], listed: Listing) -> None:
+        facts = Counter(fact for system in systems for fact in (uuid_of(system.uuid), serial_of(system.serial)) if fact)
+        self._shared = frozenset(fact for fact, count in facts.items() if count > 1)
+        self._serial_tells = not listed.cut and len(systems) == listed.count
+
+
+def _named(name: str, paths: list[str]) -> str:
+    """The path that the assignment's word for it means; empty where it means none, or several."""
+    wanted = name.rstrip("/")
+    found = [path for path in paths if wanted in (path.rstrip("/"), last_part(path))]
+    return found[0] if len(found) == 1 else ""
+
+
+def _ids(paths: list[str]) -> str:
+    return ", ".join(sorted(map(last_part, paths))[:8]) + (", ..." if len(paths) > 8 else "")
+
+
+def _unreadable(path: str, gone: Missing) -> StageFailure:
+    return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.complaint.text}")

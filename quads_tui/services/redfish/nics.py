@@ -1,0 +1,116 @@
+"""The MACs of a system, and whether they are all of them: only a list that is known to be whole proves that one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.identity import mac_of
+
+from .documents import Document, System, local_path, mapping, text
+from .line import Line, Missing
+from .listing import Listing, Member, ends_at, listing
+
+_MOST_ADAPTERS = 32
+_PARTS = ("NetworkDeviceFunctions", "Ports", "NetworkPorts")  # of a network interface, by how much they tell
+_OTHER_NETWORKS = frozenset({"fibrechannel", "fibrechanneloverethernet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Nics:
+    macs: frozenset[str] = frozenset()
+    complete: bool = False  # every NIC that is listed was read and told a MAC, and the list had its end
+
+    def beside(self, other: Nics) -> Nics:
+        """What two places tell of one system."""
+        macs = self.macs | other.macs
+        return Nics(macs, bool(macs) and self.complete and other.complete)
+
+
+class NicReader:
+    """Reads the NICs of one system. `wanted`: MACs at the first of which the reading stops. `deadline` in own time."""
+
+    def __init__(self, line: Line, wanted: Collection[str], deadline: float) -> None:
+        self._line = line
+        self._wanted = frozenset(wanted)
+        self._deadline = deadline
+        self._ends = ends_at(line, deadline)
+
+    async def of(self, system: System) -> Nics:
+        """Raises StageFailure while a list cannot be read for now: that is not the same as no list."""
+        nics = await self._all(system.nics)
+        # Some list there only what is soldered to the board, or nothing while the machine is off.
+        if system.adapters and (not nics.macs or (self._wanted and not self._found(nics))):
+            other = await self._adapters(system.adapters)
+            nics = nics.beside(other) if nics.macs else other
+        return nics
+
+    def _found(self, nics: Nics) -> bool:
+        return bool(self._wanted & nics.macs)
+
+    async def _adapters(self, path: str) -> Nics:
+        """ComputerSystem.NetworkInterfaces: the parts of network adapters that belong to the system."""
+        listed = await self._listing(path)
+        found = Nics(complete=listed.whole and len(listed.members) <= _MOST_ADAPTERS)
+        for member in listed.members[:_MOST_ADAPTERS]:
+            document = await self._document(member, _PARTS)
+            told = Nics()
+            for part in _PARTS:
+                told = await self._all(local_path(document.get(part)))
+                if told.macs:
+                    break
+            found = Nics(found.macs | told.macs, found.complete and told.complete)
+            if self._found(found):
+                return Nics(found.macs)
+        return Nics(found.macs, found.complete and bool(found.macs))
+
+    async def _all(self, path: str) -> Nics:
+        """The members of one collection of NICs, ports or device functions."""
+        listed = await self._listing(path) if path else Listing()
+        macs: set[str] = set()
+        complete = listed.whole
+        for number, member in enumerate(listed.members, 1):
+            document = await self._document(member, ("MACAddress", "PermanentMACAddress"))
+            told = set(macs_in(document))
+            complete = complete and (bool(told) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
+            macs |= told
+            if self._wanted & macs or self._line.clock.now() > self._ends:
+                complete = complete and number == len(listed.members)
+                break
+        return Nics(frozenset(macs), complete and bool(macs))
+
+    async def _listing(self, path: str) -> Listing:
+        """Without members where the BMC has no such list or will not show it."""
+        try:
+            return await listing(self._line, path, self._deadline)
+        except Missing:
+            return Listing()
+        except StageFailure as failure:
+            if failure.retryable or failure.cause is Cause.CREDENTIALS:
+                raise
+            return Listing()
+
+    async def _document(self, member: Member, enough: Collection[str]) -> Document:
+        """As the collection brings it along, where that has one of `enough`; empty for one that is gone or cannot be read."""
+        if any(member.document.get(name) for name in enough) or not member.path:
+            return member.document
+        try:
+            return (await self._line.read(member.path, self._deadline))[0]
+        except Missing:
+            return {}
+        except StageFailure as failure:
+            if failure.cause is Cause.CREDENTIALS:
+                raise
+            return {}
+
+
+def macs_in(document: Document) -> Iterator[str]:
+    """The MACs that one NIC, port or network device function tells."""
+    ethernet = mapping(document.get("Ethernet"))
+    for place in (document, ethernet):
+        for name in ("MACAddress", "PermanentMACAddress"):
+            yield from filter(None, [mac_of(place.get(name))])
+    for listed in (document.get("AssociatedNetworkAddresses"), ethernet.get("AssociatedMACAddresses")):
+        for value in listed if isinstance(listed, list) else []:
+            yield from filter(None, [mac_of(value)])
