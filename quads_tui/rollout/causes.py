@@ -49,10 +49,7 @@ class StageFailure(Exception):
 
 
 class Unidentified(StageFailure):
-    """The BMC of a pinned machine answers from another address and tells nothing by which the machine could be recognised.
-
-    Neither the same nor another one: nothing was done, the host is to be held, and a human to be asked.
-    """
+    """The pinned machine does not answer where it did, another address does, and no known fact says whether it is the same."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(Cause.WRONG_BMC, reason, retryable=False)

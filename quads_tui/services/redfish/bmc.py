@@ -16,7 +16,7 @@ from .dell import Unfit
 from .device import DeviceBoot
 from .documents import OFF, ON, Observation
 from .line import Line
-from .machine import Machine
+from .machine import Machine, Unclear
 from .order import BootOrder, told
 from .power import PowerChange
 
@@ -131,10 +131,14 @@ class Bmc:
     async def survey(self) -> Survey:
         """What can be seen without touching anything, with some real seconds of patience. Raises StageFailure.
 
-        That is also where several systems could be meant: `identify` chooses by MACs, and then this tells of the chosen one.
+        While it is not clear which of several systems is meant it tells nothing but the peer: `identify` chooses by MACs, or says
+        why it cannot, and a survey after it tells of the chosen one.
         """
         deadline = self._line.clock.now() + 5.0 * self._line.clock.speed
-        look = await BootChange(self._machine, deadline).look()
+        try:
+            look = await BootChange(self._machine, deadline).look()
+        except Unclear:
+            return Survey("", "", None, "", Identity(self._line.peer))
         system = look.system
         targets = {target.lower() for boot in look.boots for target in boot.targets}
         override = any(boot.present for boot in look.boots)

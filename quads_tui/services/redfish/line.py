@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,25 +72,14 @@ class Line:
         self._named = not _is_ip_address(address)
         self._at = ""  # the IP address that the name is taken for; empty: resolved by the next connection
 
-    async def act(self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """One request that changes the machine, sent only to the peer that the last look at it came from. As `exchange`.
-
-        Where another one answers now, NoAnswer says that nothing was sent; the machine is to be looked at again.
-        """
-        return await self.exchange(method, path, body, headers, before_send=self._last_check)
-
     async def exchange(
-        self,
-        method: str,
-        path: str,
-        body: object | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        before_send: Callable[[str], Awaitable[None]] | None = None,
+        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One signed request and its answer. Raises NoAnswer, Busy (before it was sent), StageFailure (our credentials).
 
-        A 401 was not executed, so the request goes out again after one new login. `before_send`: see Http.request.
+        A 401 was not executed, so the request goes out again after one new login. What is no read goes to the peer that the last
+        look at the machine came from: where another one answers now, NoAnswer says that nothing was sent, and it is to be looked
+        at again.
         """
         async with self._lock:
             for last in (False, True):
@@ -98,7 +87,7 @@ class Line:
                     signed = await self.session.headers()
                 except NoAnswer as error:  # to the login: the request itself never left
                     raise NoAnswer(error.reason, sent=False, kind=error.kind) from None
-                answer = await self._send(method, path, {**(headers or {}), **signed}, body, before_send)
+                answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
                 if answer.status != 401:
                     if answer.ok:
                         self.session.accepted()
@@ -170,39 +159,31 @@ class Line:
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
-    async def _last_check(self, peer: str) -> None:
-        """Before the first byte of an act, on the connection that stands."""
-        if peer != self.act_peer:
-            seen = self.act_peer or "no address"
-            raise NoAnswer(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="peer")
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False) -> Answer:
+        """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered.
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: object | None,
-        before_send: Callable[[str], Awaitable[None]] | None = None,
-    ) -> Answer:
-        """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered."""
+        `acts`: it is asked once more before its first byte whether it may go.
+        """
         async with self._wire:
-            answer = await self._put(method, self._moved.get(path, path), headers, body, before_send)
+            answer = await self._put(method, self._moved.get(path, path), headers, body, acts)
             if answer.status not in _REDIRECTS:
                 return answer
             where = local_path(answer.headers.get("Location", ""))
             if not where or where == path:
                 return answer
             self._moved[path] = where
-            return await self._put(method, where, headers, body, before_send)
+            return await self._put(method, where, headers, body, acts)
 
-    async def _put(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: object | None,
-        before_send: Callable[[str], Awaitable[None]] | None,
-    ) -> Answer:
+    def forget_peer(self) -> None:
+        """Nobody answers there: the name may lead elsewhere by now."""
+        self._at = ""
+
+    async def _confirm(self, peer: str) -> None:
+        if peer != self.act_peer:
+            seen = self.act_peer or "no address"
+            raise NoAnswer(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="check")
+
+    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Answer:
         try:
             answer = await self._http.request(
                 method,
@@ -215,12 +196,13 @@ class Line:
                 json=body,
                 connect=self.clock.real(self._limits.connect, 5),
                 total=self.clock.real(self._limits.redfish_request, 15),
-                before_send=before_send,
+                before_send=self._confirm if acts else None,
                 at=self._at,
+                fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
             )
         except NoAnswer as error:
             if not error.sent and error.kind in ("refused", "timeout"):
-                self._at = ""  # nobody answers there: the name may lead elsewhere by now
+                self.forget_peer()
             raise
         if answer.peer and answer.peer != self.peer:
             self.moves += bool(self.peer)

@@ -101,5 +101,5 @@ async def listing(line: Line, path: str, deadline: float) -> Listing:
 
 def _member(entry: object) -> Member | None:
     path = local_path(entry)
-    document = entry if isinstance(entry, Mapping) and len(entry) > 1 else {}
+    document = entry if isinstance(entry, Mapping) and entry.keys() - {"@odata.id"} else {}
     return Member(path, document) if path or document else None

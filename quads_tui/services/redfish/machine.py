@@ -25,6 +25,10 @@ _FULL_BOOT = ("supermicro", "super micro", "american megatrends", "asrock")
 _REMEDY = "name it with `system:` in the assignment"
 
 
+class Unclear(StageFailure):
+    """Several systems could be meant."""
+
+
 class Machine:
     """Chooses the ComputerSystem once and reads it afresh each time. `name`: by id or path, as the assignment has it."""
 
@@ -268,7 +272,7 @@ class Machine:
         said = f"; {(for_now or failures)[0].reason}" if failures else ""
         unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"
         words = f"{unclear}: {why}{said}; {_REMEDY}"
-        raise StageFailure(Cause.WRONG_BMC, words, retryable=bool(for_now))
+        raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now))
 
     async def _each(self, paths: list[str]) -> tuple[list[System], list[StageFailure]]:
         """Each of these members, asked once; and why some tell nothing."""

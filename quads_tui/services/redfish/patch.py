@@ -60,7 +60,7 @@ class Changes:
         await acts.intend("override", {"path": path, **(body or {"method": method})})
         self.sent += 1
         try:
-            answer = await self._line.act(method, path, body, {"If-Match": tag} if tag else {})
+            answer = await self._line.exchange(method, path, body, {"If-Match": tag} if tag else {})
         except NoAnswer as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
             if error.kind == "tls":

@@ -82,7 +82,7 @@ class PowerChange:
         wanted = reset_type(self._wanted, await self._machine.reset_types(system, self._deadline))
         await acts.intend("reset", {"type": wanted, "power": system.power})
         try:
-            answer = await self._line.act("POST", system.reset_target, {"ResetType": wanted})
+            answer = await self._line.exchange("POST", system.reset_target, {"ResetType": wanted})
         except NoAnswer as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
             if error.sent:

@@ -63,10 +63,10 @@ class Bench:
         self.others: list[Bmc] = []
         self.client = self.make(password)
 
-    def make(self, password: str = PASSWORD) -> Bmc:
+    def make(self, password: str = PASSWORD, *, system: str = "", address: str = "") -> Bmc:
         return Bmc(
             self.http,
-            self.bmc.address,
+            address or self.bmc.address,
             "h1.example.com",
             USER,
             Secret(password),
@@ -75,7 +75,13 @@ class Bench:
             Limits(),
             Meter(),
             self.told,
+            system=system,
         )
+
+    def other(self, *, system: str = "", address: str = "") -> Bmc:
+        """A further client, as another attempt or another process makes it; closed at the end."""
+        self.others.append(self.make(system=system, address=address))
+        return self.others[-1]
 
     async def off(self, seconds: float = 120) -> str:
         return await self.client.ensure_off(self.clock.now() + seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,11 @@ SETTINGS = SYSTEM + "/Settings"
 USER, PASSWORD = "root", "calvin"
 
 Doing = Callable[["FakeBmc", web.Request, Any], Awaitable[web.StreamResponse | None]]
+
+
+def linked(*paths: str) -> list[dict[str, str]]:
+    """References, as members of a collection."""
+    return [{"@odata.id": path} for path in paths]
 
 
 def error(status: int, key: str, message: str = "", **headers: str) -> web.Response:
@@ -80,11 +86,11 @@ class FakeBmc:
     takes: Callable[[str, dict[str, Any]], web.Response | None] | None = None  # judge of PATCH bodies
     _busy: int = 0
 
-    async def start(self) -> FakeBmc:
+    async def start(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> FakeBmc:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self.server = TestServer(app)
-        await self.server.start_server()
+        self.server = TestServer(app, host=host, port=port, scheme="https" if tls else "http")
+        await self.server.start_server(ssl=tls)
         return self
 
     @property

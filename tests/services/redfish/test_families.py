@@ -8,6 +8,7 @@ from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.world import Machine, Time
 from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.identity import Comparison, compared
 from quads_tui.rollout.meters import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
@@ -54,11 +55,17 @@ async def test_off_pxe_on(model: str, seed: int) -> None:
     machine = Machine(name, model, "04:3f:72:00:00:01")
     fleet = Fleet([machine], time=Time(SPEED), seed=seed, provisioner=Foreman(), username="root", password="pw")
     await fleet.serve()
-    clock, told = FastClock(SPEED, floor=5.0), Told()
+    clock, acts = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)
-    bmc = Bmc(http, fleet.address(name), name, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), told)
+    bmc = Bmc(http, fleet.address(name), name, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), acts)
     hardware = fleet.bmcs[name].hardware
     try:
+        known = await bmc.identify((machine.mac,), clock.deadline(600))
+        told = machine.mac in known.macs
+        assert told or not fleet.bmcs[name].family.nics
+        assert compared(known, {machine.mac})[0] is (Comparison.SAME if told else Comparison.UNKNOWN)
+        assert known.system == fleet.bmcs[name].family.system and known.uuid == fleet.bmcs[name].uuid
+        bmc.pin(known)
         await bmc.ensure_off(clock.deadline(600))
         assert hardware.power == "Off"
         assert await bmc.ensure_off(clock.deadline(600)) == "was off already"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from typing import Any
 
 import pytest
@@ -18,27 +17,7 @@ from quads_tui.services.redfish.complaints import complaint
 from quads_tui.services.redfish.documents import Boot, System, local_path, members, reset_values
 
 from .conftest import Bench
-from .fake import RESET, SYSTEM, FakeBmc, error
-
-BOARD = "/redfish/v1/Systems/HGX_Baseboard_0"
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_of_two_systems_the_one_that_can_be_reset_and_booted(bench: Bench, seed: int) -> None:
-    bench.bmc.documents[BOARD] = {"@odata.id": BOARD, "SystemType": "Physical", "PowerState": "On"}
-    bench.bmc.members = [{"@odata.id": SYSTEM}, {"@odata.id": BOARD}]
-    random.Random(seed).shuffle(bench.bmc.members)
-    assert await bench.off() == ""
-    assert await bench.pxe() == ""
-
-
-async def test_two_equal_systems_are_refused_by_name(bench: Bench) -> None:
-    twin = "/redfish/v1/Systems/2"
-    bench.bmc.documents[twin] = bench.bmc.document(SYSTEM)
-    bench.bmc.members = [{"@odata.id": SYSTEM}, {"@odata.id": twin}]
-    failure = await bench.fails(bench.off())
-    assert not failure.retryable and "(1, 2)" in failure.reason
-    assert bench.told.intents == []
+from .fake import RESET, SYSTEM, FakeBmc
 
 
 async def test_members_may_come_in_pages(bench: Bench) -> None:
@@ -61,12 +40,6 @@ async def test_members_that_stay_empty_are_said(bench: Bench) -> None:
     bench.bmc.members = []
     failure = await bench.fails(bench.off(40))
     assert failure.cause is Cause.BUSY and "no systems" in failure.reason
-
-
-async def test_a_system_that_moved_is_found_again(bench: Bench) -> None:
-    await bench.client.observe()
-    bench.bmc.when("GET", "/Systems/1", error(404, "ResourceMissingAtURI"))
-    assert await bench.off() == ""
 
 
 async def test_it_tells_what_it_sees(bench: Bench) -> None:

@@ -1,0 +1,284 @@
+"""A BMC's name with several addresses, or one that moves (DHCP, failover): what is read and what is acted on are one peer.
+
+127.0.0.2, .3 and .4 stand for the addresses, one port for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
+from quads_tui.rollout.meters import Meter
+from quads_tui.services.http import Http
+from quads_tui.services.redfish import Bmc
+
+from .conftest import Clock, Told
+from .fake import PASSWORD, SYSTEM, USER, FakeBmc
+
+NAME = "mgmt-h1.example.com"
+HERE, THERE = "127.0.0.2", "127.0.0.3"
+UUID, OTHER_UUID = "4c4c4544-0046-5010-8051-b4c04f4e3332", "4c4c4544-0046-5010-8051-b4c04f4e3333"
+MAC, OTHER_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"
+
+
+class Names(AbstractResolver):
+    """What the name leads to, and how often that was asked."""
+
+    def __init__(self) -> None:
+        self.addresses = [HERE]
+        self.asked = 0
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        assert host == NAME
+        self.asked += 1
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0) for one in self.addresses
+        ]
+
+    async def close(self) -> None:
+        return
+
+
+class Network:
+    def __init__(self) -> None:
+        self.names = Names()
+        self.clock = Clock()
+        self.told = Told()
+        self.http = Http(self.clock, resolver=lambda: self.names)
+        self.bmcs: dict[str, FakeBmc] = {}
+        self.clients: list[Bmc] = []
+        self.port = 0
+
+    async def serve(self, host: str, **system: Any) -> FakeBmc:
+        """A BMC at this address; all have the first one's port."""
+        bmc = FakeBmc(system=system)
+        self.bmcs[host] = await bmc.start(host, self.port)
+        self.port = bmc.server.port or 0
+        return bmc
+
+    async def leaves(self, host: str) -> None:
+        """Nobody answers there any more."""
+        await self.bmcs[host].server.close()
+
+    def client(self, address: str = "", tls: TlsPolicy | None = None) -> Bmc:
+        address = address or f"http://{NAME}:{self.port}"
+        arguments = (USER, Secret(PASSWORD), tls or TlsPolicy(), self.clock, Limits(), Meter(), self.told)
+        self.clients.append(Bmc(self.http, address, "h1.example.com", *arguments))
+        return self.clients[-1]
+
+    def soon(self, seconds: float = 60) -> float:
+        return self.clock.now() + seconds
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[Network]:
+    network = Network()
+    yield network
+    for client in network.clients:
+        await client.close()
+    await network.http.close()
+    for bmc in network.bmcs.values():
+        await bmc.server.close()
+
+
+def nics(bmc: FakeBmc, mac: str) -> None:
+    bmc.system["EthernetInterfaces"] = {"@odata.id": SYSTEM + "/EthernetInterfaces"}
+    bmc.documents[SYSTEM + "/EthernetInterfaces"] = {"Members": [{"MACAddress": mac}]}
+
+
+async def test_a4_a_name_is_resolved_once_and_all_goes_to_one_peer(network: Network) -> None:
+    here, there = await network.serve(HERE, UUID=UUID), await network.serve(THERE, UUID=UUID)
+    network.names.addresses = [HERE, THERE]
+    client = network.client()
+    client.pin(await client.identify([]))
+    network.names.addresses = [THERE]  # nobody asks
+    await client.ensure_off(network.soon())
+    await client.ensure_pxe_next(network.soon())
+    await client.ensure_on(network.soon())
+    assert network.names.asked == 1
+    assert (here.resets, len(here.patches), there.log) == (["ForceOff", "On"], 1, [])
+    assert network.told.notes.count("ForceOff accepted (204)") == 1
+
+
+async def test_a4_the_bmc_still_hears_its_own_name(network: Network) -> None:
+    here = await network.serve(HERE)
+    hosts: list[str] = []
+
+    async def note(bmc: FakeBmc, request: Any, data: Any) -> None:
+        hosts.append(request.headers["Host"])
+
+    here.when("GET", "", note, times=99)
+    await network.client().observe()
+    assert set(hosts) == {f"{NAME}:{network.port}"} and len(hosts) == 3
+
+
+@pytest.mark.parametrize("fact", ["UUID", "serial number", "MAC"])
+async def test_a4_the_same_machine_at_another_address_goes_on_and_is_noted(network: Network, fact: str) -> None:
+    facts: dict[str, Any] = {"UUID": {"UUID": UUID}, "serial number": {"SerialNumber": "NODE1001"}, "MAC": {}}[fact]
+    for host in (HERE, THERE):
+        bmc = await network.serve(host, **facts)
+        if fact == "MAC":
+            nics(bmc, MAC)
+    client = network.client()
+    client.pin(await client.identify([]))
+    await client.ensure_off(network.soon())
+    network.names.addresses = [THERE]
+    await network.leaves(HERE)
+    network.bmcs[THERE].power = "Off"
+    await client.ensure_on(network.soon())
+    assert network.bmcs[THERE].resets == ["On"]
+    there = f"{THERE}:{network.port}"
+    noted = f"the BMC's address changed from {HERE}:{network.port} to {there}: the same machine by its {fact}"
+    assert network.told.notes.count(noted) == 1
+
+
+async def moved(network: Network) -> StageFailure:
+    """The failure of an act after the pinned peer went away and the name leads THERE."""
+    client = network.client()
+    client.pin(await client.identify([]))
+    await client.ensure_off(network.soon())
+    network.names.addresses = [THERE]
+    await network.leaves(HERE)
+    with pytest.raises(StageFailure) as failure:
+        await client.ensure_on(network.soon())
+    assert network.bmcs[THERE].resets == []
+    assert network.bmcs[THERE].count("POST " + SYSTEM) == 0
+    return failure.value
+
+
+async def test_a4_another_machine_at_the_new_address_gets_nothing(network: Network) -> None:
+    await network.serve(HERE, UUID=UUID)
+    await network.serve(THERE, UUID=OTHER_UUID)
+    failure = await moved(network)
+    assert (failure.cause, failure.retryable, isinstance(failure, Unidentified)) == (Cause.WRONG_BMC, False, False)
+    assert failure.reason.startswith(f"another machine answers: UUID {OTHER_UUID}, was {UUID}. Now {SYSTEM} at {THERE}:")
+
+
+async def test_a4_other_macs_at_the_new_address_are_another_machine(network: Network) -> None:
+    nics(await network.serve(HERE), MAC)
+    nics(await network.serve(THERE), OTHER_MAC)
+    failure = await moved(network)
+    assert f"MACs {OTHER_MAC}, were {MAC}" in failure.reason
+
+
+@pytest.mark.parametrize("known", [{}, {"UUID": UUID}])
+async def test_a4_nothing_in_common_is_asked_about(network: Network, known: dict[str, str]) -> None:
+    await network.serve(HERE, **known)
+    await network.serve(THERE, UUID="03000200-0400-0500-0006-000700080009", SerialNumber="N/A")
+    failure = await moved(network)
+    assert isinstance(failure, Unidentified) and not failure.retryable
+    here, there = f"{HERE}:{network.port}", f"{THERE}:{network.port}"
+    assert f"changed from {here} to {there}, and nothing tells that it is the same machine" in failure.reason
+
+
+async def test_a4_the_next_process_compares_a_new_address_with_the_pinned_machine(network: Network) -> None:
+    await network.serve(HERE, UUID=UUID)
+    await network.serve(THERE, UUID=OTHER_UUID)
+    pinned = await network.client().identify([])
+    network.names.addresses = [THERE]
+    later = network.client()
+    later.pin(pinned)
+    with pytest.raises(StageFailure, match="another machine answers"):
+        await later.ensure_off(network.soon())
+    with pytest.raises(StageFailure, match="another machine answers"):
+        await later.identify([MAC])
+    assert network.bmcs[THERE].resets == []
+
+
+async def test_a4_an_act_whose_peer_changed_since_the_look_is_not_sent_and_the_look_is_taken_again(network: Network) -> None:
+    here, there = await network.serve(HERE, UUID=UUID), await network.serve(THERE, UUID=UUID)
+    client = network.client()
+    client.pin(await client.identify([]))
+    intend = network.told.intend
+
+    async def move(act: str, detail: dict[str, object]) -> None:
+        """Between the look and the act."""
+        await intend(act, detail)
+        if len(network.told.intents) == 1:
+            network.names.addresses = [THERE]
+            client._line.forget_peer()  # as when a request in between met nobody
+
+    network.told.intend = move  # type: ignore[method-assign]
+    await client.ensure_off(network.soon(300))
+    assert (here.resets, there.resets) == ([], ["ForceOff"])
+    assert network.told.results == ["absent", "answered"]
+    port = network.port
+    assert f"waiting: not sent: {THERE}:{port} answers now, and the machine was read at {HERE}:{port}" in network.told.notes
+    looks = [line for line in there.log if line in (f"GET {SYSTEM}", f"POST {SYSTEM}/Actions/ComputerSystem.Reset")]
+    assert looks[0] == f"GET {SYSTEM}", "looked at before it was acted on"
+
+
+async def test_a4_a_patch_whose_peer_changed_since_the_look_is_not_sent(network: Network) -> None:
+    here, there = await network.serve(HERE, UUID=UUID), await network.serve(THERE, UUID=OTHER_UUID)
+    client = network.client()
+    client.pin(await client.identify([]))
+    intend = network.told.intend
+
+    async def move(act: str, detail: dict[str, object]) -> None:
+        await intend(act, detail)
+        network.names.addresses = [THERE]
+        client._line.forget_peer()
+
+    network.told.intend = move  # type: ignore[method-assign]
+    with pytest.raises(StageFailure, match="another machine answers"):
+        await client.ensure_pxe_next(network.soon(300))
+    assert (here.patches, there.patches, network.told.results) == ([], [], ["absent"])
+
+
+async def test_a4_a_name_that_alternates_while_the_machine_is_read_gives_no_identity(network: Network) -> None:
+    nics(await network.serve(HERE), MAC)
+    nics(await network.serve(THERE), OTHER_MAC)
+    client = network.client()
+    put = client._line._put
+
+    async def alternating(*arguments: Any) -> Any:
+        network.names.addresses.reverse()
+        client._line.forget_peer()
+        return await put(*arguments)
+
+    network.names.addresses = [HERE, THERE]
+    network.bmcs[THERE].sessions = network.bmcs[HERE].sessions
+    client._line._put = alternating  # type: ignore[method-assign]
+    with pytest.raises(StageFailure) as failure:
+        await client.identify([MAC], network.soon(30))
+    assert failure.value.reason.startswith("the BMC's name leads to one address and then to another")
+
+
+async def test_a4_the_certificate_is_that_of_the_name_and_not_of_the_address(network: Network, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(NAME).configure_cert(tls)
+    names: list[str | None] = []
+    tls.sni_callback = lambda connection, name, context: names.append(name)
+    bmc = await FakeBmc().start(HERE, tls=tls)
+    network.bmcs[HERE], network.port = bmc, bmc.server.port or 0
+    client = network.client(f"https://{NAME}:{network.port}", TlsPolicy("ca_file", ca_file=tmp_path / "ca.pem"))
+    await client.ensure_off(network.soon())
+    assert bmc.applied == ["ForceOff"] and set(names) == {NAME} and network.names.asked == 1
+
+
+async def test_a4_resolving_does_not_hold_the_loop(network: Network) -> None:
+    await network.serve(HERE)
+    resolve, ticks = network.names.resolve, 0
+
+    async def slow(*arguments: Any, **options: Any) -> list[ResolveResult]:
+        await asyncio.sleep(0.1)
+        return await resolve(*arguments, **options)
+
+    network.names.resolve = slow  # type: ignore[method-assign]
+    looking = asyncio.ensure_future(network.client().observe())
+    while not looking.done():
+        ticks += 1
+        await asyncio.sleep(0.01)
+    assert ticks > 3
