@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import lies, outages, spoilt, trouble
-from quads_tui.emulators.bmc.families import family_of
+from quads_tui.emulators.bmc import lies, members, outages, spoilt, trouble
+from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.world import Machine, seeded
 
@@ -67,6 +67,8 @@ HICCUPS: tuple[Fault, ...] = (
 DELL = ("idrac7", "idrac8", "idrac9", "idrac10")
 MARKED = ("idrac10", "smc_x11", "smc_x12", "smc_x13", "xcc", "ami", "conformant")  # show ETags
 UNMARKED = ("idrac7", "idrac8", "idrac9", "smc_x10")  # show none and compare none
+TELLING = tuple(name for name, family in FAMILIES.items() if family.nics)  # tell the system's NICs
+SERIAL = tuple(name for name in TELLING if name not in DELL)  # tell a serial number
 INFORMED = ("smc_x11", "smc_x12", "smc_x13", "xcc", "ami", "openbmc", "conformant")  # refer to an ActionInfo
 
 
@@ -111,6 +113,22 @@ RARITIES: tuple[Fault, ...] = (
     _cured("not-ready-400", outages.NotReady400, *DELL),
     _cured("session-ends", outages.SessionEnds),
     _cured("slow", outages.Slow),
+    # Foreman's MAC decides in each of these, so that the host ends done.
+    _cured("twin-system", members.Twin, *TELLING),
+    _cured("twin-member-gone", lambda: members.Twin(away=2), *TELLING),
+    _cured("twin-member-away", lambda: members.Twin(away=2, status=503), *TELLING),
+    _cured("twin-without-reset", lambda: members.Twin(no_reset=2), *TELLING),
+    _cured("twin-chassis-serial", lambda: members.Twin(same_serial=True), *SERIAL),
+    _cured("facts-placeholders", members.Placeholders),
+    _cured("facts-only-while-on", members.UnknownWhileOff),
+    _cured("nic-gone", members.NicGone, *TELLING),
+    _cured("nic-without-mac", members.NicWithoutMac, *TELLING),
+    _cured("nic-placeholder", lambda: members.NicWithoutMac("00:00:00:00:00:00"), *TELLING),
+    _cured("nics-inline", lambda: members.NicsInline(40), *TELLING),
+    _cured("nics-paged", members.NicsPaged, *TELLING),
+    _cured("nics-in-a-circle", lambda: members.NicsPaged(circle=True), *TELLING),
+    _cured("nics-miscounted", members.NicsMiscounted, *TELLING),
+    _cured("nics-away", members.NicsAway, *TELLING),
 )
 REFUSALS: tuple[Fault, ...] = (Fault("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"

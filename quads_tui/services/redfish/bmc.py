@@ -31,7 +31,7 @@ class Survey:
     model: str
     identity: Identity = field(default_factory=Identity)  # by the system's document alone: MACs are told by `identify`
     override: bool | None = None  # there is a boot override that can be set; None also while the machine is off and hides it
-    force_off: bool | None = None  # ForceOff is among what it offers
+    force_off: bool | None = None  # ForceOff is among the resets that it offers
 
 
 class Bmc:
@@ -151,7 +151,7 @@ class Bmc:
             identity=self._machine.facts(system),
             override=override or (None if system.settings or system.power == OFF else False),
             # Their lists come with typing errors, as a comma that is missing.
-            force_off=any("forceoff" in value.lower() for value in offered) if offered else None,
+            force_off=any("forceoff" in value.lower() for value in offered) if offered or not system.reset_target else None,
         )
 
     async def is_off(self) -> bool:

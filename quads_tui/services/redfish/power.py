@@ -75,7 +75,8 @@ class PowerChange:
 
     async def _reset(self, system: System) -> None:
         if not system.reset_target:
-            raise StageFailure(Cause.REFUSED, "the BMC offers no Reset of this system")
+            self._wait_on("the BMC offers no Reset of this system", None)
+            return
         if self._lost >= _MOST_LOST:
             raise StageFailure(Cause.UNREACHABLE, f"the answer to {self._wanted} was lost {self._lost} times: {self._last}")
         acts = self._line.acts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -125,6 +126,19 @@ async def test_a1_a_pinned_system_that_is_gone_at_once_is_waited_for(bench: Benc
     bench.client.pin(await bench.client.identify([]))
     bench.bmc.when("GET", "/Systems/1", GONE, times=2)
     assert await bench.off() == ""
+
+
+async def test_a1_a_reset_that_is_hidden_for_a_moment_is_waited_for(bench: Bench) -> None:
+    bench.bmc.system["Actions"] = None
+    asyncio.get_running_loop().call_later(0.05, lambda: bench.bmc.system.pop("Actions"))
+    assert await bench.off() == ""
+
+
+async def test_a1_a_reset_that_is_not_offered_is_said(bench: Bench) -> None:
+    bench.bmc.system["Actions"] = None
+    failure = await bench.fails(bench.off(20))
+    assert "the BMC offers no Reset of this system" in failure.reason
+    assert untouched(bench)
 
 
 @pytest.mark.parametrize("changed", [{"UUID": OTHER_UUID}, {"SerialNumber": "NODE1002"}])
@@ -282,6 +296,7 @@ SURVEYED: dict[str, tuple[dict[str, Any], bool | None, bool | None]] = {
         True,
         False,
     ),
+    "no reset": ({"Actions": None}, True, False),
     "not told": ({"Actions": {"#ComputerSystem.Reset": {"target": RESET}}}, True, None),
     "a comma is missing": (
         {"Actions": {"#ComputerSystem.Reset": {"target": RESET, "ResetType@Redfish.AllowableValues": ["OnForceOff", "Nmi"]}}},

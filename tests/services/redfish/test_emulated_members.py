@@ -1,0 +1,107 @@
+"""Off, PXE, on through BMCs that make it hard to tell which machine is meant (A1, A4, A5), judged by what was done to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from quads_tui.emulators.bmc import members
+from quads_tui.emulators.bmc.fleet import Fleet
+from quads_tui.emulators.bmc.trouble import Trouble
+from quads_tui.emulators.faults import RARITIES, Fault
+from quads_tui.emulators.world import Machine, Time
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.identity import Comparison, compared
+from quads_tui.rollout.meters import Meter
+from quads_tui.services.http import Http
+from quads_tui.services.redfish import Bmc
+from tests.clocks import FastClock
+
+from .conftest import Told
+from .test_families import SPEED, Foreman
+
+NAME, MAC = "f01-h01-000.example.com", "04:3f:72:00:00:01"
+FAULTS = [fault for fault in RARITIES if fault.name.startswith(("twin-", "facts-", "nic"))]
+
+
+class Lab:
+    def __init__(self, model: str, trouble: Trouble) -> None:
+        self.trouble = trouble
+        self.fleet = Fleet(
+            [Machine(NAME, model, MAC)],
+            time=Time(SPEED),
+            seed=1,
+            provisioner=Foreman(),
+            username="root",
+            password="pw",
+            troubles={NAME: trouble},
+        )
+
+    async def __aenter__(self) -> Lab:
+        await self.fleet.serve()
+        self.clock = FastClock(SPEED, floor=5.0)
+        self.http = Http(self.clock)
+        policy, limits, acts = TlsPolicy(), Limits(), Told()
+        self.acts = acts
+        address = self.fleet.address(NAME)
+        self.bmc = Bmc(self.http, address, NAME, "root", Secret("pw"), policy, self.clock, limits, Meter(), acts)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.bmc.close()
+        await self.http.close()
+        await self.fleet.close()
+
+    @property
+    def system(self) -> str:
+        return self.fleet.bmcs[NAME].family.system
+
+    def soon(self) -> float:
+        return self.clock.deadline(600)
+
+
+@pytest.mark.parametrize("model", ["1029U-TR4", "GB200"])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_a5_each_rarity_ends_well_on_the_machine_that_foreman_means(fault: Fault, model: str) -> None:
+    assert fault.trouble is not None
+    async with Lab(model, fault.trouble()) as lab:
+        known = await lab.bmc.identify([MAC], lab.soon())
+        assert (known.system, compared(known, [MAC])[0]) == (lab.system, Comparison.SAME)
+        lab.bmc.pin(known)
+        await lab.bmc.ensure_off(lab.soon())
+        await lab.bmc.ensure_pxe_next(lab.soon())
+        await lab.bmc.ensure_on(lab.soon())
+        assert getattr(lab.trouble, "struck", []) == []
+        assert lab.fleet.bmcs[NAME].hardware.resets == 2
+
+
+UNVERIFIED: dict[str, tuple[Trouble, str]] = {
+    "not told": (members.NicsNotTold(), "its BMC tells no MAC address"),
+    "ours is not listed": (members.NicGone(missing=True), "its BMC tells only some MAC addresses"),
+}
+
+
+@pytest.mark.parametrize("what", UNVERIFIED)
+async def test_a5_what_is_not_known_is_not_wrong(what: str) -> None:
+    trouble, words = UNVERIFIED[what]
+    async with Lab("1029U-TR4", trouble) as lab:
+        result, why = compared(await lab.bmc.identify([MAC], lab.soon()), [MAC])
+        assert result is Comparison.UNKNOWN
+        assert why.startswith(words) and why.endswith(f"Foreman provisions through {MAC}")
+
+
+async def test_a1_twins_without_macs_are_not_guessed_at() -> None:
+    trouble = members.Twin(away=1)
+    async with Lab("6048R", trouble) as lab:  # tells no NICs
+        for act in (lab.bmc.ensure_off, lab.bmc.ensure_on, lab.bmc.ensure_pxe_next):
+            with pytest.raises(StageFailure, match="lists 2 systems"):
+                await act(lab.clock.now())
+        assert (trouble.struck, lab.acts.intents) == ([], [])
+
+
+async def test_a4_facts_that_are_none_are_not_known() -> None:
+    for trouble in (members.Placeholders(), members.Twin(same_serial=True)):
+        async with Lab("1029U-TR4", trouble) as lab:
+            known = await lab.bmc.identify([MAC], lab.soon())
+            assert known.serial == ""
+            assert bool(known.uuid) is isinstance(trouble, members.Twin)
