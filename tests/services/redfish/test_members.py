@@ -19,6 +19,12 @@ NICS, TWIN_NICS = SYSTEM + "/EthernetInterfaces", TWIN + "/EthernetInterfaces"
 UUID, OTHER_UUID = "4c4c4544-0046-5010-8051-b4c04f4e3332", "4c4c4544-0046-5010-8051-b4c04f4e3333"
 MAC, OTHER_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"
 GONE = error(404, "ResourceMissingAtURI")
+LONG = 3000.0  # own seconds
+
+
+@pytest.fixture(autouse=True)
+def patient(bench: Bench) -> None:
+    bench.clock.patient()
 
 
 def system(bmc: FakeBmc, path: str, **members: Any) -> dict[str, Any]:
@@ -93,21 +99,21 @@ async def test_a1_a_count_that_is_higher_than_the_members_hides_no_member(twins:
 async def test_a1_a_member_that_comes_back_is_waited_for(twins: Bench) -> None:
     tell_macs(twins)
     twins.bmc.when("GET", "/Systems/1", GONE, times=2)
-    known = await twins.client.identify([MAC], twins.clock.now() + 120)
+    known = await twins.client.identify([MAC], twins.clock.now() + LONG)
     assert (known.system, known.uuid, known.macs) == (SYSTEM, UUID, (MAC,))
 
 
 async def test_a1_after_the_first_act_only_that_system(twins: Bench) -> None:
     tell_macs(twins)
     twins.client.pin(await twins.client.identify([MAC]))
-    await twins.off()
+    await twins.off(LONG)
     twins.bmc.when("GET", "/Systems/1", GONE, times=10_000)
     failure = await twins.fails(twins.on(30))
     assert failure.retryable and failure.reason.startswith(f"the system {SYSTEM} cannot be read now")
     assert twins.bmc.resets == ["ForceOff"]
     twins.bmc.rules.clear()
     twins.bmc.members = linked(TWIN)  # ours has left the list: a pinned system is not looked for
-    await twins.on()
+    await twins.on(LONG)
     assert (twins.bmc.resets, twins.bmc.count(f"POST {TWIN}")) == (["ForceOff", "On"], 0)
 
 
@@ -117,7 +123,7 @@ async def test_a1_another_process_keeps_to_the_pinned_system(twins: Bench) -> No
     twins.bmc.members = linked(TWIN)
     later = twins.other()
     later.pin(pinned)
-    assert await later.ensure_off(twins.clock.now() + 120) == ""
+    assert await later.ensure_off(twins.clock.now() + LONG) == ""
     assert twins.bmc.applied == ["ForceOff"]
     assert twins.bmc.log.count(f"GET {TWIN}") == 1  # by the first client, which had to choose
 
@@ -125,13 +131,13 @@ async def test_a1_another_process_keeps_to_the_pinned_system(twins: Bench) -> No
 async def test_a1_a_pinned_system_that_is_gone_at_once_is_waited_for(bench: Bench) -> None:
     bench.client.pin(await bench.client.identify([]))
     bench.bmc.when("GET", "/Systems/1", GONE, times=2)
-    assert await bench.off() == ""
+    assert await bench.off(LONG) == ""
 
 
 async def test_a1_a_reset_that_is_hidden_for_a_moment_is_waited_for(bench: Bench) -> None:
     bench.bmc.system["Actions"] = None
     asyncio.get_running_loop().call_later(0.05, lambda: bench.bmc.system.pop("Actions"))
-    assert await bench.off() == ""
+    assert await bench.off(LONG) == ""
 
 
 async def test_a1_a_reset_that_is_not_offered_is_said(bench: Bench) -> None:
@@ -156,7 +162,7 @@ async def test_a1_a_changed_identity_names_both_and_nothing_is_done(bench: Bench
 
 async def test_a1_a_machine_that_changes_between_off_and_on_is_left_alone(bench: Bench) -> None:
     bench.bmc.system = {"UUID": UUID}
-    await bench.off()  # not even pinned: one client, one machine
+    await bench.off(LONG)  # not even pinned: one client, one machine
     bench.bmc.system = {"UUID": OTHER_UUID}
     assert (await bench.fails(bench.on(30))).cause is Cause.WRONG_BMC
     assert bench.bmc.resets == ["ForceOff"]
@@ -167,7 +173,7 @@ async def test_a1_values_that_are_empty_while_the_machine_is_off_are_not_differe
     bench.bmc.system = {"UUID": UUID, "SerialNumber": "NODE1001"}
     bench.client.pin(await bench.client.identify([]))
     bench.bmc.system = {"UUID": nothing, "SerialNumber": "To be filled by O.E.M."}
-    assert await bench.off() == ""
+    assert await bench.off(LONG) == ""
     bench.bmc.system = {"UUID": OTHER_UUID}
     assert (await bench.fails(bench.on(30))).cause is Cause.WRONG_BMC  # what was known before is not forgotten
 
@@ -181,7 +187,7 @@ async def test_a4_the_assignment_names_the_system(twins: Bench, name: str) -> No
 async def test_a4_a_named_system_that_is_gone_is_waited_for(twins: Bench) -> None:
     client = twins.other(system="1")
     twins.bmc.when("GET", "/Systems/1", GONE, times=2)
-    await client.ensure_off(twins.clock.now() + 120)
+    await client.ensure_off(twins.clock.now() + LONG)
     assert twins.bmc.applied == ["ForceOff"] and twins.bmc.count(f"POST {TWIN}") == 0
 
 
@@ -215,7 +221,7 @@ async def test_a4_a_neighbour_whose_nics_cannot_be_read_does_not_hinder(twins: B
 async def test_a4_our_nics_that_cannot_be_read_for_a_moment_are_waited_for(twins: Bench) -> None:
     tell_macs(twins)
     twins.bmc.when("GET", NICS, error(503, "ServiceTemporarilyUnavailable"), times=2)
-    assert (await twins.client.identify([MAC], twins.clock.now() + 120)).system == SYSTEM
+    assert (await twins.client.identify([MAC], twins.clock.now() + LONG)).system == SYSTEM
 
 
 async def test_a4_a_survey_does_not_guess_and_tells_of_the_chosen_one(twins: Bench) -> None:
@@ -236,13 +242,13 @@ async def test_a4_a_baseboard_beside_the_machine_is_told_from_it_by_the_mac_or_t
     assert "(1, HGX_Baseboard_0)" in (await bench.fails(bench.off(30))).reason
     bench.bmc.system["EthernetInterfaces"] = nics(bench.bmc, SYSTEM, MAC)
     assert (await bench.client.identify([MAC])).system == SYSTEM
-    assert await bench.off() == "" and await bench.pxe() == ""
+    assert await bench.off(LONG) == "" and await bench.pxe(LONG) == ""
 
 
 @pytest.mark.parametrize("kind", ["Composed", "Virtual", "OS", "DPU"])
 async def test_a4_what_calls_itself_no_physical_machine_is_none(twins: Bench, kind: str) -> None:
     twins.bmc.documents[TWIN]["SystemType"] = kind
-    assert await twins.off() == ""
+    assert await twins.off(LONG) == ""
     twins.bmc.when("GET", "/Systems/2", GONE, times=99)
     assert "not clear" in (await twins.fails(twins.other().ensure_on(twins.clock.now() + 30))).reason  # it may be another by now
 

@@ -26,6 +26,12 @@ NICS = SYSTEM + "/EthernetInterfaces"
 ADAPTERS = SYSTEM + "/NetworkInterfaces"
 OURS = "52:54:00:00:00:01"
 BUSY = error(503, "ServiceTemporarilyUnavailable")
+LONG = 3000.0  # own seconds
+
+
+@pytest.fixture(autouse=True)
+def patient(bench: Bench) -> None:
+    bench.clock.patient()
 
 
 def mac(number: int) -> str:

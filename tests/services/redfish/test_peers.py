@@ -53,6 +53,7 @@ class Network:
     def __init__(self) -> None:
         self.names = Names()
         self.clock = Clock()
+        self.clock.patient()
         self.told = Told()
         self.http = Http(self.clock, resolver=lambda: self.names)
         self.bmcs: dict[str, FakeBmc] = {}
@@ -76,7 +77,7 @@ class Network:
         self.clients.append(Bmc(self.http, address, "h1.example.com", *arguments))
         return self.clients[-1]
 
-    def soon(self, seconds: float = 60) -> float:
+    def soon(self, seconds: float = 3000) -> float:
         return self.clock.now() + seconds
 
 
@@ -209,7 +210,7 @@ async def test_a4_an_act_whose_peer_changed_since_the_look_is_not_sent_and_the_l
             client._line.forget_peer()  # as when a request in between met nobody
 
     network.told.intend = move  # type: ignore[method-assign]
-    await client.ensure_off(network.soon(300))
+    await client.ensure_off(network.soon())
     assert (here.resets, there.resets) == ([], ["ForceOff"])
     assert network.told.results == ["absent", "answered"]
     port = network.port
@@ -231,7 +232,7 @@ async def test_a4_a_patch_whose_peer_changed_since_the_look_is_not_sent(network:
 
     network.told.intend = move  # type: ignore[method-assign]
     with pytest.raises(StageFailure, match="another machine answers"):
-        await client.ensure_pxe_next(network.soon(300))
+        await client.ensure_pxe_next(network.soon())
     assert (here.patches, there.patches, network.told.results) == ([], [], ["absent"])
 
 
