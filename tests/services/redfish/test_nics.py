@@ -239,7 +239,7 @@ ends = st.sampled_from(["ends", "ends", "ends", "itself", "first", "gone", "brok
 counts = st.sampled_from(["right", "right", "none", "more"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(st.lists(nic, max_size=5), min_size=1, max_size=4), ends, counts)
 def test_a5_only_a_list_that_was_read_whole_is_complete(pages: list[list[str]], end: str, count: str) -> None:
     documents: dict[str, Any] = {}
