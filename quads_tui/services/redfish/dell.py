@@ -81,7 +81,7 @@ class Dell:
         if not path:
             raise Unfit(f"the BMC tells no {what}")
         try:
-            return await self._machine.line.read(path, self._deadline)
+            return await self._machine.read(path, self._deadline)
         except Missing as gone:
             raise Unfit(f"the BMC tells no {what} ({gone})") from None
 
@@ -109,7 +109,7 @@ class Dell:
             system = await self.system()
             if system.manager:
                 try:
-                    manager, _ = await self._machine.line.read(system.manager, self._deadline)
+                    manager, _ = await self._machine.read(system.manager, self._deadline)
                     self._jobs_path = local_path(dell_links(manager).get("Jobs"))
                 except Missing:
                     pass
@@ -121,7 +121,7 @@ class Dell:
         if not path:
             return []
         try:
-            queue, _ = await self._machine.line.read(path, self._deadline)
+            queue, _ = await self._machine.read(path, self._deadline)
         except Missing:
             return []
         named = sorted((one for one in members(queue) if "JID_" in one), reverse=True)
@@ -131,7 +131,7 @@ class Dell:
     async def job(self, path: str) -> Job | None:
         """None where it is gone, or where it is none of the BIOS."""
         try:
-            document, _ = await self._machine.line.read(path, self._deadline)
+            document, _ = await self._machine.read(path, self._deadline)
         except Missing:
             return None
         if "bios" not in f"{text(document, 'JobType')} {text(document, 'Name')}".lower():

@@ -13,6 +13,7 @@ from dataclasses import replace
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.identity import Identity, mac_of, serial_of, some, uuid_of
 
+from ..answers import Answer
 from .documents import Boot, Document, System, etag_of, last_part, local_path, reset_values
 from .line import Line, Missing, Waiting
 from .listing import Listing, listing
@@ -86,10 +87,17 @@ class Machine:
             "" if serial in self._shared else serial,
         )
 
+    async def read(self, path: str, deadline: float) -> tuple[Document, Answer]:
+        """A further resource of the machine, from the peer that the last look came from. As Line.read."""
+        document, answer = await self.line.read(path, deadline)
+        if answer.peer != self.line.act_peer:
+            raise self._moving()
+        return document, answer
+
     async def boot_at(self, path: str, deadline: float) -> tuple[Boot, str]:
         """The boot override and the entity tag of a resource; not present where there is no such resource."""
         try:
-            document, answer = await self.line.read(path, deadline)
+            document, answer = await self.read(path, deadline)
         except Missing:
             return Boot(), ""
         return Boot.read(document), etag_of(answer.headers.get("ETag", ""), document)
@@ -102,7 +110,7 @@ class Machine:
             self._reset_types = ()
             if system.reset_info:
                 try:
-                    document, _ = await self.line.read(system.reset_info, deadline)
+                    document, _ = await self.read(system.reset_info, deadline)
                     self._reset_types = reset_values(document)
                 except Missing:
                     pass

@@ -23,7 +23,7 @@ from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 
 from .conftest import Clock, Told
-from .fake import PASSWORD, SYSTEM, USER, FakeBmc
+from .fake import PASSWORD, SETTINGS, SYSTEM, USER, FakeBmc, error
 
 NAME = "mgmt-h1.example.com"
 HERE, THERE = "127.0.0.2", "127.0.0.3"
@@ -234,6 +234,33 @@ async def test_a4_a_patch_whose_peer_changed_since_the_look_is_not_sent(network:
     with pytest.raises(StageFailure, match="another machine answers"):
         await client.ensure_pxe_next(network.soon())
     assert (here.patches, there.patches, network.told.results) == ([], [], ["absent"])
+
+
+async def test_a4_what_decides_is_read_from_one_peer(network: Network) -> None:
+    settings = {"@Redfish.Settings": {"SettingsObject": {"@odata.id": SETTINGS}}, "Boot": {"BootOrder": ["Boot0001"]}}
+    for host, target in ((HERE, "None"), (THERE, "Pxe")):
+        bmc = await network.serve(host, UUID=UUID, **settings)
+        bmc.documents[SETTINGS] = {"Boot": {"BootSourceOverrideTarget": target, "BootSourceOverrideEnabled": "Once"}}
+    client = network.client()
+    client.pin(await client.identify([]))
+
+    async def move(bmc: FakeBmc, request: Any, data: Any) -> Any:
+        """After the look at the system, before its settings are read: nobody answers any more."""
+        network.names.addresses = [THERE]
+        network.clock.sleep = pause  # type: ignore[method-assign]
+        return error(503, "ServiceTemporarilyUnavailable")
+
+    sleep = network.clock.sleep
+
+    async def pause(seconds: float) -> None:
+        client._line.forget_peer()
+        await sleep(seconds)
+
+    network.bmcs[HERE].when("GET", SETTINGS, move)
+    with pytest.raises(StageFailure, match="one address and then to another") as failure:
+        await client.ensure_pxe_next(network.soon())
+    assert failure.value.retryable
+    assert network.told.intents == []
 
 
 async def test_a4_a_name_that_alternates_while_the_machine_is_read_gives_no_identity(network: Network) -> None:
