@@ -22,6 +22,7 @@ _UUID_PLACEHOLDERS = (
     "ffeeddcc-bbaa-",
     "4c4c4544-0000-2010-8020-80c04f202020",  # Dell, without a service tag
 )
+_EVERYBODYS_MAC = "3af2b6059f"  # how the MAC of the USB network to the BMC ends, the same on all boards of some makers
 _FEW_DIGITS = 4  # a UUID of that many different digits or fewer was typed, not made
 _SERIAL_PLACEHOLDERS = re.compile(  # letters and digits only, as firmware leaves them in
     "none|null|nil|na|oem|tbd|sn|test|sample|unknown|undefined|empty|blank|invalid|unspecified|"
@@ -142,9 +143,9 @@ def serial_of(value: object) -> str:
 
 
 def mac_of(value: object) -> str:
-    """A MAC in lower case with colons, however it was written; empty for what is none, and for group and zero addresses."""
+    """A MAC in lower case with colons, however it was written; empty for what is none or everybody's, and for group addresses."""
     digits = re.sub("[^0-9a-f]", "", value.lower()) if isinstance(value, str) and len(value) < 60 else ""
-    if len(digits) != 12 or not digits.strip("0") or int(digits[1], 16) & 1:
+    if len(digits) != 12 or not digits.strip("0") or int(digits[1], 16) & 1 or digits.endswith(_EVERYBODYS_MAC):
         return ""
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 

@@ -46,7 +46,13 @@ def test_a_serial_number() -> None:
     assert serial_of(" abc1234 ") == "ABC1234"
 
 
-@pytest.mark.parametrize("value", [None, "", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "52:54:00", "g" * 12])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, "", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "52:54:00", "g" * 12),
+        *("be:3a:f2:b6:05:9f", "B03AF2B6059F"),  # of the USB network to the BMC: all boards of a maker have this one
+    ],
+)
 def test_what_is_no_mac_of_a_nic(value: object) -> None:
     assert mac_of(value) == ""
 
