@@ -48,6 +48,13 @@ class StageFailure(Exception):
         self.conflict = conflict
 
 
+class Unidentified(StageFailure):
+    """The pinned machine no longer answers where it did, another address does, and no known fact says whether it is the same one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Cause.WRONG_BMC, reason, retryable=False)
+
+
 class CredentialsRefused(Exception):
     """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
 

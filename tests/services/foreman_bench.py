@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from quads_tui.engine.planner import make_plan
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Probe
@@ -45,7 +46,10 @@ class BootingBmc:
         self._override = False
         self.pxe_stays = False
 
-    async def is_of(self, mac: str, deadline: float) -> None:
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+        return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)
+
+    def pin(self, identity: Identity) -> None:
         return None
 
     async def observe(self, deadline: float | None = None) -> object:
