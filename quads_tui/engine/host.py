@@ -26,7 +26,7 @@ class BmcPort(Protocol):
     """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
 
     async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
-        """The machine behind this BMC, fresh; of several systems the one with one of these MACs. Once pinned: the pinned system only."""
+        """The machine behind this BMC, fresh; of several systems the one with one of these MACs. Once pinned: that one only."""
         ...
 
     def pin(self, identity: Identity) -> None:

@@ -85,6 +85,8 @@ class HostMachine:
                 raise Asked(f"{why}, or list it under redfish.unverified in the site file", machine)
             self._claim(machine)
             self._memory.identity = self._identity = machine
+            if not self._let(machine):
+                self._memory.accepted = None  # it was said of another one
             self._ports.remember(self._plan.name, self._memory)
             self._ports.emit(Identified(self._ports.clock.wall(), self._plan.name, str(machine), unverified))
         self._client.pin(self._identity)

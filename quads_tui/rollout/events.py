@@ -82,7 +82,7 @@ class HostNote(Event):
 
 @dataclass(slots=True)
 class Identified(Event):
-    """The machine that the host's acts go to from now on. `unverified`: why it was not compared with Foreman's host; empty: it is it."""
+    """The machine that the host's acts go to from now on. `unverified`: why it was not compared with Foreman's host, or empty."""
 
     kind: ClassVar[str] = "identified"
     host: str

@@ -54,9 +54,7 @@ class HostState:
     reason: str = ""
     until: float | None = None  # WAITING: when the next attempt is due
     armed: bool = False  # the next boot wipes it
-    unverified: str = (
-        ""  # why its machine was not compared with Foreman's host, though it may be acted on; empty: it was, or is not known yet
-    )
+    unverified: str = ""  # why its machine was not compared with Foreman's host before it was acted on; empty: it was
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
     version: int = 0  # grows with every change: a key for caches

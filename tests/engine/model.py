@@ -71,6 +71,7 @@ class World:
         self.network = Network(names)
         self.provisioning = {name: frozenset(facts.macs) for name, facts in self.network.facts.items()}  # as Foreman knows them
         self.acted: dict[str, str] = {}  # the machine of each host's first act
+        self.belongs: dict[str, str] = {}  # the host that acted first on each machine
         self.shown: dict[str, str] = {}  # the machine that each host's BMC told of when it was last identified
         self.let: set[str] = set()  # hosts that may act on a machine that cannot be compared, by the operator's word in the plan
         self.untouchable: set[str] = set()  # machines
@@ -101,6 +102,8 @@ class World:
             self.violations.append(f"{host}: an act on {machine}")
         if self.acted.setdefault(host, machine) != machine:
             self.violations.append(f"{host}: an act on {machine} after one on {self.acted[host]}")
+        if self.belongs.setdefault(machine, host) != host:
+            self.violations.append(f"{host}: an act on {machine} after one of {self.belongs[machine]}")
 
     def boot(self, name: str) -> None:
         """Power came on: the override is used up; a host in build installs."""
@@ -478,6 +481,12 @@ class Lab:
     def _with_mac(self, host: HostPlan) -> HostPlan:
         """As Foreman knows it, where the test does not say."""
         return replace(host, mac=host.mac or next(iter(self.world.provisioning[host.name])))
+
+    def replan(self, plans: Collection[HostPlan]) -> None:
+        """Before the start: other plans for these hosts."""
+        given = {plan.name: plan for plan in plans}
+        self.plan = replace(self.plan, hosts=tuple(given.get(host.name, host) for host in self.plan.hosts))
+        self._open()
 
     async def crash(self) -> None:
         """As kill -9: nothing more is written or sent; what was sent goes on at the servers."""

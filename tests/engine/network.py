@@ -41,12 +41,7 @@ class Network:
 
     def home(self, machine: str) -> tuple[str, Box, str]:
         """Where it is now: address, BMC, path."""
-        return next(
-            (at, box, path)
-            for at, box in self.boxes.items()
-            for path, name in box.systems.items()
-            if name == machine and not box.gone
-        )
+        return next((at, box, path) for at, box in self.boxes.items() for path, name in box.systems.items() if name == machine)
 
     def told(self, at: str, path: str) -> Identity:
         known = self.facts[self.boxes[at].systems[path]]
