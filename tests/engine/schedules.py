@@ -97,6 +97,8 @@ class NetworkSchedule:
 
         tells = luck.choice(TELLS)
         kinds = (*CHANGES, "swapped") if "uuid" in tells and luck.random() < 0.4 else (*CHANGES, "quiet")
+        twins = luck.random() < 0.3
+        kinds += ("absent",) * 5 if twins else ()
         changes = [
             (
                 luck.choice((0.0, luck.uniform(0, 40), luck.uniform(0, 40), luck.uniform(0, 900))),
@@ -109,7 +111,7 @@ class NetworkSchedule:
         return cls(
             tells,
             luck.random() < 0.8,
-            luck.random() < 0.2,
+            twins,
             luck.random() < 0.5,
             some(0.5),
             some(0.8),
@@ -210,7 +212,10 @@ class Run:
                     identity=network.told(at, path) if given.surveyed[number] else None,
                 )
             )
-            if given.let[number]:
+            led = given.misled[number] or any(
+                what == "swapped" or (what.startswith("misled") and number == host) for _, what, host, _ in given.changes
+            )
+            if given.let[number] and led:
                 world.let.add(name)
         for name, elsewhere in zip(names(), given.misled, strict=True):
             if elsewhere:
@@ -319,7 +324,8 @@ class Run:
             else:
                 assert host.reason, "I4"
             assert machine.wipes <= 1 + rebuilds, "I5"
-            if machine.build and machine.override and host.status is not HostStatus.DONE:
+            theirs = lab.world.belongs.get(name, name) != name  # an operator let another host act on it
+            if machine.build and machine.override and host.status is not HostStatus.DONE and not theirs:
                 assert host.armed, "what stands armed is never left unsaid"
         causal(events)
         obeyed(events)
