@@ -92,6 +92,7 @@ class Conductor:
             hooks=site.hooks,
             quads=services.quads,
             lanes=self._lanes,
+            machines=self._station.machines,
         )
         executor = RolloutExecutor(setting)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
@@ -102,7 +103,8 @@ class Conductor:
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
         if retry_ended:
-            executor.submit(Retry(tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)))
+            ended = tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)
+            executor.submit(Retry(ended, accepts=False))
             await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
         try:
             await keys.open()
@@ -117,8 +119,8 @@ class Conductor:
             await keys.close()
             with suppress(JournalBroken):
                 owed = executor.owed_to_quads
-                ended = {"reason": executor.stopped, "unfinished": _unfinished(rollout), "owed": owed}
-                await journal.describe({"ended": ended, "pace": rollout.pace.kept()})
+                end = {"reason": executor.stopped, "unfinished": _unfinished(rollout), "owed": owed}
+                await journal.describe({"ended": end, "pace": rollout.pace.kept()})
         at = clock.wall()
         if self._options.json:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))

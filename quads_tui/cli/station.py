@@ -1,4 +1,4 @@
-"""What the rollouts of one process share: the signals, and for each Foreman its lock and its one write lane."""
+"""What the rollouts of one process share: the signals, the machines, and for each Foreman its lock and its one write lane."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from quads_tui.engine.claims import Machines
 from quads_tui.engine.lane import WriteLane
 from quads_tui.inputs import Site
 from quads_tui.journal.locks import ForemanLock, QuadsLock
@@ -38,6 +39,7 @@ class Station:
         self.ended = asyncio.Event()
         self.hung_up = asyncio.Event()
         self.fronts: list[Front] = []
+        self.machines = Machines()
         self._shared: dict[str, _Shared] = {}
 
     def listen(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from quads_tui.inputs import Hook, Limits
@@ -25,6 +25,7 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meters, lane_facts
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
@@ -32,6 +33,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.rollout.state import Rollout
 
 from .builds import BuildWatch, HostReads
+from .claims import Machines
 from .flow import disarm, provision
 from .gate import RolloutGate
 from .hooks import Hooks
@@ -67,6 +69,10 @@ class Setting:
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
     lanes: list[WriteLane] | None = None  # of the other rollouts of this process on the same Foreman; this one's joins them
+    machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
+    protected_machines: Mapping[str, Identity] = field(
+        default_factory=dict
+    )  # what is known of protected hosts' machines, by name
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
@@ -106,6 +112,7 @@ class RolloutExecutor:
         )
         recalled = setting.recall or recall(plan, ())
         self._memories = recalled.memories
+        self._machines = Machines() if setting.machines is None else setting.machines
         self._quads = QuadsExchange(setting.quads, recalled.outbox, clock, self.emit) if setting.quads else None
         self._ports = Ports(
             clock=clock,
@@ -129,6 +136,9 @@ class RolloutExecutor:
                 at_once=setting.limits.hooks,
                 done=frozenset(recalled.cloud_hooks),
             ),
+            rollout=setting.rollout.id,
+            machines=self._machines,
+            protected_machines=setting.protected_machines,
         )
         self._plans = {host.name: host for host in plan.hosts}
 
@@ -170,7 +180,12 @@ class RolloutExecutor:
             self._helpers.append(settling)
         fresh = []
         for host in setting.rollout.hosts.values():
-            self._memories[host.name].resumed = True
+            memory = self._memories[host.name]
+            memory.resumed = True
+            if memory.identity is not None:
+                self._machines.hold(setting.rollout.id, host.name, memory.identity)
+                if host.status.ended and not memory.stands:
+                    self._machines.release(setting.rollout.id, host.name)
             if host.status.ended and host.name not in recalled.orders:
                 continue
             if host.status is HostStatus.QUEUED and host.stage is None:
@@ -208,6 +223,7 @@ class RolloutExecutor:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)
         self.lane.leave()
+        self._machines.leave(self._setting.rollout.id)
         if self._quads is not None:
             await self._quads.flush(_QUADS_GRACE)
         self.emit(RolloutEnded(self._setting.clock.wall(), self.stopped))
@@ -305,14 +321,14 @@ class RolloutExecutor:
             case Stop():
                 self.stop("operator")
                 return "stop: no new acts, requests in flight settle"
-            case Retry(hosts, from_start):
-                done = [name for name in hosts if self._retry(name, from_start)]
+            case Retry(hosts, from_start, accepts):
+                done = [name for name in hosts if self._retry(name, from_start, accepts)]
                 return _tally("retry from the start" if from_start else "retry", done, hosts)
             case Unskip(hosts):
-                done = [name for name in hosts if self._status(name) is HostStatus.SKIPPED and self._retry(name, False)]
+                done = [name for name in hosts if self._status(name) is HostStatus.SKIPPED and self._retry(name, False, False)]
                 return _tally("unskip", done, hosts)
             case Release(hosts):
-                done = [name for name in hosts if self._status(name) is HostStatus.HELD and self._retry(name, False)]
+                done = [name for name in hosts if self._status(name) is HostStatus.HELD and self._retry(name, False, True)]
                 return _tally("release", done, hosts)
             case Skip(hosts, reason):
                 done = [name for name in hosts if self._take_out(name, Skipped, reason or "skipped by the operator")]
@@ -339,10 +355,14 @@ class RolloutExecutor:
         self.emit(Paused(self._setting.clock.wall(), what, paused, self._setting.who, "by the operator" if paused else ""))
         return f"{what} {'paused' if paused else 'go on'}"
 
-    def _retry(self, name: str, from_start: bool) -> bool:
+    def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
+        """`accepts`: a host that is held because of its machine may act on that machine from now on."""
         if self._status(name) not in RETRYABLE or name in self._tasks or self.stopped:
             return False
         memory = self._memories[name]
+        if accepts and memory.asked is not None and self._status(name) is HostStatus.HELD:
+            memory.accepted = memory.asked
+        memory.asked = None
         memory.rewind(from_start, self._kind(name))
         self.gate.put_back(name)
         self._ports.remember(name, memory)

@@ -11,11 +11,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure
+from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
-from quads_tui.rollout.identity import Comparison, compared, mac_of
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -23,10 +22,13 @@ from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
 
 from .host import HostActs, HostMemory, Ports
+from .machine import Asked, HostMachine
 from .order import ensure_order
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class _Ended(Exception):
@@ -62,7 +64,7 @@ class _Flow:
         self._ports = ports
         self._memory = memory
         self._acts = HostActs(host.name, ports)
-        self._bmc = ports.bmc(host, self._acts)
+        self._machine = HostMachine(host, ports, memory)
         self._goal = ports.plan.goal(host)
         self._writes = HostWrites(host.name, ports, memory, self._goal.target)
         self._stages: dict[Stage, Callable[[], Awaitable[str]]] = {
@@ -94,7 +96,9 @@ class _Flow:
             await self.close()
 
     async def close(self) -> None:
-        await self._bmc.close()
+        await self._machine.close()
+        if not self._memory.stands:
+            self._ports.machines.release(self._ports.rollout, self._host)
 
     # Attempts
 
@@ -118,12 +122,30 @@ class _Flow:
             record = await self._fresh_record()
             if record.build is not False:
                 pass  # in build through us: the stage it was in sees what is done already
-            elif _installed(record, memory.baseline) or not await self._bmc.is_off():
+            elif _installed(record, memory.baseline) or not await self._is_off():
                 memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
             else:
                 self._acts.note("out of build and off: somebody cancelled the build; begun anew")
                 memory.start, memory.built_at = first, None
         self._remember(off=False, resumed=False)
+
+    async def _is_off(self) -> bool:
+        """By a fresh look that decides where the host goes on. A BMC that does not tell ends the host as failed."""
+        try:
+            return await self._recognised(self._look_for_off())
+        except StageFailure as failure:
+            await self._ends_in(self._memory.start, failure)
+            raise AssertionError("unreachable") from None
+
+    async def _look_for_off(self) -> bool:
+        return await (await self._machine.bmc()).is_off()
+
+    async def _recognised(self, work: Awaitable[T]) -> T:
+        """A machine about which nothing is known is a question to the operator."""
+        try:
+            return await work
+        except Unidentified as unknown:
+            raise await self._machine.asked(unknown) from None
 
     async def _settled(self) -> None:
         """Wait until it is known what became of the other process's write."""
@@ -189,10 +211,7 @@ class _Flow:
     async def _guarded(self, stage: Stage) -> str:
         """An error of ours fails this host and is told; it never ends the others."""
         try:
-            await self._ports.hooks.before(stage, self._plan, self._acts)
-            reason = await self._stages[stage]()
-            await self._ports.hooks.after(stage, self._plan, self._acts)
-            return reason
+            return await self._recognised(self._carried_out(stage))
         except (StageFailure, Skipped, Held, Stopping, JournalBroken, CredentialsRefused):
             raise
         except TimeoutError:
@@ -202,6 +221,17 @@ class _Flow:
                 "%s in %s of %s", type(error).__name__, stage, self._host, exc_info=(type(error), error, error.__traceback__)
             )
             raise StageFailure(Cause.UNKNOWN, f"internal error: {type(error).__name__}", retryable=False) from None
+
+    async def _carried_out(self, stage: Stage) -> str:
+        """Nothing is done before it is known to which machine, hooks included."""
+        if stage is Stage.POWER_OFF:
+            await self._reach()
+        elif stage in (Stage.PXE_SET, Stage.POWER_ON):
+            await self._machine.bmc()
+        await self._ports.hooks.before(stage, self._plan, self._acts)
+        reason = await self._stages[stage]()
+        await self._ports.hooks.after(stage, self._plan, self._acts)
+        return reason
 
     async def _wait_for_next(self, stage: Stage, failure: StageFailure, tries: int) -> None:
         clock, limits = self._ports.clock, self._ports.limits
@@ -215,40 +245,32 @@ class _Flow:
     # Stages
 
     async def _power_off(self) -> str:
-        if self._memory.off:
-            self._remember(off=False)
-        await self._reach()
-        reason = await self._bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
+        bmc = await self._machine.bmc()
+        reason = await bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
         self._remember(off=True)
         return reason
 
     async def _reach(self) -> None:
         """A host whose BMC does not answer is not dark: it waits outside, so that the others are not held up."""
         ports = self._ports
+        if self._memory.off:
+            self._remember(off=False)
         try:
-            await self._identify(None)
+            await self._machine.look()
             return
         except StageFailure as failure:
             if not failure.retryable:
                 raise
         ports.gate.lit(self._host)
-        await self._identify(ports.clock.deadline(ports.limits.power_off))
+        await self._machine.look(ports.clock.deadline(ports.limits.power_off))
         await ports.gate.admit(self._host, Stage.POWER_OFF)
 
-    async def _identify(self, deadline: float | None) -> None:
-        macs = {mac_of(self._plan.mac)} - {""}
-        machine = await self._bmc.identify(macs, deadline)
-        comparison, why = compared(machine, macs)
-        if comparison is Comparison.OTHER:
-            raise StageFailure(Cause.WRONG_BMC, why, retryable=False)
-        self._bmc.pin(machine)
-
     async def _pxe_set(self) -> str:
-        ordered = ""
+        bmc, ordered = await self._machine.bmc(), ""
         if self._plan.order:
-            ordered = await ensure_order(self._plan, self._ports, self._bmc, self._acts, self._memory)
-        reason = await self._bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
-        self._remember(override=True, stays=self._bmc.pxe_stays)
+            ordered = await ensure_order(self._plan, self._ports, bmc, self._acts, self._memory)
+        reason = await bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
+        self._remember(override=True, stays=bmc.pxe_stays)
         return "; ".join(words for words in (ordered, reason) if words)
 
     async def _build(self) -> str:
@@ -285,13 +307,14 @@ class _Flow:
     async def _power_on(self) -> str:
         ports, memory = self._ports, self._memory
         await self._armed_for_long()
-        if (memory.attempts[Stage.POWER_ON] > 1 or not memory.off) and await self._bmc.is_off():
+        bmc = await self._machine.bmc()
+        if (memory.attempts[Stage.POWER_ON] > 1 or not memory.off) and await bmc.is_off():
             # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
-            await self._bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
-        reason = await self._bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
+            await bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
+        reason = await bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
         self._remember(off=False, override=memory.stays, booted=True, installing_since=ports.clock.wall())
         ports.emit(HostArmed(ports.clock.wall(), self._host, False))
-        await self._bmc.close()
+        await bmc.close()
         return reason
 
     async def _armed_for_long(self) -> None:
@@ -365,8 +388,8 @@ class _Flow:
         if stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD):
             return self._memory.override
         try:
-            return await self._bmc.pxe_armed()
-        except StageFailure:
+            return await (await self._machine.bmc()).pxe_armed()
+        except (StageFailure, Held):
             return True
 
     async def _left(self, out: Skipped | Held) -> None:
@@ -385,7 +408,7 @@ class _Flow:
                 reason += "; left off"
             if not trouble:
                 failed = (self._goal.kind.stages[0], Cause.UNKNOWN)
-        self._remember(failed=failed)
+        self._remember(failed=failed, asked=out.machine if isinstance(out, Asked) else None)
         self._change(status, stage=memory.start, reason=reason)
 
     async def _booting(self) -> bool:
@@ -393,8 +416,8 @@ class _Flow:
         if self._memory.start is not Stage.POWER_ON or self._memory.built_at is None:
             return False
         try:
-            return not await self._bmc.is_off()
-        except StageFailure:
+            return not await self._look_for_off()
+        except (StageFailure, Held):
             return False
 
     async def disarm(self) -> str:
@@ -417,14 +440,10 @@ class _Flow:
     async def _clear_override(self) -> str:
         if not self._memory.override:
             return ""
-        bmc = self._ports.bmc(self._plan, HostActs(self._host, self._ports, disarming=True))
-        await self._bmc.close()  # one session a BMC
         try:
-            await bmc.clear_override(self._ports.clock.deadline(self._ports.limits.pxe_set))
-        except StageFailure as failure:
-            return f"its boot override could not be cleared: {failure.reason}"
-        finally:
-            await bmc.close()
+            await self._machine.clear_override(self._ports.clock.deadline(self._ports.limits.pxe_set))
+        except (StageFailure, Held) as no:
+            return f"its boot override could not be cleared: {no}"
         self._remember(override=False)
         return ""
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostNote, Intent, Outcome, Remembered
-from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.identity import Identity, identity_from
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, Probe, Ticket
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import HostRecord
 
+from .claims import Machines
 from .gate import DISARM
 from .hooks import Hooks
 
@@ -24,8 +25,18 @@ from .hooks import Hooks
 class BmcPort(Protocol):
     """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity: ...
-    def pin(self, identity: Identity) -> None: ...
+    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+        """The machine behind this BMC, fresh; of several systems the one with one of these MACs. Once pinned: that one only."""
+        ...
+
+    def pin(self, identity: Identity) -> None:
+        """From now on every fresh read re-checks path, UUID, serial and peer, and acts go to that peer.
+
+        A changed fact is StageFailure(WRONG_BMC, retryable=False) that names both; another address about which nothing is known
+        is Unidentified.
+        """
+        ...
+
     async def observe(self, deadline: float | None = None) -> object: ...
 
     pxe_stays: bool  # ensure_pxe_next left a PXE boot that no boot uses up
@@ -51,6 +62,7 @@ class ForemanPort(Protocol):
     async def rebuild_config(self, ticket: Ticket, host: str) -> None: ...
     async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None: ...
     async def host(self, name: str) -> HostRecord | None: ...
+    async def provisioning_macs(self, host: str) -> frozenset[str]: ...
     async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe: ...
     async def rolled_back(self, progress: str) -> bool: ...
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe: ...
@@ -82,6 +94,9 @@ class Ports:
     limits: Limits
     token_seconds: float  # how long a build token lives; 0: for ever
     hooks: Hooks
+    rollout: str  # its id
+    machines: Machines
+    protected_machines: Mapping[str, Identity]  # of protected hosts, as far as Foreman and their names tell, by name
 
     def remember(self, host: str, memory: HostMemory) -> None:
         """To the journal, before the outcome of the act that it comes from: a crash between the two forgets neither."""
@@ -103,6 +118,9 @@ class HostMemory:
     booted: bool = False  # On was seen after it: it may be installing
     installing_since: float | None = None  # real time of that; None: the install gets its whole deadline anew
     failed: tuple[Stage, Cause] | None = None
+    identity: Identity | None = None  # the machine that its acts go to
+    asked: Identity | None = None  # it is held until a human says whether this is its machine
+    accepted: Identity | None = None  # a human said so
     resumed: bool = False  # another process brought it here: what Foreman and the BMC say now decides where it goes on
     settling: asyncio.Task[None] | None = None  # its write of that process, while nobody knows what became of it
 
@@ -119,6 +137,9 @@ class HostMemory:
             "booted": self.booted,
             "installing_since": self.installing_since,
             "failed": [part.value for part in self.failed] if self.failed else None,
+            "identity": asdict(self.identity) if self.identity else None,
+            "asked": asdict(self.asked) if self.asked else None,
+            "accepted": asdict(self.accepted) if self.accepted else None,
         }
 
     def recall(self, facts: Mapping[str, Any]) -> None:
@@ -130,6 +151,14 @@ class HostMemory:
         self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None
         self.pxe_lost = facts.get("pxe_lost", False)  # journals of before have none
         self.failed = (Stage(facts["failed"][0]), Cause(facts["failed"][1])) if facts["failed"] else None
+        self.identity, self.asked, self.accepted = (
+            identity_from(facts[name]) if facts.get(name) else None for name in ("identity", "asked", "accepted")
+        )
+
+    @property
+    def stands(self) -> bool:
+        """Something of ours stands on its machine, or in Foreman for it: in build, or PXE is set."""
+        return self.built_at is not None or self.override
 
     def rewind(self, from_start: bool, kind: Kind) -> None:
         """Where a human's retry takes the host up. Watching again helps only a host that may still be installing."""

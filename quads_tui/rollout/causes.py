@@ -49,7 +49,7 @@ class StageFailure(Exception):
 
 
 class Unidentified(StageFailure):
-    """The pinned machine does not answer where it did, another address does, and no known fact says whether it is the same."""
+    """The pinned machine does not answer where it did, another address does, and no fact says whether it is the same one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(Cause.WRONG_BMC, reason, retryable=False)

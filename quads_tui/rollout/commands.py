@@ -8,10 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Failed, skipped and held hosts only. From the failed stage, or from the first one (`from_start`: the host is rebuilt)."""
+    """Failed, skipped and held hosts only. From the failed stage, or from the first one (`from_start`: the host is rebuilt).
+
+    `accepts`: a human means each of these hosts, so one that is held because of its machine may act on that machine.
+    """
 
     hosts: tuple[str, ...]
     from_start: bool = False
+    accepts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,16 @@ class HostNote(Event):
 
 
 @dataclass(slots=True)
+class Identified(Event):
+    """The machine that the host's acts go to from now on. `unverified`: why it was not compared with Foreman's host, or empty."""
+
+    kind: ClassVar[str] = "identified"
+    host: str
+    machine: str
+    unverified: str = ""
+
+
+@dataclass(slots=True)
 class Intent(Event):
     """On disk before the act. `number` is unique in the journal.
 
@@ -200,6 +210,7 @@ _KINDS: dict[str, type[Event]] = {
         HostChanged,
         HostArmed,
         HostNote,
+        Identified,
         Intent,
         Outcome,
         Remembered,

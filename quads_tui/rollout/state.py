@@ -14,6 +14,7 @@ from .events import (
     HostArmed,
     HostChanged,
     HostNote,
+    Identified,
     Intent,
     LaneNarrowed,
     Notice,
@@ -53,6 +54,7 @@ class HostState:
     reason: str = ""
     until: float | None = None  # WAITING: when the next attempt is due
     armed: bool = False  # the next boot wipes it
+    unverified: str = ""  # why its machine was not compared with Foreman's host before it was acted on; empty: it was
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
     version: int = 0  # grows with every change: a key for caches
@@ -118,7 +120,7 @@ class Rollout:
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
-        if isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Intent | Outcome):
+        if isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Identified | Intent | Outcome):
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
@@ -159,6 +161,10 @@ class Rollout:
             said = f": {event.output}" if event.output else ""
             words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{said}"
             host.timeline.append(Line(event.at, host.stage, words))
+        elif isinstance(event, Identified):
+            host.unverified = event.unverified
+            words = f"; not verified: {event.unverified}" if event.unverified else ""
+            host.timeline.append(Line(event.at, host.stage, f"machine: {event.machine}{words}"))
         elif isinstance(event, HostNote):
             host.timeline.append(Line(event.at, host.stage, event.text))
             if event.waits:

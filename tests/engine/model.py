@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Collection, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from quads_tui.engine.claims import Machines
 from quads_tui.engine.executor import RolloutExecutor, Setting
 from quads_tui.engine.recall import Recall, recall
 from quads_tui.inputs import Limits
@@ -24,6 +25,8 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import HostRecord
 from tests.clocks import VirtualClock
 
+from .network import Network
+
 EPOCH = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 TARGET = Target(owner_id=41, operatingsystem_id=9, ptable_id=125, medium_id=14, parameters={})
 
@@ -33,7 +36,6 @@ class Machine:
     """One server: its power, its override, what Foreman holds of it, and what happened to it."""
 
     power: str = "Off"
-    mac: str = ""
     override: bool = False
     build: bool = False
     build_status: int = 0
@@ -66,6 +68,13 @@ class World:
     def __init__(self, names: Collection[str], clock: VirtualClock) -> None:
         self.clock = clock
         self.machines = {name: Machine(power="On") for name in names}
+        self.network = Network(names)
+        self.provisioning = {name: frozenset(facts.macs) for name, facts in self.network.facts.items()}  # as Foreman knows them
+        self.acted: dict[str, str] = {}  # the machine of each host's first act
+        self.belongs: dict[str, str] = {}  # the host that acted first on each machine
+        self.shown: dict[str, str] = {}  # the machine that each host's BMC told of when it was last identified
+        self.let: set[str] = set()  # hosts that may act on a machine that cannot be compared, by the operator's word in the plan
+        self.untouchable: set[str] = set()  # machines
         self.writing = 0
         self.peak_writes = 0
         self.writes: Counter[str] = Counter()
@@ -84,6 +93,17 @@ class World:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+    def touched(self, host: str, machine: str) -> None:
+        """An act of the host's rollout arrives at the machine."""
+        if machine in self.untouchable:
+            self.violations.append(f"{host}: an act on {machine}, which is protected")
+        if machine != host and host not in self.let:
+            self.violations.append(f"{host}: an act on {machine}")
+        if self.acted.setdefault(host, machine) != machine:
+            self.violations.append(f"{host}: an act on {machine} after one on {self.acted[host]}")
+        if self.belongs.setdefault(machine, host) != host:
+            self.violations.append(f"{host}: an act on {machine} after one of {self.belongs[machine]}")
 
     def boot(self, name: str) -> None:
         """Power came on: the override is used up; a host in build installs."""
@@ -151,6 +171,13 @@ class ModelForeman:
     async def host(self, name: str) -> HostRecord | None:
         self._world.reads["host"] += 1
         return self._record(name)
+
+    async def provisioning_macs(self, host: str) -> frozenset[str]:
+        self._world.reads["interfaces"] += 1
+        trouble = self._world.machines[host].trouble("interfaces")
+        if isinstance(trouble, StageFailure):
+            raise trouble
+        return self._world.provisioning[host]
 
     async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe:
         if not self._record(name).has(wanted):
@@ -225,87 +252,91 @@ class ModelBmc:
 
     def __init__(self, world: World, host: HostPlan, acts: Acts) -> None:
         self._world = world
+        self._plan = host
         self._host = host.name
-        self._machine = world.machines[host.name]
         self._acts = acts
+        self._pinned: Identity | None = None
         self._open = False
         self.pxe_stays = world.pxe_stays
-
-    async def observe(self, deadline: float | None = None) -> str:
-        await self._session()
-        self._fail("look")
-        return self._machine.power
 
     async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
         await self._session()
         self._fail("look")
-        told = (self._machine.mac,) if self._machine.mac else ()
-        return Identity("192.0.2.1:443", f"/redfish/v1/Systems/{self._host}", macs=told, complete=bool(told))
+        network = self._world.network
+        if self._pinned is None:
+            now = network.chosen(self._host, self._plan.system, macs)
+        else:
+            now = network.checked(self._host, self._pinned, self._acts.note)
+        self._world.shown[self._host] = network.machine_at(now.peer, now.system)
+        return now
 
     def pin(self, identity: Identity) -> None:
-        pass
+        self._pinned = identity
+
+    async def observe(self, deadline: float | None = None) -> str:
+        machine = await self._read()
+        self._fail("look")
+        return machine.power
 
     async def ensure_off(self, deadline: float) -> str:
-        await self._session()
+        machine = await self._read()
         self._fail("off")
-        if self._machine.power == "Off":
+        if machine.power == "Off":
             return "was off already"
         await self._acts.intend("reset", {"type": "ForceOff"})
-        await asyncio.shield(self._world.work(self._switch("Off", 9)))
+        await asyncio.shield(self._world.work(self._switch(self._reached(), "Off", 9)))
         self._acts.result("answered", {})
         return ""
 
     async def ensure_pxe_next(self, deadline: float) -> str:
-        await self._session()
+        machine = await self._read()
         self._fail("pxe")
-        if self._machine.override:
+        if machine.override:
             return "PXE was set for the next boot already"
         await self._acts.intend("override", {})
-        await asyncio.shield(self._world.work(self._arm()))
+        await asyncio.shield(self._world.work(self._arm(self._reached())))
         return ""
 
     async def ensure_on(self, deadline: float) -> str:
-        await self._session()
+        machine = await self._read()
         self._fail("on")
-        if self._machine.power == "On":
+        if machine.power == "On":
             return "was on already"
         await self._acts.intend("reset", {"type": "On"})
-        await asyncio.shield(self._world.work(self._switch("On", self._machine.on_seconds)))
+        name = self._reached()
+        await asyncio.shield(self._world.work(self._switch(name, "On", self._world.machines[name].on_seconds)))
         self._acts.result("answered", {})
         return ""
 
     async def clear_override(self, deadline: float) -> str:
-        await self._session()
+        await self._read()
         self._fail("clear")
         await self._acts.intend("override", {"enabled": "Disabled"})
-        self._machine.override = False
+        self._world.machines[self._reached()].override = False
         return ""
 
     async def stage_order(self, order: Sequence[str], deadline: float) -> str:
-        await self._session()
-        if self._machine.ordered:
+        machine = await self._read()
+        if machine.ordered:
             return "the boot order is right"
-        if not self._machine.order_job:
+        if not machine.order_job:
             await self._acts.intend("override", {})
-            self._machine.order_job = "waits"
+            self._world.machines[self._reached()].order_job = "waits"
         return ""
 
     async def order_job(self, deadline: float) -> str:
-        await self._session()
-        return f"JID_1 {self._machine.order_job}" if self._machine.order_job else ""
+        machine = await self._read()
+        return f"JID_1 {machine.order_job}" if machine.order_job else ""
 
     async def verify_order(self, order: Sequence[str], deadline: float) -> None:
-        await self._session()
-        if not self._machine.ordered:
+        if not (await self._read()).ordered:
             raise StageFailure(Cause.REFUSED, "the boot order was not applied")
 
     async def pxe_armed(self) -> bool:
-        await self._session()
-        return self._machine.override
+        return (await self._read()).override
 
     async def is_off(self) -> bool:
-        await self._session()
-        return self._machine.power == "Off"
+        return (await self._read()).power == "Off"
 
     async def close(self) -> None:
         if self._open:
@@ -319,23 +350,42 @@ class ModelBmc:
             self._world.sessions[self._host] += 1
             assert self._world.sessions[self._host] == 1, "one session a BMC"
 
-    async def _switch(self, power: str, seconds: float) -> None:
-        await self._world.clock.sleep(seconds)
-        if self._machine.power == power:
-            self._world.violations.append(f"{self._host}: a Reset to {power} was sent twice")
-        self._machine.power = power
-        self._machine.resets += 1
-        if power == "On":
-            self._world.boot(self._host)
+    async def _read(self) -> Machine:
+        """The pinned machine, by a fresh read."""
+        await self._session()
+        if self._pinned is None:
+            self._world.violations.append(f"{self._host}: a read that decides, of a machine that was not identified")
+            raise StageFailure(Cause.UNKNOWN, "not pinned", retryable=False)
+        network = self._world.network
+        self._pinned = network.checked(self._host, self._pinned, self._acts.note)
+        return self._world.machines[network.machine_at(self._pinned.peer, self._pinned.system)]
 
-    async def _arm(self) -> None:
+    def _reached(self) -> str:
+        """The machine that an act arrives at now."""
+        assert self._pinned is not None
+        name = self._world.network.machine_at(self._pinned.peer, self._pinned.system)
+        self._world.touched(self._host, name)
+        return name
+
+    async def _switch(self, name: str, power: str, seconds: float) -> None:
+        machine = self._world.machines[name]
+        await self._world.clock.sleep(seconds)
+        if machine.power == power:
+            self._world.violations.append(f"{name}: a Reset to {power} was sent twice")
+        machine.power = power
+        machine.resets += 1
+        if power == "On":
+            self._world.boot(name)
+
+    async def _arm(self, name: str) -> None:
+        machine = self._world.machines[name]
         await self._world.clock.sleep(2)
-        if self._machine.power != "Off":
-            self._world.violations.append(f"{self._host}: PXE was set on a machine that is on")
-        self._machine.override = True
+        if machine.power != "Off":
+            self._world.violations.append(f"{name}: PXE was set on a machine that is on")
+        machine.override = True
 
     def _fail(self, act: str) -> None:
-        trouble = self._machine.trouble(act)
+        trouble = self._world.machines[self._host].trouble(act)
         if isinstance(trouble, StageFailure):
             raise trouble
 
@@ -382,13 +432,20 @@ class Lab:
         protected: frozenset[str] = frozenset(),
         write_seconds: float = 1.0,
         write_width: int = 1,
+        protected_machines: Mapping[str, Identity] | None = None,
+        machines: Machines | None = None,
+        rollout: str = "r1",
     ) -> None:
+        self._protected_machines = protected_machines or {}
+        self._machines = machines
+        self._rollout = rollout
         self._write_seconds = write_seconds
         self._write_width = write_width
         self.clock = VirtualClock()
         self.world = World(names, self.clock)  # all of them, unless only some are `planned`
         self.journal = MemoryJournal()
-        hosts = tuple((plans or {}).get(name) or HostPlan(name, f"https://mgmt-{name}") for name in planned or names)
+        given = plans or {}
+        hosts = tuple(self._with_mac(given.get(name) or HostPlan(name, f"https://mgmt-{name}")) for name in planned or names)
         self.plan = Plan((Goal("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", target),), hosts)
         self._limits = limits or Limits()
         self._protected = protected
@@ -396,7 +453,7 @@ class Lab:
         self._open()
 
     def _open(self, recalled: Recall | None = None) -> None:
-        self.rollout = Rollout("r1", self.plan)
+        self.rollout = Rollout(self._rollout, self.plan)
         for event in self.journal.events:
             self.rollout.apply(event)
         foreman = ModelForeman(self.world, self._write_seconds)
@@ -414,10 +471,22 @@ class Lab:
                 token_seconds=self._token_seconds,
                 write_width=self._write_width,
                 who="me@here",
+                machines=self._machines,
+                protected_machines=self._protected_machines,
                 sample_seconds=600.0,  # each one costs as much as a host's stage
                 recall=recalled,
             )
         )
+
+    def _with_mac(self, host: HostPlan) -> HostPlan:
+        """As Foreman knows it, where the test does not say."""
+        return replace(host, mac=host.mac or next(iter(self.world.provisioning[host.name])))
+
+    def replan(self, plans: Collection[HostPlan]) -> None:
+        """Before the start: other plans for these hosts."""
+        given = {plan.name: plan for plan in plans}
+        self.plan = replace(self.plan, hosts=tuple(given.get(host.name, host) for host in self.plan.hosts))
+        self._open()
 
     async def crash(self) -> None:
         """As kill -9: nothing more is written or sent; what was sent goes on at the servers."""

@@ -1,4 +1,5 @@
-"""Random schedules of a rollout in virtual time: faults, orders of an operator, and crashes; judged by the invariants.
+"""Random schedules of a rollout in virtual time: faults, machines that move, orders of an operator, and crashes; judged by the
+invariants.
 
     python -m tests.engine.schedules --count 200000 [--workers 2] [--first 0]
 
@@ -11,6 +12,8 @@ I4 every host ends in exactly one state; what did not end well has its reason, a
 I5 after any number of kills a resume comes to the same end without another wipe
 I5 includes: no Reset is sent while another one to the same state may be on its way
 I8 skip and hold take effect before the host's next write
+I9 no act on another machine than the pinned one, which is the host's own unless the operator accepted what cannot be compared:
+   also where machines vanish, change their address, share BMCs, lose their system for a while, and tell placeholders or nothing
 (I6, widgets and provisioning apart, stands in tests/console and tests/terminal; I7, secrets, in tests/inputs and tests/services.)
 """
 
@@ -26,13 +29,17 @@ from dataclasses import dataclass, field
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, StageChanged
+from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from tests.clocks import in_virtual_time
 
 from .model import EPOCH, Lab, Machine
+from .network import SYSTEM, facts, peer
 
 HOSTS = 2
 PROTECTED = "protected.example.com"
+STRANGER = "stranger.example.com"  # not in the plan
 FAULTS = {
     "busy": lambda: StageFailure(Cause.BUSY, "SYS518"),
     "503 with Retry-After": lambda: StageFailure(Cause.BUSY, "503", after=40.0),
@@ -52,7 +59,67 @@ ACTS = {  # where each of them may strike
     "cancel": ("busy", "answer lost", "lost"),
     "stale": ("busy",),  # a search that shows yesterday
 }
+TELLS = (  # what the machines of a lab tell of themselves
+    ("uuid", "serial", "macs"),
+    ("uuid",),
+    ("uuid", "macs"),
+    ("serial",),
+    ("macs",),
+    (),
+    (),
+)
+CHANGES = ("vanishes", "absent", "moves", "misled", "misled and gone")
 ORDERS = ("skip", "hold", "unskip", "release", "retry", "restart", "disarm")
+
+
+@dataclass
+class NetworkSchedule:
+    """`changes`: (own seconds, what, host, seconds until it is over).
+
+    Machines that are swapped tell a UUID, always: a swap that no fact shows is one that nobody could see.
+    """
+
+    tells: tuple[str, ...]
+    complete: bool  # all MACs of each machine
+    twins: bool  # both hosts are systems of one BMC
+    named: bool  # and the assignment says which
+    let: list[bool]  # the plan accepts the host although it may not be verified
+    compared: list[bool]
+    surveyed: list[bool]  # the plan knows the machine
+    bonds: list[bool]  # Foreman's primary MAC is a bond's
+    misled: list[str]  # whose BMC each host's name leads to from the start; empty: its own
+    changes: list[tuple[float, str, int, float]]
+
+    @classmethod
+    def by(cls, luck: random.Random) -> NetworkSchedule:
+        def some(share: float) -> list[bool]:
+            return [luck.random() < share for _ in range(HOSTS)]
+
+        tells = luck.choice(TELLS)
+        kinds = (*CHANGES, "swapped") if "uuid" in tells and luck.random() < 0.4 else (*CHANGES, "quiet")
+        twins = luck.random() < 0.3
+        kinds += ("absent",) * 5 if twins else ()
+        changes = [
+            (
+                luck.choice((0.0, luck.uniform(0, 40), luck.uniform(0, 40), luck.uniform(0, 900))),
+                luck.choice(kinds),
+                luck.randrange(HOSTS),
+                luck.choice((5.0, 60.0, 600.0, 1e6)),
+            )
+            for _ in range(luck.choice((0, 1, 2, 3, 4)))
+        ]
+        return cls(
+            tells,
+            luck.random() < 0.8,
+            twins,
+            luck.random() < 0.5,
+            some(0.5),
+            some(0.8),
+            some(0.3),
+            some(0.2),
+            [luck.choice(("", "", "", "", "", "", *names(), PROTECTED, STRANGER)) for _ in range(HOSTS)],
+            sorted(changes),
+        )
 
 
 @dataclass
@@ -67,6 +134,7 @@ class Schedule:
     installs: list[str] = field(default_factory=list)
     strangers: list[tuple[float, int]] = field(default_factory=list)  # somebody ends the host's build in Foreman
     write_seconds: float = 1.0  # how long Foreman takes over a write
+    network: NetworkSchedule | None = None
 
     @classmethod
     def of(cls, number: int) -> Schedule:
@@ -85,6 +153,10 @@ class Schedule:
         for _ in range(luck.choice((0, 0, 0, 0, 1))):
             made.strangers.append((luck.uniform(10, 900), luck.randrange(HOSTS)))
         made.write_seconds = luck.choice((1.0, 1.0, 20.0, 100.0))
+        if luck.random() < 0.7:
+            made.network = NetworkSchedule.by(luck)
+            for _ in range(luck.choice((0, 1, 2))):  # what a human answers
+                made.orders.append((luck.uniform(60, 3000), luck.randrange(HOSTS), luck.choice(("release", "retry"))))
         made.orders.sort()
         return made
 
@@ -99,21 +171,93 @@ class Run:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.lab = Lab(
-            [*names(), PROTECTED, "stranger.example.com"],
+            [*names(), PROTECTED, STRANGER],
             planned=[*names(), PROTECTED],
             protected=frozenset({PROTECTED}),
+            protected_machines={PROTECTED: Identity(peer(HOSTS), macs=facts(HOSTS).macs)},
             write_seconds=schedule.write_seconds,
         )
+        self.lab.world.untouchable = {PROTECTED}
+        if schedule.network is not None:
+            self._set_up(schedule.network)
         for host, act, fault in schedule.faults:
             self.lab.machine(names()[host]).troubles.append((act, FAULTS[fault]()))  # type: ignore[no-untyped-call]
         for name, installs in zip(names(), schedule.installs, strict=True):
             self.lab.machine(name).installs = installs
+
+    def _set_up(self, given: NetworkSchedule) -> None:
+        world, network = self.lab.world, self.lab.world.network
+        if given.twins:
+            del network.boxes[network.leads[names()[1]]]
+            network.leads[names()[1]] = at = network.leads[names()[0]]
+            network.boxes[at].systems[f"{SYSTEM}b"] = names()[1]
+            network.facts[names()[1]].serial = network.facts[names()[0]].serial  # of their chassis
+        for told in network.facts.values():
+            told.uuid = told.uuid if "uuid" in given.tells else ""
+            told.serial = told.serial if "serial" in given.tells else ""
+            told.macs = told.macs if "macs" in given.tells else ()
+            if not given.complete:  # the NIC that provisions is not among those that it lists
+                told.complete, told.macs = False, tuple(mac.replace("02:00", "02:01") for mac in told.macs)
+        plans = []
+        for number, name in enumerate(names()):
+            at, _, path = network.home(name)
+            plans.append(
+                HostPlan(
+                    name,
+                    f"https://mgmt-{name}",
+                    mac=f"02:ff:00:00:00:0{number}" if given.bonds[number] else facts(number).macs[0],
+                    system=path if given.twins and given.named else "",
+                    accepted=given.let[number],
+                    compared=given.compared[number],
+                    identity=network.told(at, path) if given.surveyed[number] else None,
+                )
+            )
+            led = given.misled[number] or any(
+                what == "swapped" or (what.startswith("misled") and number == host) for _, what, host, _ in given.changes
+            )
+            if given.let[number] and led:
+                world.let.add(name)
+        for name, elsewhere in zip(names(), given.misled, strict=True):
+            if elsewhere:
+                network.leads[name] = network.home(elsewhere)[0]
+        self.lab.replan(plans)
+
+    async def _changed(self, number: int, at: float, what: str, host: int, seconds: float) -> None:
+        """`number`: of the change. What ends goes back to how it was."""
+        await asyncio.sleep(at)
+        network, name, other = self.lab.world.network, names()[host], names()[1 - host]
+        old, box, path = network.home(name)
+        match what:
+            case "vanishes":
+                box.gone = True
+            case "absent":
+                box.absent.add(path)
+            case "moves":
+                new = f"10.9.0.{number}:443"
+                network.boxes[new] = network.boxes.pop(old)
+                network.leads = {name: new if led == old else led for name, led in network.leads.items()}
+            case "misled" | "misled and gone":
+                network.leads[name] = network.home((other, PROTECTED, STRANGER)[number % 3])[0]
+                box.gone = box.gone or what == "misled and gone"
+            case "swapped":
+                _, others, place = network.home(other)
+                box.systems[path], others.systems[place] = other, name
+            case "quiet":
+                network.facts[name].quiet = True
+        await asyncio.sleep(seconds)
+        box.gone = False
+        box.absent.clear()
+        network.facts[name].quiet = False
+        if what.startswith("misled"):
+            network.leads[name] = network.home(name)[0]
 
     async def go(self) -> None:
         operator = asyncio.create_task(self._orders())
         self.lab.world.tasks.add(operator)  # he outlives the console
         for at, host in self.schedule.strangers:
             self.lab.world.work(self._ended_by_a_stranger(at, self.lab.machine(names()[host])))
+        for number, change in enumerate(self.schedule.network.changes if self.schedule.network else ()):
+            self.lab.world.work(self._changed(number, *change))
         crashes = list(self.schedule.crashes)
         while True:
             events, pause = crashes.pop(0) if crashes else (0, 0.0)
@@ -148,13 +292,20 @@ class Run:
         began = self.lab.clock.now()
         for at, number, order in self.schedule.orders:
             await asyncio.sleep(max(0.0, began + at - self.lab.clock.now()))
-            if not self.lab.journal.dead:
+            if not self.lab.journal.dead and self._sensible(order, names()[number]):
                 self.lab.executor.submit(_command(order, (names()[number],)))
+
+    def _sensible(self, order: str, name: str) -> bool:
+        """Nobody accepts a machine without having looked: what its BMC showed last is the host's own, or the one in use."""
+        world = self.lab.world
+        if order not in ("release", "retry", "restart"):
+            return True
+        return world.shown.get(name) in (None, world.acted.get(name, name))
 
     def judge(self) -> None:
         lab, events = self.lab, self.lab.journal.events
         assert not lab.world.violations, lab.world.violations
-        for name in (PROTECTED, "stranger.example.com"):
+        for name in {PROTECTED, STRANGER} - set(lab.world.acted.values()):
             machine = lab.machine(name)
             assert (machine.resets, machine.wipes, machine.override, lab.world.writes[name]) == (0, 0, False, 0), "I1"
         assert lab.world.peak_writes <= 1, "I2"
@@ -173,7 +324,8 @@ class Run:
             else:
                 assert host.reason, "I4"
             assert machine.wipes <= 1 + rebuilds, "I5"
-            if machine.build and machine.override and host.status is not HostStatus.DONE:
+            theirs = lab.world.belongs.get(name, name) != name  # an operator let another host act on it
+            if machine.build and machine.override and host.status is not HostStatus.DONE and not theirs:
                 assert host.armed, "what stands armed is never left unsaid"
         causal(events)
         obeyed(events)

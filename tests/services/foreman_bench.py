@@ -47,10 +47,10 @@ class BootingBmc:
         self.pxe_stays = False
 
     async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
-        return Identity()
+        return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)
 
     def pin(self, identity: Identity) -> None:
-        return
+        return None
 
     async def observe(self, deadline: float | None = None) -> object:
         return None

@@ -1,0 +1,43 @@
+"""Which machines this process acts on, and for which host: no two hosts on one machine."""
+
+from __future__ import annotations
+
+from quads_tui.rollout.identity import Identity
+
+
+class Machines:
+    """Shared by all rollouts of a process.
+
+    A host keeps its machine until its rollout ends: another host of it on that machine would undo what was done there. Once
+    nothing of the host can follow (`release`), other rollouts may have the machine.
+    """
+
+    def __init__(self) -> None:
+        self._machines: dict[tuple[str, str], Identity] = {}  # by rollout and host
+        self._released: set[tuple[str, str]] = set()
+
+    def claim(self, rollout: str, host: str, machine: Identity) -> str:
+        """Empty: the machine is this host's from now on. Else which other host has it, and why it is one machine, in words."""
+        ours = (rollout, host)
+        for theirs, other in self._machines.items():
+            if theirs == ours or (theirs in self._released and theirs[0] != rollout):
+                continue
+            if (why := machine.is_one_with(other)) and not machine.differs(other):  # what stood there before is not there now
+                where = theirs[1] if theirs[0] == rollout else f"{theirs[1]} of rollout {theirs[0]}"
+                return f"{where}: {why}"
+        self.hold(rollout, host, machine)
+        return ""
+
+    def hold(self, rollout: str, host: str, machine: Identity) -> None:
+        """It is this host's by what the journal tells."""
+        self._machines[rollout, host] = machine
+        self._released.discard((rollout, host))
+
+    def release(self, rollout: str, host: str) -> None:
+        """The host has ended, and no act of ours can follow before it claims its machine again."""
+        self._released.add((rollout, host))
+
+    def leave(self, rollout: str) -> None:
+        """The rollout has ended here."""
+        self._machines = {key: machine for key, machine in self._machines.items() if key[0] != rollout}
+        self._released = {key for key in self._released if key[0] != rollout}
