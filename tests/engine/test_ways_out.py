@@ -8,11 +8,11 @@ import pytest
 
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Retry, Skip, Stop
-from quads_tui.rollout.events import Commanded, HostChanged, Intent, Notice, Outcome, StageChanged
+from quads_tui.rollout.events import Commanded, HostChanged, HostNote, Intent, Notice, Outcome, StageChanged
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
-from .model import EPOCH, Lab, busy
+from .model import EPOCH, Lab, ModelBmc, busy
 from .test_flow import assert_causal, ends, names
 
 pytestmark = pytest.mark.looptime
@@ -296,3 +296,53 @@ async def test_refused_credentials_in_the_shared_look_stop_the_rollout_and_say_w
     await lab.end()
     assert lab.executor.stopped == "safety"
     assert "wrong password" in [notice.text for notice in lab.rollout.notices if isinstance(notice, Notice)][-1]
+
+
+async def test_a_stop_waits_for_a_bmc_session_to_close_though_its_act_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its patience for the acts under way it cuts them off, and what they leave is still closed."""
+    close = ModelBmc.close
+
+    async def slow(bmc: ModelBmc) -> None:
+        await asyncio.sleep(3)
+        await close(bmc)
+
+    monkeypatch.setattr(ModelBmc, "close", slow)
+    lab = Lab([NAME])
+    lab.machine(NAME).on_seconds = 300.0
+    lab.executor.start()
+    while not any(isinstance(event, Intent) and event.detail.get("type") == "On" for event in lab.journal.events):
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
+    assert +lab.world.sessions
+    await lab.executor.finish("SIGTERM")
+    assert not +lab.world.sessions
+    assert lab.executor.lane.state().in_flight == ()
+
+
+# A host that waits says what for
+
+
+async def test_a_host_that_may_not_begin_says_why() -> None:
+    lab = Lab(names(5))
+    lab.executor.submit(Pause("admission", True))
+    lab.executor.start()
+    await asyncio.sleep(30)
+    notes = {event.host: event.text for event in lab.journal.events if isinstance(event, HostNote) and event.waits}
+    assert set(notes) == set(names(5))
+    assert all("paused" in text for text in notes.values())
+    lab.executor.submit(Pause("admission", False))
+    await lab.executor.settled()
+    assert ends(lab.rollout) == {HostStatus.DONE: 5}
+    await lab.end()
+
+
+async def test_a_host_behind_the_first_build_says_so() -> None:
+    lab = Lab(names(9))
+    lab.executor.submit(Pause("writes", True))
+    lab.executor.start()
+    await asyncio.sleep(300)
+    last = names(9)[-1]
+    notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and event.host == last and event.waits]
+    assert "verified" in notes[-1]
+    assert lab.machine(last).resets == 0
+    await lab.crash()

@@ -48,18 +48,14 @@ def test_a_spare_pool_that_is_no_cloud_is_refused(tmp_path: Path, name: str) -> 
     ["https://127.0.0.1:20001", "https://127.0.0.1:20001/", "HTTPS://127.0.0.1:20001"],
 )
 def test_two_hosts_of_a_file_with_one_bmc_are_refused_and_both_named(tmp_path: Path, other: str) -> None:
-    both = GOOD.replace(
-        "hosts_file:", f'  - {{name: f21-h19-000-r650.example.com, bmc: "{other}"}}\nhosts_file:'
-    )
+    both = GOOD.replace("hosts_file:", f'  - {{name: f21-h19-000-r650.example.com, bmc: "{other}"}}\nhosts_file:')
     text = refusal(tmp_path, both)
     assert "a.yaml:14: hosts[2].bmc: " in text
     assert "f21-h18-000-r650.example.com" in text
 
 
 def test_two_bmcs_on_one_address_with_their_own_ports_are_two(tmp_path: Path) -> None:
-    both = GOOD.replace(
-        "hosts_file:", '  - {name: f21-h19-000-r650.example.com, bmc: "https://127.0.0.1:20002"}\nhosts_file:'
-    )
+    both = GOOD.replace("hosts_file:", '  - {name: f21-h19-000-r650.example.com, bmc: "https://127.0.0.1:20002"}\nhosts_file:')
     assert len(load_assignment(written(tmp_path, both)).hosts) == 5
 
 
@@ -173,7 +169,9 @@ def test_what_a_site_does_without_is_warned_of(tmp_path: Path, old: str, new: st
 
 
 def test_http_on_this_machine_needs_no_warning(tmp_path: Path) -> None:
-    local = site_with("https://foreman.example.com", "http://127.0.0.1:8080").replace("  tls: {verify: false}\n  write", "  write")
+    local = site_with("https://foreman.example.com", "http://127.0.0.1:8080").replace(
+        "  tls: {verify: false}\n  write", "  write"
+    )
     assert not [text for text in load_site(written(tmp_path, local)).warnings if "http://" in text]
 
 

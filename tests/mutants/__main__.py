@@ -52,7 +52,9 @@ def check_random(count: int, seed: int, modules: tuple[str, ...], workers: int) 
             seconds = bench.baseline(MODULES.get(module, MODULES[""]))
             limits[module] = 30 + 3 * seconds
             print(f"{module}: its tests pass with nothing broken ({seconds:.0f} s)", flush=True)
-        for made, noticed in zip(chosen, bench.each(lambda copy, made: judge(copy, made, limits[made.module]), chosen), strict=True):
+        for made, noticed in zip(
+            chosen, bench.each(lambda copy, made: judge(copy, made, limits[made.module]), chosen), strict=True
+        ):
             print(f"{'noticed ' if noticed else 'SURVIVED'}  {made.place:28} {made.kind:20} {noticed}", flush=True)
             if not noticed:
                 survivors.append(made)
@@ -60,12 +62,16 @@ def check_random(count: int, seed: int, modules: tuple[str, ...], workers: int) 
         print(f"\nSURVIVED {made.place}: {made.kind}\n{diff(made)}")
     noticed_count = len(chosen) - len(survivors)
     share = 100 * noticed_count / max(1, len(chosen))
-    print(f"\n{len(chosen)} random mutants (seed {seed}): {noticed_count} noticed ({share:.0f} %); {time.monotonic() - began:.0f} s")
+    print(
+        f"\n{len(chosen)} random mutants (seed {seed}): {noticed_count} noticed ({share:.0f} %); {time.monotonic() - began:.0f} s"
+    )
     return 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--only", default="", metavar="WORD")
     parser.add_argument("--stale", action="store_true")
     parser.add_argument("--random", type=int, default=0, metavar="N")

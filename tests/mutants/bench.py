@@ -49,7 +49,19 @@ class Copy:
 
     def test(self, tests: Sequence[str], *, timeout: float, compile_files: bool = False) -> Ended:
         """Run these tests until one fails. Running longer than `timeout` (seconds) counts as noticed."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line", "--hypothesis-seed=0"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "--tb=line",
+            "--hypothesis-seed=0",
+        ]
         environ = os.environ | {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
         began = time.monotonic()
         process = subprocess.Popen(

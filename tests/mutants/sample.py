@@ -24,7 +24,12 @@ _ENGINE = (
     "tests/engine/test_lane.py",
     "tests/engine/test_schedules.py",
 )
-_LANE = ("tests/engine/test_lane_shared.py", "tests/engine/test_lane.py", "tests/engine/test_flow.py", "tests/engine/test_resumed.py")
+_LANE = (
+    "tests/engine/test_lane_shared.py",
+    "tests/engine/test_lane.py",
+    "tests/engine/test_flow.py",
+    "tests/engine/test_resumed.py",
+)
 MODULES: dict[str, tuple[str, ...]] = {
     "engine/gate.py": _ENGINE,
     "engine/lane.py": _LANE,
@@ -73,7 +78,9 @@ def judge(copy: Copy, made: Break, timeout: float) -> str:
 
 
 def diff(made: Break) -> str:
-    lines = difflib.unified_diff(source(made.module).splitlines(), made.text.splitlines(), made.module, "broken", lineterm="", n=2)
+    lines = difflib.unified_diff(
+        source(made.module).splitlines(), made.text.splitlines(), made.module, "broken", lineterm="", n=2
+    )
     return "\n".join(list(lines)[2:])
 
 
