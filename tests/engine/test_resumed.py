@@ -79,11 +79,10 @@ async def test_a_resume_remembers_that_a_build_was_verified() -> None:
     lab = Lab(names(30))
     lab.executor.start()
     while not finished(lab, Stage.FOREMAN_BUILD):
-        await asyncio.sleep(1)
-    lab.executor.submit(Pause("writes", True))
-    await asyncio.sleep(1)
-    await lab.crash()
+        await asyncio.sleep(0.1)
+    await lab.crash()  # in this very moment: nobody else has gone dark yet
     lab.resume()
+    lab.executor.submit(Pause("writes", True))
     lab.executor.start()
     await asyncio.sleep(900)
     assert dark(lab) > 3
@@ -147,6 +146,19 @@ async def test_a_build_that_somebody_cancelled_meanwhile_is_begun_anew() -> None
     await to_the_end(lab)
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     assert (builds(lab), lab.machine(NAME).wipes) == (2, 1)
+    again = {event.stage for event in lab.journal.events if isinstance(event, StageChanged) and event.attempt == 2}
+    assert {Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD, Stage.POWER_ON} <= again
+
+
+async def test_a_build_that_somebody_cancelled_meanwhile_arms_nobody() -> None:
+    lab = await armed_and_killed()
+    machine = lab.machine(NAME)
+    machine.build, machine.build_status = False, 0
+    machine.troubles = [("pxe", StageFailure(Cause.REFUSED, "no licence", retryable=False))]
+    await to_the_end(lab)
+    host = lab.rollout.hosts[NAME]
+    assert (host.status, host.stage, host.armed) == (HostStatus.FAILED, Stage.PXE_SET, False)
+    assert (machine.power, machine.override, machine.build) == ("Off", False, False)
 
 
 async def test_a_host_that_somebody_booted_and_that_was_built_meanwhile_is_done() -> None:

@@ -48,6 +48,16 @@ async def test_a_host_that_comes_back_to_foreman_is_done() -> None:
     await lab.end()
 
 
+async def test_a_search_that_misses_a_host_in_build_ends_no_install() -> None:
+    """Its record says that it is in build still: the record counts."""
+    lab = await installing(2)
+    for name in names(2):
+        lab.machine(name).troubles = [("stale", "")] * 6
+    await lab.executor.settled()
+    assert ends(lab.rollout) == {HostStatus.DONE: 2}
+    await lab.end()
+
+
 async def test_a_foreman_that_gives_no_look_is_told_once_and_so_is_its_return() -> None:
     lab = await installing(2)
     for name in names(2):

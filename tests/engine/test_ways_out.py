@@ -292,7 +292,9 @@ async def test_refused_credentials_in_the_shared_look_stop_the_rollout_and_say_w
     lab.executor.start()
     await until(lab, Stage.INSTALL)
     lab.world.no_looks = CredentialsRefused("Foreman 401: wrong password")
+    began = lab.clock.now()
     await lab.executor.settled()
+    assert lab.clock.now() - began < 120
     await lab.end()
     assert lab.executor.stopped == "safety"
     assert "wrong password" in [notice.text for notice in lab.rollout.notices if isinstance(notice, Notice)][-1]

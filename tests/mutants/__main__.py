@@ -13,7 +13,7 @@ import argparse
 import sys
 import time
 
-from .bench import TestsUnusable, open_bench
+from .bench import UnusableTests, open_bench
 from .sample import MODULES, breaks, diff, judge
 from .table import TABLE, Mutant, stale
 
@@ -90,7 +90,7 @@ def main() -> int:
                     print(f"STALE     {row.case:32} {row.module:28} {why}")
             return int(any(map(stale, rows)))
         return check_table(rows, wanted.workers)
-    except TestsUnusable as why:
+    except UnusableTests as why:
         print(why, file=sys.stderr)
         return 2
 

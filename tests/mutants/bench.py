@@ -37,7 +37,7 @@ class Ended:
     seconds: float
 
 
-class TestsUnusable(Exception):
+class UnusableTests(Exception):
     """The tests could not be run at all, or fail without any break: they prove nothing."""
 
 
@@ -60,7 +60,7 @@ class Copy:
             "-p",
             "no:cacheprovider",
             "--tb=line",
-            "--hypothesis-seed=0",
+            "--hypothesis-profile=mutants",
         ]
         environ = os.environ | {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
         began = time.monotonic()
@@ -84,7 +84,7 @@ class Copy:
             return Ended(f"still running after {timeout:.0f} s", time.monotonic() - began)
         seconds = time.monotonic() - began
         if process.returncode in _NO_SUCH_TEST:
-            raise TestsUnusable(output[-2000:])
+            raise UnusableTests(output[-2000:])
         return Ended(_first_failure(output) if process.returncode else "", seconds)
 
     @contextmanager
@@ -127,10 +127,10 @@ class Bench:
                 shutil.copy2(source, target)
 
     def baseline(self, tests: Sequence[str]) -> float:
-        """Seconds that the tests take with nothing broken. Raises TestsUnusable when they do not pass."""
+        """Seconds that the tests take with nothing broken. Raises UnusableTests when they do not pass."""
         ended = self._first.test(tests, timeout=1800, compile_files=True)
         if ended.noticed:
-            raise TestsUnusable(f"with nothing broken: {ended.noticed}")
+            raise UnusableTests(f"with nothing broken: {ended.noticed}")
         return ended.seconds
 
     def each(self, work: Callable[[Copy, T], R], items: Iterable[T]) -> Iterator[R]:

@@ -153,7 +153,7 @@ _HOLES = (
     _row("U15 Foreman away", "engine/flow.py", 'raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None', "raise", RESUMED),
     _row("U15 host gone", "engine/flow.py", "            await self._ends_in(self._memory.start, gone)\n", "", RESUMED),
     _row("U16 missing host", "engine/builds.py", "return record is not None and record.build is False", "return record.build is False", LOOKS),
-    _row("U16 still in build", "engine/builds.py", "return record is not None and record.build is False", "return record is not None", FLOW),
+    _row("U16 still in build", "engine/builds.py", "return record is not None and record.build is False", "return record is not None", LOOKS),
     _row("U16 told once", "engine/builds.py", "if failure.reason != trouble:", "if True:", LOOKS),
     _row("U16 told", "engine/builds.py", "trouble = failure.reason\n                    self._on_trouble(trouble)", "trouble = failure.reason", LOOKS),
     _row("U16 well again", "engine/builds.py", 'trouble = ""\n                    self._on_trouble(trouble)', 'trouble = ""', LOOKS),

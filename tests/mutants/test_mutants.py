@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from .bench import ROOT, Bench, TestsUnusable
+from .bench import ROOT, Bench, UnusableTests
 from .sample import MODULES, breaks, source
 from .table import INPUTS, TABLE, Mutant, stale
 
 CHEAP = ("U1 spare pool's default", "U3 another cloud", "U4 protected name")
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.case} ({row.module})")
-def test_no_row_is_stale(row: Mutant) -> None:
-    assert stale(row) == "", "bring the row to the code as it is: tests/mutants/table.py"
-    ast.parse(source(row.module).replace(row.old, row.new))
-    for test in row.tests:
-        assert (ROOT / test.partition("::")[0]).exists(), test
+def test_no_row_is_stale() -> None:
+    found = [f"{row.case} ({row.module}): {why}" for row in TABLE if (why := stale(row))]
+    assert found == [], "bring these rows to the code as it is: tests/mutants/table.py"
+    for row in TABLE:
+        ast.parse(source(row.module).replace(row.old, row.new))
+        for test in row.tests:
+            assert (ROOT / test.partition("::")[0]).exists(), test
 
 
 def test_rows_are_told_apart_by_what_they_change() -> None:
@@ -41,10 +42,10 @@ def test_cheap_breaks_are_noticed_and_a_harmless_one_is_not(tmp_path: Path) -> N
     assert len(rows) == len(CHEAP)
     bench = Bench(tmp_path, 1)
     bench.baseline((INPUTS,))
-    noticed = list(bench.each(lambda copy, row: row.noticed(copy, 120.0), [*rows, harmless, rows[0]]))
-    assert [bool(words) for words in noticed] == [True, True, True, False, True]
+    noticed = list(bench.each(lambda copy, row: row.noticed(copy, 120.0), [*rows, harmless]))
+    assert [bool(words) for words in noticed] == [True, True, True, False]
     assert "test_another_cloud_than_the_files_is_refused" in noticed[1]
-    with pytest.raises(TestsUnusable):
+    with pytest.raises(UnusableTests):
         bench.baseline(("tests/no_such_file.py",))
 
 

@@ -61,20 +61,30 @@ async def test_a_reset_that_is_refused_is_sent_nine_times_and_no_more(bench: Ben
     assert intents(bench, "reset") == 9
 
 
-async def test_a_reset_that_certainly_did_not_arrive_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("times", "arrives"), [(2, True), (99, False)])
+async def test_a_reset_that_certainly_did_not_arrive_is_tried_again_after_a_while_and_nine_times_at_most(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, times: int, arrives: bool
+) -> None:
     request, refused = bench.http.request, 0
 
     async def refusing(verb: str, *arguments: Any, **members: Any) -> Any:
         nonlocal refused
-        if verb == "POST" and bench.bmc.created and refused < 2:
+        if verb == "POST" and bench.bmc.created and refused < times:
             refused += 1
             raise NoAnswer("refused the connection", sent=False, kind="refused")
         return await request(verb, *arguments, **members)
 
     monkeypatch.setattr(bench.http, "request", refusing)
-    assert await bench.off() == ""
-    assert bench.told.results == ["absent", "absent", "answered"]
-    assert bench.bmc.resets == ["ForceOff"]
+    if arrives:
+        assert await bench.off() == ""
+        assert bench.told.results == ["absent", "absent", "answered"]
+        assert bench.bmc.resets == ["ForceOff"]
+    else:
+        failure = await bench.fails(bench.off(LONG))
+        assert failure.reason == "ForceOff is refused: refused the connection"
+        assert bench.told.results == ["absent"] * 9
+        assert bench.bmc.resets == []
+    assert "waiting: refused the connection" in bench.told.notes
 
 
 @pytest.mark.parametrize("act", ["off", "pxe"])
