@@ -14,13 +14,13 @@ import sys
 import time
 
 from .bench import UnusableTests, open_bench
-from .sample import MODULES, breaks, diff, judge
+from .sample import MODULES, breaks, diff, judge, tests_of
 from .table import TABLE, Mutant, stale
 
 
 def check_table(rows: list[Mutant], workers: int) -> int:
     """Prints a line a row and the totals; gives the exit status."""
-    began, survived, unusable = time.monotonic(), 0, 0
+    began, survived = time.monotonic(), 0
     good = [row for row in rows if not stale(row)]
     for row in rows:
         if why := stale(row):
@@ -36,7 +36,7 @@ def check_table(rows: list[Mutant], workers: int) -> int:
                 print(f"{word}  {row.case:32} {row.module:28} {words}", flush=True)
     gone = len(rows) - len(good)
     print(
-        f"{len(rows)} mutants: {len(good) - survived - unusable} noticed, {survived} survived, {gone} stale; {time.monotonic() - began:.0f} s"
+        f"{len(rows)} mutants: {len(good) - survived} noticed, {survived} survived, {gone} stale; {time.monotonic() - began:.0f} s"
     )
     return 1 if survived or gone else 0
 
@@ -47,13 +47,13 @@ def check_random(count: int, seed: int, modules: tuple[str, ...], workers: int) 
     chosen = breaks(modules, count, seed)
     survivors = []
     with open_bench(workers) as bench:
-        limits = {}
-        for module in sorted({made.module for made in chosen}):
-            seconds = bench.baseline(MODULES.get(module, MODULES[""]))
-            limits[module] = 30 + 3 * seconds
-            print(f"{module}: its tests pass with nothing broken ({seconds:.0f} s)", flush=True)
+        limits: dict[tuple[str, ...], float] = {}
+        for tests in dict.fromkeys(tests_of(made.module) for made in chosen):
+            seconds = bench.baseline(tests)
+            limits[tests] = 30 + 3 * seconds
+            print(f"{len(tests)} files of tests pass with nothing broken ({seconds:.0f} s)", flush=True)
         for made, noticed in zip(
-            chosen, bench.each(lambda copy, made: judge(copy, made, limits[made.module]), chosen), strict=True
+            chosen, bench.each(lambda copy, made: judge(copy, made, limits[tests_of(made.module)]), chosen), strict=True
         ):
             print(f"{'noticed ' if noticed else 'SURVIVED'}  {made.place:28} {made.kind:20} {noticed}", flush=True)
             if not noticed:

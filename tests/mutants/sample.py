@@ -72,10 +72,14 @@ def source(module: str) -> str:
     return (ROOT / "quads_tui" / module).read_text()
 
 
+def tests_of(module: str) -> tuple[str, ...]:
+    return MODULES.get(module, MODULES[""])
+
+
 def judge(copy: Copy, made: Break, timeout: float) -> str:
     """What noticed the break, in words; empty: it survived."""
     with copy.broken(made.module, made.text):
-        return copy.test(MODULES.get(made.module, MODULES[""]), timeout=timeout).noticed
+        return copy.test(tests_of(made.module), timeout=timeout).noticed
 
 
 def diff(made: Break) -> str:

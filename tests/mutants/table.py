@@ -42,7 +42,7 @@ class Mutant:
 
     def noticed(self, copy: Copy, timeout: float) -> str:
         """What noticed it, in words; empty: it survived."""
-        with copy.broken(self.module, source(self.module).replace(self.old, self.new)):
+        with copy.broken(self.module, copy.text(self.module).replace(self.old, self.new)):
             return copy.test(self.tests, timeout=timeout).noticed
 
 
