@@ -441,8 +441,9 @@ class Lab:
             task.cancel()
         await asyncio.gather(*ours, return_exceptions=True)
 
-    def resume(self) -> None:
-        """Another process opens the journal."""
+    def resume(self, protected: frozenset[str] = frozenset()) -> None:
+        """Another process opens the journal; its site protects these hosts too."""
+        self._protected |= protected
         events, self.journal = self.journal.events, MemoryJournal()
         self.journal.events = list(events)
         self._open(recall(self.plan, events))

@@ -217,3 +217,16 @@ async def test_a_foreman_that_stays_away_at_a_resume_stops_the_rollout_and_says_
     assert lab.rollout.hosts[NAME].status is not HostStatus.FAILED
     assert lab.machine(NAME).resets == resets[0]
     assert lab.world.builds[NAME] == 1
+
+
+async def test_an_armed_host_that_the_site_protects_meanwhile_is_held_and_said_to_be_not_safe() -> None:
+    lab = await armed_and_killed(2)
+    machine = lab.machine(NAME)
+    before = (machine.power, machine.build, machine.override, machine.resets, lab.world.writes[NAME])
+    lab.resume(protected=frozenset({NAME}))
+    await lab.run()
+    await lab.end()
+    host = lab.rollout.hosts[NAME]
+    assert (host.status, host.armed) == (HostStatus.HELD, True)
+    assert host.reason.count("protected") == 2  # why it is held, and why it was not disarmed
+    assert (machine.power, machine.build, machine.override, machine.resets, lab.world.writes[NAME]) == before

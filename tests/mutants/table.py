@@ -195,7 +195,7 @@ _HOLES = (
     _row("U21 silent is armed", "engine/flow.py", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return True", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return False", WAYS_OUT),
     _row("U21 not safe", "engine/flow.py", 'reason += f"; NOT SAFE: {trouble}"', "pass", WAYS_OUT),
     _row("U21 why not", "engine/flow.py", "trouble = failure.reason\n", 'trouble = ""\n', WAYS_OUT),
-    _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', WAYS_OUT),
+    _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', RESUMED),
     _row("U21 not disarmed", "engine/executor.py", 'self._notice("warning", f"{name} is not disarmed: {trouble}")', "pass", WAYS_OUT),
     _row("U21 skipped meanwhile", "engine/executor.py", "if self.gate.is_out(name):", "if False:", WAYS_OUT),
     _row("U21 no rate yet", "rollout/forecast.py", 'a minute" if rate else ""', 'a minute"', "tests/rollout/test_forecast_bound.py"),
