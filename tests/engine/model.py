@@ -13,7 +13,7 @@ from typing import Any
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.executor import RolloutExecutor, Setting
 from quads_tui.engine.recall import Recall, recall
-from quads_tui.inputs import Limits
+from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
 from quads_tui.rollout.identity import Identity
@@ -52,9 +52,10 @@ class Machine:
     ordered: bool = True  # its boot order is as wanted
     order_job: str = ""  # "waits" for a POST, or "runs" in one
     order_seconds: float = 200.0  # of that POST
-    troubles: list[tuple[str, StageFailure | UnknownOutcome | str]] = field(default_factory=list)  # (act, what), each once
+    gone: bool = False  # Foreman shows it no more
+    troubles: list[tuple[str, Exception | str]] = field(default_factory=list)  # (act, what), each once
 
-    def trouble(self, act: str) -> StageFailure | UnknownOutcome | str | None:
+    def trouble(self, act: str) -> Exception | str | None:
         for number, (at, what) in enumerate(self.troubles):
             if at == act:
                 del self.troubles[number]
@@ -84,6 +85,8 @@ class World:
         self.dark_before_write = 0
         self.pxe_stays = False  # BMCs that know no one-time boot
         self.takes_back = False  # the first build of each machine meets an equal one, and is rolled back with its PXE files
+        self.no_task_lists = False  # Foreman does not answer about the tasks of a PUT
+        self.no_looks: Exception | None = None  # Foreman answers all reads with it
         self.violations: list[str] = []  # what no console may ever do to a machine
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -162,15 +165,19 @@ class ModelForeman:
         self._world.machines[host].rebuilds += 1
 
     async def rolled_back(self, progress: str) -> bool:
+        if self._world.no_task_lists:
+            raise StageFailure(Cause.UNREACHABLE, "no answer about the tasks")
         return self._world.takes_back
 
     async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
-        await self._write(ticket, host, "parameter", {})
-        self._world.machines[host].parameters[name] = value
+        await self._write(ticket, host, "parameter", {"parameters": {name: value}})
 
     async def host(self, name: str) -> HostRecord | None:
-        self._world.reads["host"] += 1
-        return self._record(name)
+        self._read("host")
+        trouble = self._world.machines[name].trouble("shown")
+        if isinstance(trouble, Exception):
+            raise trouble
+        return None if self._world.machines[name].gone else self._record(name)
 
     async def provisioning_macs(self, host: str) -> frozenset[str]:
         self._world.reads["interfaces"] += 1
@@ -188,13 +195,19 @@ class ModelForeman:
         return Probe.APPLIED if self._world.machines[host].parameters.get(name) == value else Probe.ABSENT
 
     async def in_build(self) -> frozenset[str]:
-        self._world.reads["search"] += 1
+        self._read("search")
         machines = self._world.machines.items()
-        return frozenset(name for name, machine in machines if machine.build and machine.trouble("stale") is None)
+        seen = ((name, machine) for name, machine in machines if machine.build and not machine.gone)
+        return frozenset(name for name, machine in seen if machine.trouble("stale") is None)
 
     async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
-        self._world.reads["records"] += 1
-        return {name: self._record(name) for name in names}
+        self._read("records")
+        return {name: self._record(name) for name in names if not self._world.machines[name].gone}
+
+    def _read(self, what: str) -> None:
+        self._world.reads[what] += 1
+        if self._world.no_looks is not None:
+            raise self._world.no_looks
 
     async def _write(self, ticket: Ticket, host: str, act: str, wanted: dict[str, object]) -> HostRecord:
         world, machine = self._world, self._world.machines[host]
@@ -209,7 +222,7 @@ class ModelForeman:
         world.writes[host] += 1
         world.builds[host] += wanted.get("build") is True
         machine.pxe_lost |= act == "build" and world.takes_back
-        work = world.work(self._apply(machine, wanted))
+        work = world.work(self._apply(machine, {} if trouble == "ignored" else wanted))
         if trouble == "answer lost":
             await world.clock.sleep(self._seconds / 2)
             raise UnknownOutcome("no answer in time")
@@ -221,6 +234,8 @@ class ModelForeman:
         if "build" in wanted:
             machine.build = bool(wanted["build"])
             machine.build_status = 1 if machine.build else 0
+        parameters = wanted.get("parameters")
+        machine.parameters |= parameters if isinstance(parameters, dict) else {}
         machine.wanted |= wanted
         self._world.writing -= 1
 
@@ -333,10 +348,14 @@ class ModelBmc:
             raise StageFailure(Cause.REFUSED, "the boot order was not applied")
 
     async def pxe_armed(self) -> bool:
-        return (await self._read()).override
+        machine = await self._read()
+        self._fail("armed?")
+        return machine.override
 
     async def is_off(self) -> bool:
-        return (await self._read()).power == "Off"
+        machine = await self._read()
+        self._fail("off?")
+        return machine.power == "Off"
 
     async def close(self) -> None:
         if self._open:
@@ -435,10 +454,12 @@ class Lab:
         protected_machines: Mapping[str, Identity] | None = None,
         machines: Machines | None = None,
         rollout: str = "r1",
+        hooks: tuple[Hook, ...] = (),
     ) -> None:
         self._protected_machines = protected_machines or {}
         self._machines = machines
         self._rollout = rollout
+        self._hooks = hooks
         self._write_seconds = write_seconds
         self._write_width = write_width
         self.clock = VirtualClock()
@@ -474,6 +495,7 @@ class Lab:
                 machines=self._machines,
                 protected_machines=self._protected_machines,
                 sample_seconds=600.0,  # each one costs as much as a host's stage
+                hooks=self._hooks,
                 recall=recalled,
             )
         )
@@ -496,8 +518,9 @@ class Lab:
             task.cancel()
         await asyncio.gather(*ours, return_exceptions=True)
 
-    def resume(self) -> None:
-        """Another process opens the journal."""
+    def resume(self, protected: frozenset[str] = frozenset()) -> None:
+        """Another process opens the journal; its site protects these hosts too."""
+        self._protected |= protected
         events, self.journal = self.journal.events, MemoryJournal()
         self.journal.events = list(events)
         self._open(recall(self.plan, events))

@@ -1,0 +1,228 @@
+"""The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
+
+Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U22 holes that were found in the tests by random breaks and
+closed, others name what they are for. Rows may share a case; neighbours of a hole are rows of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .bench import Copy
+from .sample import source
+
+SCHEDULES = "tests/engine/test_schedules.py"
+FLOW = "tests/engine/test_flow.py"
+LANE = "tests/engine/test_lane.py"
+GATE = "tests/engine/test_gate.py"
+RESUME = "tests/engine/test_resume.py"
+WAYS_OUT = "tests/engine/test_ways_out.py"
+RESUMED = "tests/engine/test_resumed.py"
+SETTLED = "tests/engine/test_settled_writes.py"
+LOOKS = "tests/engine/test_shared_looks.py"
+SHARED_LANE = "tests/engine/test_lane_shared.py"
+INPUTS = "tests/inputs/test_wrong_inputs.py"
+BOUNDS = "tests/services/redfish/test_bounds.py"
+FOREMAN = "tests/services/test_foreman_reads.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """In `module` (a path below quads_tui) `old` stands exactly once; with `new` there, one of `tests` must fail."""
+
+    case: str
+    module: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def change(self) -> str:
+        return f"{self.old.strip()!r} -> {self.new.strip()!r}"
+
+    def noticed(self, copy: Copy, timeout: float) -> str:
+        """What noticed it, in words; empty: it survived."""
+        with copy.broken(self.module, copy.text(self.module).replace(self.old, self.new)):
+            return copy.test(self.tests, timeout=timeout).noticed
+
+
+def stale(row: Mutant) -> str:
+    """Why the row cannot be used, in words; empty: it can."""
+    try:
+        count = source(row.module).count(row.old)
+    except FileNotFoundError:
+        return "there is no such module"
+    if count == 1:
+        return ""
+    return f"its text is there {count} times: {row.old.strip().splitlines()[0]}"
+
+
+def _row(case: str, module: str, old: str, new: str, *tests: str) -> Mutant:
+    return Mutant(case, module, old, new, tests)
+
+
+_INVARIANTS = (
+    _row("I1 protected", "engine/gate.py", "if host in self._protected:", "if False:", GATE, FLOW),
+    _row("I1 in the plan", "engine/gate.py", "if host not in self._kinds:", "if False:", GATE),
+    _row("I2 shielded", "engine/lane.py", "return await asyncio.shield(carrier)", "return await carrier", LANE),
+    _row("I2 width", "engine/lane.py", "if free <= 0:", "if free < 0:", LANE),
+    _row("I2 one a host", "engine/lane.py", "if waiter.host in busy:", "if False:", LANE),
+    _row(
+        "I2 sent when",
+        "engine/executor.py",
+        "lane.occupied(name, intent.act, sent_at)",
+        "lane.occupied(name, intent.act, -1e9)",
+        RESUME,
+    ),
+    _row("I2 absent", "engine/lane.py", "over = unknown.ended or began > deadline", "over = True", LANE),
+    _row("I3 adopted", "engine/flow.py", "if await self._writes.adopted(self._acts):", "if False:", SETTLED, SCHEDULES),
+    _row("I4 installed", "engine/flow.py", "if not _installed(record, memory.baseline):", "if False:", FLOW),
+    _row("I4 later than ours", "engine/flow.py", "record.installed_at > baseline", "record.installed_at >= baseline", FLOW),
+    _row(
+        "I4 to the end",
+        "engine/executor.py",
+        "for name in fresh:\n            self._launch(name)",
+        "for name in ():\n            self._launch(name)",
+        RESUME,
+    ),
+    _row(
+        "I5 booted is watched",
+        "engine/flow.py",
+        "if memory.booted:\n            memory.start =",
+        "if False:\n            memory.start =",
+        RESUME,
+    ),
+    _row("I5 a reset shows late", "engine/executor.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 0.0", RESUME),
+    _row("I8 skip and hold", "engine/gate.py", "if not disarming and host in self._out:", "if False:", GATE),
+)
+
+_HOLES = (
+    # Wrong machine, wrong act
+    _row("U1 spare pool", "inputs/site.py", 'spare or "cloud01",', '"cloud01",', INPUTS, "tests/services/test_spare_pool.py"),
+    _row("U1 spare pool's default", "inputs/site.py", 'spare or "cloud01",', 'spare or "",', INPUTS),
+    _row("U2 one BMC, in a file", "inputs/assignment.py", "if bmc in self._addresses:", "if False:", INPUTS),
+    _row("U2 one BMC, in addresses", "inputs/site.py", "if address in owners:", "if False:", INPUTS),
+    _row("U2 remembered", "inputs/site.py", "owners[address] = name", "pass", INPUTS),
+    _row("U3 another cloud", "inputs/assignment.py", "wanted is not None and wanted != cloud:", "False:", INPUTS),
+    _row("U3 no cloud", "inputs/assignment.py", "if cloud is not None and not CLOUD.fullmatch(cloud):", "if False:", INPUTS),
+    _row("U4 protected name", "inputs/site.py", 'section.add("protected_hosts", f"item {index + 1} {trouble}")', "pass", INPUTS),
+    _row("U4 protected spelling", "inputs/site.py", "names.add(host_name(text))", "host_name(text), names.add(text)", INPUTS),
+    _row("U5 not booting", "engine/flow.py", "or self._memory.built_at is None:\n            return False", "or self._memory.built_at is None:\n            return True", WAYS_OUT),
+    _row("U5 silent BMC", "engine/flow.py", "return not await self._bmc.is_off()\n        except StageFailure:\n            return False", "return not await self._bmc.is_off()\n        except StageFailure:\n            return True", WAYS_OUT),
+    _row("U5 only in power on", "engine/flow.py", "if self._memory.start is not Stage.POWER_ON or", "if self._memory.start is Stage.POWER_ON or", WAYS_OUT),
+    _row("U6 verified too soon", "engine/recall.py", "if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:", "if event.status is StageStatus.FINISHED:", RESUMED),
+    _row("U6 verified by any end", "engine/recall.py", "if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:", "if event.stage is Stage.FOREMAN_BUILD or event.status is StageStatus.FINISHED:", RESUMED),
+    _row("U6 never verified", "engine/recall.py", "                self.proved = True", "                pass", RESUMED),
+    _row("U7 done is done", "engine/executor.py", "if status is None or status is HostStatus.DONE or self.stopped:", "if status is None or self.stopped:", WAYS_OUT),
+    _row("U7 skip and hold", "engine/executor.py", 'Skipped if order.order == "skip" else Held, order.reason', 'Skipped if order.order != "skip" else Held, order.reason', RESUMED),
+    _row("U8 hooks of a cloud", "engine/recall.py", "if event.cloud and event.ok:", "if False:", RESUMED),
+    _row("U8 failed hooks", "engine/recall.py", "if event.cloud and event.ok:", "if event.cloud:", RESUMED),
+    _row("U8 handed on", "engine/executor.py", "done=frozenset(recalled.cloud_hooks),", "done=frozenset(),", RESUMED),
+    # Double write, the lane
+    _row("U9 shut for all", "engine/lane.py", "if self._paused or any(lane.barrier for lane in self._lanes):", "if self._paused or all(lane.barrier for lane in self._lanes):", SHARED_LANE),
+    _row("U9 leaves in flight", "engine/lane.py", "if not self._in_flight and not self._shut and self in self._lanes:", "if self in self._lanes:", SHARED_LANE),
+    _row("U9 leaves shut", "engine/lane.py", "if not self._in_flight and not self._shut and self in self._lanes:", "if not self._in_flight and self in self._lanes:", SHARED_LANE),
+    _row("U9 leaves once", "engine/lane.py", "not self._shut and self in self._lanes:", "not self._shut:", SHARED_LANE),
+    _row("U9 leaves, others go on", "engine/lane.py", "self._lanes.remove(self)\n            self._grant_all()", "self._lanes.remove(self)", SHARED_LANE),
+    _row("U9 settling cut off", "engine/lane.py", 'self._shut = f"a write of {place.host} is not settled"', "pass", SHARED_LANE),
+    _row("U9 write cut off", "engine/lane.py", 'self._shut = f"a write of {ticket.host} was cut off"', "pass", SHARED_LANE),
+    _row("U9 cancel at the grant", "engine/lane.py", "self._release(place.result())", "pass", SHARED_LANE),
+    _row("U9 another ticket", "engine/lane.py", 'raise TypeError("a ticket of another lane")', "return", SHARED_LANE),
+    _row("U10 write deadline", "engine/executor.py", "write_deadline=setting.limits.write_deadline,", "", SETTLED),
+    _row("U11 at work", "services/foreman/client.py", "if record is None or tasks & _AT_WORK:", "if record is None:", FOREMAN),
+    _row("U11 not shown", "services/foreman/client.py", "if record is None or tasks & _AT_WORK:\n            return Probe.UNREADABLE", "if record is None or tasks & _AT_WORK:\n            return Probe.ABSENT", FOREMAN),
+    _row("U11 pending", "services/foreman/client.py", '_AT_WORK = frozenset({"pending", "running"})', '_AT_WORK = frozenset({"running"})', FOREMAN),
+    _row("U11 taken back", "services/foreman/client.py", "return bool(tasks & _TAKEN_BACK) and not tasks & _AT_WORK", "return bool(tasks & _TAKEN_BACK)", FOREMAN),
+    _row("U11 unreadable parameter", "services/foreman/client.py", "if answer.status != 200:\n            return Probe.UNREADABLE", "if answer.status != 200:\n            return Probe.ABSENT", FOREMAN),
+    _row("U12 parameter by a read", "engine/writes.py", "return await ports.foreman.probe_parameter(self._host, name, value)", "return Probe.ABSENT", SETTLED),
+    _row("U12 parameter after a kill", "engine/writes.py", 'return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])', "return Probe.ABSENT", SETTLED),
+    _row("U12 build not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, "Foreman answered the build', 'if False:\n            raise StageFailure(Cause.FOREMAN, "Foreman answered the build', SETTLED),
+    _row("U12 cancel not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end', 'if False:\n            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end', SETTLED),
+    _row("U12 lost PXE files", "engine/writes.py", "        except StageFailure:\n            return True", "        except StageFailure:\n            return False", SETTLED),
+    # Dark or lost hosts, wrong stop
+    _row("U13 Foreman away", "engine/flow.py", "away = stage is Stage.FOREMAN_BUILD and failure.cause in", "away = failure.cause in", WAYS_OUT),
+    _row("U13 and/or", "engine/flow.py", "away = stage is Stage.FOREMAN_BUILD and failure.cause in", "away = stage is Stage.FOREMAN_BUILD or failure.cause in", WAYS_OUT),
+    _row("U14 expired token", "engine/writes.py", "record.has(wanted) and record.build_status == 1:", "record.has(wanted):", SETTLED),
+    _row("U14 not as wanted", "engine/writes.py", "if record is not None and record.has(wanted) and record.build_status == 1:", "if record is not None and record.build_status == 1:", SETTLED),
+    _row("U14 forgotten", "engine/writes.py", "memory.built_at, memory.pxe_lost = None, False\n        self._remember()\n        return False", "return False", SETTLED),
+    _row("U15 built meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._bmc.is_off():", "elif not await self._bmc.is_off():", RESUMED),
+    _row("U15 booted meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._bmc.is_off():", "elif _installed(record, memory.baseline):", RESUMED),
+    _row("U15 cancelled meanwhile", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.start = first", RESUMED),
+    _row("U15 begun anew", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.built_at = None", RESUMED),
+    _row("U15 in build", "engine/flow.py", "if record.build is not False:", "if False:", RESUMED),
+    _row("U15 Foreman away", "engine/flow.py", 'raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None', "raise", RESUMED),
+    _row("U15 host gone", "engine/flow.py", "            await self._ends_in(self._memory.start, gone)\n", "", RESUMED),
+    _row("U16 missing host", "engine/builds.py", "return record is not None and record.build is False", "return record.build is False", LOOKS),
+    _row("U16 still in build", "engine/builds.py", "return record is not None and record.build is False", "return record is not None", LOOKS),
+    _row("U16 told once", "engine/builds.py", "if failure.reason != trouble:", "if True:", LOOKS),
+    _row("U16 told", "engine/builds.py", "trouble = failure.reason\n                    self._on_trouble(trouble)", "trouble = failure.reason", LOOKS),
+    _row("U16 well again", "engine/builds.py", 'trouble = ""\n                    self._on_trouble(trouble)', 'trouble = ""', LOOKS),
+    _row("U16 well again, once", "engine/builds.py", 'if trouble:\n                    trouble = ""', 'if trouble:\n                    pass', LOOKS),
+    _row("U16 credentials", "engine/builds.py", "self._on_refused(refused)\n                return", "return", WAYS_OUT),
+    _row("U16 credentials, settling", "engine/executor.py", "await writes.settle(intent, place)\n        except (JournalBroken, CredentialsRefused) as why:\n            self._safety(why)", "await writes.settle(intent, place)\n        except (JournalBroken, CredentialsRefused):\n            pass", SETTLED),
+    # U17 is without effect: a host's name never has two tasks.
+    _row("U18 under way", "engine/executor.py", "            await asyncio.wait(running, timeout=_GRACE)\n", "            pass\n", WAYS_OUT),
+    _row("U18 who is under way", "engine/executor.py", "for task in self._tasks.values() if not task.done()]", "for task in self._tasks.values() if task.done()]", WAYS_OUT),
+    _row("U18 queue", "engine/executor.py", "            self.lane.withdraw(name, Stopping())\n", "            pass\n", WAYS_OUT),
+    _row("U18 sessions", "engine/executor.py", "        await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)\n", "", WAYS_OUT),
+    _row("U18 stop", "engine/executor.py", "        self.gate.stop()\n", "", WAYS_OUT),
+    _row("U19 build_status", "engine/flow.py", "if record.build_status != 0:", "if False:", WAYS_OUT),
+    # BMCs: lock-out, bounds
+    _row("U20 no Reset", "services/redfish/power.py", "if not system.reset_target:", "if False:", BOUNDS),
+    _row("U20 lost Resets", "services/redfish/power.py", "if self._lost >= _MOST_LOST:", "if False:", BOUNDS),
+    _row("U20 lost Resets, count", "services/redfish/power.py", "if self._lost >= _MOST_LOST:", "if self._lost > _MOST_LOST:", BOUNDS),
+    _row("U20 refused Resets", "services/redfish/power.py", "if self._refused > _MOST_REFUSED:", "if False:", BOUNDS),
+    _row("U20 refused Resets, count", "services/redfish/power.py", "if self._refused > _MOST_REFUSED:", "if self._refused >= _MOST_REFUSED:", BOUNDS),
+    _row("U20 TLS at a Reset", "services/redfish/power.py", 'elif error.kind == "tls":', "elif False:", BOUNDS),
+    _row("U20 not sent", "services/redfish/power.py", "self._wait_on(error.reason, None)", "pass", BOUNDS),
+    _row("U20 Retry-After, Reset", "services/redfish/power.py", "if self._clock.now() + said.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
+    _row("U20 PATCHes", "services/redfish/patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
+    _row("U20 PATCHes, deadline", "services/redfish/patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self.sent >= _MOST_SENT:", BOUNDS),
+    _row("U20 TLS at a PATCH", "services/redfish/patch.py", 'if error.kind == "tls":', "if False:", BOUNDS),
+    _row("U20 PATCH cut off", "services/redfish/patch.py", 'acts.result("unknown", {"error": "interrupted"})\n            raise', "raise", BOUNDS),
+    _row("U20 Retry-After, PATCH", "services/redfish/patch.py", "if self._clock.now() + said.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
+    _row("U20 no use in waiting", "services/redfish/line.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
+    _row("U20 401", "services/redfish/line.py", "if said.status == 401:", "if False:", BOUNDS),
+    _row("U20 password to be changed", "services/redfish/line.py", 'if "PasswordChangeRequired" in said.keys:', "if False:", BOUNDS),
+    _row("U20 TLS", "services/redfish/line.py", 'retryable=error.kind != "tls")', "retryable=True)", BOUNDS),
+    _row("U20 Basic in front", "services/redfish/session.py", 'if answer.status == 401 and not self.place and "basic" in', 'if False and "basic" in', BOUNDS),
+    _row("U20 Basic in front counts", "services/redfish/session.py", "                await self._refuse(said)\n                break", "                break", BOUNDS),
+    _row("U20 mode repeated", "services/redfish/boot.py", "if not full and self._mode:", "if False:", BOUNDS),
+    _row("U20 no mode", "services/redfish/boot.py", "if not full and self._mode:", "if not full:", BOUNDS),
+    # Words
+    _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure.cause)\n", "", WAYS_OUT),
+    _row("U21 owner", "engine/flow.py", "if not record.has(attributes(self._goal.target)):", "if False:", WAYS_OUT),
+    _row("U21 silent is armed", "engine/flow.py", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return True", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return False", WAYS_OUT),
+    _row("U21 not safe", "engine/flow.py", 'reason += f"; NOT SAFE: {trouble}"', "pass", WAYS_OUT),
+    _row("U21 why not", "engine/flow.py", "trouble = failure.reason\n", 'trouble = ""\n', WAYS_OUT),
+    _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', RESUMED),
+    _row("U21 not disarmed", "engine/executor.py", 'self._notice("warning", f"{name} is not disarmed: {trouble}")', "pass", WAYS_OUT),
+    _row("U21 skipped meanwhile", "engine/executor.py", "if self.gate.is_out(name):", "if False:", WAYS_OUT),
+    _row("U21 no rate yet", "rollout/forecast.py", 'a minute" if rate else ""', 'a minute"', "tests/rollout/test_forecast_bound.py"),
+    _row("U21 why it waits", "engine/gate.py", "        self._waits(host, self._why(host, stage))\n", "", WAYS_OUT),
+    _row("U22 spare pool", "inputs/site.py", "if spare is not None and not CLOUD.fullmatch(spare):", "if False:", INPUTS),
+    _row("U22 /api", "inputs/site.py", 'if url is not None and re.search(r"/api(/v2)?$", url):', "if False:", INPUTS),
+    _row("U22 old_tls", "inputs/site.py", 'if old and tls.kind in ("fingerprint", "first_use"):', "if False:", INPUTS),
+    _row("U22 old_tls, first_use", "inputs/site.py", 'tls.kind in ("fingerprint", "first_use"):', 'tls.kind in ("fingerprint",):', INPUTS),
+    _row("U22 check_macs", "inputs/site.py", "if not check:", "if False:", INPUTS),
+    _row("U22 http", "inputs/site.py", 'part.add(key, "is http:// off', '(key, "is http:// off', INPUTS),
+    _row("U22 http at a BMC", "inputs/site.py", 'site.redfish.tls.kind != "off" and not is_loopback(address):', "False:", INPUTS),
+    _row("U22 http at a BMC, loopback", "inputs/site.py", 'site.redfish.tls.kind != "off" and not is_loopback(address):', 'site.redfish.tls.kind != "off":', INPUTS),
+    _row("U22 nesting", "inputs/yaml_reader.py", "if len(self._stack) >= DEEPEST:", "if len(self._stack) > DEEPEST:", INPUTS),
+    _row("U22 values", "inputs/yaml_reader.py", "if self._nodes > MOST_NODES:", "if self._nodes >= MOST_NODES:", INPUTS),
+    _row("U22 values, bound", "inputs/yaml_reader.py", "if self._nodes > MOST_NODES:", "if False:", INPUTS),
+    _row("U22 below a password", "inputs/yaml_reader.py", "break  # what stands below", "pass  # what stands below", INPUTS),
+    _row("U22 symbolic link", "inputs/assignment.py", "follow=False)", "follow=True)", INPUTS),
+    _row("U22 encoding's line", "inputs/assignment.py", 'data.count(b"\\n", 0, error.start) + 1, "", "is not UTF-8', 'data.count(b"\\n", 0, error.start), "", "is not UTF-8', INPUTS),
+    _row("U22 control characters", "inputs/assignment.py", 'section.report.add(number, "", message, file)', "pass", INPUTS),
+    _row("U22 no list", "services/foreman/client.py", "            if answer.status != 200:\n                raise failure(answer)\n            body", "            body", FOREMAN),
+    _row("U22 cookie", "services/foreman/client.py", 'headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())', "pass", FOREMAN),
+    _row("U22 long searches", "services/foreman/client.py", "            yield chunk\n            chunk, size = [], 0", "            chunk, size = [], 0", FOREMAN),
+    _row("U22 long searches, size", "services/foreman/client.py", "            yield chunk\n            chunk, size = [], 0", "            yield chunk\n            chunk = []", FOREMAN),
+    _row("U22 QUADS' lock", "journal/locks.py", "cannot be opened: {error.strerror}", "cannot be opened", "tests/journal/test_locks.py"),
+)  # fmt: skip
+
+# Identity is pinned: not re-checked before an act, the peer not pinned, absent members dropped. Rows come with the code.
+_IDENTITY: tuple[Mutant, ...] = ()
+
+TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY)
