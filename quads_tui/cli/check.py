@@ -73,7 +73,7 @@ def check(assignment: Path | None, options: Options) -> int:
 
 async def _check(path: Path | None, options: Options) -> int:
     site = load_site(find_site(options.site, os.environ))
-    hosts = load_assignment(path).hosts if path else ()
+    hosts = load_assignment(path, zone=site.quads_zone).hosts if path else ()
     addresses = {host.name: bmc_address(site, host) for host in hosts}
     check_speed(site, addresses.values())
     raise_file_limit()

@@ -118,8 +118,8 @@ class Conductor:
             watcher.cancel()
             await keys.close()
             with suppress(JournalBroken):
-                owed = executor.owed_to_quads
-                end = {"reason": executor.stopped, "unfinished": _unfinished(rollout), "owed": owed}
+                quads = {"owed": executor.owed_to_quads, "undecided": executor.undecided_in_quads}
+                end = {"reason": executor.stopped, "unfinished": _unfinished(rollout), **quads}
                 await journal.describe({"ended": end, "pace": rollout.pace.kept()})
         at = clock.wall()
         if self._options.json:
@@ -131,6 +131,9 @@ class Conductor:
                 say(f"  {_unfinished(rollout)} hosts are unfinished. Go on with: quads-tui resume {rollout.id}")
         if executor.owed_to_quads:
             say(f"  QUADS is owed {executor.owed_to_quads} updates. Tell it with: quads-tui resume {rollout.id}")
+        if clouds := ", ".join(executor.undecided_in_quads):
+            say(f"  QUADS does not validate {clouds} before all hosts that it schedules there are built. Retry the others,")
+            say(f"  or remove their schedules in QUADS; then: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
 
     async def _token_seconds(self, plan: Plan) -> float:

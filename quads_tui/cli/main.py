@@ -72,7 +72,7 @@ def _asked(function: F) -> F:
             click.option(
                 "--date",
                 type=click.DateTime(("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d")),
-                help="With --from-quads: the moves as of this date (UTC).",
+                help="With --from-quads: the moves as of this date (of QUADS' clock).",
             ),
             click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts."),
         )
@@ -223,7 +223,9 @@ def completion(shell: str) -> None:
 @cli.command()
 @_emulated
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
-@click.option("--quads", type=click.Choice(("2.1", "2.2")), help="A QUADS of this version too, whose moves are these hosts.")
+@click.option(
+    "--quads", type=click.Choice(("2.0.5", "2.1", "2.2")), help="A QUADS of this version too, whose moves are these hosts."
+)
 def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path, quads: str | None) -> None:
     """The emulators alone, until ended; DIR/site.yaml works as it is."""
     from quads_tui.emulators.process import Options

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def resume(name: str | None, *, failed: bool, options: Options) -> int:
 
     def work() -> int:
         rollout = _chosen(name, options, failed)
-        if rollout is None or not (rollout.unfinished or rollout.owed or failed):
+        if rollout is None or not (rollout.unfinished or rollout.owed or rollout.undecided or failed):
             where = f"the rollout {rollout.id} has ended" if rollout else f"no unfinished rollout in {options.state / 'rollouts'}"
             hint = "; --failed takes up its failed, skipped and held hosts" if rollout else ""
             say(f"nothing to resume: {where}{hint}")
@@ -176,6 +176,8 @@ async def _agreed(rollout: Rollout, options: Options) -> bool:
 
 
 def _assignment(facts: dict[str, Any]) -> Assignment:
+    known = {member.name for member in fields(Assignment)}  # journals of before may tell more
+    facts = {name: value for name, value in facts.items() if name in known}
     hosts = tuple(HostSpec(**host) for host in facts["hosts"])
     words = {name: tuple(facts[name]) for name in ("ccuser", "notes")}
     return Assignment(**{**facts, **words, "path": Path(facts["path"]), "hosts": hosts})

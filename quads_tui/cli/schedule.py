@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import timedelta
 
+from quads_tui.inputs import BadTime, Zone, find_site, load_site, local_zone, next_start, parsed
 from quads_tui.journal.shelf import Shelved
 from quads_tui.render.progress import clock_text
 from quads_tui.rollout.changes import worse
 from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.text import clean
 
 from .options import Options, Refused, Usage, say
 from .session import FrontDesk, Wanted, Work, connected, front_end, guarded, load, planned, resume_or_anew, roll_out
 
 AGAIN = 1800.0  # real seconds before the start at which the plan is made again
-_SHAPES = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 _PLAIN = 600.0  # real seconds between two lines of a countdown that nobody watches
 
 
@@ -29,42 +32,73 @@ def run_at(wanted: Wanted, when: str, options: Options) -> int:
     """
 
     def work() -> int:
-        loaded = load(wanted, options)
-        at = starts_at(when, loaded, wanted, time.time())
+        zone = load_site(find_site(options.site, os.environ)).quads_zone
+        at = starts_at(when, wanted, zone, time.time())
+        then = replace(wanted, at=at)
+        loaded = load(then, options)
         old = resume_or_anew(loaded, options)
         if isinstance(old, int):
             return old
-        return asyncio.run(_at(at, wanted, loaded, front_end(options, None), old))
+        return asyncio.run(_at(at, then, loaded, front_end(options, None), old))
 
     return guarded(options, work)
 
 
-def starts_at(when: str, work: Work, wanted: Wanted, now: float) -> float:
-    """Real time. Raises Usage for what is no time, and for what has passed."""
-    if when == "schedule":
-        # QUADS keeps its times in UTC.
-        told = [wanted.date] if wanted.date else [assignment.starts for assignment in work.assignments if assignment.starts]
-        if not told:
-            raise Usage("--at schedule: neither the assignment nor --date tells when its schedule starts")
-        found = _parsed(f"{min(told)}+0000")
+def starts_at(when: str, wanted: Wanted, quads_zone: Zone, now: float) -> float:
+    """Real time. `now` is too. Raises Usage for what is no time, comes twice or never, or has passed; and InputError.
+
+    A local time that comes twice is refused, with both offsets, instead of taking the later one: who types it can say which he
+    means, and an hour too late may miss the window as surely as an hour too early opens it before its time. The times of
+    QUADS are nobody's to type anew: of those the later counts, or the first moment after the gap, and that is said.
+    """
+    if when != "schedule":
+        at = _typed(when)
+    elif wanted.date:
+        at = _of_quads(wanted.date, quads_zone)
     else:
-        found = _parsed(when)
-    at = found.timestamp()
+        found = next_start(wanted.path, wanted.cloud, quads_zone, now) if wanted.path is not None else None
+        if found is None:
+            raise Usage("--at schedule: neither the assignment nor --date tells of a schedule that is still to start")
+        at, odd = found
+        if odd:
+            say(f"--at schedule: {odd}; it starts at {quads_zone.words(at)}")
     if at <= now:
-        raise Usage(f"--at {when}: {_told(at)} has passed")
+        raise Usage(f"--at {clean(when, 80)}: {local_zone().words(at)} has passed")
     return at
 
 
-def _parsed(text: str) -> datetime:
-    for shape in _SHAPES:
-        for offset in ("", "%z"):
-            try:
-                return datetime.strptime(text, shape + offset).astimezone()  # without an offset: this machine's time
-            except ValueError:
-                continue
-    raise Usage(
-        f'--at {text}: is no time; expected "2026-11-29 22:00", with +01:00 for another zone than this machine\'s, or schedule'
-    )
+def _typed(text: str) -> float:
+    """What stands behind --at: of this machine's zone where it has no offset."""
+    zone = local_zone()
+    shown = clean(text, 80)
+    try:
+        given = parsed(text)
+        if given.tzinfo is not None:
+            return given.timestamp()
+        skipped, moments = zone.skipped(given), zone.moments(given)
+        odd = zone.oddity(given)
+    except BadTime as bad:
+        hint = "+01:00 behind it names another zone than this machine's, and schedule takes the schedule's own start"
+        raise Usage(f"--at {shown}: {bad}; {hint}") from None
+    if skipped:
+        _, before, after = skipped
+        near = f"{before - timedelta(minutes=1):%Y-%m-%d %H:%M} or {after:%H:%M}"
+        raise Usage(f"--at {shown}: this time {odd}; the nearest are {near}")
+    if len(moments) > 1:
+        both = " or ".join(f'"{given:%Y-%m-%d %H:%M}{zone.offset(at)}"' for at in moments)
+        raise Usage(f"--at {shown}: this time {odd}; say which: {both}")
+    return moments[0]
+
+
+def _of_quads(text: str, zone: Zone) -> float:
+    """A date of QUADS, for good."""
+    try:
+        given = parsed(text)
+        if odd := zone.oddity(given):
+            say(f"--at schedule: {text} {odd}; it starts at {zone.words(zone.last(given))}")
+        return zone.last(given)
+    except BadTime as bad:
+        raise Usage(f"--date {text}: {bad}") from None
 
 
 async def _at(at: float, wanted: Wanted, work: Work, options: Options, old: Shelved | None) -> int:
@@ -134,8 +168,4 @@ async def countdown(
 
 
 def _words(start: float, now: float) -> str:
-    return f"starts in {clock_text(max(0.0, start - now))}, at {_told(start)}; ctrl+c leaves, nothing has begun"
-
-
-def _told(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    return f"starts in {clock_text(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c leaves, nothing has begun"

@@ -49,6 +49,8 @@ class Services:
                 clock=clock,
                 limits=site.limits,
                 meter=Meter(),
+                zone=site.quads_zone,
+                spare_pool=site.spare_pool,
             )
             if site.quads
             else None

@@ -58,6 +58,7 @@ class Wanted:
     cloud: str | None = None
     date: str = ""
     expect: int | None = None
+    at: float | None = None  # when it is to start (real time); None: now
 
 
 def run(wanted: Wanted, options: Options) -> int:
@@ -119,10 +120,10 @@ def _leave(*_: object) -> None:
 
 def load(wanted: Wanted, options: Options) -> Work:
     """The site, and the assignments of a file or of QUADS. Raises InputError, Usage and Refused."""
+    site = load_site(find_site(options.site, os.environ))
     given: tuple[Assignment, ...] = ()
     if wanted.path is not None:
-        given = (load_assignment(wanted.path, cloud=wanted.cloud),)
-    site = load_site(find_site(options.site, os.environ))
+        given = (load_assignment(wanted.path, cloud=wanted.cloud, at=wanted.at, zone=site.quads_zone),)
     if site.quads is None and wanted.path is None:
         raise Usage(f"{site.path} names no QUADS (quads:), so there are no moves to take from it")
     if site.quads is not None:

@@ -19,7 +19,8 @@ ABOUT = {
     "GET /faults": "what was made to go wrong, by host",
     "GET /hosts/<fqdn>": "everything about one host",
     "POST /hosts/<fqdn>": 'press the button: {"power": "On"} or {"power": "Off"}',
-    "POST /quads": 'what QUADS does: {"down": bool}, {"broken": [FQDN]} or {"assign": {"cloud", "hosts", "wipe"}}',
+    "POST /quads": 'what QUADS does: {"down": bool}, {"broken": [FQDN]}, {"unschedule": [FQDN]}, '
+    '{"assign": {"cloud", "hosts", "wipe"}} or {"settle": {"cloud", "hosts"}}',
 }
 
 

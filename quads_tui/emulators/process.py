@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import trustme
 import yaml
@@ -30,6 +31,7 @@ from quads_tui.emulators.world import Time
 FOREMAN_USER = "quads"
 BMC_USER = "root"
 QUADS_USER = "admin@example.com"
+QUADS_ZONE = "Asia/Kolkata"  # neither UTC nor a usual machine's: a time told in another zone than the server's shows
 WATCH_SECONDS = 2.0
 
 
@@ -49,7 +51,7 @@ class Options:
     faults: str = "none"
     tls: bool = True
     fleet: Path | None = None
-    quads: str | None = None  # "2.1" or "2.2": a QUADS too, whose moves of now are the lab's hosts
+    quads: str | None = None  # "2.0.5", "2.1" or "2.2": a QUADS too, whose moves of now are the lab's hosts
     watch_pid_file: Path | None = None
     linger: float = 600.0
 
@@ -142,9 +144,10 @@ def _quads(options: Options, lab: Lab, clock: Time, passwords: dict[str, str]) -
     if options.quads is None:
         return None
     passwords["quads"] = secrets.token_urlsafe(18)
-    kept = QuadsLab(clock.utc().replace(tzinfo=None))
+    zone = ZoneInfo(QUADS_ZONE)
+    kept = QuadsLab(clock.utc().astimezone(zone).replace(tzinfo=None))
     kept.assign(lab.cloud, lab.machines, os=lab.os)
-    return QuadsEmulator(kept, time=clock, username=QUADS_USER, password=passwords["quads"], generation=options.quads)
+    return QuadsEmulator(kept, time=clock, username=QUADS_USER, password=passwords["quads"], generation=options.quads, zone=zone)
 
 
 async def _until_the_end(options: Options, ended: asyncio.Event) -> None:
@@ -200,7 +203,7 @@ def _write_files(
     }
     if quads_url:
         account = {"username": QUADS_USER, "password": {"file": "quads.password"}}
-        site["quads"] = {"url": quads_url, **account, "lock_file": "quads.lock", **tls}
+        site["quads"] = {"url": quads_url, **account, "lock_file": "quads.lock", "timezone": QUADS_ZONE, **tls}
         site["redfish"]["addresses"] = "bmcs.yaml"  # QUADS does not tell where a host's BMC is
         addresses = {machine.name: fleet.address(machine.name) for machine in lab.machines}
         (options.dir / "bmcs.yaml").write_text(yaml.dump(addresses, width=10_000))

@@ -250,6 +250,11 @@ class RolloutExecutor:
         """Updates that QUADS has not taken over yet."""
         return self._quads.owed if self._quads is not None else 0
 
+    @property
+    def undecided_in_quads(self) -> list[str]:
+        """Clouds that QUADS still waits for hosts of that were not done."""
+        return self._quads.undecided if self._quads is not None else []
+
     def emit(self, event: Event) -> None:
         self._setting.rollout.apply(event)
         if self._quads is not None:

@@ -10,6 +10,8 @@ from quads_tui.inputs.addresses import AddressTrouble, host_name
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.services.quads import Quads, QuadsHost, QuadsTrouble
 
+_NAMED = 10  # how many hosts a note names
+
 
 async def assignments_from(quads: Quads, site: Site, *, cloud: str | None = None, date: str = "") -> tuple[Assignment, ...]:
     """One assignment for each cloud that hosts move to, in the order of QUADS' moves; `cloud` picks one.
@@ -32,18 +34,29 @@ async def assignments_from(quads: Quads, site: Site, *, cloud: str | None = None
             said.append(f"{name} is left out: {why}")
             continue
         hosts.append(HostSpec(name, known[name].model or None, source=move.current))
-    return tuple([await _assignment(quads, site, name, hosts, notes[name]) for name, hosts in found.items() if hosts])
+    return tuple([await _assignment(quads, site, name, hosts, notes[name], date) for name, hosts in found.items() if hosts])
 
 
 async def enriched(quads: Quads, assignment: Assignment) -> Assignment:
-    """The assignment of a file, with the ids under which QUADS knows it. A QUADS that does not answer is a note."""
+    """The assignment of a file, with the ids under which QUADS knows it, and where QUADS has its hosts now.
+
+    A QUADS that does not answer is a note.
+    """
     try:
         active = await quads.assignment(assignment.cloud)
         schedules = await quads.schedules(assignment.cloud)
+        known = await quads.hosts()
     except QuadsTrouble as trouble:
         return replace(assignment, notes=(*assignment.notes, f"QUADS cannot be told which moves these are: {trouble.reason}"))
-    hosts = tuple(replace(host, schedule=schedules.get(host.name)) for host in assignment.hosts)
-    return replace(assignment, hosts=hosts, quads_id=active.id if active else None)
+    hosts = tuple(
+        replace(host, schedule=schedules.get(host.name), source=known[host.name].cloud if host.name in known else "")
+        for host in assignment.hosts
+    )
+    there = [host.name for host in hosts if host.source == assignment.cloud]
+    more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+    words = f"hosts of the assignment that QUADS has in {assignment.cloud} already: {', '.join(there[:_NAMED])}{more}"
+    notes = (*assignment.notes, words) if there else assignment.notes
+    return replace(assignment, hosts=hosts, quads_id=active.id if active else None, notes=notes)
 
 
 def _left_out(name: str, known: dict[str, QuadsHost], site: Site) -> str:
@@ -55,14 +68,14 @@ def _left_out(name: str, known: dict[str, QuadsHost], site: Site) -> str:
     return "broken, says QUADS" if host.broken else "retired, says QUADS" if host.retired else ""
 
 
-async def _assignment(quads: Quads, site: Site, cloud: str, hosts: list[HostSpec], notes: list[str]) -> Assignment:
+async def _assignment(quads: Quads, site: Site, cloud: str, hosts: list[HostSpec], notes: list[str], date: str) -> Assignment:
     path = Path("QUADS")
     if cloud == site.spare_pool:
         return Assignment(path, cloud, tuple(hosts), "back to the spare pool", notes=tuple(notes))
     active = await quads.assignment(cloud)
     if active is None:
         raise QuadsTrouble(f"QUADS moves hosts to {cloud}, but shows no active assignment of it", final=True)
-    schedules = await quads.schedules(cloud)
+    schedules = await quads.schedules(cloud, date)
     return Assignment(
         path=path,
         cloud=cloud,

@@ -74,6 +74,7 @@ def _goal(assignment: Assignment, site: Site) -> Goal:
         ptable=(assignment.ptable or site.defaults.ptable or "") if build else "",
         medium=(assignment.medium or site.defaults.medium or "") if build else "",
         quads_id=assignment.quads_id,
+        schedule=assignment.schedule,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .assignment import Assignment, HostSpec, load_assignment
+from .assignment import Assignment, HostSpec, load_assignment, local_zone
 from .calls import Call
 from .hooks import Hook
 from .interfaces import FOREMAN, Interfaces
 from .limits import Limits
 from .problems import InputError, Problem
+from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
 from .site import (
     Defaults,
@@ -20,11 +21,13 @@ from .site import (
     find_site,
     load_site,
 )
+from .times import BadTime, Zone, parsed
 from .trust import TlsPolicy
 
 __all__ = [
     "FOREMAN",
     "Assignment",
+    "BadTime",
     "Call",
     "Defaults",
     "ForemanSite",
@@ -40,10 +43,14 @@ __all__ = [
     "SecretSource",
     "Site",
     "TlsPolicy",
+    "Zone",
     "bmc_address",
     "check_speed",
     "find_site",
     "load_assignment",
     "load_site",
+    "local_zone",
+    "next_start",
+    "parsed",
     "resolve_secret",
 ]

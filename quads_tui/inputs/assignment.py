@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from .addresses import HOST_NAME, AddressTrouble, host_name, service_url
 from .fields import Section
 from .files import FileTrouble, decode, read_regular
 from .problems import InputError, Problem, Report
+from .times import BadTime, Zone, this_machine
 from .yaml_reader import CONTROLS, MOST_BYTES, Node, read_yaml
 
 CLOUD = re.compile(r"cloud[0-9]{2,}")
@@ -51,7 +53,7 @@ class Assignment:
     parameters: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     quads_id: int | None = None  # of the assignment in QUADS, where QUADS told
-    starts: str = ""  # of its first schedule, as QUADS writes it: YYYY-MM-DD HH:MM:SS in UTC
+    schedule: str = ""  # from when to when its hosts are scheduled, in words, where the file says
 
 
 class HostList:
@@ -87,9 +89,13 @@ class HostList:
         self.hosts.append(HostSpec(name, model, bmc))
 
 
-def load_assignment(path: Path, *, cloud: str | None = None) -> Assignment:
-    """Reads an assignment or a QUADS export. `cloud` picks one of an export's clouds. InputError tells all that is wrong."""
-    from .quads_export import EXPORT_KEYS, read_export
+def load_assignment(path: Path, *, cloud: str | None = None, at: float | None = None, zone: Zone | None = None) -> Assignment:
+    """Reads an assignment or a QUADS export. InputError tells all that is wrong.
+
+    Of an export: `cloud` picks one of its clouds; taken is what is due at real time `at` (None: now), its dates being of `zone`
+    (None: this machine's).
+    """
+    from .quads_export import is_export, read_export
 
     if cloud is not None and not CLOUD.fullmatch(cloud):
         raise InputError([Problem(path, 0, "--cloud", f"expected {CLOUD_EXPECTED}")])
@@ -97,14 +103,23 @@ def load_assignment(path: Path, *, cloud: str | None = None) -> Assignment:
     root = read_yaml(path, report)
     result: Assignment | None = None
     if root is not None and root.kind != "bad":
-        if root.kind == "map" and not EXPORT_KEYS.isdisjoint(root.entries) and "cloud" not in root.entries:
-            result = read_export(report, root, path, cloud)
+        if is_export(root):
+            due_at = time.time() if at is None else at
+            result = read_export(report, root, path, cloud, due_at, zone or local_zone())
         else:
             result = _read(report, root, path, cloud)
     report.settle()
     if result is None:
         raise InputError([Problem(path, 0, "", "cannot be used; expected an assignment")])
     return result
+
+
+def local_zone() -> Zone:
+    """This machine's. Raises InputError where the environment names one that is not known."""
+    try:
+        return this_machine()
+    except BadTime as bad:
+        raise InputError([Problem(Path("the time zone"), 0, "", str(bad))]) from None
 
 
 def _read(report: Report, root: Node, path: Path, wanted: str | None) -> Assignment:

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from .addresses import AddressTrouble, host_name, is_loopback, service_url
-from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec
+from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec, local_zone
 from .calls import Call, read_call
 from .fields import Section
 from .hooks import Hook, read_hooks
@@ -20,6 +20,7 @@ from .limits import NAMES as LIMIT_NAMES
 from .limits import Limits, read_limits
 from .problems import InputError, Problem, Report
 from .secrets import SecretSource
+from .times import BadTime, Zone, zone_named
 from .trust import TlsPolicy, read_password, read_tls
 from .yaml_reader import Node, read_yaml
 
@@ -76,6 +77,7 @@ class QuadsSite:
     password: SecretSource
     tls: TlsPolicy
     lock_file: Path = Path("/tmp/moveandrebuild.lock")  # as QUADS' documentation has it in its crontab
+    timezone: Zone | None = None  # of its times, which it writes without one; None: this machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     speed: float = 1
     warnings: tuple[str, ...] = ()
+
+    @property
+    def quads_zone(self) -> Zone:
+        """Of the times that QUADS and its export write. Raises InputError."""
+        return (self.quads.timezone if self.quads else None) or local_zone()
 
 
 def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
@@ -241,7 +248,7 @@ def _addresses(part: Section) -> dict[str, str]:
 
 
 def _quads(section: Section, warnings: list[str]) -> QuadsSite | None:
-    part = _part(section, "quads", ("url", "username", "password", "tls", "lock_file"), required=False)
+    part = _part(section, "quads", ("url", "username", "password", "tls", "lock_file", "timezone"), required=False)
     if part is None:
         return None
     tls = read_tls(part, warnings)
@@ -249,9 +256,19 @@ def _quads(section: Section, warnings: list[str]) -> QuadsSite | None:
     username, password = _account(part, warnings)
     lock_file = part.text("lock_file", "a file's path", most=4096)
     place = {"lock_file": section.report.file.parent / lock_file} if lock_file else {}
+    timezone = _timezone(part)
     if url is None or username is None or password is None:
         return None
-    return QuadsSite(url, username, password, tls, **place)
+    return QuadsSite(url, username, password, tls, timezone=timezone, **place)
+
+
+def _timezone(part: Section) -> Zone | None:
+    name = part.text("timezone", "a time zone such as Europe/Berlin")
+    try:
+        return None if name is None else zone_named(name)
+    except BadTime as bad:
+        part.add("timezone", f'"{name}" {bad}')
+        return None
 
 
 def _account(part: Section, warnings: list[str]) -> tuple[str | None, SecretSource | None]:

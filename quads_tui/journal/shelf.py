@@ -52,6 +52,12 @@ class Shelved:
         return int(ended.get("owed", 0)) if isinstance(ended, dict) else 0
 
     @property
+    def undecided(self) -> list[str]:
+        """Clouds that QUADS did not validate yet when it ended, for hosts that were not done."""
+        ended = self.facts.get("ended")
+        return list(ended.get("undecided", ())) if isinstance(ended, dict) else []
+
+    @property
     def seeds(self) -> dict[str, Any]:
         """What it knew at its start of how long things take, as Pace.seed takes it."""
         seeds = self.facts.get("seeds")

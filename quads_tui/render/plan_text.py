@@ -41,7 +41,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 def _goal(goal: Goal, hosts: int) -> list[str]:
     lines = [f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), f"  {_WHAT[goal.kind]}"]
-    facts = [("owner", goal.owner), ("ticket", goal.ticket)]
+    facts = [("owner", goal.owner), ("ticket", goal.ticket), ("schedule", goal.schedule)]
     if goal.kind is Kind.BUILD:
         system = (("os", goal.os), ("ptable", goal.ptable), ("medium", goal.medium))
         facts += [(name, value or "as Foreman has it") for name, value in system]

@@ -67,6 +67,7 @@ class Goal:
     medium: str = ""
     target: Target = field(default_factory=Target)
     quads_id: int | None = None  # of the assignment in QUADS
+    schedule: str = ""  # from when to when its hosts are scheduled, in words, where QUADS' export told
 
 
 @dataclass(frozen=True, slots=True)

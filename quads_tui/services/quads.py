@@ -1,6 +1,7 @@
 """The QUADS API v3 client (2.0 and 2.1, and 2.2 with its tracking of moves): what is to be moved, and what became of it.
 
 QUADS answers a PATCH whose commit it rolled back with 200 and the old record: every answer is compared with what was asked.
+Its times are naive: those of its own clock.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Limits, Secret, TlsPolicy, Zone, local_zone
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
@@ -23,12 +24,16 @@ _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
 
 
 class QuadsTrouble(Exception):
-    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not."""
+    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    `answered`: the server said so itself, about this request; else it is away.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, answered: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
+        self.answered = answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,20 @@ class Quads:
     """
 
     def __init__(
-        self, http: Http, *, url: str, username: str, password: Secret, tls: TlsPolicy, clock: Clock, limits: Limits, meter: Meter
+        self,
+        http: Http,
+        *,
+        url: str,
+        username: str,
+        password: Secret,
+        tls: TlsPolicy,
+        clock: Clock,
+        limits: Limits,
+        meter: Meter,
+        zone: Zone | None = None,
+        spare_pool: str = "cloud01",
     ) -> None:
+        """`zone`: of QUADS' clock; None: this machine's."""
         self.url = url.rstrip("/")
         self._http = http
         self._username = username
@@ -80,7 +97,10 @@ class Quads:
         self._clock = clock
         self._limits = limits
         self._meter = meter
+        self._zone = zone or local_zone()
+        self._spare_pool = spare_pool
         self._token = ""
+        self._newer = False  # 2.2 or later, as far as it was asked
 
     async def version(self) -> str:
         """Such as "QUADS version 2.1.0 bowie"."""
@@ -129,23 +149,33 @@ class Quads:
             )
         return found
 
-    async def schedules(self, cloud: str) -> dict[str, int]:
-        """The ids of the current schedules of a cloud's hosts, by host."""
-        found = {}
-        for item in _mappings(await self._get("schedules/current", {"cloud": cloud})):
+    async def schedules(self, cloud: str, date: str = "") -> dict[str, int]:
+        """The ids of the schedules of a cloud's hosts, by host: of the current ones, or of those at `date` (YYYY-MM-DDTHH:MM)."""
+        asked = {"cloud": cloud, "date": date} if date else {"cloud": cloud}
+        return {name: number for name, number, _ in await self._scheduled(asked)}
+
+    async def all_built(self, cloud: str) -> bool:
+        """Whether every host that is scheduled for the cloud now has been built and is there; not where none is scheduled."""
+        hosts = [host for _, _, host in await self._scheduled({"cloud": cloud})]
+        return bool(hosts) and all(host.get("build") is True and _cloud(host) == cloud for host in hosts)
+
+    async def _scheduled(self, asked: Mapping[str, str]) -> list[tuple[str, int, Mapping[str, Any]]]:
+        """Host, id and the host's record of each schedule."""
+        found = []
+        for item in _mappings(await self._get("schedules/current", asked)):
             host = item.get("host")
-            name = _text(host, "name") if isinstance(host, Mapping) else _text(item, "host")
-            if name and isinstance(item.get("id"), int):
-                found[name.lower()] = item["id"]
+            record: Mapping[str, Any] = host if isinstance(host, Mapping) else {"name": host}
+            if (name := _text(record, "name")) and isinstance(item.get("id"), int):
+                found.append((name.lower(), item["id"], record))
         return found
 
     async def tracks(self) -> bool:
         """Whether this server keeps the progress of moves (2.2 and later)."""
         answer = await self._exchange("GET", "moves/progress/", None, {})
-        if answer.status == 404:
-            return False
-        self._json(answer, "GET moves/progress/")
-        return True
+        self._newer = answer.status != 404
+        if self._newer:
+            self._json(answer, "GET moves/progress/")
+        return self._newer
 
     # Writes
 
@@ -156,33 +186,72 @@ class Quads:
             body["error_message"] = error
         await self._patch(f"moves/progress/{schedule}", body, {"status": status})
 
-    async def tell_host(self, host: str, cloud: str, built_at: str) -> None:
-        """The host is in its new cloud: build true (done, in QUADS' words), not validated. `built_at`: YYYY-MM-DDTHH:MM.
+    async def tell_begun(self, host: str) -> None:
+        """The host is about to be moved: not built, and its switch not set for where it goes."""
+        wanted = {"switch_config_applied": False, "build": False}
+        await self._patch(f"hosts/{quote(host)}", wanted, wanted)
+
+    async def tell_tracking(self, host: str) -> None:
+        """POST /moves/progress/batch: the move begins. A server that cannot (the schedule is gone: 500) goes without."""
+        answer = await self._signed("POST", "moves/progress/batch", {"hostnames": [host]})
+        if answer.status in (401, 429):
+            self._json(answer, "POST moves/progress/batch")
+
+    async def tell_failure(self, host: str) -> None:
+        """The move failed: as the mover of 2.2 leaves the host."""
+        wanted = {"build": False, "validated": False, "switch_config_applied": False}
+        await self._patch(f"hosts/{quote(host)}", wanted, wanted)
+
+    async def tell_host(self, host: str, cloud: str, built_at: float) -> None:
+        """The host is in its new cloud: build true (done, in QUADS' words), not validated.
 
         Sent without the time once more where that is what QUADS stumbles over.
         """
         wanted: dict[str, object] = {"cloud": cloud, "build": True, "validated": False}
+        body = {**wanted, "overcloud": True} if self._newer else wanted
         try:
-            await self._patch(f"hosts/{quote(host)}", {**wanted, "last_build": built_at}, wanted)
+            await self._patch(f"hosts/{quote(host)}", {**body, "last_build": self._time(built_at)}, wanted)
         except QuadsTrouble as trouble:
             if not trouble.final:
                 raise
-            await self._patch(f"hosts/{quote(host)}", wanted, wanted)
+            await self._patch(f"hosts/{quote(host)}", body, wanted)
 
-    async def tell_schedule(self, schedule: int, begun_at: str, built_at: str) -> None:
-        """When the move of this schedule began and ended: YYYY-MM-DDTHH:MM."""
-        await self._patch(f"schedules/{schedule}", {"build_start": begun_at, "build_end": built_at}, {})
+    async def tell_schedule(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+        """When the move began and ended, for the schedule that the host had for this cloud then: none where it was removed."""
+        begun, built = self._time(begun_at), self._time(built_at)
+        current = await self._scheduled({"host": host, "cloud": cloud, "date": built})
+        number = next((number for name, number, _ in current if name == host), None)
+        if number is not None:
+            # QUADS refuses an end before the start, as it is when its clock was put back meanwhile.
+            await self._patch(f"schedules/{number}", {"build_start": begun, "build_end": max(begun, built)}, {})
+
+    async def tell_unvalidated(self, assignment: int) -> None:
+        """Hosts of it are about to be wiped."""
+        await self._patch(f"assignments/{assignment}", {"validated": False}, {"validated": False})
+
+    async def tell_emptied(self, cloud: str) -> None:
+        """Hosts have left the cloud: without a current schedule there its assignment is over."""
+        if cloud == self._spare_pool or await self._scheduled({"cloud": cloud}):
+            return
+        active = await self.assignment(cloud)
+        if active is not None:
+            await self._patch(f"assignments/{active.id}", {"active": False}, {"active": False})
 
     async def tell_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
         wanted: dict[str, object] = {"provisioned": provisioned, "validated": validated}
         await self._patch(f"assignments/{assignment}", wanted, wanted)
+
+    def _time(self, at: float) -> str:
+        """As QUADS reads it: a time of its own clock."""
+        return self._zone.clock(at).strftime("%Y-%m-%dT%H:%M")
 
     async def log_in(self) -> None:
         """Earn a token with Basic (POST /login/)."""
         basic = base64.b64encode(f"{self._username}:{self._password.reveal()}".encode()).decode()
         answer = await self._exchange("POST", "login/", None, {"Authorization": f"Basic {basic}"})
         if answer.status == 401:
-            raise QuadsTrouble(f"QUADS does not take the login of {clean(self._username, 40)}", final=True)
+            # Not final: what it is to be told must not be lost for a password that somebody can put right.
+            raise QuadsTrouble(f"QUADS does not take the login of {clean(self._username, 40)}")
         found = self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
@@ -190,16 +259,20 @@ class Quads:
         self._token = token
 
     async def _patch(self, path: str, body: Mapping[str, object], wanted: Mapping[str, object]) -> None:
-        if not self._token:
-            await self.log_in()
-        answer = await self._exchange("PATCH", path, body, {"Authorization": f"Bearer {self._token}"})
-        if answer.status == 401:
-            await self.log_in()
-            answer = await self._exchange("PATCH", path, body, {"Authorization": f"Bearer {self._token}"})
+        answer = await self._signed("PATCH", path, body)
         found = self._json(answer, f"PATCH {path}")
         unlike = [name for name, value in wanted.items() if _member(found, name) != value]
         if unlike:
             raise QuadsTrouble(f"QUADS answered {answer.status} but did not take over {', '.join(unlike)}", final=True)
+
+    async def _signed(self, method: str, path: str, body: Mapping[str, object]) -> Answer:
+        if not self._token:
+            await self.log_in()
+        answer = await self._exchange(method, path, body, {"Authorization": f"Bearer {self._token}"})
+        if answer.status == 401:
+            await self.log_in()
+            answer = await self._exchange(method, path, body, {"Authorization": f"Bearer {self._token}"})
+        return answer
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         where = f"{path}?{urlencode(query)}" if query else path
@@ -227,14 +300,16 @@ class Quads:
         try:
             found = answer.json()
         except NotJson as error:
-            raise QuadsTrouble(f"QUADS answered {what} with HTTP {answer.status} and {error.reason}") from None
+            own = answer.status == 500  # 502 and 503 are of a proxy, or of a server that is not up yet
+            raise QuadsTrouble(f"QUADS answered {what} with HTTP {answer.status} and {error.reason}", answered=own) from None
         if answer.ok:
             return found
         words = ""
         if isinstance(found, Mapping):
             words = _text(found, "message") or _text(found, "error")
         busy = answer.status >= 500 or answer.status in (401, 429)
-        raise QuadsTrouble(f"QUADS refused {what}: HTTP {answer.status} {words}".rstrip(), final=not busy)
+        reason = f"QUADS refused {what}: HTTP {answer.status} {words}".rstrip()
+        raise QuadsTrouble(reason, final=not busy, answered=answer.status == 500)
 
 
 def _member(found: object, name: str) -> object:

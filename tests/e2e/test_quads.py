@@ -7,8 +7,11 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,7 +20,7 @@ from .conftest import Lab, lines, wait_for
 MakeLab = Callable[..., Lab]
 
 
-@pytest.mark.parametrize("generation", ["2.1", "2.2"])
+@pytest.mark.parametrize("generation", ["2.0.5", "2.2"])
 def test_the_whole_exchange_of_a_move(lab: MakeLab, generation: str) -> None:
     world = lab(hosts=16, speed=100, quads=generation)
     broken = sorted(world.counts()["hosts"])[3]
@@ -59,6 +62,40 @@ def test_several_clouds_go_together_each_its_own_way(lab: MakeLab) -> None:
     only = world.run("run", "--from-quads", "--cloud", "cloud02", "--json", "--yes")
     assert only.returncode == 3
     assert "QUADS has no moves to cloud02" in only.stderr
+
+
+def test_e5_quads_is_left_as_its_own_mover_leaves_it_also_when_one_host_fails(lab: MakeLab) -> None:
+    """The hosts stood in cloud03, built for the last tenant; one of them fails, and somebody removes its schedule afterwards."""
+    world = lab(hosts=6, speed=100, quads="2.1")
+    names = sorted(world.counts()["hosts"])
+    world.ask("quads", {"settle": {"cloud": "cloud03", "hosts": names}})
+    site = world.edited("site.yaml", lambda text: f"{text}limits: {{attempts: 1}}\n")
+    bmcs = (world.directory / "bmcs.yaml").read_text()
+    dead = next(line for line in bmcs.splitlines() if line.startswith(names[5]))
+    (world.directory / "bmcs.yaml").write_text(bmcs.replace(dead, f"{names[5]}: https://127.0.0.1:9"))
+    ran = world.run("run", "--from-quads", "--json", "--yes", site=site)
+    assert ran.returncode == 1, ran.stderr
+    assert "QUADS does not validate cloud02 before all hosts that it schedules there are built" in ran.stderr
+    assert not world.counts()["quads"]["assignments"]["cloud02"]["provisioned"]
+    world.ask("quads", {"unschedule": names[5:]})
+    resumed = world.run("resume", lines(ran.stdout)[0]["rollout"], "--json", "--yes", site=site)
+    assert resumed.returncode == 1, resumed.stderr
+    quads = world.counts()["quads"]
+    for name in names:
+        host = quads["dump"]["hosts"][name]
+        assert host["switch_config_applied"] is False
+        assert (host["cloud"], host["build"]) == (("cloud03", False) if name == names[5] else ("cloud02", True))
+    made = {row["cloud"]: row for row in quads["dump"]["assignments"].values()}
+    assert made["cloud02"] == {"cloud": "cloud02", "active": True, "provisioned": True, "validated": False}
+    assert made["cloud03"]["active"] is False
+    assert any(
+        "all hosts that QUADS still schedules for it are built" in event.get("text", "") for event in lines(resumed.stdout)
+    )
+    zone = ZoneInfo("Asia/Kolkata")  # the emulated server's
+    for row in quads["dump"]["schedules"].values():
+        built = datetime.fromisoformat(row["build_end"]).replace(tzinfo=zone).timestamp()
+        assert abs(built - time.time()) < 600
+    assert sorted(set(quads["log"])) == sorted(quads["log"])
 
 
 def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -> None:

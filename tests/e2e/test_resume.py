@@ -9,10 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from quads_tui.cli.resume import _assignment
+from quads_tui.inputs import Assignment, HostSpec
 
 from .conftest import Lab, lines, wait_for
 
@@ -213,3 +217,9 @@ def test_rollouts_that_do_not_exist_are_bad_usage(tmp_path: Path, words: tuple[s
     assert ended.returncode == 2
     assert "there is no rollout" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_assignment_of_a_journal_of_before_may_tell_more_than_is_known_now() -> None:
+    facts = json.loads(json.dumps(asdict(Assignment(Path("x.yaml"), "cloud02", (HostSpec("a01.example.com"),))), default=str))
+    read = _assignment({**facts, "starts": "2026-11-29 22:00:00"})
+    assert (read.cloud, read.hosts, read.schedule) == ("cloud02", (HostSpec("a01.example.com"),), "")

@@ -7,20 +7,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from quads_tui.cli.options import Usage
 from quads_tui.cli.schedule import countdown, starts_at
-from quads_tui.cli.session import Wanted, Work
-from quads_tui.inputs import Assignment, Site, load_assignment
+from quads_tui.cli.session import Wanted
+from quads_tui.inputs import InputError, Zone
+from quads_tui.inputs.times import zone_named
 
 from .conftest import Lab, lines, wait_for
 
 MakeLab = Callable[..., Lab]
-SAMPLES = Path(__file__).parents[2] / "sample_assignments"
 
 
 def soon(seconds: float) -> str:
@@ -82,35 +82,137 @@ def test_a_signal_while_it_waits_ends_it_with_nothing_begun(lab: MakeLab, name: 
     assert world.counts()["bmc"]["requests"] == 0
 
 
-def work(site: Site | None = None, *given: Assignment) -> Work:
-    return Work(given, site)  # type: ignore[arg-type]
+BERLIN = zone_named("Europe/Berlin")
+FILE = Wanted(Path("x"))
 
 
-@pytest.mark.parametrize("text", ["2026-11-29 22:00", "2026-11-29T22:00:00", "2026-11-29 22:00+0100", "2026-11-29T22:00:00Z"])
-def test_times(text: str) -> None:
-    at = starts_at(text, work(), Wanted(None), 0.0)
-    shown = datetime.fromtimestamp(at).astimezone()
-    if "+0100" in text:
-        assert shown.utctimetuple()[3:5] == (21, 0)
-    elif text.endswith("Z"):
-        assert shown.utctimetuple()[3:5] == (22, 0)
-    else:
-        assert (shown.hour, shown.minute) == (22, 0)
+def starts(text: str, wanted: Wanted = FILE, zone: Zone = BERLIN, now: float = 0.0) -> float:
+    return starts_at(text, wanted, zone, now)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "UTC", "CET-1CEST,M3.5.0,M10.5.0/3"])
+def test_b3_a_time_without_an_offset_is_this_machines(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for text in ("2027-11-29 22:00", "2027-11-29T22:00:00", "2028-02-29 22:00"):
+            shown = Zone().clock(starts(text))
+            assert shown.isoformat(" ", "minutes") == f"{text[:10]} 22:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("written", ["2027-11-29 22:00{}", "2027-11-29T22:00:00{}", "2027-11-29 22:00 {}"])
+def test_b3_an_offset_says_which_zone_it_is(written: str) -> None:
+    expected = datetime(2027, 11, 29, 22, 0, tzinfo=UTC).timestamp()
+    for offset, hours in (("Z", 0.0), ("+0000", 0.0), ("+01:00", 1.0), ("+0100", 1.0), ("-05:00", -5.0), ("+05:30", 5.5)):
+        assert starts(written.format(offset)) == expected - hours * 3600
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("tomorrow", "is no time"), ("2020-01-01 00:00", "has passed"), ("schedule", "neither")]
-)
-def test_what_is_no_time_to_start_at(text: str, says: str) -> None:
-    with pytest.raises(Usage, match=says):
-        starts_at(text, work(), Wanted(None), time.time())
+    ("text", "says"),
+    [
+        ("2027-03-28 02:00", "this time does not exist in Europe/Berlin: clocks go from 02:00 to 03:00 that day; the nearest are 2027-03-28 01:59 or 03:00"),
+        ("2027-03-28 02:30", "does not exist in Europe/Berlin"),
+        ("2027-03-28T02:59:59", "does not exist in Europe/Berlin"),
+        ("2027-10-31 02:30", 'this time comes twice in Europe/Berlin: clocks go back that day; say which: "2027-10-31 02:30+02:00" or "2027-10-31 02:30+01:00"'),
+        ("2027-10-31 02:00", "comes twice"),
+        ("tomorrow", 'is no time; expected a time such as "2026-11-29 22:00"; +01:00 behind it names another zone'),
+        ("2027-02-29 22:00", "is no time"),
+        ("2027-11-29", "is no time"),
+        ("2027-11-29 24:00", "is no time"),
+        ("2027-11-29 22:00+25:00", "is no time"),
+        ("Sun, 29 Nov 2027 22:00:00 GMT", "is no time"),
+        ("9999-12-31 23:59", "has the year 9999; expected one from 1970 to 9000"),
+        ("0001-01-01 00:00", "has the year 1;"),
+        ("1970-01-01 00:00", "has passed"),
+        ("", "is no time"),
+        ("schedule", "neither the assignment nor --date tells of a schedule that is still to start"),
+    ],
+)  # fmt: skip
+def test_b3_what_is_no_time_to_start_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, says: str) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    file = tmp_path / "assignment.yaml"
+    file.write_text("cloud: cloud02\nhosts: [a01-h01.example.com]\n")
+    with pytest.raises(Usage) as refused:
+        starts(text, Wanted(file), now=time.time())
+    assert says in str(refused.value)
 
 
-def test_the_schedule_of_an_export_and_of_quads_moves() -> None:
-    export = load_assignment(SAMPLES / "quads-export.yaml", cloud="cloud02")
-    expected = datetime.fromisoformat("2026-11-29T22:00:00+00:00").timestamp()
-    assert starts_at("schedule", work(None, export), Wanted(Path("x")), 0.0) == expected
-    assert starts_at("schedule", work(), Wanted(None, date="2026-11-29T22:00"), 0.0) == expected
+@pytest.mark.parametrize(
+    ("text", "at"), [("2027-03-28 01:59", "2027-03-28T00:59Z"), ("2027-03-28 03:00", "2027-03-28T01:00Z"), ("2027-10-31 03:00", "2027-10-31T02:00Z"),
+                     ("2027-10-31 02:30+02:00", "2027-10-31T00:30Z"), ("2027-10-31 02:30+01:00", "2027-10-31T01:30Z")],
+)  # fmt: skip
+def test_b3_round_a_change_of_clocks(monkeypatch: pytest.MonkeyPatch, text: str, at: str) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    assert starts(text) == datetime.fromisoformat(at).timestamp()
+
+
+def test_b3_a_misspelt_time_zone_of_this_machine_is_not_taken_for_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlim")
+    with pytest.raises(
+        InputError, match=r"TZ=Europe/Berlim, which is no time zone that is known here; did you mean Europe/Berlin"
+    ):
+        starts("2027-11-29 22:00")
+    monkeypatch.delenv("TZ")
+    assert starts("2027-11-29 22:00") == Zone().first(datetime.fromisoformat("2027-11-29 22:00"))
+
+
+def test_b3_at_schedule_takes_quads_times_in_quads_zone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    head = "clouds:\n  cloud02: {wipe: true}\ncurrent_schedules:\n"
+
+    def export(*starts: str) -> Wanted:
+        file = tmp_path / "export.yaml"
+        lines = [
+            f"- {{cloud: cloud02, host: a{n}.example.com, start: {start}, end: 2029-01-01 00:00:00}}"
+            for n, start in enumerate(starts)
+        ]
+        file.write_text(head + "\n".join(lines))
+        return Wanted(file, "cloud02")
+
+    now = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    wanted = export("2027-11-29 22:00:00", "2027-11-29 21:00:00", "2026-11-29 21:00:00")
+    assert starts("schedule", wanted, now=now) == datetime(2027, 11, 29, 20, 0, tzinfo=UTC).timestamp()
+    assert (
+        starts("schedule", Wanted(None, date="2027-11-29T22:00"), now=now)
+        == datetime(2027, 11, 29, 21, 0, tzinfo=UTC).timestamp()
+    )
+    assert capsys.readouterr().err == ""
+    for given in (export("2027-10-31 02:30:00"), Wanted(None, date="2027-10-31T02:30")):
+        assert starts("schedule", given, now=now) == datetime(2027, 10, 31, 1, 30, tzinfo=UTC).timestamp()
+        assert (
+            "comes twice in Europe/Berlin: clocks go back that day; it starts at 2027-10-31 02:30 CET" in capsys.readouterr().err
+        )
+    for given in (export("2027-03-28 02:30:00"), Wanted(None, date="2027-03-28T02:30")):
+        assert starts("schedule", given, now=now) == datetime(2027, 3, 28, 1, 0, tzinfo=UTC).timestamp()
+        assert "clocks go from 02:00 to 03:00 that day; it starts at 2027-03-28 03:00 CEST" in capsys.readouterr().err
+
+
+def test_b2_an_export_waits_for_its_dates_and_then_takes_what_is_due(lab: MakeLab) -> None:
+    world = lab(hosts=2, speed=100, quads="2.2")
+    now = time.time()
+    kolkata = zone_named("Asia/Kolkata")  # the emulated QUADS server's
+    first, second = sorted(world.counts()["hosts"])
+
+    def line(name: str, start: float) -> str:
+        dates = [f"{kolkata.clock(at):%Y-%m-%d %H:%M:%S}" for at in (start, start + 86_400)]
+        return f"- {{cloud: cloud02, host: {name}, start: {dates[0]}, end: {dates[1]}, build_start: null, build_end: null, moved: false}}\n"
+
+    export = world.directory / "export.yaml"
+    export.write_text("clouds: {cloud02: {wipe: true}}\ncurrent_schedules:\n" + line(first, now + 8) + line(second, now + 90_000))
+    early = world.run("plan", str(export))
+    assert early.returncode == 2
+    assert "no schedule of cloud02 is due at" in early.stderr
+    process = begun(world, str(export), "--at", "schedule")
+    waits(process)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert lines(out)[-1]["hosts"] == 1
+    assert [world.counts()["hosts"][name]["wipes"] for name in (first, second)] == [1, 0]
 
 
 async def test_the_countdown_survives_a_clock_that_is_set_back() -> None:

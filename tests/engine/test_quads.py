@@ -29,6 +29,11 @@ class Server:
         self.told: list[tuple[Any, ...]] = []
         self.away = False
         self.refuses = ""
+        self.built = False  # what it says of the cloud when it is asked again
+        self.asked = 0
+        self.stumbles = ""  # a host that it answers 500 about, or all
+        self.stumbled = 0
+        self.slow = 0.0  # seconds until a host's first update is answered
         self._tracks = tracks
 
     async def tracks(self) -> bool:
@@ -36,24 +41,53 @@ class Server:
         return self._tracks
 
     async def tell_progress(self, schedule: int, status: str, message: str, error: str) -> None:
-        self._answer()
+        self._answer("progress")
         self.told.append(("progress", schedule, status))
 
-    async def tell_host(self, host: str, cloud: str, built_at: str) -> None:
-        self._answer("host")
+    async def tell_begun(self, host: str) -> None:
+        self._answer(host=host)
+        await asyncio.sleep(self.slow)
+        self.told.append(("begun", host))
+
+    async def tell_tracking(self, host: str) -> None:
+        self._answer(host=host)
+        self.told.append(("tracking", host))
+
+    async def tell_failure(self, host: str) -> None:
+        self._answer()
+        self.told.append(("failure", host))
+
+    async def tell_host(self, host: str, cloud: str, built_at: float) -> None:
+        self._answer("host", host)
         self.told.append(("host", host, cloud))
 
-    async def tell_schedule(self, schedule: int, begun_at: str, built_at: str) -> None:
+    async def tell_schedule(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
         self._answer()
-        self.told.append(("schedule", schedule))
+        self.told.append(("schedule", host, begun_at, built_at))
+
+    async def tell_unvalidated(self, assignment: int) -> None:
+        self._answer()
+        self.told.append(("unvalidated", assignment))
+
+    async def tell_emptied(self, cloud: str) -> None:
+        self._answer()
+        self.told.append(("emptied", cloud))
 
     async def tell_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
         self._answer()
         self.told.append(("assignment", assignment, provisioned, validated))
 
-    def _answer(self, what: str = "") -> None:
+    async def all_built(self, cloud: str) -> bool:
+        self._answer()
+        self.asked += 1
+        return self.built
+
+    def _answer(self, what: str = "", host: str = "") -> None:
         if self.away:
             raise QuadsTrouble("QUADS does not answer: connection refused")
+        if self.stumbles and self.stumbles in (host, "all"):
+            self.stumbled += 1
+            raise QuadsTrouble("HTTP 500", answered=True)
         if what and what == self.refuses:
             raise QuadsTrouble("HTTP 403", final=True)
 
@@ -122,7 +156,7 @@ async def test_a_server_without_tracking_is_not_tracked() -> None:
     for event in history(0):
         made.take(event)
     await made.flush(5)
-    assert [told[0] for told in server.told] == ["host", "schedule"]
+    assert [told[0] for told in server.told] == ["begun", "unvalidated", "schedule", "host"]
 
 
 @pytest.mark.looptime
@@ -134,7 +168,9 @@ async def test_a_quads_that_is_away_is_told_later_and_spoken_of_twice() -> None:
     for event in history(0):
         made.take(event)
     await asyncio.sleep(600)
-    assert made.owed == 3
+    assert [update.partition(" ")[0] for update in made._outbox.waiting] == [
+        "begun", "unvalidated", "tracking", "schedule", "host", "progress",
+    ]  # fmt: skip
     server.away = False
     await asyncio.sleep(120)
     task.cancel()
@@ -156,6 +192,181 @@ async def test_what_it_refuses_for_good_is_said_and_not_asked_again() -> None:
     await made.flush(5)
     assert made.owed == 0
     assert [event.text for event in said if isinstance(event, Notice)] == [f"QUADS, host {HOSTS[0].name}: HTTP 403"]
+
+
+@pytest.mark.looptime
+async def test_e5_a_schedule_that_is_gone_is_said_once_for_a_host() -> None:
+    server = Server()
+    server.refuses = "progress"
+    made, said = exchange(server)
+    task = asyncio.create_task(made.run())
+    for event in history(0):
+        made.take(event)
+        await asyncio.sleep(1)
+    task.cancel()
+    assert [event.text for event in said if isinstance(event, Notice)] == [f"QUADS, progress {HOSTS[0].name}: HTTP 403"]
+    assert ("host", HOSTS[0].name, "cloud02") in server.told
+
+
+@pytest.mark.looptime
+async def test_e5_a_failed_host_is_asked_about_until_quads_no_longer_waits_for_it() -> None:
+    server = Server()
+    made, _ = exchange(server)
+    task = asyncio.create_task(made.run())
+    for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED, HostStatus.DONE)):
+        for event in history(number, end):
+            made.take(event)
+    await asyncio.sleep(605)
+    assert server.asked == 10
+    assert not [told for told in server.told if told[0] == "assignment"]
+    assert made.owed == 0
+    server.built = True  # somebody removed its schedule
+    await asyncio.sleep(70)
+    assert [told for told in server.told if told[0] == "assignment"] == [("assignment", 7, True, False)]
+    asked = server.asked
+    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+    made.take(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
+    await asyncio.sleep(600)
+    task.cancel()
+    assert server.asked == asked
+    assert [told for told in server.told if told[0] == "assignment"] == [("assignment", 7, True, False)]  # told once
+
+
+@pytest.mark.looptime
+async def test_e5_nobody_is_asked_while_a_host_is_under_way_or_retried() -> None:
+    server = Server()
+    server.built = True
+    made, _ = exchange(server)
+    task = asyncio.create_task(made.run())
+    for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED)):
+        for event in history(number, end):
+            made.take(event)
+    await asyncio.sleep(600)
+    for event in history(2):
+        made.take(event)
+    made.take(HostChanged(2001.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+    await asyncio.sleep(600)
+    task.cancel()
+    assert server.asked == 0
+
+
+@pytest.mark.looptime
+async def test_e5_a_cloud_is_empty_when_its_last_host_has_left_or_failed_to() -> None:
+    hosts = tuple(replace(host, source="cloud03") for host in HOSTS)
+    server = Server()
+    made, _ = exchange(server, replace(PLAN, hosts=hosts))
+    for event in [*history(0), *history(1, HostStatus.FAILED)]:
+        made.take(event)
+    await made.flush(5)
+    assert not [told for told in server.told if told[0] == "emptied"]
+    for event in history(2):
+        made.take(event)
+    await made.flush(5)
+    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+    made.take(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
+    await made.flush(5)
+    assert [told for told in server.told if told[0] == "emptied"] == [("emptied", "cloud03")]
+
+
+@pytest.mark.looptime
+async def test_e5_what_is_on_its_way_when_the_rollout_ends_is_not_sent_once_more() -> None:
+    server = Server()
+    server.slow = 3.0
+    made, _ = exchange(server)
+    for event in history(0):
+        made.take(event)
+    task = asyncio.create_task(made.run())
+    await asyncio.sleep(1)
+    task.cancel()
+    await made.flush(60)
+    assert made.owed == 0
+    assert len(server.told) == len(set(server.told)) == 6
+
+
+@pytest.mark.looptime
+async def test_e5_what_quads_did_not_take_is_tried_once_more_at_the_end() -> None:
+    server = Server()
+    server.away = True
+    made, _ = exchange(server)
+    for event in history(0):
+        made.take(event)
+    task = asyncio.create_task(made.run())
+    await asyncio.sleep(10)
+    task.cancel()
+    server.away = False
+    await made.flush(60)
+    assert made.owed == 0
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("ends", [True, False], ids=["the console ends", "the console stays"])
+async def test_e5_a_host_that_quads_stumbles_over_holds_up_no_other(ends: bool) -> None:
+    """QUADS answers 500 whenever it is told of one host: the others are told, the cloud is not concluded before."""
+    server = Server()
+    server.stumbles = HOSTS[1].name
+    made, said = exchange(server)
+    for number in range(3):
+        for event in history(number):
+            made.take(event)
+    task = asyncio.create_task(made.run())
+    await asyncio.sleep(0 if ends else 3600)
+    if ends:
+        task.cancel()
+        await made.flush(60)
+    assert [told for told in server.told if told[0] == "host"] == [("host", HOSTS[n].name, "cloud02") for n in (0, 2)]
+    assert not [told for told in server.told if told[0] == "assignment"]
+    assert [event.text for event in said if isinstance(event, Notice)] == [
+        f"QUADS, begun {HOSTS[1].name}: HTTP 500; tried again later"
+    ]
+    server.stumbles = ""
+    if ends:
+        await made.flush(60)
+    else:
+        await asyncio.sleep(70)
+        task.cancel()
+    assert made.owed == 0
+    assert server.told[-1] == ("assignment", 7, True, False)
+    told = [what for what in server.told if HOSTS[1].name in what]
+    assert [what[0] for what in told] == ["begun", "tracking", "schedule", "host"]
+
+
+@pytest.mark.looptime
+async def test_e5_a_quads_that_answers_nothing_but_500_is_away() -> None:
+    server = Server()
+    server.stumbles = "all"
+    hosts = tuple(HostPlan(f"h{n}.example.com", "x", cloud="cloud02", schedule=n + 1) for n in range(20))
+    made, _ = exchange(server, replace(PLAN, hosts=hosts))
+    for host in hosts:
+        made.take(StageChanged(1000.0, host.name, Stage.POWER_OFF, StageStatus.STARTED, 1))
+    owed = made.owed
+    task = asyncio.create_task(made.run())
+    await asyncio.sleep(3600)
+    assert made.owed == owed
+    assert server.stumbled < 65 * 6  # a few each minute, never all of them
+    server.stumbles = ""
+    await asyncio.sleep(70)
+    task.cancel()
+    assert made.owed == 0
+
+
+def test_e5_hosts_that_were_never_begun_are_not_told_of() -> None:
+    outbox = Outbox(PLAN)
+    for host in HOSTS:
+        outbox.take(HostChanged(5.0, host.name, HostStatus.SKIPPED, None, None, "skipped by the operator"))
+    assert {key.partition(" ")[0] for key in outbox.waiting} == {"progress"}
+
+
+def test_a_journal_of_before_owes_nothing_that_was_told_then() -> None:
+    outbox = Outbox(PLAN)
+    for number in range(3):
+        for event in history(number):
+            outbox.take(event)
+        name = HOSTS[number].name
+        outbox.take(QuadsTold(1.0, f"host {name}", {"host": name, "cloud": "cloud02", "built_at": "2026-11-29T23:10"}))
+        body = {"schedule": number + 1, "begun_at": "2026-11-29T22:10", "built_at": "2026-11-29T23:10"}
+        outbox.take(QuadsTold(1.0, f"schedule {name}", body))
+    outbox.take(QuadsTold(1.0, "assignment cloud02", {"assignment": 7, "provisioned": True, "validated": False}))
+    assert {key.partition(" ")[0] for key in outbox.waiting} == {"progress"}
 
 
 events = st.one_of(

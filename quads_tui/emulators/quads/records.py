@@ -30,6 +30,7 @@ class Host:
     build: bool = False
     validated: bool = False
     switch_config_applied: bool = False
+    overcloud: bool = False  # 2.2
     last_build: datetime | None = None
 
 
@@ -57,12 +58,13 @@ class Schedule:
     end: datetime
     build_start: datetime | None = None
     build_end: datetime | None = None
+    source: str = ""  # where the host was when its move began (2.2)
     progress: dict[str, str] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)  # all that it was told, in order
 
 
 class Lab:
-    """A QUADS database. Times are naive UTC, as the server's own."""
+    """A QUADS database. Times are naive, of the server's own clock."""
 
     def __init__(self, now: datetime) -> None:
         self.began = now
@@ -102,14 +104,53 @@ class Lab:
 
     def reassign(self, cloud: str, names: Sequence[str], *, wipe: bool) -> Assignment | None:
         """These hosts go to another cloud than they were scheduled for; to the spare pool by ending their schedules."""
-        for schedule in [schedule for schedule in self.schedules.values() if schedule.host in names]:
-            del self.schedules[schedule.id]
+        self.unschedule(names)
         if cloud == SPARE:
-            for name in names:
-                self.hosts[name].cloud = "cloud03"
-            self.add_cloud("cloud03")
+            self.settle("cloud03", names)
             return None
         return self.assign(cloud, [Machine(name, self.hosts[name].model, "") for name in names], wipe=wipe, ticket="4001")
+
+    def settle(self, cloud: str, names: Sequence[str]) -> None:
+        """The last tenant's: these hosts stand in this cloud, built and validated, and its schedules have ended."""
+        self.add_cloud(cloud)
+        if self.active(cloud) is None:
+            number = len(self.assignments) + 1
+            self.assignments[number] = Assignment(number, cloud, "the last tenant", "old", "3000", [], True, "", True, True, True)
+        for name in names:
+            host = self.hosts[name]
+            host.cloud, host.build, host.validated, host.switch_config_applied = cloud, True, True, True
+
+    def unschedule(self, names: Sequence[str]) -> None:
+        for schedule in [schedule for schedule in self.schedules.values() if schedule.host in names]:
+            del self.schedules[schedule.id]
+
+    def dump(self) -> dict[str, Any]:
+        """All columns that a mover may write, as JSON."""
+        hosts = {
+            host.name: {
+                "cloud": host.cloud,
+                "build": host.build,
+                "validated": host.validated,
+                "switch_config_applied": host.switch_config_applied,
+                "overcloud": host.overcloud,
+                "last_build": iso(host.last_build),
+            }
+            for host in self.hosts.values()
+        }
+        assignments = {
+            made.id: {"cloud": made.cloud, "active": made.active, "provisioned": made.provisioned, "validated": made.validated}
+            for made in self.assignments.values()
+        }
+        schedules = {
+            made.id: {
+                "host": made.host,
+                "build_start": iso(made.build_start),
+                "build_end": iso(made.build_end),
+                "source": made.source,
+            }
+            for made in self.schedules.values()
+        }
+        return {"hosts": hosts, "assignments": assignments, "schedules": schedules}
 
     def current(self, at: datetime, host: str = "", cloud: str = "") -> list[Schedule]:
         return [
@@ -139,8 +180,8 @@ class Lab:
     def cloud_document(self, name: str) -> dict[str, Any]:
         return {"id": self.clouds.index(name) + 1, "last_redefined": rfc1123(self.began), "name": name}
 
-    def host_document(self, host: Host) -> dict[str, Any]:
-        return {
+    def host_document(self, host: Host, generation: str) -> dict[str, Any]:
+        document: dict[str, Any] = {
             "broken": host.broken,
             "build": host.build,
             "cloud": self.cloud_document(host.cloud),
@@ -157,6 +198,7 @@ class Lab:
             "switch_config_applied": host.switch_config_applied,
             "validated": host.validated,
         }
+        return document | ({"overcloud": host.overcloud} if generation >= "2.2" else {})
 
     def assignment_document(self, made: Assignment, generation: str) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -186,7 +228,7 @@ class Lab:
             "build_end": rfc1123(schedule.build_end),
             "build_start": rfc1123(schedule.build_start),
             "end": rfc1123(schedule.end),
-            "host": self.host_document(host),
+            "host": self.host_document(host, generation),
             "host_id": host.id,
             "id": schedule.id,
             "start": rfc1123(schedule.start),
@@ -199,7 +241,7 @@ class Lab:
             "id": schedule.id,
             "host": schedule.host,
             "host_id": host.id,
-            "source_cloud": told.get("source", SPARE),
+            "source_cloud": schedule.source or host.cloud,
             "target_cloud": self.assignments[schedule.assignment].cloud,
             "status": told.get("status"),
             "message": told.get("message"),
@@ -208,6 +250,10 @@ class Lab:
             "started_at": None,
             "completed_at": None,
         }
+
+
+def iso(moment: datetime | None) -> str | None:
+    return moment.strftime(ISO) if moment else None
 
 
 def rfc1123(moment: datetime | None) -> str | None:

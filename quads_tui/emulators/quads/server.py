@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from aiohttp import web
@@ -19,8 +19,9 @@ from quads_tui.emulators.world import Time
 
 from .records import ISO, STATUSES, Assignment, Host, Lab, Schedule
 
-_LIVES = {"2.1": 6000.0, "2.2": 15_600.0}  # emulated seconds of a token
+_LIVES = {"2.0.5": 6000.0, "2.1": 6000.0, "2.2": 15_600.0}  # emulated seconds of a token
 _HTML = "<!doctype html><html><title>500 Internal Server Error</title><h1>Internal Server Error</h1></html>"
+_DATES = ("start", "end", "build_start", "build_end")
 _LINGER = struct.pack("ii", 1, 0)
 
 
@@ -38,10 +39,21 @@ class Mishap:
 
 
 class QuadsEmulator:
-    """One QUADS. `generation`: "2.1" or "2.2". `sqlite`: any last_build rolls a PATCH back, as that database does there."""
+    """One QUADS. `generation`: "2.0.5", "2.1" or "2.2". `sqlite`: any last_build rolls a PATCH back, as that database does there.
+
+    `zone`: of the server's clock, which all its times are told by.
+    """
 
     def __init__(
-        self, lab: Lab, *, time: Time, username: str, password: str, generation: str = "2.2", sqlite: bool = False
+        self,
+        lab: Lab,
+        *,
+        time: Time,
+        username: str,
+        password: str,
+        generation: str = "2.2",
+        sqlite: bool = False,
+        zone: tzinfo = UTC,
     ) -> None:
         if generation not in _LIVES:
             raise ValueError(f"no QUADS {generation!r} here; there are {', '.join(_LIVES)}")
@@ -49,7 +61,9 @@ class QuadsEmulator:
         self.generation = generation
         self.mishaps: list[Mishap] = []
         self.logins = self.reads = self.writes = self.rolled_back = 0
+        self.log: list[str] = []  # what was written, in order: method, path and body
         self._time = time
+        self._zone = zone
         self._account = f"{username}:{password}"
         self._sqlite = sqlite
         self._tokens: dict[str, float] = {}
@@ -77,7 +91,10 @@ class QuadsEmulator:
         await self.serve(*self._place)
 
     async def order(self, wanted: dict[str, Any]) -> None:
-        """What a person does at QUADS, or to it: {"down": bool}, {"broken": [FQDN]}, {"assign": {"cloud", "hosts", "wipe"}}.
+        """What a person does at QUADS, or to it.
+
+        {"down": bool}, {"broken": [FQDN]}, {"assign": {"cloud", "hosts", "wipe"}}, {"unschedule": [FQDN]},
+        {"settle": {"cloud", "hosts"}} (where they stand now, by schedules that have ended).
 
         KeyError for a host that it does not know.
         """
@@ -86,6 +103,9 @@ class QuadsEmulator:
         if "assign" in wanted:
             given = wanted["assign"]
             self.lab.reassign(given["cloud"], given["hosts"], wipe=given.get("wipe", True))
+        if "settle" in wanted:
+            self.lab.settle(wanted["settle"]["cloud"], wanted["settle"]["hosts"])
+        self.lab.unschedule(wanted.get("unschedule", ()))
         if wanted.get("down") is True:
             await self.stop()
         elif wanted.get("down") is False and self._runner is None:
@@ -105,6 +125,8 @@ class QuadsEmulator:
                 made.cloud: {"provisioned": made.provisioned, "validated": made.validated} for made in lab.assignments.values()
             },
             "schedules": {s.host: {"built": s.build_end is not None} for s in lab.schedules.values()},
+            "dump": lab.dump(),
+            "log": self.log,
         }
 
     # Requests
@@ -138,6 +160,11 @@ class QuadsEmulator:
         refused = self._refused(request)
         if refused is not None:
             return refused
+        self.log.append(f"{request.method} {path} {json.dumps(data, sort_keys=True)}")
+        if request.method == "POST" and path == "/moves/progress/batch" and self.generation >= "2.2":
+            return self._begin_moves(data if isinstance(data, dict) else {})
+        if request.method == "DELETE" and path.startswith("/schedules/"):
+            return self._delete_schedule(path.removeprefix("/schedules/"))
         if request.method != "PATCH":
             return _error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
         answer = self._patch(path, data if isinstance(data, dict) else {}, apply=kind != "rolled-back")
@@ -188,14 +215,15 @@ class QuadsEmulator:
         first, _, rest = path.removeprefix("/").partition("/")
         match first, rest:
             case "version", "":
-                return _json(f"QUADS version {self.generation}.0 bowie")
+                version = self.generation if self.generation.count(".") == 2 else f"{self.generation}.0"
+                return _json(f"QUADS version {version} bowie")
             case "moves", "":
                 return _json(lab.moves(at))
             case "hosts", "":
-                return _json([lab.host_document(host) for host in lab.hosts.values() if asked.get("cloud") in (None, host.cloud)])
+                return _json([self._host(host) for host in lab.hosts.values() if asked.get("cloud") in (None, host.cloud)])
             case "hosts", name:
                 host = lab.hosts.get(name)
-                return _json(lab.host_document(host)) if host else _error(400, "Bad Request", f"Host not found: {name}")
+                return _json(self._host(host)) if host else _error(400, "Bad Request", f"Host not found: {name}")
             case "clouds", "":
                 return _json([lab.cloud_document(name) for name in lab.clouds])
             case "assignments", "active":
@@ -204,7 +232,9 @@ class QuadsEmulator:
                 made = lab.active(active.removeprefix("active/"))
                 return _json(self._made(made) if made else {})
             case "schedules", "current":
-                found = lab.current(at, asked.get("host", ""), asked.get("cloud", ""))
+                # A host that it does not know filters nothing, as there.
+                host_asked = asked.get("host", "")
+                found = lab.current(at, host_asked if host_asked in lab.hosts else "", asked.get("cloud", ""))
                 return _json([lab.schedule_document(schedule, self.generation) for schedule in found])
             case "moves", progress if progress.startswith("progress") and self.generation >= "2.2":
                 return self._progress(progress.removeprefix("progress").removeprefix("/"))
@@ -255,16 +285,23 @@ class QuadsEmulator:
         if apply:
             host.cloud = cloud or host.cloud
             host.last_build = moment or host.last_build
-            _set(host, data, ("build", "validated", "switch_config_applied", "broken", "retired"))
-        return _json(self.lab.host_document(host))
+            newer = ("overcloud",) if self.generation >= "2.2" else ()
+            _set(host, data, ("build", "validated", "switch_config_applied", "broken", "retired", *newer))
+        return _json(self._host(host))
 
     def _patch_schedule(self, schedule: Schedule, data: dict[str, Any], apply: bool) -> web.Response:
-        for name in ("build_start", "build_end"):
-            if data.get(name) is None:
-                continue
-            moment = _moment(data[name])
-            if moment is None:
-                return _error(400, "Bad Request", f"Invalid date format for {name}")
+        """At least one date, each a time, and in an order that makes sense; compared with each other, not with what it keeps."""
+        dates = {name: _moment(data[name]) for name in _DATES if data.get(name)}
+        wrong = "Missing argument: start, end, build_start or build_end (specify at least one)" if not dates else ""
+        if None in dates.values():
+            wrong = "Invalid date format for start or end, correct format: 'YYYY-MM-DDTHH:MM'"
+        for earlier, later in (("start", "end"), ("build_start", "build_end"), ("start", "build_start"), ("build_end", "end")):
+            first, second = dates.get(earlier), dates.get(later)
+            if not wrong and first is not None and second is not None and first > second:
+                wrong = f"Invalid date range for {earlier} or {later}, {earlier} must be before {later}"
+        if wrong:
+            return _error(400, "Bad Request", wrong)
+        for name, moment in dates.items():
             if apply:
                 setattr(schedule, name, moment)
         return _json(self.lab.schedule_document(schedule, self.generation))
@@ -273,18 +310,41 @@ class QuadsEmulator:
         if data.get("status") not in STATUSES:
             return _error(400, "Bad Request", f"Invalid status: {data.get('status')}")
         if apply:
-            if not schedule.progress:
-                schedule.progress["source"] = self.lab.hosts[schedule.host].cloud
+            if data["status"] in ("completed", "failed"):
+                schedule.build_end = self._now()
             schedule.statuses.append(data["status"])
             schedule.progress["error_message"] = ""
             schedule.progress |= {name: str(data[name]) for name in ("status", "message", "error_message") if data.get(name)}
         return _json(self.lab.progress_document(schedule))
 
+    def _begin_moves(self, data: dict[str, Any]) -> web.Response:
+        """All or none: a host without a current schedule is an exception that nobody catches there."""
+        names = data.get("hostnames") or []
+        if not names:
+            return _json({"error": "Bad Request", "message": "hostnames list is required"}, 400)
+        found = {name: next(iter(self.lab.current(self._now(), name)), None) for name in names if name in self.lab.hosts}
+        if len(found) != len(names) or None in found.values():
+            return web.Response(status=500, text=_HTML, content_type="text/html")
+        for name, schedule in found.items():
+            assert schedule is not None
+            schedule.source, schedule.build_start = self.lab.hosts[name].cloud, self._now()
+            schedule.progress = {"status": "pending"}
+            schedule.statuses.append("pending")
+        return _json({name: schedule.id for name, schedule in found.items() if schedule}, 201)
+
+    def _delete_schedule(self, number: str) -> web.Response:
+        if self.lab.schedules.pop(int(number) if number.isdigit() else 0, None) is None:
+            return _error(400, "Bad Request", f"Schedule not found: {number}")
+        return _json({"status_code": 200, "message": "Schedule deleted"})
+
+    def _host(self, host: Host) -> dict[str, Any]:
+        return self.lab.host_document(host, self.generation)
+
     def _made(self, made: Assignment) -> dict[str, Any]:
         return self.lab.assignment_document(made, self.generation)
 
     def _now(self) -> datetime:
-        return self._time.utc().replace(tzinfo=None)
+        return self._time.utc().astimezone(self._zone).replace(tzinfo=None)
 
 
 def _set(record: object, data: dict[str, Any], names: tuple[str, ...]) -> None:
