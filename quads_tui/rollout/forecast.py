@@ -28,7 +28,7 @@ from .last import ENDLESS, Wait, when_all
 from .lognormal import NINE_OF_TEN, Lognormal
 from .meters import Meters
 from .pace import Samples
-from .stages import HostStatus, Stage
+from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
@@ -153,8 +153,8 @@ def _ends(rollout: Rollout, crowd: Crowd, parties: list[Party]) -> tuple[float, 
 
 def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, rate: float | None) -> tuple[Bound, str]:
     at = rollout.at_stage
-    if lane_decides and not rollout.pace.proved and at[Stage.FOREMAN_BUILD] + at[Stage.POWER_OFF] + at[Stage.PXE_SET] <= 1:
-        return Bound.BMC, "until the first host's build is verified"
+    if lane_decides and not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
+        return Bound.BMC, "until the first write is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
         at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
         return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")
