@@ -120,7 +120,7 @@ class RolloutGate:
 
     def lit(self, host: str) -> None:
         """The host no longer waits for its write: it was answered, or the host stands on. A first write counts once verified."""
-        if host != self._writing:
+        if host != self._writing and host not in self._kept:
             self._give_back(host)
 
     # What the engine tells
