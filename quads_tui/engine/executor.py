@@ -327,12 +327,13 @@ class RolloutExecutor:
 
     @property
     def held_back(self) -> bool:
-        """All that is left waits to begin, and new hosts were paused by no operator: only a human lets them."""
+        """All that is left waits for a human: new hosts are paused for a cause, or refused ones keep the places of the others."""
         return bool(self._tasks) and all(map(self._waits_for_a_human, self._tasks))
 
     def _waits_for_a_human(self, name: str) -> bool:
         rollout = self._setting.rollout
-        return self.gate.waits_to_begin(name) and rollout.new_host_paused(name) in rollout.safety
+        paused = self.gate.waits_to_begin(name) and rollout.new_host_paused(name) in rollout.safety
+        return paused or self.gate.waits_for_kept(name)
 
     def _check_idle_soon(self) -> None:
         """When all hosts that begin together have come to the gate."""

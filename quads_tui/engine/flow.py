@@ -308,7 +308,8 @@ class _Flow:
         ports, memory = self._ports, self._memory
         await self._armed_for_long()
         bmc = await self._machine.bmc()
-        if (memory.attempts[Stage.POWER_ON] > 1 or not memory.off) and await bmc.is_off():
+        unsure = memory.attempts[Stage.POWER_ON] > 1 or not (memory.off and memory.override)
+        if unsure and await bmc.is_off():
             # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
             await bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
         reason = await bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))

@@ -170,7 +170,11 @@ class RolloutGate:
             self._had_turn.add(host)
 
     def waits_to_begin(self, host: str) -> bool:
-        return host in self._new
+        return _waits(self._new, host)
+
+    def waits_for_kept(self, host: str) -> bool:
+        """It wants a place again, and all of them are kept by hosts that have ended."""
+        return _waits(self._again, host) and self._full and self._kept.issuperset(self._places)
 
     # What the operator orders
 
@@ -320,3 +324,8 @@ class RolloutGate:
         interrupt = self._interrupts.get(host)
         if interrupt is not None and not interrupt.done():
             interrupt.set_result(None)
+
+
+def _waits(queue: _Queue, host: str) -> bool:
+    """It is there, and has not been let in."""
+    return host in queue and not queue[host][1].done()

@@ -154,7 +154,7 @@ class Refusals:
             if key.by and key.stage and len(told := self._refused_first()) >= self.first:
                 keys = tuple(dict.fromkeys(self._of[host] for host in told))
                 reasons = "; ".join(f"{host}: {why[:_WORDS]}" for host, why in told.items())
-                return Trip(ADMISSION, keys, f"{_what(keys)} {len(told)} hosts {before}: {reasons}")
+                return Trip(ADMISSION, keys, f"{_what(keys)} {_many(told)} {before}: {reasons}")
         share = self._share((key,))
         if share > _SHARE:
             return _trip((key,), f"with one cause, surely more than {share:.0%} of them", hosts)
@@ -245,10 +245,14 @@ def _what(keys: Sequence[Key]) -> str:
     return f"{' and '.join(dict.fromkeys(key.by for key in keys))} refused {at} of"
 
 
+def _many(hosts: dict[str, str]) -> str:
+    return "1 host" if len(hosts) == 1 else f"{len(hosts)} hosts"
+
+
 def _trip(keys: tuple[Key, ...], words: str, hosts: dict[str, str]) -> Trip:
     model = keys[0].model if len(keys) == 1 else None
     of = f" of model {model}" if model is not None else ""
     reason = next(iter(hosts.values()))[:_WORDS]
     names = ", ".join(list(hosts)[:_SHOWN]) + (f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else "")
-    why = f"{_what(keys)} {len(hosts)} hosts{of} {words}: {reason} ({names})"
+    why = f"{_what(keys)} {_many(hosts)}{of} {words}: {reason} ({names})"
     return Trip(ADMISSION if model is None else model_pause(model), keys, why)

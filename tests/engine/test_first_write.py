@@ -138,6 +138,17 @@ async def test_the_operator_continues_and_the_same_cause_pauses_again_after_five
     assert ends(lab.rollout) == {HostStatus.DONE: 100}
 
 
+async def test_a_host_that_foreman_refused_is_retried_with_its_pxe_boot_set_again() -> None:
+    lab = lab_of(1)
+    lab.machine(names(1)[0]).troubles = [("build", refused())]
+    await lab.run()
+    assert not lab.machine(names(1)[0]).override  # cleared with the failure
+    lab.executor.submit(Retry((names(1)[0],)))
+    await asyncio.sleep(1)
+    assert await to_the_end(lab) == 0
+    assert lab.machine(names(1)[0]).wipes == 1
+
+
 async def test_c4_an_ownership_host_opens_the_gate_neither_now_nor_after_a_resume() -> None:
     plans = {
         **{name: HostPlan(name, name, cloud="new") for name in names(20)[1:]},
@@ -307,7 +318,7 @@ FATES = (
 def test_whatever_fails_never_more_are_dark_than_allowed_and_no_host_is_lost() -> None:
     """Random hosts, failures, crashes and orders: three dark at most before the first verified write (and what an operator let
     go on), `ahead` after it; everybody ends, or waits for a pause that is told."""
-    for number in range(150):
+    for number in range(40):
         in_virtual_time(lambda number=number: _anything(number))  # type: ignore[misc]
 
 
@@ -345,7 +356,6 @@ async def _anything(number: int) -> None:
     waiting = [host for host in lab.rollout.hosts.values() if not host.status.ended]
     assert all(lab.rollout.new_host_paused(host.name) in lab.rollout.safety for host in waiting), number
     assert lab.executor.held_back is bool(waiting), number
-    assert all(host.status is HostStatus.QUEUED for host in waiting), number
     assert await to_the_end(lab) == (4 if waiting else 1 if lab.rollout.counts[HostStatus.DONE] < count else 0), number
     assert not lab.world.violations, number
     assert lab.world.peak_writes <= 1, number
