@@ -28,6 +28,7 @@ from .last import ENDLESS, Wait, when_all
 from .lognormal import NINE_OF_TEN, Lognormal
 from .meters import Meters
 from .pace import Samples
+from .refusals import model_pause
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 
@@ -110,7 +111,8 @@ def _settled(rollout: Rollout, now: float) -> Forecast:
 
 def _paused(rollout: Rollout, crowd: Crowd) -> str:
     """The pause without whose end the rollout has none."""
-    held_up = {"admission": crowd.not_begun, "writes": crowd.writes_left}
+    held_up = {"admission": crowd.not_begun.total(), "writes": crowd.writes_left}
+    held_up |= {model_pause(model): count for model, count in crowd.not_begun.items()}
     for what, why in rollout.paused.items():
         if held_up.get(what):
             return f"{what} paused" + (f": {why}" if why else "")
