@@ -114,7 +114,8 @@ class Conductor:
             with self._station.shows(front):
                 await self._show(front)
         finally:
-            await executor.finish("" if rollout.settled else executor.stopped or "operator")
+            left = "safety" if executor.held_back else "operator"
+            await executor.finish("" if rollout.settled else executor.stopped or left)
             watcher.cancel()
             await keys.close()
             with suppress(JournalBroken):

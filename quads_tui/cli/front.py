@@ -19,6 +19,7 @@ from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import for_the_pause
 
 from .options import say
 
@@ -118,6 +119,7 @@ class Front:
         """What the operator must know when the process ends."""
         rollout = self.rollout
         lines = [self.line()]
+        lines += [f"  {for_the_pause(what, why)}." for what, why in rollout.paused.items()]
         for group in sorted(rollout.groups.values(), key=lambda group: -len(group.hosts)):
             names = list(group.hosts)
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

@@ -14,6 +14,7 @@ from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Re
 from quads_tui.rollout.events import (
     Commanded,
     Event,
+    HostAhead,
     HostChanged,
     HostNote,
     Intent,
@@ -32,6 +33,7 @@ from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, Journ
 from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.rollout.state import Rollout
 
+from .breakers import Breakers, places
 from .builds import BuildWatch, HostReads
 from .claims import Machines
 from .flow import disarm, provision
@@ -101,8 +103,14 @@ class RolloutExecutor:
             kinds={host.name: plan.goal(host).kind for host in plan.hosts},
             protected=setting.protected,
             ahead=setting.limits.ahead,
-            waits=lambda host, why: self.emit(HostNote(clock.wall(), host, why, True)),
+            racks={host.name: host.rack or host.name for host in plan.hosts},
+            models={host.name: host.model for host in plan.hosts},
+            places=places(setting.rollout),
+            waits=self._waits,
+            on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken)),
         )
+        self._breakers = Breakers(setting.rollout, self.gate, clock, self.emit, setting.limits.ahead)
+        self._idle_check_due = False
         self._watch = BuildWatch(
             setting.reads,
             clock,
@@ -165,16 +173,16 @@ class RolloutExecutor:
             seconds = round(max(0.0, now - at) * setting.clock.speed, 3)
             why = "cut off: the console ended"
             self.emit(StageChanged(now, name, stage, StageStatus.SKIPPED, attempt, seconds, why))
-        if recalled.proved:
-            self.gate.proved()
-        for what in ("admission", "writes"):
-            if what in setting.rollout.paused:
-                (self.lane if what == "writes" else self.gate).pause(True)
+        self._breakers.resume()
+        if "writes" in setting.rollout.paused:
+            self.lane.pause(True)
         for name, order in recalled.orders.items():
             self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             sent_at = setting.clock.now() - max(0.0, now - intent.at) * setting.clock.speed
             place = self.lane.occupied(name, intent.act, sent_at)
+            if intent.act == "build":
+                self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
             self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
             self._helpers.append(settling)
@@ -192,6 +200,8 @@ class RolloutExecutor:
                 fresh.append(host.name)
                 continue
             self.gate.known(host.name)
+            if self._memories[host.name].built_at is not None:
+                self.gate.write_stands(host.name)
             since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
             self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
             self._launch(host.name, max(0.0, _RESET_SHOWS - since), "its BMC may not show yet what the last Reset did")
@@ -263,6 +273,9 @@ class RolloutExecutor:
             self._setting.journal.record(event)
         except JournalBroken as broken:
             self._safety(broken)
+        self._breakers.take(event)
+        if isinstance(event, Paused):
+            self._check_idle_soon()
 
     async def _commit(self, event: Event) -> None:
         self._setting.rollout.apply(event)
@@ -274,6 +287,10 @@ class RolloutExecutor:
     def _narrowed(self, why: str) -> None:
         self.emit(LaneNarrowed(self._setting.clock.wall(), why))
         self._notice("error", f"two writes may have met at Foreman, so the write lane is one wide from now on: {why}")
+
+    def _waits(self, host: str, why: str) -> None:
+        self.emit(HostNote(self._setting.clock.wall(), host, why, True))
+        self._check_idle_soon()
 
     def _safety(self, why: Exception) -> None:
         """Something that no host may act against: the rollout stops, and says so."""
@@ -308,8 +325,31 @@ class RolloutExecutor:
         finally:
             if self._tasks.get(name) is asyncio.current_task():
                 del self._tasks[name]
-            if not self._tasks:
-                self._idle.set()
+                self.gate.gone(name)
+            self._check_idle()
+
+    # Settled
+
+    @property
+    def held_back(self) -> bool:
+        """All that is left waits for a human: new hosts are paused for a cause, or refused ones keep the places of the others."""
+        return bool(self._tasks) and all(map(self._waits_for_a_human, self._tasks))
+
+    def _waits_for_a_human(self, name: str) -> bool:
+        rollout = self._setting.rollout
+        paused = self.gate.waits_to_begin(name) and rollout.new_host_paused(name) in rollout.safety
+        return paused or self.gate.waits_for_kept(name)
+
+    def _check_idle_soon(self) -> None:
+        """When all hosts that begin together have come to the gate."""
+        if self._setting.rollout.safety and not self._idle_check_due:
+            self._idle_check_due = True
+            asyncio.get_running_loop().call_soon(self._check_idle)
+
+    def _check_idle(self) -> None:
+        self._idle_check_due = False
+        if not self._tasks or (self._setting.rollout.safety and self.held_back):
+            self._idle.set()
 
     # Orders
 
@@ -353,11 +393,15 @@ class RolloutExecutor:
         return host.status if host else None
 
     def _pause(self, what: str, paused: bool) -> str:
+        who = self._setting.who
         if what == "writes":
             self.lane.pause(paused)
-        else:
-            self.gate.pause(paused)
-        self.emit(Paused(self._setting.clock.wall(), what, paused, self._setting.who, "by the operator" if paused else ""))
+            self.emit(Paused(self._setting.clock.wall(), what, paused, who, "by the operator" if paused else ""))
+        elif not self._breakers.order(what, paused, who):
+            return f"{what}: nothing of this name can be paused"
+        if self._tasks and not paused and not self.stopped:
+            self._idle.clear()
+            self._check_idle_soon()
         return f"{what} {'paused' if paused else 'go on'}"
 
     def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
@@ -370,6 +414,8 @@ class RolloutExecutor:
         memory.asked = None
         memory.rewind(from_start, self._kind(name))
         self.gate.put_back(name)
+        if memory.attempts:
+            self.gate.known(name)  # no new host: the operator asks for this one
         self._ports.remember(name, memory)
         self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
         self._launch(name, _RETRY_SPREAD * len(self._tasks), "not all of them at once")
@@ -417,7 +463,7 @@ class RolloutExecutor:
                 "head_age": round(lane.head_age, 1),
                 "in_flight": len(lane.in_flight),
                 "granted": lane.granted,
-                "dark": self.gate.dark,
+                "dark": len(setting.rollout.ahead),
                 "lane": lane_facts(lane, setting.clock.now()),
             }
             for name in ("redfish", "foreman_reads", "foreman_writes"):

@@ -106,7 +106,7 @@ class _Flow:
         """This stage cannot be done: nothing before it is begun either."""
         await self._ports.gate.enter(self._host, "plan")
         attempt = self._begin(stage)
-        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure.cause)
+        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)
         raise _Ended(stage, failure)
 
     async def _find_place(self) -> None:
@@ -182,7 +182,7 @@ class _Flow:
             try:
                 reason = await self._guarded(stage)
             except StageFailure as failure:
-                self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure.cause)
+                self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure)
                 away = stage is Stage.FOREMAN_BUILD and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
                 if away:
                     # Foreman is away for all hosts: this one waits in its place, so that no further ones go dark behind it.
@@ -220,7 +220,8 @@ class _Flow:
             log.error(
                 "%s in %s of %s", type(error).__name__, stage, self._host, exc_info=(type(error), error, error.__traceback__)
             )
-            raise StageFailure(Cause.UNKNOWN, f"internal error: {type(error).__name__}", retryable=False) from None
+            words = f"internal error: {type(error).__name__}"
+            raise StageFailure(Cause.UNKNOWN, words, retryable=False, service="quads-tui") from None
 
     async def _carried_out(self, stage: Stage) -> str:
         """Nothing is done before it is known to which machine, hooks included."""
@@ -292,7 +293,6 @@ class _Flow:
             await ports.gate.watch(self._host, ports.watch.until_in_build(self._host), self._patience())
         except TimeoutError:
             raise StageFailure(Cause.UNKNOWN, "Foreman accepted the build, but no later search shows it") from None
-        ports.gate.proved()
         return reason
 
     async def _own(self) -> str:
@@ -308,7 +308,8 @@ class _Flow:
         ports, memory = self._ports, self._memory
         await self._armed_for_long()
         bmc = await self._machine.bmc()
-        if (memory.attempts[Stage.POWER_ON] > 1 or not memory.off) and await bmc.is_off():
+        unsure = memory.attempts[Stage.POWER_ON] > 1 or not (memory.off and memory.override)
+        if unsure and await bmc.is_off():
             # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
             await bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
         reason = await bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
@@ -460,11 +461,11 @@ class _Flow:
         return attempt
 
     def _end(
-        self, stage: Stage, attempt: int, status: StageStatus, seconds: float, reason: str = "", cause: Cause | None = None
+        self, stage: Stage, attempt: int, status: StageStatus, seconds: float, reason: str = "", no: StageFailure | None = None
     ) -> None:
-        self._ports.emit(
-            StageChanged(self._ports.clock.wall(), self._host, stage, status, attempt, round(seconds, 3), reason, cause)
-        )
+        why = (no.cause, no.service, no.status) if no is not None else (None,)
+        now = self._ports.clock.wall()
+        self._ports.emit(StageChanged(now, self._host, stage, status, attempt, round(seconds, 3), reason, *why))
 
     def _change(
         self,

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
+from quads_tui.rollout.refusals import ADMISSION, FIRST, model_pause
 from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_turn
 
 T = TypeVar("T")
 
 DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make the machine safe
 
-_DARK = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
+_AHEAD = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
+
+_Queue = OrderedDict[str, tuple[Stage, asyncio.Future[None]]]
 
 
 class RolloutGate:
-    """Implements rollout.ports.Gate: protected hosts, the confirmed plan (`kinds`, by host), skip, hold, stop, pause, `ahead`.
+    """Implements rollout.ports.Gate: protected hosts, the confirmed plan (`kinds`, by host), skip, hold, stop, pauses, `ahead`.
 
-    `ahead`: at most this many hosts are off and wait for the write lane; one until the first build of the rollout is verified, so
-    that a Foreman that does not do what it says costs one host, not a fleet.
+    A host that is powered off ahead of its write has a place; there are `ahead` of them. Until the first write of the rollout is
+    verified there are three at most, for hosts of different racks and models where there are such, and one of those hosts at a
+    time may be written: a Foreman that does not do what it says costs three hosts, not a fleet.
+
+    `racks` and `models` by host. `on_place` hears of every place taken or given back, `waits` why a host waits.
     """
 
     def __init__(
@@ -31,21 +38,38 @@ class RolloutGate:
         kinds: Mapping[str, Kind],
         protected: frozenset[str],
         ahead: int,
+        racks: Mapping[str, str] | None = None,
+        models: Mapping[str, str] | None = None,
+        places: Iterable[str] = (),
         waits: Callable[[str, str], None] = lambda host, why: None,
+        on_place: Callable[[str, bool], None] = lambda host, taken: None,
     ) -> None:
+        """`places`: hosts that stand powered off since an earlier process."""
         self._clock = clock
         self._kinds = kinds
         self._all_build = set(kinds.values()) == {Kind.BUILD}
         self._protected = protected
         self._ahead = ahead
+        self._racks = racks or {}
+        self._models = models or {}
         self._waits = waits
+        self._on_place = on_place
         self._proved = False
         self._stopping = False
         self._paused = False
+        self._held: set[str] = set()  # models whose new hosts wait
         self._out: dict[str, tuple[type[Skipped] | type[Held], str]] = {}
-        self._dark: set[str] = set()
-        self._known: set[str] = set()  # had a place before: first in the queue when they want one again
-        self._queue: OrderedDict[str, tuple[Stage, asyncio.Future[None]]] = OrderedDict()
+        self._places: dict[str, None] = dict.fromkeys(places)
+        self._kept: set[str] = set()  # ended, and still in their places
+        self._known: set[str] = set(self._places)  # have begun
+        self._writing = ""  # before the first write is verified: whose turn it is
+        self._had_turn: set[str] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()  # hosts begun, by ("rack" or "model", its name)
+        self._turns: _Queue = OrderedDict()  # ready, and waiting for their turn to be written
+        self._new: _Queue = OrderedDict()  # waiting to begin
+        self._again: _Queue = OrderedDict()  # have begun, and want a place again
+        self._unsaid: list[str] = []  # hosts that do not know yet why they wait
+        self._due = False  # `_let_in` will run when all that come together are there
         self._interrupts: dict[str, asyncio.Future[None]] = {}
 
     # What the flow asks
@@ -55,17 +79,28 @@ class RolloutGate:
 
     async def admit(self, host: str, stage: Stage) -> None:
         self._check(host)
-        if self._take(host, stage):
+        if not self._limited(host, stage):
+            self._give_back(host)  # on a resume: it has come further than its place tells
+        first = self._limited(host, stage) and not self._proved
+        if first and host not in self._places:
+            queue = self._queue_of(host)
+            self._unsaid.append(host)
+            self._let_in_soon()  # not at once: who comes together with it may be of another rack
+        elif first and stage is Stage.FOREMAN_BUILD and self._writing not in ("", host):
+            queue = self._turns
+            self._waits(host, for_the_turn(self._writing))
+        elif why := self._hindrance(host, stage):
+            queue = self._queue_of(host)
+            self._waits(host, why)
+        else:
+            self._let(host, stage)
             return
-        self._waits(host, self._why(host, stage))
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue[host] = (stage, place)
-        if host in self._known:
-            self._queue.move_to_end(host, last=False)
+        queue[host] = (stage, place)
         try:
             await place
         finally:
-            del self._queue[host]
+            del queue[host]
         self._check(host)
 
     async def watch(self, host: str, wanted: Awaitable[T], seconds: float | None = None) -> T:
@@ -83,27 +118,70 @@ class RolloutGate:
             task.cancel()
             self._interrupts.pop(host, None)
 
+    def lit(self, host: str) -> None:
+        """The host no longer waits for its write: it was answered, or the host stands on. A first write counts once verified."""
+        if host != self._writing and host not in self._kept:
+            self._give_back(host)
+
     # What the engine tells
 
     def proved(self) -> None:
-        """The first build of this rollout was verified: `ahead` hosts may be dark from now on."""
+        """The first write of the rollout is verified: `ahead` hosts may be powered off from now on."""
         self._proved = True
+        for host in [self._writing, *self._kept]:
+            self._give_back(host)
+        self._writing = ""
+        self._kept.clear()
+        self._let_in()
+
+    def turn_over(self, host: str) -> None:
+        """Its attempt to be written as the first one failed: another host is written before it is tried again."""
+        if self._writing == host:
+            self._writing = ""
+            self._let_in()
+
+    def keep(self, host: str) -> None:
+        """The host ended, but not by anything of its own: it keeps its place, and nobody is powered off in its stead."""
+        self._kept.add(host)
+
+    def clear_kept(self) -> None:
+        """An operator has decided about what refused those hosts: others get their places."""
+        for host in self._kept:
+            self._give_back(host)
+        self._kept.clear()
+        self._let_in()
+
+    def gone(self, host: str) -> None:
+        """Nobody works on the host any more."""
+        if self._writing == host:
+            self._writing = ""
+        if host not in self._kept:
+            self._give_back(host)
         self._let_in()
 
     def known(self, host: str) -> None:
-        """The host was under way before: it comes first where places are short."""
+        """The host was under way before: no pause of new hosts concerns it."""
         self._known.add(host)
 
-    def lit(self, host: str) -> None:
-        """The host no longer waits for the lane: its build was answered, or it left the flow."""
-        self._dark.discard(host)
-        self._let_in()
+    def write_stands(self, host: str) -> None:
+        """On a resume: its first write may be out, or waits to be verified."""
+        if host in self._places and not self._proved:
+            self._writing = host
+            self._had_turn.add(host)
+
+    def waits_to_begin(self, host: str) -> bool:
+        return _waits(self._new, host)
+
+    def waits_for_kept(self, host: str) -> bool:
+        """It wants a place again, and all of them are kept by hosts that have ended."""
+        return _waits(self._again, host) and self._full and self._kept.issuperset(self._places)
 
     # What the operator orders
 
     def take_out(self, host: str, kind: type[Skipped] | type[Held], reason: str) -> None:
         """Skip or hold: takes effect before the host's next act, and ends its waits now."""
         self._out[host] = (kind, reason)
+        self._kept.discard(host)
         self._wake(host)
 
     def is_out(self, host: str) -> bool:
@@ -112,22 +190,28 @@ class RolloutGate:
 
     def put_back(self, host: str) -> None:
         self._out.pop(host, None)
+        self._kept.discard(host)
 
     def pause(self, paused: bool) -> None:
-        """Paused: no host begins its first stage. Hosts under way finish."""
+        """Paused: no host begins. Hosts that have begun go on."""
         self._paused = paused
+        self._let_in()
+
+    def hold_model(self, model: str, held: bool) -> None:
+        """As `pause`, for the hosts of one model."""
+        (self._held.add if held else self._held.discard)(model)
         self._let_in()
 
     def stop(self) -> None:
         """No new act from now on, disarming included: what stands armed is told instead."""
         self._stopping = True
-        for host in [*self._queue, *self._interrupts]:
+        for host in [*self._turns, *self._new, *self._again, *self._interrupts]:
             self._wake(host)
 
     @property
     def dark(self) -> int:
-        """Hosts that are off, or going off, and wait for the lane."""
-        return len(self._dark)
+        """Hosts that have a place: off, or going off, and not yet written."""
+        return len(self._places)
 
     def _check(self, host: str, disarming: bool = False) -> None:
         if self._stopping:
@@ -141,45 +225,107 @@ class RolloutGate:
             raise kind(reason)
 
     def _limited(self, host: str, stage: Stage) -> bool:
-        return self._kinds[host] is Kind.BUILD and stage in _DARK
+        return self._kinds[host] is Kind.BUILD and stage in _AHEAD
 
-    def _begins(self, host: str, stage: Stage) -> bool:
-        return stage is self._kinds[host].stages[0]
-
-    def _take(self, host: str, stage: Stage) -> bool:
-        """Let the host into this stage if there is room for it."""
-        if host in self._dark:
-            return True
-        if self._paused and self._begins(host, stage):
-            return False
-        if self._limited(host, stage):
-            if self._full():
-                return False
-            self._dark.add(host)
-            self._known.add(host)
-        return True
-
+    @property
     def _full(self) -> bool:
-        return len(self._dark) >= (self._ahead if self._proved else 1)
+        return len(self._places) >= (self._ahead if self._proved else min(self._ahead, FIRST))
 
-    def _why(self, host: str, stage: Stage) -> str:
-        if self._paused and self._begins(host, stage):
-            return "admission is paused"
-        if not self._proved:
-            return "waits for the first host's build to be verified"
-        return f"{self._ahead} hosts stand ready for the write lane (limits.ahead)"
+    def _hindrance(self, host: str, stage: Stage) -> str:
+        """Why it may not begin now; empty: it may."""
+        if host not in self._known and stage is self._kinds[host].stages[0]:
+            model = self._models.get(host, "")
+            if self._paused:
+                return for_the_pause(ADMISSION)
+            if model in self._held:
+                return for_the_pause(model_pause(model))
+        if self._limited(host, stage) and host not in self._places and self._full:
+            return for_a_place(len(self._places), self._proved)
+        return ""
+
+    def _queue_of(self, host: str) -> _Queue:
+        return self._again if host in self._known else self._new
+
+    def _let(self, host: str, stage: Stage) -> None:
+        """Let the host into this stage."""
+        if host not in self._known:
+            self._known.add(host)
+            self._tried.update(self._kin(host))
+        if self._limited(host, stage):
+            if host not in self._places:
+                self._places[host] = None
+                self._on_place(host, True)
+            if stage is Stage.FOREMAN_BUILD and not self._proved:
+                self._writing = host
+                self._had_turn.add(host)
+
+    def _give_back(self, host: str) -> None:
+        if host in self._places:
+            del self._places[host]
+            self._on_place(host, False)
+            self._let_in_soon()
+
+    def _let_in_soon(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._let_in)
 
     def _let_in(self) -> None:
-        for host, (stage, place) in self._queue.items():
-            if self._limited(host, stage) and self._full():
-                if self._all_build:
-                    return  # nobody behind it can go either
-                continue
-            if not place.done() and self._take(host, stage):
-                place.set_result(None)
+        self._due = False
+        turns = [host for host, (_, place) in self._turns.items() if not place.done()]
+        if self._proved:
+            for host in turns:
+                self._open(self._turns, host)
+        elif turns and not self._writing:
+            self._open(self._turns, min(turns, key=self._had_turn.__contains__))
+        while (found := self._next()) is not None:
+            self._open(*found)
+        for host in self._unsaid:
+            stage, place = self._queue_of(host).get(host, (None, None))
+            if stage is not None and place is not None and not place.done():
+                self._waits(host, self._hindrance(host, stage))
+        self._unsaid.clear()
+
+    def _open(self, queue: _Queue, host: str) -> None:
+        stage, place = queue[host]
+        self._let(host, stage)
+        place.set_result(None)
+
+    def _next(self) -> tuple[_Queue, str] | None:
+        """Who takes a place that is free. Before the first write is verified: of another rack, and nobody for the second time
+        while there are others; after it: who has begun comes first."""
+        if self._all_build and self._full:
+            return None
+        waiting = (
+            (queue, host)
+            for queue in ((self._again, self._new) if self._proved else (self._new, self._again))
+            for host, (stage, place) in queue.items()
+            if not place.done() and not self._hindrance(host, stage)
+        )
+        if self._proved:
+            return next(waiting, None)
+        here = {kin for host in self._places for kin in self._kin(host)}
+
+        def rank(found: tuple[_Queue, str]) -> tuple[bool | int, ...]:
+            queue, host = found
+            rack, model = self._kin(host)
+            return queue is self._again, rack in here, self._tried[rack], model in here, self._tried[model]
+
+        return min(waiting, key=rank, default=None)
+
+    def _kin(self, host: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))
 
     def _wake(self, host: str) -> None:
-        _, place = self._queue.get(host, (None, None))
-        for waiting in (place, self._interrupts.get(host)):
-            if waiting is not None and not waiting.done():
-                waiting.set_result(None)
+        for queue in (self._turns, self._new, self._again):
+            _, place = queue.get(host, (None, None))
+            if place is not None and not place.done():
+                place.set_result(None)
+        interrupt = self._interrupts.get(host)
+        if interrupt is not None and not interrupt.done():
+            interrupt.set_result(None)
+
+
+def _waits(queue: _Queue, host: str) -> bool:
+    """It is there, and has not been let in."""
+    return host in queue and not queue[host][1].done()

@@ -26,7 +26,6 @@ class Recall:
     resets: dict[str, float] = field(default_factory=dict)
     orders: dict[str, Ordered] = field(default_factory=dict)
     last_number: int = 0
-    proved: bool = False  # a build of this rollout was verified
     cloud_hooks: set[tuple[str, str]] = field(default_factory=set)  # (hook, cloud) that need not run again
 
     def take(self, event: Event) -> None:
@@ -71,8 +70,6 @@ class Recall:
             self.cut_off[event.host] = (event.stage, event.attempt, event.at)
         else:
             self.cut_off.pop(event.host, None)
-            if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:
-                self.proved = True
 
 
 def recall(plan: Plan, events: Iterable[Event]) -> Recall:

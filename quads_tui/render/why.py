@@ -8,10 +8,10 @@ from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
+from quads_tui.rollout.waits import for_a_place, for_the_pause
 
 from .eta import about
 
-_DARK = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
 _SEEN = 3  # installs of a model from which on it is known how long they usually take
 _DOING = {
     Stage.POWER_OFF: "waits for its BMC to show Off",
@@ -33,14 +33,12 @@ def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, n
 def _queued(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
     kind = rollout.pace.kinds[host.name]
     begins = host.stage in (None, kind.stages[0])
-    if begins and "admission" in rollout.paused:
-        return _paused("admission is", rollout.paused["admission"])
+    if begins and (what := rollout.new_host_paused(host.name)):
+        return for_the_pause(what, rollout.paused[what])
     if kind is not Kind.BUILD or (host.stage is not None and host.note):
         return host.note or "begins at once"
-    if not rollout.pace.proved:
-        return "waits for the first host's build to be verified"
-    ahead = sum(rollout.at_stage[stage] for stage in _DARK)
-    return f"{ahead} hosts stand ahead of the write lane (limits.ahead)" + _turn(host, rollout, forecast, now)
+    words = for_a_place(len(rollout.ahead), rollout.first_write_verified)
+    return words + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
 
 
 def _waiting(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
@@ -65,7 +63,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
 def _in_lane(place: int, rollout: Rollout, meters: Meters, forecast: Forecast) -> str:
     words = f"{ordinal(place)} in the write lane"
     if "writes" in rollout.paused:
-        return f"{words}; {_paused('writes are', rollout.paused['writes'])}"
+        return f"{words}; {for_the_pause('writes', rollout.paused['writes'])}"
     if meters.lane.shut:
         return f"{words}, which is shut: {meters.lane.shut}"
     return words + (f", about {about(60.0 * place / forecast.writes_per_minute)}" if forecast.writes_per_minute else "")
@@ -85,10 +83,6 @@ def _turn(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> 
     if turn is None:
         return ""
     return f", its write in about {about(max(0.0, turn - (now - forecast.at) * rollout.speed))}"
-
-
-def _paused(what: str, because: str) -> str:
-    return f"{what} paused" + (f": {because}" if because else "")
 
 
 def ordinal(number: int) -> str:

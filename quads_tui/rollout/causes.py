@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+FOREMAN = "Foreman"  # the service that all hosts share, where it refuses
+
 
 class Cause(StrEnum):
     UNREACHABLE = "unreachable"  # no answer at all: refused connections, timeouts, dead switches
@@ -28,7 +30,8 @@ class StageFailure(Exception):
     """An attempt of a stage failed. `reason` is clean text for the operator, the server's own words where it had any.
 
     `retryable`: another attempt may help. `after`: the server asked for this many real seconds first (Retry-After).
-    `conflict`: it may come of two writes at once (a lock, a deadlock, a reset).
+    `conflict`: it may come of two writes at once (a lock, a deadlock, a reset). `service`: which service that all hosts share
+    refused it (empty: the host's own BMC), and `status` its HTTP status.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class StageFailure(Exception):
         retryable: bool = True,
         after: float | None = None,
         conflict: bool = False,
+        service: str = "",
+        status: int = 0,
     ) -> None:
         super().__init__(reason)
         self.cause = cause
@@ -46,6 +51,8 @@ class StageFailure(Exception):
         self.retryable = retryable
         self.after = after
         self.conflict = conflict
+        self.service = service
+        self.status = status
 
 
 class Unidentified(StageFailure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping
 from math import sqrt
 from typing import NamedTuple
@@ -41,7 +42,7 @@ class Crowd:
         self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
         self._whole: dict[tuple[str, Stage, int], float] = {}  # what a stage takes, at p50 (0) and p90 (1)
         self._fits: dict[tuple[str | None, Stage], Lognormal] = {}
-        self.not_begun = 0
+        self.not_begun: Counter[str] = Counter()  # by model
         self.writes_left = 0
         kinds, written, writes = self._pace.kinds, self._pace.written, self._pace.writes
         widths = {stage: max(1.0, self._pace.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
@@ -57,7 +58,7 @@ class Crowd:
                 self._last.setdefault((host.model, last), {}).setdefault(place, []).append(age)
                 continue
             if status is HostStatus.QUEUED and (stage is None or stage is kind.stages[0]):
-                self.not_begun += 1
+                self.not_begun[host.model] += 1
             if kind is not Kind.SPARE and host.name not in written and stage in self._unwritten:
                 self._unwritten[stage].append(host)
                 self.writes_left += writes[host.name]

@@ -46,6 +46,8 @@ class StageChanged(Event):
     seconds: float = 0.0
     reason: str = ""
     cause: Cause | None = None
+    service: str = ""  # FAILED: the shared service that refused it
+    http: int = 0  # its HTTP status
 
 
 @dataclass(slots=True)
@@ -68,6 +70,15 @@ class HostArmed(Event):
     kind: ClassVar[str] = "armed"
     host: str
     armed: bool
+
+
+@dataclass(slots=True)
+class HostAhead(Event):
+    """The host takes one of the places of hosts that are powered off ahead of their write to Foreman, or gives it back."""
+
+    kind: ClassVar[str] = "ahead"
+    host: str
+    ahead: bool
 
 
 @dataclass(slots=True)
@@ -159,12 +170,12 @@ class HookRan(Event):
 
 @dataclass(slots=True)
 class Paused(Event):
-    """`what` is admission or writes."""
+    """`what` is admission, writes, or the model whose new hosts wait (refusals.model_pause)."""
 
     kind: ClassVar[str] = "paused"
     what: str
     paused: bool
-    who: str
+    who: str  # an operator, or refusals.SAFETY
     why: str
 
 
@@ -209,6 +220,7 @@ _KINDS: dict[str, type[Event]] = {
         StageChanged,
         HostChanged,
         HostArmed,
+        HostAhead,
         HostNote,
         Identified,
         Intent,

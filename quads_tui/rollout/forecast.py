@@ -28,7 +28,8 @@ from .last import ENDLESS, Wait, when_all
 from .lognormal import NINE_OF_TEN, Lognormal
 from .meters import Meters
 from .pace import Samples
-from .stages import HostStatus, Stage
+from .refusals import model_pause
+from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
@@ -110,7 +111,8 @@ def _settled(rollout: Rollout, now: float) -> Forecast:
 
 def _paused(rollout: Rollout, crowd: Crowd) -> str:
     """The pause without whose end the rollout has none."""
-    held_up = {"admission": crowd.not_begun, "writes": crowd.writes_left}
+    held_up = {"admission": crowd.not_begun.total(), "writes": crowd.writes_left}
+    held_up |= {model_pause(model): count for model, count in crowd.not_begun.items()}
     for what, why in rollout.paused.items():
         if held_up.get(what):
             return f"{what} paused" + (f": {why}" if why else "")
@@ -153,8 +155,8 @@ def _ends(rollout: Rollout, crowd: Crowd, parties: list[Party]) -> tuple[float, 
 
 def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, rate: float | None) -> tuple[Bound, str]:
     at = rollout.at_stage
-    if lane_decides and not rollout.pace.proved and at[Stage.FOREMAN_BUILD] + at[Stage.POWER_OFF] + at[Stage.PXE_SET] <= 1:
-        return Bound.BMC, "until the first host's build is verified"
+    if lane_decides and not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
+        return Bound.BMC, "until the first write is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
         at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
         return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")

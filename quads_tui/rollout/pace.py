@@ -103,7 +103,6 @@ class Pace:
         self.installing: dict[str, float] = {}  # real time at which it began, also in an earlier process
         self.between = Samples(60)  # from one applied write to the next
         self.last_write: float | None = None  # real time; None where the time since says nothing about the lane
-        self.proved = False  # a build was verified
         self._samples: dict[tuple[str, Stage], Samples] = {}
         self._all: dict[Stage, Samples] = {stage: Samples() for stage in Stage}
         self._attempts = Attempts()
@@ -129,6 +128,10 @@ class Pace:
             self._speed, self.last_write = event.speed, None
         elif isinstance(event, Paused):
             self.last_write = None
+
+    def first_write_verified(self) -> None:
+        """The time to the second write says nothing about the lane: until now one write was out at a time."""
+        self.last_write = None
 
     def samples(self, model: str | None, stage: Stage) -> Samples:
         """Of the model where it has some, else (and for None) of all models."""
@@ -172,9 +175,6 @@ class Pace:
             return
         seconds = event.seconds
         if stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:
-            if not self.proved:
-                # The time to the second write is that of the first host alone, and of those behind it going dark.
-                self.proved, self.last_write = True, None
             written = self.written.setdefault(host, event.at)
             seconds = (event.at - written) * self._speed
         if tells:

@@ -177,10 +177,6 @@ class Gate(Protocol):
         """The host no longer stands dark before the lane: its build was answered, or it left the flow."""
         ...
 
-    def proved(self) -> None:
-        """A build of this rollout was verified by a fresh read."""
-        ...
-
 
 class Executor(Protocol):
     """Runs the flow of many hosts."""

@@ -19,6 +19,11 @@ class Stage(StrEnum):
         """Three letters, for columns: OFF PXE BLD ON INS."""
         return _SHORT[self]
 
+    @property
+    def label(self) -> str:
+        """In words."""
+        return _LABEL[self]
+
 
 _SHORT = {
     Stage.POWER_OFF: "OFF",
@@ -26,6 +31,13 @@ _SHORT = {
     Stage.FOREMAN_BUILD: "BLD",
     Stage.POWER_ON: "ON",
     Stage.INSTALL: "INS",
+}
+_LABEL = {
+    Stage.POWER_OFF: "Power off",
+    Stage.PXE_SET: "PXE",
+    Stage.FOREMAN_BUILD: "Build",
+    Stage.POWER_ON: "Power on",
+    Stage.INSTALL: "Install",
 }
 
 

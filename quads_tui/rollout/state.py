@@ -11,6 +11,7 @@ from .events import (
     Commanded,
     Event,
     HookRan,
+    HostAhead,
     HostArmed,
     HostChanged,
     HostNote,
@@ -26,6 +27,7 @@ from .events import (
 )
 from .pace import Pace
 from .plan import Plan
+from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .stages import HostStatus, Stage, StageStatus
 
 
@@ -101,12 +103,25 @@ class Rollout:
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
+        self.ahead: dict[str, None] = {}  # powered off (or on the way to it) and not yet written: those that have a place for it
         self.paused: dict[str, str] = {}  # what -> why
+        self.safety: set[str] = set()  # what of it no operator paused
         self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
         self.version = 0
         self.pace = Pace(plan)
+        self.refusals = Refusals(plan, self.pace.kinds)
+
+    @property
+    def first_write_verified(self) -> bool:
+        """Foreman showed a host of ours in build after our write. Ownership, parameters and what others built never count."""
+        return self.refusals.first_write_verified
+
+    def new_host_paused(self, host: str) -> str:
+        """What holds a host back that has not begun: a member of `paused`, or nothing."""
+        held = model_pause(self.hosts[host].model)
+        return ADMISSION if ADMISSION in self.paused else held if held in self.paused else ""
 
     @property
     def settled(self) -> bool:
@@ -120,7 +135,11 @@ class Rollout:
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
-        if isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Identified | Intent | Outcome):
+        verified = self.first_write_verified
+        self.refusals.apply(event)
+        if isinstance(event, HostAhead):
+            self._apply_ahead(event)
+        elif isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Identified | Intent | Outcome):
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
@@ -137,13 +156,23 @@ class Rollout:
         elif isinstance(event, Paused):
             if event.paused:
                 self.paused[event.what] = event.why or event.who
+                (self.safety.add if event.who == SAFETY else self.safety.discard)(event.what)
             else:
                 self.paused.pop(event.what, None)
+                self.safety.discard(event.what)
             self.pace.take(event)
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
             self.notices.append(event)
+        if self.first_write_verified and not verified:
+            self.pace.first_write_verified()
+
+    def _apply_ahead(self, event: HostAhead) -> None:
+        if not event.ahead:
+            self.ahead.pop(event.host, None)
+        elif event.host in self.hosts:
+            self.ahead[event.host] = None
 
     def _apply_to_host(self, host: HostState, event: Event) -> None:
         if isinstance(event, StageChanged):

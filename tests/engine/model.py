@@ -82,7 +82,7 @@ class World:
         self.builds: Counter[str] = Counter()  # writes that put it in build
         self.reads: Counter[str] = Counter()
         self.sessions: Counter[str] = Counter()
-        self.dark_before_write = 0
+        self.dark_before_write = 0  # the most machines that were off while nothing had been put in build
         self.pxe_stays = False  # BMCs that know no one-time boot
         self.takes_back = False  # the first build of each machine meets an equal one, and is rolled back with its PXE files
         self.no_task_lists = False  # Foreman does not answer about the tasks of a PUT
@@ -393,6 +393,9 @@ class ModelBmc:
             self._world.violations.append(f"{name}: a Reset to {power} was sent twice")
         machine.power = power
         machine.resets += 1
+        if not self._world.builds:
+            off = sum(machine.power == "Off" for machine in self._world.machines.values())
+            self._world.dark_before_write = max(self._world.dark_before_write, off)
         if power == "On":
             self._world.boot(name)
 

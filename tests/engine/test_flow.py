@@ -307,20 +307,20 @@ async def test_skip_while_installing_touches_nothing() -> None:
 
 
 async def test_a_queued_host_that_is_skipped_is_never_touched() -> None:
-    lab = Lab(names(4))
-    last = names(4)[3]
+    lab = Lab(names(5))
+    held, last = names(5)[3:]
     lab.executor.start()
     await asyncio.sleep(1)
     lab.executor.submit(Skip((last,), "not today"))
-    lab.executor.submit(Hold((names(4)[2],), "ask Jane"))
+    lab.executor.submit(Hold((held,), "ask Jane"))
     await asyncio.sleep(1)
     await lab.executor.settled()
-    assert ends(lab.rollout) == {HostStatus.DONE: 2, HostStatus.SKIPPED: 1, HostStatus.HELD: 1}
-    assert lab.machine(last).resets == lab.machine(names(4)[2]).resets == 0
-    lab.executor.submit(Release((names(4)[2],)))
+    assert ends(lab.rollout) == {HostStatus.DONE: 3, HostStatus.SKIPPED: 1, HostStatus.HELD: 1}
+    assert lab.machine(last).resets == lab.machine(held).resets == 0
+    lab.executor.submit(Release((held,)))
     await asyncio.sleep(1)
     await lab.executor.settled()
-    assert lab.rollout.hosts[names(4)[2]].status is HostStatus.DONE
+    assert lab.rollout.hosts[held].status is HostStatus.DONE
 
 
 async def test_paused_writes_hold_the_lane_and_paused_admission_the_rest() -> None:
@@ -330,7 +330,7 @@ async def test_paused_writes_hold_the_lane_and_paused_admission_the_rest() -> No
     await asyncio.sleep(600)
     assert not lab.world.writes
     off = [machine for machine in lab.world.machines.values() if machine.power == "Off"]
-    assert len(off) == 1  # one until the first build is verified
+    assert len(off) == 3  # until the first write is verified
     lab.executor.submit(Pause("writes", False))
     while not any(host.stage is Stage.INSTALL for host in lab.rollout.hosts.values()):
         await asyncio.sleep(1)

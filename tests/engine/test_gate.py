@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
@@ -49,22 +50,151 @@ async def test_a_protected_host_is_never_touched_even_when_planned(act: str) -> 
         await gate(protected=frozenset({"h1"})).enter("h1", act)
 
 
-@pytest.mark.looptime
-async def test_one_host_stands_dark_until_a_build_is_proved_then_ahead() -> None:
-    g = gate(ahead=3)
-    tasks = {n: asyncio.ensure_future(g.admit(f"h{n}", Stage.POWER_OFF)) for n in range(8)}
+async def admitted(g: RolloutGate, hosts: Iterable[int], stage: Stage = Stage.POWER_OFF) -> dict[str, asyncio.Task[None]]:
+    """All of them come to the gate together."""
+    tasks = {f"h{n}": asyncio.ensure_future(g.admit(f"h{n}", stage)) for n in hosts}
     await asyncio.sleep(1)
-    assert [n for n, task in tasks.items() if task.done()] == [0]
+    return tasks
+
+
+def inside(tasks: dict[str, asyncio.Task[None]]) -> list[str]:
+    return [name for name, task in tasks.items() if task.done()]
+
+
+@pytest.mark.looptime
+async def test_three_hosts_are_powered_off_until_the_first_write_is_verified_then_ahead() -> None:
+    g = gate(ahead=5)
+    tasks = await admitted(g, range(9))
+    assert inside(tasks) == ["h0", "h1", "h2"]
     g.proved()
     await asyncio.sleep(1)
-    assert [n for n, task in tasks.items() if task.done()] == [0, 1, 2]
-    await g.admit("h1", Stage.FOREMAN_BUILD)  # its place is its own through the dark stages
+    assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4"]
+    await g.admit("h1", Stage.FOREMAN_BUILD)  # its place is its own until it is written
     g.lit("h1")
     await asyncio.sleep(1)
-    assert [n for n, task in tasks.items() if task.done()] == [0, 1, 2, 3]
-    assert g.dark == 3
+    assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4", "h5"]
+    assert g.dark == 5
     for task in tasks.values():
         task.cancel()
+
+
+@pytest.mark.looptime
+async def test_ahead_holds_before_the_first_write_too() -> None:
+    tasks = await admitted(gate(ahead=1), range(3))
+    assert inside(tasks) == ["h0"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("racks", "models", "chosen"),
+    [
+        ("aaabbbcccc", "xxxxxxxxxx", ["h0", "h3", "h6"]),
+        ("aaaaaaabbb", "xxxxxxxxxx", ["h0", "h1", "h7"]),
+        ("aaaaaaaaaa", "xxxxxxyyzz", ["h0", "h6", "h8"]),
+        ("aabbccddee", "xxxxyyyyzz", ["h0", "h4", "h8"]),
+        ("aaaaaaaaaa", "xxxxxxxxxx", ["h0", "h1", "h2"]),
+    ],
+)
+async def test_the_first_hosts_are_of_different_racks_and_models_where_there_are_such(
+    racks: str, models: str, chosen: list[str]
+) -> None:
+    names = [f"h{n}" for n in range(10)]
+    g = RolloutGate(
+        VirtualClock(),
+        kinds=dict.fromkeys(HOSTS, Kind.BUILD),
+        protected=frozenset(),
+        ahead=20,
+        racks=dict(zip(names, racks, strict=True)),
+        models=dict(zip(names, models, strict=True)),
+    )
+    assert inside(await admitted(g, range(10))) == chosen
+
+
+@pytest.mark.looptime
+async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes_behind_the_others() -> None:
+    said: list[tuple[str, str]] = []
+    g = RolloutGate(
+        VirtualClock(),
+        kinds=dict.fromkeys(HOSTS, Kind.BUILD),
+        protected=frozenset(),
+        ahead=20,
+        waits=lambda host, why: said.append((host, why)),
+    )
+    await admitted(g, range(3))
+    turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
+    assert inside(turns) == ["h0"]
+    assert said == [(f"h{n}", "ready; waits until the first write to Foreman is verified, that of h0") for n in (1, 2)]
+    g.turn_over("h0")
+    again = asyncio.ensure_future(g.admit("h0", Stage.FOREMAN_BUILD))
+    await asyncio.sleep(1)
+    assert inside(turns) == ["h0", "h1"]
+    g.turn_over("h1")
+    await asyncio.sleep(1)
+    assert inside(turns) == ["h0", "h1", "h2"]
+    assert not again.done()
+    g.lit("h2")  # answered, and not verified yet
+    await asyncio.sleep(1)
+    assert (g.dark, again.done()) == (3, False)
+    g.proved()
+    await asyncio.sleep(1)
+    assert again.done()
+    assert g.dark == 2
+
+
+@pytest.mark.looptime
+async def test_a_host_that_a_service_refused_keeps_its_place_one_of_a_bad_bmc_returns_it() -> None:
+    g = gate(ahead=20)
+    tasks = await admitted(g, range(6))
+    g.keep("h0")
+    for name in ("h0", "h1"):  # both have ended
+        g.gone(name)
+    await asyncio.sleep(1)
+    assert inside(tasks) == ["h0", "h1", "h2", "h3"]
+    assert g.dark == 3
+    g.clear_kept()
+    await asyncio.sleep(1)
+    assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4"]
+    for task in tasks.values():
+        task.cancel()
+
+
+@pytest.mark.looptime
+async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified() -> None:
+    g = gate(ahead=20)
+    await admitted(g, range(3))
+    g.lit("h0")  # its BMC does not answer: it waits outside
+    again = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
+    new = await admitted(g, range(3, 5))
+    assert (inside(new), again.done()) == (["h3"], False)
+    g.lit("h1")
+    await asyncio.sleep(1)
+    assert (inside(new), again.done()) == (["h3", "h4"], False)
+    g.lit("h2")
+    await again
+    assert g.dark == 3
+
+
+@pytest.mark.looptime
+async def test_new_hosts_of_a_held_model_wait_and_the_others_go_on() -> None:
+    said: list[tuple[str, str]] = []
+    g = RolloutGate(
+        VirtualClock(),
+        kinds=dict.fromkeys(HOSTS, Kind.BUILD),
+        protected=frozenset(),
+        ahead=20,
+        models={f"h{n}": "R650" if n % 2 else "R660" for n in range(10)},
+        waits=lambda host, why: said.append((host, why)),
+    )
+    g.proved()
+    await g.admit("h1", Stage.POWER_OFF)
+    g.hold_model("R650", True)
+    tasks = await admitted(g, range(2, 8))
+    assert inside(tasks) == ["h2", "h4", "h6"]
+    assert said[0] == ("h3", "new hosts of model R650 are paused")
+    await g.admit("h1", Stage.POWER_OFF)  # it has begun
+    g.hold_model("R650", False)
+    await asyncio.sleep(1)
+    assert len(inside(tasks)) == 6
 
 
 @pytest.mark.looptime
@@ -83,8 +213,9 @@ async def test_a_skipped_host_leaves_the_queue_at_once_and_takes_no_place() -> N
 
 
 @pytest.mark.looptime
-async def test_who_had_a_place_before_does_not_queue_behind_those_who_had_none() -> None:
+async def test_after_the_first_write_who_had_a_place_before_does_not_queue_behind_those_who_had_none() -> None:
     g = gate(ahead=1)
+    g.proved()
     for name in ("h0", "h1"):
         await g.admit(name, Stage.POWER_OFF)
         g.lit(name)  # its BMC did not answer: it waited outside

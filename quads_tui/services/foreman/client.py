@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
-from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
@@ -158,7 +158,7 @@ class Foreman:
             return None
         record = HostRecord.read(self._body(answer))
         if record is None:
-            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host cannot be understood")
+            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host cannot be understood", service=FOREMAN)
         return record
 
     async def missing_permissions(self, host: str) -> tuple[str, ...]:
@@ -286,13 +286,13 @@ class Foreman:
             body = self._body(answer)
             wanted = body.get("subtotal") if isinstance(body, Mapping) else None
             if not isinstance(wanted, int) or not isinstance(body, Mapping) or not isinstance(body.get("results"), list):
-                raise StageFailure(Cause.PROTOCOL, f"what Foreman answered about {path} is no list")
+                raise StageFailure(Cause.PROTOCOL, f"what Foreman answered about {path} is no list", service=FOREMAN)
             before = len(items)
             items |= {item.get("id", (page, place)): item for place, item in enumerate(_results(body))}
             if len(items) >= wanted:
                 return list(items.values())
             if len(items) == before:
-                raise StageFailure(Cause.PROTOCOL, f"Foreman shows {before} of {wanted} {path} and no more")
+                raise StageFailure(Cause.PROTOCOL, f"Foreman shows {before} of {wanted} {path} and no more", service=FOREMAN)
             if page == 1 and isinstance(body.get("per_page"), int):
                 size = str(min(body["per_page"], before + len(_results(body))))  # as many as it gave, so that pages join
             page += 1
@@ -313,7 +313,7 @@ class Foreman:
                 async with self._places:
                     answer = await self._exchange("GET", where, None, total=self._limits.foreman_read, meter=self._reads)
             except NoAnswer as error:
-                raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+                raise StageFailure(Cause.UNREACHABLE, error.reason, service=FOREMAN) from None
             if answer.status == 401 and not last:
                 await self._log_in(logins)
                 continue
@@ -333,7 +333,7 @@ class Foreman:
                         self._cookies.clear()
                         answer = await self._exchange("GET", "status", None, total=self._limits.foreman_read, meter=self._reads)
                 except NoAnswer as error:
-                    raise StageFailure(Cause.UNREACHABLE, error.reason) from None
+                    raise StageFailure(Cause.UNREACHABLE, error.reason, service=FOREMAN) from None
                 if last or answer.status != 401 or answer.body.strip():
                     break  # an empty 401 speaks of an old session, never of the password
             if answer.status == 401:
@@ -378,7 +378,8 @@ class Foreman:
             return answer.json()
         except NotJson as error:
             page = answer.body.lstrip()[:1] == b"<"
-            raise StageFailure(Cause.PROTOCOL, f"no JSON from Foreman: {explain(answer) if page else error.reason}") from None
+            words = f"no JSON from Foreman: {explain(answer) if page else error.reason}"
+            raise StageFailure(Cause.PROTOCOL, words, service=FOREMAN) from None
 
 
 def attributes(target: Target) -> dict[str, object]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from functools import partial
 
-from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.text import clean
 
@@ -88,22 +89,23 @@ def unanswered(error: NoAnswer) -> StageFailure | UnknownOutcome:
     """A write that got no answer. A reset is what two writes at once were told by the servers of 2019, also in the handshake."""
     reset = error.kind == "reset"
     if not error.sent:
-        return StageFailure(Cause.UNREACHABLE, error.reason, conflict=reset)
+        return StageFailure(Cause.UNREACHABLE, error.reason, conflict=reset, service=FOREMAN)
     return UnknownOutcome(error.reason, conflict=reset)
 
 
 def failure(answer: Answer) -> StageFailure:
     """What an answer that is no success means for the stage."""
-    words, conflict = explain(answer), met(answer)
-    if answer.status == 401:
-        return StageFailure(Cause.CREDENTIALS, words)
-    if answer.status in (429, 503):
-        return StageFailure(Cause.BUSY, words, after=answer.retry_after)
-    if answer.status >= 500:
-        return StageFailure(Cause.PROTOCOL, words, after=answer.retry_after, conflict=conflict)
-    if answer.status == 404:
-        return StageFailure(Cause.UNKNOWN_HOST, f"{words} (it has none, or our user may not see it)", retryable=False)
-    if answer.status == 403:
-        return StageFailure(Cause.REFUSED, words, retryable=False)
+    words, conflict, status = explain(answer), met(answer), answer.status
+    refused = partial(StageFailure, service=FOREMAN, status=status)
+    if status == 401:
+        return refused(Cause.CREDENTIALS, words)
+    if status in (429, 503):
+        return refused(Cause.BUSY, words, after=answer.retry_after)
+    if status >= 500:
+        return refused(Cause.PROTOCOL, words, after=answer.retry_after, conflict=conflict)
+    if status == 404:
+        return refused(Cause.UNKNOWN_HOST, f"{words} (it has none, or our user may not see it)", retryable=False)
+    if status == 403:
+        return refused(Cause.REFUSED, words, retryable=False)
     # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute, and a lock is gone then.
-    return StageFailure(Cause.FOREMAN, words, retryable=conflict or _PROXY.search(words) is not None, conflict=conflict)
+    return refused(Cause.FOREMAN, words, retryable=conflict or _PROXY.search(words) is not None, conflict=conflict)

@@ -1,0 +1,22 @@
+"""Why a host waits before it may begin, in the same words wherever they are shown."""
+
+from __future__ import annotations
+
+
+def for_a_place(ahead: int, verified: bool) -> str:
+    """`ahead` hosts have all the places there are; `verified`: the first write of the rollout is."""
+    hosts = "1 host is" if ahead == 1 else f"{ahead} hosts are"
+    if verified:
+        return f"{hosts} powered off ahead of the write to Foreman (limits.ahead)"
+    return f"waits until the first write to Foreman is verified; {hosts} powered off for it"
+
+
+def for_the_turn(host: str) -> str:
+    """Ready to be written, but another host's write is out, and the first of all."""
+    return f"ready; waits until the first write to Foreman is verified, that of {host}"
+
+
+def for_the_pause(what: str, why: str = "") -> str:
+    """`what` is admission, writes or a model, as in events.Paused."""
+    words = {"admission": "new hosts are", "writes": "writes are"}.get(what, f"new hosts of {what} are")
+    return f"{words} paused" + (f": {why}" if why else "")
