@@ -23,7 +23,7 @@ from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 
 from .conftest import Clock, Told
-from .fake import PASSWORD, SETTINGS, SYSTEM, USER, FakeBmc, error
+from .fake import PASSWORD, SETTINGS, SYSTEM, USER, FakeBmc, error, linked
 
 NAME = "mgmt-h1.example.com"
 HERE, THERE = "127.0.0.2", "127.0.0.3"
@@ -234,6 +234,69 @@ async def test_a4_a_patch_whose_peer_changed_since_the_look_is_not_sent(network:
     with pytest.raises(StageFailure, match="another machine answers"):
         await client.ensure_pxe_next(network.soon())
     assert (here.patches, there.patches, network.told.results) == ([], [], ["absent"])
+
+
+async def test_a4_an_identity_is_told_by_one_peer(network: Network) -> None:
+    nics(await network.serve(HERE, UUID=UUID), MAC)
+    nics(await network.serve(THERE, UUID=UUID), OTHER_MAC)
+    client = network.client()
+    await client.observe()
+    sleep = network.clock.sleep
+
+    async def pause(seconds: float) -> None:
+        client._line.forget_peer()
+        await sleep(seconds)
+
+    async def move(bmc: FakeBmc, request: Any, data: Any) -> Any:
+        """Between the system and its NICs."""
+        network.names.addresses = [THERE]
+        network.clock.sleep = pause  # type: ignore[method-assign]
+        return error(503, "ServiceTemporarilyUnavailable")
+
+    network.bmcs[HERE].when("GET", "/EthernetInterfaces", move)
+    known = await client.identify([OTHER_MAC], network.soon())
+    assert (known.peer, known.macs) == (f"{THERE}:{network.port}", (OTHER_MAC,))
+
+
+def moves_before(network: Network, client: Bmc, path: str, to: str) -> None:
+    """The name leads elsewhere just before the first request for this path."""
+    put, moved = client._line._put, False
+
+    async def moving(method: str, asked: str, *arguments: Any) -> Any:
+        nonlocal moved
+        if asked.endswith(path) and not moved:
+            moved, network.names.addresses = True, [to]
+            client._line.forget_peer()
+        return await put(method, asked, *arguments)
+
+    client._line._put = moving  # type: ignore[method-assign]
+
+
+async def test_a4_the_system_is_chosen_at_one_peer(network: Network) -> None:
+    for host, mac in ((HERE, OTHER_MAC), (THERE, MAC)):
+        bmc = await network.serve(host)
+        nics(bmc, mac)
+        bmc.documents[f"{SYSTEM}0"] = {"@odata.id": f"{SYSTEM}0"}
+        bmc.members = linked(SYSTEM, f"{SYSTEM}0")
+    client = network.client()
+    moves_before(network, client, "/EthernetInterfaces", THERE)
+    known = await client.identify([MAC], network.soon())
+    assert (known.peer, known.macs) == (f"{THERE}:{network.port}", (MAC,))
+
+
+async def test_a4_a_new_address_is_compared_at_one_peer(network: Network) -> None:
+    for host, mac in ((HERE, MAC), (THERE, OTHER_MAC), ("127.0.0.4", MAC)):
+        nics(await network.serve(host), mac)
+    client = network.client()
+    client.pin(await client.identify([MAC]))
+    network.names.addresses = [THERE]
+    client._line.forget_peer()
+    moves_before(network, client, "/EthernetInterfaces", "127.0.0.4")
+    with pytest.raises(StageFailure, match="one address and then to another") as failure:
+        await client.observe()
+    assert failure.value.retryable
+    assert (await client.observe(network.soon())).power == "On"
+    assert any("the same machine by its MAC" in note for note in network.told.notes)
 
 
 async def test_a4_what_decides_is_read_from_one_peer(network: Network) -> None:
