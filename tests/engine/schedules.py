@@ -192,6 +192,8 @@ class Run:
             network.leads[names()[1]] = at = network.leads[names()[0]]
             network.boxes[at].systems[f"{SYSTEM}b"] = names()[1]
             network.facts[names()[1]].serial = network.facts[names()[0]].serial  # of their chassis
+        kinds = {what for _, what, _, _ in given.changes}
+        world.traceable = not kinds & {"moves", "swapped"} or (len(given.tells) > 1 and "quiet" not in kinds)
         for told in network.facts.values():
             told.uuid = told.uuid if "uuid" in given.tells else ""
             told.serial = told.serial if "serial" in given.tells else ""
