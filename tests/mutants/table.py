@@ -15,6 +15,8 @@ SCHEDULES = "tests/engine/test_schedules.py"
 FLOW = "tests/engine/test_flow.py"
 LANE = "tests/engine/test_lane.py"
 GATE = "tests/engine/test_gate.py"
+FIRST = "tests/engine/test_first_write.py"
+REFUSALS = "tests/rollout/test_refusals.py"
 RESUME = "tests/engine/test_resume.py"
 WAYS_OUT = "tests/engine/test_ways_out.py"
 RESUMED = "tests/engine/test_resumed.py"
@@ -110,9 +112,27 @@ _HOLES = (
     _row("U5 not booting", "engine/flow.py", "or self._memory.built_at is None:\n            return False", "or self._memory.built_at is None:\n            return True", WAYS_OUT),
     _row("U5 silent BMC", "engine/flow.py", "return not await self._bmc.is_off()\n        except StageFailure:\n            return False", "return not await self._bmc.is_off()\n        except StageFailure:\n            return True", WAYS_OUT),
     _row("U5 only in power on", "engine/flow.py", "if self._memory.start is not Stage.POWER_ON or", "if self._memory.start is Stage.POWER_ON or", WAYS_OUT),
-    _row("U6 verified too soon", "engine/recall.py", "if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:", "if event.status is StageStatus.FINISHED:", RESUMED),
-    _row("U6 verified by any end", "engine/recall.py", "if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:", "if event.stage is Stage.FOREMAN_BUILD or event.status is StageStatus.FINISHED:", RESUMED),
-    _row("U6 never verified", "engine/recall.py", "                self.proved = True", "                pass", RESUMED),
+    _row("U6 verified too soon", "rollout/refusals.py", "if kind is self._leading and stage is _PROOF[kind]:", "if kind is self._leading:", REFUSALS),
+    _row("U6 verified by an owner", "rollout/refusals.py", "if kind is self._leading and stage is _PROOF[kind]:", "if stage is _PROOF[kind]:", REFUSALS, FIRST),
+    _row("U6 never verified", "rollout/refusals.py", "            self.first_write_verified = True", "            pass", REFUSALS, RESUMED),
+    _row("B1 places are kept", "engine/gate.py", "if host != self._writing and host not in self._kept:", "if host != self._writing:", FIRST),
+    _row("B1 kept over a resume", "engine/breakers.py", "if not hosts[name].status.ended or keeps(name)]", "if not hosts[name].status.ended]", FIRST),
+    _row("B1 three places", "engine/gate.py", "min(self._ahead, FIRST)", "self._ahead", GATE, FIRST),
+    _row("B1 one write", "engine/gate.py", 'self._writing not in ("", host):', "False:", GATE, FIRST),
+    _row("B1 turns go round", "engine/gate.py", "min(turns, key=self._had_turn.__contains__)", "turns[0]", FIRST, GATE),
+    _row("B1 retries behind", "engine/gate.py", "return queue is self._again, rack in here", "return rack in here", GATE),
+    _row("B1 racks", "engine/gate.py", "rack in here, self._tried[rack], model", "model", GATE),
+    _row("B1 models", "engine/gate.py", ", model in here, self._tried[model]", "", GATE),
+    _row("B1 models are held", "engine/gate.py", "if model in self._held:", "if False:", GATE, FIRST),
+    _row("B1 the second host", "rollout/refusals.py", "if len(hosts) >= SAME and (", "if len(hosts) > SAME and (", REFUSALS),
+    _row("B1 any three", "rollout/refusals.py", ">= self.first:", "> self.first:", REFUSALS, FIRST),
+    _row("B1 fewer than three", "engine/breakers.py", "rollout.refusals.first = min(rollout.refusals.first, ahead)", "pass", FIRST),
+    _row("B1 lifted", "rollout/refusals.py", "if not self.first_write_verified and key not in self._accepted:", "if not self.first_write_verified:", REFUSALS),
+    _row("B1 five more", "rollout/refusals.py", "for host in self._failed[key] if host not in known]", "for host in self._failed[key]]", REFUSALS),
+    _row("B1 racks count once", "rollout/refusals.py", "if key.cause is Cause.UNREACHABLE else list(hosts)", "if False else list(hosts)", REFUSALS),
+    _row("B1 told by the plan", "rollout/refusals.py", "if last is None or host in self._told or", "if last is None or", REFUSALS),
+    _row("B1 waits for a human", "engine/executor.py", "return paused or self.gate.waits_for_kept(name)", "return paused", FIRST),
+    _row("B1 PXE again", "engine/flow.py", "not (memory.off and memory.override)", "not memory.off", FIRST),
     _row("U7 done is done", "engine/executor.py", "if status is None or status is HostStatus.DONE or self.stopped:", "if status is None or self.stopped:", WAYS_OUT),
     _row("U7 skip and hold", "engine/executor.py", 'Skipped if order.order == "skip" else Held, order.reason', 'Skipped if order.order != "skip" else Held, order.reason', RESUMED),
     _row("U8 hooks of a cloud", "engine/recall.py", "if event.cloud and event.ok:", "if False:", RESUMED),
@@ -190,7 +210,7 @@ _HOLES = (
     _row("U20 mode repeated", "services/redfish/boot.py", "if not full and self._mode:", "if False:", BOUNDS),
     _row("U20 no mode", "services/redfish/boot.py", "if not full and self._mode:", "if not full:", BOUNDS),
     # Words
-    _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure.cause)\n", "", WAYS_OUT),
+    _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)\n", "", WAYS_OUT),
     _row("U21 owner", "engine/flow.py", "if not record.has(attributes(self._goal.target)):", "if False:", WAYS_OUT),
     _row("U21 silent is armed", "engine/flow.py", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return True", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return False", WAYS_OUT),
     _row("U21 not safe", "engine/flow.py", 'reason += f"; NOT SAFE: {trouble}"', "pass", WAYS_OUT),
@@ -199,7 +219,7 @@ _HOLES = (
     _row("U21 not disarmed", "engine/executor.py", 'self._notice("warning", f"{name} is not disarmed: {trouble}")', "pass", WAYS_OUT),
     _row("U21 skipped meanwhile", "engine/executor.py", "if self.gate.is_out(name):", "if False:", WAYS_OUT),
     _row("U21 no rate yet", "rollout/forecast.py", 'a minute" if rate else ""', 'a minute"', "tests/rollout/test_forecast_bound.py"),
-    _row("U21 why it waits", "engine/gate.py", "        self._waits(host, self._why(host, stage))\n", "", WAYS_OUT),
+    _row("U21 why it waits", "engine/gate.py", "            self._waits(host, why)\n", "            pass\n", GATE),
     _row("U22 spare pool", "inputs/site.py", "if spare is not None and not CLOUD.fullmatch(spare):", "if False:", INPUTS),
     _row("U22 /api", "inputs/site.py", 'if url is not None and re.search(r"/api(/v2)?$", url):', "if False:", INPUTS),
     _row("U22 old_tls", "inputs/site.py", 'if old and tls.kind in ("fingerprint", "first_use"):', "if False:", INPUTS),
