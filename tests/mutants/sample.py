@@ -19,6 +19,7 @@ _ENGINE = (
     "tests/engine/test_shared_looks.py",
     "tests/engine/test_resumed.py",
     "tests/engine/test_lane_shared.py",
+    "tests/engine/test_identity.py",
     "tests/engine/test_order.py",
     "tests/engine/test_resume.py",
     "tests/engine/test_lane.py",

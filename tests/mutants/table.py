@@ -1,7 +1,7 @@
 """The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
 
 Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U22 holes that were found in the tests by random breaks and
-closed, others name what they are for. Rows may share a case; neighbours of a hole are rows of their own.
+closed, A1 to A4 what tells machines apart. Rows may share a case; neighbours of a hole are rows of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from .bench import Copy
 from .sample import source
 
-SCHEDULES = "tests/engine/test_schedules.py"
 FLOW = "tests/engine/test_flow.py"
 LANE = "tests/engine/test_lane.py"
 GATE = "tests/engine/test_gate.py"
@@ -26,6 +25,9 @@ SHARED_LANE = "tests/engine/test_lane_shared.py"
 INPUTS = "tests/inputs/test_wrong_inputs.py"
 BOUNDS = "tests/services/redfish/test_bounds.py"
 FOREMAN = "tests/services/test_foreman_reads.py"
+IDENTITY = "tests/engine/test_identity.py"
+MEMBERS = "tests/services/redfish/test_members.py"
+PEERS = "tests/services/redfish/test_peers.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ _INVARIANTS = (
         RESUME,
     ),
     _row("I2 absent", "engine/lane.py", "over = unknown.ended or began > deadline", "over = True", LANE),
-    _row("I3 adopted", "engine/flow.py", "if await self._writes.adopted(self._acts):", "if False:", SETTLED, SCHEDULES),
+    _row("I3 adopted", "engine/flow.py", "if await self._writes.adopted(self._acts):", "if False:", SETTLED),
     _row("I4 installed", "engine/flow.py", "if not _installed(record, memory.baseline):", "if False:", FLOW),
     _row("I4 later than ours", "engine/flow.py", "record.installed_at > baseline", "record.installed_at >= baseline", FLOW),
     _row(
@@ -85,6 +87,13 @@ _INVARIANTS = (
         "engine/executor.py",
         "for name in fresh:\n            self._launch(name)",
         "for name in ():\n            self._launch(name)",
+        RESUME,
+    ),
+    _row(
+        "I4 goes on",
+        "engine/executor.py",
+        '            self._launch(host.name, max(0.0, _RESET_SHOWS - since), "its BMC may not show yet what the last Reset did")\n',
+        "",
         RESUME,
     ),
     _row(
@@ -110,7 +119,7 @@ _HOLES = (
     _row("U4 protected name", "inputs/site.py", 'section.add("protected_hosts", f"item {index + 1} {trouble}")', "pass", INPUTS),
     _row("U4 protected spelling", "inputs/site.py", "names.add(host_name(text))", "host_name(text), names.add(text)", INPUTS),
     _row("U5 not booting", "engine/flow.py", "or self._memory.built_at is None:\n            return False", "or self._memory.built_at is None:\n            return True", WAYS_OUT),
-    _row("U5 silent BMC", "engine/flow.py", "return not await self._bmc.is_off()\n        except StageFailure:\n            return False", "return not await self._bmc.is_off()\n        except StageFailure:\n            return True", WAYS_OUT),
+    _row("U5 silent BMC", "engine/flow.py", "return not await self._look_for_off()\n        except (StageFailure, Held):\n            return False", "return not await self._look_for_off()\n        except (StageFailure, Held):\n            return True", WAYS_OUT),
     _row("U5 only in power on", "engine/flow.py", "if self._memory.start is not Stage.POWER_ON or", "if self._memory.start is Stage.POWER_ON or", WAYS_OUT),
     _row("U6 verified too soon", "rollout/refusals.py", "if kind is self._leading and stage is _PROOF[kind]:", "if kind is self._leading:", REFUSALS),
     _row("U6 verified by an owner", "rollout/refusals.py", "if kind is self._leading and stage is _PROOF[kind]:", "if stage is _PROOF[kind]:", REFUSALS, FIRST),
@@ -165,8 +174,8 @@ _HOLES = (
     _row("U14 expired token", "engine/writes.py", "record.has(wanted) and record.build_status == 1:", "record.has(wanted):", SETTLED),
     _row("U14 not as wanted", "engine/writes.py", "if record is not None and record.has(wanted) and record.build_status == 1:", "if record is not None and record.build_status == 1:", SETTLED),
     _row("U14 forgotten", "engine/writes.py", "memory.built_at, memory.pxe_lost = None, False\n        self._remember()\n        return False", "return False", SETTLED),
-    _row("U15 built meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._bmc.is_off():", "elif not await self._bmc.is_off():", RESUMED),
-    _row("U15 booted meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._bmc.is_off():", "elif _installed(record, memory.baseline):", RESUMED),
+    _row("U15 built meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._is_off():", "elif not await self._is_off():", RESUMED),
+    _row("U15 booted meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._is_off():", "elif _installed(record, memory.baseline):", RESUMED),
     _row("U15 cancelled meanwhile", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.start = first", RESUMED),
     _row("U15 begun anew", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.built_at = None", RESUMED),
     _row("U15 in build", "engine/flow.py", "if record.build is not False:", "if False:", RESUMED),
@@ -212,7 +221,7 @@ _HOLES = (
     # Words
     _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)\n", "", WAYS_OUT),
     _row("U21 owner", "engine/flow.py", "if not record.has(attributes(self._goal.target)):", "if False:", WAYS_OUT),
-    _row("U21 silent is armed", "engine/flow.py", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return True", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return False", WAYS_OUT),
+    _row("U21 silent is armed", "engine/flow.py", ".pxe_armed()\n        except (StageFailure, Held):\n            return True", ".pxe_armed()\n        except (StageFailure, Held):\n            return False", WAYS_OUT),
     _row("U21 not safe", "engine/flow.py", 'reason += f"; NOT SAFE: {trouble}"', "pass", WAYS_OUT),
     _row("U21 why not", "engine/flow.py", "trouble = failure.reason\n", 'trouble = ""\n', WAYS_OUT),
     _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', RESUMED),
@@ -242,7 +251,16 @@ _HOLES = (
     _row("U22 QUADS' lock", "journal/locks.py", "cannot be opened: {error.strerror}", "cannot be opened", "tests/journal/test_locks.py"),
 )  # fmt: skip
 
-# Identity is pinned: not re-checked before an act, the peer not pinned, absent members dropped. Rows come with the code.
-_IDENTITY: tuple[Mutant, ...] = ()
+_IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
+    _row("A1 not re-checked", "services/redfish/machine.py", "await self._compare(system, deadline)", "pass", MEMBERS),
+    _row("A1 not re-checked by the flow", "engine/machine.py", "if why := now.differs(known):", "if why := False:", IDENTITY),
+    _row("A1 absent members dropped", "services/redfish/machine.py", "elif listed.count == 1 and not listed.cut:", "elif len(paths) == 1:", MEMBERS),
+    _row("A1 unreadable members dropped", "services/redfish/machine.py", "if len(machines) == 1 and not failures:", "if len(machines) == 1:", MEMBERS),
+    _row("A2 not claimed", "engine/machine.py", "            self._claim(machine)\n", "", IDENTITY),
+    _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", IDENTITY),
+    _row("A4 not pinned", "engine/machine.py", "        self._client.pin(self._identity)\n", "", IDENTITY),
+    _row("A4 peer not pinned", "services/redfish/line.py", "if peer != self.act_peer:", "if False:", PEERS),
+    _row("A4 decided elsewhere", "services/redfish/machine.py", "if answer.peer != self.line.act_peer:", "if False:", PEERS),
+)  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY)
