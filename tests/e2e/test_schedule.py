@@ -203,15 +203,19 @@ def test_b2_an_export_waits_for_its_dates_and_then_takes_what_is_due(lab: MakeLa
         return f"- {{cloud: cloud02, host: {name}, start: {dates[0]}, end: {dates[1]}, build_start: null, build_end: null, moved: false}}\n"
 
     export = world.directory / "export.yaml"
-    export.write_text("clouds: {cloud02: {wipe: true}}\ncurrent_schedules:\n" + line(first, now + 8) + line(second, now + 90_000))
+    head = "clouds: {cloud02: {wipe: true}}\ncurrent_schedules:\n"
+    export.write_text(head + line(first, now + 3600) + line(second, now + 90_000))
     early = world.run("plan", str(export))
     assert early.returncode == 2
     assert "no schedule of cloud02 is due at" in early.stderr
+    starts = int(time.time()) + 12
+    export.write_text(head + line(first, starts) + line(second, now + 90_000))
     process = begun(world, str(export), "--at", "schedule")
-    waits(process)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert lines(out)[-1]["hosts"] == 1
+    begin = next(event for event in lines(out) if event["event"] == "rollout_started")
+    assert datetime.fromisoformat(begin["at"]).timestamp() >= starts
     assert [world.counts()["hosts"][name]["wipes"] for name in (first, second)] == [1, 0]
 
 
