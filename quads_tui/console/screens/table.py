@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from quads_tui.console.acts import of_place
 from quads_tui.console.desk import Desk
+from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.lines import Lines
 from quads_tui.render import latencies, overview
@@ -69,7 +70,9 @@ class TableScreen(View):
             yield self.table
             yield Lines("drawer")
         yield Lines("failures")
-        yield Input(id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True)
+        yield Field(
+            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True
+        )
         yield Lines("footer")
 
     def on_mount(self) -> None:
@@ -262,7 +265,8 @@ class TableScreen(View):
 
     def action_detail(self) -> None:
         if self.table.cursor:
-            self.app.push_screen(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
+            app: Any = self.app
+            app.ask(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
 
     def _looked_at(self, name: str | None) -> None:
         if name in self.table.shown:
@@ -273,7 +277,7 @@ class TableScreen(View):
     def action_filter(self, words: str = "") -> None:
         field = self.query_one("#filter", Input)
         if words:
-            field.value = words
+            field.value = words[:FILTER]
             self._close_filter()
         else:
             field.display = True
