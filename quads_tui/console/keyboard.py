@@ -13,8 +13,9 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
-ESCAPE = 0.1  # seconds in which the rest of an escape sequence comes; without a rest it is the escape key
-SILENCE = 1.0  # seconds without a byte after which a paste has ended, although its closing mark never came
+TAIL = 0.2  # seconds behind a paste in which what comes is more of it: a busy machine delivers it in pieces
+ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
+SILENCE = 1.0  # seconds without a byte after which a paste has ended without its mark, and a sequence without its end is dropped
 KEPT = 1000  # characters of a paste that are kept; the rest is counted
 FEW = 2  # keys at once that are still keys: two fingers, enter right behind a digit. What they order asks anyway
 RUN = 64  # keys at once that are still keys, when all are the same or all only move
@@ -29,7 +30,7 @@ _SEQUENCE = re.compile(
     r"|\x1b[^\[O\]PX^_\x1b]"  # alt and a key
 )
 _BEGUN = re.compile(r"\x1b(?:\[(?:M[^\x1b]{0,2}|[0-?]{0,60}[ -/]{0,4})|O|[\]PX^_][^\x07\x1b]*\x1b?)?")
-_SILENT = re.compile(r"\x1b(?:\[(?:M...|<.*|[\d;]+[Mm]|[IO]|\?.*|.*[cnRty])|[\]PX^_].*)", re.S)  # mouse, focus, answers: no keys
+_SILENT = re.compile(r"\x1b(?:\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])|[\]PX^_].*)", re.S)  # mouse, focus, answers: no keys
 _KITTY = re.compile(r"\x1b\[(\d+)[\d:]*(?:;(\d*)[\d:]*(?:;([\d:]*))?)?u")
 MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and every sequence without a text: arrows, pages, escape
 
@@ -50,26 +51,30 @@ class Keyboard:
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""  # the beginning of a sequence
         self._quoted: Pasted | None = None  # a paste between its marks, so far
-        self._at = -math.inf  # of the last bytes
+        self._at = self._burst = -math.inf  # of the last bytes; of the last bytes of a paste without marks
         self._clear()
 
     def _clear(self) -> None:
         """Nothing waits."""
         self._units: list[str] = []
         self._count = 0
-        self._moves = self._same = True
+        self._moves = self._same = self._few = True
 
     @property
     def due(self) -> float:
         """When `tick` has something to do."""
-        if self._quoted is not None:
-            return self._at + SILENCE
-        if self._rest:
+        if self._count:
+            return self._at + HOLD
+        if self._quoted is None and self._rest == "\x1b":
             return self._at + ESCAPE
-        return self._at + HOLD if self._count else math.inf
+        return self._at + SILENCE if self._rest or self._quoted is not None else math.inf
 
     def feed(self, data: bytes, now: float) -> list[Unit]:
         told = self.tick(now)
+        if self._quoted is None and now - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
+            self._rest = ""  # what was begun will have no end
+        if not self._count and now - self._burst < TAIL:
+            self._moves = self._same = self._few = False
         self._at = now
         text = self._rest + self._decode(data).replace("\ufffd", "")
         self._rest = ""
@@ -91,14 +96,14 @@ class Keyboard:
     def tick(self, now: float) -> list[Unit]:
         """What has waited long enough."""
         told: list[Unit] = []
+        if self._count and now >= self.due:
+            self._flush(told)
         if now >= self.due:
-            rest, self._rest = self._rest, ""
             if self._quoted is not None:
                 told.append(self._quoted)
-                self._quoted = None
-            elif rest == "\x1b":
-                self._add(rest)
-            self._flush(told)
+            elif self._rest == "\x1b":
+                told.append(self._rest)
+            self._rest, self._quoted = "", None
         return told
 
     def _quote(self, text: str, place: int, told: list[Unit]) -> int:
@@ -166,9 +171,10 @@ class Keyboard:
         self._same = self._moves = False
 
     def _flush(self, told: list[Unit]) -> None:
-        if self._count <= FEW or self._same or self._moves:
+        if (self._few and self._count <= FEW) or self._same or self._moves:
             told += self._units
-        else:
+        elif self._count:
+            self._burst = self._at
             told.append(Pasted("".join(map(text_of, self._units)), self._count))
         self._clear()
 

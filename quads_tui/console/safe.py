@@ -141,7 +141,7 @@ class SafeApp(Fenced, App[ReturnType], Generic[ReturnType]):
             self.flash(said)
 
     def on_keys_lost(self, message: KeysLost) -> None:
-        self.flash(f"{message.count} keys came faster than the screen takes them and were ignored")
+        self.flash(f"{message.count} keys or movements of the mouse came faster than the screen takes them and were ignored")
 
     def ask(self, screen: Screen[ScreenResultType], answered: Callable[[ScreenResultType | None], None]) -> None:
         """Show it; what is done with its answer may fail without ending the screen."""

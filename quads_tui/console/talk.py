@@ -128,8 +128,7 @@ class Talk:
         named = {name: host for host in hosts.values() for name in (host.name, host.short)}
         if words and all(word in named for word in words.split()):
             return list({id(named[word]): named[word] for word in words.split()}.values())
-        fits = host_filter(words)
-        return [host for host in hosts.values() if words and fits(host)]
+        return host_filter(words).of(hosts.values()) if words else []
 
     def _submit(self, command: Command, said: str) -> None:
         """Asked again here: the keys may have been taken while a question stood open."""

@@ -55,6 +55,7 @@ class TableScreen(View):
         super().__init__(desk)
         self.table = HostTable(desk)
         self._words = ""
+        self._plain: list[str] = []  # patterns of the filter that are taken as plain text
         self._failures_only = False
         self._group: FailureGroup | None = None  # only these hosts
         self._order = "attention"
@@ -159,7 +160,8 @@ class TableScreen(View):
         state += ", failures only" if self._failures_only else ""
         state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
         state += f", by {self._order}{' turned' if self._turned else ''}"
-        return state + (f", filter {self._words!r}" if self._words else "")
+        state += f", filter {self._words!r}" if self._words else ""
+        return state + (f" ({self._plain[0]!r} as plain text: its repeats could take for ever)" if self._plain else "")
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.desk.read_only)
@@ -168,7 +170,8 @@ class TableScreen(View):
         """Filter and order anew."""
         fits = host_filter(self._words, self._failures_only)
         group = self._group.hosts if self._group is not None else None
-        hosts = [host for host in self.desk.rollout.hosts.values() if fits(host) and (group is None or host.name in group)]
+        hosts = fits.of(host for host in self.desk.rollout.hosts.values() if group is None or host.name in group)
+        self._plain = fits.plain
         self.table.show(ordered(hosts, self._order, self.desk.slowness(), turned=self._turned))
 
     def only(self, group: FailureGroup) -> None:
