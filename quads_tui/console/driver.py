@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 GRACE = 0.1  # seconds that the end of a screen waits for a terminal that was reading, or for the input thread
 SIZES = 0.05  # seconds between two looks at the size of the window
-WAITING = 256  # keys and movements of the mouse that may wait for the screen
+WAITING = 256  # keys that may wait for the screen; of the mouse a quarter, so that it drowns no key
 SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[?7l"  # alternate, no cursor, focus events, bracketed paste, no wrap
 
 
@@ -191,7 +191,7 @@ class SafeDriver(LinuxDriver):
 
     def send_message(self, message: Message) -> None:
         """One at each turn of the loop, so that a storm of keys does not hold it; what is more than WAITING is lost, and said."""
-        if len(self._heard) >= WAITING:
+        if len(self._heard) >= (WAITING if isinstance(message, Key | Paste) else WAITING // 4):
             self._unheard += 1
             return
         self._heard.append(message)

@@ -171,9 +171,9 @@ async def test_f2_pauses_ask_in_both_directions_and_say_why(key: str, what: str)
         await d.press("enter", key, "n")
         assert not d.control.orders
         await d.press(key, "y")
-        d.model.apply(Paused(NOW, what, True, "me", "Foreman refused 2 hosts: 422 Owner is not in the organization"))
+        d.model.apply(Paused(NOW, what, True, "me", "Foreman refused two hosts: 422"))
         await d.press(key)
-        assert "Paused because: Foreman refused 2 hosts: 422 Owner is not in the organization" in d.text
+        assert "Paused because: Foreman refused two hosts: 422" in d.text
         await d.press("n", key, "y")
         assert d.control.orders == [Pause(what, True), Pause(what, False)]
 
@@ -221,7 +221,7 @@ async def test_f2_a_marked_paste_acts_on_nothing_and_is_said(place: str) -> None
 
 async def test_f2_even_as_keys_pasted_text_orders_nothing() -> None:
     """Where nobody could tell it from keys: letter by letter, as fast as a slow remote console types."""
-    for gap in (0.0, 0.03, 0.06):
+    for gap in (0.0, 0.05):
         async with desk() as d:
             await on_failed(d)
             for letter in CHAT.decode().replace("\n", "\r"):

@@ -120,13 +120,14 @@ class Host:
         assert isinstance(app, Console)
         told = {"orders": list(map(str, self.control.orders)), "said": app.desk.flash, "stumbles": app.stumbles}
         if not app.is_running:
-            return {"frames": 0, "screen": "", "field": "", **told}
+            return {"frames": 0, "screen": "", "typing": False, "field": "", **told}
         field = app.focused if isinstance(app.focused, Input) else None
         cursor = app.table.cursor
         row = app.table.shown.index(cursor) if cursor in app.table.shown else -1
         return {
             "frames": app._frames,
             "screen": type(app.screen).__name__,
+            "typing": field is not None,
             "field": field.value if field else "",
             "row": row,
             **told,

@@ -50,7 +50,7 @@ class Keys:
         return self.terminal.until(lambda stats: words in stats["said"])
 
     def press(self, key: bytes, **wanted: Any) -> dict[str, Any]:
-        time.sleep(2 * DEAF)  # a question takes no key in its first moments
+        time.sleep(2 * DEAF)  # a question takes no key in its first moments, and a paste has a tail
         self.write(key)
         return self.until(**wanted)
 
@@ -81,15 +81,14 @@ def test_f2_a_paste_into_a_question_is_no_answer_and_keys_of_a_quick_hand_are(ke
     assert keys.press(b"y", screen="TableScreen")["orders"] == ["Pause(what='writes', paused=True)"]
 
 
-@pytest.mark.parametrize("burst", [b"yy", b"yn", b"y\r"])
-def test_f1_a_burst_of_two_keys_answers_once(keys: Keys, burst: bytes) -> None:
-    keys.write(b"P")
-    keys.until(screen="Question")
-    stats = keys.press(burst, screen="TableScreen")
-    assert stats["orders"] == ["Pause(what='writes', paused=True)"]
-    keys.write(b"?")  # nothing of the burst opened or ended anything
-    stats = keys.until(screen="HelpScreen")
-    assert (stats["result"], stats["stumbles"]) == ("", 0)
+def test_f1_a_burst_of_two_keys_answers_once(keys: Keys) -> None:
+    for count, burst in enumerate((b"yy", b"yn", b"y\r"), 1):
+        keys.press(b"P", screen="Question")
+        stats = keys.press(burst, screen="TableScreen")
+        assert stats["orders"] == ["Pause(what='writes', paused=True)"] * count
+        keys.press(b"?", screen="HelpScreen")  # nothing of the burst opened or ended anything
+        stats = keys.press(b"\x1b", screen="TableScreen")
+        assert (stats["result"], stats["stumbles"]) == ("", 0)
 
 
 PASTES = {
@@ -105,32 +104,27 @@ PASTES = {
 }
 
 
-@pytest.mark.parametrize("name", PASTES)
-def test_f3_no_paste_holds_the_loop_and_a_field_takes_a_bounded_line(keys: Keys, name: str) -> None:
-    field, data, limit = PASTES[name]
-    if field:
-        keys.write(field)
-        keys.terminal.until(lambda stats: stats["screen"] == "CommandLine" or field == b"/")
+def test_f3_no_paste_holds_the_loop_and_a_field_takes_a_bounded_line(keys: Keys) -> None:
+    for name, (field, data, limit) in PASTES.items():
+        if field:
+            keys.press(field, typing=True)
+            time.sleep(2 * DEAF)
+        keys.terminal.ask("calm")
+        keys.write(data)
+        if limit:
+            stats = keys.terminal.until(lambda stats: len(stats["field"]) > 0 and "were not taken" in stats["said"])
+            assert len(stats["field"]) <= limit, name
         time.sleep(2 * DEAF)
-    keys.terminal.ask("calm")
-    keys.write(data)
-    if limit:
-        stats = keys.terminal.until(lambda stats: len(stats["field"]) > 0 and "were not taken" in stats["said"])
-        assert len(stats["field"]) <= limit
-    time.sleep(2 * DEAF)
-    stats = keys.terminal.ask()
-    assert stats["latest"] < STILL_HELD
-    assert (stats["orders"], stats["stumbles"], stats["result"]) == ([], 0, "")
-    keys.write(b"\x1b")  # it listens still
-    keys.until(screen="TableScreen")
-    time.sleep(2 * DEAF)
-    keys.write(b"?")
-    keys.until(screen="HelpScreen")
+        stats = keys.terminal.ask()
+        assert stats["latest"] < STILL_HELD, name
+        assert (stats["orders"], stats["stumbles"], stats["result"]) == ([], 0, ""), name
+        keys.press(b"\x1b", screen="TableScreen")  # it listens still
+        keys.press(b"?", screen="HelpScreen")
+        keys.press(b"\x1b", screen="TableScreen")
 
 
 def test_f4_half_a_character_and_its_other_half_are_one_letter(keys: Keys) -> None:
-    keys.write(b"/")
-    time.sleep(2 * DEAF)
+    keys.press(b"/", typing=True)
     keys.write(b"\xc3")
     time.sleep(0.7)
     keys.write(b"\xa9")
