@@ -14,13 +14,15 @@ _PLACES = {
 
 
 def key_table() -> str:
-    """One table a place. Dangerous acts are those that a read-only screen does not have; all but pauses ask first."""
+    """One table a place. Dangerous acts are those that a read-only screen does not have; they ask first."""
     lines = [
         "# Keys",
         "",
         "Made by `quads-tui keys`. A command is typed after `:`, which completes with tab and recalls with ↑; ctrl+p finds it by",
-        "words. Acts marked ! change the rollout: they ask first (up to five hosts y or n, more: their number is typed; pauses",
-        "are undone by the same key), and who only watches does not have them.",
+        "words. Acts marked ! change the rollout: they ask first (up to five hosts y or n, more: their number is typed), and who",
+        "only watches does not have them. A question takes one answer, and none in its first 0.3 seconds. Three or more keys",
+        "that come at once are a paste: outside of a field they are ignored, and that is said. A field takes one line of at most",
+        "200 characters (`:` 500).",
     ]
     for place, title in _PLACES.items():
         lines += ["", f"## {title}", "", "| key | command | does |", "|---|---|---|"]

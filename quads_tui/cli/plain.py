@@ -18,6 +18,8 @@ from quads_tui.rollout.stages import HostStatus
 from .front import Front
 
 _TICK = 1.0  # real seconds
+_PACE = 0.1  # real seconds; lines that follow each other faster were not typed by a hand
+_LONGEST = 4096  # bytes of a line
 
 
 class PlainScreen:
@@ -27,7 +29,10 @@ class PlainScreen:
         self._desk = desk
         self._output = Output(sys.stdout.fileno(), sys.stdout.encoding)
         self._talk = Talk(self._desk, control, lambda text: print(text, file=self._output))
-        self._typed = b""
+        self._typed = b""  # of a line that has not ended
+        self._lines: list[bytes] = []  # that wait for _PACE, the first few
+        self._count = 0  # of all of them
+        self._due: asyncio.TimerHandle | None = None
         self._listens = sys.stdin.isatty()
 
     @property
@@ -82,10 +87,30 @@ class PlainScreen:
             self._deaf()
             return
         *lines, self._typed = (self._typed + data).split(b"\n")
-        for line in lines:
-            self._talk.take(line.decode(errors="replace"))
+        self._typed = self._typed[: _LONGEST + 1]
+        self._lines = [*self._lines, *lines][:3]
+        self._count += len(lines)
+        if lines:
+            if self._due is not None:
+                self._due.cancel()
+            self._due = asyncio.get_running_loop().call_later(_PACE, self._take)
+
+    def _take(self) -> None:
+        """A line that came alone, or the first of two: enter was pressed twice. More are a paste, of which nothing is taken."""
+        lines, count = self._lines, self._count
+        self._lines, self._count = [], 0
+        if count < 3 and len(lines[0]) <= _LONGEST:
+            self._talk.take(lines[0].decode(errors="replace"))
+            count -= 1
+        if count:
+            which = f"{count} line{'s' * (count > 1)} that came at once (pasted?), or of more than {_LONGEST} bytes"
+            print(f"Ignored: {which}. Type one line at a time.", file=self._output)
 
     def _deaf(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        if self._lines:
+            self._take()
         if self._listens:
             self._listens = False
             asyncio.get_running_loop().remove_reader(sys.stdin)

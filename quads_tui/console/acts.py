@@ -125,8 +125,10 @@ ACTS = (
     Act("previous_failed", "N", "N", "to the previous failed host", _HOSTS),
     Act("causes", "F", "F", "failures by cause", footer=4),
     Act("graphs", "v", "v", "graphs: latencies and the write lane", footer=2),
-    Act("pause", "p", "p", "pause admission: no new host starts; again: go on", dangerous=True, footer=3),
-    Act("pause_writes", "P", "P", "pause all Foreman writes; again: go on", dangerous=True),
+    Act("pause", "p", "p", "pause new hosts, or resume them; asks, and tells why they are paused", dangerous=True, footer=3),
+    Act(
+        "pause_writes", "P", "P", "pause all Foreman writes, or resume them; asks, and tells why they are paused", dangerous=True
+    ),
     Act("messages", "m", "m", "what was said and ordered so far"),
     Act("theme", "T", "T", "the next theme of colours", argument="NAME"),
     Act("symbols", "b", "b", "braille, blocks or ASCII", argument="NAME"),
@@ -166,6 +168,28 @@ def command_named(word: str, acts: Sequence[Act]) -> Act | None:
     fitting = [act for act in acts if act.command.startswith(word)] if word else []
     exact = [act for act in fitting if act.command == word]
     return (exact or fitting)[0] if exact or len(fitting) == 1 else None
+
+
+def pause_question(what: str, why: str | None) -> list[str]:
+    """Asked before admission or writes are paused, or, where `why` they are paused is given, before they go on."""
+    subject, pausing, resuming = _PAUSES[what]
+    if why is None:
+        return [f"Pause {subject}?", pausing]
+    return [f"Resume {subject}?", f"Paused {why}." if why.startswith("by ") else f"Paused because: {why}", resuming]
+
+
+_PAUSES = {
+    "admission": (
+        "new hosts",
+        "No new host starts; hosts under way finish.",
+        "Queued hosts start: they are powered off and wiped.",
+    ),
+    "writes": (
+        "all Foreman writes",
+        "No host is written to Foreman; hosts that are ready stand powered off until writes are resumed.",
+        "Hosts that are ready are marked for build and wiped.",
+    ),
+}
 
 
 def question(act: Act, chosen: Sequence[HostState], hidden: int, unfit: int) -> list[str]:

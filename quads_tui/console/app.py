@@ -29,7 +29,7 @@ from quads_tui.rollout.ports import Clock, Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .acts import BY_NAME, COMMANDS, TYPE_THE_COUNT, Act, agreement, command_named, of_place, question
+from .acts import BY_NAME, COMMANDS, TYPE_THE_COUNT, Act, agreement, command_named, of_place, pause_question, question
 from .command_line import ActProvider, CommandLine
 from .desk import Desk
 from .dialogs import Question, Typed
@@ -81,7 +81,7 @@ class Console(SafeApp[str]):
         symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
         self.desk = Desk(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
         self._main = TableScreen(self.desk)
-        super().__init__()
+        super().__init__(monotonic)
         self._control = control
         self._shots = shots
         self._frozen = frozen
@@ -220,11 +220,11 @@ class Console(SafeApp[str]):
 
     def action_command(self) -> None:
         words = [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"order {o}" for o in ORDERS]
-        self.push_screen(CommandLine(self._history, words), self._ordered)
+        self.ask(CommandLine(self._history, words), self._ordered)
 
     def _ordered(self, words: str | None) -> None:
         if words:
-            self.guarded(lambda: self.order_by_name(words))()
+            self.order_by_name(words)
 
     # Looking
 
@@ -250,7 +250,7 @@ class Console(SafeApp[str]):
         """One screen over the table at a time."""
         while self.screen is not self._main:
             self.pop_screen()
-        self.push_screen(screen, left)
+        self.ask(screen, left)
 
     def action_next_failed(self) -> None:
         self.view.step_to_failed(1)
@@ -353,14 +353,14 @@ class Console(SafeApp[str]):
             if answer != agreement(len(hosts)):
                 self.flash(f"{name}: nothing was done")
             elif act.reason and not why:
-                self.push_screen(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, act.reason), because)
+                self.ask(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, act.reason), because)
             else:
                 submit(why)
 
         if len(hosts) > TYPE_THE_COUNT:
-            self.push_screen(Typed([*lines, "", f"Type {len(hosts)} to do it; esc leaves."], self.desk.monotonic), agreed)
+            self.ask(Typed([*lines, "", f"Type {len(hosts)} to do it; esc cancels."], self.desk.monotonic), agreed)
         else:
-            self.push_screen(Question(lines, {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
+            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
 
     def action_retry(self) -> None:
         self._ask("retry")
@@ -386,10 +386,27 @@ class Console(SafeApp[str]):
         self._ask("disarm")
 
     def action_pause(self) -> None:
-        self._submit(Pause("admission", "admission" not in self.desk.rollout.paused))
+        self._ask_pause("admission")
 
     def action_pause_writes(self) -> None:
-        self._submit(Pause("writes", "writes" not in self.desk.rollout.paused))
+        self._ask_pause("writes")
+
+    def _ask_pause(self, what: str) -> None:
+        """Pause it, or go on. A pause that came, went or found another cause while the question stood is asked about anew."""
+        if self._barred():
+            return
+        paused = self.desk.rollout.paused
+        why = paused.get(what)
+
+        def agreed(answer: str | None) -> None:
+            if answer != "y":
+                self.flash("pause: nothing was done")
+            elif paused.get(what) != why:
+                self._ask_pause(what)
+            else:
+                self._submit(Pause(what, why is None))
+
+        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
 
     def action_leave(self) -> None:
         self.exit("leave")
@@ -413,4 +430,4 @@ class Console(SafeApp[str]):
                 self._submit(Stop())
 
         answers = {"g": "go on", "a": "stop admission", "s": "stop"}
-        self.push_screen(Question(lines, answers, self.desk.monotonic), chosen)
+        self.ask(Question(lines, answers, self.desk.monotonic), chosen)

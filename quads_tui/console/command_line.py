@@ -13,9 +13,11 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
 from .acts import COMMANDS, Act
+from .field import COMMAND, Field
+from .safe import SafeScreen
 
 
-class CommandLine(ModalScreen[str]):
+class CommandLine(SafeScreen, ModalScreen[str]):
     """Ends with what was typed; "" when it was left. `history`: the newest last; it grows by what is submitted."""
 
     DEFAULT_CSS = """
@@ -38,13 +40,15 @@ class CommandLine(ModalScreen[str]):
         self._suggester = SuggestFromList([*names, *words], case_sensitive=True)
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="a command; tab completes, ↑ recalls, esc leaves", suggester=self._suggester, compact=True)
+        yield Field(
+            COMMAND, placeholder="a command; tab completes, ↑ recalls, esc leaves", suggester=self._suggester, compact=True
+        )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         words = event.value.strip()
         if words and self._history[-1:] != [words]:
             self._history.append(words)
-        self.dismiss(words)
+        self.end(words)
 
     def action_recall(self, step: int) -> None:
         self._place = min(max(0, self._place + step), len(self._history))
@@ -56,7 +60,7 @@ class CommandLine(ModalScreen[str]):
         self.query_one(Input).action_cursor_right()  # takes the suggestion at the end of the line
 
     def action_leave(self) -> None:
-        self.dismiss("")
+        self.end("")
 
 
 class ActProvider(Provider):

@@ -1,9 +1,11 @@
-"""Questions. The safe answer has the focus, and keys of the first 300 ms are not taken: nobody answers unread questions."""
+"""Questions. The safe answer has the focus. Nobody answers unread questions: a key counts only after the first 300 ms, and not
+in a stream of keys. The first answer is the only one; what follows it in one stream is nobody's."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -11,6 +13,9 @@ from textual.containers import Vertical
 from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+
+from .field import ANSWER, Field
+from .safe import STREAM, SafeScreen, ignored
 
 DEAF = 0.3  # seconds
 
@@ -21,18 +26,36 @@ _CSS = """
 """
 
 
-class Question(ModalScreen[str]):
+class _Asked(SafeScreen, ModalScreen[str]):
+    """What both kinds share: lines, and when a key counts."""
+
+    def __init__(self, lines: Sequence[str], monotonic: Callable[[], float]) -> None:
+        super().__init__()
+        self._lines = lines
+        self._monotonic = monotonic
+        self._opened = monotonic()
+
+    @property
+    def heard(self) -> bool:
+        """It has been there long enough to be read."""
+        return self._monotonic() - self._opened >= DEAF
+
+    def answer(self, value: str, key: str) -> None:
+        if self.end(value):
+            app: Any = self.app
+            app.answered(key)
+
+
+class Question(_Asked):
     """Ends with one of the answers' keys, or with "" (escape, and any key that is no answer stays unheard)."""
 
     DEFAULT_CSS = _CSS.format(name="Question")
 
     def __init__(self, lines: Sequence[str], answers: dict[str, str], monotonic: Callable[[], float]) -> None:
         """`answers`: key -> what it does; the first one is the safe one and also enter's."""
-        super().__init__()
-        self._lines = lines
+        super().__init__(lines, monotonic)
         self._answers = answers
-        self._monotonic = monotonic
-        self._opened = monotonic()
+        self._pressed = -math.inf  # the last key, whichever
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -43,42 +66,44 @@ class Question(ModalScreen[str]):
     def on_key(self, event: Key) -> None:
         event.stop()
         event.prevent_default()
-        if self._monotonic() - self._opened < DEAF:
+        now = self._monotonic()
+        alone, self._pressed = now - self._pressed >= STREAM, now
+        if not (alone and self.heard):
             return
         if event.key == "escape":
-            self.dismiss("")
+            self.answer("", event.key)
         elif event.key == "enter":
-            self.dismiss(next(iter(self._answers)))
+            self.answer(next(iter(self._answers)), event.key)
         elif event.character in self._answers:
-            self.dismiss(event.character or "")
+            self.answer(event.character or "", event.key)
 
 
-class Typed(ModalScreen[str]):
+class Typed(_Asked):
     """Ends with what was typed; "" when it was left."""
 
     DEFAULT_CSS = _CSS.format(name="Typed")
     BINDINGS: ClassVar = [("escape", "leave", "leave")]
 
     def __init__(self, lines: Sequence[str], monotonic: Callable[[], float], default: str = "") -> None:
-        super().__init__()
-        self._lines = lines
+        super().__init__(lines, monotonic)
         self._default = default
-        self._monotonic = monotonic
-        self._opened = monotonic()
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(Text("\n".join(self._lines)))
-            yield Input(value=self._default, max_length=200)
+            yield Field(ANSWER, value=self._default)
 
     def on_key(self, event: Key) -> None:
-        if self._monotonic() - self._opened < DEAF:
+        if not self.heard:
             event.stop()
             event.prevent_default()
 
+    def paste(self, text: str, count: int) -> str:
+        return self.query_one(Field).paste(text, count) if self.heard else ignored(count)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self._monotonic() - self._opened >= DEAF:
-            self.dismiss(event.value)
+        if self.heard:
+            self.answer(event.value, "enter")
 
     def action_leave(self) -> None:
-        self.dismiss("")
+        self.answer("", "escape")

@@ -9,26 +9,33 @@ tests/terminal/test_driver.py.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import signal
 import socket
 import termios
-from codecs import getincrementaldecoder
+import time
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Resize
+from textual.events import Key, Paste, Resize
 from textual.geometry import Size
 from textual.message import Message
 
+from .keyboard import Keyboard, Pasted, Unit
 from .output import terminal
+
+log = logging.getLogger(__name__)
 
 GRACE = 0.1  # seconds that the end of a screen waits for a terminal that was reading, or for the input thread
 SIZES = 0.05  # seconds between two looks at the size of the window
+WAITING = 256  # keys that may wait for the screen; of the mouse a quarter, so that it drowns no key
 SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[?7l"  # alternate, no cursor, focus events, bracketed paste, no wrap
 
 
@@ -38,6 +45,22 @@ class TerminalGone(Message):
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
+
+
+class KeysLost(Message):
+    """So many keys came faster than the screen takes them, and were not taken."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+
+class Burst(Paste):
+    """Text that came all at once, marked by the terminal as pasted or not. `count`: its characters; `text` may be cut."""
+
+    def __init__(self, text: str, count: int) -> None:
+        super().__init__(text)
+        self.count = count
 
 
 class SafeDriver(LinuxDriver):
@@ -55,6 +78,10 @@ class SafeDriver(LinuxDriver):
         self._gone = False
         self._resizing = False
         self._raw: list[Any] | None = None
+        self._parser = XTermParser()
+        self._heard: deque[Message] = deque()
+        self._unheard = 0  # that found no place to wait
+        self._passing = False
         for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU"):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
         signal.signal(signal.SIGCONT, self._continued)
@@ -123,26 +150,67 @@ class SafeDriver(LinuxDriver):
         self.close()
 
     def run_input_thread(self) -> None:
-        """As textual's, but the end of the terminal ends it, and bytes that are no UTF-8 do not."""
-        parser = XTermParser(self._debug)
-        decode = getincrementaldecoder("utf-8")("replace").decode
+        """As textual's, but the end of the terminal ends it, and nothing that is typed does."""
+        keyboard = Keyboard()
         poll = select.poll()
         poll.register(self.fileno, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
         try:
             while not self.exit_event.is_set():
-                if self.fileno in dict(poll.poll(100)):
+                wait = min(0.1, max(0.0, keyboard.due - time.monotonic()))
+                if self.fileno in dict(poll.poll(1000 * wait)):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         raise OSError(errno.EIO, "end of input")
-                    for message in parser.feed(decode(data)):
+                    units = keyboard.feed(data, time.monotonic())
+                else:
+                    units = keyboard.tick(time.monotonic())
+                for unit in units:
+                    for message in self._messages(unit):
                         self.process_message(message)
-                for message in parser.tick():
-                    self.process_message(message)
         except OSError as error:
             self._lost(f"the terminal is gone: {error.strerror}")
         finally:
             self._woken.close()
+
+    def _messages(self, unit: Unit) -> Iterator[Message]:
+        """Of one whole key or sequence. The parser never keeps a part of one: it would read the next keys as the rest of it."""
+        if isinstance(unit, Pasted):
+            yield Burst(unit.text, unit.count)
+        elif unit == "\x1b":
+            yield Key("escape", unit)
+        else:
+            try:
+                told = list(self._parser.feed(unit))
+            except Exception:  # of a number that is no character, for one
+                log.warning("not understood from the terminal: %r", unit[:40])
+                told = []
+            if not told:
+                self._parser = XTermParser()
+            yield from told
+
+    def send_message(self, message: Message) -> None:
+        """One at each turn of the loop, so that a storm of keys does not hold it; what is more than WAITING is lost, and said."""
+        if len(self._heard) >= (WAITING if isinstance(message, Key | Paste) else WAITING // 4):
+            self._unheard += 1
+            return
+        self._heard.append(message)
+        if not self._passing:
+            self._passing = True
+            self._from_thread(self._pass_on)
+
+    def _pass_on(self) -> None:
+        if not self._active:
+            self._heard.clear()
+        elif self._heard:
+            self._app.post_message(self._heard.popleft())
+        elif self._unheard:
+            self._app.post_message(KeysLost(self._unheard))
+            self._unheard = 0
+        self._passing = False
+        if self._heard or self._unheard:
+            self._passing = True
+            self._loop.call_soon(self._pass_on)
 
     def _query_in_band_window_resize(self) -> None:
         """Not asked for: SIGWINCH always comes, and a mode that was dropped on the way would not."""

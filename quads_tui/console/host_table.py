@@ -16,11 +16,12 @@ from quads_tui.rollout.state import HostState
 
 from .desk import Desk
 from .lines import drawn
+from .safe import Fenced
 
 _ROWS = 16  # that one frame repaints at most
 
 
-class HostTable(Widget):
+class HostTable(Fenced, Widget):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
 
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"

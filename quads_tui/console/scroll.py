@@ -14,9 +14,10 @@ from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, TITLE
 
 from .lines import Lines
+from .safe import SafeScreen
 
 
-class Scroll(Screen[str]):
+class Scroll(SafeScreen, Screen[str]):
     """Ends with "go" (enter), with the number of the line under the cursor where one is picked, or with "" (escape).
 
     `lines` are clean.
@@ -71,7 +72,7 @@ class Scroll(Screen[str]):
         self._draw()
 
     def action_go(self) -> None:
-        self.dismiss(str(self._at) if self._pick else "go")
+        self.end(str(self._at) if self._pick else "go")
 
     def action_back(self) -> None:
-        self.dismiss("")
+        self.end("")

@@ -21,7 +21,7 @@ from .acts import BY_NAME, TYPE_THE_COUNT, of_place
 from .dialogs import Question, Typed
 from .driver import TerminalGone
 from .lines import Lines
-from .safe import SafeApp, settle_garbage
+from .safe import SafeApp, SafeScreen, settle_garbage
 from .scroll import Scroll
 
 REFRESH = 0.5  # seconds
@@ -52,9 +52,8 @@ class Start(SafeApp[tuple[str, str]]):
     def __init__(self, shelf: Shelf, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.shelf = shelf
         self._frozen = frozen
-        self._monotonic = monotonic
         self._main = StartScreen(shelf)
-        super().__init__()
+        super().__init__(monotonic)
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -78,9 +77,9 @@ class Start(SafeApp[tuple[str, str]]):
         if await self._answer(page) != "go" or not count:
             return False
         if count > TYPE_THE_COUNT:
-            asked: Screen[str] = Typed([f"{words}.", "", f"Type {count} to start; esc leaves."], self._monotonic)
+            asked: Screen[str] = Typed([f"{words}.", "", f"Type {count} to start; esc cancels."], self.monotonic)
             return await self._answer(asked) == str(count)
-        return await self._answer(Question([f"{words}."], {"n": "no", "y": "start"}, self._monotonic)) == "y"
+        return await self._answer(Question([f"{words}."], {"n": "no", "y": "start"}, self.monotonic)) == "y"
 
     async def told(self, title: str, lines: Sequence[str]) -> None:
         """Something to read before anything else."""
@@ -93,7 +92,7 @@ class Start(SafeApp[tuple[str, str]]):
             if not answer.done():
                 answer.set_result(value or "")
 
-        self.push_screen(screen, given)
+        self.ask(screen, given)
         return await answer
 
     def pick(self) -> None:
@@ -104,7 +103,7 @@ class Start(SafeApp[tuple[str, str]]):
             if place:
                 self.shelf.begin(int(place))
 
-        self.push_screen(Scroll("A new rollout of", sources, "enter plans it   esc back", pick=True), picked)
+        self.ask(Scroll("A new rollout of", sources, "enter plans it   esc back", pick=True), picked)
 
     def action_theme(self) -> None:
         names = list(PALETTES)
@@ -120,8 +119,10 @@ class Start(SafeApp[tuple[str, str]]):
 
     def action_leave(self) -> None:
         here = sum(row.group == HERE for row in self.shelf.rows())
-        if not here or isinstance(self.screen, Question):
+        asked = isinstance(self.screen, Question)
+        if not here or (isinstance(self.screen, Question) and self.screen.heard):
             self.exit(("leave", ""))
+        if not here or asked:
             return
         lines = [f"{here} rollouts run in this console." if here > 1 else "A rollout runs in this console."]
 
@@ -130,10 +131,10 @@ class Start(SafeApp[tuple[str, str]]):
                 self.exit(("leave", ""))
 
         answers = {"n": "stay", "l": "leave the screen: they go on in plain lines, and end when nothing moves"}
-        self.push_screen(Question(lines, answers, self._monotonic), chosen)
+        self.ask(Question(lines, answers, self.monotonic), chosen)
 
 
-class StartScreen(Screen[None]):
+class StartScreen(SafeScreen, Screen[None]):
     """The cursor is a rollout's name, so that it survives what comes and goes."""
 
     DEFAULT_CSS = "StartScreen { layout: vertical; } StartScreen #body { height: 1fr; }"
@@ -159,10 +160,10 @@ class StartScreen(Screen[None]):
         yield Lines("footer")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self.draw)
+        self.call_after_refresh(self.start.guarded(self.draw))
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
+        self.call_after_refresh(self.start.guarded(self.draw))
 
     def draw(self) -> None:
         if not self.is_mounted:

@@ -15,7 +15,7 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
-from .acts import ACTS, Act, agreement, command_named, question
+from .acts import ACTS, Act, agreement, command_named, pause_question, question
 from .desk import Desk
 
 MINUTE = 60.0  # real seconds between two lines of progress
@@ -106,13 +106,9 @@ class Talk:
         names = tuple(host.name for host in chosen)
         for text in question(act, chosen, 0, len(hosts) - len(chosen) if words not in _STATES else 0):
             self._say(text.strip())
-        wanted = agreement(len(names))
-        self._say(f"Type {wanted} to do it, anything else leaves.")
 
-        def agreed(answer: str) -> None:
-            if answer.lower() != wanted:
-                self._say("Nothing was done.")
-            elif act.reason:
+        def agreed() -> None:
+            if act.reason:
                 self._say(f"Why? Enter alone: {act.reason}.")
                 self._answer = order
             else:
@@ -122,7 +118,7 @@ class Talk:
             assert act.order is not None
             self._submit(act.order(names, why or act.reason), f"{act.command} ordered: {spoken.counted(len(names), 'host')}.")
 
-        self._answer = agreed
+        self._wait_for(agreement(len(names)), agreed)
 
     def _hosts(self, words: str) -> list[HostState]:
         """Of names, short or whole; else a state; else a filter."""
@@ -132,8 +128,7 @@ class Talk:
         named = {name: host for host in hosts.values() for name in (host.name, host.short)}
         if words and all(word in named for word in words.split()):
             return list({id(named[word]): named[word] for word in words.split()}.values())
-        fits = host_filter(words)
-        return [host for host in hosts.values() if words and fits(host)]
+        return host_filter(words).of(hosts.values()) if words else []
 
     def _submit(self, command: Command, said: str) -> None:
         """Asked again here: the keys may have been taken while a question stood open."""
@@ -150,20 +145,34 @@ class Talk:
         self._toggle("writes")
 
     def _toggle(self, what: str) -> None:
-        paused = what not in self._rollout.paused
-        self._submit(Pause(what, paused), f"{what}: {'pause' if paused else 'go on'} ordered.")
+        """A pause that came, went or found another cause while the question stood is asked about anew."""
+        why = self._rollout.paused.get(what)
+        for text in pause_question(what, why):
+            self._say(text)
 
-    def _stop(self, words: str) -> None:
-        self._say("Stop: no new act at all; requests in flight settle, hosts stay unfinished.")
-        self._say("Type y to do it, anything else leaves.")
+        def agreed() -> None:
+            if self._rollout.paused.get(what) != why:
+                self._toggle(what)
+            else:
+                self._submit(Pause(what, why is None), f"{what}: {'pause' if why is None else 'resume'} ordered.")
 
-        def agreed(answer: str) -> None:
-            if answer.lower() == "y":
-                self._submit(Stop(), "Stop ordered.")
+        self._wait_for("y", agreed)
+
+    def _wait_for(self, wanted: str, agreed: Callable[[], None]) -> None:
+        """The next line answers."""
+        self._say(f"Type {wanted} to do it, anything else cancels.")
+
+        def answered(answer: str) -> None:
+            if answer.lower() == wanted:
+                agreed()
             else:
                 self._say("Nothing was done.")
 
-        self._answer = agreed
+        self._answer = answered
+
+    def _stop(self, words: str) -> None:
+        self._say("Stop: no new act at all; requests in flight settle, hosts stay unfinished.")
+        self._wait_for("y", lambda: self._submit(Stop(), "Stop ordered."))
 
     def _status(self, words: str) -> None:
         for line in spoken.status(self._rollout, self._desk.meters, self._desk.forecast, self._desk.clock.wall()):

@@ -2,19 +2,27 @@
 
 Words are parted by blanks and all must fit: `text` or a regular expression over everything that a row shows, `field:value` over
 one member, `!` before either turns it round, "in quotes" keeps blanks. `stage:install cause:401 !r650` shows the hosts at the
-install whose cause or reason speaks of 401 and whose row has no r650.
+install whose cause or reason speaks of 401 and whose row has no r650. An expression with more than two repeats, or a repeated
+group, is taken as plain text: it could take for ever.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from itertools import islice
+from time import thread_time
 
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
-Fits = Callable[[HostState], bool]
-
+WORDS = 16  # more are not looked at
+BUDGET = 0.02  # CPU seconds of one expression over all hosts
+_REACH = (2000, 300, 120)  # characters of a row that an expression without, with one, and with two repeats looks at
+_ESCAPED = re.compile(r"\\.", re.S)
+_REPEAT = re.compile(r"[*+?{]")
+_DEAR = re.compile(r"\)[*+?{]|\\[1-9]|\(\?")  # repeated groups, references back, and whatever begins with (?
 _WORD = re.compile(r'(!?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))')
 
 
@@ -40,23 +48,77 @@ def _row(host: HostState) -> str:
     return " ".join(parts)
 
 
-def host_filter(words: str, failures_only: bool = False) -> Fits:
+class HostFilter:
+    """Whether a host fits. It holds the loop for BUDGET seconds at most, and little more, whatever the words are."""
+
+    def __init__(self, words: str, failures_only: bool) -> None:
+        parts = [match.groups() for match in islice(_WORD.finditer(words), WORDS)]
+        self._tests = [_Test(turned, field, plain if quoted is None else quoted) for turned, field, quoted, plain in parts]
+        self._failures_only = failures_only
+
+    def __call__(self, host: HostState) -> bool:
+        if self._failures_only and host.status is not HostStatus.FAILED:
+            return False
+        return all(test(host) for test in self._tests)
+
+    @property
+    def plain(self) -> list[str]:
+        """The patterns that are taken as plain text, since they would take too long."""
+        return [test.value for test in self._tests if test.pattern.slow]
+
+    def of(self, hosts: Iterable[HostState]) -> list[HostState]:
+        """Those of them that fit. All are judged alike: a pattern that turns out to be slow is plain text for all of them."""
+        hosts, before = list(hosts), self.plain
+        fitting = [host for host in hosts if self(host)]
+        return fitting if self.plain == before else self.of(hosts)
+
+
+def host_filter(words: str, failures_only: bool = False) -> HostFilter:
     """Never fails: what is no regular expression is taken as plain text, what is no field as text with a colon."""
-    tests = [_test(*match.groups()) for match in _WORD.finditer(words)]
-    if failures_only:
-        tests.insert(0, lambda host: host.status is HostStatus.FAILED)
-    return lambda host: all(test(host) for test in tests)
+    return HostFilter(words, failures_only)
 
 
-def _test(turned: str, field: str | None, quoted: str | None, plain: str | None) -> Fits:
-    value = plain if quoted is None else quoted
-    value = value or ""
-    if field is not None and field not in FIELDS:
-        value, field = f"{field}:{value}", None
-    try:
-        pattern = re.compile(value, re.I)
-    except re.error:
-        pattern = re.compile(re.escape(value), re.I)
-    shown = FIELDS[field] if field else _row
-    wanted = not turned
-    return lambda host: (pattern.search(shown(host)) is not None) is wanted
+class _Test:
+    """One word. Raises nothing."""
+
+    def __init__(self, turned: str, field: str | None, value: str | None) -> None:
+        self.value = value or ""
+        if field is not None and field not in FIELDS:
+            self.value, field = f"{field}:{self.value}", None
+        self._shown = FIELDS[field] if field else _row
+        self._wanted = not turned
+        self.pattern = _pattern(self.value)
+        self.pattern.spent = 0.0
+
+    def __call__(self, host: HostState) -> bool:
+        return self.pattern.found(self._shown(host)) is self._wanted
+
+
+class _Pattern:
+    """Python's expressions know no time limit. With up to two repeats and short texts none takes long; others are plain text.
+
+    `spent`: CPU seconds in this pass over the hosts. `slow`: too dear as an expression, now and when it is asked for again.
+    """
+
+    def __init__(self, value: str) -> None:
+        repeats = len(_REPEAT.findall(_ESCAPED.sub("x", value)))
+        self.slow = repeats >= len(_REACH) or _DEAR.search(value) is not None
+        self.spent = 0.0
+        self._text = value.lower()
+        self._reach = _REACH[min(repeats, len(_REACH) - 1)]
+        try:
+            self._expression = re.compile(re.escape(value) if self.slow else value, re.I)
+        except (re.error, RecursionError, OverflowError):
+            self._expression = re.compile(re.escape(value), re.I)
+
+    def found(self, text: str) -> bool:
+        if self.slow:
+            return self._text in text.lower()
+        began = thread_time()
+        hit = self._expression.search(text[: self._reach]) is not None
+        self.spent += thread_time() - began
+        self.slow = self.spent > BUDGET
+        return hit
+
+
+_pattern = lru_cache(maxsize=64)(_Pattern)

@@ -90,7 +90,7 @@ def test_many_hosts_want_their_number_and_filters_choose_them() -> None:
 
 def test_pause_and_stop() -> None:
     p = Plain()
-    p.type("pause", "pause-writes", "stop", "n", "stop", "y")
+    p.type("pause", "y", "pause-writes", "y", "stop", "n", "stop", "y")
     assert p.control.orders == [Pause("admission", True), Pause("writes", True), Stop()]
 
 

@@ -1,7 +1,7 @@
 """A process like the real one in small: a loop with work that must not wait, and a textual screen that may come and go.
 
 Started by pty_terminal.Terminal on a pty. Commands come as lines on the socket whose number is the last argument; each is answered
-with one line of JSON.
+with one line of JSON. With "console" before it the screen is the real console over a rollout that stands still.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import Any
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.events import Key, Resize
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from quads_tui.console.app import Console
 from quads_tui.console.driver import SafeDriver, TerminalGone
 from quads_tui.console.output import terminal
 from quads_tui.console.safe import SafeApp
+from tests.console.feed import Clock, Recorder, meters, rollout
 
 STEP, FRAME = 0.01, 0.02  # seconds
 
@@ -72,17 +74,23 @@ class Host:
     def __init__(self) -> None:
         self.steps = 0
         self.late = 0.0
-        self.app = Board()
+        self.latest = 0.0
+        self.control = Recorder()
+        self.app = self.console() if "console" in sys.argv else Board()
         self.result = ""
         self.begin = asyncio.Event()
         self.ended = asyncio.Event()
         self.status = 0
 
+    def console(self) -> Console:
+        return Console(rollout(700), meters(), self.control, Clock())  # type: ignore[arg-type]
+
     async def work(self) -> None:
         while True:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.thread_time()
             await asyncio.sleep(STEP)
             self.late += time.perf_counter() - began - STEP
+            self.latest = max(self.latest, time.thread_time() - cpu)
             self.steps += 1
 
     def stats(self) -> dict[str, Any]:
@@ -93,14 +101,36 @@ class Host:
             "wall": time.perf_counter(),
             "loop_cpu": time.thread_time(),
             "cpu": time.process_time(),
-            "frames": self.app.frames,
-            "resizes": self.app.resizes,
-            "keys": self.app.keys,
-            "gone": self.app.gone,
             "result": self.result,
             "dropped": terminal().dropped,
             "threads": [thread.name for thread in threading.enumerate()],
-            "lines": self.app.lines() if self.app.is_running else [],
+            "latest": self.latest,
+            **(self.seen() if isinstance(self.app, Console) else self.drawn()),
+        }
+
+    def drawn(self) -> dict[str, Any]:
+        app = self.app
+        assert isinstance(app, Board)
+        lines = app.lines() if app.is_running else []
+        return {"frames": app.frames, "resizes": app.resizes, "keys": app.keys, "gone": app.gone, "lines": lines}
+
+    def seen(self) -> dict[str, Any]:
+        """Of the console: the screen on top, what was said and ordered, what stands in the field."""
+        app = self.app
+        assert isinstance(app, Console)
+        told = {"orders": list(map(str, self.control.orders)), "said": app.desk.flash, "stumbles": app.stumbles}
+        if not app.is_running:
+            return {"frames": 0, "screen": "", "typing": False, "field": "", **told}
+        field = app.focused if isinstance(app.focused, Input) else None
+        cursor = app.table.cursor
+        row = app.table.shown.index(cursor) if cursor in app.table.shown else -1
+        return {
+            "frames": app._frames,
+            "screen": type(app.screen).__name__,
+            "typing": field is not None,
+            "field": field.value if field else "",
+            "row": row,
+            **told,
         }
 
     def command(self, word: str) -> dict[str, Any]:
@@ -113,8 +143,11 @@ class Host:
             assert isinstance(driver, SafeDriver)
             driver.let_go()
         elif word == "freeze":
+            assert isinstance(self.app, Board)
             self.app.frame()
             self.app.frozen = True
+        elif word == "calm":
+            self.latest = 0.0
         elif word == "ignore SIGHUP":
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)

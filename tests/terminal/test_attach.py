@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from quads_tui.console.dialogs import DEAF
 from tests.e2e.conftest import Lab, emulated, wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -43,6 +45,11 @@ class Terminals:
 
     def keys(self, name: str, *keys: str) -> None:
         self.tmux("send-keys", "-t", name, *keys)
+
+    def answer(self, name: str, key: str) -> None:
+        """Answer a question that is shown, once it is no longer deaf."""
+        time.sleep(2 * DEAF)
+        self.keys(name, key)
 
 
 @pytest.fixture
@@ -91,10 +98,14 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
     terminals.shows("first", "read-only: the keys are held by")
     assert not ordered(place, "admission")  # neither of the two could
     terminals.keys("second", "p")
+    terminals.shows("second", "Pause new hosts?")
+    terminals.answer("second", "y")
     terminals.shows("watcher", "ADMISSION PAUSED")
 
     terminals.tmux("kill-session", "-t", "first")  # SIGHUP, and its terminal is gone
     terminals.keys("second", "p")
+    terminals.shows("second", "Resume new hosts?")
+    terminals.answer("second", "y")
     wait_for(lambda: ordered(place, "admission go on"))
     os.kill(pid, 0)  # it runs on
     wait_for(lambda: sum(machine["built"] for machine in place.counts()["hosts"].values()) == 8, patience=200)

@@ -71,8 +71,12 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.start(f"{sys.executable} -m quads_tui rehearse {words}")
     pane.shows("REHEARSAL", "HOST", "FAILED")
     pane.keys("p")
+    pane.shows("Pause new hosts?")
+    pane.answer("y")
     pane.shows("ADMISSION PAUSED")
     pane.keys("p")
+    pane.shows("Resume new hosts?", "Paused by the operator.")
+    pane.answer("y")
     pane.shows("admission go on")
 
     pane.keys("/")

@@ -87,4 +87,4 @@ class CausesScreen(View):
         self.panels()
 
     def action_only(self) -> None:
-        self.dismiss("only" if self.group else "")
+        self.end("only" if self.group else "")

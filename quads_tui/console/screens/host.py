@@ -78,4 +78,4 @@ class HostScreen(View):
         self.panels()
 
     def action_back(self) -> None:
-        self.dismiss(self._host)
+        self.end(self._host)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from quads_tui.console.acts import of_place
 from quads_tui.console.desk import Desk
+from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.lines import Lines
 from quads_tui.render import latencies, overview
@@ -54,6 +55,7 @@ class TableScreen(View):
         super().__init__(desk)
         self.table = HostTable(desk)
         self._words = ""
+        self._plain: list[str] = []  # patterns of the filter that are taken as plain text
         self._failures_only = False
         self._group: FailureGroup | None = None  # only these hosts
         self._order = "attention"
@@ -69,7 +71,9 @@ class TableScreen(View):
             yield self.table
             yield Lines("drawer")
         yield Lines("failures")
-        yield Input(id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True)
+        yield Field(
+            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True
+        )
         yield Lines("footer")
 
     def on_mount(self) -> None:
@@ -156,7 +160,8 @@ class TableScreen(View):
         state += ", failures only" if self._failures_only else ""
         state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
         state += f", by {self._order}{' turned' if self._turned else ''}"
-        return state + (f", filter {self._words!r}" if self._words else "")
+        state += f", filter {self._words!r}" if self._words else ""
+        return state + (f" ({self._plain[0]!r} as plain text: its repeats could take for ever)" if self._plain else "")
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.desk.read_only)
@@ -165,7 +170,8 @@ class TableScreen(View):
         """Filter and order anew."""
         fits = host_filter(self._words, self._failures_only)
         group = self._group.hosts if self._group is not None else None
-        hosts = [host for host in self.desk.rollout.hosts.values() if fits(host) and (group is None or host.name in group)]
+        hosts = fits.of(host for host in self.desk.rollout.hosts.values() if group is None or host.name in group)
+        self._plain = fits.plain
         self.table.show(ordered(hosts, self._order, self.desk.slowness(), turned=self._turned))
 
     def only(self, group: FailureGroup) -> None:
@@ -262,7 +268,8 @@ class TableScreen(View):
 
     def action_detail(self) -> None:
         if self.table.cursor:
-            self.app.push_screen(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
+            app: Any = self.app
+            app.ask(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
 
     def _looked_at(self, name: str | None) -> None:
         if name in self.table.shown:
@@ -273,7 +280,7 @@ class TableScreen(View):
     def action_filter(self, words: str = "") -> None:
         field = self.query_one("#filter", Input)
         if words:
-            field.value = words
+            field.value = words[:FILTER]
             self._close_filter()
         else:
             field.display = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,6 +13,7 @@ from textual.screen import Screen
 from quads_tui.console.acts import ACTS
 from quads_tui.console.desk import Desk
 from quads_tui.console.lines import Lines
+from quads_tui.console.safe import SafeScreen
 from quads_tui.render import overview
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, STRONG
@@ -21,7 +22,7 @@ from quads_tui.rollout.stages import HostStatus
 SMALLEST = (80, 24)
 
 
-class View(Screen[str]):
+class View(SafeScreen, Screen[str]):
     """Drawn by its timers' owner: `frame` five times a second, `panels` once. Left with escape.
 
     `keys`: what can be pressed here beside the acts of anywhere, for the last line.
@@ -54,7 +55,8 @@ class View(Screen[str]):
         """Everything, once, however many events ask for it."""
         if not self._awaited:
             self._awaited = True
-            self.call_after_refresh(self._drawn_anew)
+            app: Any = self.app
+            self.call_after_refresh(app.guarded(self._drawn_anew))
 
     def _drawn_anew(self) -> None:
         self._awaited = False
@@ -62,7 +64,7 @@ class View(Screen[str]):
         self.graphs()
 
     def action_back(self) -> None:
-        self.dismiss("")
+        self.end("")
 
     # What a view says of itself
 

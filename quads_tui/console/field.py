@@ -1,0 +1,34 @@
+"""A line to type into, of bounded length whatever is typed or pasted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.widgets import Input
+
+from .safe import Fenced
+
+FILTER, COMMAND, ANSWER = 200, 500, 200  # characters
+
+
+class Field(Fenced, Input):
+    def __init__(self, limit: int, **named: Any) -> None:
+        super().__init__(max_length=limit, **named)
+        self._limit = limit
+
+    def paste(self, text: str, count: int) -> str:
+        """The first line of it. A line break at its end is enter: the line was typed at once, by a tool or over a slow line."""
+        line, *more = text.splitlines() or [""]
+        entered = not more and len(line) < len(text) and len(text) == count
+        words = "".join(filter(str.isprintable, line))
+        start, end = sorted(self.selection)
+        taken = words[: max(0, self._limit - len(self.value) + end - start)]
+        self.replace(taken, start, end)
+        if entered and taken == words:
+            self.post_message(self.Submitted(self, self.value))
+        left = count - len(taken) - entered
+        return f"{left} of {count} characters were not taken: one line of at most {self._limit}" if left else ""
+
+    def restricted(self) -> None:
+        app: Any = self.app
+        app.flash(f"at most {self._limit} characters")

@@ -1,0 +1,192 @@
+"""What a terminal sends, taken apart: keys that somebody pressed, and text that somebody pasted. Pure; the time is given.
+
+A paste is told from keys by the marks that a terminal puts round it (bracketed paste), or, without any, by its pace: more
+than FEW keys that follow each other within HOLD seconds were not typed by a hand. So a key that does something waits for HOLD
+seconds; keys that only move do not. Broken sequences and bytes that are no UTF-8 are dropped.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from codecs import getincrementaldecoder
+from dataclasses import dataclass
+
+HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
+TAIL = 0.2  # seconds behind a paste in which what comes is more of it: a busy machine delivers it in pieces
+ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
+SILENCE = 1.0  # seconds without a byte after which a paste has ended without its mark, and a sequence without its end is dropped
+KEPT = 1000  # characters of a paste that are kept; the rest is counted
+FEW = 2  # keys at once that are still keys: two fingers, enter right behind a digit. What they order asks anyway
+RUN = 64  # keys at once that are still keys, when all are the same or all only move
+_LONGEST = 4096  # characters of one control string (an answer of the terminal)
+
+_START, _END = "\x1b[200~", "\x1b[201~"
+_SEQUENCE = re.compile(
+    r"\x1b\[M[^\x1b]{3}"  # mouse, as of old
+    r"|\x1b\[[0-?]{0,60}[ -/]{0,4}[@-~]"  # CSI
+    r"|\x1bO[ -~]"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC, DCS and the like: answers of the terminal
+    r"|\x1b[^\[O\]PX^_\x1b]"  # alt and a key
+)
+_BEGUN = re.compile(r"\x1b(?:\[(?:M[^\x1b]{0,2}|[0-?]{0,60}[ -/]{0,4})|O|[\]PX^_][^\x07\x1b]*\x1b?)?")
+_SILENT = re.compile(r"\x1b(?:\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])|[\]PX^_].*)", re.S)  # mouse, focus, answers: no keys
+_KITTY = re.compile(r"\x1b\[(\d+)[\d:]*(?:;(\d*)[\d:]*(?:;([\d:]*))?)?u")
+MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and every sequence without a text: arrows, pages, escape
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """`text` is the beginning of it, `count` how many characters there were."""
+
+    text: str
+    count: int
+
+
+Unit = str | Pasted  # one key or one sequence as the terminal sends it; or a paste
+
+
+class Keyboard:
+    def __init__(self) -> None:
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+        self._rest = ""  # the beginning of a sequence
+        self._quoted: Pasted | None = None  # a paste between its marks, so far
+        self._at = self._burst = -math.inf  # of the last bytes; of the last bytes of a paste without marks
+        self._clear()
+
+    def _clear(self) -> None:
+        """Nothing waits."""
+        self._units: list[str] = []
+        self._count = 0
+        self._moves = self._same = self._few = True
+
+    @property
+    def due(self) -> float:
+        """When `tick` has something to do."""
+        if self._count:
+            return self._at + HOLD
+        if self._quoted is None and self._rest == "\x1b":
+            return self._at + ESCAPE
+        return self._at + SILENCE if self._rest or self._quoted is not None else math.inf
+
+    def feed(self, data: bytes, now: float) -> list[Unit]:
+        told = self.tick(now)
+        if self._quoted is None and now - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
+            self._rest = ""  # what was begun will have no end
+        if not self._count and now - self._burst < TAIL:
+            self._moves = self._same = self._few = False
+        self._at = now
+        text = self._rest + self._decode(data).replace("\ufffd", "")
+        self._rest = ""
+        place = 0
+        while place < len(text):
+            if self._quoted is not None:
+                place = self._quote(text, place, told)
+            elif text[place] == "\x1b":
+                place = self._sequence(text, place, told)
+            else:
+                end = text.find("\x1b", place)
+                end = len(text) if end < 0 else end
+                self._add(text[place:end])
+                place = end
+        if self._moves and self._count <= RUN:
+            self._flush(told)
+        return told
+
+    def tick(self, now: float) -> list[Unit]:
+        """What has waited long enough."""
+        told: list[Unit] = []
+        if self._count and now >= self.due:
+            self._flush(told)
+        if now >= self.due:
+            if self._quoted is not None:
+                told.append(self._quoted)
+            elif self._rest == "\x1b":
+                told.append(self._rest)
+            self._rest, self._quoted = "", None
+        return told
+
+    def _quote(self, text: str, place: int, told: list[Unit]) -> int:
+        """Up to the mark that closes a paste, or up to where it may begin."""
+        assert self._quoted is not None
+        end = text.find(_END, place)
+        closed = end >= 0
+        if not closed:
+            half = next((size for size in range(len(_END) - 1, 0, -1) if text.endswith(_END[:size])), 0)
+            end = max(place, len(text) - half)
+            self._rest = text[end:]
+        before = self._quoted
+        room = max(0, KEPT - len(before.text))
+        self._quoted = Pasted(before.text + text[place : min(end, place + room)], before.count + end - place)
+        if not closed:
+            return len(text)
+        told.append(self._quoted)
+        self._quoted = None
+        return end + len(_END)
+
+    def _sequence(self, text: str, place: int, told: list[Unit]) -> int:
+        found = _SEQUENCE.match(text, place)
+        if found is None:
+            begun = _BEGUN.match(text, place)
+            assert begun is not None
+            if begun.end() == len(text) and len(begun[0]) <= _LONGEST:
+                self._rest = begun[0]
+                return len(text)
+            if begun[0] == "\x1b":  # and another one behind it
+                self._add("\x1b")
+            else:
+                self._broken(begun.end() - place)
+            return begun.end()
+        unit = found[0]
+        if unit == _START:
+            self._flush(told)
+            self._quoted = Pasted("", 0)
+        elif _SILENT.fullmatch(unit):
+            told.append(unit)
+        elif unit != _END:
+            self._one(unit)
+        return found.end()
+
+    def _add(self, text: str) -> None:
+        """Characters; those that are kept no more are only counted."""
+        kept = text[: max(0, KEPT - len(self._units))]
+        for char in kept:
+            self._one(char)
+        self._count += len(text) - len(kept)
+        if self._count > RUN:
+            self._same = self._moves = False
+
+    def _one(self, unit: str) -> None:
+        self._count += 1
+        if len(self._units) >= KEPT:
+            return
+        self._same = self._same and self._units[-1:] in ([], [unit]) and self._count <= RUN
+        text = text_of(unit)
+        self._moves = self._moves and self._count <= RUN and (not text or text in MOVES)
+        self._units.append(unit)
+
+    def _broken(self, size: int) -> None:
+        """What stands beside a broken sequence is no key: nobody pressed that."""
+        self._count += size
+        self._same = self._moves = False
+
+    def _flush(self, told: list[Unit]) -> None:
+        if (self._few and self._count <= FEW) or self._same or self._moves:
+            told += self._units
+        elif self._count:
+            self._burst = self._at
+            told.append(Pasted("".join(map(text_of, self._units)), self._count))
+        self._clear()
+
+
+def text_of(unit: str) -> str:
+    """The character that a key writes, enter's being \\r; empty for keys that write none."""
+    if not unit.startswith("\x1b"):
+        return unit
+    found = _KITTY.fullmatch(unit)
+    if found is None:
+        return ""
+    code, modifiers, text = found.groups()
+    if text:
+        return "".join(chr(int(part)) for part in text.split(":") if part and int(part) <= 0x10FFFF)
+    return chr(int(code)) if modifiers in (None, "", "1") and code in ("9", "13", "127") else ""

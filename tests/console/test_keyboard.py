@@ -1,0 +1,102 @@
+"""What a terminal sends, as keys and pastes, in virtual time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quads_tui.console.keyboard import HOLD, KEPT, RUN, SILENCE, Keyboard, Pasted, Unit
+
+CHAT = b"hey, can you retry f21-h17-000-r650.example.com and skip the Rest?\ny\nshutdown -r now\nPs. Hold on\n12\ny\n"
+
+
+def told(*parts: bytes, gap: float = 0.001) -> list[Unit]:
+    """What comes of these reads, one `gap` after the other, and of the silence behind them."""
+    keyboard = Keyboard()
+    units: list[Unit] = []
+    for number, part in enumerate(parts):
+        units += keyboard.feed(part, number * gap)
+    for _ in range(3):  # a key that waits, and a sequence without its end
+        units += keyboard.tick(len(parts) * gap + 2 * SILENCE)
+    return units
+
+
+def whole(data: bytes) -> list[Unit]:
+    return [Pasted(data.decode(), len(data))]
+
+
+def test_f2_text_without_marks_is_a_paste_in_one_read_in_two_and_letter_by_letter() -> None:
+    assert told(CHAT) == whole(CHAT)
+    assert told(CHAT[:30], CHAT[30:]) == whole(CHAT)
+    assert told(*(CHAT[place : place + 1] for place in range(len(CHAT))), gap=0.012) == whole(CHAT)  # xdotool, a remote console
+
+
+def test_f2_the_last_letter_of_a_paste_that_came_late_is_no_key() -> None:
+    assert told(b"retry now", b"y", gap=4 * HOLD) == [*whole(b"retry now"), Pasted("y", 1)]
+
+
+def test_f2_what_hands_do_stays_keys() -> None:
+    assert told(b"r", b"y", gap=0.06) == ["r", "y"]  # a quick operator
+    assert told(b"y\r") == ["y", "\r"]  # two fingers
+    assert told(b"jjkk\r") == list("jjkk\r")  # moving, over a slow line
+    assert told(b"p" * RUN) == ["p"] * RUN  # held down
+    assert told(b"\x1b[B\x1b[B\x1b[6~k") == ["\x1b[B", "\x1b[B", "\x1b[6~", "k"]
+    assert told(b"\x1b") == ["\x1b"]
+    assert told(b"\x1b\x1b[A") == ["\x1b", "\x1b[A"]
+    assert told(b"\x1b[114;;114u") == ["\x1b[114;;114u"]  # r, of a terminal with the kitty protocol
+    assert told(b"\x1b[114;;114u\x1b[121;;121u\x1b[13u") == [Pasted("ry\r", 3)]
+
+
+def test_f2_keys_that_move_are_never_held_back_and_the_others_for_a_moment() -> None:
+    keyboard = Keyboard()
+    for key in (b"j", b"\x1b[B", b"\x1b[6~", b"G", b"\r"):
+        assert keyboard.feed(key, 1.0) == [key.decode()]
+    assert keyboard.feed(b"r", 2.0) == []
+    assert keyboard.tick(2.0 + HOLD) == ["r"]
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_f2_marks_are_found_wherever_the_read_ends(cut: int) -> None:
+    data = b"\x1b[200~y\x1b[31m\ny\x1b[201~r"
+    assert told(data[:cut], data[cut:]) == [Pasted("y\x1b[31m\ny", 8), "r"]
+
+
+def test_f2_a_paste_whose_closing_mark_is_lost_ends_in_silence() -> None:
+    assert told(b"\x1b[200~retry", b"r", gap=2 * SILENCE) == [Pasted("retry", 5), "r"]
+
+
+def test_f3_ten_times_the_bytes_cost_about_ten_times_as_much_and_are_kept_to_a_bound() -> None:
+    for piece in (b"x", b"\x1b", b"ab\x1b[31m\x1bz", b"\x1b]", b"\x1b[0", b"\x1b[200~"):
+        spent = []
+        for size in (10_000, 100_000):
+            data = piece * (size // len(piece))
+            best = 9.9
+            for _ in range(2):
+                keyboard, began = Keyboard(), time.thread_time()
+                units = [unit for at in range(0, size, 4096) for unit in keyboard.feed(data[at : at + 4096], 0.0)]
+                best = min(best, time.thread_time() - began)
+            units += keyboard.tick(9.0)
+            assert all(len(unit.text if isinstance(unit, Pasted) else unit) <= KEPT for unit in units)
+            spent.append(best)
+        assert spent[1] < 30 * spent[0] + 0.01, piece
+
+
+def test_f4_half_a_character_waits_for_its_other_half() -> None:
+    assert told(b"\xc3", b"\xa9", gap=0.7) == ["é"]
+    assert told(b"\xe2\x82", b"", b"\xac", gap=0.7) == ["€"]
+
+
+@pytest.mark.parametrize("garbage", [b"\xff", b"\x80\x80", b"\x1b[", b"\x1b[12;", b"\x1b]0;title", b"\x1bP", b"\xed\xa0\x80"])
+def test_f4_garbage_is_dropped_and_the_next_key_is_heard(garbage: bytes) -> None:
+    assert told(garbage, b"r", gap=3 * SILENCE) == ["r"]
+    assert told(garbage, b"\x1b", gap=3 * HOLD) == ["\x1b"]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=12), st.floats(0.0001, 0.5))
+@settings(max_examples=300, deadline=None)
+def test_f4_whatever_bytes_come_every_unit_is_whole(reads: list[bytes], gap: float) -> None:
+    for unit in told(*reads, gap=gap):
+        assert isinstance(unit, Pasted) or len(unit) == 1 or unit.startswith("\x1b")
