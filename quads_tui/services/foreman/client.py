@@ -7,12 +7,13 @@ import base64
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.identity import mac_of
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
@@ -160,6 +161,28 @@ class Foreman:
         if record is None:
             raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host cannot be understood")
         return record
+
+    async def provisioning_macs(self, name: str) -> frozenset[str]:
+        """MACs of the interfaces that Foreman provisions this host through; empty where it has none, or no such host.
+
+        Only hosts/show tells: the MAC at the top of a record is the primary interface's, which may be a bond of other ones.
+        """
+        return await self._macs(name, lambda interface: interface.get("provision") is True)
+
+    async def all_macs(self, name: str) -> frozenset[str]:
+        """MACs of all interfaces that Foreman knows of this host but its BMC's; empty where there is no such host."""
+        return await self._macs(name, lambda interface: interface.get("type") != "bmc")
+
+    async def _macs(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> frozenset[str]:
+        answer = await self._read(f"hosts/{quote(name)}", {})
+        if answer.status == 404:
+            return frozenset()
+        body = self._body(answer) if answer.status == 200 else None
+        interfaces = body.get("interfaces") if isinstance(body, Mapping) else None
+        if not isinstance(interfaces, list):
+            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host tells no interfaces")
+        macs = {mac_of(one.get("mac")) for one in interfaces if isinstance(one, Mapping) and wanted(one)}
+        return frozenset(macs - {""})
 
     async def missing_permissions(self, host: str) -> tuple[str, ...]:
         """Which of edit_hosts and build_hosts our user lacks on this host (hosts/show); empty where it does not say."""
