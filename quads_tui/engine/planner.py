@@ -156,7 +156,7 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
 
 async def _recognisable(hosts: list[HostPlan], foreman: Foreman, site: Site) -> tuple[list[HostPlan], list[str]]:
     """With the MACs by which a wrong BMC is seen. Powering off needs no Foreman, so one that is away is a warning."""
-    if not site.redfish.check_macs:
+    if not any(site.redfish.compares(host.name) for host in hosts):
         return hosts, []
     try:
         records = await foreman.records({host.name for host in hosts})
@@ -166,7 +166,7 @@ async def _recognisable(hosts: list[HostPlan], foreman: Foreman, site: Site) -> 
 
 
 def _mac(record: HostRecord | None, site: Site) -> str:
-    return (record.mac or "") if record and site.redfish.check_macs else ""
+    return (record.mac or "") if record and site.redfish.compares(record.name) else ""
 
 
 def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, site: Site) -> tuple[str, ...]:

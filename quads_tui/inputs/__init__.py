@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .assignment import Assignment, HostSpec, load_assignment
+from .assignment import Assignment, HostSpec, load_assignment, system_key
 from .calls import Call
 from .hooks import Hook
 from .interfaces import FOREMAN, Interfaces
@@ -46,4 +46,5 @@ __all__ = [
     "load_assignment",
     "load_site",
     "resolve_secret",
+    "system_key",
 ]
