@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -22,7 +22,7 @@ import click
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.moves import assignments_from, enriched
-from quads_tui.engine.planner import make_plan
+from quads_tui.engine.planner import Surveys, make_plan
 from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.journal.locks import JournalLock, LockHeld
@@ -208,11 +208,13 @@ async def _rolled_out(
         try:
             await journal.describe(_facts(rollout_id, work))
             try:
-                made = await planned(work, services, expect, desk.say)
+                made = await planned(work, services, expect, survey=options.survey, tell=desk.say)
                 if ask and not await desk.agreed(made):
                     desk.say("nothing was done")
                     await journal.discard()
                     return 4
+                if not options.yes:
+                    made = made.confirmed()
             except BaseException:
                 await journal.discard()
                 raise
@@ -242,10 +244,22 @@ async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
     lock.release()
 
 
-async def planned(work: Work, services: Services, expect: int | None, tell: Callable[[str], None] = say) -> Plan:
-    """Raises Refused."""
+def surveys(services: Services, tell: Callable[[str], None]) -> Surveys:
+    """How BMCs are looked at for a plan."""
+
+    def begun(hosts: Collection[HostPlan]) -> BmcSurvey:
+        survey = BmcSurvey(hosts, services.bmc, services.foreman.provisioning_macs, tell)
+        services.observers.append(lambda one: survey.heard(one.host) if one.status else None)
+        return survey
+
+    return begun
+
+
+async def planned(work: Work, services: Services, expect: int | None, *, survey: bool, tell: Callable[[str], None] = say) -> Plan:
+    """The same for plan, run and the start screen. A rehearsal never asks, so it does not ask the BMCs either. Raises Refused."""
+    looks = surveys(services, tell) if survey and work.rehearsal is None else None
     try:
-        made = await make_plan(work.assignments, work.site, services.foreman, tell)
+        made = await make_plan(work.assignments, work.site, services.foreman, tell, looks)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
     reasons = list(made.refusals)
@@ -257,16 +271,8 @@ async def planned(work: Work, services: Services, expect: int | None, tell: Call
 
 
 async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
-    clock = RealClock(work.site.speed)
-    services = await open_services(work.site, clock, options.state)
-    named = [HostPlan(host.name, bmc_address(work.site, host)) for given in work.assignments for host in given.hosts]
-    asked = [host for host in named if host.name not in work.site.protected_hosts]
-    survey = BmcSurvey(asked, services.bmc, say)
-    try:
-        made = await survey.of(await planned(work, services, expect))
-    finally:
-        await survey.close()
-        await services.http.close()
+    async with connected(work.site, options) as (services, clock):
+        made = await planned(work, services, expect, survey=options.survey)
     if options.json:
         emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))
     else:
@@ -288,6 +294,8 @@ def fate(made: Plan) -> str:
     counts = Counter(made.goal(host).kind for host in made.hosts if not host.trouble)
     what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
+    if unaccepted := len(made.unaccepted):
+        words.append(f"{unaccepted} of them without their machine having been compared with Foreman's host (not verified)")
     return ", ".join(words)
 
 

@@ -24,20 +24,23 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
     faults = world.ask("faults")
     ran = world.run("plan", world.assignment)
     assert ran.returncode == 0, ran.stderr
-    for name, fault in faults.items():
-        shown = [line for line in ran.stdout.splitlines() if name in line]
-        match fault["fault"]:
-            case "wrong-bmc":
-                assert "not the machine that Foreman means" in shown[0]
-            case "bmc-dead":
-                assert "refused the connection" in shown[0]
-            case "bmc-password":
-                assert "credentials" in shown[0]
-            case "pxe-licence" | "never-on" | "stays-on":
-                assert not shown
     assert re.search(r"power +\d+ On, \d+ Off", ran.stdout)
     untouched(world)
+    assert all(len(line) <= 80 for line in ran.stdout.splitlines())
+    assert "not asked yet" not in ran.stdout
     (told,) = lines(world.run("plan", world.assignment, "--json").stdout)
+    hosts = {host["name"]: host for host in told["hosts"]}
+    for name, fault in faults.items():
+        host = hosts[name]
+        match fault["fault"]:
+            case "wrong-bmc":
+                assert "not the machine that Foreman means" in host["trouble"]
+            case "bmc-dead":
+                assert "refused the connection" in host["bmc"]
+            case "bmc-password":
+                assert "credentials" in host["bmc"]
+            case "pxe-licence" | "never-on" | "stays-on":
+                assert not (host["trouble"] or host["bmc"] or host["notes"])
     assert {host["name"] for host in told["hosts"] if host["trouble_cause"] == "wrong-bmc"} == {
         name for name, fault in faults.items() if fault["fault"] == "wrong-bmc"
     }

@@ -199,7 +199,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
         HostPlan("c.example.com", "x", "", trouble="Foreman has no host of this name", trouble_stage=Stage.FOREMAN_BUILD),
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
-    assert "cannot be done: 1\n    c.example.com  Foreman has no host of this name" in text
+    assert "cannot be done, nothing is done to them: 1\n    c.example.com  Foreman has no host of this name" in text
     assert "differs: 1\n    b.example.com  in build already: cancelled first" in text
     assert "writes   3 to Foreman" in text
     assert "ptable   as Foreman has it" in text
