@@ -39,6 +39,27 @@ async def make_plan(
     `say` gets a line per step, since this takes seconds on a big Foreman. `surveys` begins to look at the BMCs of hosts, side by
     side with the reading of Foreman; None: they are not asked.
     """
+    plan = await drafted(assignments, site)
+    if plan.refusals:  # before anything is asked: the BMC of a protected host is never contacted
+        return plan
+    looks = surveys([host for host in plan.hosts if plan.reaches_bmc(host)]) if surveys is not None else None
+    try:
+        if plan.kinds == {Kind.SPARE}:
+            plan = await recognisable(plan, foreman)
+        else:
+            plan = await _through_foreman(plan, assignments, site, foreman, say)
+        if plan.refusals:
+            return plan
+        plan = await looks.of(plan) if looks is not None else unasked(plan)
+    finally:
+        if looks is not None:
+            await looks.close()
+    plan, conflicts = _by_machine(plan)
+    return replace(plan, refusals=tuple(conflicts.values()))
+
+
+async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
+    """What the files and the name service tell, with the refusals that follow from them: no service has been asked."""
     named = [host.name for assignment in assignments for host in assignment.hosts]
     refusals = [f"{name} is a protected host (site file, protected_hosts)" for name in named if name in site.protected_hosts]
     refusals += [f"{name} is in more than one of the assignments" for name, count in Counter(named).items() if count > 1]
@@ -50,32 +71,22 @@ async def make_plan(
     plan = Plan(
         goals=tuple(goals),
         hosts=tuple(hosts),
-        refusals=tuple(refusals),
         warnings=(*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)),
         hooks=tuple(hook.name for hook in site.hooks),
     )
-    return plan if refusals else await _whole(plan, assignments, site, foreman, say, surveys)
+    if not refusals:
+        plan, conflicts = await _by_address(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
+        refusals = list(conflicts.values())
+    return replace(plan, refusals=tuple(refusals))
 
 
-async def _whole(
-    plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say, surveys: Surveys | None
-) -> Plan:
-    reached = [host for host in plan.hosts if plan.reaches_bmc(host)]
-    plan, conflicts = await _by_address(plan, reached, site)
-    if conflicts:  # before anything is asked: the BMC of a protected host is never contacted
-        return replace(plan, refusals=tuple(conflicts.values()))
-    looks = surveys(reached) if surveys is not None else None
+async def surveyed(plan: Plan, foreman: Foreman, surveys: Surveys) -> Plan:
+    """A draft with what the BMCs of its hosts say, and with the MACs that Foreman has of them: all that `check` wants."""
+    looks = surveys([host for host in plan.hosts if plan.reaches_bmc(host)])
     try:
-        if plan.kinds == {Kind.SPARE}:
-            plan = await _recognisable(plan, foreman, site)
-        else:
-            plan = await _through_foreman(plan, assignments, site, foreman, say)
-        if plan.refusals:
-            return plan
-        plan = await looks.of(plan) if looks is not None else unasked(plan)
+        plan = await looks.of(await recognisable(plan, foreman))
     finally:
-        if looks is not None:
-            await looks.close()
+        await looks.close()
     plan, conflicts = _by_machine(plan)
     return replace(plan, refusals=tuple(conflicts.values()))
 
@@ -303,9 +314,9 @@ async def _looked_up(
     return found
 
 
-async def _recognisable(plan: Plan, foreman: Foreman, site: Site) -> Plan:
+async def recognisable(plan: Plan, foreman: Foreman) -> Plan:
     """With the MACs by which a wrong BMC is seen. Powering off needs no Foreman, so one that is away is a warning."""
-    if not site.protected_hosts and not any(host.compared for host in plan.hosts):
+    if not plan.protected and not any(host.compared for host in plan.hosts):
         return plan
     try:
         records = await foreman.records({host.name for host in plan.hosts})

@@ -132,6 +132,9 @@ class BmcSurvey:
             if told is None or kind is Kind.OWNERSHIP:
                 return replace(host, bmc=why)
             machine, why = await self._in_time(named.name, bmc.identify(_wanted(host)), "its network interfaces were not told")
+            if machine is not None and not told.identity.system:  # which of its systems is meant is known only now
+                again, why = await self._in_time(named.name, bmc.survey(), "no complete answer")
+                told = again or told
         finally:
             await bmc.close()
         host = _seen(replace(host, bmc=why), kind, told, machine.with_known(told.identity) if machine else told.identity)

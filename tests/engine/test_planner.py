@@ -78,7 +78,7 @@ class Told:
     machine: Identity
 
     async def survey(self) -> Survey:
-        return Survey("On", "", True, "R650", True, True, replace(self.machine, macs=(), complete=False))
+        return Survey("On", "", True, "R650", identity=replace(self.machine, macs=(), complete=False))
 
     async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
         return self.machine

@@ -32,9 +32,11 @@ class Bmc:
         power: str = "On",
         override: bool | None = True,
         force_off: bool | None = True,
+        unclear: bool = False,
     ) -> None:
         self._wait, self._nics, self._macs, self._failure = wait, nics, tuple(sorted(macs)), failure
         self._complete, self._power, self._override, self._force_off = complete, power, override, force_off
+        self._unclear = unclear
         self.asked: list[frozenset[str]] = []
         self.closed = False
 
@@ -43,7 +45,9 @@ class Bmc:
         if self._failure:
             raise self._failure
         machine = Identity(peer="192.0.2.7:443", system="/redfish/v1/Systems/1", uuid=UUID)
-        return Survey(self._power, "UEFI", True, "R650", self._override, self._force_off, machine)
+        if self._unclear and not self.asked:
+            return Survey("", "", None, "", identity=Identity(machine.peer))
+        return Survey(self._power, "UEFI", True, "R650", identity=machine, override=self._override, force_off=self._force_off)
 
     async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
         self.asked.append(frozenset(macs))
@@ -152,6 +156,13 @@ async def test_b4_a_bmc_without_an_override_or_a_way_to_off_ends_its_host_before
 ) -> None:
     found = (await surveyed({"a": bmc}, kind))["a"]
     assert (found.trouble_stage, found.trouble) == (stage, why)
+
+
+@pytest.mark.looptime
+async def test_a4_one_of_several_systems_is_looked_at_once_its_macs_have_chosen_it() -> None:
+    found = (await surveyed({"a": Bmc(unclear=True, override=False)}))["a"]
+    assert (found.power, found.trouble) == ("On", NO_OVERRIDE)
+    assert found.identity is not None and found.identity.system == "/redfish/v1/Systems/1"
 
 
 @pytest.mark.looptime
