@@ -19,7 +19,7 @@ import click
 from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.planner import drafted, surveyed
+from quads_tui.engine.planner import drafted, recognisable, refusing
 from quads_tui.engine.survey import PATIENCE, OnlyLooking
 from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
@@ -31,7 +31,7 @@ from quads_tui.services.quads import QuadsTrouble
 
 from .options import Options, emit_json, raise_file_limit, say
 from .services import Services, open_services
-from .session import guarded, surveys
+from .session import bmc_survey, guarded
 
 _ASKED = 3  # times, for the median
 _LATE = 5.0  # seconds that a clock may be off before it is said aloud
@@ -113,7 +113,7 @@ async def _machines(draft: Plan, found: list[Checked], services: Services) -> li
     """What a plan would say of the machines behind the BMCs that answered well."""
     well = {one.service for one in found if one.ok}
     plan = replace(draft, hosts=tuple(host for host in draft.hosts if host.name in well))
-    plan = await surveyed(plan, services.foreman, surveys(services, say))
+    plan = refusing(await bmc_survey(services, say).of(await recognisable(plan, services.foreman)))
     hosts = {host.name: host for host in plan.hosts}
 
     def judged(one: Checked) -> Checked:

@@ -29,7 +29,7 @@ from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, say
 from .rehearsal import adopted, emulators_run
 from .services import Services
-from .session import FrontDesk, Work, confirmed, connected, front_end, guarded, roll_out, surveys
+from .session import FrontDesk, Work, bmc_survey, confirmed, connected, front_end, guarded, roll_out
 
 
 def resume(name: str | None, *, failed: bool, options: Options) -> int:
@@ -147,9 +147,9 @@ async def _looked_again(rollout: Rollout, site: Site, services: Services, option
     untouched = _untouched(rollout)
     if not untouched:
         return rollout.plan
-    looks = surveys(services, desk.say) if options.survey else None
+    survey = bmc_survey(services, desk.say) if options.survey else None
     try:
-        return await surveyed_again(rollout.plan, untouched, site, services.foreman, desk.say, looks)
+        return await surveyed_again(rollout.plan, untouched, site, services.foreman, survey)
     except (StageFailure, CredentialsRefused) as error:
         desk.say(f"the BMCs of {len(untouched)} untouched hosts were not asked again: {error}")
         return rollout.plan

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -22,14 +22,14 @@ import click
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.moves import assignments_from, enriched
-from quads_tui.engine.planner import Surveys, make_plan
+from quads_tui.engine.planner import make_plan
 from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.journal.locks import JournalLock, LockHeld
 from quads_tui.journal.shelf import Shelved, known_pace, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
@@ -244,20 +244,16 @@ async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
     lock.release()
 
 
-def surveys(services: Services, tell: Callable[[str], None]) -> Surveys:
+def bmc_survey(services: Services, tell: Callable[[str], None]) -> BmcSurvey:
     """How BMCs are looked at for a plan."""
-
-    def begun(hosts: Collection[HostPlan]) -> BmcSurvey:
-        survey = BmcSurvey(hosts, services.bmc, services.foreman.provisioning_macs, tell)
-        services.observers.append(lambda one: survey.heard(one.host) if one.status else None)
-        return survey
-
-    return begun
+    survey = BmcSurvey(services.bmc, services.foreman.provisioning_macs, tell)
+    services.observers.append(lambda one: survey.heard(one.host) if one.status else None)
+    return survey
 
 
 async def planned(work: Work, services: Services, expect: int | None, *, survey: bool, tell: Callable[[str], None] = say) -> Plan:
     """The same for plan, run and the start screen. A rehearsal never asks, so it does not ask the BMCs either. Raises Refused."""
-    looks = surveys(services, tell) if survey and work.rehearsal is None else None
+    looks = bmc_survey(services, tell) if survey and work.rehearsal is None else None
     try:
         made = await make_plan(work.assignments, work.site, services.foreman, tell, looks)
     except (StageFailure, CredentialsRefused) as error:

@@ -28,32 +28,29 @@ from .sharing import (
 from .survey import BmcSurvey, unasked
 
 Say = Callable[[str], None]
-Surveys = Callable[[Collection[HostPlan]], BmcSurvey]
 
 
 async def make_plan(
-    assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say, surveys: Surveys | None = None
+    assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say, survey: BmcSurvey | None = None
 ) -> Plan:
     """Read what there is to know. Raises StageFailure and CredentialsRefused when Foreman does not answer or refuses us.
 
-    `say` gets a line per step, since this takes seconds on a big Foreman. `surveys` begins to look at the BMCs of hosts, side by
-    side with the reading of Foreman; None: they are not asked.
+    `say` gets a line per step, since this takes seconds on a big Foreman. The BMCs are asked last, and only where nothing is
+    refused; `survey` None: they are not asked.
     """
     plan = await drafted(assignments, site)
-    if plan.refusals:  # before anything is asked: the BMC of a protected host is never contacted
+    if not plan.refusals:
+        spare = plan.kinds == {Kind.SPARE}
+        plan = await (recognisable(plan, foreman) if spare else _through_foreman(plan, assignments, site, foreman, say))
+    if plan.refusals:
         return plan
-    looks = surveys([host for host in plan.hosts if plan.reaches_bmc(host)]) if surveys is not None else None
-    try:
-        if plan.kinds == {Kind.SPARE}:
-            plan = await recognisable(plan, foreman)
-        else:
-            plan = await _through_foreman(plan, assignments, site, foreman, say)
-        if plan.refusals:
-            return plan
-        plan = await looks.of(plan) if looks is not None else unasked(plan)
-    finally:
-        if looks is not None:
-            await looks.close()
+    if survey is None:
+        return unasked(plan)
+    return refusing(await survey.of(plan))
+
+
+def refusing(plan: Plan) -> Plan:
+    """With refusals where the BMCs told that two hosts, or a host and a protected one, are one machine."""
     plan, conflicts = _by_machine(plan)
     return replace(plan, refusals=tuple(conflicts.values()))
 
@@ -80,39 +77,19 @@ async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
     return replace(plan, refusals=tuple(refusals))
 
 
-async def surveyed(plan: Plan, foreman: Foreman, surveys: Surveys) -> Plan:
-    """A draft with what the BMCs of its hosts say, and with the MACs that Foreman has of them: all that `check` wants."""
-    looks = surveys([host for host in plan.hosts if plan.reaches_bmc(host)])
-    try:
-        plan = await looks.of(await recognisable(plan, foreman))
-    finally:
-        await looks.close()
-    plan, conflicts = _by_machine(plan)
-    return replace(plan, refusals=tuple(conflicts.values()))
-
-
-async def surveyed_again(
-    plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, say: Say, surveys: Surveys | None
-) -> Plan:
+async def surveyed_again(plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None) -> Plan:
     """A confirmed plan with what the BMCs of its untouched hosts say now, and with the protected hosts of now.
 
     Hosts under way must not wait for ever for what is wrong with another one: it ends the untouched host, and refuses nothing.
     Raises StageFailure and CredentialsRefused.
     """
 
-    def part(of: Plan) -> list[HostPlan]:
-        return [host for host in of.hosts if host.name in untouched and of.reaches_bmc(host)]
-
-    plan, conflicts = await _by_address(plan, part(plan), site)
+    reached = [host for host in plan.hosts if host.name in untouched and plan.reaches_bmc(host)]
+    plan, conflicts = await _by_address(plan, reached, site)
     plan = _ended(plan, untouched, conflicts)
     plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
-    if surveys is not None:
-        plan = replace(plan, hosts=tuple(replace(host, bmc="") if host.name in untouched else host for host in plan.hosts))
-        looks = surveys(part(plan))
-        try:
-            plan = await looks.of(plan)
-        finally:
-            await looks.close()
+    if survey is not None:
+        plan = await survey.of(plan, untouched)
     plan, conflicts = _by_machine(plan)
     return _ended(plan, untouched, conflicts)
 
@@ -144,11 +121,12 @@ async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tu
             guarded[name] = bmc_address(site, HostSpec(name))
         except InputError:
             continue  # a name or a scheme that can be no BMC's address here: nothing to compare
-    peers = await peers_of([*guarded.values(), *(host.address for host in reached)])
+    found = await peers_of([*guarded.values(), *(host.address for host in reached)])
+    peers = {address: there or frozenset({address}) for address, there in found.items()}  # equal words lead to one place too
     protected = tuple(
         Protected(name, Identity(peer=peer))
         for name in sorted(site.protected_hosts)
-        for peer in sorted(peers.get(guarded.get(name, ""), frozenset())) or [""]
+        for peer in sorted(peers[guarded[name]] if name in guarded else {""})
     )
     conflicts = {**sharing_addresses(reached, peers), **protected_addresses(reached, protected, peers)}
     return replace(plan, protected=protected), conflicts

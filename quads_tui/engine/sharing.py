@@ -12,7 +12,7 @@ from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan, Protected
 
 Conflicts = dict[tuple[str, ...], str]  # by the hosts that it concerns: what is wrong with them, in words
-Peers = Mapping[str, frozenset[str]]  # by a BMC's address: the IP addresses and port that it leads to
+Peers = Mapping[str, frozenset[str]]  # by a BMC's address: where it leads to, IP addresses and port where its name resolves
 
 _ALL_PAIRS = 40  # hosts that share one fact; of more, each is compared with its neighbour and with the first
 _NAMED = 5
@@ -22,7 +22,7 @@ def sharing_addresses(hosts: Iterable[HostPlan], peers: Peers) -> Conflicts:
     """Hosts whose addresses lead to one BMC, unless each names another system behind it."""
     behind = defaultdict(list)
     for host in hosts:
-        for peer in sorted(peers.get(host.address, ())) or [host.address]:
+        for peer in sorted(peers[host.address]):
             behind[peer].append(host)
     found: Conflicts = {}
     for peer, there in behind.items():
@@ -66,7 +66,7 @@ def protected_addresses(hosts: Iterable[HostPlan], protected: Iterable[Protected
     owners = {one.machine.peer: one.name for one in protected if one.machine.peer}
     found: Conflicts = {}
     for host in hosts:
-        for peer in sorted(peers.get(host.address, frozenset()) & owners.keys()):
+        for peer in sorted(peers[host.address] & owners.keys()):
             found[host.name,] = (
                 f"the BMC address of {host.name} ({host.address}) leads to the protected host {owners[peer]} ({peer})"
             )

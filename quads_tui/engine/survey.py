@@ -1,9 +1,9 @@
-"""The plan's other half: every BMC looked at, side by side and beside the reading of Foreman, with nothing touched."""
+"""The plan's other half: every BMC looked at, side by side, with nothing touched."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -47,7 +47,7 @@ class OnlyLooking:
 
 
 class BmcSurvey:
-    """Begins at once with the hosts given (names and BMC addresses); `of` waits for it with the plan that Foreman's half made.
+    """Asks the BMCs of a plan.
 
     `provisioning` asks Foreman for the MACs that it provisions a host through: only where the one in its record is not found.
     `say` gets a line every two seconds.
@@ -55,7 +55,6 @@ class BmcSurvey:
 
     def __init__(
         self,
-        hosts: Collection[HostPlan],
         bmc: Callable[[HostPlan, Acts], SurveyedBmc],
         provisioning: Callable[[str], Awaitable[Collection[str]]],
         say: Callable[[str], None],
@@ -65,32 +64,31 @@ class BmcSurvey:
         self._say = say
         self._patience: dict[str, asyncio.Timeout] = {}  # what is waited for now, by name
         self._places = asyncio.Semaphore(_AT_ONCE)
-        loop = asyncio.get_running_loop()
-        self._ends = loop.time() + WHOLE
-        self._planned: asyncio.Future[Mapping[str, tuple[HostPlan, Kind]]] = loop.create_future()  # by Foreman's half, by name
-        self._looks = {host.name: asyncio.create_task(self._begun(host)) for host in hosts}
 
-    async def of(self, plan: Plan) -> Plan:
-        """The plan with what the BMCs of all hosts that are to be acted on say now."""
-        self._planned.set_result({host.name: (host, plan.goal(host).kind) for host in plan.hosts if plan.reaches_bmc(host)})
-        looks = {self._looks[name]: name for name in self._planned.result() if name in self._looks}
-        left, loop = set(looks), asyncio.get_running_loop()
-        while left and (seconds := self._ends - loop.time()) > 0:
+    async def of(self, plan: Plan, only: Collection[str] | None = None) -> Plan:
+        """The plan with what the BMCs of all its hosts that are to be acted on say now, or of those in `only`."""
+        asked = [host for host in plan.hosts if plan.reaches_bmc(host) and (only is None or host.name in only)]
+        looks = {asyncio.create_task(self._begun(host, plan.goal(host).kind)): host for host in asked}
+        try:
+            late = await self._awaited(looks)
+        finally:
+            for look in looks:
+                look.cancel()  # and with it its session: bounded to some seconds
+            await asyncio.gather(*looks, return_exceptions=True)
+        found = {host.name: replace(host, bmc=NOT_ASKED) if look in late else look.result() for look, host in looks.items()}
+        return replace(plan, hosts=tuple(found.get(host.name, host) for host in plan.hosts))
+
+    async def _awaited(self, looks: Collection[asyncio.Task[HostPlan]]) -> set[asyncio.Task[HostPlan]]:
+        """Those that have not ended when the time for all is over."""
+        loop, left = asyncio.get_running_loop(), set(looks)
+        ends = loop.time() + WHOLE
+        while left and (seconds := ends - loop.time()) > 0:
             _, left = await asyncio.wait(left, timeout=min(_SAID, seconds))
             if left:
                 self._say(f"{len(looks) - len(left)} of {len(looks)} BMCs answered")
         if left:
             self._say(f"{len(left)} BMCs not asked yet after {WHOLE:.0f} s: asked before the first act on their hosts")
-        found = {looks[look]: look.result() for look in looks if look not in left}
-        late = {looks[look] for look in left}
-        hosts = (replace(host, bmc=NOT_ASKED) if host.name in late else found.get(host.name, host) for host in plan.hosts)
-        return replace(plan, hosts=tuple(hosts))
-
-    async def close(self) -> None:
-        """End what still goes on, and all sessions; bounded to some seconds."""
-        for task in self._looks.values():
-            task.cancel()
-        await asyncio.gather(*self._looks.values(), return_exceptions=True)
+        return left
 
     def heard(self, name: str) -> None:
         """The host's BMC answered something: it is not silent, whatever else there is to ask it."""
@@ -110,10 +108,10 @@ class BmcSurvey:
         finally:
             self._patience.pop(name, None)
 
-    async def _begun(self, host: HostPlan) -> HostPlan:
+    async def _begun(self, host: HostPlan, kind: Kind) -> HostPlan:
         """Many at once, but not so many that they wait for this machine; a slow one makes room for others meanwhile."""
         async with self._places:
-            look = asyncio.create_task(self._look(host))
+            look = asyncio.create_task(self._look(host, kind))
             try:
                 await asyncio.wait({look}, timeout=_SLOW)
             except asyncio.CancelledError:
@@ -122,18 +120,16 @@ class BmcSurvey:
                 raise
         return await look
 
-    async def _look(self, named: HostPlan) -> HostPlan:
-        """The host as it is planned, with what its BMC told in time; HostPlan.bmc says why something is missing."""
-        bmc = self._bmc(named, OnlyLooking())
+    async def _look(self, host: HostPlan, kind: Kind) -> HostPlan:
+        """The host with what its BMC told in time; HostPlan.bmc says why something is missing."""
+        bmc, name = self._bmc(host, OnlyLooking()), host.name
         try:
-            told, why = await self._in_time(named.name, bmc.survey(), "no complete answer")
-            planned = await asyncio.shield(self._planned)
-            host, kind = planned.get(named.name, (named, Kind.OWNERSHIP))
-            if told is None or kind is Kind.OWNERSHIP:
+            told, why = await self._in_time(name, bmc.survey(), "no complete answer")
+            if told is None:
                 return replace(host, bmc=why)
-            machine, why = await self._in_time(named.name, bmc.identify(_wanted(host)), "its network interfaces were not told")
+            machine, why = await self._in_time(name, bmc.identify(_wanted(host)), "its network interfaces were not told")
             if machine is not None and not told.identity.system:  # which of its systems is meant is known only now
-                again, why = await self._in_time(named.name, bmc.survey(), "no complete answer")
+                again, why = await self._in_time(name, bmc.survey(), "no complete answer")
                 told = again or told
         finally:
             await bmc.close()

@@ -63,12 +63,13 @@ class Lab:
         own = Identity(f"192.0.2.{number}:443", "/redfish/v1/Systems/1", UUIDS[number], f"SN1000{number}", (mac(number),), True)
         return Told(self.machines.get(host.name, own))
 
-    def surveys(self, hosts: Collection[HostPlan]) -> BmcSurvey:
-        return BmcSurvey(hosts, self.bmc, self.foreman.provisioning_macs, lambda line: None)  # type: ignore[arg-type, return-value]
+    @property
+    def survey(self) -> BmcSurvey:
+        return BmcSurvey(self.bmc, self.foreman.provisioning_macs, lambda line: None)  # type: ignore[arg-type]
 
     async def plan(self, *assignments: Assignment, survey: bool = True) -> Plan:
         given = assignments or (self.assignment(),)
-        return await make_plan(given, self.site, self.foreman, lambda line: None, self.surveys if survey else None)
+        return await make_plan(given, self.site, self.foreman, lambda line: None, self.survey if survey else None)
 
 
 @dataclass
@@ -243,9 +244,16 @@ async def test_a3_the_plan_keeps_the_protected_machines_for_the_first_act_of_hos
     assert not plan.refusals and not lab.asked
     assert [(one.name, one.machine.peer, one.machine.macs) for one in plan.protected] == [
         (FOREMAN_HOST, "192.0.2.99:443", (mac(6),)),
-        ("unknown-to-foreman.example.com", "", ()),
+        ("unknown-to-foreman.example.com", "https://mgmt-unknown-to-foreman.example.com", ()),
     ]
     assert {host.bmc for host in plan.hosts} == {NOT_ASKED}
+
+
+async def test_a3_the_address_of_a_protected_host_is_refused_while_its_name_does_not_resolve(lab: Lab) -> None:
+    lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
+    plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc=f"https://mgmt-{FOREMAN_HOST}")))
+    assert len(plan.refusals) == 1 and f"leads to the protected host {FOREMAN_HOST}" in plan.refusals[0]
+    assert not lab.asked
 
 
 async def test_a3_a_protected_host_by_name_is_refused_before_anything_is_asked(lab: Lab) -> None:
@@ -363,7 +371,7 @@ async def test_b5_a_resume_looks_at_untouched_hosts_only_and_ends_those_that_con
     lab.asked.clear()
     lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
     lab.machines = {HOSTS[2]: Identity("192.0.2.99:443", "/redfish/v1/Systems/1", "", "", (mac(6),), True)}
-    again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lambda line: None, lab.surveys)
+    again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey)
     assert sorted(lab.asked) == HOSTS[1:3] and not again.refusals
     assert again.hosts[:2] == plan.hosts[:2]
     assert (again.hosts[2].trouble_stage, again.hosts[2].trouble_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)

@@ -74,13 +74,8 @@ async def surveyed(
         return {MAC}
 
     plan = Plan((Goal("cloud02", kind),), tuple(host(name, **more) for name in bmcs))
-    survey = BmcSurvey(
-        plan.hosts, lambda host, acts: bmcs[host.name], provisioning or known, (said if said is not None else []).append
-    )
-    try:
-        return {host.name: host for host in (await survey.of(plan)).hosts}
-    finally:
-        await survey.close()
+    survey = BmcSurvey(lambda host, acts: bmcs[host.name], provisioning or known, (said if said is not None else []).append)
+    return {host.name: host for host in (await survey.of(plan)).hosts}
 
 
 @pytest.mark.looptime
@@ -112,7 +107,7 @@ async def test_b5_a_bmc_that_goes_on_answering_is_never_called_unreachable() -> 
     async def known(name: str) -> Collection[str]:
         return {MAC}
 
-    survey = BmcSurvey(plan.hosts, lambda host, acts: Bmc(3 * PATIENCE, 1), known, lambda line: None)
+    survey = BmcSurvey(lambda host, acts: Bmc(3 * PATIENCE, 1), known, lambda line: None)
 
     async def answers() -> None:
         while True:
@@ -122,7 +117,6 @@ async def test_b5_a_bmc_that_goes_on_answering_is_never_called_unreachable() -> 
     answering = asyncio.create_task(answers())
     (found,) = (await survey.of(plan)).hosts
     answering.cancel()
-    await survey.close()
     assert (found.bmc, found.power) == ("", "On")
 
 
