@@ -115,17 +115,18 @@ async def _machines(draft: Plan, found: list[Checked], services: Services) -> li
     plan = replace(draft, hosts=tuple(host for host in draft.hosts if host.name in well))
     plan = refusing(await bmc_survey(services, say).of(await recognisable(plan, services.foreman)))
     hosts = {host.name: host for host in plan.hosts}
-
-    def judged(one: Checked) -> Checked:
-        host = hosts.get(one.service)
-        if host is None:
-            return one
-        if trouble := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
-            return replace(one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES["timeout"]("redfish"))
-        return replace(one, unverified=host.unverified)
-
     refused = [Checked("assignment", "", trouble=why, remedy=_ASSIGNMENT) for why in plan.refusals]
-    return [*refused, *map(judged, found)]
+    return [*refused, *(judged(one, hosts) for one in found)]
+
+
+def judged(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
+    """A BMC that answered well, with what the plan of its host says of the machine behind it."""
+    host = hosts.get(one.service)
+    if host is None:
+        return one
+    if trouble := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
+        return replace(one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES["timeout"]("redfish"))
+    return replace(one, unverified=host.unverified)
 
 
 _ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"

@@ -20,6 +20,7 @@ PATIENCE = 9.5  # real seconds for one BMC to answer, from its last answer on: a
 WHOLE = 60.0  # real seconds for all of them; those that were not asked by then are asked before their first act
 _AT_ONCE = 64  # BMCs that are at work
 _SLOW = 2.0  # real seconds after which a BMC counts as waited for, not as at work
+_NICS = "its network interfaces were not told"
 _SAID = 2.0  # real seconds between two lines of progress
 NO_OVERRIDE = "its BMC offers no boot override (its Boot has none, and no settings object): PXE cannot be set"
 NO_FORCE_OFF = "its BMC offers no reset that powers it off (neither ForceOff nor one like it)"
@@ -127,7 +128,10 @@ class BmcSurvey:
             told, why = await self._in_time(name, bmc.survey(), "no complete answer")
             if told is None:
                 return replace(host, bmc=why)
-            machine, why = await self._in_time(name, bmc.identify(_wanted(host)), "its network interfaces were not told")
+            machine, why = await self._in_time(name, bmc.identify(_wanted(host)), _NICS)
+            if machine is None and not told.identity.system and host.mac:  # none of its systems has the primary interface's MAC
+                host = await self._provisioned(host)
+                machine, why = await self._in_time(name, bmc.identify(_wanted(host)), _NICS)
             if machine is not None and not told.identity.system:  # which of its systems is meant is known only now
                 again, why = await self._in_time(name, bmc.survey(), "no complete answer")
                 told = again or told
@@ -135,6 +139,14 @@ class BmcSurvey:
             await bmc.close()
         host = _seen(replace(host, bmc=why), kind, told, machine.with_known(told.identity) if machine else told.identity)
         return host if machine is None or host.trouble else await self._compared(host, machine)
+
+    async def _provisioned(self, host: HostPlan) -> HostPlan:
+        """With the MAC of the interface that provisions, where Foreman tells another one than the primary's."""
+        try:
+            provisioning = await self._provisioning(host.name)
+        except StageFailure:
+            return host
+        return replace(host, mac=min(provisioning)) if provisioning else host
 
     async def _compared(self, host: HostPlan, machine: Identity) -> HostPlan:
         """Against what Foreman knows of the host's NICs, where that is wanted."""

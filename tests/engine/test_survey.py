@@ -52,6 +52,8 @@ class Bmc:
     async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
         self.asked.append(frozenset(macs))
         await asyncio.sleep(self._nics)
+        if self._unclear and not self.asked[-1] & set(self._macs):
+            raise StageFailure(Cause.PROTOCOL, "not clear which of 2 systems is meant", retryable=False)
         machine = Identity(peer="192.0.2.7:443", system="/redfish/v1/Systems/1", uuid=UUID)
         return Identity(machine.peer, machine.system, machine.uuid, "", self._macs, self._complete and bool(self._macs))
 
@@ -157,6 +159,14 @@ async def test_a4_one_of_several_systems_is_looked_at_once_its_macs_have_chosen_
     found = (await surveyed({"a": Bmc(unclear=True, override=False)}))["a"]
     assert (found.power, found.trouble) == ("On", NO_OVERRIDE)
     assert found.identity is not None and found.identity.system == "/redfish/v1/Systems/1"
+
+
+@pytest.mark.looptime
+async def test_a6_the_provisioning_nic_chooses_the_system_where_the_primary_interface_is_a_bond() -> None:
+    bmc = Bmc(unclear=True)
+    found = (await surveyed({"a": bmc}, mac=BOND))["a"]
+    assert (found.power, found.trouble, found.bmc, found.unverified, found.mac) == ("On", "", "", "", MAC)
+    assert bmc.asked == [{BOND}, {MAC}]
 
 
 @pytest.mark.looptime
