@@ -46,7 +46,7 @@ def _totals(plan: Plan) -> list[str]:
     writes = sum(_writes(plan, host) for host in plan.hosts)
     lines = _fact("writes", f"{writes} to Foreman, one at a time" if writes else "none")
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
-        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: each is before the first act on its host")
+        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: they are before the first act on their hosts")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))
     if any(host.device for host in plan.hosts):
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
