@@ -253,16 +253,15 @@ def bmc_survey(services: Services, tell: Callable[[str], None]) -> BmcSurvey:
 
 async def planned(work: Work, services: Services, expect: int | None, *, survey: bool, tell: Callable[[str], None] = say) -> Plan:
     """The same for plan, run and the start screen. A rehearsal never asks, so it does not ask the BMCs either. Raises Refused."""
-    looks = bmc_survey(services, tell) if survey and work.rehearsal is None else None
+    count = sum(len(given.hosts) for given in work.assignments)
+    unexpected = [f"the plan has {count} hosts, not {expect} (--expect)"] if expect not in (None, count) else []
+    looks = bmc_survey(services, tell) if survey and work.rehearsal is None and not unexpected else None
     try:
         made = await make_plan(work.assignments, work.site, services.foreman, tell, looks)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
-    reasons = list(made.refusals)
-    if expect is not None and len(made.hosts) != expect:
-        reasons.append(f"the plan has {len(made.hosts)} hosts, not {expect} (--expect)")
-    if reasons:
-        raise Refused(reasons)
+    if made.refusals or unexpected:
+        raise Refused([*made.refusals, *unexpected])
     return made
 
 

@@ -13,9 +13,9 @@ from quads_tui.rollout.stages import Kind
 WIDTH = 80
 _SHOWN = 40  # hosts that are named for one reason
 _WHAT = {
-    Kind.BUILD: "power off, PXE once, one Foreman write, power on, install: EVERYTHING ON THEM IS WIPED",
-    Kind.OWNERSHIP: "ownership only (wipe: false): one Foreman write, no power action",
-    Kind.SPARE: "back to the spare pool: power off only, no Foreman write",
+    Kind.BUILD: ("power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THEM IS WIPED"),
+    Kind.OWNERSHIP: ("ownership only (wipe: false): one Foreman write, no power action",),
+    Kind.SPARE: ("back to the spare pool: power off only, no Foreman write",),
 }
 
 
@@ -70,7 +70,8 @@ def _addresses(plan: Plan) -> list[str]:
 
 
 def _goal(goal: Goal, hosts: int) -> list[str]:
-    lines = _wrapped(f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), 0) + _wrapped(_WHAT[goal.kind], 2)
+    lines = _wrapped(f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), 0)
+    lines += [f"  {words}" for words in _WHAT[goal.kind]]
     facts = [("owner", goal.owner), ("ticket", goal.ticket)]
     if goal.kind is Kind.BUILD:
         system = (("os", goal.os), ("ptable", goal.ptable), ("medium", goal.medium))
