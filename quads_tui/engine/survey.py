@@ -132,9 +132,10 @@ class BmcSurvey:
             if machine is None and not told.identity.system and host.mac:  # none of its systems has the primary interface's MAC
                 host = await self._provisioned(host)
                 machine, why = await self._in_time(name, bmc.identify(_wanted(host)), _NICS)
-            if machine is not None and not told.identity.system:  # which of its systems is meant is known only now
+            if machine is not None and (not told.identity.system or False in (told.override, told.force_off)):
+                # Which of its systems is meant is known only now; and one answer that lacks something may be half an answer.
                 again, why = await self._in_time(name, bmc.survey(), "no complete answer")
-                told = again or told
+                told = again or replace(told, override=None, force_off=None)
         finally:
             await bmc.close()
         host = _seen(replace(host, bmc=why), kind, told, machine.with_known(told.identity) if machine else told.identity)

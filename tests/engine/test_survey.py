@@ -33,10 +33,12 @@ class Bmc:
         override: bool | None = True,
         force_off: bool | None = True,
         unclear: bool = False,
+        halves: int = 0,
     ) -> None:
+        """`halves`: so many answers at first lack what the later ones have."""
         self._wait, self._nics, self._macs, self._failure = wait, nics, tuple(sorted(macs)), failure
         self._complete, self._power, self._override, self._force_off = complete, power, override, force_off
-        self._unclear = unclear
+        self._unclear, self._halves = unclear, halves
         self.asked: list[frozenset[str]] = []
         self.closed = False
 
@@ -145,6 +147,7 @@ async def test_b5_a_survey_that_takes_longer_than_a_minute_leaves_the_rest_for_t
         (Bmc(override=False), Kind.SPARE, None, ""),
         (Bmc(force_off=False, power="Off"), Kind.BUILD, None, ""),
         (Bmc(override=None, force_off=None), Kind.BUILD, None, ""),
+        (Bmc(halves=1), Kind.BUILD, None, ""),
     ],
 )
 async def test_b4_a_bmc_without_an_override_or_a_way_to_off_ends_its_host_before_the_first_act(
