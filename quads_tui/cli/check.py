@@ -19,18 +19,19 @@ import click
 from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
+from quads_tui.engine.planner import drafted, recognisable, refusing
 from quads_tui.engine.survey import PATIENCE, OnlyLooking
 from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.meters import Meter
-from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.text import clean
 from quads_tui.services.http import NoAnswer
 from quads_tui.services.quads import QuadsTrouble
 
 from .options import Options, emit_json, raise_file_limit, say
 from .services import Services, open_services
-from .session import guarded
+from .session import bmc_survey, guarded
 
 _ASKED = 3  # times, for the median
 _LATE = 5.0  # seconds that a clock may be off before it is said aloud
@@ -51,6 +52,7 @@ class Checked:
     clock: float | None = None
     trouble: str = ""
     remedy: str = ""
+    unverified: str = ""  # of a BMC: why nobody can tell whether it is that of Foreman's host
 
 
 @dataclass(slots=True)
@@ -73,9 +75,10 @@ def check(assignment: Path | None, options: Options) -> int:
 
 async def _check(path: Path | None, options: Options) -> int:
     site = load_site(find_site(options.site, os.environ))
-    hosts = load_assignment(path, zone=site.quads_zone).hosts if path else ()
-    addresses = {host.name: bmc_address(site, host) for host in hosts}
-    check_speed(site, addresses.values())
+    given = load_assignment(path, zone=site.quads_zone) if path else None
+    check_speed(site, [bmc_address(site, host) for host in given.hosts] if given else [])
+    draft = await drafted((given,), site) if given else None
+    hosts = draft.hosts if draft and not draft.refusals else ()  # the BMC of a protected host is never contacted
     raise_file_limit()
     clock = RealClock(site.speed)
     services = await open_services(site, clock, options.state)
@@ -83,22 +86,51 @@ async def _check(path: Path | None, options: Options) -> int:
         asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.prime)]
         if services.quads is not None and site.quads is not None:
             asked.append(_Asked("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
-        say(f"asking {', '.join(one.service for one in asked)}" + (f" and {len(addresses)} BMCs" if addresses else ""))
-        for name, address in addresses.items():
-            log_in = _bmc(services, HostPlan(name, address))
-            asked.append(_Asked(name, "redfish", address, "/redfish/v1/", site.redfish.tls_of(name), log_in))
-        found = await asyncio.gather(*(_checked(services, one) for one in asked))
+        count = len(asked)
+        say(f"asking {', '.join(one.service for one in asked)}" + (f" and {len(hosts)} BMCs" if hosts else ""))
+        for host in hosts:
+            tls = site.redfish.tls_of(host.name)
+            asked.append(_Asked(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
+        found = list(await asyncio.gather(*(_checked(services, one) for one in asked)))
+        if draft is not None:
+            found += [Checked("assignment", str(path), trouble=why, remedy=_ASSIGNMENT) for why in draft.refusals]
+        if hosts and draft is not None:
+            found = [*found[:count], *await _machines(draft, found[count:], services)]
     finally:
         await services.http.close()
     if options.json:
         for one in found:
             emit_json("check", clock.wall(), asdict(one))
     else:
-        count = len(asked) - len(addresses)
-        click.echo("\n".join([*map(_line, found[:count]), *_bmc_lines(found[count:])]))
-        if not addresses:
+        told = [one for one in found if one.service not in {host.name for host in hosts}]
+        click.echo("\n".join([*map(_line, told), *_bmc_lines([one for one in found if one not in told])]))
+        if not hosts:
             click.echo("--    BMCs      not asked: quads-tui check ASSIGNMENT asks those of its hosts")
     return 0 if all(one.ok for one in found) else 3
+
+
+async def _machines(draft: Plan, found: list[Checked], services: Services) -> list[Checked]:
+    """What a plan would say of the machines behind the BMCs that answered well."""
+    well = {one.service for one in found if one.ok}
+    plan = replace(draft, hosts=tuple(host for host in draft.hosts if host.name in well))
+    plan = refusing(await bmc_survey(services, say).of(await recognisable(plan, services.foreman)))
+    hosts = {host.name: host for host in plan.hosts}
+    refused = [Checked("assignment", "", trouble=why, remedy=_ASSIGNMENT) for why in plan.refusals]
+    return [*refused, *(judged(one, hosts) for one in found)]
+
+
+def judged(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
+    """A BMC that answered well, with what the plan of its host says of the machine behind it."""
+    host = hosts.get(one.service)
+    if host is None:
+        return one
+    if trouble := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
+        return replace(one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES["timeout"]("redfish"))
+    return replace(one, unverified=host.unverified)
+
+
+_ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
+_MACHINE = "correct its BMC address, or leave the host out: it ends failed before anything is done to it"
 
 
 def _quads(services: Services) -> Callable[[], Awaitable[str]]:
@@ -236,6 +268,12 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
         lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
         lines += [f"        {late} of them have a clock that is off by more than {_LATE:.0f} s"] if late else []
+    if unverified := [one for one in good if one.unverified]:
+        lines.append(
+            f"note  {len(unverified)} of them are not verified: asked for before a rollout, or accepted by redfish.unverified"
+        )
+        lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_SHOWN]]
+        lines += [f"        and {len(unverified) - _SHOWN} more (--json lists all)"] if len(unverified) > _SHOWN else []
     bad = [one for one in found if not one.ok]
     lines += [_line(one) for one in bad[:_SHOWN]]
     if len(bad) > _SHOWN:

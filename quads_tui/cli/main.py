@@ -62,6 +62,11 @@ def _emulated(function: F) -> F:
     return function
 
 
+def _surveying(function: F) -> F:
+    """Options of the plan."""
+    return click.option("--no-survey", is_flag=True, help="Do not ask the BMCs before the question.")(function)
+
+
 def _asked(function: F) -> F:
     """What is to be rolled out: a file, or what QUADS wants moved."""
     for option in reversed(
@@ -118,6 +123,7 @@ def rehearse(
 @cli.command()
 @_asked
 @click.option("--at", metavar="TIME", help='Wait until then: "2026-11-29 22:00", or schedule for the assignment\'s own start.')
+@_surveying
 @_common
 def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or QUADS' own moves, on the real services of the site file."""
@@ -132,9 +138,10 @@ def run(at: str | None, **given: Any) -> None:
 
 @cli.command()
 @_asked
+@_surveying
 @_common
 def plan(**given: Any) -> None:
-    """Show what would be done, after reading Foreman; writes nothing."""
+    """Show what would be done, after reading Foreman and the BMCs; writes nothing."""
     from .session import plan as start
 
     _end(start(_wanted(given), _options(given)))
@@ -153,6 +160,7 @@ def check(assignment: Path | None, **common: Any) -> None:
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_later("rollouts"))
 @click.option("--failed", is_flag=True, help="Take up the failed, skipped and held hosts of an ended rollout.")
+@_surveying
 @_common
 def resume(rollout: str | None, failed: bool, **common: Any) -> None:
     """Go on with an interrupted rollout: the newest unfinished one, or ROLLOUT."""
@@ -262,6 +270,7 @@ def _options(common: dict[str, Any]) -> Any:
         yes=common["yes"],
         state_dir=common["state_dir"],
         plain=common["plain"],
+        survey=not common.get("no_survey"),
     )
 
 

@@ -26,6 +26,7 @@ class Options:
     yes: bool = False
     state_dir: Path | None = None
     plain: bool = False
+    survey: bool = True  # the plan asks the BMCs
 
     @property
     def state(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,25 @@ from typing import Any
 import click
 
 from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.planner import surveyed_again
 from quads_tui.engine.recall import recall
 from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.shelf import NotFound, Shelved, find, newest
+from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.changes import worse
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.ports import RETRYABLE
-from quads_tui.rollout.stages import Stage
+from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, say
 from .rehearsal import adopted, emulators_run
-from .session import FrontDesk, Work, confirmed, connected, front_end, guarded, roll_out
+from .services import Services
+from .session import FrontDesk, Work, bmc_survey, confirmed, connected, front_end, guarded, roll_out
 
 
 def resume(name: str | None, *, failed: bool, options: Options) -> int:
@@ -74,12 +78,13 @@ async def resumed(
     site = _site(kept, options)
     if "plan" not in kept.facts:
         return await _begun_anew(kept, site, options, show, desk)
+    asks = not options.yes and (show is not None or (options.terminal and not options.headless))
     options = front_end(options if failed else replace(options, yes=True), show)  # the plan was confirmed; only more is asked
     check_speed(site, [host.address for host in _plan(kept).hosts])
     with desk.station.lanes_of(site) as lanes:
         lock = JournalLock(kept.directory)
         try:
-            return await _gone_on(kept, site, options, failed, lanes, show, desk)
+            return await _gone_on(kept, site, options, failed, asks, lanes, show, desk)
         finally:
             lock.release()
 
@@ -89,6 +94,7 @@ async def _gone_on(
     site: Site,
     options: Options,
     failed: bool,
+    asks: bool,
     lanes: list[WriteLane],
     show: Show | None,
     desk: FrontDesk,
@@ -99,10 +105,18 @@ async def _gone_on(
         journal = conductor.journal(kept.journal, existing=True)
         try:
             events = await asyncio.to_thread(_events, kept)
-            rollout = Rollout(kept.id, plan, speed=site.speed)
-            rollout.pace.seed(kept.seeds)
-            for event in events:
-                rollout.apply(event)
+            rollout = _replayed(kept, plan, site, events)
+            now = plan if kept.rehearsal else await _looked_again(rollout, site, services, options, desk)
+            if now is not plan:
+                if asks:
+                    agreed = await _still_agreed(plan, now, _untouched(rollout), desk)
+                    if agreed is None:
+                        desk.say("nothing was done")
+                        return 4
+                    now = agreed
+                plan = now
+                await journal.describe({"plan": asdict(plan)})
+                rollout = _replayed(kept, plan, site, events)
             if failed and not await _agreed(rollout, options):
                 desk.say("nothing was done")
                 return 4
@@ -112,6 +126,47 @@ async def _gone_on(
             return await conductor.conduct(journal, rollout, recalled=recall(plan, events), retry_ended=failed)
         finally:
             await journal.close()
+
+
+def _replayed(kept: Shelved, plan: Plan, site: Site, events: list[Event]) -> Rollout:
+    rollout = Rollout(kept.id, plan, speed=site.speed)
+    rollout.pace.seed(kept.seeds)
+    for event in events:
+        rollout.apply(event)
+    return rollout
+
+
+def _untouched(rollout: Rollout) -> set[str]:
+    """Nothing was begun with them yet."""
+    hosts = rollout.hosts.values()
+    return {host.name for host in hosts if host.status is HostStatus.QUEUED and host.stage is None}
+
+
+async def _looked_again(rollout: Rollout, site: Site, services: Services, options: Options, desk: FrontDesk) -> Plan:
+    """The plan with what the BMCs of untouched hosts say now. A Foreman that is away now is waited for by the rollout itself."""
+    untouched = _untouched(rollout)
+    if not untouched:
+        return rollout.plan
+    survey = bmc_survey(services, desk.say) if options.survey else None
+    try:
+        return await surveyed_again(rollout.plan, untouched, site, services.foreman, survey)
+    except (StageFailure, CredentialsRefused) as error:
+        desk.say(f"the BMCs of {len(untouched)} untouched hosts were not asked again: {error}")
+        return rollout.plan
+
+
+async def _still_agreed(confirmed: Plan, now: Plan, untouched: set[str], desk: FrontDesk) -> Plan | None:
+    """What has become worse since it was confirmed is asked once more, with the part of the plan that it is about."""
+    part = replace(now, hosts=tuple(host for host in now.hosts if host.name in untouched))
+    found = worse(confirmed, part)
+    if not found:
+        return now
+    for line in found[:20]:
+        desk.say(f"since the plan was confirmed: {line}")
+    if not await desk.agreed(part):
+        return None
+    accepted = {host.name: host for host in part.confirmed().hosts}
+    return replace(now, hosts=tuple(accepted.get(host.name, host) for host in now.hosts))
 
 
 async def _begun_anew(kept: Shelved, site: Site, options: Options, show: Show | None, desk: FrontDesk) -> int:

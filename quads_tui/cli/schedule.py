@@ -107,6 +107,8 @@ async def _at(at: float, wanted: Wanted, work: Work, options: Options, old: Shel
     if not options.yes and not await desk.agreed(confirmed):
         say("nothing was done")
         return 4
+    if not options.yes:
+        confirmed = confirmed.confirmed()
     if at - AGAIN > time.time():
         await countdown(at - AGAIN, at, say, watched=watched)
         work = await asyncio.to_thread(load, wanted, options)
@@ -123,7 +125,7 @@ async def _at(at: float, wanted: Wanted, work: Work, options: Options, old: Shel
 
 async def _plan(work: Work, wanted: Wanted, options: Options) -> Plan:
     async with connected(work.site, options) as (services, _):
-        return await planned(work, services, wanted.expect)
+        return await planned(work, services, wanted.expect, survey=options.survey)
 
 
 async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: FrontDesk) -> Plan:
@@ -131,7 +133,7 @@ async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: FrontDe
     found = worse(confirmed, made)
     if not found:
         say("the plan was made again: it is as it was confirmed")
-        return made
+        return made if options.yes else made.confirmed()
     lines = [f"the plan is worse than the one that was confirmed: {line}" for line in found[:20]]
     lines += [f"and {len(found) - 20} more"] if len(found) > 20 else []
     if options.yes or options.headless:
@@ -140,7 +142,7 @@ async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: FrontDe
         say(line)
     if not await desk.agreed(made):
         raise Refused(["the new plan was not confirmed"])
-    return made
+    return made.confirmed()
 
 
 async def countdown(

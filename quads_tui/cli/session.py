@@ -29,7 +29,7 @@ from quads_tui.journal.locks import JournalLock, LockHeld
 from quads_tui.journal.shelf import Shelved, known_pace, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
@@ -209,11 +209,13 @@ async def _rolled_out(
         try:
             await journal.describe(_facts(rollout_id, work))
             try:
-                made = await planned(work, services, expect, desk.say)
+                made = await planned(work, services, expect, survey=options.survey, tell=desk.say)
                 if ask and not await desk.agreed(made):
                     desk.say("nothing was done")
                     await journal.discard()
                     return 4
+                if not options.yes:
+                    made = made.confirmed()
             except BaseException:
                 await journal.discard()
                 raise
@@ -243,31 +245,30 @@ async def _superseded(old: Shelved, conductor: Conductor, by: str) -> None:
     lock.release()
 
 
-async def planned(work: Work, services: Services, expect: int | None, tell: Callable[[str], None] = say) -> Plan:
-    """Raises Refused."""
+def bmc_survey(services: Services, tell: Callable[[str], None]) -> BmcSurvey:
+    """How BMCs are looked at for a plan."""
+    survey = BmcSurvey(services.bmc, services.foreman.provisioning_macs, tell)
+    services.observers.append(lambda one: survey.heard(one.host) if one.status else None)
+    return survey
+
+
+async def planned(work: Work, services: Services, expect: int | None, *, survey: bool, tell: Callable[[str], None] = say) -> Plan:
+    """The same for plan, run and the start screen. A rehearsal never asks, so it does not ask the BMCs either. Raises Refused."""
+    count = sum(len(given.hosts) for given in work.assignments)
+    unexpected = [f"the plan has {count} hosts, not {expect} (--expect)"] if expect not in (None, count) else []
+    looks = bmc_survey(services, tell) if survey and work.rehearsal is None and not unexpected else None
     try:
-        made = await make_plan(work.assignments, work.site, services.foreman, tell)
+        made = await make_plan(work.assignments, work.site, services.foreman, tell, looks)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
-    reasons = list(made.refusals)
-    if expect is not None and len(made.hosts) != expect:
-        reasons.append(f"the plan has {len(made.hosts)} hosts, not {expect} (--expect)")
-    if reasons:
-        raise Refused(reasons)
+    if made.refusals or unexpected:
+        raise Refused([*made.refusals, *unexpected])
     return made
 
 
 async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
-    clock = RealClock(work.site.speed)
-    services = await open_services(work.site, clock, options.state)
-    named = [HostPlan(host.name, bmc_address(work.site, host)) for given in work.assignments for host in given.hosts]
-    asked = [host for host in named if host.name not in work.site.protected_hosts]
-    survey = BmcSurvey(asked, services.bmc, say)
-    try:
-        made = await survey.of(await planned(work, services, expect))
-    finally:
-        await survey.close()
-        await services.http.close()
+    async with connected(work.site, options) as (services, clock):
+        made = await planned(work, services, expect, survey=options.survey)
     if options.json:
         emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))
     else:
@@ -289,6 +290,8 @@ def fate(made: Plan) -> str:
     counts = Counter(made.goal(host).kind for host in made.hosts if not host.trouble)
     what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
+    if unaccepted := len(made.unaccepted):
+        words.append(f"{unaccepted} of them without their machine having been compared with Foreman's host (not verified)")
     return ", ".join(words)
 
 

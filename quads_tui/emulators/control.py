@@ -19,6 +19,8 @@ ABOUT = {
     "GET /faults": "what was made to go wrong, by host",
     "GET /hosts/<fqdn>": "everything about one host",
     "POST /hosts/<fqdn>": 'press the button: {"power": "On"} or {"power": "Off"}',
+    "POST /foreman": 'what its administrator does: {"elsewhere": [LOGIN]} and {"displaced": [LOGIN]} put users into another '
+    'organization or location, {"bonded": {FQDN: MAC}}, {"permissions": [NAME]} of the API user',
     "POST /quads": 'what QUADS does: {"down": bool}, {"broken": [FQDN]}, {"unschedule": [FQDN]}, '
     '{"assign": {"cloud", "hosts", "wipe"}} or {"settle": {"cloud", "hosts"}}',
 }
@@ -32,6 +34,8 @@ class Foreman(Protocol):
     def host_counts(self, name: str) -> dict[str, Any]: ...
 
     def live_token(self, host: str) -> str | None: ...
+
+    def order(self, wanted: dict[str, Any]) -> None: ...
 
 
 class Quads(Protocol):
@@ -130,6 +134,8 @@ class Control:
             return await self._host(request, path.removeprefix("/hosts/").lower())
         if path == "/quads" and request.method == "POST":
             return await self._order_quads(request)
+        if path == "/foreman" and request.method == "POST":
+            return await self._order_foreman(request)
         pages: dict[str, Callable[[], Any]] = {
             "/": lambda: ABOUT,
             "/counts": self.counts,
@@ -141,6 +147,13 @@ class Control:
         if request.method != "GET":
             return _json({"error": "only GET here"}, 405)
         return _json(page())
+
+    async def _order_foreman(self, request: web.BaseRequest) -> web.Response:
+        try:
+            self.foreman.order(json.loads(await request.read()))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            return _json({"error": f"cannot be done: {error!r}"}, 400)
+        return _json(self.foreman.counts())
 
     async def _order_quads(self, request: web.BaseRequest) -> web.Response:
         if self.quads is None:

@@ -195,10 +195,11 @@ def _write_files(
     for name, password in passwords.items():
         _write_secret(options.dir / f"{name}.password", password)
     tls = {"tls": {"ca_file": "ca.pem"}} if options.tls else {}
+    mute = [name for name, bmc in fleet.bmcs.items() if not bmc.family.nics]  # nothing of them can be compared with Foreman
     site: dict[str, Any] = {
         "foreman": {"url": foreman_url, "username": FOREMAN_USER, "password": {"file": "foreman.password"}, **tls},
         "defaults": {"os": lab.os, "ptable": lab.ptable, "medium": lab.medium},
-        "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, **tls},
+        "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, "unverified": mute, **tls},
         "speed": options.speed,
     }
     if quads_url:

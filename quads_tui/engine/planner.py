@@ -1,61 +1,144 @@
-"""The plan, its Foreman half: names resolved, hosts looked up, refusals found, before anything is written anywhere."""
+"""The plan: names resolved, hosts and BMCs looked up, refusals found, before anything is written anywhere."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from quads_tui.inputs import FOREMAN, Assignment, HostSpec, Site, bmc_address
+from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
-from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
+from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown
+from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown, UserRecord, pick
+from quads_tui.services.peers import peers_of
+
+from .needs import misplaced_owners, missing_on, missing_permissions, short_tokens
+from .sharing import (
+    Conflicts,
+    protected_addresses,
+    protected_machines,
+    sharing_addresses,
+    sharing_machines,
+    without_chassis_serials,
+)
+from .survey import BmcSurvey, unasked
+
+Say = Callable[[str], None]
 
 
-async def make_plan(assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Callable[[str], None]) -> Plan:
+async def make_plan(
+    assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say, survey: BmcSurvey | None = None
+) -> Plan:
     """Read what there is to know. Raises StageFailure and CredentialsRefused when Foreman does not answer or refuses us.
 
-    `say` gets a line per step, since this takes seconds on a big Foreman.
+    `say` gets a line per step, since this takes seconds on a big Foreman. The BMCs are asked last, and only where nothing is
+    refused; `survey` None: they are not asked.
     """
-    named = [(assignment.cloud, host) for assignment in assignments for host in assignment.hosts]
-    refusals = [
-        f"{host.name} is a protected host (site file, protected_hosts)" for _, host in named if host.name in site.protected_hosts
-    ]
-    twice = [name for name, count in Counter(host.name for _, host in named).items() if count > 1]
-    refusals += [f"{name} is in more than one of the assignments" for name in twice]
+    plan = await drafted(assignments, site)
+    if not plan.refusals:
+        spare = plan.kinds == {Kind.SPARE}
+        plan = await (recognisable(plan, foreman) if spare else _through_foreman(plan, assignments, site, foreman, say))
+    if plan.refusals:
+        return plan
+    if survey is None:
+        return unasked(plan)
+    return refusing(await survey.of(plan))
+
+
+def refusing(plan: Plan) -> Plan:
+    """With refusals where the BMCs told that two hosts, or a host and a protected one, are one machine."""
+    plan, conflicts = _by_machine(plan)
+    return replace(plan, refusals=tuple(conflicts.values()))
+
+
+async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
+    """What the files and the name service tell, with the refusals that follow from them: no service has been asked."""
+    named = [host.name for assignment in assignments for host in assignment.hosts]
+    refusals = [f"{name} is a protected host (site file, protected_hosts)" for name in named if name in site.protected_hosts]
+    refusals += [f"{name} is in more than one of the assignments" for name, count in Counter(named).items() if count > 1]
     goals = [_goal(assignment, site) for assignment in assignments]
-    hosts = [_host(goal, host, site) for goal, assignment in zip(goals, assignments, strict=True) for host in assignment.hosts]
-    server = ""
-    warnings = [*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)]
-    if any(goal.kind is not Kind.SPARE for goal in goals) and not refusals:
-        say(f"asking Foreman {foreman.url}")
-        version = await foreman.prime()
-        server = f"{foreman.url} (Foreman {version})"
-        warnings += [foreman.version_warning] if foreman.version_warning else []
-        unknown: list[str] = []
-        for number, assignment in enumerate(assignments):
-            target, missing = await _resolve(assignment, goals[number], foreman)
-            goals[number] = replace(goals[number], target=target)
-            unknown += missing
-            if not missing and target.operatingsystem_id is not None:
-                refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
-        refusals += dict.fromkeys(unknown)
-        if not unknown:
-            say(f"looking up {len(hosts)} hosts")
-            hosts = await _looked_up(hosts, {goal.cloud: goal for goal in goals}, foreman, site)
-            refusals += await _permissions(hosts, foreman)
-    elif not refusals:
-        hosts, warning = await _recognisable(hosts, foreman, site)
-        warnings += warning
-    return Plan(
+    # In a thread: the site's expression for racks is bounded, but hundreds of names add up.
+    hosts = await asyncio.to_thread(
+        lambda: [_host(goal, host, site) for goal, given in zip(goals, assignments, strict=True) for host in given.hosts]
+    )
+    plan = Plan(
         goals=tuple(goals),
         hosts=tuple(hosts),
-        refusals=tuple(refusals),
-        warnings=tuple(warnings),
-        foreman=server,
+        warnings=(*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)),
         hooks=tuple(hook.name for hook in site.hooks),
+    )
+    if not refusals:
+        plan, conflicts = await _by_address(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
+        refusals = list(conflicts.values())
+    return replace(plan, refusals=tuple(refusals))
+
+
+async def surveyed_again(plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None) -> Plan:
+    """A confirmed plan with what the BMCs of its untouched hosts say now, and with the protected hosts of now.
+
+    Hosts under way must not wait for ever for what is wrong with another one: it ends the untouched host, and refuses nothing.
+    Raises StageFailure and CredentialsRefused.
+    """
+
+    reached = [host for host in plan.hosts if host.name in untouched and plan.reaches_bmc(host)]
+    plan, conflicts = await _by_address(plan, reached, site)
+    plan = _ended(plan, untouched, conflicts)
+    plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
+    if survey is not None:
+        plan = await survey.of(plan, untouched)
+    plan, conflicts = _by_machine(plan)
+    return _ended(plan, untouched, conflicts)
+
+
+def _ended(plan: Plan, untouched: Collection[str], conflicts: Conflicts) -> Plan:
+    """Untouched hosts that conflict with another one, or with a protected one, end before anything is done to them."""
+    why = {name: words for names, words in conflicts.items() for name in names if name in untouched}
+    hosts = (
+        replace(host, trouble=why[host.name], trouble_stage=plan.goal(host).kind.stages[0], trouble_cause=Cause.WRONG_BMC)
+        if host.name in why
+        else host
+        for host in plan.hosts
+    )
+    return replace(plan, hosts=tuple(hosts))
+
+
+def _by_machine(plan: Plan) -> tuple[Plan, Conflicts]:
+    """With serial numbers that tell machines apart only, and the conflicts that follow from what the BMCs told."""
+    hosts = without_chassis_serials(plan.hosts)
+    acted_on = [host for host in hosts if plan.reaches_bmc(host)]  # one that is known to be another machine is in nobody's way
+    return replace(plan, hosts=hosts), {**sharing_machines(acted_on), **protected_machines(hosts, plan.protected)}
+
+
+async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tuple[Plan, Conflicts]:
+    """With the addresses of protected hosts, and the conflicts that follow from addresses alone."""
+    guarded: dict[str, str] = {}
+    for name in sorted(site.protected_hosts):
+        try:
+            guarded[name] = bmc_address(site, HostSpec(name))
+        except InputError:
+            continue  # a name or a scheme that can be no BMC's address here: nothing to compare
+    found = await peers_of([*guarded.values(), *(host.address for host in reached)])
+    peers = {address: there or frozenset({address}) for address, there in found.items()}  # equal words lead to one place too
+    protected = tuple(
+        Protected(name, Identity(peer=peer))
+        for name in sorted(site.protected_hosts)
+        for peer in sorted(peers[guarded[name]] if name in guarded else {""})
+    )
+    conflicts = {**sharing_addresses(reached, peers), **protected_addresses(reached, protected, peers)}
+    return replace(plan, protected=protected), conflicts
+
+
+async def _with_macs(protected: Sequence[Protected], foreman: Foreman) -> tuple[Protected, ...]:
+    """With the MACs that Foreman has of them; it need not know them."""
+    names = {one.name for one in protected}
+    known = [name for name in await foreman.records(names) if name in names]
+    macs = dict(zip(known, await asyncio.gather(*map(foreman.all_macs, known)), strict=True))
+    return tuple(
+        replace(one, machine=replace(one.machine, macs=tuple(sorted(macs.get(one.name, frozenset()))))) for one in protected
     )
 
 
@@ -79,8 +162,20 @@ def _goal(assignment: Assignment, site: Site) -> Goal:
 
 
 def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
+    compared = site.redfish.compares(host.name)
     found = HostPlan(
-        host.name, bmc_address(site, host), host.model or "", cloud=goal.cloud, source=host.source, schedule=host.schedule
+        host.name,
+        bmc_address(site, host),
+        host.model or "",
+        cloud=goal.cloud,
+        source=host.source,
+        schedule=host.schedule,
+        system=host.system,
+        rack=site.rack(host.name),
+        own_address=host.bmc is not None,
+        compared=compared,
+        unverified="" if compared or goal.kind is Kind.OWNERSHIP else CHECK_MACS_OFF,
+        accepted=site.redfish.accepts(host.name),
     )
     if goal.kind is not Kind.BUILD:
         return found
@@ -90,23 +185,60 @@ def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
     return replace(found, device="".join(first), order=order)
 
 
-async def _resolve(assignment: Assignment, goal: Goal, foreman: Foreman) -> tuple[Target, list[str]]:
+async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say) -> Plan:
+    """With all that Foreman knows, and what it would refuse."""
+    say(f"asking Foreman {foreman.url}")
+    version = await foreman.prime()
+    plan = replace(plan, foreman=f"{foreman.url} (Foreman {version})")
+    warnings = [foreman.version_warning] if foreman.version_warning else []
+    parameters = any(assignment.parameters for assignment in assignments)
+    if missing := await missing_permissions(plan.goals, parameters, foreman):
+        return replace(plan, refusals=tuple(missing), warnings=(*plan.warnings, *warnings))
+    users = await foreman.users()
+    goals, refusals, unknown = [], [], list[str]()
+    for assignment, goal in zip(assignments, plan.goals, strict=True):
+        target, missing = await _resolve(assignment, goal, users, foreman)
+        goals.append(replace(goal, target=target))
+        unknown += missing
+        if not missing and target.operatingsystem_id is not None:
+            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
+    refusals += dict.fromkeys(unknown)
+    plan = replace(plan, goals=tuple(goals))
+    if not unknown:
+        say(f"looking up {len(plan.hosts)} hosts")
+        known = await foreman.names()
+        records = await foreman.records({host.name for host in plan.hosts} & known)
+        plan = replace(plan, hosts=tuple(await _looked_up(plan, known, records, users, foreman, site.spare_pool)))
+        writes = [host for host in plan.hosts if not host.trouble and plan.goal(host).kind is not Kind.SPARE]
+        refusals += await misplaced_owners(writes, records, users, foreman)
+        refusals += await missing_on(writes[0], plan.goal(writes[0]).kind, foreman) if writes else []
+        plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
+    if Kind.BUILD in plan.kinds:
+        warnings += await short_tokens(foreman, site.limits)
+    return replace(plan, refusals=tuple(refusals), warnings=(*plan.warnings, *warnings))
+
+
+async def _resolve(
+    assignment: Assignment, goal: Goal, users: Mapping[str, UserRecord], foreman: Foreman
+) -> tuple[Target, list[str]]:
     """The ids, asked for once an assignment, and what Foreman does not know."""
     if goal.kind is Kind.SPARE:
         return Target(), []
-    wanted = {"user": goal.cloud}
-    if goal.kind is Kind.BUILD:
-        wanted |= {"operating system": goal.os, "partition table": goal.ptable, "installation medium": goal.medium}
-    ids: dict[str, int | None] = {}
     unknown = []
+    owner, ids = None, dict[str, int]()
+    try:
+        owner = pick("user", goal.cloud, users).id
+    except NameUnknown as error:
+        unknown.append(str(error))
+    wanted = {"operating system": goal.os, "partition table": goal.ptable, "installation medium": goal.medium}
     for what, name in wanted.items():
         try:
-            ids[what] = await foreman.find(what, name) if name else None
+            ids |= {what: await foreman.find(what, name)} if name else {}
         except NameUnknown as error:
             unknown.append(str(error))
     return (
         Target(
-            owner_id=ids.get("user"),
+            owner_id=owner,
             operatingsystem_id=ids.get("operating system"),
             ptable_id=ids.get("partition table"),
             medium_id=ids.get("installation medium"),
@@ -116,36 +248,42 @@ async def _resolve(assignment: Assignment, goal: Goal, foreman: Foreman) -> tupl
     )
 
 
-async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: Foreman, site: Site) -> list[HostPlan]:
-    """Thin searches over the whole Foreman, and the full records of the hosts that are to be built: their MACs, their owners."""
-    known = await foreman.names()
-    building = {host.name for host in hosts if goals[host.cloud].kind is Kind.BUILD}
+async def _looked_up(
+    plan: Plan,
+    known: Collection[str],
+    records: Mapping[str, HostRecord],
+    users: Mapping[str, UserRecord],
+    foreman: Foreman,
+    spare_pool: str,
+) -> list[HostPlan]:
+    """Thin searches over the whole Foreman, beside the full records of the hosts: their MACs, their owners."""
+    building = {host.name for host in plan.hosts if plan.goal(host).kind is Kind.BUILD}
     in_build = await foreman.in_build() & building if building else frozenset()
-    spare = {host.name for host in hosts if goals[host.cloud].kind is Kind.SPARE}
-    records = await foreman.records((building | spare) & known)
-    logins = await foreman.logins() if records else {}
     unmanaged = await _unmanaged(foreman) if building else frozenset()
-    wanted = {pair for goal in goals.values() for pair in goal.target.parameters.items()}
+    logins = {user.id: user.login for user in users.values()}
+    wanted = {pair for goal in plan.goals for pair in goal.target.parameters.items()}
     having = {pair: await foreman.with_parameter(*pair) for pair in sorted(wanted)}
     found = []
-    for host in hosts:
-        goal = goals[host.cloud]
+    for host in plan.hosts:
+        goal = plan.goal(host)
         record = records.get(host.name)
         if goal.kind is Kind.SPARE:
-            found.append(replace(host, mac=_mac(record, site)))
+            found.append(replace(host, mac=_mac(record, host)))
             continue
         trouble, cause = "", Cause.FOREMAN
         if host.name not in known:
             trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
             trouble = "Foreman does not manage this host: it cannot build it"
+        building_now = host.name in in_build
+        owners = _owner_notes(record, logins, host, spare_pool) if goal.kind is Kind.BUILD else ()
         found.append(
             replace(
                 host,
-                in_build=host.name in in_build,
+                in_build=building_now,
                 parameters=tuple(pair[0] for pair in goal.target.parameters.items() if host.name not in having[pair]),
-                notes=(*_owner_notes(record, logins, host, site), *(_build_notes(record) if host.name in in_build else ())),
-                mac=_mac(record, site),
+                notes=(*owners, *(_build_notes(record) if building_now else ())),
+                mac=_mac(record, host),
                 mode=record.boot_mode if record else "",
                 trouble=trouble,
                 trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
@@ -155,25 +293,28 @@ async def _looked_up(hosts: list[HostPlan], goals: Mapping[str, Goal], foreman: 
     return found
 
 
-async def _recognisable(hosts: list[HostPlan], foreman: Foreman, site: Site) -> tuple[list[HostPlan], list[str]]:
+async def recognisable(plan: Plan, foreman: Foreman) -> Plan:
     """With the MACs by which a wrong BMC is seen. Powering off needs no Foreman, so one that is away is a warning."""
-    if not site.redfish.check_macs:
-        return hosts, []
+    if not plan.protected and not any(host.compared for host in plan.hosts):
+        return plan
     try:
-        records = await foreman.records({host.name for host in hosts})
+        records = await foreman.records({host.name for host in plan.hosts})
+        protected = await _with_macs(plan.protected, foreman)
     except (StageFailure, CredentialsRefused) as error:
-        return hosts, [f"whether a BMC is the right one is not known: {error}"]
-    return [replace(host, mac=_mac(records.get(host.name), site)) for host in hosts], []
+        words = f"whether a BMC is the right one, and none of a protected host, is not known: {error}"
+        return replace(plan, warnings=(*plan.warnings, words))
+    hosts = tuple(replace(host, mac=_mac(records.get(host.name), host)) for host in plan.hosts)
+    return replace(plan, hosts=hosts, protected=protected)
 
 
-def _mac(record: HostRecord | None, site: Site) -> str:
-    return (record.mac or "") if record and site.redfish.check_macs else ""
+def _mac(record: HostRecord | None, host: HostPlan) -> str:
+    return (record.mac or "") if record and host.compared else ""
 
 
-def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, site: Site) -> tuple[str, ...]:
+def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, spare_pool: str) -> tuple[str, ...]:
     """Owned by a cloud that it does not come from, as far as anybody told where it comes from."""
     owner = logins.get(record.owner_id or 0, "") if record is not None and record.owner_type != "Usergroup" else ""
-    if not CLOUD.fullmatch(owner) or owner in (host.cloud, host.source, site.spare_pool):
+    if not CLOUD.fullmatch(owner) or owner in (host.cloud, host.source, spare_pool):
         return ()
     return (f"owned by {owner} in Foreman",)
 
@@ -190,9 +331,3 @@ async def _unmanaged(foreman: Foreman) -> frozenset[str]:
         return await foreman.unmanaged()
     except StageFailure:
         return frozenset()
-
-
-async def _permissions(hosts: list[HostPlan], foreman: Foreman) -> list[str]:
-    first = next((host.name for host in hosts if not host.trouble), None)
-    missing = await foreman.missing_permissions(first) if first else ()
-    return [f"our Foreman user lacks the permission {name}" for name in missing]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .assignment import Assignment, HostSpec, load_assignment, local_zone
+from .assignment import Assignment, HostSpec, load_assignment, local_zone, system_key
 from .calls import Call
 from .hooks import Hook
 from .interfaces import FOREMAN, Interfaces
@@ -53,4 +53,5 @@ __all__ = [
     "next_start",
     "parsed",
     "resolve_secret",
+    "system_key",
 ]

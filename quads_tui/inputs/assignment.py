@@ -16,6 +16,8 @@ from .yaml_reader import CONTROLS, MOST_BYTES, Node, read_yaml
 
 CLOUD = re.compile(r"cloud[0-9]{2,}")
 CLOUD_EXPECTED = "a cloud such as cloud02"
+SYSTEM = re.compile(r"/redfish/v1/\S+|[^\s/]+")
+SYSTEM_EXPECTED = "the id or the path of one system, such as Node2 or /redfish/v1/Systems/Node2"
 KEYS = (
     "cloud", "description", "owner", "ticket", "ccuser", "wipe", "os", "ptable", "medium", "parameters", "hosts", "hosts_file",
 )  # fmt: skip
@@ -33,6 +35,7 @@ class HostSpec:
     bmc: str | None = None
     source: str = ""
     schedule: int | None = None
+    system: str = ""  # which of several systems behind its BMC: id or path
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,20 @@ class HostList:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._names: dict[str, str] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, dict[str, str]] = {}  # of BMCs: the hosts behind each, by system
         self.hosts: list[HostSpec] = []
         self.tried = 0  # mentions, good or bad: an empty list is another problem than a list of bad names
 
     def add(
-        self, text: str, line: int, key: str, *, file: Path | None = None, model: str | None = None, bmc: str | None = None
+        self,
+        text: str,
+        line: int,
+        key: str,
+        *,
+        file: Path | None = None,
+        model: str | None = None,
+        bmc: str | None = None,
+        system: str = "",
     ) -> None:
         """One mention of a host; `file` is the hosts_file it stands in."""
         self.tried += 1
@@ -82,11 +93,19 @@ class HostList:
             return
         self._names[name] = place
         if bmc is not None:
-            # Two hosts behind one BMC would power off and wipe the wrong machine.
-            if bmc in self._addresses:
-                self._report.add(line, f"{key}.bmc", f"is the BMC of {self._addresses[bmc]} too; expected one BMC for each host")
-            self._addresses.setdefault(bmc, name)
-        self.hosts.append(HostSpec(name, model, bmc))
+            # Two hosts behind one BMC would power off and wipe the wrong machine, unless each says which system it is.
+            there = self._addresses.setdefault(bmc, {})
+            if there and (system_key(system) in there or "" in (system_key(system), *there)):
+                other = there.get(system_key(system)) or next(iter(there.values()))
+                message = f"is the BMC of {other} too; expected one BMC for each host, or another `system` for each"
+                self._report.add(line, f"{key}.bmc", message)
+            there.setdefault(system_key(system), name)
+        self.hosts.append(HostSpec(name, model, bmc, system=system))
+
+
+def system_key(system: str) -> str:
+    """The same for the id of a system and for its path: /redfish/v1/Systems/Node2 is Node2."""
+    return system.rstrip("/").rpartition("/")[2].lower()
 
 
 def load_assignment(path: Path, *, cloud: str | None = None, at: float | None = None, zone: Zone | None = None) -> Assignment:
@@ -170,7 +189,7 @@ def _hosts(section: Section, path: Path) -> tuple[HostSpec, ...]:
         if node.kind == "map":
             _host(section.report, node, key, listed)
             continue
-        text = section.text_of(node, key, f"{HOST_NAME}, or a mapping with name, model, bmc", most=1000)
+        text = section.text_of(node, key, f"{HOST_NAME}, or a mapping with name, model, bmc, system", most=1000)
         if text is None:
             listed.tried += 1
         else:
@@ -184,7 +203,7 @@ def _hosts(section: Section, path: Path) -> tuple[HostSpec, ...]:
 
 
 def _host(report: Report, node: Node, key: str, listed: HostList) -> None:
-    section = Section(report, node, key, ("name", "model", "bmc"))
+    section = Section(report, node, key, ("name", "model", "bmc", "system"))
     model = section.text("model", "a model such as R650")
     bmc = section.text("bmc", "an address such as https://mgmt-host.example.com", most=1000)
     if bmc is not None:
@@ -193,11 +212,14 @@ def _host(report: Report, node: Node, key: str, listed: HostList) -> None:
         except AddressTrouble as trouble:
             section.add("bmc", str(trouble))
             bmc = None
+    system = section.text("system", SYSTEM_EXPECTED, numbers=True) or ""
+    if system and (not system_key(system) or not SYSTEM.fullmatch(system)):
+        section.add("system", f"is no system of a BMC; expected {SYSTEM_EXPECTED}")
     name = section.text("name", HOST_NAME, required=True, most=1000)
     if name is None:
         listed.tried += 1
     else:
-        listed.add(name, section.line("name"), key, model=model, bmc=bmc)
+        listed.add(name, section.line("name"), key, model=model, bmc=bmc, system=system)
 
 
 def _hosts_file(section: Section, path: Path, listed: HostList) -> bool:

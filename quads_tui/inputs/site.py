@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import platformdirs
 
-from .addresses import AddressTrouble, host_name, is_loopback, service_url
+from .addresses import HOST_NAME, AddressTrouble, host_name, is_loopback, service_url
 from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec, local_zone
 from .calls import Call, read_call
 from .fields import Section
@@ -18,13 +17,16 @@ from .hooks import Hook, read_hooks
 from .interfaces import Interfaces, read_boot_order, read_interfaces
 from .limits import NAMES as LIMIT_NAMES
 from .limits import Limits, read_limits
+from .patterns import LOOKED_AT, fits, read_patterns, read_rack
 from .problems import InputError, Problem, Report
 from .secrets import SecretSource
 from .times import BadTime, Zone, zone_named
 from .trust import TlsPolicy, read_password, read_tls
 from .yaml_reader import Node, read_yaml
 
-KEYS = ("foreman", "defaults", "redfish", "quads", "spare_pool", "protected_hosts", "hooks", "on_event", "limits", "speed")
+KEYS = (
+    "foreman", "defaults", "redfish", "quads", "racks", "spare_pool", "protected_hosts", "hooks", "on_event", "limits", "speed",
+)  # fmt: skip
 DEFAULT_ADDRESS = "https://mgmt-{host}"  # how QUADS names a host's BMC
 TEMPLATE = "an address such as https://mgmt-{host}"
 
@@ -58,14 +60,23 @@ class RedfishSite:
     password: SecretSource
     tls: TlsPolicy
     addresses: Mapping[str, str] = field(default_factory=dict)  # of BMCs that the template does not fit, by host
-    check_macs: bool = True  # whether a BMC whose system has other NICs than Foreman says is a wrong one
+    unchecked: tuple[str, ...] = ()  # patterns of hosts for which check_macs is off: nobody looks whose NICs they are
+    unverified: tuple[str, ...] = ()  # patterns of hosts that may be acted on although their machine cannot be compared
     old_tls: tuple[str, ...] = ()  # patterns of host names whose BMCs know nothing newer than TLS 1.0 or 1.1
     interfaces: Interfaces = field(default_factory=Interfaces)  # Dell's names of boot devices, by model and host
     boot_order: str = ""  # the type of the interfaces file that Dell's own boot order is set to for good; empty: left alone
 
     def tls_of(self, host: str) -> TlsPolicy:
         """How the BMC of this host proves who it is."""
-        return replace(self.tls, old=True) if any(fnmatchcase(host, pattern) for pattern in self.old_tls) else self.tls
+        return replace(self.tls, old=True) if fits(host, self.old_tls) else self.tls
+
+    def compares(self, host: str) -> bool:
+        """Whether the NICs that its BMC tells are compared with what Foreman has."""
+        return not fits(host, self.unchecked)
+
+    def accepts(self, host: str) -> bool:
+        """Whether it may be acted on although it is not verified."""
+        return fits(host, self.unverified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,7 @@ class Site:
     redfish: RedfishSite
     defaults: Defaults = field(default_factory=Defaults)
     quads: QuadsSite | None = None
+    racks: re.Pattern[str] | None = None
     spare_pool: str = "cloud01"
     protected_hosts: frozenset[str] = frozenset()
     hooks: tuple[Hook, ...] = ()
@@ -101,6 +113,11 @@ class Site:
     def quads_zone(self) -> Zone:
         """Of the times that QUADS and its export write. Raises InputError."""
         return (self.quads.timezone if self.quads else None) or local_zone()
+
+    def rack(self, host: str) -> str:
+        """The rack in its name; a host that tells none is a rack of its own."""
+        found = self.racks.search(host[:LOOKED_AT]) if self.racks is not None else None
+        return (found[1] or host) if found else host
 
 
 def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
@@ -150,6 +167,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
     limits = Limits() if limits_node is None else read_limits(Section(report, limits_node, "limits", LIMIT_NAMES))
     speed = section.number("speed", whole=False, most=10_000)
     protected = _protected(section)
+    racks = read_rack(section)
     hooks = read_hooks(report, section.items("hooks", "a list of hooks"))
     call = read_call(section)
     if foreman is None or redfish is None:
@@ -160,6 +178,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
         redfish,
         defaults,
         quads,
+        racks,
         spare or "cloud01",
         protected,
         hooks,
@@ -195,7 +214,9 @@ def _foreman(section: Section, warnings: list[str]) -> ForemanSite | None:
 
 
 def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
-    keys = ("address", "addresses", "username", "password", "tls", "old_tls", "check_macs", "interfaces", "boot_order")
+    keys = (
+        "address", "addresses", "username", "password", "tls", "old_tls", "check_macs", "unverified", "interfaces", "boot_order",
+    )  # fmt: skip
     part = _part(section, "redfish", keys, required=True)
     if part is None:
         return None
@@ -207,15 +228,29 @@ def _redfish(section: Section, warnings: list[str]) -> RedfishSite | None:
     username, password = _account(part, warnings)
     if address is None or username is None or password is None:
         return None
-    old = part.texts("old_tls", "pattern of host names")
+    old = read_patterns(part, "old_tls")
     if old and tls.kind in ("fingerprint", "first_use"):
         part.add("old_tls", "does not go with a pinned certificate; expected tls: {ca_file: FILE} or {verify: false} beside it")
     if old:
         warnings.append(f"redfish.old_tls: TLS of before 1.2 is taken from {', '.join(old)}")
-    check = part.flag("check_macs") is not False
-    if not check:
-        warnings.append("redfish.check_macs is off: a wrong BMC behind a name is not noticed")
-    return RedfishSite(address, username, password, tls, addresses, check, old, interfaces, boot_order)
+    unchecked, unverified = _unchecked(part), read_patterns(part, "unverified")
+    if unchecked:
+        whom = "all hosts" if "*" in unchecked else ", ".join(unchecked)
+        warnings.append(f"redfish.check_macs is off for {whom}: a wrong BMC behind a name is not noticed, they are not verified")
+    return RedfishSite(address, username, password, tls, addresses, unchecked, unverified, old, interfaces, boot_order)
+
+
+def _unchecked(part: Section) -> tuple[str, ...]:
+    """Patterns of the hosts for which check_macs is off: true, false, or a list of them."""
+    node = part.child("check_macs")
+    if node is None or node.kind == "bad":
+        return ()
+    if node.kind == "list":
+        return read_patterns(part, "check_macs")
+    if node.kind != "bool":
+        part.wrong(node, part.name("check_macs"), "true, false, or a list of patterns of the hosts for which it is off")
+        return ()
+    return () if part.flag("check_macs") else ("*",)
 
 
 def _addresses(part: Section) -> dict[str, str]:
@@ -288,11 +323,13 @@ def _defaults(section: Section) -> Defaults:
 
 def _protected(section: Section) -> frozenset[str]:
     names = set()
-    for index, text in enumerate(section.texts("protected_hosts", "host name")):
+    for index, node in enumerate(section.items("protected_hosts", "a list of host names")):
+        key = f"protected_hosts[{index}]"
+        text = section.text_of(node, key, HOST_NAME)
         try:
-            names.add(host_name(text))
+            names |= {host_name(text)} if text is not None else set()
         except AddressTrouble as trouble:
-            section.add("protected_hosts", f"item {index + 1} {trouble}")
+            section.report.add(node.line, key, f'"{(text or "")[:80]}" {trouble}')
     return frozenset(names)
 
 

@@ -1,51 +1,82 @@
-"""The plan as lines of text: what the operator confirms."""
+"""The plan as lines of text of at most 80 columns: what the operator confirms."""
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
+from textwrap import wrap
 
-from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.causes import group_of
+from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
 
+WIDTH = 80
+_SHOWN = 40  # hosts that are named for one reason
 _WHAT = {
-    Kind.BUILD: "power off, PXE once, one Foreman write, power on, install: EVERYTHING ON THEM IS WIPED",
-    Kind.OWNERSHIP: "ownership only (wipe: false): one Foreman write, no power action",
-    Kind.SPARE: "back to the spare pool: power off only, no Foreman write",
+    Kind.BUILD: ("power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THEM IS WIPED"),
+    Kind.OWNERSHIP: ("ownership only (wipe: false): one Foreman write, no power action",),
+    Kind.SPARE: ("back to the spare pool: power off only, no Foreman write",),
 }
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """A head for each cloud, then what differs from the ordinary, worst first, then the hosts by model."""
+    """BMC addresses of the assignment, a head for each cloud, what is out of the ordinary, worst first, then totals."""
+    lines = _addresses(plan)
     counts = Counter(plan.goal(host).cloud for host in plan.hosts)
-    lines = [line for goal in plan.goals for line in _goal(goal, counts[goal.cloud])]
-    lines += [f"  Foreman  {plan.foreman}"] if plan.foreman else []
-    lines += [f"  warning  {warning}" for warning in plan.warnings]
-    lines += _group("cannot be done", [(host, host.trouble) for host in plan.hosts if host.trouble])
-    lines += _group("BMC does not tell now", [(host, host.bmc) for host in plan.hosts if host.bmc])
+    lines += [line for goal in plan.goals for line in _goal(goal, counts[goal.cloud])]
+    lines += _fact("Foreman", plan.foreman)
+    for warning in plan.warnings:
+        lines += _fact("warning", warning)
+    unaccepted = {host.name for host in plan.unaccepted}
+    accepted = [(host, host.unverified) for host in plan.not_verified if host.name not in unaccepted]
+    silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.trouble]
+    lines += _group("cannot be done, nothing is done to them", [(host, host.trouble) for host in plan.hosts if host.trouble])
+    lines += _group(
+        "not verified: nobody can tell whether these are the machines that Foreman means",
+        [(host, host.unverified) for host in plan.unaccepted],
+        len(plan.hosts),
+    )
+    lines += _group("BMC did not answer; tried again when their turn comes", silent)
+    lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
     lines += _group("differs", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.trouble])
+    return lines + _totals(plan)
+
+
+def _totals(plan: Plan) -> list[str]:
     writes = sum(_writes(plan, host) for host in plan.hosts)
-    lines.append(f"  writes   {writes} to Foreman, one at a time" if writes else "  writes   none")
-    powers = Counter(host.power for host in plan.hosts if host.power)
-    if powers:
-        lines.append("  power    " + ", ".join(f"{count} {power}" for power, count in powers.most_common()))
+    lines = _fact("writes", f"{writes} to Foreman, one at a time" if writes else "none")
+    if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
+        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: they are before the first act on their hosts")
+    lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))
     if any(host.device for host in plan.hosts):
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
-        lines.append("  boots    once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
+        lines += _fact("boots", "once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
     if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
-        lines.append("  order    for good, a restart of minutes each where it is another one:")
-        lines += [f"    {order}  ({count})" for order, count in orders.most_common()]
-    models = Counter(host.model or "model unknown" for host in plan.hosts)
-    lines.append("  models   " + ", ".join(f"{count} {model}" for model, count in models.most_common()))
-    return lines
+        lines += _fact("order", "for good, a restart of minutes each where it is another one:")
+        lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
+    return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))
+
+
+def _addresses(plan: Plan) -> list[str]:
+    """All of them, and before everything else: a wrong one leads to another machine, and the question must stay in sight."""
+    own = [host for host in plan.hosts if host.own_address]
+    if not own:
+        return []
+    lines = [f"BMC addresses that the assignment itself brings: {len(own)}"]
+    for host in own:
+        where = host.address + (f" system {host.system}" if host.system else "")
+        lines += _wrapped(f"{host.name}  {where}", 2)
+    return [*lines, ""]
 
 
 def _goal(goal: Goal, hosts: int) -> list[str]:
-    lines = [f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), f"  {_WHAT[goal.kind]}"]
+    lines = _wrapped(f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), 0)
+    lines += [f"  {words}" for words in _WHAT[goal.kind]]
     facts = [("owner", goal.owner), ("ticket", goal.ticket), ("schedule", goal.schedule)]
     if goal.kind is Kind.BUILD:
         system = (("os", goal.os), ("ptable", goal.ptable), ("medium", goal.medium))
         facts += [(name, value or "as Foreman has it") for name, value in system]
-    return lines + [f"  {name:<8} {value}" for name, value in facts if value]
+    return lines + [line for name, value in facts for line in _fact(name, value)]
 
 
 def _writes(plan: Plan, host: HostPlan) -> int:
@@ -56,9 +87,42 @@ def _writes(plan: Plan, host: HostPlan) -> int:
     return 1 if kind is Kind.OWNERSHIP else 1 + host.in_build + len(host.parameters)
 
 
-def _group(title: str, hosts: list[tuple[HostPlan, str]]) -> list[str]:
+def _group(title: str, hosts: list[tuple[HostPlan, str]], most: int = _SHOWN) -> list[str]:
+    """Hosts of one reason together, the commonest reason first; what differs between their reasons is left open."""
     if not hosts:
         return []
-    shown = [f"    {host.name}  {why}" for host, why in hosts[:20]]
-    more = [f"    and {len(hosts) - 20} more"] if len(hosts) > 20 else []
-    return [f"  {title}: {len(hosts)}", *shown, *more]
+    reasons = defaultdict(list)
+    for host, why in hosts:
+        reasons[group_of(why, host.name)].append((host.name, why))
+    lines = _wrapped(f"{title}: {len(hosts)}", 2)
+    for group, there in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        if len({why for _, why in there}) == 1:
+            group = there[0][1]
+        names = [name for name, _ in there]
+        if len(names) == 1:
+            lines += _wrapped(f"{names[0]}  {there[0][1]}", 4)
+            continue
+        lines += _wrapped(re.sub("#([.:]#)*", "…", group), 4)
+        lines += _columns(names[:most])
+        lines += [f"      and {len(names) - most} more (all of them: --json)"] if len(names) > most else []
+    return lines
+
+
+def _columns(names: list[str]) -> list[str]:
+    """As many side by side as fit."""
+    wide = max(map(len, names)) + 2
+    row = max(1, (WIDTH - 6) // wide)
+    return ["      " + "".join(f"{name:<{wide}}" for name in names[at : at + row]).rstrip() for at in range(0, len(names), row)]
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def _fact(name: str, value: str) -> list[str]:
+    return wrap(f"  {name:<8} {value}", WIDTH, subsequent_indent=" " * 11, break_on_hyphens=False) if value else []
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    first = " " * indent
+    return wrap(first + text, WIDTH, subsequent_indent=first + "  ", break_on_hyphens=False)

@@ -31,6 +31,10 @@ def _of_host(old: HostPlan, new: HostPlan) -> list[str]:
         found.append(f"its BMC is another one: {new.address}")
     if new.cloud != old.cloud or new.source != old.source:
         found.append(f"goes from {new.source or '?'} to {new.cloud or '?'} now")
+    if new.unverified and not new.accepted and not (old.unverified and old.accepted):
+        found.append(f"is not verified now: {new.unverified}")
+    if old.identity is not None and new.identity is not None and (why := new.identity.differs(old.identity)):
+        found.append(f"another machine answers for it now: {why}")
     return found + [note for note in new.notes if note not in old.notes and not new.in_build]
 
 

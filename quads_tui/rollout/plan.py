@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .causes import Cause
 from .identity import Identity, identity_from
 from .stages import Kind, Stage
+
+_NAMED = 10  # hosts
+CHECK_MACS_OFF = "redfish.check_macs is off for it"  # a value of HostPlan.unverified
+NOT_ASKED = "not asked yet"  # `bmc` of a host whose BMC was not asked, or not in the time that there is for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,14 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class Protected:
+    """A machine of a protected host, as far as its BMC's address and Foreman tell it (peer, MACs). One for each address."""
+
+    name: str
+    machine: Identity
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The whole of it: one goal a cloud. `refusals` are reasons for which nothing may start (exit status 3)."""
 
@@ -80,6 +92,36 @@ class Plan:
     warnings: tuple[str, ...] = ()
     foreman: str = ""  # address and version, for the operator
     hooks: tuple[str, ...] = ()  # the names of the site's
+    protected: tuple[Protected, ...] = ()  # the machines of the site's protected hosts
+
+    @property
+    def not_verified(self) -> tuple[HostPlan, ...]:
+        """Hosts whose machine would be acted on though it was not compared with Foreman's host, accepted ones included."""
+        return tuple(host for host in self.hosts if host.unverified and self.reaches_bmc(host))
+
+    @property
+    def unaccepted(self) -> tuple[HostPlan, ...]:
+        """Of those the ones that are still to be asked for."""
+        return tuple(host for host in self.not_verified if not host.accepted)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What must stay in sight while it runs: hosts that are not verified."""
+        found = self.not_verified
+        if not found:
+            return ()
+        names = ", ".join(host.name for host in found[:_NAMED]) + (
+            f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        )
+        return (f"not verified: {len(found)} hosts, their machine was not compared with Foreman's host: {names}",)
+
+    def confirmed(self) -> Plan:
+        """The plan after an operator's yes to a question that names the hosts that are not verified: they may be acted on."""
+        return replace(self, hosts=tuple(replace(host, accepted=True) if host.unverified else host for host in self.hosts))
+
+    def reaches_bmc(self, host: HostPlan) -> bool:
+        """Something is to be done to it through its BMC."""
+        return not host.trouble and self.goal(host).kind is not Kind.OWNERSHIP
 
     @property
     def usable(self) -> int:
@@ -122,7 +164,8 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
     words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks") if name in facts}
-    plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts})
+    protected = tuple(Protected(one["name"], identity_from(one["machine"])) for one in facts.get("protected", ()))
+    plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts, "protected": protected})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
         raise ValueError("a host's cloud has no goal")
     return plan

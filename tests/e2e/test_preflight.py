@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from quads_tui.cli.options import Options
+from quads_tui.cli.session import FrontDesk, Wanted, fate, load, roll_out
+from quads_tui.rollout.plan import Plan
 
 from .conftest import Lab, lines
 
@@ -24,20 +34,23 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
     faults = world.ask("faults")
     ran = world.run("plan", world.assignment)
     assert ran.returncode == 0, ran.stderr
-    for name, fault in faults.items():
-        shown = [line for line in ran.stdout.splitlines() if name in line]
-        match fault["fault"]:
-            case "wrong-bmc":
-                assert "not the machine that Foreman means" in shown[0]
-            case "bmc-dead":
-                assert "refused the connection" in shown[0]
-            case "bmc-password":
-                assert "credentials" in shown[0]
-            case "pxe-licence" | "never-on" | "stays-on":
-                assert not shown
     assert re.search(r"power +\d+ On, \d+ Off", ran.stdout)
     untouched(world)
+    assert all(len(line) <= 80 for line in ran.stdout.splitlines())
+    assert "not asked yet" not in ran.stdout
     (told,) = lines(world.run("plan", world.assignment, "--json").stdout)
+    hosts = {host["name"]: host for host in told["hosts"]}
+    for name, fault in faults.items():
+        host = hosts[name]
+        match fault["fault"]:
+            case "wrong-bmc":
+                assert "not the machine that Foreman means" in host["trouble"]
+            case "bmc-dead":
+                assert "refused the connection" in host["bmc"]
+            case "bmc-password":
+                assert "credentials" in host["bmc"]
+            case "pxe-licence" | "never-on" | "stays-on":
+                assert not (host["trouble"] or host["bmc"] or host["notes"])
     assert {host["name"] for host in told["hosts"] if host["trouble_cause"] == "wrong-bmc"} == {
         name for name, fault in faults.items() if fault["fault"] == "wrong-bmc"
     }
@@ -101,4 +114,84 @@ def test_check_tells_each_service_and_what_to_do(lab: MakeLab) -> None:
     unknown = {line["service"]: line for line in lines(world.run("check", "--json", site=strangers).stdout)}
     assert "foreman.tls" in unknown["Foreman"]["remedy"]
     assert json.dumps(unknown).count("not trusted") == 2
+    untouched(world)
+
+
+def test_b1_an_owner_outside_the_hosts_organization_is_refused_before_anything_is_done(lab: MakeLab) -> None:
+    world = lab(hosts=3, speed=100)
+    world.ask("foreman", {"elsewhere": ["cloud02"]})
+    ran = world.run("run", world.assignment, "--json", "--yes")
+    assert ran.returncode == 3, ran.stdout
+    (reason,) = lines(ran.stdout)[-1]["reasons"]
+    assert reason.startswith("the user cloud02 is not in the organization Scale Lab of 3 hosts (a01-")
+    untouched(world)
+
+
+def test_a2_two_hosts_on_one_bmc_under_two_spellings_are_refused_and_nobody_is_asked(lab: MakeLab) -> None:
+    world = lab(hosts=3, speed=100)
+    first, second = re.findall(r"bmc: (\S+)", world.assignment.read_text())[:2]
+    other = first.replace("127.0.0.1", "localhost")
+    assignment = world.edited("assignment.yaml", lambda text: text.replace(second, other))
+    for words in (("plan",), ("run", "--yes"), ("run", "--yes", "--no-survey")):
+        ran = world.run(*words, assignment, "--json")
+        assert ran.returncode == 3, ran.stdout
+        (reason,) = lines(ran.stdout)[-1]["reasons"]
+        names = re.findall(r"- name: (\S+)", assignment.read_text())
+        assert reason.startswith(f"{names[0]} and {names[1]} are behind one BMC (127.0.0.1:{first.rpartition(':')[2]})")
+    assert world.counts()["bmc"]["requests"] == 0
+
+
+def test_a3_the_bmc_of_a_protected_host_is_never_contacted(lab: MakeLab) -> None:
+    world = lab(hosts=3, speed=100)
+    text = world.assignment.read_text()
+    names, addresses = re.findall(r"- name: (\S+)", text), re.findall(r"bmc: (\S+)", text)
+    (world.directory / "bmcs.yaml").write_text(f"{names[2]}: {addresses[2]}\n")
+    site = world.edited(
+        "site.yaml",
+        lambda text: (
+            text.replace("redfish:\n", "redfish:\n  addresses: bmcs.yaml\n  check_macs: false\n")
+            + f"protected_hosts: [{names[2]}]\n"
+        ),
+    )
+    # The third host is protected, and the second one's address leads to its BMC.
+    third = text.index(f"- name: {names[2]}")
+    assignment = world.edited("assignment.yaml", lambda text: text[:third].replace(addresses[1], addresses[2]))
+    for words in (("plan",), ("run", "--yes"), ("check",)):
+        ran = world.run(*words, assignment, "--json", site=site)
+        assert ran.returncode == 3, (words, ran.stdout, ran.stderr)
+        assert f"the BMC address of {names[1]} ({addresses[2]}) leads to the protected host {names[2]}" in ran.stdout
+    assert world.counts()["bmc"]["requests"] == 0
+
+
+def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = lab(hosts=6, speed=100)
+    site = world.edited("site.yaml", lambda text: re.sub(r"  unverified:\n(  - .*\n)+", "", text))
+    shown: list[Plan] = []
+    said: list[str] = []
+
+    async def no(made: Plan) -> bool:
+        shown.append(made)
+        return False
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    for survey in (True, False):
+        options = Options(site=site, headless=True, state_dir=world.state, survey=survey)
+        work = load(Wanted(world.assignment), options)
+        assert asyncio.run(roll_out(work, options, desk=FrontDesk(say=said.append, agreed=no))) == 4
+    (told,) = lines(world.run("plan", world.assignment, "--json", site=site).stdout)
+    assert json.loads(json.dumps(asdict(shown[0])["hosts"])) == told["hosts"]
+    assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not asked yet"}
+    (mute,) = shown[0].unaccepted
+    assert mute.unverified.startswith("its BMC tells no MAC address")
+    question = "wiped and rebuilt, 1 of them without their machine having been compared with Foreman's host (not verified)"
+    assert fate(shown[0]) == question
+    untouched(world)
+
+
+def test_check_tells_what_is_not_verified_of_each_bmc(lab: MakeLab) -> None:
+    world = lab(hosts=6, speed=100)
+    told: list[dict[str, Any]] = lines(world.run("check", world.assignment, "--json").stdout)
+    (mute,) = [line for line in told if line["unverified"]]
+    assert mute["ok"] and "6048r" in mute["service"] and mute["unverified"].startswith("its BMC tells no MAC address")
+    assert re.search(r"^note +1 of them are not verified", world.run("check", world.assignment).stdout, re.M)
     untouched(world)

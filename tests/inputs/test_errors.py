@@ -288,3 +288,108 @@ def test_passwords_that_cannot_be_had(tmp_path: Path, source: str, prepare: obje
         secret(tmp_path, source)
     assert words in str(error.value)
     assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ("system: Node2", ""),
+        ("system: /redfish/v1/Systems/Node2/", ""),
+        ("system: node1", "is the BMC of f21-h17-000-r650.example.com too"),
+        ("system: /redfish/v1/Systems/Node1", "is the BMC of f21-h17-000-r650.example.com too"),
+        ("model: R650", "is the BMC of f21-h17-000-r650.example.com too"),
+        ("system: ../Node2", "is no system of a BMC"),
+        ("system: /redfish/v1/", "is no system of a BMC"),
+        ('system: "Node 2"', "is no system of a BMC"),
+    ],
+)
+def test_a4_two_hosts_share_a_bmc_only_as_different_systems(tmp_path: Path, second: str, words: str) -> None:
+    bmc = 'bmc: "https://127.0.0.1:20001"'
+    text = f"cloud: cloud02\nhosts:\n  - {{name: f21-h17-000-r650.example.com, {bmc}, system: Node1}}\n"
+    text += f"  - {{name: f21-h18-000-r650.example.com, {bmc}, {second}}}\n"
+    if words:
+        found = refusal(tmp_path, text)
+        assert words in found and "a.yaml:4: hosts[1]." in found
+    else:
+        hosts = load_assignment(written(tmp_path, text)).hosts
+        assert [host.system for host in hosts] == ["Node1", second.removeprefix("system: ")]
+
+
+def test_a2_the_file_of_addresses_names_both_hosts_of_one_bmc(tmp_path: Path) -> None:
+    bmcs = written(tmp_path, "a.example.com: https://10.0.0.1\nb.example.com: https://10.0.0.1/\n", "bmcs.yaml")
+    site = written(tmp_path, SITE.replace("  username: root", f"  addresses: {bmcs.name}\n  username: root"), "site.yaml")
+    with pytest.raises(InputError, match=r"bmcs.yaml:2: b.example.com: is the BMC of a.example.com too"):
+        load_site(site)
+
+
+@pytest.mark.parametrize(
+    "name", ["10.0.0.7", '"https://foreman.example.com"', "fore man.example.com", "foreman_1.example.com", "[]"]
+)
+def test_a3_a_bad_protected_name_is_an_error_never_a_host_that_nothing_protects(tmp_path: Path, name: str) -> None:
+    text = SITE.replace("[foreman.example.com]", f"\n  - {name}")
+    with pytest.raises(InputError) as error:
+        load_site(written(tmp_path, text, "site.yaml"))
+    assert "site.yaml:19: protected_hosts[0]: " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "off", "on"),
+    [
+        ("true", (), ("f21-h17.example.com", "g01.example.com")),
+        ("false", ("f21-h17.example.com", "g01.example.com"), ()),
+        ('["F21-*"]', ("f21-h17.example.com",), ("g01.example.com",)),
+        ("[]", (), ("f21-h17.example.com", "g01.example.com")),
+    ],
+)
+def test_check_macs_is_a_word_or_the_patterns_for_which_it_is_off(
+    tmp_path: Path, value: str, off: tuple[str, ...], on: tuple[str, ...]
+) -> None:
+    text = SITE.replace("  username: root", f"  check_macs: {value}\n  unverified: [g0*]\n  username: root")
+    site = load_site(written(tmp_path, text, "site.yaml"))
+    assert [site.redfish.compares(host) for host in (*off, *on)] == [False] * len(off) + [True] * len(on)
+    assert any("they are not verified" in warning for warning in site.warnings) == bool(off)
+    assert (site.redfish.accepts("g01.example.com"), site.redfish.accepts("f21-h17.example.com")) == (True, False)
+
+
+@pytest.mark.parametrize("key", ["check_macs", "unverified", "old_tls"])
+@pytest.mark.parametrize("value", ["[f21_*]", '["a b"]', "[3]", "word", '["https://x"]'])
+def test_a_pattern_that_fits_no_host_is_an_error(tmp_path: Path, key: str, value: str) -> None:
+    text = SITE.replace("  username: root", f"  {key}: {value}\n  username: root")
+    with pytest.raises(InputError, match=rf"site.yaml:10: redfish.{key}"):
+        load_site(written(tmp_path, text, "site.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("regex", "rack"),
+    [
+        (r"^([a-z]\\d+)-", "f21"),
+        (r"^[a-z]+\\d+-(h\\d+)-", "h17"),
+        (r"-(h\\d{1,3})-", "h17"),
+        (r"^(nowhere)-", "f21-h17-000-r650.example.com"),
+        (r"^(x)?f21", "f21-h17-000-r650.example.com"),
+        (r"^(?:f|g)(\\d{2})", "21"),
+    ],
+)
+def test_the_rack_is_the_first_group_and_a_host_without_one_is_a_rack_of_its_own(tmp_path: Path, regex: str, rack: str) -> None:
+    site = load_site(written(tmp_path, SITE + f'racks: "{regex}"\n', "site.yaml"))
+    assert site.rack("f21-h17-000-r650.example.com") == rack
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"^(a+)+$",
+        r"^(\\w+)*-",
+        r"^(a|a)*$",
+        r"^(\\w*)(\\w*)\\w*\\w*-",
+        r"(\\w+)\\w+\\w+-",
+        r"^(a)(?=b)",
+        r"^(a)\\1",
+        r"^f21",
+        r"^(f21",
+        r"^((a{1,99}){1,99})",
+    ],
+)
+def test_a_rack_expression_that_a_name_could_keep_busy_is_refused(tmp_path: Path, regex: str) -> None:
+    with pytest.raises(InputError, match=r"site.yaml:21: racks"):
+        load_site(written(tmp_path, SITE + f'racks: "{regex}"\n', "site.yaml"))

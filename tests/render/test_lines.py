@@ -22,7 +22,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
 from quads_tui.rollout.exchanges import Exchanged
 from quads_tui.rollout.meters import LaneState
-from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
@@ -199,11 +199,38 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
         HostPlan("c.example.com", "x", "", trouble="Foreman has no host of this name", trouble_stage=Stage.FOREMAN_BUILD),
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
-    assert "cannot be done: 1\n    c.example.com  Foreman has no host of this name" in text
+    assert "cannot be done, nothing is done to them: 1\n    c.example.com  Foreman has no host of this name" in text
     assert "differs: 1\n    b.example.com  in build already: cancelled first" in text
     assert "writes   3 to Foreman" in text
     assert "ptable   as Foreman has it" in text
     assert "boots" not in text
+
+
+def test_b5_the_plan_names_every_host_that_is_not_verified_and_every_address_of_the_assignment_in_80_columns() -> None:
+    def told(number: int) -> HostPlan:
+        name = f"f{number:02}-h{number:02}-000-r650.example.com"
+        why = f"its BMC tells no MAC address; Foreman provisions through b0:7b:25:00:00:{number:02x}"
+        return HostPlan(
+            name, f"https://mgmt-{name}", "R650", own_address=True, system="Node2", unverified=why, accepted=number > 55
+        )
+
+    silent = HostPlan("silent.example.com", "x", "R650", bmc="unreachable: no complete answer, and nothing for 9.5 s")
+    late = HostPlan("late.example.com", "x", "R650", bmc=NOT_ASKED)
+    lines = plan_lines(Plan((Goal("cloud02", Kind.BUILD),), (*(told(number) for number in range(60)), silent, late)))
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "BMC addresses that the assignment itself brings: 60"
+    flat = " ".join(text.split())
+    assert (
+        "not verified: nobody can tell whether these are the machines that Foreman means: 56 its BMC tells no MAC address" in flat
+    )
+    for number in range(60):
+        assert text.count(f"  f{number:02}-h{number:02}-000-r650.example.com") == 2, number  # its address, and as not verified
+    order = [
+        flat.index(words) for words in ("not verified: nobody", "BMC did not answer", "not verified, accepted by", "writes ")
+    ]
+    assert order == sorted(order)
+    assert "BMCs     1 not asked yet" in text
 
 
 def test_the_plan_tells_from_what_hosts_boot() -> None:

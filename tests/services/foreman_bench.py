@@ -164,7 +164,7 @@ class Bench:
         return {status: count for status, count in self.rollout.counts.items() if count}
 
     async def plan(self, hosts: tuple[str, ...], medium: str, wipe: bool, parameters: Mapping[str, str]) -> Plan:
-        specs = tuple(HostSpec(name, "R650", "http://127.0.0.1:1") for name in hosts)
+        specs = tuple(HostSpec(name, "R650", f"http://127.0.0.1:{port}") for port, name in enumerate(hosts, 1))
         asked = Assignment(Path("a.yaml"), "cloud02", specs, wipe=wipe, os="RHEL 9.4", ptable="generic-rhel9", medium=medium)
         plan = await make_plan((replace(asked, parameters=dict(parameters)),), self.site, self.foreman, lambda line: None)
         for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.trouble))):

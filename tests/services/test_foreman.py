@@ -200,3 +200,14 @@ async def test_a_server_that_is_gone_is_unreachable_and_surely_not_written_to(be
         await one_write(bench, foreman, HOSTS[0], target)
     assert isinstance(failure.value, StageFailure)
     assert failure.value.cause is Cause.UNREACHABLE
+
+
+async def test_a6_the_provisioning_mac_is_that_of_the_interface_not_of_the_record(bench: Bench) -> None:
+    foreman, (first, second, *_) = bench.client(), HOSTS
+    bench.server.order({"bonded": {first: "52:54:00:ff:00:01"}})
+    record = await foreman.host(first)
+    assert record is not None and record.mac == "52:54:00:ff:00:01"
+    assert await foreman.provisioning_macs(first) == {"52:54:00:00:00:00"}
+    assert await foreman.all_macs(first) == {"52:54:00:00:00:00", "52:54:00:ff:00:01"}
+    assert await foreman.provisioning_macs(second) == {"52:54:00:00:00:01"}
+    assert await foreman.provisioning_macs("nobody.example.com") == frozenset()

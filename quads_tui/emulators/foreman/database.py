@@ -19,12 +19,15 @@ from .records import (
     Parameter,
     Ptable,
     Role,
+    Taxonomy,
     Token,
     User,
     UserRole,
 )
 
 DEFAULT_ROLE = "Default role"
+ORGANIZATION, ELSEWHERE = Taxonomy(1, "Scale Lab", "The lab"), Taxonomy(3, "Perf Lab")
+LOCATION, DISPLACED = Taxonomy(2, "Rack row 1"), Taxonomy(4, "Rack row 9")
 DEBIANS = ("Debian", "Ubuntu")
 HOST_PERMISSIONS = (
     "view_hosts", "create_hosts", "edit_hosts", "destroy_hosts", "build_hosts", "power_hosts", "console_hosts",
@@ -90,6 +93,9 @@ class Database:
         for number, cloud in enumerate(options.clouds, 1):
             rows = self.rows([self.default_role, self.roles[2 + number]])
             self.users.append(User(10 + number, cloud, options.cloud_password, False, old, old, rows, firstname=cloud))
+        for user in self.users:
+            user.organizations = (ELSEWHERE,) if user.login in options.elsewhere else (ORGANIZATION,)
+            user.locations = (DISPLACED,) if user.login in options.displaced else (LOCATION,)
         self.by_login = {user.login: user for user in self.users}
         self.users_by_id = {user.id: user for user in self.users}
 
@@ -109,13 +115,13 @@ class Database:
                 continue
             octets = f"{row // 250}.{row % 250 + 1}"
             nics = [
-                Nic(2 * row + 1, machine.mac, f"10.1.{octets}", "eno1", "interface"),
+                Nic(2 * row + 1, machine.mac, f"10.1.{octets}", "eno1", "interface", primary=True, provision=True),
                 Nic(2 * row + 2, "06" + machine.mac[2:], f"10.2.{octets}", None, "bmc"),
             ]
             installed = (self.created + timedelta(days=row % 300, seconds=37 * row)).replace(microsecond=0)
             host = Host(
                 201 + row, machine.name, machine.model, machine.name not in options.unmanaged, nics, system, ptable, medium,
-                owner, "User", old, old, installed, {},
+                owner, "User", old, old, installed, {}, ORGANIZATION, LOCATION,
             )  # fmt: skip
             for hidden, given in ((False, options.parameters), (True, options.hidden)):
                 for name, value in given.items():
@@ -126,7 +132,24 @@ class Database:
                 host.token = Token(self.uuid(), self.time.now() + (options.token_minutes - age) * 60)
                 self.pxe_files[host.mac] = host.token.value
             self.hosts[host.name] = host
+            if host.name in options.bonded:
+                self.bond(host, options.bonded[host.name])
         self.by_id = {host.id: host for host in self.hosts.values()}
+
+    # What an administrator changes
+
+    def bond(self, host: Host, mac: str) -> None:
+        """A bond of this MAC becomes its primary interface; it is provisioned through the same NIC as before."""
+        host.primary.primary = False
+        host.nics.append(Nic(100_000 + host.id, mac, host.nics[0].ip, "bond0", "bond", primary=True))
+        host.revision += 1
+
+    def restrict(self, permissions: frozenset[str]) -> None:
+        """The API user is no administrator, and has these permissions only."""
+        user = self.by_login[self.options.username]
+        user.admin = False
+        self.api_role.permissions = tuple(sorted(permissions))
+        user.roles = self.rows([self.default_role, self.api_role])
 
     # Making and finding
 

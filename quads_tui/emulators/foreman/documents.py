@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .database import DEFAULT_ROLE, HOST_PERMISSIONS, PERMISSIONS, Database, stamp
-from .records import LABELS, PENDING, Host, Medium, Nic, OperatingSystem, Parameter, Ptable, Role, User
+from .database import DEFAULT_ROLE, HOST_PERMISSIONS, LOCATION, ORGANIZATION, PERMISSIONS, Database, stamp
+from .records import LABELS, PENDING, Host, Medium, Nic, OperatingSystem, Parameter, Ptable, Role, Taxonomy, User
 
 Document = dict[str, Any]
 SECRET = "*****"
-ORGANIZATION = {"id": 1, "name": "Scale Lab", "title": "Scale Lab", "description": "The lab"}
-LOCATION = {"id": 2, "name": "Rack row 1", "title": "Rack row 1", "description": None}
 # What a bare-metal host of this lab does not have; the keys are there all the same.
 ABSENT = (
     "ip6", "last_report", "realm_id", "realm_name", "subnet6_id", "subnet6_name", "comment", "disk", "initiated_at",
@@ -67,11 +65,11 @@ class HostBodies:
 
     def _document(self, host: Host, status: int) -> Document:
         owner = self.database.owner_login(host)
-        nic = host.nics[0]
+        nic, bmc = host.primary, host.bmc
         body: Document = dict.fromkeys(ABSENT)
         body.update(
             id=host.id, name=host.name, display_name=host.name, certname=host.name, ip=nic.ip, mac=nic.mac,
-            sp_mac=host.nics[1].mac, sp_ip=host.nics[1].ip, sp_name=None, sp_subnet_id=None,
+            sp_mac=bmc.mac, sp_ip=bmc.ip, sp_name=None, sp_subnet_id=None,
             domain_id=1, domain_name=host.name.partition(".")[2], subnet_id=1, subnet_name="provisioning",
             architecture_id=1, architecture_name="x86_64",
             operatingsystem_id=host.os and host.os.id, operatingsystem_name=host.os and host.os.title,
@@ -85,8 +83,8 @@ class HostBodies:
             created_at=host.created_at, updated_at=host.updated_at,
             # An installation error is what makes a host's global status "Error" (2).
             global_status=2 if status == 3 else 0, global_status_label="Error" if status == 3 else "OK",
-            organization_id=ORGANIZATION["id"], organization_name=ORGANIZATION["name"],
-            location_id=LOCATION["id"], location_name=LOCATION["name"],
+            organization_id=host.organization.id, organization_name=host.organization.name,
+            location_id=host.location.id, location_name=host.location.name,
             puppet_status=0, build_status=status, build_status_label=LABELS[status],
         )  # fmt: skip
         options = self.database.options
@@ -108,10 +106,11 @@ def allowed(user: User, permission: str) -> bool:
 
 def interface(host: Host, nic: Nic) -> Document:
     first = nic.type != "bmc"
+    virtual = nic.type == "bond"
     body = {
         "id": nic.id, "name": host.name if first else None, "ip": nic.ip, "ip6": None, "mac": nic.mac, "mtu": None,
-        "fqdn": host.name if first else None, "identifier": nic.identifier, "primary": first, "provision": first,
-        "type": nic.type, "managed": first, "virtual": False, "execution": first, "subnet_id": 1 if first else None,
+        "fqdn": host.name if first else None, "identifier": nic.identifier, "primary": nic.primary, "provision": nic.provision,
+        "type": nic.type, "managed": first, "virtual": virtual, "execution": first, "subnet_id": 1 if first else None,
         "subnet_name": "provisioning" if first else None, "subnet6_id": None, "subnet6_name": None,
         "domain_id": 1 if first else None, "domain_name": host.name.partition(".")[2] if first else None,
         "created_at": host.created_at, "updated_at": host.created_at,
@@ -139,7 +138,7 @@ def role(row: Role) -> Document:
 def role_show(row: Role) -> Document:
     kinds = sorted({PERMISSIONS.get(name) or "" for name in row.permissions})
     filters = [{"id": 1000 * row.id + number, "resource_type": kind} for number, kind in enumerate(kinds, 1)]
-    return role(row) | {"filters": filters, "locations": [LOCATION], "organizations": [ORGANIZATION]}
+    return role(row) | {"filters": filters, "locations": [taxonomy(LOCATION)], "organizations": [taxonomy(ORGANIZATION)]}
 
 
 def system(row: OperatingSystem) -> Document:
@@ -173,6 +172,10 @@ def ptable(row: Ptable) -> Document:
     }  # fmt: skip
 
 
+def taxonomy(row: Taxonomy) -> Document:
+    return {"id": row.id, "name": row.name, "title": row.name, "description": row.description}
+
+
 def user(row: User) -> Document:
     return {
         "id": row.id, "login": row.login, "firstname": row.firstname, "lastname": row.lastname, "mail": row.mail,
@@ -180,8 +183,8 @@ def user(row: User) -> Document:
         "auth_source_name": "Internal", "timezone": None, "locale": None, "description": row.description,
         "mail_enabled": True, "last_login_on": row.last_login and stamp(row.last_login), "created_at": row.created_at,
         "updated_at": row.updated_at, "ssh_keys": [], "default_location": None, "default_organization": None,
-        "locations": [{"id": LOCATION["id"], "name": LOCATION["name"]}],
-        "organizations": [{"id": ORGANIZATION["id"], "name": ORGANIZATION["name"]}],
+        "locations": [{"id": place.id, "name": place.name} for place in row.locations],
+        "organizations": [{"id": place.id, "name": place.name} for place in row.organizations],
     }  # fmt: skip
 
 
@@ -195,7 +198,8 @@ def user_show(row: User) -> Document:
             for held in row.roles
             if held.role.name != DEFAULT_ROLE
         ],
-        "locations": [LOCATION], "organizations": [ORGANIZATION],
+        "locations": [taxonomy(place) for place in row.locations],
+        "organizations": [taxonomy(place) for place in row.organizations],
     }  # fmt: skip
 
 

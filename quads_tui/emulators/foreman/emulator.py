@@ -16,7 +16,7 @@ from .answers import Answer, page
 from .application import COOKIE, LINE, Application
 from .builds import Builds
 from .calls import Foreman
-from .database import Database
+from .database import DISPLACED, ELSEWHERE, Database
 from .documents import HostBodies
 from .fields import host_fields
 from .listener import Listener
@@ -108,6 +108,18 @@ class ForemanEmulator:
     def delete_pxe(self, host: str) -> None:
         """The smart proxy loses the host's PXE file: it boots its disk."""
         self.foreman.database.pxe_files.pop(self.foreman.database.hosts[host].mac, None)
+
+    def order(self, wanted: dict[str, Any]) -> None:
+        """What its administrator does; see Control's page. Raises LookupError and TypeError for what cannot be done."""
+        database = self.foreman.database
+        for login in wanted.get("elsewhere", ()):
+            database.by_login[login].organizations = (ELSEWHERE,)
+        for login in wanted.get("displaced", ()):
+            database.by_login[login].locations = (DISPLACED,)
+        for name, mac in wanted.get("bonded", {}).items():
+            database.bond(database.hosts[name], mac)
+        if "permissions" in wanted:
+            database.restrict(frozenset(wanted["permissions"]))
 
     def reset_handshakes(self, count: int) -> None:
         """The next `count` connections are reset before their handshake."""

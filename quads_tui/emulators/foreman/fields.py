@@ -56,8 +56,9 @@ def host_fields(database: Database) -> Fields:
         "owner": owner, "user.login": owner, "owner_id": integer("owner_id"), "owner_type": text("owner_type"),
         "os": Field("text", title_of("os", "name")), "os_title": system, "os_id": Field("integer", title_of("os", "id")),
         "os_major": Field("text", title_of("os", "major")), "os_minor": Field("text", title_of("os", "minor")),
-        "model": text("model"), "mac": text("mac"), "has_mac": text("mac"), "comment": text("comment"),
-        "ip": Field("text", lambda host: host.nics[0].ip), "hostgroup": Field("text", lambda host: None),
+        "model": text("model"), "comment": text("comment"),
+        "mac": Field("text", lambda host: host.primary.mac), "has_mac": text("mac"),
+        "ip": Field("text", lambda host: host.primary.ip), "hostgroup": Field("text", lambda host: None),
         "installed_at": Field("moment", attrgetter("installed_at")), "status.enabled": Field("boolean", lambda host: True),
         "global_status": Field("choice", lambda host: 2 if host.stored_status == FAILED else 0, GLOBAL),
     }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from . import documents
 from .answers import Answer, json_answer, not_found
 from .calls import Call, Handler, Route
-from .database import number, stamp
+from .database import LOCATION, ORGANIZATION, number, stamp
 from .documents import Document
 from .fields import DOCUMENTS, SOURCES, SYSTEMS
 from .paging import index
@@ -69,7 +69,7 @@ def _brief(system: OperatingSystem) -> Document:
 
 
 def _places() -> Document:
-    return {"locations": [documents.LOCATION], "organizations": [documents.ORGANIZATION]}
+    return {"locations": [documents.taxonomy(LOCATION)], "organizations": [documents.taxonomy(ORGANIZATION)]}
 
 
 async def medium_show(call: Call) -> Answer:

@@ -104,6 +104,8 @@ class ForemanOptions:
     in_build: hosts that stand in build mode from the start, and how many emulated minutes old their token is.
     hidden: parameters of every host whose value the API shows as *****.
     version: from 1.24 to 3.16; what it decides: `per_page=all` (2.2), and which members a host has.
+    bonded: hosts whose primary interface is a bond, and that bond's MAC; they are provisioned through eno1 all the same.
+    elsewhere: logins that are in another organization than the hosts; displaced: in another location.
     page_limit: no page holds more results than this, whatever is asked for; 0 for none.
     front_timeout: emulated seconds after which the web server in front answers 504 while the work goes on.
     Times of the connection and of the login are real seconds, whatever the speed: keep_alive, session_idle, lockout.
@@ -124,6 +126,9 @@ class ForemanOptions:
     hidden: Mapping[str, str] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()  # machines that Foreman does not know
     unmanaged: frozenset[str] = frozenset()
+    bonded: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset()
+    displaced: frozenset[str] = frozenset()
     in_build: Mapping[str, float] = field(default_factory=dict)
     token_minutes: int = 360
     workers: int = 6

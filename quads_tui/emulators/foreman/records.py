@@ -58,6 +58,15 @@ class UserRole:
     role: Role
 
 
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """An organization or a location."""
+
+    id: int
+    name: str
+    description: str | None = None
+
+
 @dataclass(slots=True, eq=False)
 class User:
     id: int
@@ -72,6 +81,8 @@ class User:
     mail: str | None = None
     description: str | None = None
     last_login: datetime | None = None
+    organizations: tuple[Taxonomy, ...] = ()
+    locations: tuple[Taxonomy, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,7 +108,9 @@ class Nic:
     mac: str
     ip: str
     identifier: str | None
-    type: str  # "interface" or "bmc"
+    type: str  # "interface", "bond" or "bmc"
+    primary: bool = False
+    provision: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +131,8 @@ class Host:
     updated_at: str
     installed_at: datetime | None
     parameters: dict[str, Parameter]
+    organization: Taxonomy
+    location: Taxonomy
     build: bool = False
     build_errors: str | None = None
     stored_status: int = INSTALLED
@@ -132,8 +147,18 @@ class Host:
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
+    def primary(self) -> Nic:
+        """Its address is the one that the top of a host's body shows."""
+        return next(nic for nic in self.nics if nic.primary)
+
+    @property
+    def bmc(self) -> Nic:
+        return next(nic for nic in self.nics if nic.type == "bmc")
+
+    @property
     def mac(self) -> str:
-        return self.nics[0].mac
+        """Of the NIC that it is provisioned through: its PXE file is named after it."""
+        return next(nic.mac for nic in self.nics if nic.provision)
 
     def status(self, now: float) -> int:
         """The build status as a body shows it: live, unlike the stored one that a search reads."""

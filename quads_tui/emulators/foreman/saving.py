@@ -88,6 +88,12 @@ class Saving:
             owner_type == "Usergroup" or owner_id not in database.users_by_id
         ):
             errors["owner"] = [f"There is no owner with id {owner_id} and type {owner_type}"]
+        elif owner_type == "User" and (owner := database.users_by_id.get(owner_id or 0)) is not None and not owner.admin:
+            # A validation of every save, whatever it changes.
+            if host.organization not in owner.organizations:
+                errors["is_owned_by"] = ["does not belong into host's organization"]
+            if host.location not in owner.locations:
+                errors.setdefault("is_owned_by", []).append("does not belong into host's location")
         build = before.build if given.get("build") is None else _boolean(given["build"])
         if host.managed:
             chosen: tuple[tuple[str, OperatingSystem | Ptable | Medium | None], ...]

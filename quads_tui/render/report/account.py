@@ -121,7 +121,7 @@ def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
         parameters=_each(facts, "parameters"),
         foreman=text(plan.foreman) if plan else "",
         models=models_of(hosts),
-        warnings=texts(plan.warnings) if plan else (),
+        warnings=texts((*plan.warnings, *plan.cautions)) if plan else (),
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import difflib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.identity import mac_of
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
@@ -20,7 +20,7 @@ from quads_tui.rollout.text import clean
 
 from ..http import Answer, Http, NoAnswer, NotJson
 from .complaints import explain, failure, judged, unanswered
-from .records import HostRecord, NameUnknown
+from .records import HostRecord, UserRecord, pick
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 _PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
@@ -100,9 +100,7 @@ class Foreman:
         for item in await self._collect(path, {}):
             if isinstance(item.get(member), str) and isinstance(item.get("id"), int):
                 names[item[member]] = item["id"]
-        if name in names:
-            return names[name]
-        raise NameUnknown(what, name, tuple(clean(near, 60) for near in difflib.get_close_matches(name, names, 3, 0.5)))
+        return pick(what, name, names)
 
     async def names(self) -> frozenset[str]:
         """Names of all hosts that we may see: one thin search."""
@@ -146,10 +144,31 @@ class Foreman:
             said.append(f"the {what} does not go with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}")
         return said
 
-    async def logins(self) -> dict[int, str]:
-        """All users' logins by id."""
-        items = await self._collect("users", {})
-        return {item["id"]: clean(item.get("login"), 100) for item in items if isinstance(item.get("id"), int)}
+    async def users(self) -> dict[str, UserRecord]:
+        """All users by login."""
+        users = [UserRecord.read(item) for item in await self._collect("users", {})]
+        return {user.login: user for user in users if user is not None}
+
+    async def parents(self, places: str) -> dict[int, frozenset[int]]:
+        """The ids above each of the `organizations` or `locations` that has such: who is in a parent is in its children too.
+
+        Empty where we may not see them.
+        """
+        try:
+            items = await self._collect(places, {})
+        except StageFailure:
+            return {}
+        found = {}
+        for item in items:
+            above = re.findall(r"\d+", str(item.get("ancestry") or "")) + [str(item.get("parent_id") or "")]
+            found[item.get("id")] = frozenset(int(number) for number in above if number.isdigit() and len(number) < 18)
+        return {number: above for number, above in found.items() if isinstance(number, int) and above}
+
+    async def granted(self) -> frozenset[str] | None:
+        """All permissions of our user, on whatever hosts; None where this Foreman does not tell (before 2.1)."""
+        answer = await self._read("permissions/current_permissions", {})
+        names = {item.get("name") for item in _results(self._body(answer))} if answer.status == 200 else set()
+        return frozenset(name for name in names if isinstance(name, str)) or None
 
     async def host(self, name: str) -> HostRecord | None:
         """One host, fresh; None when Foreman has none of this name or hides it from us."""
@@ -161,14 +180,44 @@ class Foreman:
             raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host cannot be understood", service=FOREMAN)
         return record
 
-    async def missing_permissions(self, host: str) -> tuple[str, ...]:
-        """Which of edit_hosts and build_hosts our user lacks on this host (hosts/show); empty where it does not say."""
+    async def provisioning_macs(self, name: str) -> frozenset[str]:
+        """MACs of the interfaces that Foreman provisions this host through; empty where it has none, or no such host.
+
+        Only hosts/show tells: the MAC at the top of a record is the primary interface's, which may be a bond of other ones.
+        """
+        return await self._macs(name, lambda interface: interface.get("provision") is True)
+
+    async def all_macs(self, name: str) -> frozenset[str]:
+        """MACs of all interfaces that Foreman knows of this host but its BMC's; empty where there is no such host."""
+        return await self._macs(name, lambda interface: interface.get("type") != "bmc")
+
+    async def _macs(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> frozenset[str]:
+        answer = await self._read(f"hosts/{quote(name)}", {})
+        if answer.status == 404:
+            return frozenset()
+        body = self._body(answer) if answer.status == 200 else None
+        interfaces = body.get("interfaces") if isinstance(body, Mapping) else None
+        if not isinstance(interfaces, list):
+            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host tells no interfaces", service=FOREMAN)
+        macs = {mac_of(one.get("mac")) for one in interfaces if isinstance(one, Mapping) and wanted(one)}
+        return frozenset(macs - {""})
+
+    async def missing_permissions(self, host: str, wanted: Collection[str]) -> tuple[str, ...]:
+        """Which of these our user lacks on this host (hosts/show); empty where it does not say."""
         answer = await self._read(f"hosts/{quote(host)}", {})
         body = self._body(answer) if answer.status == 200 else None
         granted = body.get("permissions") if isinstance(body, Mapping) else None
         if not isinstance(granted, Mapping):
             return ()
-        return tuple(name for name in ("edit_hosts", "build_hosts") if granted.get(name) is False)
+        return tuple(name for name in wanted if granted.get(name) is False)
+
+    async def lacking_for(self, path: str) -> tuple[str, ...]:
+        """Which permissions our user lacks to read this collection."""
+        answer = await self._read(path, {"per_page": "1"})
+        body = self._body(answer) if answer.status == 403 else None
+        error = body.get("error") if isinstance(body, Mapping) else None
+        missing = error.get("missing_permissions") if isinstance(error, Mapping) else None
+        return tuple(clean(name, 60) for name in missing) if isinstance(missing, list) else ()
 
     async def token_seconds(self) -> float:
         """How long a build token lives (the setting token_duration); 0 means for ever."""

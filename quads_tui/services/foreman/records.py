@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from quads_tui.rollout.text import clean
+
+T = TypeVar("T")
 
 
 class NameUnknown(Exception):
@@ -17,6 +20,40 @@ class NameUnknown(Exception):
         hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
         super().__init__(f"Foreman has no {what} {clean(name)!r}{hint}")
         self.nearest = nearest
+
+
+def pick(what: str, name: str, known: Mapping[str, T]) -> T:
+    """Raises NameUnknown."""
+    if name in known:
+        return known[name]
+    raise NameUnknown(what, name, tuple(clean(near, 60) for near in difflib.get_close_matches(name, known, 3, 0.5)))
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """One user. `organizations` and `locations`: by id, with their names; None where Foreman does not tell."""
+
+    login: str
+    id: int
+    admin: bool  # by itself or through a user group: no rule of organizations and locations holds for it
+    organizations: Mapping[int, str] | None
+    locations: Mapping[int, str] | None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> UserRecord | None:
+        """None when this is no user."""
+        login, number = _typed(data, "login", str), _typed(data, "id", int)
+        if login is None or number is None:
+            return None
+        admin = data.get("admin") is True or data.get("effective_admin") is True
+        return cls(login, number, admin, _places(data.get("organizations")), _places(data.get("locations")))
+
+
+def _places(listed: object) -> dict[int, str] | None:
+    if not isinstance(listed, list):
+        return None
+    found = [place for place in listed if isinstance(place, Mapping)]
+    return {place["id"]: clean(place.get("name"), 100) for place in found if isinstance(place.get("id"), int)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +73,8 @@ class HostRecord:
     managed: bool | None
     mac: str | None
     pxe_loader: str | None = None
+    organization: tuple[int, str] | None = None  # id and name
+    location: tuple[int, str] | None = None
 
     @classmethod
     def read(cls, data: object) -> HostRecord | None:
@@ -56,6 +95,8 @@ class HostRecord:
             managed=_typed(data, "managed", bool),
             mac=_typed(data, "mac", str),
             pxe_loader=_typed(data, "pxe_loader", str),
+            organization=_place(data, "organization"),
+            location=_place(data, "location"),
         )
 
     @property
@@ -67,6 +108,11 @@ class HostRecord:
     def has(self, wanted: Mapping[str, object]) -> bool:
         """Whether every wanted attribute that a record keeps has this value here."""
         return all(getattr(self, key) == value for key, value in wanted.items() if key in self.__slots__)
+
+
+def _place(data: Mapping[str, Any], kind: str) -> tuple[int, str] | None:
+    number = _typed(data, f"{kind}_id", int)
+    return None if number is None else (number, clean(data.get(f"{kind}_name"), 100) or str(number))
 
 
 def _typed(data: Mapping[str, Any], key: str, kind: type[Any]) -> Any:

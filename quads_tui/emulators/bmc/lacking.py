@@ -1,0 +1,49 @@
+"""BMCs that lack what a rollout needs: a boot override, or a reset that powers off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from quads_tui.emulators.bmc.members import Edited
+from quads_tui.emulators.bmc.replies import Call, Document, Reply
+
+if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.service import Bmc
+
+
+class NoOverride(Edited):
+    """The system's Boot tells no override, there is no settings object, and a PATCH of it is refused."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if call.method == "PATCH" and b"BootSourceOverride" in call.body:
+            return bmc.family.error(400, ("PropertyUnknown", "BootSourceOverrideTarget"))
+        return None
+
+    def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
+        if path != bmc.family.system:
+            return None
+
+        def without(document: Document) -> None:
+            document.pop("@Redfish.Settings", None)
+            document["Boot"] = {"BootOrder": []}
+
+        return without
+
+
+class NoForceOff(Edited):
+    """It offers to power on and to restart, and no more."""
+
+    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+        if call.method == "POST" and call.path.endswith(".Reset") and b"Off" in call.body:
+            return bmc.family.error(400, ("ActionParameterUnknown", "ComputerSystem.Reset", "ForceOff"))
+        return None
+
+    def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
+        if path == bmc.family.system:
+            return lambda document: document["Actions"]["#ComputerSystem.Reset"].update(
+                {"ResetType@Redfish.AllowableValues": ["On", "ForceRestart"]}
+            )
+        if path.endswith("/ResetActionInfo"):
+            return lambda document: document["Parameters"][0].update({"AllowableValues": ["On", "ForceRestart"]})
+        return None

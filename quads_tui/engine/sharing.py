@@ -1,0 +1,110 @@
+"""No two hosts on one machine, and none on a protected one: by the addresses of their BMCs, and by what those told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, pairwise
+
+from quads_tui.inputs import system_key
+from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.plan import HostPlan, Protected
+
+Conflicts = dict[tuple[str, ...], str]  # by the hosts that it concerns: what is wrong with them, in words
+Peers = Mapping[str, frozenset[str]]  # by a BMC's address: where it leads to, IP addresses and port where its name resolves
+
+_ALL_PAIRS = 40  # hosts that share one fact; of more, each is compared with its neighbour and with the first
+_NAMED = 5
+
+
+def sharing_addresses(hosts: Iterable[HostPlan], peers: Peers) -> Conflicts:
+    """Hosts whose addresses lead to one BMC, unless each names another system behind it."""
+    behind = defaultdict(list)
+    for host in hosts:
+        for peer in sorted(peers[host.address]):
+            behind[peer].append(host)
+    found: Conflicts = {}
+    for peer, there in behind.items():
+        systems = [system_key(host.system) for host in there]
+        unclear = [host for host, system in zip(there, systems, strict=True) if not system or systems.count(system) > 1]
+        if len(there) > 1 and unclear:
+            named = there if not all(systems) else unclear
+            words = f"are behind one BMC ({peer}): expected one for each host, or another `system` for each"
+            found.setdefault(tuple(host.name for host in named), f"{_names([host.name for host in named])} {words}")
+    return found
+
+
+def sharing_machines(hosts: Iterable[HostPlan]) -> Conflicts:
+    """Hosts whose BMCs told one machine."""
+    found: Conflicts = {}
+    for first, second in _pairs(hosts):
+        assert first.identity is not None and second.identity is not None
+        if (first.name, second.name) not in found and (why := first.identity.is_one_with(second.identity)):
+            found[first.name, second.name] = f"{first.name} and {second.name} are one machine: {why} ({second.identity})"
+    return found
+
+
+def without_chassis_serials(hosts: Sequence[HostPlan]) -> tuple[HostPlan, ...]:
+    """A serial number that two different machines tell is that of their chassis: no fact of either."""
+    of_chassis = set()
+    told = [host for host in hosts if host.identity is not None and host.identity.serial]
+    for first, second in _pairs(told):
+        assert first.identity is not None and second.identity is not None
+        if first.identity.serial == second.identity.serial and first.identity.differs(second.identity):
+            of_chassis.add(first.identity.serial)
+    return tuple(
+        replace(host, identity=replace(host.identity, serial=""))
+        if host.identity is not None and host.identity.serial in of_chassis
+        else host
+        for host in hosts
+    )
+
+
+def protected_addresses(hosts: Iterable[HostPlan], protected: Iterable[Protected], peers: Peers) -> Conflicts:
+    """Hosts whose BMC address leads to the BMC of a protected host."""
+    owners = {one.machine.peer: one.name for one in protected if one.machine.peer}
+    found: Conflicts = {}
+    for host in hosts:
+        for peer in sorted(peers[host.address] & owners.keys()):
+            found[host.name,] = (
+                f"the BMC address of {host.name} ({host.address}) leads to the protected host {owners[peer]} ({peer})"
+            )
+    return found
+
+
+def protected_machines(hosts: Iterable[HostPlan], protected: Sequence[Protected]) -> Conflicts:
+    """Hosts whose BMC told the machine of a protected host."""
+    found: Conflicts = {}
+    for host in hosts:
+        machine = host.identity or Identity()
+        for one in protected:
+            if (machine.peer and machine.peer == one.machine.peer) or machine.agreeing(one.machine):
+                words = f"the BMC address of {host.name} ({host.address}) leads to the protected host {one.name}"
+                found[host.name,] = f"{words}: it tells {machine}, protected is {one.machine}"
+    return found
+
+
+def _pairs(hosts: Iterable[HostPlan]) -> Iterator[tuple[HostPlan, HostPlan]]:
+    """Those that have at least one fact in common."""
+    sharing = defaultdict(list)
+    for host in hosts:
+        machine = host.identity
+        if machine is None:
+            continue
+        facts = [("place", "\0".join(machine.place).strip("\0")), ("UUID", machine.uuid), ("serial number", machine.serial)]
+        for fact in [*facts, *(("MAC", mac) for mac in machine.macs)]:
+            if fact[1]:
+                sharing[fact].append(host)
+    for group in sharing.values():
+        if len(group) <= _ALL_PAIRS:
+            yield from combinations(group, 2)
+        else:
+            yield from pairwise(group)
+            yield from ((group[0], other) for other in group[2:])
+
+
+def _names(names: Sequence[str]) -> str:
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
