@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from quads_tui.rollout.events import (
     StageChanged,
 )
 from quads_tui.rollout.meters import Meters, lane_facts
+from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
 from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
@@ -35,7 +36,7 @@ from .builds import BuildWatch, HostReads
 from .flow import disarm, provision
 from .gate import RolloutGate
 from .hooks import Hooks
-from .host import BmcPort, ForemanPort, Ports
+from .host import BmcPort, ForemanPort, HostActs, Ports, longest_intent
 from .lane import WriteLane
 from .quads import QuadsExchange, QuadsPort
 from .recall import Recall, recall
@@ -67,6 +68,7 @@ class Setting:
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
     lanes: list[WriteLane] | None = None  # of the other rollouts of this process on the same Foreman; this one's joins them
+    locked: Callable[[], Awaitable[None]] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
@@ -78,6 +80,7 @@ class RolloutExecutor:
         self._numbers = itertools.count(setting.recall.last_number + 1 if setting.recall else 1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
+        self._endings: list[asyncio.Task[None]] = []  # of sessions that another process left
         self._inbox: asyncio.Queue[Command] = asyncio.Queue()
         self._idle = asyncio.Event()
         self.halted = asyncio.Event()  # set with `stopped`
@@ -116,6 +119,7 @@ class RolloutExecutor:
             bmc=setting.bmc,
             emit=self.emit,
             commit=self._commit,
+            owned=self._owned,
             number=lambda: next(self._numbers),
             plan=plan,
             limits=setting.limits,
@@ -163,11 +167,15 @@ class RolloutExecutor:
         for name, order in recalled.orders.items():
             self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
-            sent_at = setting.clock.now() - max(0.0, now - intent.at) * setting.clock.speed
+            sent_at = setting.clock.now() - self._since(intent.moment)
             place = self.lane.occupied(name, intent.act, sent_at)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
             self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
             self._helpers.append(settling)
+        for name, uris in recalled.sessions.items():
+            if uris and name in self._plans and name not in setting.protected:
+                self._memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris)))
+                self._endings.append(ending)
         fresh = []
         for host in setting.rollout.hosts.values():
             self._memories[host.name].resumed = True
@@ -177,13 +185,30 @@ class RolloutExecutor:
                 fresh.append(host.name)
                 continue
             self.gate.known(host.name)
-            since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
+            reset = recalled.resets.get(host.name)
+            delay = max(0.0, _RESET_SHOWS - self._since(reset)) if reset is not None else 0.0
             self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
-            self._launch(host.name, max(0.0, _RESET_SHOWS - since), "its BMC may not show yet what the last Reset did")
+            self._launch(host.name, delay, "its BMC may not show yet what the last Reset did")
         for name in fresh:
             self._launch(name)
         if not self._tasks:
             self._idle.set()
+
+    async def _end_sessions(self, name: str, uris: tuple[str, ...]) -> None:
+        """What another process left at this host's BMC, by a login of our own; a host that has ended is left as it is else."""
+        bmc = self._setting.bmc(self._plans[name], HostActs(name, self._ports))
+        try:
+            await bmc.end_sessions(uris)
+        except JournalBroken as why:
+            self._safety(why)
+        finally:
+            await bmc.close()
+
+    def _since(self, intended: Moment) -> float:
+        """Own seconds for which an act of another process is surely sent; 0 where nobody can tell."""
+        clock = self._setting.clock
+        gone = intended.until(clock.moment())
+        return 0.0 if gone is None else max(0.0, gone - longest_intent(clock)) * clock.speed
 
     async def _settle(self, writes: HostWrites, intent: Intent, place: Ticket) -> None:
         try:
@@ -200,13 +225,14 @@ class RolloutExecutor:
         `reason` is empty when nothing is left to do, else operator, safety, SIGINT or SIGTERM.
         """
         self.stop(reason)
-        running = [task for task in self._tasks.values() if not task.done()]
+        running = [task for task in (*self._tasks.values(), *self._endings) if not task.done()]
         if running:
             await asyncio.wait(running, timeout=_GRACE)
         await self.lane.drained(_GRACE)
-        for task in [*self._tasks.values(), *self._helpers]:
+        left = [*self._tasks.values(), *self._helpers, *self._endings]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
         self.lane.leave()
         if self._quads is not None:
             await self._quads.flush(_QUADS_GRACE)
@@ -242,6 +268,11 @@ class RolloutExecutor:
             self._setting.journal.record(event)
         except JournalBroken as broken:
             self._safety(broken)
+
+    async def _owned(self) -> None:
+        await self._setting.journal.owned()
+        if self._setting.locked is not None:
+            await self._setting.locked()
 
     async def _commit(self, event: Event) -> None:
         self._setting.rollout.apply(event)

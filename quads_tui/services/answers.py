@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,8 +28,9 @@ class NotJson(Exception):
 class NoAnswer(Exception):
     """No answer that could be read whole.
 
-    `kind`: refused, timeout, tls, dns, reset or body. `sent`: False means that certainly nothing of the request reached the
-    server (refused, no connection in time, no address, no trust); True means that nobody knows.
+    `kind`: refused, timeout, tls, dns, reset, body or check (the last check before the first byte did not end in time).
+    `sent`: False means that certainly nothing of the request reached the server (refused, no connection in time, no address,
+    no trust); True means that nobody knows.
     """
 
     def __init__(self, reason: str, *, sent: bool, kind: str) -> None:
@@ -119,7 +119,7 @@ class Answer:
     def retry_after(self) -> float | None:
         """Real seconds to wait before the next try (RFC 9110 10.2.3), bounded to an hour; None where the server says nothing.
 
-        A date is taken relative to the server's own Date, since clocks of BMCs are often years off.
+        A date is taken relative to the server's own Date, since clocks of BMCs are often years off, and ours may step.
         """
         text = self.headers.get("Retry-After", "").strip()
         if not text:
@@ -131,7 +131,9 @@ class Answer:
             if then is None:
                 return None
             now = _date(self.headers.get("Date", ""))
-            seconds = then - (time.time() if now is None else now)
+            if now is None:
+                return None
+            seconds = then - now
         return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
 
 

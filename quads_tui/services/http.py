@@ -345,7 +345,7 @@ class _CheckedRequest(aiohttp.ClientRequest):
             except TimeoutError:
                 where = clean(call.netloc, 100)
                 raise _NotSent(
-                    NoAnswer(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="timeout")
+                    NoAnswer(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="check")
                 ) from None
             except Exception as why:
                 raise _NotSent(why) from None

@@ -67,6 +67,7 @@ class Schedule:
     installs: list[str] = field(default_factory=list)
     strangers: list[tuple[float, int]] = field(default_factory=list)  # somebody ends the host's build in Foreman
     write_seconds: float = 1.0  # how long Foreman takes over a write
+    steps: list[tuple[float, float]] = field(default_factory=list)  # (own seconds, how far somebody sets the wall clock)
 
     @classmethod
     def of(cls, number: int) -> Schedule:
@@ -85,6 +86,8 @@ class Schedule:
         for _ in range(luck.choice((0, 0, 0, 0, 1))):
             made.strangers.append((luck.uniform(10, 900), luck.randrange(HOSTS)))
         made.write_seconds = luck.choice((1.0, 1.0, 20.0, 100.0))
+        for _ in range(luck.choice((0, 1, 1, 3))):
+            made.steps.append((luck.choice((luck.uniform(0, 90), luck.uniform(0, 1500))), luck.choice((-600.0, 600.0))))
         made.orders.sort()
         return made
 
@@ -114,6 +117,8 @@ class Run:
         self.lab.world.tasks.add(operator)  # he outlives the console
         for at, host in self.schedule.strangers:
             self.lab.world.work(self._ended_by_a_stranger(at, self.lab.machine(names()[host])))
+        for at, seconds in self.schedule.steps:
+            self.lab.world.work(self._set_clock(at, seconds))
         crashes = list(self.schedule.crashes)
         while True:
             events, pause = crashes.pop(0) if crashes else (0, 0.0)
@@ -144,6 +149,10 @@ class Run:
         await asyncio.sleep(at)
         machine.build, machine.build_status = False, 0
 
+    async def _set_clock(self, at: float, seconds: float) -> None:
+        await asyncio.sleep(at)
+        self.lab.clock.stepped += seconds
+
     async def _orders(self) -> None:
         began = self.lab.clock.now()
         for at, number, order in self.schedule.orders:
@@ -158,6 +167,7 @@ class Run:
             machine = lab.machine(name)
             assert (machine.resets, machine.wipes, machine.override, lab.world.writes[name]) == (0, 0, False, 0), "I1"
         assert lab.world.peak_writes <= 1, "I2"
+        assert not any(lab.world.left.values()), "a session is left at a BMC"
         rebuilds = sum(isinstance(e, HostChanged) and e.reason == "to be retried" for e in events)
         for name in names():
             host, machine = lab.rollout.hosts[name], lab.machine(name)

@@ -7,7 +7,7 @@ import base64
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,7 +15,7 @@ from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.plan import Target
-from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
+from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome
 from quads_tui.rollout.text import clean
 
 from ..http import Answer, Http, NoAnswer, NotJson
@@ -255,15 +255,30 @@ class Foreman:
         return record
 
     async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Answer:
-        """Send once. A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket."""
+        """Send once. A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket.
+
+        The ticket is asked, and used, at the first byte. Raises what it raises.
+        """
         if not self._cookies:
             await self._log_in(self._logins)
-        ticket.use()
+        used = False
+
+        async def first_byte(peer: str) -> None:
+            nonlocal used
+            await ticket.confirm()
+            if not used:
+                ticket.use()
+                used = True
+
         for last in (False, True):
             logins = self._logins
             try:
-                answer = await self._exchange(method, path, body, total=self._limits.foreman_write, meter=self._writes)
+                answer = await self._exchange(
+                    method, path, body, total=self._limits.foreman_write, meter=self._writes, before_send=first_byte
+                )
             except NoAnswer as error:
+                if error.kind == "check":
+                    raise NotSent(error.reason) from None
                 raise unanswered(error) from None
             if answer.status == 401 and not last:
                 await self._log_in(logins)
@@ -348,7 +363,16 @@ class Foreman:
             version = body.get("version") if isinstance(body, Mapping) else None
             self.version = clean(version or answer.headers.get("Foreman_version", ""), 40)
 
-    async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, *, total: float, meter: Meter) -> Answer:
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        *,
+        total: float,
+        meter: Meter,
+        before_send: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Answer:
         if self._refused:
             raise CredentialsRefused(self._refused)
         login = f"{self._username}:{self._password.reveal()}".encode()
@@ -369,6 +393,7 @@ class Foreman:
             connect=self._clock.real(self._limits.connect, 5.0),
             total=self._clock.real(total, 15.0),
             max_body=_BODY,
+            before_send=before_send,
         )
         self._cookies.update(answer.cookies)
         return answer

@@ -146,6 +146,15 @@ class Bmc:
             return True
         return (await BootChange(self._machine, deadline).look()).pxe_next
 
+    async def end_sessions(self, uris: Sequence[str]) -> None:
+        """Delete sessions that a process before this one left, each request made once; what does not go is noted."""
+        try:
+            await self._line.root(self._line.clock.now())
+        except StageFailure as failure:
+            self._line.acts.note(f"{len(uris)} sessions of an earlier process are left at the BMC: {failure.reason}")
+            return
+        await self._line.session.end(uris)
+
     def forget_refusal(self) -> None:
         """A human wants refused credentials to be tried again."""
         self._line.session.forget()

@@ -50,7 +50,7 @@ class Line:
     ) -> None:
         self.clock = clock
         self.acts = acts
-        self.session = Session(self._send, username, password, clock, acts.note)
+        self.session = Session(self._send, username, password, clock, acts)
         self._http = http
         self._address = address.rstrip("/")
         self._host = host
@@ -74,7 +74,7 @@ class Line:
                     signed = await self.session.headers()
                 except NoAnswer as error:  # to the login: the request itself never left
                     raise NoAnswer(error.reason, sent=False, kind=error.kind) from None
-                answer = await self._send(method, path, {**(headers or {}), **signed}, body)
+                answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
                 if answer.status != 401:
                     if answer.ok:
                         self.session.accepted()
@@ -146,19 +146,25 @@ class Line:
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
-    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Answer:
-        """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered."""
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False) -> Answer:
+        """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered.
+
+        `acts`: it is asked once more before its first byte whether it may go. Raises what Acts.confirm raises.
+        """
         async with self._wire:
-            answer = await self._put(method, self._moved.get(path, path), headers, body)
+            answer = await self._put(method, self._moved.get(path, path), headers, body, acts)
             if answer.status not in _REDIRECTS:
                 return answer
             where = local_path(answer.headers.get("Location", ""))
             if not where or where == path:
                 return answer
             self._moved[path] = where
-            return await self._put(method, where, headers, body)
+            return await self._put(method, where, headers, body, acts)
 
-    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Answer:
+    async def _confirm(self, peer: str) -> None:
+        await self.acts.confirm()
+
+    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Answer:
         return await self._http.request(
             method,
             self._address + path,
@@ -170,6 +176,7 @@ class Line:
             json=body,
             connect=self.clock.real(self._limits.connect, 5),
             total=self.clock.real(self._limits.redfish_request, 15),
+            before_send=self._confirm if acts else None,
         )
 
 
