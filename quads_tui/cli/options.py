@@ -26,6 +26,7 @@ class Options:
     yes: bool = False
     state_dir: Path | None = None
     plain: bool = False
+    take_over: bool = False  # the locks of a process that is stopped for good
 
     @property
     def state(self) -> Path:

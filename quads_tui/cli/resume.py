@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.recall import recall
 from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
 from quads_tui.journal.locks import JournalLock
@@ -25,7 +24,8 @@ from quads_tui.rollout.state import Rollout
 from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, say
 from .rehearsal import adopted, emulators_run
-from .session import FrontDesk, Work, confirmed, connected, front_end, guarded, roll_out
+from .session import FrontDesk, Work, alone, confirmed, connected, front_end, guarded, roll_out
+from .station import Writer
 
 
 def resume(name: str | None, *, failed: bool, options: Options) -> int:
@@ -74,12 +74,13 @@ async def resumed(
     site = _site(kept, options)
     if "plan" not in kept.facts:
         return await _begun_anew(kept, site, options, show, desk)
+    ask = not options.yes
     options = front_end(options if failed else replace(options, yes=True), show)  # the plan was confirmed; only more is asked
     check_speed(site, [host.address for host in _plan(kept).hosts])
-    with desk.station.lanes_of(site) as lanes:
-        lock = JournalLock(kept.directory)
+    async with desk.station.writer_to(site, take_over=options.take_over, say=desk.say) as writer:
+        lock = JournalLock(kept.directory, take_over=options.take_over)
         try:
-            return await _gone_on(kept, site, options, failed, lanes, show, desk)
+            return await _gone_on(kept, site, options, failed, writer, show, desk, ask)
         finally:
             lock.release()
 
@@ -89,13 +90,14 @@ async def _gone_on(
     site: Site,
     options: Options,
     failed: bool,
-    lanes: list[WriteLane],
+    writer: Writer,
     show: Show | None,
     desk: FrontDesk,
+    ask: bool,
 ) -> int:
     plan = _plan(kept)
     async with connected(site, options) as (services, clock):
-        conductor = Conductor(site, services, clock, options, desk.station, lanes=lanes, rehearsal=kept.rehearsal, show=show)
+        conductor = Conductor(site, services, clock, options, desk.station, writer=writer, rehearsal=kept.rehearsal, show=show)
         journal = conductor.journal(kept.journal, existing=True)
         try:
             events = await asyncio.to_thread(_events, kept)
@@ -103,6 +105,7 @@ async def _gone_on(
             rollout.pace.seed(kept.seeds)
             for event in events:
                 rollout.apply(event)
+            await alone(writer, services, desk, ask=ask)
             if failed and not await _agreed(rollout, options):
                 desk.say("nothing was done")
                 return 4

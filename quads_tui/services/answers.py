@@ -62,6 +62,7 @@ class Answer:
     body: bytes = b""
     cookies: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
+    certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, holder
+from quads_tui.journal.locks import JournalLock, LockHeld, holder
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.shelf import NotFound, find, newest, shelved
 from quads_tui.journal.store import JournalStore
@@ -214,17 +214,6 @@ async def test_the_owner_is_read_beside_a_thread_pool_that_is_full(tmp_path: Pat
         await store.close()
 
 
-def test_one_rollout_a_foreman_on_this_machine() -> None:
-    lock = ForemanLock("https://foreman.example.com/")
-    try:
-        with pytest.raises(LockHeld, match=f"process {os.getpid()} of .+, since 20"):
-            ForemanLock("https://foreman.example.com:443")
-        ForemanLock("https://foreman.example.com:8443").release()
-    finally:
-        lock.release()
-    ForemanLock("https://foreman.example.com").release()
-
-
 async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "journal.db")
     await store.commit(EVENTS[0])
@@ -348,6 +337,18 @@ def test_one_writer_a_journal_and_everybody_may_ask_who(tmp_path: Path) -> None:
         lock.release()
     assert holder(tmp_path) == ""
     JournalLock(tmp_path).release()
+
+
+def test_c2_a_journal_whose_holder_is_stopped_is_taken_over_by_an_administrator(tmp_path: Path) -> None:
+    stopped = JournalLock(tmp_path)
+    with pytest.raises(LockHeld):
+        JournalLock(tmp_path)
+    lock = JournalLock(tmp_path, take_over=True)
+    assert holder(tmp_path) != ""
+    stopped.release()
+    assert holder(tmp_path) != "", "it is the new one's"
+    lock.release()
+    assert holder(tmp_path) == ""
 
 
 async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path) -> None:

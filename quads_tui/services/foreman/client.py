@@ -62,6 +62,7 @@ class Foreman:
     ) -> None:
         self.url = url.rstrip("/")
         self.version = ""
+        self._certificate = ""
         self._http = http
         self._username = username
         self._password = password
@@ -172,13 +173,26 @@ class Foreman:
 
     async def token_seconds(self) -> float:
         """How long a build token lives (the setting token_duration); 0 means for ever."""
-        answer = await self._read("settings", {"search": "name = token_duration"})
-        minutes: object = _TOKEN_MINUTES
+        minutes = await self._setting("token_duration")
+        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+
+    async def identity(self) -> tuple[str, str]:
+        """By what it is known whatever its address: SHA-256 of its certificate, and its own name for itself (foreman_url).
+
+        What it does not tell is empty.
+        """
+        url = await self._setting("foreman_url")
+        own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
+        return self._certificate, own
+
+    async def _setting(self, name: str) -> object:
+        """None where we may not read it."""
+        answer = await self._read("settings", {"search": f"name = {name}"})
         if answer.status == 200:
             for item in _results(self._body(answer)):
-                if item.get("name") == "token_duration":
-                    minutes = item.get("value")
-        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+                if item.get("name") == name:
+                    return item.get("value")
+        return None
 
     async def probe_host(self, name: str, wanted: Mapping[str, object], progress: str) -> Probe:
         """Whether the write of `wanted` with this progress_report_id has been applied (DESIGN: settled by a fresh read).
@@ -396,6 +410,7 @@ class Foreman:
             before_send=before_send,
         )
         self._cookies.update(answer.cookies)
+        self._certificate = answer.certificate
         return answer
 
     def _body(self, answer: Answer) -> object:
