@@ -14,6 +14,7 @@ from quads_tui.engine.recall import recall
 from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.journal.servers import spelled
 from quads_tui.journal.shelf import NotFound, Shelved, find, newest
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
@@ -133,7 +134,7 @@ async def _begun_anew(kept: Shelved, site: Site, options: Options, show: Show | 
 def _site(kept: Shelved, options: Options) -> Site:
     """As it was given; the same Foreman, whatever the file says now. Raises InputError and Refused."""
     site = load_site(options.site or Path(kept.facts["site"]))
-    if site.foreman.url != kept.facts["foreman"]:
+    if spelled(site.foreman.url) != spelled(kept.facts["foreman"]):
         raise Refused([f"{site.path} now names the Foreman {site.foreman.url}; {kept.id} was begun on {kept.facts['foreman']}"])
     return site
 

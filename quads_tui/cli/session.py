@@ -26,6 +26,7 @@ from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.journal.foreman_lock import Identity
 from quads_tui.journal.locks import JournalLock, LockHeld
+from quads_tui.journal.servers import spelled
 from quads_tui.journal.shelf import Shelved, known_pace, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -343,7 +344,9 @@ def unfinished_like(work: Work, options: Options) -> Shelved | None:
     names = {host.name for assignment in work.assignments for host in assignment.hosts}
     for rollout in shelved(options.state):
         facts = rollout.facts
-        if not rollout.unfinished or rollout.rehearsal or "plan" not in facts or facts["foreman"] != work.site.foreman.url:
+        if not rollout.unfinished or rollout.rehearsal or "plan" not in facts:
+            continue
+        if spelled(facts["foreman"]) != spelled(work.site.foreman.url):
             continue
         if names & {host["name"] for host in facts["plan"]["hosts"]}:
             return rollout

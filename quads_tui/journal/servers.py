@@ -25,15 +25,25 @@ class Server:
 
 async def server_of(url: str) -> Server:
     """Look the name up, off the loop and bounded. A name without an address stands for itself."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    host = (parts.hostname or "").rstrip(".").lower()
+    host, port = _host_and_port(url)
     try:
         names = await asyncio.wait_for(asyncio.to_thread(_names, host), _PATIENCE)
     except TimeoutError:
         names = set()
     plain = host if _PLAIN.fullmatch(host) or ":" in host else hashlib.sha256(host.encode()).hexdigest()
     return Server(f"{host}:{port}", tuple(sorted(f"{name}:{port}" for name in {_canonical(plain), *names})))
+
+
+def spelled(url: str) -> str:
+    """One spelling for all of a URL's, without asking the name service: whether two are surely one server."""
+    host, port = _host_and_port(url)
+    return f"{_canonical(host)}:{port}"
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".").lower()
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _names(host: str) -> set[str]:

@@ -156,8 +156,6 @@ class JournalStore:
         """Write out what is queued and close the file. Never raises; a broken journal keeps what it had."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join, 30.0)
-        self._looking.submit(self._looks.close)
-        self._looking.shutdown(wait=False)
 
     async def discard(self) -> None:
         """Close and delete the file: nothing of this rollout has happened."""
@@ -197,6 +195,8 @@ class JournalStore:
             waiting = [done for _, _, done in group if done is not None]
             if waiting:
                 self._tell(_resolve, waiting, why)
+        self._looking.shutdown()
+        self._looks.close()
         self._db.close()
 
     def _write_group(self, group: list[_Row]) -> str:

@@ -18,7 +18,7 @@ import pytest
 from quads_tui.journal import servers
 from quads_tui.journal.foreman_lock import ForemanLock, Identity, NoDirectory, lock_directory
 from quads_tui.journal.locks import LockHeld
-from quads_tui.journal.servers import Server, server_of
+from quads_tui.journal.servers import Server, server_of, spelled
 from quads_tui.rollout.ports import TakenOver
 
 ONE = Server("foreman.example.com:443", ("foreman.example.com:443", "one.test:443"))
@@ -99,6 +99,7 @@ async def test_c1_names_ports_and_addresses(monkeypatch: pytest.MonkeyPatch) -> 
     assert set((await server_of("https://alias.example.com")).keys) & set(one.keys) == {"10.1.2.3:443"}
     assert set((await server_of("https://mapped.example.com")).keys) & set(one.keys) == {"10.1.2.3:443"}
     assert not set((await server_of("https://foreman.example.com:8443")).keys) & set(one.keys)
+    assert spelled("HTTPS://Foreman.Example.COM./") == spelled("https://foreman.example.com:443") == one.shown
     assert (await server_of("http://foreman.example.com")).shown == "foreman.example.com:80"
     assert (await server_of("https://unknown.example.com")).keys == ("unknown.example.com:443",)
     assert (await server_of("https://lab.example.com")).keys == ("10.9.9.9:443", "lab.example.com:443", "localhost:443")
