@@ -3,8 +3,8 @@
 python -m benchmarks.frozen_process [--seconds 25] [--hosts 4]
 
 SIGSTOP when the intent is on disk (of the first write, of the first Reset, of the first power on, of the first override), SIGCONT
-after `seconds`, while the console that took over (`resume --take-over`) is at work. Then the same without anybody taking over: what was
-decided long ago is decided anew. Every figure but `points` must be 0.
+after `seconds`, while the console that took over (`resume --take-over`) is at work. Then the same without anybody taking over:
+what was decided long ago is decided anew. Every figure but `points` must be 0.
 """
 
 from __future__ import annotations

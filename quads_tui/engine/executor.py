@@ -109,7 +109,7 @@ class RolloutExecutor:
         )
         recalled = setting.recall or recall(plan, ())
         self._memories = recalled.memories
-        self._quads = QuadsExchange(setting.quads, recalled.outbox, clock, self.emit) if setting.quads else None
+        self._quads = QuadsExchange(setting.quads, recalled.outbox, clock, self.emit, self._owned) if setting.quads else None
         self._ports = Ports(
             clock=clock,
             lane=self.lane,

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged
 from quads_tui.rollout.plan import Plan
-from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.ports import Clock, JournalBroken
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.services.quads import QuadsTrouble
 
@@ -115,11 +115,20 @@ class Outbox:
 class QuadsExchange:
     """Tells QUADS, one update after the other, for as long as it takes."""
 
-    def __init__(self, port: QuadsPort, outbox: Outbox, clock: Clock, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        port: QuadsPort,
+        outbox: Outbox,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        owned: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`owned` raises TakenOver: then QUADS is told by the process that took the rollout over."""
         self._port = port
         self._outbox = outbox
         self._clock = clock
         self._emit = emit
+        self._owned = owned
         self._changed = asyncio.Event()
         self._tracks: bool | None = None
         self._trouble = ""
@@ -156,7 +165,7 @@ class QuadsExchange:
             async with asyncio.timeout(seconds):
                 while self._outbox.waiting:
                     await self._tell_next()
-        except (QuadsTrouble, TimeoutError):
+        except (QuadsTrouble, TimeoutError, JournalBroken):
             pass
 
     async def _tell_next(self) -> None:
@@ -169,6 +178,7 @@ class QuadsExchange:
             self._changed.clear()
             return
         refused = ""
+        await self._owned()
         try:
             await self._tell(update)
         except QuadsTrouble as trouble:
