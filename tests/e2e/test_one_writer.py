@@ -10,9 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from quads_tui.cli.station import Station
+from quads_tui.inputs import load_site
 
 from .conftest import Lab, lines, wait_for
 
@@ -80,6 +85,20 @@ def run_by_another(lab: Lab, assignment: Path, site: Path) -> subprocess.Complet
     """By somebody who has journals of his own."""
     words = [*lab.command("run", assignment, "--json", "--yes", site=site), "--state-dir", str(lab.directory / "other")]
     return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+async def test_c1_two_rollouts_of_one_console_share_the_lanes_of_a_foreman_however_they_spell_it(lab: MakeLab) -> None:
+    place = lab(hosts=1, speed=200)
+    site = load_site(place.site)
+    port = urlsplit(site.foreman.url).port
+    other = replace(site, foreman=replace(site.foreman, url=f"https://LOCALHOST:{port}/"))
+    station = Station()
+    async with station.writer_to(site) as first:
+        async with station.writer_to(other) as second:
+            assert first is second
+        await first.check()
+    async with station.writer_to(other) as third:
+        assert third is not first
 
 
 class Front(threading.Thread):
@@ -159,6 +178,9 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         first.send_signal(signal.SIGCONT)
         _, said = first.communicate(timeout=60)
         assert first.returncode == 4
+        if act == "build":  # the second one waits for the write deadline now: it can be attached to
+            assert second.poll() is None
+            assert (rollout / "keys.sock").exists()
         assert f"another process has taken the rollout {rollout.name} over: nothing more is done from here" in said
         out, _ = second.communicate(timeout=120)
     assert second.returncode == 0

@@ -157,7 +157,12 @@ class Session:
         places = list(dict.fromkeys(place for place in (self.place, *_PLACES) if place))
         while places:
             await self._acts.owned()
-            answer = await self._send("POST", places[0], {}, body)
+            try:
+                answer = await self._send("POST", places[0], {}, body)
+            except NoAnswer as error:
+                if error.sent:
+                    self._acts.note("the answer to a login was lost: a session that it made stays at the BMC until it ends there")
+                raise
             if answer.ok:
                 self._begin(answer, places[0])
                 return

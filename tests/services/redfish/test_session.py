@@ -276,6 +276,12 @@ async def test_d4_a_session_whose_address_is_not_told_is_said(bench: Bench) -> N
     bench.bmc.sessions.clear()
 
 
+async def test_c5_a_login_whose_answer_is_lost_is_said(bench: Bench) -> None:
+    bench.bmc.when("POST", "Sessions", hang_up)
+    assert await bench.off() == ""
+    assert "the answer to a login was lost: a session that it made stays at the BMC until it ends there" in bench.told.notes
+
+
 @pytest.mark.parametrize("refusal", [error(401, "NoValidSession"), web.Response(status=503), web.Response(status=500)])
 async def test_c5_a_refused_deletion_is_tried_once_more(bench: Bench, refusal: web.Response) -> None:
     await bench.client.observe()
