@@ -36,6 +36,7 @@ class Tally:
     lost: int = 0  # hosts that did not end done
     double_wipes: int = 0
     overlaps: int = 0  # points at which Foreman saw two writes at once
+    sessions: int = 0  # left at the BMCs
     repeats: int = 0  # hosts with more than one repeated write or more than one repeated reset
     in_flight: Counter[str] = field(default_factory=Counter)  # acts that were repeated once, as they may be
     bad: list[str] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Tally:
             "lost": sum(machine["built"] != 1 for machine in machines) + (status != 0),
             "double_wipes": sum(machine["wipes"] > 1 for machine in machines),
             "overlaps": int(counts["foreman"]["peak_writes"] > 1),
+            "sessions": counts["bmc"]["sessions_open"],
             "repeats": max(0, writes - 1) + sum(count for times, count in resets.items() if times > 3),
         }
         self.points += 1

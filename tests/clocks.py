@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import looptime
 
+from quads_tui.rollout.moments import Moment
+
 T = TypeVar("T")
 
 
@@ -16,12 +18,17 @@ class VirtualClock:
     """Own time is the loop's time, so that under looptime hours pass in no time. Implements rollout.ports.Clock."""
 
     speed = 1.0
+    boot = "virtual"  # another text: the machine was booted again
+    stepped = 0.0  # how far somebody set the clock on the wall
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
     def wall(self) -> float:
-        return 1_795_000_000.0 + self.now()
+        return 1_795_000_000.0 + self.now() + self.stepped
+
+    def moment(self) -> Moment:
+        return Moment(self.boot, self.now())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
@@ -63,6 +70,9 @@ class FastClock:
 
     def wall(self) -> float:
         return time.time()
+
+    def moment(self) -> Moment:
+        return Moment("fast", time.monotonic())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds) / self.speed)

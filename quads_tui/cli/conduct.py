@@ -9,7 +9,6 @@ from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.executor import RolloutExecutor, Setting
-from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.recall import Recall
 from quads_tui.inputs import Site
 from quads_tui.journal.store import JournalStore
@@ -30,13 +29,13 @@ from .keys import KeyServer
 from .options import Options, emit_json, say, who
 from .plain import plain
 from .services import Services
-from .station import SIGNALS, Station
+from .station import SIGNALS, Station, Writer
 
 Show = Callable[[Front], Awaitable[None]]
 
 
 class Conductor:
-    """One rollout of this process. `lanes`: those of its Foreman; `show`: another front end than the screen or the lines."""
+    """One rollout of this process. `writer`: to its Foreman; `show`: another front end than the screen or the lines."""
 
     def __init__(
         self,
@@ -46,13 +45,13 @@ class Conductor:
         options: Options,
         station: Station,
         *,
-        lanes: list[WriteLane],
+        writer: Writer,
         rehearsal: Path | None = None,
         show: Show | None = None,
     ) -> None:
         self._site = site
         self._station = station
-        self._lanes = lanes
+        self._writer = writer
         self._services = services
         self._clock = clock
         self._options = options
@@ -91,8 +90,9 @@ class Conductor:
             recall=recalled,
             hooks=site.hooks,
             quads=services.quads,
-            lanes=self._lanes,
             machines=self._station.machines,
+            lanes=self._writer.lanes,
+            locked=self._writer.check,
         )
         executor = RolloutExecutor(setting)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None

@@ -167,7 +167,7 @@ class Home:
 
     @property
     def _desk(self) -> FrontDesk:
-        return FrontDesk(self._station, self._say, self._agreed)
+        return FrontDesk(self._station, self._say, self._agreed, self._sure)
 
     def _say(self, text: str) -> None:
         self.news = clean(text, 300)
@@ -177,6 +177,11 @@ class Home:
         await self._started.wait()
         assert self._start is not None
         return await self._start.agreed(plan_lines(made), made.usable, fate(made))
+
+    async def _sure(self, question: str) -> bool:
+        await self._started.wait()
+        assert self._start is not None
+        return await self._start.sure(question)
 
     async def _hosted(self, front: Front) -> None:
         """Its rollout runs here: looked at now and then, and kept for retries until all is done or the console is left."""

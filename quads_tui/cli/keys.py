@@ -34,6 +34,7 @@ class KeyServer:
         self._control = control
         self._on_holder = on_holder
         self._server: asyncio.Server | None = None
+        self._made: os.stat_result | None = None  # our own socket: who took the rollout over has another one there
         self._clients: dict[asyncio.StreamWriter, str] = {}
 
     @property
@@ -54,6 +55,7 @@ class KeyServer:
                 listener.bind(path)
             finally:
                 os.umask(before)
+            self._made = Path(path).lstat()
         return listener
 
     async def close(self) -> None:
@@ -61,7 +63,9 @@ class KeyServer:
             self._server.close()
             for writer in list(self._clients):
                 writer.close()
-            _removed(self._directory)
+            with suppress(OSError):
+                if self._made is not None and os.path.samestat(self._made, (self._directory / "keys.sock").lstat()):
+                    _removed(self._directory)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

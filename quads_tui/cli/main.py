@@ -67,6 +67,15 @@ def _surveying(function: F) -> F:
     return click.option("--no-survey", is_flag=True, help="Do not ask the BMCs before the question.")(function)
 
 
+def _takes_over(function: F) -> F:
+    """For an administrator, beside a console that is stopped and cannot be ended."""
+    return click.option(
+        "--take-over",
+        is_flag=True,
+        help="Take the locks from a process that is stopped for good; if it goes on, it writes nothing.",
+    )(function)
+
+
 def _asked(function: F) -> F:
     """What is to be rolled out: a file, or what QUADS wants moved."""
     for option in reversed(
@@ -122,6 +131,7 @@ def rehearse(
 
 @cli.command()
 @_asked
+@_takes_over
 @click.option("--at", metavar="TIME", help='Wait until then: "2026-11-29 22:00", or schedule for the assignment\'s own start.')
 @_surveying
 @_common
@@ -159,6 +169,7 @@ def check(assignment: Path | None, **common: Any) -> None:
 
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_later("rollouts"))
+@_takes_over
 @click.option("--failed", is_flag=True, help="Take up the failed, skipped and held hosts of an ended rollout.")
 @_surveying
 @_common
@@ -271,6 +282,7 @@ def _options(common: dict[str, Any]) -> Any:
         state_dir=common["state_dir"],
         plain=common["plain"],
         survey=not common.get("no_survey"),
+        take_over=common.get("take_over", False),
     )
 
 

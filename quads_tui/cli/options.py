@@ -27,6 +27,7 @@ class Options:
     state_dir: Path | None = None
     plain: bool = False
     survey: bool = True  # the plan asks the BMCs
+    take_over: bool = False  # the locks of a process that is stopped for good
 
     @property
     def state(self) -> Path:

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.planner import surveyed_again
 from quads_tui.engine.recall import recall
 from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.journal.servers import spelled
 from quads_tui.journal.shelf import NotFound, Shelved, find, newest
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.changes import worse
@@ -29,7 +29,8 @@ from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, say
 from .rehearsal import adopted, emulators_run
 from .services import Services
-from .session import FrontDesk, Work, bmc_survey, confirmed, connected, front_end, guarded, roll_out
+from .session import FrontDesk, Work, alone, bmc_survey, confirmed, connected, front_end, guarded, roll_out
+from .station import Writer
 
 
 def resume(name: str | None, *, failed: bool, options: Options) -> int:
@@ -78,13 +79,13 @@ async def resumed(
     site = _site(kept, options)
     if "plan" not in kept.facts:
         return await _begun_anew(kept, site, options, show, desk)
-    asks = not options.yes and (show is not None or (options.terminal and not options.headless))
+    ask = not options.yes and (show is not None or (options.terminal and not options.headless))
     options = front_end(options if failed else replace(options, yes=True), show)  # the plan was confirmed; only more is asked
     check_speed(site, [host.address for host in _plan(kept).hosts])
-    with desk.station.lanes_of(site) as lanes:
-        lock = JournalLock(kept.directory)
+    async with desk.station.writer_to(site, take_over=options.take_over, say=desk.say) as writer:
+        lock = JournalLock(kept.directory, take_over=options.take_over)
         try:
-            return await _gone_on(kept, site, options, failed, asks, lanes, show, desk)
+            return await _gone_on(kept, site, options, failed, writer, show, desk, ask)
         finally:
             lock.release()
 
@@ -94,21 +95,22 @@ async def _gone_on(
     site: Site,
     options: Options,
     failed: bool,
-    asks: bool,
-    lanes: list[WriteLane],
+    writer: Writer,
     show: Show | None,
     desk: FrontDesk,
+    ask: bool,
 ) -> int:
     plan = _plan(kept)
     async with connected(site, options) as (services, clock):
-        conductor = Conductor(site, services, clock, options, desk.station, lanes=lanes, rehearsal=kept.rehearsal, show=show)
+        conductor = Conductor(site, services, clock, options, desk.station, writer=writer, rehearsal=kept.rehearsal, show=show)
         journal = conductor.journal(kept.journal, existing=True)
         try:
             events = await asyncio.to_thread(_events, kept)
+            await alone(writer, services, desk, ask=ask)
             rollout = _replayed(kept, plan, site, events)
             now = plan if kept.rehearsal else await _looked_again(rollout, site, services, options, desk)
             if now is not plan:
-                if asks:
+                if ask:
                     agreed = await _still_agreed(plan, now, _untouched(rollout), desk)
                     if agreed is None:
                         desk.say("nothing was done")
@@ -185,7 +187,7 @@ async def _begun_anew(kept: Shelved, site: Site, options: Options, show: Show | 
 def _site(kept: Shelved, options: Options) -> Site:
     """As it was given; the same Foreman, whatever the file says now. Raises InputError and Refused."""
     site = load_site(options.site or Path(kept.facts["site"]))
-    if site.foreman.url != kept.facts["foreman"]:
+    if spelled(site.foreman.url) != spelled(kept.facts["foreman"]):
         raise Refused([f"{site.path} now names the Foreman {site.foreman.url}; {kept.id} was begun on {kept.facts['foreman']}"])
     return site
 

@@ -20,12 +20,13 @@ from typing import Any
 import click
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.moves import assignments_from, enriched
 from quads_tui.engine.planner import make_plan
 from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.journal.foreman_lock import Identity
 from quads_tui.journal.locks import JournalLock, LockHeld
+from quads_tui.journal.servers import spelled
 from quads_tui.journal.shelf import Shelved, known_pace, shelved
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -38,7 +39,7 @@ from quads_tui.services.quads import QuadsTrouble
 from .conduct import Conductor, Show
 from .options import Options, Refused, Usage, emit_json, raise_file_limit, say, who
 from .services import Services, open_services
-from .station import SIGNALS, Station
+from .station import SIGNALS, Station, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +187,14 @@ async def roll_out(
     where the options say yes.
     """
     options, desk = front_end(options, show), desk or FrontDesk()
-    with desk.station.lanes_of(work.site) as lanes:
-        return await _rolled_out(work, options, lanes, expect, show, instead_of, desk, ask or not options.yes)
+    async with desk.station.writer_to(work.site, take_over=options.take_over, say=desk.say) as writer:
+        return await _rolled_out(work, options, writer, expect, show, instead_of, desk, ask or not options.yes)
 
 
 async def _rolled_out(
     work: Work,
     options: Options,
-    lanes: list[WriteLane],
+    writer: Writer,
     expect: int | None,
     show: Show | None,
     instead_of: Shelved | None,
@@ -201,7 +202,9 @@ async def _rolled_out(
     ask: bool,
 ) -> int:
     async with connected(work.site, options) as (services, clock):
-        conductor = Conductor(work.site, services, clock, options, desk.station, lanes=lanes, rehearsal=work.rehearsal, show=show)
+        conductor = Conductor(
+            work.site, services, clock, options, desk.station, writer=writer, rehearsal=work.rehearsal, show=show
+        )
         rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_clouds(work)}-{secrets.token_hex(2)}"
         directory = options.state / "rollouts" / rollout_id
         journal = conductor.journal(directory / "journal.db")
@@ -210,6 +213,7 @@ async def _rolled_out(
             await journal.describe(_facts(rollout_id, work))
             try:
                 made = await planned(work, services, expect, survey=options.survey, tell=desk.say)
+                await alone(writer, services, desk, ask=not options.yes)
                 if ask and not await desk.agreed(made):
                     desk.say("nothing was done")
                     await journal.discard()
@@ -229,6 +233,25 @@ async def _rolled_out(
         finally:
             await journal.close()
             lock.release()
+
+
+async def alone(writer: Writer, services: Services, desk: FrontDesk, *, ask: bool) -> None:
+    """Ask where somebody writes to what may be this very Foreman under another address; `ask` False: nobody is there to be asked.
+
+    Raises Refused. Front ends and wildcard certificates are legitimate, so only a human can tell.
+    """
+    try:
+        certificate, url = await services.foreman.identity()
+    except (StageFailure, CredentialsRefused):
+        return  # away: the rollout waits for it; its address is locked
+    words = await writer.alike(Identity(certificate, url))
+    if not words:
+        return
+    if not ask or not sys.stdin.isatty():
+        other = "if it is another Foreman, start at a terminal, without --yes, and answer"
+        raise Refused([f"{words}; {other}; if it is the same, wait until that rollout has ended"])
+    if not await desk.sure(f"{words[0].upper()}{words[1:]}. Is it another Foreman than {services.foreman.url}?"):
+        raise Refused([f"{words}, and was not confirmed to be another one"])
 
 
 def _clouds(work: Work) -> str:
@@ -295,6 +318,12 @@ def fate(made: Plan) -> str:
     return ", ".join(words)
 
 
+async def sure(question: str) -> bool:
+    """Ask at the terminal, off the loop."""
+    answer = await asyncio.to_thread(input, f"{question} y/N ")
+    return answer.strip().lower() in ("y", "yes")
+
+
 @dataclass
 class FrontDesk:
     """Where a rollout is announced before it begins."""
@@ -302,6 +331,7 @@ class FrontDesk:
     station: Station = field(default_factory=Station)
     say: Callable[[str], None] = say
     agreed: Callable[[Plan], Awaitable[bool]] = agreed
+    sure: Callable[[str], Awaitable[bool]] = sure
 
 
 async def confirmed(count: int, what: str) -> bool:
@@ -310,8 +340,7 @@ async def confirmed(count: int, what: str) -> bool:
     if count > 5:
         answer = await asyncio.to_thread(input, f"{hosts} will be {what}. Type the number to start, anything else to leave: ")
         return answer.strip() == str(count)
-    answer = await asyncio.to_thread(input, f"{hosts} will be {what}. Start? y/N ")
-    return answer.strip().lower() in ("y", "yes")
+    return await sure(f"{hosts} will be {what}. Start?")
 
 
 def unfinished_like(work: Work, options: Options) -> Shelved | None:
@@ -319,7 +348,9 @@ def unfinished_like(work: Work, options: Options) -> Shelved | None:
     names = {host.name for assignment in work.assignments for host in assignment.hosts}
     for rollout in shelved(options.state):
         facts = rollout.facts
-        if not rollout.unfinished or rollout.rehearsal or "plan" not in facts or facts["foreman"] != work.site.foreman.url:
+        if not rollout.unfinished or rollout.rehearsal or "plan" not in facts:
+            continue
+        if spelled(facts["foreman"]) != spelled(work.site.foreman.url):
             continue
         if names & {host["name"] for host in facts["plan"]["hosts"]}:
             return rollout

@@ -5,30 +5,49 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.lane import WriteLane
 from quads_tui.inputs import Site
-from quads_tui.journal.locks import ForemanLock, QuadsLock
+from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.locks import LockHeld, QuadsLock
+from quads_tui.journal.servers import server_of
 
 from .front import Front
 from .options import say
 
+_LOOKING = ThreadPoolExecutor(1, "locks")  # its own: the loop's threads may all wait for DNS
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
-
-_Lock = ForemanLock | QuadsLock
 
 
 @dataclass
-class _Shared:
-    """Held while `users` is not 0."""
+class Writer:
+    """This process writes to a Foreman: the lanes of its rollouts there, and the lock. Held while `users` is not 0."""
 
-    lock: _Lock
+    lock: ForemanLock
     users: int = 0
     lanes: list[WriteLane] = field(default_factory=list)
+
+    async def check(self) -> None:
+        """Raises TakenOver."""
+        await asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.check)
+
+    async def alike(self, identity: Identity) -> str:
+        """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
+        return await asyncio.to_thread(self.lock.alike, identity)
+
+
+@dataclass
+class _Mover:
+    """QUADS' own mover is locked out while `users` is not 0."""
+
+    lock: QuadsLock | None
+    users: int = 0
 
 
 class Station:
@@ -40,7 +59,9 @@ class Station:
         self.hung_up = asyncio.Event()
         self.fronts: list[Front] = []
         self.machines = Machines()
-        self._shared: dict[str, _Shared] = {}
+        self._writers: list[Writer] = []
+        self._movers: dict[Path, _Mover] = {}
+        self._taking = asyncio.Lock()
 
     def listen(self) -> None:
         """From now on signals end rollouts well, instead of the process at once."""
@@ -49,30 +70,55 @@ class Station:
             loop.add_signal_handler(getattr(signal, name), self._signalled, name)
         loop.add_signal_handler(signal.SIGHUP, self._gone)
 
-    @contextmanager
-    def lanes_of(self, site: Site) -> Iterator[list[WriteLane]]:
-        """The lanes of its Foreman; while they are used, nobody else writes to it, nor does QUADS' mover. Raises LockHeld."""
-        with self._held(f"foreman {site.foreman.url}", lambda: ForemanLock(site.foreman.url)) as foreman:
-            if site.quads is None:
-                yield foreman.lanes
-                return
-            path = site.quads.lock_file
-            with self._held(f"quads {path}", lambda: QuadsLock(path)):
-                yield foreman.lanes
+    @asynccontextmanager
+    async def writer_to(self, site: Site, *, take_over: bool = False, say: Callable[[str], None] = say) -> AsyncIterator[Writer]:
+        """While it is used, nobody else writes to this Foreman, nor does QUADS' mover. Raises LockHeld.
+
+        `take_over`: the locks of a process that an administrator knows to be stopped are taken from it.
+        """
+        server = await server_of(site.foreman.url)
+        async with self._taking:
+            writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
+            if writer is None:
+                writer = Writer(ForemanLock(_locks(say)))
+            await asyncio.to_thread(writer.lock.take, server, take_over=take_over)
+            if not writer.users:
+                self._writers.append(writer)
+            writer.users += 1
+        try:
+            with self._locked_out(site.quads.lock_file if site.quads else None, take_over, say):
+                yield writer
+        finally:
+            writer.users -= 1
+            if not writer.users:
+                self._writers.remove(writer)
+                writer.lock.release()
 
     @contextmanager
-    def _held(self, name: str, made: Callable[[], _Lock]) -> Iterator[_Shared]:
-        shared = self._shared.get(name)
-        if shared is None:
-            shared = self._shared[name] = _Shared(made())
-        shared.users += 1
+    def _locked_out(self, path: Path | None, take_over: bool, say: Callable[[str], None]) -> Iterator[None]:
+        """QUADS' own mover, by its lock file. Raises LockHeld."""
+        if path is None:
+            yield
+            return
+        mover = self._movers.get(path)
+        if mover is None:
+            try:
+                mover = _Mover(QuadsLock(path))
+            except LockHeld as held:
+                if not take_over:
+                    raise
+                say(f"warning: {held}; when that process ends, QUADS' own mover is no longer locked out")
+                mover = _Mover(None)
+            self._movers[path] = mover
+        mover.users += 1
         try:
-            yield shared
+            yield
         finally:
-            shared.users -= 1
-            if not shared.users:
-                del self._shared[name]
-                shared.lock.release()
+            mover.users -= 1
+            if not mover.users:
+                del self._movers[path]
+                if mover.lock is not None:
+                    mover.lock.release()
 
     @contextmanager
     def shows(self, front: Front) -> Iterator[None]:
@@ -99,3 +145,18 @@ class Station:
         self.hung_up.set()
         for front in self.fronts:
             front.hung_up.set()
+
+
+def _locks(say: Callable[[str], None]) -> Path | None:
+    """The directory of the lock files. The usual one is done without where it cannot be used.
+
+    Raises LockHeld where $QUADS_TUI_LOCKS names one that cannot.
+    """
+    given = os.environ.get("QUADS_TUI_LOCKS")
+    try:
+        return lock_directory(Path(given) if given else LOCKS)
+    except NoDirectory as why:
+        if given:
+            raise LockHeld(f"{why} ($QUADS_TUI_LOCKS)") from None
+        say(f"warning: {why}; without it, consoles in other containers and network namespaces are not seen")
+        return None

@@ -81,6 +81,9 @@ class Start(SafeApp[tuple[str, str]]):
             return await self._answer(asked) == str(count)
         return await self._answer(Question([f"{words}."], {"n": "no", "y": "start"}, self.monotonic)) == "y"
 
+    async def sure(self, question: str) -> bool:
+        return await self._answer(Question([question], {"n": "no", "y": "yes"}, self.monotonic)) == "y"
+
     async def told(self, title: str, lines: Sequence[str]) -> None:
         """Something to read before anything else."""
         await self._answer(Scroll(title, lines, "esc back"))

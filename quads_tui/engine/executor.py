@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from quads_tui.rollout.events import (
 )
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meters, lane_facts
+from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
 from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
@@ -39,7 +40,7 @@ from .claims import Machines
 from .flow import disarm, provision
 from .gate import RolloutGate
 from .hooks import Hooks
-from .host import BmcPort, ForemanPort, Ports
+from .host import BmcPort, ForemanPort, HostActs, Ports, longest_intent
 from .lane import WriteLane
 from .quads import QuadsExchange, QuadsPort
 from .recall import Recall, recall
@@ -72,9 +73,8 @@ class Setting:
     sample_seconds: float = 1.0  # real seconds between two samples
     lanes: list[WriteLane] | None = None  # of the other rollouts of this process on the same Foreman; this one's joins them
     machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
-    protected_machines: Mapping[str, Identity] = field(
-        default_factory=dict
-    )  # what is known of protected hosts' machines, by name
+    protected_machines: Mapping[str, Identity] = field(default_factory=dict)  # of protected hosts, as far as they are known
+    locked: Callable[[], Awaitable[None]] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
@@ -86,6 +86,7 @@ class RolloutExecutor:
         self._numbers = itertools.count(setting.recall.last_number + 1 if setting.recall else 1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._helpers: list[asyncio.Task[None]] = []
+        self._endings: list[asyncio.Task[None]] = []  # of sessions that another process left
         self._inbox: asyncio.Queue[Command] = asyncio.Queue()
         self._idle = asyncio.Event()
         self.halted = asyncio.Event()  # set with `stopped`
@@ -121,7 +122,7 @@ class RolloutExecutor:
         recalled = setting.recall or recall(plan, ())
         self._memories = recalled.memories
         self._machines = Machines() if setting.machines is None else setting.machines
-        self._quads = QuadsExchange(setting.quads, recalled.outbox, clock, self.emit) if setting.quads else None
+        self._quads = QuadsExchange(setting.quads, recalled.outbox, clock, self.emit, self._owned) if setting.quads else None
         self._ports = Ports(
             clock=clock,
             lane=self.lane,
@@ -131,6 +132,7 @@ class RolloutExecutor:
             bmc=setting.bmc,
             emit=self.emit,
             commit=self._commit,
+            owned=self._owned,
             number=lambda: next(self._numbers),
             plan=plan,
             limits=setting.limits,
@@ -179,13 +181,17 @@ class RolloutExecutor:
         for name, order in recalled.orders.items():
             self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
-            sent_at = setting.clock.now() - max(0.0, now - intent.at) * setting.clock.speed
+            sent_at = setting.clock.now() - self._since(intent.moment)
             place = self.lane.occupied(name, intent.act, sent_at)
             if intent.act == "build":
                 self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
             self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
             self._helpers.append(settling)
+        for name, uris in recalled.sessions.items():
+            if uris and name in self._plans and name not in setting.protected:
+                self._memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris)))
+                self._endings.append(ending)
         fresh = []
         for host in setting.rollout.hosts.values():
             memory = self._memories[host.name]
@@ -202,13 +208,31 @@ class RolloutExecutor:
             self.gate.known(host.name)
             if self._memories[host.name].built_at is not None:
                 self.gate.write_stands(host.name)
-            since = (now - recalled.resets.get(host.name, 0.0)) * setting.clock.speed
+            reset = recalled.resets.get(host.name)
+            delay = max(0.0, _RESET_SHOWS - self._since(reset)) if reset is not None else 0.0
             self.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
-            self._launch(host.name, max(0.0, _RESET_SHOWS - since), "its BMC may not show yet what the last Reset did")
+            self._launch(host.name, delay, "its BMC may not show yet what the last Reset did")
         for name in fresh:
             self._launch(name)
         if not self._tasks:
             self._idle.set()
+
+    async def _end_sessions(self, name: str, uris: tuple[str, ...]) -> None:
+        """What another process left at this host's BMC, by a login of our own; a host that has ended is left as it is else."""
+        bmc = self._setting.bmc(self._plans[name], HostActs(name, self._ports))
+        try:
+            identity = self._memories[name].identity
+            await bmc.end_sessions(uris, identity.peer if identity else "")
+        except JournalBroken as why:
+            self._safety(why)
+        finally:
+            await bmc.close()
+
+    def _since(self, intended: Moment) -> float:
+        """Own seconds for which an act of another process is surely sent; 0 where nobody can tell."""
+        clock = self._setting.clock
+        gone = intended.until(clock.moment())
+        return 0.0 if gone is None else max(0.0, gone - longest_intent(clock)) * clock.speed
 
     async def _settle(self, writes: HostWrites, intent: Intent, place: Ticket) -> None:
         try:
@@ -225,13 +249,14 @@ class RolloutExecutor:
         `reason` is empty when nothing is left to do, else operator, safety, SIGINT or SIGTERM.
         """
         self.stop(reason)
-        running = [task for task in self._tasks.values() if not task.done()]
+        running = [task for task in (*self._tasks.values(), *self._endings) if not task.done()]
         if running:
             await asyncio.wait(running, timeout=_GRACE)
         await self.lane.drained(_GRACE)
-        for task in [*self._tasks.values(), *self._helpers]:
+        left = [*self._tasks.values(), *self._helpers, *self._endings]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
         self.lane.leave()
         self._machines.leave(self._setting.rollout.id)
         if self._quads is not None:
@@ -276,6 +301,11 @@ class RolloutExecutor:
         self._breakers.take(event)
         if isinstance(event, Paused):
             self._check_idle_soon()
+
+    async def _owned(self) -> None:
+        await self._setting.journal.owned()
+        if self._setting.locked is not None:
+            await self._setting.locked()
 
     async def _commit(self, event: Event) -> None:
         self._setting.rollout.apply(event)

@@ -81,6 +81,7 @@ class _Flow:
             if self._plan.trouble and self._plan.trouble_stage is not None:
                 cause = self._plan.trouble_cause or Cause.UNKNOWN
                 await self._ends_in(self._plan.trouble_stage, StageFailure(cause, self._plan.trouble))
+            await self._alone_at_the_bmc()
             if memory.resumed:
                 await self._find_place()
             for stage in stages[stages.index(memory.start) :]:
@@ -146,6 +147,12 @@ class _Flow:
             return await work
         except Unidentified as unknown:
             raise await self._machine.asked(unknown) from None
+
+    async def _alone_at_the_bmc(self) -> None:
+        """Wait until the sessions that another process left there are deleted, or cannot be."""
+        if self._memory.ending is not None:
+            await asyncio.shield(self._memory.ending)
+            self._memory.ending = None
 
     async def _settled(self) -> None:
         """Wait until it is known what became of the other process's write."""
@@ -313,7 +320,7 @@ class _Flow:
             # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
             await bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
         reason = await bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
-        self._remember(off=False, override=memory.stays, booted=True, installing_since=ports.clock.wall())
+        self._remember(off=False, override=memory.stays, booted=True, installing_since=ports.clock.moment())
         ports.emit(HostArmed(ports.clock.wall(), self._host, False))
         await bmc.close()
         return reason
@@ -322,9 +329,10 @@ class _Flow:
         """The build token lives at least as long as the install may take, or half its life where it never lives that long."""
         ports, memory = self._ports, self._memory
         if memory.built_at is not None:
-            age = (ports.clock.wall() - memory.built_at) * ports.clock.speed
+            age = memory.built_at.until(ports.clock.moment())
             life, install = ports.token_seconds, ports.limits.install
-            if not life or age + (install if install < life else life / 2) <= life:
+            fresh = age is not None and age * ports.clock.speed + (install if install < life else life / 2) <= life
+            if not life or fresh:
                 return
             self._acts.note("the build token would die before the install ends: armed anew")
             await self._writes.cancel(self._acts)  # a build that is set again while it is set keeps its old token
@@ -333,8 +341,8 @@ class _Flow:
     async def _install(self) -> str:
         ports, memory = self._ports, self._memory
         since = memory.installing_since
-        gone = (ports.clock.wall() - since) * ports.clock.speed if since is not None else 0.0  # also in an earlier process
-        left = max(ports.limits.install - gone, 5 * ports.limits.poll)
+        gone = since.until(ports.clock.moment()) if since is not None else None  # also in an earlier process
+        left = max(ports.limits.install - (gone or 0.0) * ports.clock.speed, 5 * ports.limits.poll)
         seconds = ports.clock.deadline(left) - ports.clock.now()
         try:
             record = await ports.gate.watch(self._host, ports.watch.until_left(self._host), seconds)
@@ -425,6 +433,7 @@ class _Flow:
         """Out of build through the lane, read back; override cleared. What could not be done, in words."""
         memory = self._memory
         acts = HostActs(self._host, self._ports, disarming=True)
+        await self._alone_at_the_bmc()
         await self._settled()
         try:
             if memory.built_at is not None:

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import Event, HostNote, Intent, Outcome, Remembered
+from quads_tui.rollout.events import BmcSession, Event, HostNote, Intent, Outcome, Remembered
 from quads_tui.rollout.identity import Identity, identity_from
+from quads_tui.rollout.moments import LONG_AGO, Moment, moment_from
 from quads_tui.rollout.plan import HostPlan, Plan, Target
-from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, Probe, Ticket
+from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, NotSent, Probe, Ticket
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import HostRecord
 
@@ -50,6 +51,7 @@ class BmcPort(Protocol):
     async def order_job(self, deadline: float) -> str: ...
     async def verify_order(self, order: Sequence[str], deadline: float) -> None: ...
     async def is_off(self) -> bool: ...
+    async def end_sessions(self, uris: Sequence[str], peer: str) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -77,6 +79,14 @@ class WatchPort(Protocol):
     async def record(self, host: str) -> HostRecord: ...
 
 
+def longest_intent(clock: Clock) -> float:
+    """Real seconds from an intent to its first byte: what was decided on an older look is decided anew.
+
+    A resume that finds an intent without an outcome reckons that it was sent this long after.
+    """
+    return clock.real(10.0, 3.0)
+
+
 @dataclass(slots=True)
 class Ports:
     """All that a flow meets. `emit` applies and records an event; `commit` returns when it is on disk."""
@@ -89,6 +99,7 @@ class Ports:
     bmc: Callable[[HostPlan, Acts], BmcPort]
     emit: Callable[[Event], None]
     commit: Callable[[Event], Awaitable[None]]
+    owned: Callable[[], Awaitable[None]]  # raises TakenOver
     number: Callable[[], int]  # of intents, unique in the journal
     plan: Plan
     limits: Limits
@@ -112,16 +123,17 @@ class HostMemory:
     off: bool = False  # we saw it Off, and nobody was to power it on since
     override: bool = False  # we set its one-time PXE boot, and no boot has used it
     stays: bool = False  # its BMC keeps that set over boots: to be cleared when the install has ended
-    built_at: float | None = None  # real time at which our build write was applied; None: not in build through us
+    built_at: Moment | None = None  # when our build write was applied; None: not in build through us
     baseline: datetime | None = None  # installed_at in Foreman's answer to that write
     pxe_lost: bool = False  # in build, but Foreman took our PUT back, and with it the PXE files of the build that stands
     booted: bool = False  # On was seen after it: it may be installing
-    installing_since: float | None = None  # real time of that; None: the install gets its whole deadline anew
+    installing_since: Moment | None = None  # when that was; None: the install gets its whole deadline anew
     failed: tuple[Stage, Cause] | None = None
     identity: Identity | None = None  # the machine that its acts go to
     asked: Identity | None = None  # it is held until a human says whether this is its machine
     accepted: Identity | None = None  # a human said so
     resumed: bool = False  # another process brought it here: what Foreman and the BMC say now decides where it goes on
+    ending: asyncio.Task[None] | None = None  # of the sessions that process left at its BMC: nothing else goes there before
     settling: asyncio.Task[None] | None = None  # its write of that process, while nobody knows what became of it
 
     def facts(self) -> dict[str, Any]:
@@ -147,7 +159,9 @@ class HostMemory:
         self.start = Stage(facts["start"])
         self.stays = facts.get("stays", False)
         self.off, self.override, self.booted = facts["off"], facts["override"], facts["booted"]
-        self.built_at, self.installing_since = facts["built_at"], facts["installing_since"]
+        self.built_at, self.installing_since = (
+            None if facts[name] is None else moment_from(facts[name]) for name in ("built_at", "installing_since")
+        )
         self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None
         self.pxe_lost = facts.get("pxe_lost", False)  # journals of before have none
         self.failed = (Stage(facts["failed"][0]), Cause(facts["failed"][1])) if facts["failed"] else None
@@ -180,14 +194,30 @@ class HostActs:
         self._ports = ports
         self._disarming = disarming
         self._last = last
+        self._act = ""
+        self._intended = LONG_AGO
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
-        await self._ports.gate.enter(self._host, DISARM if self._disarming else act)
-        self._last = self._ports.number()
-        await self._ports.commit(Intent(self._ports.clock.wall(), self._host, self._last, act, dict(detail)))
+        ports, self._act = self._ports, DISARM if self._disarming else act
+        await ports.gate.enter(self._host, self._act)
+        self._last, self._intended = ports.number(), ports.clock.moment()
+        await ports.commit(Intent(ports.clock.wall(), self._host, self._last, act, dict(detail), self._intended))
+
+    async def confirm(self) -> None:
+        gone = self._intended.until(self._ports.clock.moment())
+        if gone is None or gone > longest_intent(self._ports.clock):
+            raise NotSent("too long ago since it was decided")
+        await self._ports.gate.enter(self._host, self._act)
+        await self._ports.owned()
+
+    async def owned(self) -> None:
+        await self._ports.owned()
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self._ports.emit(Outcome(self._ports.clock.wall(), self._host, self._last, result, dict(detail)))
+
+    def session(self, uri: str, is_open: bool) -> None:
+        self._ports.emit(BmcSession(self._ports.clock.wall(), self._host, uri, is_open))
 
     def note(self, text: str, waits: bool = False) -> None:
         self._ports.emit(HostNote(self._ports.clock.wall(), self._host, text, waits))

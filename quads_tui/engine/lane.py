@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.meters import InFlight, LaneState
-from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome, WriteAbsent
+from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome, WriteAbsent
 
 T = TypeVar("T")
 
@@ -20,21 +20,29 @@ _LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)  # own seconds between two looks at an unkno
 class LaneTicket:
     """The right to send one write, once. Implements rollout.ports.Ticket."""
 
-    def __init__(self, number: int, host: str, clock: Clock) -> None:
+    def __init__(self, number: int, host: str, clock: Clock, confirm: Callable[[], Awaitable[None]] | None = None) -> None:
         self.number = number
         self.host = host
-        self.sent_at: float | None = None  # own time
+        self.sent_at: float | None = None  # own time of the first byte
         self._clock = clock
-        self._spent = False
+        self._confirm = confirm
+        self._taken_back = False
+
+    async def confirm(self) -> None:
+        if self._confirm is not None:
+            await self._confirm()
 
     def use(self) -> None:
-        if self._spent:
+        if self._taken_back or self.sent_at is not None:
             raise RuntimeError(f"ticket {self.number} of {self.host} was used or taken back: a resend needs a new one")
-        self._spent = True
         self.sent_at = self._clock.now()
 
     def take_back(self) -> None:
-        self._spent = True
+        self._taken_back = True
+
+    @property
+    def taken_back(self) -> bool:
+        return self._taken_back
 
 
 @dataclass(slots=True)
@@ -43,6 +51,7 @@ class _Waiter:
     act: str
     since: float
     place: asyncio.Future[LaneTicket]
+    confirm: Callable[[], Awaitable[None]] | None
 
 
 class WriteLane:
@@ -87,8 +96,9 @@ class WriteLane:
         act: str,
         send: Callable[[LaneTicket], Awaitable[T]],
         probe: Callable[[], Awaitable[Probe]],
+        confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> T | None:
-        ticket = await self._wait_for_place(host, act)
+        ticket = await self._wait_for_place(host, act, confirm)
         # The write runs in a task of the lane's own: whoever cancels the host, the place stays taken until Foreman has finished.
         carrier = asyncio.ensure_future(self._carry(ticket, send, probe))
         self._carriers.add(carrier)
@@ -167,11 +177,11 @@ class WriteLane:
             await asyncio.wait(self._carriers, timeout=timeout)
         return not self._carriers
 
-    async def _wait_for_place(self, host: str, act: str) -> LaneTicket:
+    async def _wait_for_place(self, host: str, act: str, confirm: Callable[[], Awaitable[None]] | None) -> LaneTicket:
         place: asyncio.Future[LaneTicket] = asyncio.get_running_loop().create_future()
         self._numbers += 1
         number = self._numbers
-        self._queue[number] = _Waiter(host, act, self._clock.now(), place)
+        self._queue[number] = _Waiter(host, act, self._clock.now(), place, confirm)
         self._grant()
         try:
             return await place
@@ -198,7 +208,25 @@ class WriteLane:
             self._in_flight[number] = InFlight(waiter.host, waiter.act, self._clock.now())
             busy.add(waiter.host)
             free -= 1
-            waiter.place.set_result(LaneTicket(number, waiter.host, self._clock))
+            waiter.place.set_result(self._ticket(number, waiter))
+
+    def _ticket(self, number: int, waiter: _Waiter) -> LaneTicket:
+        async def confirm() -> None:
+            self._let_through(ticket)
+            if waiter.confirm is not None:
+                await waiter.confirm()
+                self._let_through(ticket)
+
+        ticket = LaneTicket(number, waiter.host, self._clock, confirm)
+        return ticket
+
+    def _let_through(self, ticket: LaneTicket) -> None:
+        """What was granted may have been shut since."""
+        if ticket.taken_back:
+            raise NotSent("its place in the write queue was taken back")
+        shut = "paused" if self._paused else next((lane.barrier for lane in self._lanes if lane.barrier), "")
+        if shut:
+            raise NotSent(f"Foreman writes are blocked: {shut}")
 
     def _release(self, ticket: LaneTicket) -> None:
         ticket.take_back()

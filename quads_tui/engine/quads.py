@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged
 from quads_tui.rollout.plan import HostPlan, Plan
-from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.ports import Clock, JournalBroken
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.services.quads import QuadsTrouble
 
@@ -226,11 +226,20 @@ class Outbox:
 class QuadsExchange:
     """Tells QUADS, one update after the other, for as long as it takes."""
 
-    def __init__(self, port: QuadsPort, outbox: Outbox, clock: Clock, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        port: QuadsPort,
+        outbox: Outbox,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        owned: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`owned` raises TakenOver: then QUADS is told by the process that took the rollout over."""
         self._port = port
         self._outbox = outbox
         self._clock = clock
         self._emit = emit
+        self._owned = owned
         self._changed = asyncio.Event()
         self._tracks: bool | None = None
         self._trouble = ""
@@ -287,7 +296,7 @@ class QuadsExchange:
                 while self._outbox.waiting and await self._tell_next():
                     pass
                 await self._decide()
-        except (QuadsTrouble, TimeoutError):
+        except (QuadsTrouble, TimeoutError, JournalBroken):
             pass
         finally:
             if self._sending is not None:
@@ -357,6 +366,7 @@ class QuadsExchange:
 
     async def _send(self, update: Update) -> None:
         refused = ""
+        await self._owned()
         try:
             await self._tell(update)
         except QuadsTrouble as trouble:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from quads_tui.rollout.events import FOREMAN_ACTS, Event, HookRan, HostChanged, Intent, Ordered, Outcome, Remembered, StageChanged
+from quads_tui.rollout.events import (
+    FOREMAN_ACTS,
+    BmcSession,
+    Event,
+    HookRan,
+    HostChanged,
+    Intent,
+    Ordered,
+    Outcome,
+    Remembered,
+    StageChanged,
+)
+from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
@@ -16,15 +28,16 @@ from .quads import Outbox
 @dataclass(slots=True)
 class Recall:
     """`cut_off`: attempts begun and not ended (stage, number, real time). `unsettled`: writes to Foreman without an outcome.
-    `resets`: real time of each host's last power act. `orders`: skips and holds that had not taken effect.
+    `resets`: when each host's last power act was. `orders`: skips and holds that had not taken effect.
     """
 
     memories: dict[str, HostMemory]
     outbox: Outbox  # what QUADS is still to be told
     cut_off: dict[str, tuple[Stage, int, float]] = field(default_factory=dict)
     unsettled: dict[str, Intent] = field(default_factory=dict)
-    resets: dict[str, float] = field(default_factory=dict)
+    resets: dict[str, Moment] = field(default_factory=dict)
     orders: dict[str, Ordered] = field(default_factory=dict)
+    sessions: dict[str, dict[str, None]] = field(default_factory=dict)  # by host: paths of those that were not deleted
     last_number: int = 0
     cloud_hooks: set[tuple[str, str]] = field(default_factory=set)  # (hook, cloud) that need not run again
 
@@ -45,11 +58,16 @@ class Recall:
                 if event.act in FOREMAN_ACTS:
                     self.unsettled[event.host] = event
                 elif event.act == "reset":
-                    self.resets[event.host] = event.at
+                    self.resets[event.host] = event.moment
             case Outcome():
                 intent = self.unsettled.get(event.host)
                 if intent is not None and intent.number == event.number:
                     del self.unsettled[event.host]
+            case BmcSession(host=host, uri=uri):
+                if event.is_open:
+                    self.sessions.setdefault(host, {})[uri] = None
+                else:
+                    self.sessions.get(host, {}).pop(uri, None)
             case HookRan():
                 if event.cloud and event.ok:
                     self.cloud_hooks.add((event.hook, event.cloud))

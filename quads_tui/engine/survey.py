@@ -40,6 +40,15 @@ class OnlyLooking:
     async def intend(self, act: str, detail: dict[str, object]) -> None:
         raise RuntimeError(f"a plan never acts, and this was to {act}")
 
+    async def confirm(self) -> None:
+        raise RuntimeError("a plan never acts")
+
+    async def owned(self) -> None:
+        pass
+
+    def session(self, uri: str, is_open: bool) -> None:
+        pass
+
     def result(self, result: str, detail: dict[str, object]) -> None:
         pass
 

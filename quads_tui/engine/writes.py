@@ -9,13 +9,15 @@ from typing import TypeVar
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.plan import Target
-from quads_tui.rollout.ports import Probe, Ticket, WriteAbsent
+from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
 from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
 
 from .host import HostActs, HostMemory, Ports
 
 T = TypeVar("T")
+
+_LONGEST_PAUSE = 30.0  # own seconds between two tries that the last check did not let out
 
 
 class _Absent(StageFailure):
@@ -78,12 +80,11 @@ class HostWrites:
             return
 
         async def send(ticket: Ticket) -> bool:
-            await acts.intend("rebuild", {})
             await ports.foreman.rebuild_config(ticket, self._host)
             return True
 
         acts.note("in build, but Foreman deleted its PXE files: rebuild_config")
-        await self._carried(acts, "rebuild", send, self._unseen)
+        await self._carried(acts, "rebuild", {}, send, self._unseen)
         memory.pxe_lost = False
         self._remember()
         acts.result("applied", {})
@@ -117,14 +118,13 @@ class HostWrites:
         ports = self._ports
 
         async def send(ticket: Ticket) -> bool:
-            await acts.intend("parameter", {"name": name, "value": value})
             await ports.foreman.set_parameter(ticket, self._host, name, value)
             return True
 
         async def probe() -> Probe:
             return await ports.foreman.probe_parameter(self._host, name, value)
 
-        await self._carried(acts, "parameter", send, probe)
+        await self._carried(acts, "parameter", {"name": name, "value": value}, send, probe)
         acts.result("applied", {})
 
     async def _write(
@@ -137,14 +137,11 @@ class HostWrites:
         """One write of the host itself."""
         progress = str(uuid.uuid4())
 
-        async def carry(ticket: Ticket) -> HostRecord:
-            await acts.intend(act, {"progress": progress, "wanted": wanted})
-            return await send(ticket, progress)
-
         async def probe() -> Probe:
             return await self._ports.foreman.probe_host(self._host, wanted, progress)
 
-        record = await self._carried(acts, act, carry, probe)
+        detail: dict[str, object] = {"progress": progress, "wanted": wanted}
+        record = await self._carried(acts, act, detail, lambda ticket: send(ticket, progress), probe)
         lost = False
         if record is None:  # settled by reads
             record = await self._ports.foreman.host(self._host)
@@ -165,10 +162,10 @@ class HostWrites:
         acts.result("applied", {"installed_at": installed, "build": record.build})
 
     def _built(self, record: HostRecord, *, pxe_lost: bool) -> None:
-        memory, now = self._memory, self._ports.clock.wall()
-        memory.built_at, memory.baseline, memory.pxe_lost = now, record.installed_at, pxe_lost
+        memory, clock = self._memory, self._ports.clock
+        memory.built_at, memory.baseline, memory.pxe_lost = clock.moment(), record.installed_at, pxe_lost
         self._remember()
-        self._ports.emit(HostArmed(now, self._host, True))
+        self._ports.emit(HostArmed(clock.wall(), self._host, True))
 
     async def settle(self, intent: Intent, place: Ticket) -> None:
         """A write of a process that died: find out what became of it. The lane is shut for `place` until that is known."""
@@ -214,15 +211,39 @@ class HostWrites:
         self._ports.remember(self._host, self._memory)
 
     async def _carried(
-        self, acts: HostActs, act: str, send: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
+        self,
+        acts: HostActs,
+        act: str,
+        detail: dict[str, object],
+        send: Callable[[Ticket], Awaitable[T]],
+        probe: Callable[[], Awaitable[Probe]],
     ) -> T | None:
+        """A write that the last check did not let out queues again, as often as it takes."""
+
         async def carry(ticket: Ticket) -> T:
             self.carried_at = self._ports.clock.now()
-            return await send(ticket)
+            await acts.intend(act, detail)
+            try:
+                return await send(ticket)
+            except (NotSent, *REFUSALS) as no:
+                acts.result("absent", {"why": f"not sent: {str(no) or 'the rollout is stopping'}"})
+                raise
 
-        acts.note(f"waits for the write lane ({act})", waits=True)
+        tries = 0
+        while True:
+            acts.note(f"waits for the write lane ({act})", waits=True)
+            try:
+                return await self._sent(acts, act, carry, probe)
+            except NotSent as no:
+                acts.note(f"{act} was not sent: {no}")
+                await self._ports.clock.sleep(min(2.0**tries, _LONGEST_PAUSE))
+                tries += 1
+
+    async def _sent(
+        self, acts: HostActs, act: str, carry: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
+    ) -> T | None:
         try:
-            return await self._ports.lane.write(self._host, act, carry, probe)
+            return await self._ports.lane.write(self._host, act, carry, probe, acts.confirm)
         except WriteAbsent as absent:
             acts.result("absent", {"why": str(absent)})
             raise _Absent(Cause.FOREMAN, f"the write did not take effect: {absent}") from None

@@ -1,22 +1,19 @@
-"""One writer per journal, one per Foreman on this machine, and none beside QUADS' own mover."""
+"""One writer per journal, and none beside QUADS' own mover. The lock of a Foreman is in foreman_lock.py."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import pwd
-import socket
-import struct
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from quads_tui.rollout.text import clean
 
 
 class LockHeld(Exception):
-    """Another rollout writes to this Foreman. The text names process, user and since when."""
+    """Somebody else holds it. The text names process, user and since when, as far as the kernel tells."""
 
 
 class JournalLock:
@@ -25,17 +22,25 @@ class JournalLock:
     The file tells who holds it: process, user, since when.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Raises LockHeld, and OSError where the directory cannot be written."""
+    def __init__(self, directory: Path, *, take_over: bool = False) -> None:
+        """Raises LockHeld, and OSError where the directory cannot be written.
+
+        `take_over`: an administrator says that the holder is stopped. Its file is left to it; by the owner number of the journal
+        it learns, when it goes on, that it is no longer the one.
+        """
         path = directory / "lock"
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise LockHeld(f"the rollout is run by {holder(directory) or 'another process'}") from None
+        for last in (False, True):
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                os.close(self._file)
+                if last or not take_over:
+                    raise LockHeld(f"the rollout is run by {holder(directory) or 'another process'}") from None
+                path.unlink(missing_ok=True)
         os.ftruncate(self._file, 0)
-        os.write(self._file, _told(os.getpid(), os.getuid()).encode())
+        os.write(self._file, process_words(os.getpid(), os.getuid()).encode())
 
     def release(self) -> None:
         os.close(self._file)
@@ -59,22 +64,27 @@ class QuadsLock:
         except OSError:
             found = os.fstat(self._file)
             os.close(self._file)
-            raise LockHeld(f"QUADS is moving hosts itself: {path} is held by {_flock_holder(found)}") from None
+            raise LockHeld(
+                f"QUADS is moving hosts itself: {path} is held by {flock_holder(found) or 'another process'}"
+            ) from None
 
     def release(self) -> None:
         os.close(self._file)
 
 
-def _flock_holder(found: os.stat_result) -> str:
-    """As /proc/locks has it: `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`."""
+def flock_holder(found: os.stat_result) -> str:
+    """Who holds the flock on this file, in words; empty where the kernel does not tell.
+
+    As /proc/locks has it: `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`.
+    """
     device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     with suppress(OSError, ValueError):
         for line in Path("/proc/locks").read_text().splitlines():
             words = line.split()
             if len(words) > 5 and words[1] == "FLOCK" and words[5] == device:
                 pid = int(words[4])
-                return _told(pid, Path(f"/proc/{pid}").stat().st_uid)
-    return "another process"
+                return process_words(pid, Path(f"/proc/{pid}").stat().st_uid)
+    return ""
 
 
 def holder(directory: Path) -> str:
@@ -91,42 +101,11 @@ def holder(directory: Path) -> str:
     return ""
 
 
-def _told(pid: int, uid: int) -> str:
-    return f"process {pid} of {_user(uid)}, since {_since(pid)}"
+def process_words(pid: int, uid: int) -> str:
+    return f"process {pid} of {user_words(uid)}, since {_since(pid)}"
 
 
-class ForemanLock:
-    """Held for as long as the object lives and the process does: the kernel drops an abstract Unix socket with its owner.
-
-    The name carries scheme, host and port. Peer credentials, which cannot be forged, tell the holder.
-    """
-
-    def __init__(self, url: str) -> None:
-        """Raises LockHeld."""
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._name = f"\0quads-tui:{parts.scheme}://{parts.hostname}:{port}"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.bind(self._name)
-        except OSError:
-            self._socket.close()
-            raise LockHeld(f"another rollout is writing to {parts.scheme}://{parts.hostname}:{port}: {self._holder()}") from None
-        self._socket.listen(8)
-
-    def release(self) -> None:
-        self._socket.close()
-
-    def _holder(self) -> str:
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.settimeout(1.0)
-            peer.connect(self._name)
-            pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            return _told(pid, uid)
-        return "its process does not answer"
-
-
-def _user(uid: int) -> str:
+def user_words(uid: int) -> str:
     with suppress(KeyError):
         return pwd.getpwuid(uid).pw_name
     return f"uid {uid}"

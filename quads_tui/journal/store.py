@@ -12,13 +12,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.exchanges import Exchanged
-from quads_tui.rollout.ports import JournalBroken
+from quads_tui.rollout.ports import JournalBroken, TakenOver
 
 APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
 SCHEMA = 3
@@ -72,8 +73,11 @@ class JournalStore:
             if existing:
                 self._adopt()
             self._db.execute("pragma synchronous=full")
+            self._owner = self._own()
+            self._looks = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise JournalBroken(f"cannot write the journal {path}: {error}") from None
+        self._looking = ThreadPoolExecutor(1, "journal-owner")  # its own: the loop's threads may all wait for DNS
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
@@ -88,6 +92,26 @@ class JournalStore:
             raise sqlite3.DatabaseError(f"damaged: {sound}")
         if schema < SCHEMA:
             self._migrate(schema)
+
+    def _own(self) -> int:
+        """Raise the owner number: whoever had the journal open until now can no longer write to it, nor act."""
+        self._db.execute("begin immediate")
+        number = _owner(self._db) + 1
+        self._db.execute(_META, ("owner", json.dumps(number)))
+        self._db.execute("commit")
+        return number
+
+    async def owned(self) -> None:
+        try:
+            owner = await self._loop.run_in_executor(self._looking, _owner, self._looks)
+        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: closed
+            raise JournalBroken(f"the journal {self.path} cannot be read: {error}") from None
+        if owner != self._owner:
+            raise TakenOver(self._taken_over)
+
+    @property
+    def _taken_over(self) -> str:
+        return f"another process has taken the rollout {self.path.parent.name} over: nothing more is done from here"
 
     def _migrate(self, schema: int) -> None:
         """In one transaction: 1 had no exchanges, 2 kept an event's members by name."""
@@ -171,12 +195,17 @@ class JournalStore:
             waiting = [done for _, _, done in group if done is not None]
             if waiting:
                 self._tell(_resolve, waiting, why)
+        self._looking.shutdown()
+        self._looks.close()
         self._db.close()
 
     def _write_group(self, group: list[_Row]) -> str:
         """Empty when written, else why not."""
         try:
             self._db.execute("begin immediate")
+            if _owner(self._db) != self._owner:
+                self._db.execute("rollback")
+                return self._taken_over
             for sql, values, _ in group:
                 if sql == _EVENT:
                     self._db.execute(sql, (json.dumps(to_row(values[0])),))
@@ -214,6 +243,12 @@ def _create(path: Path) -> None:
         os.link(made, path)  # never over an existing file
     finally:
         made.unlink()
+
+
+def _owner(database: sqlite3.Connection) -> int:
+    """How often the journal was opened for writing. Journals of before do not know."""
+    found = database.execute("select value from meta where key = 'owner'").fetchone()
+    return int(found[0]) if found else 0
 
 
 def row_of_schema_2(at: float, kind: str, host: str | None, body: str) -> str:

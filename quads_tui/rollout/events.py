@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from .causes import Cause
+from .moments import LONG_AGO, Moment, moment_from
 from .stages import HostStatus, Stage, StageStatus
 
 FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})  # intents that are writes, through the lane
@@ -113,6 +114,7 @@ class Intent(Event):
     number: int
     act: str
     detail: dict[str, Any]
+    moment: Moment = LONG_AGO  # when, for deadlines that outlive the process
 
 
 @dataclass(slots=True)
@@ -124,6 +126,16 @@ class Outcome(Event):
     number: int
     result: str
     detail: dict[str, Any]
+
+
+@dataclass(slots=True)
+class BmcSession(Event):
+    """A session of ours at the host's BMC was made, or has gone. Its address only, never its token."""
+
+    kind: ClassVar[str] = "session"
+    host: str
+    uri: str
+    is_open: bool
 
 
 @dataclass(slots=True)
@@ -225,6 +237,7 @@ _KINDS: dict[str, type[Event]] = {
         Identified,
         Intent,
         Outcome,
+        BmcSession,
         Remembered,
         Ordered,
         QuadsTold,
@@ -263,10 +276,18 @@ def _host_changed(row: list[Any]) -> None:
     row[3], row[4], row[5] = _HOST_STATUSES[row[3]], _STAGES[row[4]], _CAUSES[row[5]]
 
 
+def _intent(row: list[Any]) -> None:
+    row[6:] = [moment_from(kept) for kept in row[6:]]
+
+
 _STAGES: dict[str | None, Stage | None] = {None: None, **{stage.value: stage for stage in Stage}}
 _CAUSES: dict[str | None, Cause | None] = {None: None, **{cause.value: cause for cause in Cause}}
 _STAGE_STATUSES = {status.value: status for status in StageStatus}
 _HOST_STATUSES = {status.value: status for status in HostStatus}
-_CONVERTERS: dict[str, Callable[[list[Any]], None]] = {StageChanged.kind: _stage_changed, HostChanged.kind: _host_changed}
+_CONVERTERS: dict[str, Callable[[list[Any]], None]] = {
+    StageChanged.kind: _stage_changed,
+    HostChanged.kind: _host_changed,
+    Intent.kind: _intent,
+}
 _DECODERS = {kind: (cls, _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
 _MEMBERS = {kind: attrgetter(*(field.name for field in fields(cls))) for kind, cls in _KINDS.items()}

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from .commands import Command
 from .events import Event
 from .meters import LaneState
+from .moments import Moment
 from .stages import HostStatus, Stage
 
 T = TypeVar("T")
@@ -30,6 +31,18 @@ class JournalBroken(Exception):
     """The journal can no longer be written (a full disk, say): nothing may act without its intent on disk."""
 
 
+class TakenOver(JournalBroken):
+    """Another process has taken this rollout, or the locks of its Foreman, over: from here nothing may be written any more."""
+
+
+class NotSent(Exception):
+    """The last check before the first byte did not pass for now: nothing was sent, and the same may be tried again."""
+
+
+REFUSALS = (Skipped, Held, Stopping, JournalBroken)
+"""What Acts.intend and Acts.confirm raise: the act is not to be."""
+
+
 class Clock(Protocol):
     """All waiting goes through one clock. Own seconds are real seconds x speed."""
 
@@ -40,7 +53,11 @@ class Clock(Protocol):
         ...
 
     def wall(self) -> float:
-        """Real time, seconds since 1970 UTC."""
+        """Real time, seconds since 1970 UTC. For display, `--at` and QUADS' dates only: somebody may set it at any moment."""
+        ...
+
+    def moment(self) -> Moment:
+        """Now, for what is kept and reckoned from later, in another process too."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -75,6 +92,10 @@ class Journal(Protocol):
         """A second's figures, kept apart from the events; may be lost."""
         ...
 
+    async def owned(self) -> None:
+        """Raises TakenOver when another process has opened the journal for writing since. Read afresh, off the loop."""
+        ...
+
 
 class Acts(Protocol):
     """Given to a service so that it can ask before it acts, and say what it saw, without knowing who listens."""
@@ -83,8 +104,23 @@ class Acts(Protocol):
         """Pass the gate, then write the intent to disk. The act may begin when it returns. Raises Skipped, Held, Stopping."""
         ...
 
+    async def confirm(self) -> None:
+        """Ask once more about the last intent, when the connection stands and before the first byte.
+
+        Raises REFUSALS, and NotSent where the intent has grown old: then nothing may be sent.
+        """
+        ...
+
+    async def owned(self) -> None:
+        """Raises TakenOver. For what is no act on a machine but leaves something behind: a login."""
+        ...
+
     def result(self, result: str, detail: dict[str, object]) -> None:
         """What became of the last intent: answered, applied, absent, unknown."""
+        ...
+
+    def session(self, uri: str, is_open: bool) -> None:
+        """A session at the host's BMC was made, or has gone; kept so that another process can delete what this one leaves."""
         ...
 
     def note(self, text: str, waits: bool = False) -> None:
@@ -98,8 +134,15 @@ class Ticket(Protocol):
     number: int
     host: str
 
+    async def confirm(self) -> None:
+        """Ask lane, gate and journal once more, when the connection stands and before the first byte, of a resend too.
+
+        Raises NotSent where the lane does not let writes through now, and REFUSALS.
+        """
+        ...
+
     def use(self) -> None:
-        """Called by the client as it sends. Raises RuntimeError when the ticket was used before or has been taken back."""
+        """Called by the client at the first byte. Raises RuntimeError when the ticket was used before or has been taken back."""
         ...
 
 
@@ -139,11 +182,14 @@ class Lane(Protocol):
         act: str,
         send: Callable[[Ticket], Awaitable[T]],
         probe: Callable[[], Awaitable[Probe]],
+        confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> T | None:
         """Wait for a place, then run `send` with a ticket, shielded: cancelling the caller never frees the lane early.
 
         When `send` raises UnknownOutcome the lane stays shut and asks `probe` until that settles it: None is returned when the
         write turned out applied, WriteAbsent raised when it did not happen. Everything else that `send` raises is an answer.
+
+        `confirm` is what the ticket asks besides the lane before the first byte: see Ticket.confirm.
         """
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,6 +62,7 @@ class Answer:
     body: bytes = b""
     cookies: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
+    certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):
@@ -120,7 +120,7 @@ class Answer:
     def retry_after(self) -> float | None:
         """Real seconds to wait before the next try (RFC 9110 10.2.3), bounded to an hour; None where the server says nothing.
 
-        A date is taken relative to the server's own Date, since clocks of BMCs are often years off.
+        A date is taken relative to the server's own Date, since clocks of BMCs are often years off, and ours may step.
         """
         text = self.headers.get("Retry-After", "").strip()
         if not text:
@@ -132,7 +132,9 @@ class Answer:
             if then is None:
                 return None
             now = _date(self.headers.get("Date", ""))
-            seconds = then - (time.time() if now is None else now)
+            if now is None:
+                return None
+            seconds = then - now
         return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
 
 

@@ -8,6 +8,7 @@ the server may have done what it did not live to answer.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import ssl
 import time
@@ -52,6 +53,7 @@ class _Attempt:
         self.reused = False
         self.sent = False  # the connection stands and the last check passed: something of it may have reached the server
         self.peer = ""
+        self.certificate = ""
         self.release: Callable[[], None] | None = None
         self._bound = bound
         self._total = total
@@ -229,7 +231,7 @@ class Http:
                 if response.status < 400:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
-            return Answer(response.status, response.headers, bytes(body), cookies, attempt.peer)
+            return Answer(response.status, response.headers, bytes(body), cookies, attempt.peer, attempt.certificate)
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:
@@ -352,7 +354,7 @@ class _CheckedRequest(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         sending = _SENDING.get()
         attempt, call = sending.attempt, sending.call
-        attempt.peer = _peer(conn)
+        attempt.peer, attempt.certificate = _peer(conn), _certificate(conn)
         if call.before_send is not None:
             try:
                 async with asyncio.timeout(_LAST_CHECK):
@@ -360,7 +362,7 @@ class _CheckedRequest(aiohttp.ClientRequest):
             except TimeoutError:
                 where = clean(call.netloc, 100)
                 raise _NotSent(
-                    NoAnswer(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="timeout")
+                    NoAnswer(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="check")
                 ) from None
             except Exception as why:
                 raise _NotSent(why) from None
@@ -375,6 +377,12 @@ def _peer(conn: aiohttp.connector.Connection) -> str:
     if not isinstance(name, tuple) or len(name) < 2:
         return ""
     return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
+
+
+def _certificate(conn: aiohttp.connector.Connection) -> str:
+    tls = conn.transport.get_extra_info("ssl_object") if conn.transport is not None else None
+    shown = tls.getpeercert(binary_form=True) if tls is not None else None
+    return hashlib.sha256(shown).hexdigest() if shown else ""
 
 
 def _parts(url: str) -> SplitResult:

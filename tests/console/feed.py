@@ -8,6 +8,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Command
 from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, Intent, Outcome, RolloutStarted, StageChanged
 from quads_tui.rollout.meters import InFlight, LaneState, Meters
+from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
@@ -37,6 +38,9 @@ class Clock:
 
     def wall(self) -> float:
         return self.at
+
+    def moment(self) -> Moment:
+        return Moment("feed", self.now())
 
     async def sleep(self, seconds: float) -> None: ...
 

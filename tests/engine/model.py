@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from quads_tui.rollout.events import Event, from_row, to_row
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
-from quads_tui.rollout.ports import Acts, Probe, Ticket, UnknownOutcome
+from quads_tui.rollout.ports import REFUSALS, Acts, Probe, TakenOver, Ticket, UnknownOutcome
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import HostRecord
@@ -85,6 +86,9 @@ class World:
         self.builds: Counter[str] = Counter()  # writes that put it in build
         self.reads: Counter[str] = Counter()
         self.sessions: Counter[str] = Counter()
+        self.journal = MemoryJournal()  # of the process that runs now
+        self.numbers = itertools.count(1)  # of BMC sessions
+        self.left: defaultdict[str, set[str]] = defaultdict(set)  # sessions that stand at the BMCs
         self.dark_before_write = 0  # the most machines that were off while nothing had been put in build
         self.pxe_stays = False  # BMCs that know no one-time boot
         self.takes_back = False  # the first build of each machine meets an equal one, and is rolled back with its PXE files
@@ -92,6 +96,12 @@ class World:
         self.no_looks: Exception | None = None  # Foreman answers all reads with it
         self.violations: list[str] = []  # what no console may ever do to a machine
         self.tasks: set[asyncio.Task[None]] = set()
+        self.between: list[Callable[[], Awaitable[None]]] = []  # each once: what happens between an intent and its first byte
+
+    async def connected(self) -> None:
+        """A connection stands, as late as a test wants it to."""
+        if self.between:
+            await self.between.pop(0)()
 
     def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """What a server does goes on when its client is gone."""
@@ -215,6 +225,8 @@ class ModelForeman:
 
     async def _write(self, ticket: Ticket, host: str, act: str, wanted: dict[str, object]) -> HostRecord:
         world, machine = self._world, self._world.machines[host]
+        await world.connected()
+        await ticket.confirm()
         ticket.use()
         trouble = machine.trouble(act)
         if isinstance(trouble, StageFailure):
@@ -302,7 +314,7 @@ class ModelBmc:
         self._fail("off")
         if machine.power == "Off":
             return "was off already"
-        await self._acts.intend("reset", {"type": "ForceOff"})
+        await self._intend("reset", {"type": "ForceOff"})
         await asyncio.shield(self._world.work(self._switch(self._reached(), "Off", 9)))
         self._acts.result("answered", {})
         return ""
@@ -312,7 +324,7 @@ class ModelBmc:
         self._fail("pxe")
         if machine.override:
             return "PXE was set for the next boot already"
-        await self._acts.intend("override", {})
+        await self._intend("override", {})
         await asyncio.shield(self._world.work(self._arm(self._reached())))
         return ""
 
@@ -321,7 +333,7 @@ class ModelBmc:
         self._fail("on")
         if machine.power == "On":
             return "was on already"
-        await self._acts.intend("reset", {"type": "On"})
+        await self._intend("reset", {"type": "On"})
         name = self._reached()
         await asyncio.shield(self._world.work(self._switch(name, "On", self._world.machines[name].on_seconds)))
         self._acts.result("answered", {})
@@ -330,7 +342,7 @@ class ModelBmc:
     async def clear_override(self, deadline: float) -> str:
         await self._read()
         self._fail("clear")
-        await self._acts.intend("override", {"enabled": "Disabled"})
+        await self._intend("override", {"enabled": "Disabled"})
         self._world.machines[self._reached()].override = False
         return ""
 
@@ -361,16 +373,37 @@ class ModelBmc:
         self._fail("off?")
         return machine.power == "Off"
 
+    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+        for uri in uris:
+            self._world.left[self._host].discard(uri)
+            self._acts.session(uri, False)
+
+    async def _intend(self, act: str, detail: dict[str, object]) -> None:
+        await self._acts.intend(act, detail)
+        try:
+            await self._world.connected()
+            await self._acts.confirm()
+        except REFUSALS as no:
+            self._acts.result("absent", {"error": f"not sent: {no}"})
+            raise
+
     async def close(self) -> None:
         if self._open:
             self._open = False
             self._world.sessions[self._host] -= 1
+            if not self._world.journal.dead:
+                self._world.left[self._host].discard(self._uri)
+            self._acts.session(self._uri, False)
 
     async def _session(self) -> None:
         await self._world.clock.sleep(0.3)
         if not self._open:
             self._open = True
             self._world.sessions[self._host] += 1
+            self._uri = f"/Sessions/{next(self._world.numbers)}"
+            if not self._world.journal.dead:
+                self._world.left[self._host].add(self._uri)
+            self._acts.session(self._uri, True)
             assert self._world.sessions[self._host] == 1, "one session a BMC"
 
     async def _read(self) -> Machine:
@@ -424,6 +457,7 @@ class MemoryJournal:
         self.dead = False  # the process was killed: nothing more reaches the disk
         self.crash_at = 0  # die when this many events are written
         self.crashed = asyncio.Event()
+        self.taken_over = False
 
     def record(self, event: Event) -> None:
         if not self.dead:
@@ -440,6 +474,10 @@ class MemoryJournal:
 
     def sample(self, at: float, data: dict[str, object]) -> None:
         pass
+
+    async def owned(self) -> None:
+        if self.taken_over:
+            raise TakenOver("taken over")
 
 
 class Lab:
@@ -478,9 +516,11 @@ class Lab:
         self._limits = limits or Limits()
         self._protected = protected
         self._token_seconds = token_seconds
+        self.locked: Callable[[], Awaitable[None]] | None = None
         self._open()
 
     def _open(self, recalled: Recall | None = None) -> None:
+        self.world.journal = self.journal
         self.rollout = Rollout(self._rollout, self.plan)
         for event in self.journal.events:
             self.rollout.apply(event)
@@ -504,6 +544,7 @@ class Lab:
                 sample_seconds=600.0,  # each one costs as much as a host's stage
                 hooks=self._hooks,
                 recall=recalled,
+                locked=self.locked,
             )
         )
 

@@ -135,6 +135,7 @@ class Schedule:
     strangers: list[tuple[float, int]] = field(default_factory=list)  # somebody ends the host's build in Foreman
     write_seconds: float = 1.0  # how long Foreman takes over a write
     network: NetworkSchedule | None = None
+    steps: list[tuple[float, float]] = field(default_factory=list)  # (own seconds, how far somebody sets the wall clock)
 
     @classmethod
     def of(cls, number: int) -> Schedule:
@@ -157,6 +158,8 @@ class Schedule:
             made.network = NetworkSchedule.by(luck)
             for _ in range(luck.choice((0, 1, 2))):  # what a human answers
                 made.orders.append((luck.uniform(60, 3000), luck.randrange(HOSTS), luck.choice(("release", "retry"))))
+        for _ in range(luck.choice((0, 1, 1, 3))):
+            made.steps.append((luck.choice((luck.uniform(0, 90), luck.uniform(0, 1500))), luck.choice((-600.0, 600.0))))
         made.orders.sort()
         return made
 
@@ -260,6 +263,8 @@ class Run:
             self.lab.world.work(self._ended_by_a_stranger(at, self.lab.machine(names()[host])))
         for number, change in enumerate(self.schedule.network.changes if self.schedule.network else ()):
             self.lab.world.work(self._changed(number, *change))
+        for at, seconds in self.schedule.steps:
+            self.lab.world.work(self._set_clock(at, seconds))
         crashes = list(self.schedule.crashes)
         while True:
             events, pause = crashes.pop(0) if crashes else (0, 0.0)
@@ -290,6 +295,10 @@ class Run:
         await asyncio.sleep(at)
         machine.build, machine.build_status = False, 0
 
+    async def _set_clock(self, at: float, seconds: float) -> None:
+        await asyncio.sleep(at)
+        self.lab.clock.stepped += seconds
+
     async def _orders(self) -> None:
         began = self.lab.clock.now()
         for at, number, order in self.schedule.orders:
@@ -311,6 +320,7 @@ class Run:
             machine = lab.machine(name)
             assert (machine.resets, machine.wipes, machine.override, lab.world.writes[name]) == (0, 0, False, 0), "I1"
         assert lab.world.peak_writes <= 1, "I2"
+        assert not any(lab.world.left.values()), "a session is left at a BMC"
         rebuilds = sum(isinstance(e, HostChanged) and e.reason == "to be retried" for e in events)
         for name in names():
             host, machine = lab.rollout.hosts[name], lab.machine(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from quads_tui.engine.lane import LaneTicket, WriteLane
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.meters import LaneState
-from quads_tui.rollout.ports import Probe, UnknownOutcome, WriteAbsent
+from quads_tui.rollout.ports import Held, NotSent, Probe, UnknownOutcome, WriteAbsent
 from tests.clocks import VirtualClock, in_virtual_time
 
 LONGEST = 60.0  # the server never works longer than this on a request
@@ -385,3 +386,75 @@ async def test_a_wide_lane_lets_nobody_in_beside_a_write_that_is_not_settled() -
     settled.set()
     await asyncio.gather(first, *others)
     assert sent == ["h0", "h1", "h2"]
+
+
+# The first byte
+
+
+async def refused_when_sending(lane: WriteLane, before: Callable[[], None]) -> LaneTicket:
+    """A write whose lane changes between its ticket and its first byte."""
+    kept: list[LaneTicket] = []
+
+    async def send(ticket: LaneTicket) -> None:
+        kept.append(ticket)
+        await ticket.confirm()
+        before()
+        await ticket.confirm()
+        ticket.use()
+
+    async def probe() -> Probe:
+        return Probe.ABSENT
+
+    with pytest.raises(NotSent):
+        await lane.write("h1", "build", send, probe)
+    return kept[0]
+
+
+@pytest.mark.looptime
+async def test_first_byte_a_pause_between_ticket_and_connection_gives_the_place_back() -> None:
+    lane = WriteLane(VirtualClock())
+    ticket = await refused_when_sending(lane, lambda: lane.pause(True))
+    assert (ticket.sent_at, lane.state().in_flight) == (None, ())
+    with pytest.raises(NotSent, match="taken back"):
+        await ticket.confirm()
+    with pytest.raises(RuntimeError):
+        ticket.use()
+
+
+@pytest.mark.looptime
+async def test_first_byte_an_unknown_outcome_elsewhere_holds_what_was_granted_before_it() -> None:
+    beside: list[WriteLane] = []
+    lane, other = (WriteLane(VirtualClock(), width=2, beside=beside) for _ in range(2))
+
+    async def lost(ticket: LaneTicket) -> None:
+        await ticket.confirm()
+        ticket.use()
+        await asyncio.sleep(1)
+        raise UnknownOutcome("connection reset")
+
+    async def late(ticket: LaneTicket) -> None:
+        await asyncio.sleep(5)
+        await ticket.confirm()
+
+    async def probe() -> Probe:
+        return Probe.ABSENT
+
+    unknown = asyncio.ensure_future(other.write("h2", "build", lost, probe))
+    with pytest.raises(NotSent, match="outcome unknown"):
+        await lane.write("h1", "build", late, probe)
+    unknown.cancel()
+
+
+@pytest.mark.looptime
+async def test_first_byte_the_gate_is_asked_after_the_lane() -> None:
+    async def held() -> None:
+        raise Held("wait")
+
+    async def send(ticket: LaneTicket) -> None:
+        await ticket.confirm()
+
+    async def probe() -> Probe:
+        return Probe.ABSENT
+
+    with pytest.raises(Held):
+        await WriteLane(VirtualClock()).write("h1", "build", send, probe, held)

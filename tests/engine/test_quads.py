@@ -14,6 +14,7 @@ from quads_tui.engine.quads import Outbox, QuadsExchange
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.services.quads import QuadsTrouble
 from tests.clocks import VirtualClock
@@ -99,6 +100,10 @@ def history(number: int, end: HostStatus = HostStatus.DONE) -> list[Event]:
     return [*events, HostChanged(2000.0, name, end, Stage.INSTALL, cause, "" if cause is None else "SYS518")]
 
 
+async def owned() -> None:
+    """Nobody has taken the rollout over."""
+
+
 def exchange(server: Server, plan: Plan = PLAN) -> tuple[QuadsExchange, list[Event]]:
     said: list[Event] = []
 
@@ -106,7 +111,7 @@ def exchange(server: Server, plan: Plan = PLAN) -> tuple[QuadsExchange, list[Eve
         said.append(event)
         made.take(event)
 
-    made = QuadsExchange(server, Outbox(plan), VirtualClock(), emit)
+    made = QuadsExchange(server, Outbox(plan), VirtualClock(), emit, owned)
     return made, said
 
 
@@ -405,3 +410,16 @@ def test_a_resume_owes_exactly_what_the_dead_process_owed(happened: list[Event],
     for event in journal:
         again.take(from_row(to_row(event)))
     assert list(again.waiting.values()) == list(outbox.waiting.values())
+
+
+@pytest.mark.looptime
+async def test_c3_a_process_that_was_taken_over_tells_quads_nothing() -> None:
+    async def taken_over() -> None:
+        raise TakenOver("another process has taken the rollout over")
+
+    server = Server()
+    made = QuadsExchange(server, Outbox(PLAN), VirtualClock(), lambda event: None, taken_over)
+    for event in history(0):
+        made.take(event)
+    await made.flush(5)
+    assert (server.told, made.owed > 0) == ([], True)

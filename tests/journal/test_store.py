@@ -11,15 +11,16 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.journal.locks import ForemanLock, JournalLock, LockHeld, holder
+from quads_tui.journal.locks import JournalLock, LockHeld, holder
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.shelf import NotFound, find, newest, shelved
 from quads_tui.journal.store import JournalStore
@@ -39,7 +40,8 @@ from quads_tui.rollout.events import (
     to_row,
 )
 from quads_tui.rollout.exchanges import Exchanged
-from quads_tui.rollout.ports import JournalBroken
+from quads_tui.rollout.moments import LONG_AGO, Moment
+from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
 EVENTS: list[Event] = [
@@ -48,7 +50,7 @@ EVENTS: list[Event] = [
     HostChanged(3.0, "h1", HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "SYS518", 9.5),
     HostArmed(4.0, "h1", True),
     HostNote(5.0, "h2", "waits", True),
-    Intent(6.0, "h1", 7, "build", {"progress": "abc", "wanted": {"build": True, "owner_id": 3}}),
+    Intent(6.0, "h1", 7, "build", {"progress": "abc", "wanted": {"build": True, "owner_id": 3}}, Moment("b1", 7.5)),
     Outcome(7.0, "h1", 7, "applied", {"installed_at": None}),
     Paused(8.0, "writes", True, "me@here", "Foreman hangs"),
     RolloutEnded(9.0, "operator"),
@@ -65,7 +67,7 @@ async def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
     reader = JournalReader(store.path)
     assert [event for _, event in reader.events()] == EVENTS
     assert [number for number, _ in reader.events(since=7)] == [8, 9]
-    assert reader.facts() == {"site": "/etc/site.yaml", "plan": {"hosts": ["h1"]}}
+    assert reader.facts() == {"site": "/etc/site.yaml", "plan": {"hosts": ["h1"]}, "owner": 1}
     assert [(sample.at, sample.data) for sample in reader.samples()] == [(10.0, {"depth": 3})]
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
@@ -181,15 +183,35 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         JournalReader(store.path)
 
 
-def test_one_rollout_a_foreman_on_this_machine() -> None:
-    lock = ForemanLock("https://foreman.example.com/")
+async def test_c3_whoever_opens_a_journal_owns_it_and_the_one_before_writes_nothing_more(tmp_path: Path) -> None:
+    told: list[str] = []
+    before = JournalStore(tmp_path / "r1" / "journal.db", on_broken=told.append)
+    await before.commit(EVENTS[0])
+    await before.owned()
+    now = JournalStore(before.path, existing=True)
+    with pytest.raises(TakenOver, match="another process has taken the rollout r1 over: nothing more is done from here"):
+        await before.owned()
+    with pytest.raises(JournalBroken, match="taken the rollout r1 over"):
+        await before.commit(EVENTS[1])
+    await now.owned()
+    await now.commit(EVENTS[2])
+    await before.close()
+    await now.close()
+    reader = JournalReader(now.path)
+    assert [event for _, event in reader.events()] == [EVENTS[0], EVENTS[2]]
+    assert len(told) == 1
+
+
+async def test_the_owner_is_read_beside_a_thread_pool_that_is_full(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    free = threading.Event()
+    full = [asyncio.get_running_loop().run_in_executor(None, free.wait) for _ in range(64)]  # look-ups of names, say
     try:
-        with pytest.raises(LockHeld, match=f"process {os.getpid()} of .+, since 20"):
-            ForemanLock("https://foreman.example.com:443")
-        ForemanLock("https://foreman.example.com:8443").release()
+        await asyncio.wait_for(store.owned(), 20)
     finally:
-        lock.release()
-    ForemanLock("https://foreman.example.com").release()
+        free.set()
+        await asyncio.gather(*full)
+        await store.close()
 
 
 async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
@@ -215,14 +237,17 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
         create table event (n integer primary key, at real not null, kind text not null, host text, body text not null);
         insert into meta values ('site', '"s"');"""
     )
-    for event in EVENTS[:6]:
+    events = [replace(event) for event in EVENTS[:6]]
+    for event in events:
         body = asdict(event)
+        if body.pop("moment", None):  # that version knew none, and nothing may be reckoned from it
+            event.moment = LONG_AGO
         row = (body.pop("at"), event.kind, body.pop("host", None), json.dumps(body))
         database.execute("insert into event (at, kind, host, body) values (?, ?, ?, ?)", row)
     database.commit()
     database.close()
     before = JournalReader(store.path)
-    assert [event for _, event in before.events()] == EVENTS[:6]
+    assert [event for _, event in before.events()] == events
     assert [number for number, _ in before.events(since=4)] == [5, 6]
     assert before.exchanges("h1") == []
     before.close()
@@ -231,8 +256,8 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
     await again.commit(EVENTS[6])
     await again.close()
     after = JournalReader(store.path)
-    assert [event for _, event in after.events()] == EVENTS[:7]
-    assert after.facts() == {"site": "s"}
+    assert [event for _, event in after.events()] == [*events, EVENTS[6]]
+    assert after.facts() == {"site": "s", "owner": 2}
     assert [e.error for e in after.exchanges("h1")] == ["refused"]
 
 
@@ -312,6 +337,18 @@ def test_one_writer_a_journal_and_everybody_may_ask_who(tmp_path: Path) -> None:
         lock.release()
     assert holder(tmp_path) == ""
     JournalLock(tmp_path).release()
+
+
+def test_c2_a_journal_whose_holder_is_stopped_is_taken_over_by_an_administrator(tmp_path: Path) -> None:
+    stopped = JournalLock(tmp_path)
+    with pytest.raises(LockHeld):
+        JournalLock(tmp_path)
+    lock = JournalLock(tmp_path, take_over=True)
+    assert holder(tmp_path) != ""
+    stopped.release()
+    assert holder(tmp_path) != "", "it is the new one's"
+    lock.release()
+    assert holder(tmp_path) == ""
 
 
 async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path) -> None:

@@ -103,6 +103,9 @@ class ListeningJournal:
     def sample(self, at: float, data: dict[str, object]) -> None:
         return
 
+    async def owned(self) -> None:
+        return
+
 
 class ListeningForeman(Foreman):
     """The client as it is; `on_probe` is called before every look at a write whose outcome is unknown."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 
 import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
-from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.lane import LaneTicket, WriteLane
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.plan import Target
-from quads_tui.rollout.ports import Probe, UnknownOutcome, WriteAbsent
+from quads_tui.rollout.ports import NotSent, Probe, TakenOver, UnknownOutcome, WriteAbsent
 from quads_tui.services.foreman import Foreman, NameUnknown
 from quads_tui.services.http import Http
 from tests.clocks import FastClock
@@ -29,6 +29,7 @@ class Bench:
     url: str
     http: Http
     clock: FastClock
+    tickets: list[LaneTicket] = field(default_factory=list)
 
     def client(self, password: str = "changeme") -> Foreman:
         return Foreman(
@@ -211,3 +212,71 @@ async def test_a6_the_provisioning_mac_is_that_of_the_interface_not_of_the_recor
     assert await foreman.all_macs(first) == {"52:54:00:00:00:00", "52:54:00:ff:00:01"}
     assert await foreman.provisioning_macs(second) == {"52:54:00:00:00:01"}
     assert await foreman.provisioning_macs("nobody.example.com") == frozenset()
+
+
+# The first byte
+
+
+class Word:
+    """The last word on a write: what is raised at each time that it is asked for; None lets it through."""
+
+    def __init__(self, *words: Exception | None) -> None:
+        self.words = list(words)
+        self.asked = 0
+
+    async def __call__(self) -> None:
+        word = self.words[min(self.asked, len(self.words) - 1)]
+        self.asked += 1
+        if word is not None:
+            raise word
+
+
+async def written(bench: Bench, word: Callable[[], Awaitable[None]]) -> LaneTicket:
+    """One write through a lane that asks for this last word; what it raises comes out."""
+    foreman = bench.client()
+    target = await bench.target(foreman)
+    bench.server.expire_sessions()
+    tickets: list[LaneTicket] = []
+
+    async def send(ticket: LaneTicket) -> object:
+        tickets.append(ticket)
+        return await foreman.build(ticket, HOSTS[0], target, "7b0c3a52-6a52-4a6e-9b54-31d4ffbdc7b2")
+
+    async def probe() -> Probe:
+        return Probe.ABSENT
+
+    bench.tickets = tickets
+    await WriteLane(bench.clock, write_deadline=1.0).write(HOSTS[0], "build", send, probe, word)
+    return tickets[0]
+
+
+async def test_first_byte_the_ticket_is_used_when_the_connection_stands_and_asked_again_after_a_401(bench: Bench) -> None:
+    word = Word(None)
+    ticket = await written(bench, word)
+    assert (word.asked, ticket.sent_at is not None) == (2, True)
+    assert bench.server.counts()["writes"] == 2, "the first was answered 401, and not executed"
+
+
+@pytest.mark.parametrize(("words", "writes"), [((TakenOver("taken over"),), 0), ((None, TakenOver("taken over")), 1)])
+async def test_first_byte_nothing_of_a_write_that_is_refused_then_is_sent(
+    bench: Bench, words: tuple[Exception | None, ...], writes: int
+) -> None:
+    with pytest.raises(TakenOver):
+        await written(bench, Word(*words))
+    assert bench.server.counts()["writes"] == writes
+    assert await bench.client().in_build() == set()
+    assert (bench.tickets[0].sent_at is None) == (writes == 0)
+
+
+async def test_first_byte_a_last_word_that_does_not_come_sends_nothing(bench: Bench) -> None:
+    async def silence() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(NotSent, match="the last check took over 1 s"):
+        await written(bench, silence)
+    assert (bench.server.counts()["writes"], bench.tickets[0].sent_at) == (0, None)
+
+
+async def test_c1_a_foreman_tells_what_it_is_whatever_its_address(bench: Bench) -> None:
+    foreman = bench.client()
+    assert await foreman.identity() == ("", bench.url), "no TLS here"

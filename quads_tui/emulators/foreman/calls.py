@@ -31,6 +31,7 @@ class Foreman:
     membership: Membership
     host_fields: Fields
     searches: int = 0
+    url: str = ""  # once it serves
 
 
 @dataclass(slots=True)

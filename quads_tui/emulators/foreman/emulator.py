@@ -165,7 +165,8 @@ class ForemanEmulator:
         await self._runner.setup()
         assert self._runner.server is not None
         self._listener = Listener(self._runner.server, self._mishaps, self._traffic, ssl_context)
-        return f"{'https' if ssl_context else 'http'}://{host}:{self._listener.start(host, port)}"
+        self.foreman.url = f"{'https' if ssl_context else 'http'}://{host}:{self._listener.start(host, port)}"
+        return self.foreman.url
 
     async def close(self) -> None:
         self._closing.set()

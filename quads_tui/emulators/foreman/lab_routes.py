@@ -90,6 +90,7 @@ def _settings(call: Call) -> list[Document]:
     old = stamp(call.foreman.database.created)
     minutes = call.foreman.options.token_minutes
     return [
+        documents.setting("foreman_url", call.foreman.url, "string", "Foreman URL", "Where this Foreman is reachable", old),
         documents.setting("entries_per_page", 20, "integer", "Entries per page", "Number of records shown per page", old),
         documents.setting(
             "token_duration", minutes, "integer", "Token duration",

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,7 +15,7 @@ from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFa
 from quads_tui.rollout.identity import mac_of
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.plan import Target
-from quads_tui.rollout.ports import Clock, Probe, Ticket, UnknownOutcome
+from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome
 from quads_tui.rollout.text import clean
 
 from ..http import Answer, Http, NoAnswer, NotJson
@@ -62,6 +62,7 @@ class Foreman:
     ) -> None:
         self.url = url.rstrip("/")
         self.version = ""
+        self._certificate = ""
         self._http = http
         self._username = username
         self._password = password
@@ -221,13 +222,26 @@ class Foreman:
 
     async def token_seconds(self) -> float:
         """How long a build token lives (the setting token_duration); 0 means for ever."""
-        answer = await self._read("settings", {"search": "name = token_duration"})
-        minutes: object = _TOKEN_MINUTES
+        minutes = await self._setting("token_duration")
+        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+
+    async def identity(self) -> tuple[str, str]:
+        """By what it is known whatever its address: SHA-256 of its certificate, and its own name for itself (foreman_url).
+
+        What it does not tell is empty.
+        """
+        url = await self._setting("foreman_url")
+        own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
+        return self._certificate, own
+
+    async def _setting(self, name: str) -> object:
+        """None where we may not read it."""
+        answer = await self._read("settings", {"search": f"name = {name}"})
         if answer.status == 200:
             for item in _results(self._body(answer)):
-                if item.get("name") == "token_duration":
-                    minutes = item.get("value")
-        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+                if item.get("name") == name:
+                    return item.get("value")
+        return None
 
     async def probe_host(self, name: str, wanted: Mapping[str, object], progress: str) -> Probe:
         """Whether the write of `wanted` with this progress_report_id has been applied (DESIGN: settled by a fresh read).
@@ -304,15 +318,30 @@ class Foreman:
         return record
 
     async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Answer:
-        """Send once. A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket."""
+        """Send once. A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket.
+
+        The ticket is asked, and used, at the first byte. Raises what it raises.
+        """
         if not self._cookies:
             await self._log_in(self._logins)
-        ticket.use()
+        used = False
+
+        async def first_byte(peer: str) -> None:
+            nonlocal used
+            await ticket.confirm()
+            if not used:
+                ticket.use()
+                used = True
+
         for last in (False, True):
             logins = self._logins
             try:
-                answer = await self._exchange(method, path, body, total=self._limits.foreman_write, meter=self._writes)
+                answer = await self._exchange(
+                    method, path, body, total=self._limits.foreman_write, meter=self._writes, before_send=first_byte
+                )
             except NoAnswer as error:
+                if error.kind == "check":
+                    raise NotSent(error.reason) from None
                 raise unanswered(error) from None
             if answer.status == 401 and not last:
                 await self._log_in(logins)
@@ -397,7 +426,16 @@ class Foreman:
             version = body.get("version") if isinstance(body, Mapping) else None
             self.version = clean(version or answer.headers.get("Foreman_version", ""), 40)
 
-    async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, *, total: float, meter: Meter) -> Answer:
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        *,
+        total: float,
+        meter: Meter,
+        before_send: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Answer:
         if self._refused:
             raise CredentialsRefused(self._refused)
         login = f"{self._username}:{self._password.reveal()}".encode()
@@ -418,8 +456,10 @@ class Foreman:
             connect=self._clock.real(self._limits.connect, 5.0),
             total=self._clock.real(total, 15.0),
             max_body=_BODY,
+            before_send=before_send,
         )
         self._cookies.update(answer.cookies)
+        self._certificate = answer.certificate
         return answer
 
     def _body(self, answer: Answer) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meter
 from quads_tui.rollout.ports import Acts, Clock
@@ -164,6 +165,22 @@ class Bmc:
         if self._device and await DeviceBoot(self._machine, self._device, deadline).armed():
             return True
         return (await BootChange(self._machine, deadline).look()).pxe_next
+
+    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+        """Delete sessions that a process before this one left at `peer`, each request made once; what does not go is noted.
+
+        Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was.
+        """
+        left = f"{len(uris)} sessions of an earlier process are left at the BMC"
+        try:
+            await self._line.root(self._line.clock.now())
+        except StageFailure as failure:
+            self._line.acts.note(f"{left}: {failure.reason}")
+            return
+        if peer and self._line.peer != peer:
+            self._line.acts.note(f"{left}: it was at {peer}, and {self._line.peer} answers now")
+            return
+        await self._line.session.end(uris)
 
     def forget_refusal(self) -> None:
         """A human wants refused credentials to be tried again."""

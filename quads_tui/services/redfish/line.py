@@ -56,7 +56,7 @@ class Line:
     ) -> None:
         self.clock = clock
         self.acts = acts
-        self.session = Session(self._send, username, password, clock, acts.note)
+        self.session = Session(self._send, username, password, clock, acts)
         self._http = http
         self._address = address.rstrip("/")
         self._host = host
@@ -162,7 +162,7 @@ class Line:
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False) -> Answer:
         """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered.
 
-        `acts`: it is asked once more before its first byte whether it may go.
+        `acts`: it is asked once more before its first byte whether it may go. Raises what Acts.confirm raises.
         """
         async with self._wire:
             answer = await self._put(method, self._moved.get(path, path), headers, body, acts)
@@ -182,6 +182,7 @@ class Line:
         if peer != self.act_peer:
             seen = self.act_peer or "no address"
             raise NoAnswer(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="check")
+        await self.acts.confirm()
 
     async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Answer:
         try:

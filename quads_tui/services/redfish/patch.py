@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
 
 from ..answers import NoAnswer
@@ -71,6 +72,12 @@ class Changes:
             if isinstance(error, StageFailure):
                 raise
             return error.complaint
+        except NotSent as no:
+            acts.result("absent", {"error": f"not sent: {no}"})
+            return Complaint(503, frozenset(), f"not sent: {no}")
+        except REFUSALS as no:
+            acts.result("absent", {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
+            raise
         except BaseException:
             acts.result("unknown", {"error": "interrupted"})
             raise

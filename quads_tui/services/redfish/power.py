@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
 
 from ..answers import NoAnswer
@@ -97,6 +98,12 @@ class PowerChange:
             if isinstance(error, StageFailure):
                 raise
             await self._not_now(error.complaint)
+        except NotSent as no:
+            acts.result("absent", {"error": f"not sent: {no}"})
+            self._wait_on(f"{wanted} was not sent: {no}", None)
+        except REFUSALS as no:
+            acts.result("absent", {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
+            raise
         except BaseException:
             acts.result("unknown", {"error": "interrupted"})
             raise

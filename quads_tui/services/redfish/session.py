@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from urllib.parse import urljoin
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.ports import Acts, Clock
 from quads_tui.rollout.text import clean
 
 from ..answers import Answer, NoAnswer, NotJson
 from .complaints import WRONG_LOGIN, Complaint, complaint
-from .documents import local_path
+from .documents import local_path, text
 
 ROOT = "/redfish/v1/"
 _PLACES = ("/redfish/v1/SessionService/Sessions", "/redfish/v1/Sessions")  # the second: iDRAC7 and 8
 _CLOSING = 4.0  # real seconds
+_ENDING = 15.0  # real seconds for those of an earlier process, with a login of our own
+_TRIES = 2  # of a DELETE
 _MOST_REFUSALS = 2
 
 Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Answer]]
@@ -39,13 +42,13 @@ class Busy(Exception):
 class Session:
     """`send` puts one request on the wire (method, path, headers, body); this class knows what to put into its headers."""
 
-    def __init__(self, send: Send, username: str, password: Secret, clock: Clock, note: Callable[[str], None]) -> None:
+    def __init__(self, send: Send, username: str, password: Secret, clock: Clock, acts: Acts) -> None:
         self.place = ""  # Links.Sessions of the service root, once it is known
         self._send = send
         self._username = username
         self._password = password
         self._clock = clock
-        self._note = note
+        self._acts = acts
         self._token = ""
         self._open: list[tuple[str, str]] = []  # path and token of the sessions that are ours to delete
         self._basic = False
@@ -101,15 +104,46 @@ class Session:
                 if self._login is not None:
                     await asyncio.wait({self._login})
                 # Each with its own token: one that was doubted over a random 401 still lives, and takes up a place.
-                for path, token in self._open:
-                    with suppress(NoAnswer):
-                        await self._send("DELETE", path, {"X-Auth-Token": token}, None)
+                while self._open:
+                    path, token = self._open[0]
+                    await self._delete(path, {"X-Auth-Token": token})
+                    del self._open[0]
+        for path, _ in self._open:
+            self._acts.note(f"the session {path} is left at the BMC: no answer to its deletion within {_CLOSING:g} s")
         if self._login is not None:
             self._login.cancel()
         if self._basic_for_now:
             self._basic = self._basic_for_now = False
         self._open.clear()
         self._token = ""
+
+    async def end(self, paths: Iterable[str]) -> None:
+        """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted."""
+        left = list(paths)
+        try:
+            async with asyncio.timeout(_ENDING):
+                headers = await self.headers()
+                while left:
+                    await self._delete(left[0], headers)
+                    del left[0]
+        except (NoAnswer, Busy, StageFailure, TimeoutError) as error:
+            why = str(error) or f"not done within {_ENDING:g} s"
+            self._acts.note(f"{len(left)} sessions of an earlier process are left at the BMC: {why}")
+
+    async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
+        """Once more where it is refused; then it is said."""
+        why = ""
+        for _ in range(_TRIES):
+            try:
+                answer = await self._send("DELETE", path, headers, None)
+            except NoAnswer as error:
+                why = error.reason
+                continue
+            if answer.ok or answer.status in (404, 410):
+                self._acts.session(path, False)
+                return
+            why = complaint(answer).text
+        self._acts.note(f"the session {path} is left at the BMC, its deletion was refused {_TRIES} times: {why}")
 
     async def _log_in(self) -> None:
         """Shielded: a login whose answer nobody waits for leaves a session behind that nobody closes."""
@@ -122,9 +156,15 @@ class Session:
         body = {"UserName": self._username, "Password": self._password.reveal()}
         places = list(dict.fromkeys(place for place in (self.place, *_PLACES) if place))
         while places:
-            answer = await self._send("POST", places[0], {}, body)
+            await self._acts.owned()
+            try:
+                answer = await self._send("POST", places[0], {}, body)
+            except NoAnswer as error:
+                if error.sent:
+                    self._acts.note("the answer to a login was lost: a session that it made stays at the BMC until it ends there")
+                raise
             if answer.ok:
-                self._begin(answer)
+                self._begin(answer, places[0])
                 return
             said = complaint(answer)
             if "PasswordChangeRequired" in said.keys:
@@ -137,7 +177,7 @@ class Session:
             if answer.status == 401 or said.keys & WRONG_LOGIN:
                 await self._refuse(said)
             elif said.sessions_full:
-                self._note(f"no session is free, going on with Basic: {said.text}")
+                self._acts.note(f"no session is free, going on with Basic: {said.text}")
                 self._basic = self._basic_for_now = True
                 return
             elif said.busy and self._busy < 1:
@@ -152,19 +192,19 @@ class Session:
                 break
         self._basic = True
 
-    def _begin(self, answer: Answer) -> None:
+    def _begin(self, answer: Answer, place: str) -> None:
         token = answer.headers.get("X-Auth-Token", "")
         if not token or not token.isascii() or not token.isprintable():
             self._basic = True
             return
         self._token = token
         self._busy = 0
-        where = local_path(answer.headers.get("Location", ""))
-        if not where:
-            with suppress(NotJson):
-                where = local_path(answer.json())
+        where = _own_path(answer, place)
         if where:
             self._open.append((where, token))
+            self._acts.session(where, True)
+        else:
+            self._acts.note("the BMC does not tell where its session is: it is left to end by itself")
 
     async def _refuse(self, said: Complaint) -> None:
         """Count a refused login; the second one is the last."""
@@ -173,3 +213,24 @@ class Session:
             self._refused = f"{said.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
             raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
         await self._clock.sleep(2)
+
+
+def _own_path(answer: Answer, place: str) -> str:
+    """Where the session is that was made by a POST to `place`; empty where the BMC does not tell.
+
+    DSP0266 wants it in Location. Some leave it out, give it relative, or name the collection there; the body tells then.
+    """
+    body: object = None
+    with suppress(NotJson):
+        body = answer.json()
+    document = body if isinstance(body, Mapping) else {}
+    collection = place.rstrip("/")
+    relative = answer.headers.get("Location", "").strip()
+    if relative and ":" not in relative and not relative.startswith("/"):
+        relative = urljoin(f"{collection}/" if "/" not in relative else collection, relative)
+    own = text(document, "Id")
+    by_id = f"{collection}/{own}" if own and "/" not in own else ""
+    for path in (local_path(relative), local_path(document), local_path(by_id)):
+        if path and path.rstrip("/") not in (collection, collection.removesuffix("/Members")):
+            return path
+    return ""

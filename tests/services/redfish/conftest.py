@@ -27,12 +27,26 @@ class Told:
         self.notes: list[str] = []
         self.refusal: Exception | None = None
         self.before: Callable[[], None] | None = None
+        self.last_word: Exception | None = None  # raised before the first byte of an act
+        self.confirmed = 0
+        self.sessions: list[str] = []
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
         if self.refusal is not None:
             raise self.refusal
         assert len(self.intents) == len(self.results), "an act began before the last one's outcome was told"
         self.intents.append((act, detail))
+
+    async def confirm(self) -> None:
+        self.confirmed += 1
+        if self.last_word is not None:
+            raise self.last_word
+
+    async def owned(self) -> None:
+        return
+
+    def session(self, uri: str, is_open: bool) -> None:
+        (self.sessions.append if is_open else self.sessions.remove)(uri)
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self.results.append(result)

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.ports import Held, NotSent, Skipped, Stopping, TakenOver
 
 from .conftest import Bench
 from .fake import RESET, SESSIONS, SYSTEM, FakeBmc, error, hang_up
@@ -229,3 +230,140 @@ async def test_slash_redirects_are_followed_by_sending_the_same_again(bench: Ben
     assert bench.bmc.created == 1
     assert bench.bmc.log.count(f"GET {SYSTEM}") == 1, "remembered"
     assert bench.bmc.applied == ["ForceOff"]
+
+
+# C5 and D4: sessions that are to be deleted
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Location": SESSIONS + "/9"}, {}),
+        ({"Location": "http://10.0.0.1" + SESSIONS + "/9"}, {}),
+        ({"Location": "/redfish/v1/SessionService/Sessions/9/"}, {}),
+        ({"Location": "9"}, {}),
+        ({"Location": "Sessions/9"}, {}),
+        ({"Location": "./Sessions/9"}, {}),
+        ({"Location": SESSIONS}, {"@odata.id": SESSIONS + "/9", "Id": "9"}),
+        ({"Location": SESSIONS + "/"}, {"Id": "9"}),
+        ({}, {"Id": "9"}),
+        ({}, {"@odata.id": SESSIONS + "/9"}),
+        ({}, {"@odata.id": SESSIONS, "Id": "9"}),
+    ],
+)
+async def test_d4_the_session_is_found_wherever_the_bmc_names_it(
+    bench: Bench, headers: dict[str, str], body: dict[str, Any]
+) -> None:
+    async def made(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        bmc.sessions["nine"] = SESSIONS + "/9"
+        return web.json_response(body, status=201, headers={"X-Auth-Token": "nine", **headers})
+
+    bench.bmc.when("POST", "Sessions", made)
+    await bench.client.observe()
+    assert [uri.rstrip("/") for uri in bench.told.sessions] == [SESSIONS + "/9"], "journalled, for whoever resumes"
+    await bench.client.close()
+    assert (bench.bmc.sessions, bench.told.sessions) == ({}, [])
+
+
+async def test_d4_a_session_whose_address_is_not_told_is_said(bench: Bench) -> None:
+    async def made(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        bmc.sessions["x"] = "/nowhere"
+        return web.json_response({}, status=201, headers={"X-Auth-Token": "x"})
+
+    bench.bmc.when("POST", "Sessions", made)
+    await bench.client.observe()
+    assert "the BMC does not tell where its session is: it is left to end by itself" in bench.told.notes
+    bench.bmc.sessions.clear()
+
+
+async def test_c5_a_login_whose_answer_is_lost_is_said(bench: Bench) -> None:
+    bench.bmc.when("POST", "Sessions", hang_up)
+    assert await bench.off() == ""
+    assert "the answer to a login was lost: a session that it made stays at the BMC until it ends there" in bench.told.notes
+
+
+@pytest.mark.parametrize("refusal", [error(401, "NoValidSession"), web.Response(status=503), web.Response(status=500)])
+async def test_c5_a_refused_deletion_is_tried_once_more(bench: Bench, refusal: web.Response) -> None:
+    await bench.client.observe()
+    bench.bmc.when("DELETE", "", refusal)
+    await bench.client.close()
+    assert (bench.bmc.sessions, bench.told.sessions, bench.bmc.count("DELETE")) == ({}, [], 2)
+
+
+async def test_c5_a_deletion_that_is_refused_twice_is_said_and_left_in_the_journal(bench: Bench) -> None:
+    await bench.client.observe()
+    bench.bmc.when("DELETE", "", error(503, "GeneralError", "Not now."), times=2)
+    await bench.client.close()
+    assert bench.told.sessions == [SESSIONS + "/1"]
+    assert bench.told.notes[-1].startswith(f"the session {SESSIONS}/1 is left at the BMC, its deletion was refused 2 times: ")
+    bench.bmc.sessions.clear()
+
+
+async def test_c5_what_another_process_left_is_deleted_by_a_login_of_our_own(bench: Bench) -> None:
+    left = [f"{SESSIONS}/{number}" for number in (71, 72)]
+    bench.bmc.sessions |= dict(zip(("lost-1", "lost-2"), left, strict=True))
+    bench.told.sessions += [*left, SESSIONS + "/70"]  # one of them has ended by itself
+    await bench.client.end_sessions([*left, SESSIONS + "/70"], "")
+    assert list(bench.bmc.sessions.values()) == bench.told.sessions == [SESSIONS + "/1"]
+    assert bench.bmc.log[0] == "GET /redfish/v1/"
+    assert not [line for line in bench.bmc.log if "Systems" in line], "before anything else"
+
+
+async def test_c5_where_all_sessions_are_taken_they_are_deleted_by_basic(bench: Bench) -> None:
+    bench.bmc.sessions["lost"] = f"{SESSIONS}/71"
+    bench.told.sessions.append(f"{SESSIONS}/71")
+    bench.bmc.when("POST", "Sessions", error(503, "RAC0218", "The maximum number of user sessions is reached."))
+    await bench.client.end_sessions([f"{SESSIONS}/71"], "")
+    assert (bench.bmc.sessions, bench.told.sessions, bench.bmc.created) == ({}, [], 0)
+
+
+async def test_c5_a_bmc_that_is_away_is_not_waited_for(bench: Bench) -> None:
+    bench.bmc.when("GET", "/redfish/v1/", hang_up, times=99)
+    await bench.client.end_sessions([f"{SESSIONS}/71"], "")
+    assert bench.told.notes[-1].startswith("1 sessions of an earlier process are left at the BMC: ")
+
+
+# The first byte
+
+
+@pytest.mark.parametrize("why", [Skipped("out"), Held("wait"), Stopping(), TakenOver("taken over")])
+async def test_first_byte_an_act_that_is_refused_when_the_connection_stands_is_not_sent(bench: Bench, why: Exception) -> None:
+    bench.told.last_word = why
+    with pytest.raises(type(why)):
+        await bench.off()
+    with pytest.raises(type(why)):
+        await bench.pxe()
+    assert (bench.bmc.resets, bench.bmc.patches, bench.told.results) == ([], [], ["absent", "absent"])
+
+
+async def test_first_byte_the_resend_after_a_401_asks_again(bench: Bench) -> None:
+    async def expired(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
+        bench.told.last_word = Held("wait")
+        return error(401, "NoValidSession")
+
+    bench.bmc.when("POST", RESET, expired)
+    with pytest.raises(Held):
+        await bench.off()
+    assert (bench.told.confirmed, bench.bmc.resets, bench.told.results) == (2, [], ["absent"])
+
+
+async def test_first_byte_what_was_decided_long_ago_is_looked_at_again(bench: Bench) -> None:
+    bench.told.last_word = NotSent("too long ago since it was decided")
+
+    async def well_again(bmc: FakeBmc, request: web.Request, data: Any) -> None:
+        if bench.told.confirmed:
+            bench.told.last_word = None
+
+    bench.bmc.when("GET", SYSTEM, well_again, times=99)
+    assert await bench.off() == ""
+    assert (bench.told.results, bench.bmc.resets) == (["absent", "answered"], ["ForceOff"])
+
+
+async def test_first_byte_a_thawed_process_does_not_even_log_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def taken_over() -> None:
+        raise TakenOver("taken over")
+
+    monkeypatch.setattr(bench.told, "owned", taken_over)
+    with pytest.raises(TakenOver):
+        await bench.off()
+    assert bench.bmc.created == 0

@@ -1,0 +1,319 @@
+"""One writer per Foreman on this machine, whatever it is called, and from whichever container or network namespace.
+
+Each key of the server (`servers.Server`) is held twice. A lock file in a directory that all consoles of the machine see: flock,
+which the kernel drops with its process. And an abstract Unix socket, which needs no set-up, but is seen in one network namespace
+only. A lock file that was removed or replaced is lost: whoever takes over does that, and the holder looks before each act.
+
+Consoles that share one write queue may one day hold the files together (LOCK_SH, with the queue's name in the file).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quads_tui.rollout.ports import TakenOver
+from quads_tui.rollout.text import clean
+
+from .locks import LockHeld, flock_holder, process_words, user_words
+from .servers import Server
+
+LOCKS = Path("/run/lock/quads-tui")  # where $QUADS_TUI_LOCKS names none
+_LONGEST = 4000  # bytes of what a lock file tells
+_TRIES = 20  # of a file that others remove and make anew at the same time
+_FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class NoDirectory(Exception):
+    """The directory of the lock files cannot be used. The text says why, and how to mend it."""
+
+
+def lock_directory(path: Path) -> Path:
+    """Make it where it is missing: open to all, and nobody removes what is another's. Raises NoDirectory."""
+    remedy = f"an administrator makes it with: install -d -m 1777 {path}"
+    try:
+        with suppress(FileExistsError):
+            path.mkdir()
+            path.chmod(0o1777)
+        found = path.lstat()
+    except OSError as error:
+        raise NoDirectory(f"the directory of the lock files {path} cannot be made: {error.strerror}; {remedy}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise NoDirectory(f"{path}, where the lock files should be, is no directory; {remedy}")
+    if found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX:
+        raise NoDirectory(f"anybody may remove lock files in {path}; {remedy}")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what two addresses turn out to be one Foreman. Empty members are not known."""
+
+    certificate: str = ""  # SHA-256 of the DER, hexadecimal
+    url: str = ""  # its own setting foreman_url
+
+
+class ForemanLock:
+    """Held from `take` to `release`, for as long as the process lives. Calls may wait for the disk: not for the loop's thread."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """`directory`: of the lock files; None: there is none, and only this network namespace is seen."""
+        self._directory = directory
+        self._files: dict[str, _File] = {}
+        self._names: dict[str, socket.socket] = {}
+        self.keys: set[str] = set()
+
+    def take(self, server: Server, *, take_over: bool = False) -> None:
+        """Hold what is not held yet of this server. Raises LockHeld, and then holds no more than before.
+
+        `take_over`: an administrator says that the holder is stopped, or is none of ours. It learns that before its next act.
+        """
+        taken: list[str] = []
+        try:
+            for key in server.keys:
+                if key not in self.keys:
+                    taken.append(key)
+                    self._take(key, server, take_over)
+                    self.keys.add(key)
+        except BaseException:
+            self._drop(taken)
+            raise
+
+    def check(self) -> None:
+        """Raises TakenOver where a lock file is no longer the one that we hold."""
+        for file in self._files.values():
+            if not file.stands:
+                raise TakenOver(f"the lock {file.path} was taken over by another process: nothing more is done from here")
+
+    def alike(self, own: Identity) -> str:
+        """Tell others what our Foreman is, and say who writes to one that is the same by that; empty where nobody does."""
+        for file in self._files.values():
+            file.tell(own)
+        for path, told in self._others():
+            for what, mine, theirs in (
+                ("TLS certificate", own.certificate, told.get("certificate")),
+                ("setting foreman_url", own.url, told.get("url")),
+            ):
+                if mine and mine == theirs:
+                    where = clean(path.name.removeprefix("foreman-").removesuffix(".lock"), 200)
+                    return f"a Foreman with the same {what} is being written to at {where}: {_holder_of(path, told)}"
+        return ""
+
+    def release(self) -> None:
+        self._drop(list(self.keys))
+
+    def _take(self, key: str, server: Server, take_over: bool) -> None:
+        replaced = False
+        if self._directory is not None:
+            self._files[key], replaced = _File.locked(self._directory / f"foreman-{key}.lock", server, take_over)
+        name = f"\0quads-tui:{key}"
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.bind(name)
+            made.listen(64)
+        except OSError as error:
+            made.close()
+            if error.errno != errno.EADDRINUSE:
+                raise LockHeld(f"the lock of {server.shown} cannot be made: {error.strerror}") from None
+            self._beside(name, server, take_over, replaced)
+            return
+        self._names[key] = made
+
+    def _beside(self, name: str, server: Server, take_over: bool, replaced: bool) -> None:
+        """The socket's name is somebody's: go on without it, or raise LockHeld."""
+        peer = _listener(name)
+        if take_over and (replaced or (peer is None and self._directory is not None)):
+            return  # its holder looks at the file; or it is none of ours
+        if peer is not None:
+            words = f"another rollout is writing to {server.shown}: {process_words(*peer)}"
+            if take_over:
+                words += f"; it holds no lock file, by which it could be stopped: end it first (kill {peer[0]})"
+            raise LockHeld(words)
+        uid, pid = _owner(name)
+        whose = user_words(uid) if uid is not None else "an unknown user"
+        process = f"process {pid} of {whose}" if pid else f"a process of {whose}"
+        raise LockHeld(
+            f"the lock of {server.shown}, the socket @{name[1:]}, is bound by {process} that does not listen there, as quads-tui "
+            f"would: have it ended, or go on with --take-over when you are sure that nobody writes to this Foreman"
+        )
+
+    def _drop(self, keys: list[str]) -> None:
+        for key in keys:
+            self.keys.discard(key)
+            if key in self._names:
+                self._names.pop(key).close()
+            if key in self._files:
+                self._files.pop(key).release()
+
+    def _others(self) -> Iterator[tuple[Path, dict[str, object]]]:
+        """The lock files that others hold now, and what they say."""
+        ours = {file.path for file in self._files.values()}
+        for path in sorted(self._directory.glob("foreman-*.lock")) if self._directory is not None else ():
+            if path in ours:
+                continue
+            try:
+                file = os.open(path, os.O_RDONLY | _FILE)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                yield path, _told(file)
+            finally:
+                os.close(file)
+
+
+class _File:
+    """A lock file that this process holds."""
+
+    def __init__(self, path: Path, file: int) -> None:
+        self.path = path
+        self._file = file
+
+    @classmethod
+    def locked(cls, path: Path, server: Server, take_over: bool) -> tuple[_File, bool]:
+        """The file, and whether it was taken from somebody. Raises LockHeld."""
+        replaced = False
+        for _ in range(_TRIES):
+            made = cls(path, _opened(path))
+            try:
+                fcntl.flock(made._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                told = _told(made._file)
+                os.close(made._file)
+                if not take_over:
+                    raise LockHeld(
+                        f"another rollout is writing to {server.shown}: {_holder_of(path, told)}. An administrator who knows "
+                        f"that it is stopped for good ends it, or goes on with --take-over"
+                    ) from None
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise LockHeld(f"the lock {path} cannot be taken over: {error.strerror}") from None
+                replaced = True
+                continue
+            if made.stands:
+                made.tell(Identity())
+                return made, replaced
+            os.close(made._file)
+        raise LockHeld(f"the lock {path} changes hands all the time")
+
+    @property
+    def stands(self) -> bool:
+        """Whether the path still leads to what we hold."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self.path.lstat())
+        except OSError:
+            return False
+
+    def tell(self, identity: Identity) -> None:
+        """Who holds it, for those whom the kernel does not tell (in another container, say)."""
+        pid, uid = os.getpid(), os.getuid()
+        told = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, json.dumps({**told, "url": identity.url}).encode(), 0)
+
+    def release(self) -> None:
+        """Removed while it is held: who opened it meanwhile sees that, and makes another one."""
+        with suppress(OSError):
+            if self.stands:
+                self.path.unlink()
+        os.close(self._file)
+
+
+def _opened(path: Path) -> int:
+    """For all users, since all of them lock it. Raises LockHeld for what is no lock file."""
+    try:
+        try:
+            file = os.open(path, os.O_RDWR | _FILE)
+        except FileNotFoundError:
+            try:
+                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE, 0o666)
+                os.fchmod(file, 0o666)
+            except FileExistsError:
+                file = os.open(path, os.O_RDWR | _FILE)
+        except PermissionError:
+            file = os.open(path, os.O_RDONLY | _FILE)
+    except OSError as error:
+        words = "is a symbolic link" if error.errno == errno.ELOOP else clean(error.strerror)
+        raise LockHeld(f"the lock file {path} cannot be opened: {words}; an administrator removes it") from None
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(file)
+        raise LockHeld(f"{path} is no lock file (its owner is {user_words(found.st_uid)}); an administrator removes it")
+    return file
+
+
+def _told(file: int) -> dict[str, object]:
+    try:
+        told = json.loads(os.pread(file, _LONGEST, 0))
+        return told if isinstance(told, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _holder_of(path: Path, told: dict[str, object]) -> str:
+    """As the kernel tells it, else as the file does."""
+    with suppress(OSError):
+        if found := flock_holder(path.stat()):
+            return found
+    said = clean(told.get("holder") or "", 200)
+    return said or f"a process that cannot be seen from here (another container?) holds {path}"
+
+
+def _listener(name: str) -> tuple[int, int] | None:
+    """Process and user of who listens there, as the kernel tells; None where nobody does."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(1.0)
+        peer.connect(name)
+        pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return int(pid), int(uid)
+    return None
+
+
+def _owner(name: str) -> tuple[int | None, int]:
+    """User and process (0: not to be seen) of who bound this abstract name."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]:
+            words = line.split(maxsplit=7)
+            if len(words) == 8 and words[7] == f"@{name[1:]}":
+                return _user_of_socket(int(words[6])), _process_of_socket(int(words[6]))
+    return None, 0
+
+
+def _user_of_socket(inode: int) -> int | None:
+    """By sock_diag(7): linux/unix_diag.h. None where the kernel is older than that."""
+    by_family, show_uid, uid_attribute, any_state, no_cookie = 20, 0x40, 7, 0xFFFFFFFF, 0xFFFFFFFF
+    asked = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, any_state, inode, show_uid, no_cookie, no_cookie)
+    with suppress(OSError, struct.error), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
+        kernel.settimeout(1.0)
+        kernel.send(struct.pack("=IHHII", 16 + len(asked), by_family, 1, 0, 0) + asked)
+        answer = kernel.recv(8192)
+        at, (length, kind) = 32, struct.unpack_from("=IH", answer)
+        while kind == by_family and at + 8 <= min(length, len(answer)):
+            size, attribute = struct.unpack_from("=HH", answer, at)
+            if attribute == uid_attribute:
+                return int(struct.unpack_from("=I", answer, at + 4)[0])
+            at += max(4, (size + 3) & ~3)
+    return None
+
+
+def _process_of_socket(inode: int) -> int:
+    """Seen by its owner and by root; else 0."""
+    for place in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):
+            for file in place.iterdir():
+                with suppress(OSError):
+                    if str(file.readlink()) == f"socket:[{inode}]":
+                        return int(place.parent.name)
+    return 0

@@ -1,0 +1,215 @@
+"""Real consoles on one Foreman: one writes, however it is spelled, and one that was stopped and taken over does nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from quads_tui.cli.station import Station
+from quads_tui.inputs import load_site
+
+from .conftest import Lab, lines, wait_for
+
+MakeLab = Callable[..., Lab]
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUADS_TUI_LOCKS", str(tmp_path / "locks"))
+
+
+def started(lab: Lab, *program: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*program, *lab.command("run", lab.assignment, "--json", "--yes")[3 if program else 0 :]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@contextmanager
+def stopped_at(lab: Lab, act: str, number: int) -> Iterator[subprocess.Popen[str]]:
+    """A console that got SIGSTOP when the intent of its `number`-th such act was on disk: before the connection of that act."""
+    words = ["child", str(number), str(int(signal.SIGSTOP)), act, "--"]
+    process = started(lab, sys.executable, "-m", "benchmarks.crash_points", *words)
+    try:
+        wait_for(lambda: state_of(process.pid) in ("T", ""))
+        assert state_of(process.pid) == "T", process.communicate()
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.communicate()
+
+
+def state_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
+
+
+def test_c1_a_second_console_under_five_spellings_is_refused_in_words(lab: MakeLab) -> None:
+    place = lab(hosts=4, speed=30)
+    first = started(place)
+    try:
+        wait_for(lambda: place.counts()["foreman"]["writes"] >= 1)
+        scheme, port = re.findall(r"url: (https?)://127\.0\.0\.1:(\d+)", place.site.read_text())[0]
+        for spelled in ("localhost:{}", "LOCALHOST:{}/", "127.0.0.1:{}/", "[::1]:{}", "127.0.0.2:{}"):
+            url = f"{scheme.upper()}://{spelled.format(port)}"
+            site = place.edited("site.yaml", lambda text, url=url: re.sub(r"url: \S+", f'url: "{url}"', text, count=1))  # type: ignore[misc]
+            second = run_by_another(place, place.assignment, site)
+            assert second.returncode == 3, second.stderr
+            (reason,) = lines(second.stdout)[-1]["reasons"]
+            assert reason.startswith("another rollout is writing to ")
+            assert f"process {first.pid} of " in reason
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.communicate()
+    assert place.counts()["foreman"]["peak_writes"] == 1
+
+
+def run_by_another(lab: Lab, assignment: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """By somebody who has journals of his own."""
+    words = [*lab.command("run", assignment, "--json", "--yes", site=site), "--state-dir", str(lab.directory / "other")]
+    return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+async def test_c1_two_rollouts_of_one_console_share_the_lanes_of_a_foreman_however_they_spell_it(lab: MakeLab) -> None:
+    place = lab(hosts=1, speed=200)
+    site = load_site(place.site)
+    port = urlsplit(site.foreman.url).port
+    other = replace(site, foreman=replace(site.foreman, url=f"https://LOCALHOST:{port}/"))
+    station = Station()
+    async with station.writer_to(site) as first:
+        async with station.writer_to(other) as second:
+            assert first is second
+        await first.check()
+    async with station.writer_to(other) as third:
+        assert third is not first
+
+
+class Front(threading.Thread):
+    """Another address of the same server: passes bytes on."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._behind = port
+        self._ready = threading.Event()
+        self.start()
+        self._ready.wait()
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await server.serve_forever()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", self._behind)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            try:
+                while data := await source.read(65536):
+                    sink.write(data)
+                    await sink.drain()
+            except OSError:
+                pass
+            sink.close()
+
+        await asyncio.gather(pump(reader, outer), pump(inner, writer))
+
+
+def test_c1_the_same_foreman_behind_another_address_is_refused_where_nobody_can_be_asked(lab: MakeLab) -> None:
+    place = lab(hosts=4, speed=30)
+    first = started(place)
+    try:
+        wait_for(lambda: place.counts()["foreman"]["writes"] >= 1)
+        port = int(re.findall(r"url: https?://127\.0\.0\.1:(\d+)", place.site.read_text())[0])
+        front = Front(port)
+        site = place.edited("site.yaml", lambda text: text.replace(f":{port}", f":{front.port}", 1))
+        assignment = place.edited("assignment.yaml", lambda text: text)
+        second = run_by_another(place, assignment, site)
+        assert second.returncode == 3, second.stderr
+        (reason,) = lines(second.stdout)[-1]["reasons"]
+        assert re.match(
+            r"a Foreman with the same (TLS certificate|setting foreman_url) is being written to at localhost:", reason
+        )
+        assert f"process {first.pid} of " in reason
+        assert "start at a terminal, without --yes, and answer" in reason
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.communicate()
+    assert place.counts()["foreman"]["peak_writes"] == 1
+
+
+@pytest.mark.parametrize(("act", "number"), [("build", 1), ("reset", 1), ("reset", 2), ("override", 1)])
+def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_it_goes_on(
+    lab: MakeLab, act: str, number: int
+) -> None:
+    place = lab(hosts=2 if act == "build" else 1, speed=200)
+    hosts = len(place.counts()["hosts"])
+    with stopped_at(place, act, number) as first:
+        (rollout,) = (place.state / "rollouts").iterdir()
+        refused = place.run("resume", rollout.name, "--json", "--yes")
+        assert refused.returncode == 3
+        assert f"process {first.pid} of " in lines(refused.stdout)[0]["reasons"][0]
+        assert "--take-over" in lines(refused.stdout)[0]["reasons"][0]
+        second = subprocess.Popen(
+            place.command("resume", rollout.name, "--take-over", "--json", "--yes"), stdout=subprocess.PIPE, text=True
+        )
+        assert second.stdout is not None
+        assert '"resumed": true' in second.stdout.readline()
+        first.send_signal(signal.SIGCONT)
+        _, said = first.communicate(timeout=60)
+        assert first.returncode == 4
+        if act == "build":  # the second one waits for the write deadline now: it can be attached to
+            assert second.poll() is None
+            assert (rollout / "keys.sock").exists()
+        assert f"another process has taken the rollout {rollout.name} over: nothing more is done from here" in said
+        out, _ = second.communicate(timeout=120)
+    assert second.returncode == 0
+    assert lines(out)[-1]["done"] == hosts
+    counts = place.counts()
+    assert (counts["foreman"]["peak_writes"], counts["foreman"]["writes"]) == (1, hosts)
+    assert {(host["wipes"], host["built"], host["resets"]) for host in counts["hosts"].values()} == {(1, 1, 2)}
+    assert counts["bmc"]["sessions_open"] == 0
+
+
+def test_c5_resume_deletes_the_sessions_of_a_process_that_was_killed(lab: MakeLab) -> None:
+    place = lab(hosts=3, speed=200)
+    with stopped_at(place, "override", 1) as first:
+        assert place.counts()["bmc"]["sessions_open"] == 1
+        first.kill()
+        first.communicate()
+    assert place.counts()["bmc"]["sessions_open"] == 1
+    again = place.run("resume", "--json", "--yes")
+    assert (again.returncode, lines(again.stdout)[-1]["done"]) == (0, 3)
+    assert place.counts()["bmc"]["sessions_open"] == 0
+
+
+def test_c2_a_lock_directory_that_is_asked_for_must_be_usable(
+    lab: MakeLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = lab(hosts=1, speed=200)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("QUADS_TUI_LOCKS", str(tmp_path / "file"))
+    refused = place.run("run", place.assignment, "--json", "--yes")
+    assert refused.returncode == 3
+    assert "($QUADS_TUI_LOCKS)" in lines(refused.stdout)[0]["reasons"][0]
+    assert place.counts()["foreman"]["writes"] == 0

@@ -1,0 +1,282 @@
+"""One writer per Foreman on this machine: whatever it is called, whoever squats there, and with a way round."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from quads_tui.journal import servers
+from quads_tui.journal.foreman_lock import ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.locks import LockHeld
+from quads_tui.journal.servers import Server, server_of, spelled
+from quads_tui.rollout.ports import TakenOver
+
+ONE = Server("foreman.example.com:443", ("foreman.example.com:443", "one.test:443"))
+PORT = 47443
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return lock_directory(tmp_path / "locks")
+
+
+@contextmanager
+def held(directory: Path | None, server: Server = ONE, **options: bool) -> Iterator[ForemanLock]:
+    lock = ForemanLock(directory)
+    lock.take(server, **options)
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+@contextmanager
+def child(program: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process, once it has said so."""
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+SPELLINGS = [
+    f"http://127.0.0.1:{PORT}",
+    f"http://localhost:{PORT}",
+    f"HTTP://LocalHost:{PORT}/",
+    f"http://localhost.:{PORT}",
+    f"http://[::1]:{PORT}",
+    f"http://[::ffff:127.0.0.1]:{PORT}",
+    f"http://127.1:{PORT}/",
+    f"http://0x7f000001:{PORT}",
+    f"http://0.0.0.0:{PORT}",
+    f"https://127.0.0.1:{PORT}",
+    f"http://{socket.gethostname()}:{PORT}",  # its alias in /etc/hosts
+]
+
+
+@pytest.mark.parametrize("url", SPELLINGS)
+async def test_c1_a_foreman_has_one_lock_however_it_is_spelled(directory: Path, url: str) -> None:
+    first, second = await server_of(SPELLINGS[0]), await server_of(url)
+    with held(directory, first), pytest.raises(LockHeld, match=f"another rollout is writing to .*: process {os.getpid()} of "):
+        ForemanLock(directory).take(second)
+    with held(directory, second), pytest.raises(LockHeld):
+        ForemanLock(directory).take(first)
+
+
+async def test_c1_names_ports_and_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {
+        "foreman.example.com": ["10.1.2.3", "2001:db8::7"],
+        "alias.example.com": ["10.1.2.4", "10.1.2.3"],
+        "mapped.example.com": ["::ffff:10.1.2.3"],
+        "lab.example.com": ["10.9.9.9"],
+    }
+
+    def look_up(host: str, port: None, **_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if host not in known:
+            raise socket.gaierror
+        return [(0, 0, 0, "", (address, 0)) for address in known[host]]
+
+    monkeypatch.setattr(servers.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(servers, "_is_ours", lambda address: address == "10.9.9.9")
+    one = await server_of("https://foreman.example.com")
+    assert one.keys == ("10.1.2.3:443", "2001:db8::7:443", "foreman.example.com:443")
+    for same in ("HTTPS://Foreman.Example.COM:443/", "https://foreman.example.com./api/..", "https://foreman.example.com:443"):
+        assert await server_of(same) == one
+    assert set((await server_of("https://alias.example.com")).keys) & set(one.keys) == {"10.1.2.3:443"}
+    assert set((await server_of("https://mapped.example.com")).keys) & set(one.keys) == {"10.1.2.3:443"}
+    assert not set((await server_of("https://foreman.example.com:8443")).keys) & set(one.keys)
+    assert spelled("HTTPS://Foreman.Example.COM./") == spelled("https://foreman.example.com:443") == one.shown
+    assert (await server_of("http://foreman.example.com")).shown == "foreman.example.com:80"
+    assert (await server_of("https://unknown.example.com")).keys == ("unknown.example.com:443",)
+    assert (await server_of("https://lab.example.com")).keys == ("10.9.9.9:443", "lab.example.com:443", "localhost:443")
+    strange = (await server_of("https://m\u00fcnchen.example.com")).keys
+    assert all(key.isascii() and "/" not in key for key in strange)
+
+
+async def test_c1_a_name_service_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = threading.Event()
+    monkeypatch.setattr(servers, "_PATIENCE", 0.05)
+    monkeypatch.setattr(servers.socket, "getaddrinfo", lambda *_, **__: free.wait(20) and [])
+    assert (await server_of("https://foreman.example.com")).keys == ("foreman.example.com:443",)
+    free.set()
+
+
+def test_c1_one_lock_of_several_is_enough_and_a_refusal_leaves_nothing(directory: Path) -> None:
+    other = Server("x:443", ("a.test:443", "one.test:443", "z.test:443"))
+    with held(directory):
+        with pytest.raises(LockHeld):
+            ForemanLock(directory).take(other)
+        with held(directory, Server("a", ("a.test:443", "z.test:443"))):
+            pass
+    with held(directory, other):
+        pass
+    assert list(directory.iterdir()) == []
+
+
+def test_c1_other_network_namespaces_meet_at_the_file(directory: Path) -> None:
+    with held(directory):
+        elsewhere = subprocess.run(
+            ["unshare", "-n", sys.executable, "-c", _TAKES, str(directory)], capture_output=True, text=True, check=False
+        )
+        if "Operation not permitted" in elsewhere.stderr and "unshare" in elsewhere.stderr:
+            pytest.skip("no network namespaces for this user")
+        assert f"another rollout is writing to foreman.example.com:443: process {os.getpid()}" in elsewhere.stdout
+    again = subprocess.run(
+        ["unshare", "-n", sys.executable, "-c", _TAKES, str(directory)], capture_output=True, text=True, check=False
+    )
+    assert again.stdout == "taken\n"
+
+
+_TAKES = """
+import sys; from pathlib import Path
+from quads_tui.journal.foreman_lock import *; from quads_tui.journal.servers import Server
+try:
+    ForemanLock(Path(sys.argv[1])).take(Server("foreman.example.com:443", ("foreman.example.com:443", "one.test:443")))
+    print("taken")
+except LockHeld as held:
+    print(held)
+"""
+
+
+def test_c1_without_a_directory_this_network_namespace_is_still_one(directory: Path) -> None:
+    with held(None):
+        with pytest.raises(LockHeld, match=f"process {os.getpid()} of"):
+            ForemanLock(None).take(ONE)
+        with pytest.raises(LockHeld, match=f"process {os.getpid()} of"):
+            ForemanLock(directory).take(ONE)
+        with pytest.raises(LockHeld, match=r"it holds no lock file, by which it could be stopped: end it first \(kill"):
+            ForemanLock(directory).take(ONE, take_over=True)
+    assert list(directory.iterdir()) == []
+
+
+_SQUATS = """
+import os, socket, time
+os.setuid({uid})
+made = socket.socket(socket.AF_UNIX)
+made.bind("\\0quads-tui:one.test:443")
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_c2_a_squatted_name_is_told_with_its_owner_and_a_way_round(directory: Path) -> None:
+    uid = 4711 if os.getuid() == 0 else os.getuid()
+    with child(_SQUATS.format(uid=uid)) as squatter:
+        with pytest.raises(LockHeld) as caught:
+            ForemanLock(directory).take(ONE)
+        told = str(caught.value)
+        assert "the socket @quads-tui:one.test:443, is bound by" in told
+        assert f"process {squatter.pid} of" in told
+        assert (f"uid {uid}" in told) == (os.getuid() == 0)
+        assert "have it ended, or go on with --take-over" in told
+        with held(directory, take_over=True), pytest.raises(LockHeld, match="another rollout is writing"):
+            ForemanLock(directory).take(ONE, take_over=False)
+        with pytest.raises(LockHeld, match="does not listen"):  # nothing but the name would be left to hold
+            ForemanLock(None).take(ONE, take_over=True)
+
+
+@pytest.mark.parametrize("kind", ["link", "directory", "fifo", "hard link"])
+def test_c2_what_is_no_lock_file_is_never_followed_or_written(directory: Path, tmp_path: Path, kind: str) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    path = directory / "foreman-one.test:443.lock"
+    {
+        "link": lambda: path.symlink_to(precious),
+        "directory": path.mkdir,
+        "fifo": lambda: os.mkfifo(path),
+        "hard link": lambda: path.hardlink_to(precious),
+    }[kind]()
+    with pytest.raises(LockHeld, match=r"foreman-one\.test:443\.lock.*an administrator removes it"):
+        ForemanLock(directory).take(ONE)
+    assert precious.read_text() == "precious"
+
+
+def test_c2_files_left_by_the_dead_hold_nobody_up(directory: Path) -> None:
+    (directory / "foreman-one.test:443.lock").write_text('{"holder": "process 1 of \\u001b[2J"}' * 1000)
+    with held(directory) as lock:
+        lock.check()
+
+
+def test_c2_a_directory_where_anybody_may_remove_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(NoDirectory, match="install -d -m 1777"):
+        lock_directory(tmp_path / "open")
+    (tmp_path / "file").touch()
+    with pytest.raises(NoDirectory, match="is no directory"):
+        lock_directory(tmp_path / "file")
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(NoDirectory, match="is no directory"):
+        lock_directory(tmp_path / "link")
+    with pytest.raises(NoDirectory, match="cannot be made"):
+        lock_directory(Path("/proc/nowhere"))
+    assert lock_directory(tmp_path / "new").stat().st_mode & 0o7777 == 0o1777
+
+
+@pytest.mark.parametrize("way", ["take over", "remove the file"])
+def test_c2_who_lost_its_lock_notices_before_its_next_act(directory: Path, way: str) -> None:
+    with held(directory) as stopped:
+        stopped.check()
+        if way == "take over":
+            with held(directory, take_over=True) as now:
+                now.check()
+                with pytest.raises(TakenOver, match="was taken over by another process: nothing more is done from here"):
+                    stopped.check()
+                stopped.release()
+                now.check()
+        else:
+            (directory / "foreman-one.test:443.lock").unlink()
+            with pytest.raises(TakenOver):
+                stopped.check()
+
+
+def test_c2_the_file_tells_its_holder_where_the_kernel_does_not(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quads_tui.journal.foreman_lock.flock_holder", lambda found: "")  # as in another container
+    with held(directory), pytest.raises(LockHeld, match=f"process {os.getpid()} of .*, on {socket.gethostname()}"):
+        ForemanLock(directory).take(ONE)
+    path = directory / "foreman-one.test:443.lock"
+    path.touch()
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(LockHeld, match="cannot be seen from here"):
+            ForemanLock(directory).take(ONE)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "asks"),
+    [
+        (Identity("c1", "https://f"), Identity("c1", "https://g"), "TLS certificate"),
+        (Identity("", "https://f"), Identity("c2", "https://f"), "setting foreman_url"),
+        (Identity("c1", "https://f"), Identity("c2", "https://g"), ""),
+        (Identity(), Identity(), ""),
+    ],
+)
+def test_c1_the_same_foreman_behind_another_address_is_asked_about(
+    directory: Path, mine: Identity, theirs: Identity, asks: str
+) -> None:
+    other = Server("front.example.com:443", ("front.test:443",))
+    with held(directory, other) as first, held(directory) as second:
+        assert first.alike(theirs) == ""
+        words = second.alike(mine)
+        assert bool(words) == bool(asks)
+        if asks:
+            assert words.startswith(
+                f"a Foreman with the same {asks} is being written to at front.test:443: process {os.getpid()}"
+            )
+            assert first.alike(theirs) != "", "both are asked, whoever comes first"
+    with held(directory) as alone:
+        assert alone.alike(mine) == ""
