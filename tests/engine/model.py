@@ -73,7 +73,9 @@ class World:
         self.provisioning = {name: frozenset(facts.macs) for name, facts in self.network.facts.items()}  # as Foreman knows them
         self.acted: dict[str, str] = {}  # the machine of each host's first act
         self.belongs: dict[str, str] = {}  # the host that acted first on each machine
-        self.traceable = True  # no machine moves that tells fewer than two facts: at its new place it may be taken for another one
+        self.traceable = (
+            True  # no machine moves that tells fewer than two facts: at its new place it may be taken for another one
+        )
         self.shown: dict[str, str] = {}  # the machine that each host's BMC told of when it was last identified
         self.let: set[str] = set()  # hosts that may act on a machine that cannot be compared, by the operator's word in the plan
         self.untouchable: set[str] = set()  # machines

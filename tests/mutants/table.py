@@ -16,6 +16,7 @@ FLOW = "tests/engine/test_flow.py"
 LANE = "tests/engine/test_lane.py"
 GATE = "tests/engine/test_gate.py"
 RESUME = "tests/engine/test_resume.py"
+IDENTITY = "tests/engine/test_identity.py"
 WAYS_OUT = "tests/engine/test_ways_out.py"
 RESUMED = "tests/engine/test_resumed.py"
 SETTLED = "tests/engine/test_settled_writes.py"
@@ -108,7 +109,7 @@ _HOLES = (
     _row("U4 protected name", "inputs/site.py", 'section.add("protected_hosts", f"item {index + 1} {trouble}")', "pass", INPUTS),
     _row("U4 protected spelling", "inputs/site.py", "names.add(host_name(text))", "host_name(text), names.add(text)", INPUTS),
     _row("U5 not booting", "engine/flow.py", "or self._memory.built_at is None:\n            return False", "or self._memory.built_at is None:\n            return True", WAYS_OUT),
-    _row("U5 silent BMC", "engine/flow.py", "return not await self._bmc.is_off()\n        except StageFailure:\n            return False", "return not await self._bmc.is_off()\n        except StageFailure:\n            return True", WAYS_OUT),
+    _row("U5 silent BMC", "engine/flow.py", "return not await self._look_for_off()\n        except (StageFailure, Held):\n            return False", "return not await self._look_for_off()\n        except (StageFailure, Held):\n            return True", WAYS_OUT),
     _row("U5 only in power on", "engine/flow.py", "if self._memory.start is not Stage.POWER_ON or", "if self._memory.start is Stage.POWER_ON or", WAYS_OUT),
     _row("U6 verified too soon", "engine/recall.py", "if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:", "if event.status is StageStatus.FINISHED:", RESUMED),
     _row("U6 verified by any end", "engine/recall.py", "if event.stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:", "if event.stage is Stage.FOREMAN_BUILD or event.status is StageStatus.FINISHED:", RESUMED),
@@ -145,8 +146,8 @@ _HOLES = (
     _row("U14 expired token", "engine/writes.py", "record.has(wanted) and record.build_status == 1:", "record.has(wanted):", SETTLED),
     _row("U14 not as wanted", "engine/writes.py", "if record is not None and record.has(wanted) and record.build_status == 1:", "if record is not None and record.build_status == 1:", SETTLED),
     _row("U14 forgotten", "engine/writes.py", "memory.built_at, memory.pxe_lost = None, False\n        self._remember()\n        return False", "return False", SETTLED),
-    _row("U15 built meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._bmc.is_off():", "elif not await self._bmc.is_off():", RESUMED),
-    _row("U15 booted meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._bmc.is_off():", "elif _installed(record, memory.baseline):", RESUMED),
+    _row("U15 built meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._is_off():", "elif not await self._is_off():", RESUMED),
+    _row("U15 booted meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._is_off():", "elif _installed(record, memory.baseline):", RESUMED),
     _row("U15 cancelled meanwhile", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.start = first", RESUMED),
     _row("U15 begun anew", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.built_at = None", RESUMED),
     _row("U15 in build", "engine/flow.py", "if record.build is not False:", "if False:", RESUMED),
@@ -192,7 +193,7 @@ _HOLES = (
     # Words
     _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure.cause)\n", "", WAYS_OUT),
     _row("U21 owner", "engine/flow.py", "if not record.has(attributes(self._goal.target)):", "if False:", WAYS_OUT),
-    _row("U21 silent is armed", "engine/flow.py", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return True", "return await self._bmc.pxe_armed()\n        except StageFailure:\n            return False", WAYS_OUT),
+    _row("U21 silent is armed", "engine/flow.py", "pxe_armed()\n        except (StageFailure, Held):\n            return True", "pxe_armed()\n        except (StageFailure, Held):\n            return False", WAYS_OUT),
     _row("U21 not safe", "engine/flow.py", 'reason += f"; NOT SAFE: {trouble}"', "pass", WAYS_OUT),
     _row("U21 why not", "engine/flow.py", "trouble = failure.reason\n", 'trouble = ""\n', WAYS_OUT),
     _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', RESUMED),
@@ -223,6 +224,20 @@ _HOLES = (
 )  # fmt: skip
 
 # Identity is pinned: not re-checked before an act, the peer not pinned, absent members dropped. Rows come with the code.
-_IDENTITY: tuple[Mutant, ...] = ()
+_IDENTITY = (
+    _row("A1 client pinned", "engine/machine.py", "self._client.pin(self._identity)", "pass", IDENTITY),
+    _row("A1 compared with before", "engine/machine.py", "if why := now.differs(known):", 'if why := "":', IDENTITY),
+    _row("A1 asked elsewhere", "engine/machine.py", "if not same and not self._let(now):", "if False:", IDENTITY),
+    _row("A1 journalled", "engine/host.py", "asdict(self.identity) if self.identity else None", "None", IDENTITY),
+    _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", IDENTITY),
+    _row("A2 accepted by a human", "engine/executor.py", "if accepts and memory.asked is not None and", "if memory.asked is not None and", IDENTITY),
+    _row("A2 accepted while asked", "engine/flow.py", "asked=out.machine if isinstance(out, Asked) else None", "asked=self._memory.asked", IDENTITY),
+    _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', IDENTITY),
+    _row("A2 one machine, after a resume", "engine/executor.py", "if memory.identity is not None:", "if False:", IDENTITY),
+    _row("A2 chassis serial", "rollout/identity.py", "if len(agreeing) >= 2 and", "if len(agreeing) >= 1 and", IDENTITY),
+    _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs):", "False:", IDENTITY),
+    _row("A3 protected address", "engine/machine.py", "(machine.peer and machine.peer == theirs.peer) or", "False or", IDENTITY),
+    _row("A6 interface that provisions", "engine/machine.py", "if result is not Comparison.SAME and machine.macs:", "if False:", IDENTITY),
+)  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY)
