@@ -17,6 +17,7 @@ GATE = "tests/engine/test_gate.py"
 FIRST = "tests/engine/test_first_write.py"
 REFUSALS = "tests/rollout/test_refusals.py"
 RESUME = "tests/engine/test_resume.py"
+IDENTITY = "tests/engine/test_identity.py"
 WAYS_OUT = "tests/engine/test_ways_out.py"
 RESUMED = "tests/engine/test_resumed.py"
 SETTLED = "tests/engine/test_settled_writes.py"
@@ -253,14 +254,23 @@ _HOLES = (
 
 _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A1 not re-checked", "services/redfish/machine.py", "await self._compare(system, deadline)", "pass", MEMBERS),
-    _row("A1 not re-checked by the flow", "engine/machine.py", "if why := now.differs(known):", "if why := False:", IDENTITY),
     _row("A1 absent members dropped", "services/redfish/machine.py", "elif listed.count == 1 and not listed.cut:", "elif len(paths) == 1:", MEMBERS),
     _row("A1 unreadable members dropped", "services/redfish/machine.py", "if len(machines) == 1 and not failures:", "if len(machines) == 1:", MEMBERS),
-    _row("A2 not claimed", "engine/machine.py", "            self._claim(machine)\n", "", IDENTITY),
-    _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", IDENTITY),
-    _row("A4 not pinned", "engine/machine.py", "        self._client.pin(self._identity)\n", "", IDENTITY),
     _row("A4 peer not pinned", "services/redfish/line.py", "if peer != self.act_peer:", "if False:", PEERS),
     _row("A4 decided elsewhere", "services/redfish/machine.py", "if answer.peer != self.line.act_peer:", "if False:", PEERS),
+    _row("A1 client pinned", "engine/machine.py", "self._client.pin(self._identity)", "pass", IDENTITY),
+    _row("A1 compared with before", "engine/machine.py", "if why := now.differs(known):", 'if why := "":', IDENTITY),
+    _row("A1 asked elsewhere", "engine/machine.py", "if not same and not self._let(now):", "if False:", IDENTITY),
+    _row("A1 journalled", "engine/host.py", "asdict(self.identity) if self.identity else None", "None", IDENTITY),
+    _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", IDENTITY),
+    _row("A2 accepted by a human", "engine/executor.py", "if accepts and memory.asked is not None and", "if memory.asked is not None and", IDENTITY),
+    _row("A2 accepted while asked", "engine/flow.py", "asked=out.machine if isinstance(out, Asked) else None", "asked=self._memory.asked", IDENTITY),
+    _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', IDENTITY),
+    _row("A2 one machine, after a resume", "engine/executor.py", "if memory.identity is not None:", "if False:", IDENTITY),
+    _row("A2 chassis serial", "rollout/identity.py", "if len(agreeing) >= 2 and", "if len(agreeing) >= 1 and", IDENTITY),
+    _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs):", "False:", IDENTITY),
+    _row("A3 protected address", "engine/machine.py", "(machine.peer and machine.peer == theirs.peer) or", "False or", IDENTITY),
+    _row("A6 interface that provisions", "engine/machine.py", "if result is not Comparison.SAME and machine.macs:", "if False:", IDENTITY),
 )  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY)
