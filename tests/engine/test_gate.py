@@ -160,7 +160,13 @@ async def test_a_host_that_a_service_refused_keeps_its_place_one_of_a_bad_bmc_re
 
 @pytest.mark.looptime
 async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified() -> None:
-    g = gate(ahead=20)
+    g = RolloutGate(
+        VirtualClock(),
+        kinds=dict.fromkeys(HOSTS, Kind.BUILD),
+        protected=frozenset(),
+        ahead=20,
+        racks={f"h{n}": "b" if n else "a" for n in range(10)},  # the host that comes again is of the better rack
+    )
     await admitted(g, range(3))
     g.lit("h0")  # its BMC does not answer: it waits outside
     again = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
