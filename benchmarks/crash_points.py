@@ -121,6 +121,8 @@ def point(tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | N
             program = plain
         status, _, _ = run(lab, program, after=after)
         came = status not in (0, 1)
+        if not any(lab.state.glob("rollouts/*/journal.db")):
+            return False  # killed before there was a rollout
         if came:
             status, _, out = run(lab, lab.command("resume", "--json", "--yes"))
             if status not in (0, 1) or not out:

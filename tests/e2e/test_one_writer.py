@@ -194,10 +194,11 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
 def test_c5_resume_deletes_the_sessions_of_a_process_that_was_killed(lab: MakeLab) -> None:
     place = lab(hosts=3, speed=200)
     with stopped_at(place, "override", 1) as first:
-        assert place.counts()["bmc"]["sessions_open"] == 1
+        left = place.counts()["bmc"]["sessions_open"]
+        assert left >= 1  # as many as hosts were being prepared
         first.kill()
         first.communicate()
-    assert place.counts()["bmc"]["sessions_open"] == 1
+    assert place.counts()["bmc"]["sessions_open"] == left
     again = place.run("resume", "--json", "--yes")
     assert (again.returncode, lines(again.stdout)[-1]["done"]) == (0, 3)
     assert place.counts()["bmc"]["sessions_open"] == 0
