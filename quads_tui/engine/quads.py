@@ -161,8 +161,7 @@ class Outbox:
         begun = self._begun.get(host.name, built)
         self.waiting.pop(f"failure {host.name}", None)
         body = {"host": host.name, "cloud": goal.cloud, "begun_at": begun, "built_at": built}
-        if goal.kind is not Kind.SPARE:
-            self._put(Update(f"schedule {host.name}", body))
+        self._put(Update(f"schedule {host.name}", body))
         self._put(Update(f"host {host.name}", {"host": host.name, "cloud": goal.cloud, "built_at": built}))
         if goal.kind is Kind.BUILD:
             self._progress(host.name, "validation", "installed; QUADS validates it")

@@ -336,6 +336,22 @@ async def test_e5_a_host_that_quads_stumbles_over_holds_up_no_other(ends: bool) 
 
 
 @pytest.mark.looptime
+async def test_e5_quads_is_not_asked_about_a_cloud_that_it_does_not_know_the_state_of() -> None:
+    server = Server()
+    server.built = True  # of what it knows, without the host that it stumbles over
+    server.stumbles = HOSTS[0].name
+    made, _ = exchange(server)
+    for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED, HostStatus.DONE)):
+        for event in history(number, end):
+            made.take(event)
+    await made.flush(60)
+    assert server.asked == 0
+    server.stumbles = ""
+    await made.flush(60)
+    assert server.told[-1] == ("assignment", 7, True, False)
+
+
+@pytest.mark.looptime
 async def test_e5_a_quads_that_answers_nothing_but_500_is_away() -> None:
     server = Server()
     server.stumbles = "all"
