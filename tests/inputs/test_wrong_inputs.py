@@ -22,7 +22,7 @@ def site_with(old: str, new: str) -> str:
     return SITE.replace(old, new, 1)
 
 
-# The spare pool (untested.md 1): hosts meant for the pool must not be rebuilt
+# The spare pool: hosts meant for the pool must not be rebuilt
 
 
 @pytest.mark.parametrize("name", ["cloud01", "cloud07", "cloud99"])
@@ -40,7 +40,7 @@ def test_a_spare_pool_that_is_no_cloud_is_refused(tmp_path: Path, name: str) -> 
     assert ":17: spare_pool: is no cloud's name" in text
 
 
-# One BMC, one host (2)
+# One BMC, one host
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_addresses_file_that_cannot_be_used_is_told_with_its_own_name(tmp_pat
     assert "secret" not in told
 
 
-# The cloud that was asked for (3)
+# The cloud that was asked for
 
 
 def test_another_cloud_than_the_files_is_refused(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_what_is_asked_for_must_be_a_cloud(tmp_path: Path, cloud: str) -> None:
         load_assignment(written(tmp_path, GOOD), cloud=cloud)
 
 
-# Protected hosts (4): a name that protects nobody is an error
+# Protected hosts: a name that protects nobody is an error
 
 
 @pytest.mark.parametrize("name", ["fore man.example.com", "foreman_1.example.com", "10.0.0.1", "foreman.*", "https://foreman"])
@@ -123,7 +123,7 @@ def test_protected_hosts_compare_without_case_and_final_dot(tmp_path: Path) -> N
     assert site.protected_hosts == {"foreman.example.com", "b.example.com"}
 
 
-# Words (22)
+# Words
 
 PLAIN = "http://foreman.example.com"
 VERIFIED = "  tls: {ca_file: a.yaml}\n"

@@ -35,7 +35,7 @@ def refuse_tls(bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str) -> No
     monkeypatch.setattr(bench.http, "request", refusing)
 
 
-# Resets (untested.md 20)
+# Resets
 
 
 async def test_a_system_that_offers_no_reset_is_told_at_once(bench: Bench) -> None:
