@@ -92,7 +92,7 @@ _INVARIANTS = (
     _row(
         "I4 goes on",
         "engine/executor.py",
-        '            self._launch(host.name, max(0.0, _RESET_SHOWS - since), "its BMC may not show yet what the last Reset did")\n',
+        '            self._launch(host.name, delay, "its BMC may not show yet what the last Reset did")\n',
         "",
         RESUME,
     ),
@@ -192,9 +192,9 @@ _HOLES = (
     _row("U16 credentials, settling", "engine/executor.py", "await writes.settle(intent, place)\n        except (JournalBroken, CredentialsRefused) as why:\n            self._safety(why)", "await writes.settle(intent, place)\n        except (JournalBroken, CredentialsRefused):\n            pass", SETTLED),
     # U17 is without effect: a host's name never has two tasks.
     _row("U18 under way", "engine/executor.py", "            await asyncio.wait(running, timeout=_GRACE)\n", "            pass\n", WAYS_OUT),
-    _row("U18 who is under way", "engine/executor.py", "for task in self._tasks.values() if not task.done()]", "for task in self._tasks.values() if task.done()]", WAYS_OUT),
+    _row("U18 who is under way", "engine/executor.py", "*self._endings) if not task.done()]", "*self._endings) if task.done()]", WAYS_OUT),
     _row("U18 queue", "engine/executor.py", "            self.lane.withdraw(name, Stopping())\n", "            pass\n", WAYS_OUT),
-    _row("U18 sessions", "engine/executor.py", "        await asyncio.gather(*self._tasks.values(), *self._helpers, return_exceptions=True)\n", "", WAYS_OUT),
+    _row("U18 sessions", "engine/executor.py", "        await asyncio.gather(*left, return_exceptions=True)\n", "", WAYS_OUT),
     _row("U18 stop", "engine/executor.py", "        self.gate.stop()\n", "", WAYS_OUT),
     _row("U19 build_status", "engine/flow.py", "if record.build_status != 0:", "if False:", WAYS_OUT),
     # BMCs: lock-out, bounds
