@@ -44,7 +44,7 @@ def lanes(count: int, width: int = 1) -> list[WriteLane]:
 @pytest.mark.parametrize("width", [1, 3])
 @pytest.mark.parametrize("count", [2, 3])
 async def test_an_unknown_outcome_in_one_rollout_shuts_all_others_of_that_foreman(width: int, count: int) -> None:
-    """Untested.md 9: also where the lane is wider than one, so that there would be a place."""
+    """Also where the lane is wider than one, so that there would be a place."""
     foreman, rollouts = Foreman(), lanes(count, width)
     foreman.lost = {"a"}
     first = foreman.write(rollouts[0], "a")

@@ -55,7 +55,7 @@ async def to_the_end(lab: Lab) -> None:
     assert lab.world.peak_writes <= 1
 
 
-# Whether a build was verified (untested.md 6)
+# Whether a build was verified
 
 
 async def test_a_resume_keeps_few_hosts_dark_until_a_build_is_verified() -> None:
@@ -89,7 +89,7 @@ async def test_a_resume_remembers_that_a_build_was_verified() -> None:
     await lab.crash()
 
 
-# Orders (7)
+# Orders
 
 
 async def test_a_skip_stays_a_skip_and_a_hold_a_hold() -> None:
@@ -109,7 +109,7 @@ async def test_a_skip_stays_a_skip_and_a_hold_a_hold() -> None:
     assert "wait for Jane" in lab.rollout.hosts[held].reason
 
 
-# Hooks of a cloud (8)
+# Hooks of a cloud
 
 HOOK = Hook("tenant", ("true",), "before", Stage.POWER_OFF, per_cloud=True)
 
@@ -130,7 +130,7 @@ async def test_a_hook_of_a_cloud_that_ran_does_not_run_again_after_a_resume(hook
     await lab.crash()
 
 
-# What became of a build that was written and not booted (15)
+# What became of a build that was written and not booted
 
 
 async def test_a_build_that_stands_is_powered_on_without_another_write() -> None:

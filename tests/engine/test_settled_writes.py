@@ -35,7 +35,7 @@ def with_parameter() -> Lab:
     )
 
 
-# Answers that are missing (untested.md 10, 12)
+# Answers that are missing
 
 
 async def test_a_parameter_whose_answer_was_lost_is_found_by_a_read_and_not_sent_again() -> None:
@@ -110,7 +110,7 @@ async def test_refused_credentials_while_the_write_of_a_killed_console_is_settle
     assert "wrong password" in lab.rollout.notices[-1].text
 
 
-# Answers that are not as asked (12)
+# Answers that are not as asked
 
 
 async def test_a_build_that_is_answered_with_another_host_is_a_failure_and_nothing_is_powered_on() -> None:
@@ -160,7 +160,7 @@ async def test_pxe_files_are_left_alone_when_foreman_tells_that_its_write_stands
     await lab.end()
 
 
-# A build of an earlier attempt (14): adopted only as long as it stands as we want it
+# A build of an earlier attempt: adopted only as long as it stands as we want it
 
 
 def expired(machine: Machine) -> None:

@@ -41,7 +41,7 @@ def assert_disarmed(lab: Lab, name: str = NAME) -> None:
     assert not lab.rollout.hosts[name].armed
 
 
-# Before power on (untested.md 5): an armed host is never left armed
+# Before power on: an armed host is never left armed
 
 
 @pytest.mark.parametrize(("order", "status"), OUT)
@@ -106,7 +106,7 @@ async def test_who_leaves_when_it_has_booted_though_no_answer_said_so_is_not_tou
     await lab.end()
 
 
-# What could not be made safe is said (untested.md 21)
+# What could not be made safe is said
 
 
 @pytest.mark.parametrize("trouble", [("clear", SILENT), ("cancel", StageFailure(Cause.FOREMAN, "Foreman is silent"))])
@@ -168,7 +168,7 @@ async def test_a_skip_that_comes_while_a_host_is_disarmed_ends_it_skipped() -> N
     await lab.end()
 
 
-# Orders that come too late (7)
+# Orders that come too late
 
 
 @pytest.mark.parametrize("order", [Skip, Hold])
@@ -240,7 +240,7 @@ async def test_an_owner_that_foreman_accepts_and_does_not_show_is_a_failure() ->
     await lab.end()
 
 
-# A stop (18)
+# A stop
 
 
 @pytest.mark.parametrize("reason", ["SIGTERM", "operator"])

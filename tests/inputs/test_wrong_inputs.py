@@ -22,7 +22,7 @@ def site_with(old: str, new: str) -> str:
     return SITE.replace(old, new, 1)
 
 
-# The spare pool (untested.md 1): hosts meant for the pool must not be rebuilt
+# The spare pool: hosts meant for the pool must not be rebuilt
 
 
 @pytest.mark.parametrize("name", ["cloud01", "cloud07", "cloud99"])
@@ -40,7 +40,7 @@ def test_a_spare_pool_that_is_no_cloud_is_refused(tmp_path: Path, name: str) -> 
     assert ":17: spare_pool: is no cloud's name" in text
 
 
-# One BMC, one host (2)
+# One BMC, one host
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,20 @@ def test_two_hosts_of_a_file_with_one_bmc_are_refused_and_both_named(tmp_path: P
     text = refusal(tmp_path, both)
     assert "a.yaml:14: hosts[2].bmc: " in text
     assert "f21-h18-000-r650.example.com" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "good"), [("Node1", "Node2", True), ("Node1", "", False), ("Node1", "/redfish/v1/Systems/node1", False)]
+)
+def test_two_hosts_behind_one_bmc_say_each_which_system_it_is(tmp_path: Path, one: str, other: str, good: bool) -> None:
+    bmc = 'bmc: "https://127.0.0.1:20001"'
+    named = GOOD.replace(bmc, f"{bmc}, system: {one}")
+    second = f"{bmc}, system: {other}" if other else bmc
+    both = named.replace("hosts_file:", f"  - {{name: f21-h19-000-r650.example.com, {second}}}\nhosts_file:")
+    if good:
+        assert [host.system for host in load_assignment(written(tmp_path, both)).hosts[1:3]] == [one, other]
+    else:
+        assert "is the BMC of f21-h18-000-r650.example.com too" in refusal(tmp_path, both)
 
 
 def test_two_bmcs_on_one_address_with_their_own_ports_are_two(tmp_path: Path) -> None:
@@ -90,7 +104,7 @@ def test_an_addresses_file_that_cannot_be_used_is_told_with_its_own_name(tmp_pat
     assert "secret" not in told
 
 
-# The cloud that was asked for (3)
+# The cloud that was asked for
 
 
 def test_another_cloud_than_the_files_is_refused(tmp_path: Path) -> None:
@@ -109,13 +123,13 @@ def test_what_is_asked_for_must_be_a_cloud(tmp_path: Path, cloud: str) -> None:
         load_assignment(written(tmp_path, GOOD), cloud=cloud)
 
 
-# Protected hosts (4): a name that protects nobody is an error
+# Protected hosts: a name that protects nobody is an error
 
 
 @pytest.mark.parametrize("name", ["fore man.example.com", "foreman_1.example.com", "10.0.0.1", "foreman.*", "https://foreman"])
 def test_a_protected_host_that_is_no_name_is_an_error(tmp_path: Path, name: str) -> None:
     text = site_refusal(tmp_path, site_with("[foreman.example.com]", f'[foreman.example.com, "{name}"]'))
-    assert ":18: protected_hosts: item 2 is not a DNS name" in text
+    assert f':18: protected_hosts[1]: "{name}" is not a DNS name' in text
 
 
 def test_protected_hosts_compare_without_case_and_final_dot(tmp_path: Path) -> None:
@@ -123,7 +137,7 @@ def test_protected_hosts_compare_without_case_and_final_dot(tmp_path: Path) -> N
     assert site.protected_hosts == {"foreman.example.com", "b.example.com"}
 
 
-# Words (22)
+# Words
 
 PLAIN = "http://foreman.example.com"
 VERIFIED = "  tls: {ca_file: a.yaml}\n"

@@ -13,6 +13,7 @@ from .bench import ROOT, Copy
 # Which tests cover a module, the quickest first: the first that fails ends the run. "": of a module that is not listed.
 _ENGINE = (
     "tests/engine/test_gate.py",
+    "tests/engine/test_first_write.py",
     "tests/engine/test_flow.py",
     "tests/engine/test_ways_out.py",
     "tests/engine/test_settled_writes.py",

@@ -79,7 +79,7 @@ REFUSED = ("403 Forbidden", {"error": {"message": "Access denied"}})
 @pytest.mark.parametrize(
     ("told", "shown", "probe"),
     [
-        # A write that Foreman still works at is never "absent", and never "applied" before its end (untested.md 11).
+        # A write that Foreman still works at is never "absent", and never "applied" before its end.
         (tasks("pending"), host(), Probe.UNREADABLE),
         (tasks("running"), host(), Probe.UNREADABLE),
         (tasks("completed", "running"), host(), Probe.UNREADABLE),
@@ -142,7 +142,7 @@ async def test_what_became_of_a_parameter(bench: Bench, answer: tuple[str, objec
     assert await bench.foreman.probe_parameter(HOST, "rack", "b") is probe
 
 
-# Lists (22)
+# Lists
 
 
 @pytest.mark.parametrize(

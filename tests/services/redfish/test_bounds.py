@@ -35,13 +35,13 @@ def refuse_tls(bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str) -> No
     monkeypatch.setattr(bench.http, "request", refusing)
 
 
-# Resets (untested.md 20)
+# Resets
 
 
-async def test_a_system_that_offers_no_reset_is_told_at_once(bench: Bench) -> None:
+async def test_a_system_that_offers_no_reset_is_not_waited_for_without_end(bench: Bench) -> None:
     bench.bmc.system = {"Actions": None}
     failure = await bench.fails(bench.off(LONG))
-    assert (failure.cause, failure.reason) == (Cause.REFUSED, "the BMC offers no Reset of this system")
+    assert (failure.cause, failure.reason) == (Cause.REFUSED, "ForceOff is refused: the BMC offers no Reset of this system")
     assert bench.told.intents == []
 
 
