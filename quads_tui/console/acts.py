@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause
@@ -170,12 +170,20 @@ def command_named(word: str, acts: Sequence[Act]) -> Act | None:
     return (exact or fitting)[0] if exact or len(fitting) == 1 else None
 
 
-def pause_question(what: str, why: str | None) -> list[str]:
-    """Asked before admission or writes are paused, or, where `why` they are paused is given, before they go on."""
+def paused_why(paused: Mapping[str, str], what: str) -> list[str]:
+    """Why admission or writes are paused, a line each; new hosts may be paused for single models too. Empty: not paused."""
+    return [_because(name, why) for name, why in paused.items() if (name == what if what == "writes" else name != "writes")]
+
+
+def _because(name: str, why: str) -> str:
+    of = "" if name in _PAUSES else f" ({name})"
+    return f"Paused{of} {why}." if why.startswith("by ") else f"Paused{of} because: {why}"
+
+
+def pause_question(what: str, why: Sequence[str]) -> list[str]:
+    """Asked before admission or writes are paused, or, where it is said `why` they are, before they go on."""
     subject, pausing, resuming = _PAUSES[what]
-    if why is None:
-        return [f"Pause {subject}?", pausing]
-    return [f"Resume {subject}?", f"Paused {why}." if why.startswith("by ") else f"Paused because: {why}", resuming]
+    return [f"Resume {subject}?", *why, resuming] if why else [f"Pause {subject}?", pausing]
 
 
 _PAUSES = {

@@ -29,7 +29,7 @@ from quads_tui.rollout.ports import Clock, Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .acts import BY_NAME, COMMANDS, TYPE_THE_COUNT, Act, agreement, command_named, of_place, pause_question, question
+from .acts import BY_NAME, COMMANDS, TYPE_THE_COUNT, Act, agreement, command_named, of_place, pause_question, paused_why, question
 from .command_line import ActProvider, CommandLine
 from .desk import Desk
 from .dialogs import Question, Typed
@@ -396,15 +396,15 @@ class Console(SafeApp[str]):
         if self._barred():
             return
         paused = self.desk.rollout.paused
-        why = paused.get(what)
+        why = paused_why(paused, what)
 
         def agreed(answer: str | None) -> None:
             if answer != "y":
                 self.flash("pause: nothing was done")
-            elif paused.get(what) != why:
+            elif paused_why(paused, what) != why:
                 self._ask_pause(what)
             else:
-                self._submit(Pause(what, why is None))
+                self._submit(Pause(what, not why))
 
         self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
 

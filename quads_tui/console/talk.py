@@ -15,7 +15,7 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
-from .acts import ACTS, Act, agreement, command_named, pause_question, question
+from .acts import ACTS, Act, agreement, command_named, pause_question, paused_why, question
 from .desk import Desk
 
 MINUTE = 60.0  # real seconds between two lines of progress
@@ -146,15 +146,15 @@ class Talk:
 
     def _toggle(self, what: str) -> None:
         """A pause that came, went or found another cause while the question stood is asked about anew."""
-        why = self._rollout.paused.get(what)
+        why = paused_why(self._rollout.paused, what)
         for text in pause_question(what, why):
             self._say(text)
 
         def agreed() -> None:
-            if self._rollout.paused.get(what) != why:
+            if paused_why(self._rollout.paused, what) != why:
                 self._toggle(what)
             else:
-                self._submit(Pause(what, why is None), f"{what}: {'pause' if why is None else 'resume'} ordered.")
+                self._submit(Pause(what, not why), f"{what}: {'resume' if why else 'pause'} ordered.")
 
         self._wait_for("y", agreed)
 

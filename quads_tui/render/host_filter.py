@@ -20,6 +20,7 @@ from quads_tui.rollout.state import HostState
 WORDS = 16  # more are not looked at
 BUDGET = 0.02  # CPU seconds of one expression over all hosts
 _REACH = (2000, 300, 120)  # characters of a row that an expression without, with one, and with two repeats looks at
+_SIGNS = frozenset(".^$*+?{}[]\\|()")  # a text without any of them is no expression
 _ESCAPED = re.compile(r"\\.", re.S)
 _REPEAT = re.compile(r"[*+?{]")
 _DEAR = re.compile(r"\)[*+?{]|\\[1-9]|\(\?")  # repeated groups, references back, and whatever begins with (?
@@ -105,6 +106,7 @@ class _Pattern:
         self.slow = repeats >= len(_REACH) or _DEAR.search(value) is not None
         self.spent = 0.0
         self._text = value.lower()
+        self._literal = not _SIGNS.intersection(value)
         self._reach = _REACH[min(repeats, len(_REACH) - 1)]
         try:
             self._expression = re.compile(re.escape(value) if self.slow else value, re.I)
@@ -112,7 +114,7 @@ class _Pattern:
             self._expression = re.compile(re.escape(value), re.I)
 
     def found(self, text: str) -> bool:
-        if self.slow:
+        if self.slow or self._literal:
             return self._text in text.lower()
         began = thread_time()
         hit = self._expression.search(text[: self._reach]) is not None

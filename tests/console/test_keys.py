@@ -191,6 +191,15 @@ async def test_f2_a_pause_that_came_while_the_question_stood_is_asked_about_with
         assert d.control.orders == [Pause("admission", False)]
 
 
+async def test_f2_a_model_that_is_paused_for_a_cause_is_resumed_with_its_cause_on_the_screen() -> None:
+    async with desk() as d:
+        d.model.apply(Paused(NOW, "model R650", True, "me", "3 of 3 refused: not licensed"))
+        await d.press("p")
+        assert "Paused (model R650) because: 3 of 3 refused: not licensed" in d.text
+        await d.press("y")
+        assert d.control.orders == [Pause("admission", False)]
+
+
 def test_f2_typed_words_ask_before_a_pause_and_say_why() -> None:
     p = Plain()
     assert "Type y to do it, anything else cancels." in p.type("pause-writes")
