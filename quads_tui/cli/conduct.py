@@ -93,6 +93,7 @@ class Conductor:
             quads=services.quads,
             lanes=self._lanes,
             machines=self._station.machines,
+            protected_machines=rollout.plan.protected_machines,
         )
         executor = RolloutExecutor(setting)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
