@@ -91,6 +91,7 @@ class Conductor:
             hooks=site.hooks,
             quads=services.quads,
             machines=self._station.machines,
+            protected_machines=rollout.plan.protected_machines,
             lanes=self._writer.lanes,
             locked=self._writer.check,
         )

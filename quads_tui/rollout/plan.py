@@ -115,6 +115,14 @@ class Plan:
         )
         return (f"not verified: {len(found)} hosts, their machine was not compared with Foreman's host: {names}",)
 
+    @property
+    def protected_machines(self) -> dict[str, Identity]:
+        """By the protected host's name; one whose BMC has several addresses stands there once for each."""
+        found: dict[str, Identity] = {}
+        for one in self.protected:
+            found[f"{one.name} ({one.machine.peer})" if one.name in found else one.name] = one.machine
+        return found
+
     def confirmed(self) -> Plan:
         """The plan after an operator's yes to a question that names the hosts that are not verified: they may be acted on."""
         return replace(self, hosts=tuple(replace(host, accepted=True) if host.unverified else host for host in self.hosts))

@@ -163,6 +163,31 @@ def test_a3_the_bmc_of_a_protected_host_is_never_contacted(lab: MakeLab) -> None
     assert world.counts()["bmc"]["requests"] == 0
 
 
+def test_a3_a_machine_that_nobody_asked_before_is_known_as_protected_at_its_first_act(lab: MakeLab) -> None:
+    world = lab(hosts=3, speed=200)
+    text = world.assignment.read_text()
+    names, addresses = re.findall(r"- name: (\S+)", text), re.findall(r"bmc: (\S+)", text)
+    # Where the third host's BMC is nobody knows; Foreman knows its MAC, and the second one's address leads to it.
+    site = world.edited(
+        "site.yaml",
+        lambda text: (
+            re.sub(r"  unverified:.*\n(  - .*\n)*", "", text).replace(
+                "redfish:\n", "redfish:\n  check_macs: false\n  unverified: ['*']\n"
+            )
+            + f"protected_hosts: [{names[2]}]\n"
+        ),
+    )
+    third = text.index(f"- name: {names[2]}")
+    assignment = world.edited("assignment.yaml", lambda text: text[:third].replace(addresses[1], addresses[2]))
+    ran = world.run("run", "--yes", "--no-survey", assignment, "--json", site=site)
+    (failure,) = lines(ran.stdout)[-1]["failures"]
+    assert (failure["host"], failure["stage"], failure["cause"]) == (names[1], "power_off", "wrong-bmc")
+    assert f"leads to the protected host {names[2]}" in failure["reason"]
+    assert [world.counts()["hosts"][name]["resets"] for name in names] == [2, 0, 0]
+    surveyed = world.run("plan", assignment, "--json", site=site)
+    assert surveyed.returncode == 3 and f"leads to the protected host {names[2]}" in surveyed.stdout
+
+
 def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     world = lab(hosts=6, speed=100)
     site = world.edited("site.yaml", lambda text: re.sub(r"  unverified:\n(  - .*\n)+", "", text))
