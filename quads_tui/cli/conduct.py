@@ -97,8 +97,7 @@ class Conductor:
         )
         executor = RolloutExecutor(setting)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
-        warnings = (*site.warnings, *rollout.plan.cautions)
-        front = Front(rollout, services.meters, executor, clock, self._options.json, warnings, rehearsal, directory)
+        front = Front(rollout, services.meters, executor, clock, self._options.json, site.warnings, rehearsal, directory)
         self._station.listen()
         keys = KeyServer(directory, executor, front.attached.take)
         services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))

@@ -141,7 +141,7 @@ async def headless(front: Front) -> None:
 
     Who attached meanwhile is waited for.
     """
-    for warning in front.warnings:
+    for warning in (*front.warnings, *front.rollout.plan.cautions):
         say(f"warning: {warning}")
     drawing = asyncio.create_task(_drawn(front) if sys.stderr.isatty() and not front.json else _lines(front))
     try:

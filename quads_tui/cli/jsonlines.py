@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quads_tui.rollout.events import Event, HostArmed, HostChanged, Notice, RolloutStarted, StageChanged
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, Identified, Notice, RolloutStarted, StageChanged
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 
@@ -34,6 +34,8 @@ class JsonLines:
                 self._emit("host", event, members | ({"cause": event.cause.value} if event.cause else {}))
             case HostArmed():
                 self._emit("armed", event, {"host": event.host, "armed": event.armed})
+            case Identified():
+                self._emit("identified", event, {"host": event.host, "machine": event.machine, "unverified": event.unverified})
             case Notice():
                 self._emit("notice", event, {"level": event.level, "text": event.text})
 
@@ -65,6 +67,7 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
             if host.status is HostStatus.FAILED
         ],
         "armed_hosts": list(rollout.armed),
+        "unverified_hosts": [{"host": name, "reason": why} for name, why in rollout.unverified.items()],
         "skipped_hosts": [host.name for host in hosts if host.status is HostStatus.SKIPPED],
         "held_hosts": [host.name for host in hosts if host.status is HostStatus.HELD],
     }

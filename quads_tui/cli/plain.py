@@ -119,7 +119,8 @@ class PlainScreen:
 async def plain(front: Front) -> None:
     """Until no host can move by itself; where somebody can type, until that somebody has nothing left to decide, or leaves."""
     title = "REHEARSAL" if front.rehearsal else ""
-    desk = Desk(front.rollout, front.meters, front.clock, time.monotonic, title, front.warnings, front.exchanges)
+    warnings = (*front.warnings, *front.rollout.plan.cautions)
+    desk = Desk(front.rollout, front.meters, front.clock, time.monotonic, title, warnings, front.exchanges)
     screen = PlainScreen(desk, front.executor)
     with front.keys_at(screen):
         async with screen.shown():

@@ -58,6 +58,7 @@ def header(
     words = f" {100 * ended / total:5.1f}%  {counts[HostStatus.DONE]} done {counts[HostStatus.FAILED]} failed"
     words += "".join(f" {counts[s]} {s.value}" for s in (HostStatus.SKIPPED, HostStatus.HELD) if counts[s])
     words += f"  {len(rollout.armed)} armed" if rollout.armed else ""
+    words += f"  {len(rollout.unverified)} not verified" if rollout.unverified else ""
     words += f"  of {len(rollout.hosts)}"
     room = max(10, width - len(words) - 2)
     done = room * counts[HostStatus.DONE] // total

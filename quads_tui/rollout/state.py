@@ -56,7 +56,6 @@ class HostState:
     reason: str = ""
     until: float | None = None  # WAITING: when the next attempt is due
     armed: bool = False  # the next boot wipes it
-    unverified: str = ""  # why its machine was not compared with Foreman's host before it was acted on; empty: it was
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
     version: int = 0  # grows with every change: a key for caches
@@ -103,6 +102,7 @@ class Rollout:
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
+        self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
         self.ahead: dict[str, None] = {}  # powered off (or on the way to it) and not yet written: those that have a place for it
         self.paused: dict[str, str] = {}  # what -> why
         self.safety: set[str] = set()  # what of it no operator paused
@@ -191,7 +191,9 @@ class Rollout:
             words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{said}"
             host.timeline.append(Line(event.at, host.stage, words))
         elif isinstance(event, Identified):
-            host.unverified = event.unverified
+            self.unverified.pop(host.name, None)
+            if event.unverified:
+                self.unverified[host.name] = event.unverified
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.append(Line(event.at, host.stage, f"machine: {event.machine}{words}"))
         elif isinstance(event, HostNote):

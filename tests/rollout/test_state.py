@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quads_tui.render.overview import header
 from quads_tui.rollout.causes import Cause, group_of
-from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, Paused, RolloutEnded, RolloutStarted, StageChanged
+from quads_tui.rollout.events import (
+    Event,
+    HostArmed,
+    HostChanged,
+    HostNote,
+    Identified,
+    Paused,
+    RolloutEnded,
+    RolloutStarted,
+    StageChanged,
+)
 from quads_tui.rollout.meters import LaneState, Meter, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -108,3 +120,16 @@ def test_clean_text_is_one_printable_line(text: str, limit: int) -> None:
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or 0xD800 <= ord(char) < 0xE000 for char in line)
     assert not set(line) & set("\u202e\u2066\u200b\ufeff\u2028")
     assert clean(line, limit) == line
+
+
+def test_a2_hosts_whose_machine_nobody_compared_are_counted_from_the_plan_and_from_what_was_found() -> None:
+    first, second, *rest = (HostPlan(name, "https://x") for name in NAMES)
+    plan = Plan((Goal("cloud02", Kind.BUILD),), (replace(first, unverified="no MACs", accepted=True), second, *rest))
+    rollout = Rollout("r1", plan)
+    assert rollout.unverified == {first.name: "no MACs"}
+    rollout.apply(Identified(1.0, second.name, "UUID 1", "some MACs only"))
+    assert rollout.unverified == {first.name: "no MACs", second.name: "some MACs only"}
+    rollout.apply(Identified(2.0, first.name, "UUID 2"))
+    assert rollout.unverified == {second.name: "some MACs only"}
+    lines = header(rollout, now=3.0, width=120, title="", lag=0.0, warnings=())
+    assert "1 not verified" in lines[1].plain

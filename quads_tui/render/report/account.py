@@ -121,7 +121,7 @@ def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
         parameters=_each(facts, "parameters"),
         foreman=text(plan.foreman) if plan else "",
         models=models_of(hosts),
-        warnings=texts((*plan.warnings, *plan.cautions)) if plan else (),
+        warnings=texts(plan.warnings) if plan else (),
     )
 
 
@@ -153,7 +153,7 @@ def _hosts(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> dict[
         elif isinstance(event, HostChanged) and event.host in attempts:
             changed[event.host] = event.at
     return {
-        name: _host(host, plan, attempts[name], changed.get(name), elapsed)
+        name: _host(host, plan, attempts[name], changed.get(name), elapsed, rollout.unverified.get(name, ""))
         for (name, host), plan in zip(rollout.hosts.items(), _plans(rollout), strict=True)
     }
 
@@ -179,7 +179,12 @@ def _attempted(attempts: list[Attempt], began: float, event: StageChanged, elaps
 
 
 def _host(
-    host: HostState, plan: HostPlan, attempts: Mapping[Stage, Sequence[Attempt]], changed: float | None, elapsed: Elapsed
+    host: HostState,
+    plan: HostPlan,
+    attempts: Mapping[Stage, Sequence[Attempt]],
+    changed: float | None,
+    elapsed: Elapsed,
+    unverified: str,
 ) -> HostReport:
     began = [attempt.began for tries in attempts.values() for attempt in tries]
     told = [] if host.status is HostStatus.DONE else _told(host)
@@ -193,6 +198,7 @@ def _host(
         began=min(began, default=None),
         ended=None if changed is None else elapsed.own(changed),
         armed=host.armed,
+        unverified=text(unverified),
         cause=host.cause,
         reason=text(host.reason or host.note),
         notes=tuple(text(note) for note in (*plan.notes, plan.trouble) if note),

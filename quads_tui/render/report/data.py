@@ -15,6 +15,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     runs            a process each: started, last, speed, resumed, who, end (null: killed, or still at work)
     counts          hosts, done, failed, skipped, held, unfinished, armed
     armed_hosts     names: the next boot wipes them
+    unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
     hosts           name, model, address, status, stage, armed, cause, reason, notes, began (seconds since the start), seconds,
@@ -77,6 +78,7 @@ def document(report: Report) -> dict[str, Any]:
             "armed": len(report.armed),
         },
         "armed_hosts": [host.name for host in report.armed],
+        "unverified_hosts": [{"host": host.name, "reason": host.unverified} for host in report.unverified],
         "paused": dict(report.paused),
         "progress": [[_round(point.seconds), point.done, point.failed, point.skipped, point.held] for point in report.progress],
         "hosts": [_host(host) for host in report.hosts],

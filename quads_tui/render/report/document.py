@@ -94,6 +94,7 @@ class HostReport:
     began: float | None  # own seconds of the first attempt's start; None: never begun
     ended: float | None  # own seconds of its last change
     armed: bool
+    unverified: str  # why its machine was not compared with Foreman's host; empty: it was
     cause: Cause | None
     reason: str
     notes: tuple[str, ...]  # of the plan
@@ -249,6 +250,10 @@ class Report:
     @property
     def armed(self) -> list[HostReport]:
         return [host for host in self.hosts if host.armed]
+
+    @property
+    def unverified(self) -> list[HostReport]:
+        return [host for host in self.hosts if host.unverified]
 
     @property
     def unfinished(self) -> int:

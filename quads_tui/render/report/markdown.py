@@ -11,6 +11,7 @@ from .document import Failures, HostReport, Report
 from .durations import quantiles
 from .escape import markdown
 from .words import (
+    NOT_VERIFIED,
     STAGE_WORDS,
     asked_lines,
     count,
@@ -33,6 +34,7 @@ def as_markdown(report: Report) -> str:
         lines += ["This was a **rehearsal**: no real machine was touched.", ""]
     lines += [f"State: **{markdown(headline(report))}**", ""]
     lines += _armed(report)
+    lines += _unverified(report)
     lines += [
         f"{clock_text(report.seconds)} of its own time"
         + (f"; last entry of the journal {moment(report.last)}." if report.last else "."),
@@ -62,6 +64,13 @@ def _armed(report: Report) -> list[str]:
         return []
     names = [f"- {markdown(host.name)} ({host.status.value})" for host in report.armed]
     return [f"**{count(len(report.armed), 'host')} ARMED: the next boot, by anyone, wipes them.**", "", *names, ""]
+
+
+def _unverified(report: Report) -> list[str]:
+    hosts = [f"{host.name}: {host.unverified}" for host in report.unverified]
+    return (
+        [f"### {NOT_VERIFIED}: {count(len(hosts), 'host')}", "", *(f"- {markdown(line)}" for line in hosts), ""] if hosts else []
+    )
 
 
 def _failures(report: Report) -> list[str]:

@@ -13,6 +13,7 @@ from .escape import html
 from .figures import completion, every_host, lane_charts, latency_charts
 from .style import STYLE
 from .words import (
+    NOT_VERIFIED,
     STAGE_WORDS,
     asked_lines,
     count,
@@ -41,6 +42,7 @@ def as_html(report: Report) -> str:
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             _head(report, title),
             _armed(report),
+            _unverified(report),
             _section("What was asked", _pairs(asked_lines(report.asked)) + _bullets("Warnings", report.asked.warnings)),
             _section("Who and when", _table(("", "from", "last entry", "how it ended"), run_lines(report))),
             _section("Completion", completion(report) + _table(("hosts done", "after"), milestones(report))),
@@ -78,6 +80,12 @@ def _head(report: Report, title: str) -> str:
         f"<header><h1>{title}{tag}</h1><p class='state {report.state.value}'>{html(headline(report))}</p>"
         f'{last}{paused}<div class="tiles">{shown}</div></header>'
     )
+
+
+def _unverified(report: Report) -> str:
+    hosts = report.unverified
+    names = "".join(f"<li><code>{html(host.name)}</code> {html(host.unverified)}</li>" for host in hosts)
+    return _section(f"{NOT_VERIFIED}: {count(len(hosts), 'host')}", f"<ul>{names}</ul>") if hosts else ""
 
 
 def _armed(report: Report) -> str:

@@ -152,6 +152,9 @@ def stage_text(attempts: tuple[Attempt, ...]) -> str:
     return words.strip()
 
 
+NOT_VERIFIED = "Not verified: nobody compared the machine with Foreman's host"
+
+
 def why(host: HostReport) -> str:
     """Why a host stands where it does; empty for one that is done."""
     if host.status is HostStatus.DONE:
