@@ -56,7 +56,8 @@ class Break:
     module: str
     line: int
     kind: str
-    text: str  # the whole module as it is with the change
+    before: str  # the whole module
+    text: str  # as it is with the change
 
     @property
     def place(self) -> str:
@@ -85,9 +86,7 @@ def judge(copy: Copy, made: Break, timeout: float) -> str:
 
 
 def diff(made: Break) -> str:
-    lines = difflib.unified_diff(
-        source(made.module).splitlines(), made.text.splitlines(), made.module, "broken", lineterm="", n=2
-    )
+    lines = difflib.unified_diff(made.before.splitlines(), made.text.splitlines(), made.module, "broken", lineterm="", n=2)
     return "\n".join(list(lines)[2:])
 
 
@@ -102,7 +101,7 @@ def _all(module: str, text: str) -> Iterator[Break]:
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         broken = (data[:begin] + instead.encode() + data[end:]).decode()
         if broken != text:
-            yield Break(module, node.lineno, kind, broken)
+            yield Break(module, node.lineno, kind, text, broken)
 
 
 Site = tuple[ast.expr | ast.stmt, str, str]  # what stands there, the kind of the change, what stands there instead
