@@ -94,6 +94,8 @@ class Conductor:
             protected_machines=rollout.plan.protected_machines,
             lanes=self._writer.lanes,
             locked=self._writer.check,
+            mark=self._writer.mark(rollout.id, clock),
+            left_write=self._writer.left_write(rollout.id),
         )
         executor = RolloutExecutor(setting)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None

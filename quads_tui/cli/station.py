@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quads_tui.engine.claims import Machines
+from quads_tui.engine.clock import RealClock
 from quads_tui.engine.lane import WriteLane
 from quads_tui.inputs import Site
 from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
 from quads_tui.journal.locks import LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
+from quads_tui.rollout.moments import Moment, moment_from
+from quads_tui.rollout.ports import WriteMark
 
 from .front import Front
 from .options import say
@@ -32,6 +35,23 @@ class Writer:
     lock: ForemanLock
     users: int = 0
     lanes: list[WriteLane] = field(default_factory=list)
+    _sent: dict[object, dict[str, object]] = field(default_factory=dict)  # by ticket: what others are told of the write
+
+    def mark(self, rollout: str, clock: RealClock) -> WriteMark:
+        return _Mark(self, rollout, clock)
+
+    def left_write(self, rollout: str) -> Moment | None:
+        """Of a write that a process which died left on its way, unless the journal of `rollout` tells of it. Told once."""
+        left, self.lock.left = self.lock.left, {}
+        return moment_from(left.get("moment")) if left and left.get("rollout") != rollout else None
+
+    def sending(self, ticket: object, facts: dict[str, object]) -> asyncio.Future[None]:
+        self._sent[ticket] = facts
+        return asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.mark, facts)
+
+    def settled(self, ticket: object) -> None:
+        if self._sent.pop(ticket, None) is not None:
+            _LOOKING.submit(self.lock.mark, next(reversed(self._sent.values()), None))
 
     async def check(self) -> None:
         """Raises TakenOver."""
@@ -40,6 +60,21 @@ class Writer:
     async def alike(self, identity: Identity) -> str:
         """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
         return await asyncio.to_thread(self.lock.alike, identity)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """Implements rollout.ports.WriteMark for one rollout."""
+
+    writer: Writer
+    rollout: str
+    clock: RealClock
+
+    async def sending(self, ticket: object) -> None:
+        await self.writer.sending(ticket, {"rollout": self.rollout, "moment": list(self.clock.moment())})
+
+    def settled(self, ticket: object) -> None:
+        self.writer.settled(ticket)
 
 
 @dataclass
@@ -92,7 +127,7 @@ class Station:
             writer.users -= 1
             if not writer.users:
                 self._writers.remove(writer)
-                writer.lock.release()
+                _LOOKING.submit(writer.lock.release).result()  # behind what is still to be marked
 
     @contextmanager
     def _locked_out(self, path: Path | None, take_over: bool, say: Callable[[str], None]) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,20 @@ from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meters, lane_facts
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
-from quads_tui.rollout.ports import RETRYABLE, Acts, Clock, Held, Journal, JournalBroken, Skipped, Stopping, Ticket
+from quads_tui.rollout.ports import (
+    RETRYABLE,
+    Acts,
+    Clock,
+    Held,
+    Journal,
+    JournalBroken,
+    Probe,
+    Skipped,
+    Stopping,
+    Ticket,
+    WriteAbsent,
+    WriteMark,
+)
 from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.rollout.state import Rollout
 
@@ -75,6 +89,8 @@ class Setting:
     machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
     protected_machines: Mapping[str, Identity] = field(default_factory=dict)  # of protected hosts, as far as they are known
     locked: Callable[[], Awaitable[None]] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
+    mark: WriteMark | None = None  # of writes on their way, for processes after this one
+    left_write: Moment | None = None  # of another rollout, whose process died with it on its way
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already
 
 
@@ -98,6 +114,7 @@ class RolloutExecutor:
             write_deadline=setting.limits.write_deadline,
             on_narrowed=self._narrowed,
             beside=setting.lanes,
+            mark=setting.mark,
         )
         self.gate = RolloutGate(
             clock,
@@ -162,11 +179,26 @@ class RolloutExecutor:
         self._helpers = [asyncio.create_task(work) for work in (self._watch.run(), self._obey(), self._sample())]
         if self._quads is not None:
             self._helpers.append(asyncio.create_task(self._quads.run()))
+        if setting.left_write is not None:
+            place = self.lane.occupied("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
+            self._helpers.append(asyncio.create_task(self._wait_out(place)))
         if setting.recall is not None:
             self._go_on(setting.recall)
             return
         for name in self._plans:
             self._launch(name)
+
+    async def _wait_out(self, place: Ticket) -> None:
+        """A write that only another rollout's journal knows: nobody here can ask for it, but it ends with the write deadline."""
+
+        async def probe() -> Probe:
+            return Probe.ABSENT
+
+        self._notice(
+            "warning", "a process that died left a write on its way to Foreman: writes wait until its deadline has passed"
+        )
+        with suppress(WriteAbsent):
+            await self.lane.settle(place, probe)
 
     def _go_on(self, recalled: Recall) -> None:
         """Where another process left: its cut-off attempts end, its unsettled writes shut the lane, its orders hold."""

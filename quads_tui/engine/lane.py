@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.meters import InFlight, LaneState
-from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome, WriteAbsent
+from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome, WriteAbsent, WriteMark
 
 T = TypeVar("T")
 
@@ -75,12 +75,14 @@ class WriteLane:
         write_deadline: float = 180.0,
         on_narrowed: Callable[[str], None] = lambda why: None,
         beside: list[WriteLane] | None = None,
+        mark: WriteMark | None = None,
     ) -> None:
         self._lanes = [] if beside is None else beside
         self._lanes.append(self)
         self._clock = clock
         self._width = width
         self._on_narrowed = on_narrowed
+        self._mark = mark
         self._write_deadline = clock.real(write_deadline, 15.0) * clock.speed
         self._queue: OrderedDict[int, _Waiter] = OrderedDict()
         self._in_flight: dict[int, InFlight] = {}
@@ -212,10 +214,11 @@ class WriteLane:
 
     def _ticket(self, number: int, waiter: _Waiter) -> LaneTicket:
         async def confirm() -> None:
-            self._let_through(ticket)
             if waiter.confirm is not None:
                 await waiter.confirm()
-                self._let_through(ticket)
+            if self._mark is not None:
+                await self._mark.sending(ticket)
+            self._let_through(ticket)
 
         ticket = LaneTicket(number, waiter.host, self._clock, confirm)
         return ticket
@@ -231,6 +234,8 @@ class WriteLane:
     def _release(self, ticket: LaneTicket) -> None:
         ticket.take_back()
         self._in_flight.pop(ticket.number, None)
+        if self._mark is not None and not self._shut:
+            self._mark.settled(ticket)
         self._grant_all()
 
     def _grant_all(self) -> None:

@@ -71,6 +71,7 @@ class ForemanLock:
         self._files: dict[str, _File] = {}
         self._names: dict[str, socket.socket] = {}
         self.keys: set[str] = set()
+        self.left: dict[str, object] = {}  # what a holder that died, or was taken over from, had on its way: as `mark` got it
 
     def take(self, server: Server, *, take_over: bool = False) -> None:
         """Hold what is not held yet of this server. Raises LockHeld, and then holds no more than before.
@@ -94,6 +95,11 @@ class ForemanLock:
             if not file.stands:
                 raise TakenOver(f"the lock {file.path} was taken over by another process: nothing more is done from here")
 
+    def mark(self, writing: dict[str, object] | None) -> None:
+        """Keep in the lock files what is on its way to the server; None: nothing is. It outlives this process."""
+        for file in self._files.values():
+            file.mark(writing)
+
     def alike(self, own: Identity) -> str:
         """Tell others what our Foreman is, and say who writes to one that is the same by that; empty where nobody does."""
         for file in self._files.values():
@@ -115,6 +121,7 @@ class ForemanLock:
         replaced = False
         if self._directory is not None:
             self._files[key], replaced = _File.locked(self._directory / f"foreman-{key}.lock", server, take_over)
+            self.left = self._files[key].left or self.left
         name = f"\0quads-tui:{key}"
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -177,18 +184,22 @@ class _File:
 
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
+        self.left: dict[str, object] = {}
         self._file = file
+        self._identity = Identity()
+        self._writing: dict[str, object] | None = None
 
     @classmethod
     def locked(cls, path: Path, server: Server, take_over: bool) -> tuple[_File, bool]:
         """The file, and whether it was taken from somebody. Raises LockHeld."""
-        replaced = False
+        replaced, left = False, dict[str, object]()
         for _ in range(_TRIES):
             made = cls(path, _opened(path))
+            told = _told(made._file)
+            left = _writing(told) or left
             try:
                 fcntl.flock(made._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                told = _told(made._file)
                 os.close(made._file)
                 if not take_over:
                     raise LockHeld(
@@ -202,6 +213,7 @@ class _File:
                 replaced = True
                 continue
             if made.stands:
+                made.left = _writing(_told(made._file)) or left
                 made.tell(Identity())
                 return made, replaced
             os.close(made._file)
@@ -217,16 +229,27 @@ class _File:
 
     def tell(self, identity: Identity) -> None:
         """Who holds it, for those whom the kernel does not tell (in another container, say)."""
+        self._identity = identity
+        self._write()
+
+    def mark(self, writing: dict[str, object] | None) -> None:
+        """As ForemanLock.mark. Before anything is, what was left stays: it is still to be waited for."""
+        self._writing, self.left = writing, {}
+        self._write()
+
+    def _write(self) -> None:
+        identity = self._identity
         pid, uid = os.getpid(), os.getuid()
         told = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
         with suppress(OSError):
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps({**told, "url": identity.url}).encode(), 0)
+            text = json.dumps({**told, "url": identity.url, "writing": self._writing or self.left or None}).encode()
+            os.pwrite(self._file, text, 0)  # a reader never finds less than the longer of two texts
+            os.ftruncate(self._file, len(text))
 
     def release(self) -> None:
-        """Removed while it is held: who opened it meanwhile sees that, and makes another one."""
+        """Removed while it is held: who opened it meanwhile sees that, and makes another. With a write on its way it stays."""
         with suppress(OSError):
-            if self.stands:
+            if self.stands and not (self._writing or self.left):
                 self.path.unlink()
         os.close(self._file)
 
@@ -260,6 +283,11 @@ def _told(file: int) -> dict[str, object]:
         return told if isinstance(told, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _writing(told: dict[str, object]) -> dict[str, object]:
+    found = told.get("writing")
+    return found if isinstance(found, dict) else {}
 
 
 def _holder_of(path: Path, told: dict[str, object]) -> str:

@@ -146,6 +146,18 @@ class Ticket(Protocol):
         ...
 
 
+class WriteMark(Protocol):
+    """Tells who writes to this Foreman after this process that a write may be on its way, wherever the journals are."""
+
+    async def sending(self, ticket: object) -> None:
+        """It is marked when this returns: before the first byte."""
+        ...
+
+    def settled(self, ticket: object) -> None:
+        """What became of it is known, or it was never sent."""
+        ...
+
+
 class Probe(StrEnum):
     """What a read says about a write whose outcome is unknown."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import subprocess
@@ -214,3 +215,22 @@ def test_c2_a_lock_directory_that_is_asked_for_must_be_usable(
     assert refused.returncode == 3
     assert "($QUADS_TUI_LOCKS)" in lines(refused.stdout)[0]["reasons"][0]
     assert place.counts()["foreman"]["writes"] == 0
+
+
+def test_c1_a_new_rollout_waits_for_the_write_that_a_killed_console_left_on_its_way(lab: MakeLab) -> None:
+    place = lab(hosts=4, speed=12)
+    first = started(place)
+    wait_for(lambda: place.counts()["foreman"]["writes"] >= 1)
+    first.kill()
+    first.communicate()
+    words = [*place.command("run", place.assignment, "--json", "--yes"), "--state-dir", str(place.directory / "other")]
+    second = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+    try:
+        assert second.stdout is not None
+        said = (json.loads(line).get("text", "") for line in second.stdout)
+        assert any("left a write on its way to Foreman" in text for text in said)
+        wait_for(lambda: place.counts()["foreman"]["writes"] >= 2)
+        assert place.counts()["foreman"]["peak_writes"] == 1
+    finally:
+        second.kill()
+        second.communicate()

@@ -458,3 +458,56 @@ async def test_first_byte_the_gate_is_asked_after_the_lane() -> None:
 
     with pytest.raises(Held):
         await WriteLane(VirtualClock()).write("h1", "build", send, probe, held)
+
+
+class Marks:
+    """What processes after this one are told."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+        self.log: list[int] = []
+
+    async def sending(self, ticket: object) -> None:
+        self.sent.append(ticket)
+        self.log.append(len(self.sent))
+
+    def settled(self, ticket: object) -> None:
+        if ticket in self.sent:
+            self.sent.remove(ticket)
+        self.log.append(len(self.sent))
+
+
+def test_a_write_is_marked_before_its_first_byte_until_its_outcome_is_known_and_one_that_was_cut_off_for_good() -> None:
+    async def whole() -> None:
+        clock, marks = VirtualClock(), Marks()
+        lane = WriteLane(clock, write_deadline=60.0, mark=marks)
+        seen: list[int] = []
+
+        async def send(ticket: LaneTicket) -> bool:
+            await ticket.confirm()
+            ticket.use()
+            seen.append(len(marks.sent))
+            await clock.sleep(10)
+            return True
+
+        async def lost(ticket: LaneTicket) -> bool:
+            await send(ticket)
+            raise UnknownOutcome("no answer")
+
+        async def probe() -> Probe:
+            seen.append(len(marks.sent))
+            return Probe.APPLIED
+
+        await lane.write("a", "build", send, probe)
+        assert (seen, marks.sent) == ([1], [])
+        await lane.write("a", "build", lost, probe)
+        assert (seen, marks.sent) == ([1, 1, 1], [])
+        writing = asyncio.ensure_future(lane.write("a", "build", send, probe))
+        await clock.sleep(5)
+        for carrier in list(lane._carriers):
+            carrier.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert len(marks.sent) == 1
+
+    in_virtual_time(whole)

@@ -280,3 +280,44 @@ def test_c1_the_same_foreman_behind_another_address_is_asked_about(
             assert first.alike(theirs) != "", "both are asked, whoever comes first"
     with held(directory) as alone:
         assert alone.alike(mine) == ""
+
+
+WRITING = {"rollout": "r1", "moment": ["boot", 7.0]}
+
+
+def test_a_write_that_a_dead_process_left_on_its_way_is_told_to_the_next_holder_until_that_one_writes(tmp_path: Path) -> None:
+    server = Server("left.test:9", ("left.test:9", "left.test:10"))
+    dead = ForemanLock(tmp_path)
+    dead.take(server)
+    dead.mark(WRITING)
+    for name in dead._names.values():
+        name.close()
+    for file in dead._files.values():
+        os.close(file._file)  # as the kernel does: nothing is removed
+    for _ in range(2):  # the first one ends before it wrote anything
+        lock = ForemanLock(tmp_path)
+        lock.take(server)
+        assert lock.left == WRITING
+        lock.release()
+    lock = ForemanLock(tmp_path)
+    lock.take(server)
+    lock.mark({**WRITING, "rollout": "r2"})
+    lock.mark(None)
+    lock.release()
+    assert list(tmp_path.iterdir()) == [], "nothing is on its way: no file is left"
+
+
+def test_a_write_on_its_way_is_told_to_who_takes_the_lock_over(tmp_path: Path) -> None:
+    server = Server("left.test:9", ("left.test:9", "left.test:10"))
+    stopped, administrator = ForemanLock(tmp_path), ForemanLock(tmp_path)
+    stopped.take(server)
+    stopped.mark(WRITING)
+    administrator.take(server, take_over=True)
+    assert administrator.left == WRITING
+    stopped.mark(None)  # it goes on: what it says is nobody's any more
+    stopped.release()
+    administrator.release()
+    later = ForemanLock(tmp_path)
+    later.take(server)
+    assert later.left == WRITING
+    later.release()
