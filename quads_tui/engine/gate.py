@@ -77,6 +77,10 @@ class RolloutGate:
     async def enter(self, host: str, act: str) -> None:
         self._check(host, disarming=act == DISARM)
 
+    def reach(self, host: str) -> None:
+        if host in self._protected:
+            raise Held("protected: this host is never touched, and its BMC is not asked anything")
+
     async def admit(self, host: str, stage: Stage) -> None:
         self._check(host)
         if not self._limited(host, stage):
@@ -216,8 +220,7 @@ class RolloutGate:
     def _check(self, host: str, disarming: bool = False) -> None:
         if self._stopping:
             raise Stopping
-        if host in self._protected:
-            raise Held("protected: this host is never touched")
+        self.reach(host)
         if host not in self._kinds:
             raise Held("not in the confirmed plan")
         if not disarming and host in self._out:

@@ -77,6 +77,7 @@ class HostMachine:
         return Asked(f"{unknown.reason}. {_IF_THE_SAME}", machine)
 
     async def _identify(self, deadline: float | None) -> None:
+        self._ports.gate.reach(self._plan.name)
         if self._identity is None:
             machine = self._recognised(await self._client.identify(self._wanted(), deadline))
             unverified = await self._unverified(machine)

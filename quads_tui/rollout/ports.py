@@ -223,6 +223,10 @@ class Gate(Protocol):
         """Return when the act may begin. Raises Skipped, Held or Stopping."""
         ...
 
+    def reach(self, host: str) -> None:
+        """The host's BMC may be contacted, be it to look only. Raises Held."""
+        ...
+
     async def admit(self, host: str, stage: Stage) -> None:
         """Return when the host may begin this stage: pause, the `ahead` limit. Raises as `enter`."""
         ...

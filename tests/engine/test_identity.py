@@ -213,7 +213,7 @@ async def test_a1_facts_that_are_empty_for_a_while_are_no_other_machine() -> Non
     lab.replan([planned(lab, A, identity=network.told(network.leads[A], SYSTEM))])
     network.facts[A].quiet = True
     await ran(lab)
-    assert (ended(lab, A).status, ended(lab, A).unverified) == (HostStatus.DONE, "")
+    assert (ended(lab, A).status, lab.rollout.unverified.get(A, "")) == (HostStatus.DONE, "")
 
 
 async def test_a1_the_identity_is_in_the_journal_before_the_first_act() -> None:
@@ -273,7 +273,7 @@ async def test_a6_the_interface_that_provisions_counts_where_the_primary_is_a_bo
     await ran(lab)
     assert ends(lab.rollout) == {HostStatus.DONE: 2}
     assert lab.world.reads["interfaces"] == 1  # of the host whose primary MAC its BMC does not tell
-    assert ended(lab, A).unverified == ""
+    assert lab.rollout.unverified.get(A, "") == ""
 
 
 async def test_a6_another_machine_by_its_provisioning_mac_is_not_touched() -> None:
@@ -313,7 +313,7 @@ async def test_a2_a_host_that_cannot_be_compared_is_held_untouched_and_a_release
     await asyncio.sleep(1)
     await lab.executor.settled()
     assert ended(lab, A).status is HostStatus.DONE
-    assert ended(lab, A).unverified.startswith("its BMC tells no MAC address")
+    assert lab.rollout.unverified.get(A, "").startswith("its BMC tells no MAC address")
 
 
 @pytest.mark.parametrize("order", [Unskip((A,)), Retry((A,), accepts=False)])
@@ -354,7 +354,7 @@ async def test_a2_where_the_plan_accepts_it_goes_on_and_is_named() -> None:
     lab = Lab([A])
     lab.replan([planned(lab, A, compared=False, accepted=True)])
     await ran(lab)
-    assert (ended(lab, A).status, ended(lab, A).unverified) == (HostStatus.DONE, "redfish.check_macs is off for it")
+    assert (ended(lab, A).status, lab.rollout.unverified.get(A, "")) == (HostStatus.DONE, "redfish.check_macs is off for it")
 
 
 async def test_a2_check_macs_that_is_off_counts_as_not_verified() -> None:

@@ -223,9 +223,11 @@ async def test_an_armed_host_that_the_site_protects_meanwhile_is_held_and_said_t
     lab = await armed_and_killed(2)
     machine = lab.machine(NAME)
     before = (machine.power, machine.build, machine.override, machine.resets, lab.world.writes[NAME])
+    lab.world.shown.clear()
     lab.resume(protected=frozenset({NAME}))
     await lab.run()
     await lab.end()
+    assert NAME not in lab.world.shown, "its BMC is not even looked at"
     host = lab.rollout.hosts[NAME]
     assert (host.status, host.armed) == (HostStatus.HELD, True)
     assert host.reason.count("protected") == 2  # why it is held, and why it was not disarmed
