@@ -65,6 +65,7 @@ async def _wide(bench: Bench) -> None:
 
 async def _of_2019(bench: Bench) -> None:
     await _narrowed(bench, width=2)
+    assert bench.server.counts()["writes"] in (10, 11)  # the one that met another was done all the same, or is sent again
     bench.says(next(text for text in bench.told if text.startswith(SAID)).partition(":")[0])
 
 
@@ -99,7 +100,7 @@ RULES = (
         "the first overlap is the last; all ten hosts are built, each once",
         SAID,
         _of_2019,
-        {"writes": 11, "peak_writes": 2, "peak_writes_per_host": 1},
+        {"peak_writes": 2, "peak_writes_per_host": 1},
         ForemanOptions(faults=ForemanFaults(concurrency_2019=True)),
     ),
     Rule(
