@@ -13,7 +13,7 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
-TAIL = 0.2  # seconds behind a paste in which what comes is more of it: a busy machine delivers it in pieces
+TAIL = 0.2  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
 ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
 SILENCE = 1.0  # seconds without a byte after which a paste has ended without its mark, and a sequence without its end is dropped
 KEPT = 1000  # characters of a paste that are kept; the rest is counted
@@ -74,7 +74,7 @@ class Keyboard:
         if self._quoted is None and now - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
             self._rest = ""  # what was begun will have no end
         if not self._count and now - self._burst < TAIL:
-            self._moves = self._same = self._few = False
+            self._same = self._few = False
         self._at = now
         text = self._rest + self._decode(data).replace("\ufffd", "")
         self._rest = ""

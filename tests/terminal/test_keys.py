@@ -49,6 +49,14 @@ class Keys:
     def said(self, words: str) -> dict[str, Any]:
         return self.terminal.until(lambda stats: words in stats["said"])
 
+    def settle(self) -> None:
+        """Until what was written has been read and done."""
+        before, now = -1.0, 0.0
+        while now - before > 0.15:
+            self.terminal.read(0.01)
+            time.sleep(2 * DEAF)
+            before, now = now, self.terminal.ask()["cpu"]
+
     def press(self, key: bytes, **wanted: Any) -> dict[str, Any]:
         time.sleep(2 * DEAF)  # a question takes no key in its first moments, and a paste has a tail
         self.write(key)
@@ -114,7 +122,7 @@ def test_f3_no_paste_holds_the_loop_and_a_field_takes_a_bounded_line(keys: Keys)
         if limit:
             stats = keys.terminal.until(lambda stats: len(stats["field"]) > 0 and "were not taken" in stats["said"])
             assert len(stats["field"]) <= limit, name
-        time.sleep(2 * DEAF)
+        keys.settle()
         stats = keys.terminal.ask()
         assert stats["latest"] < STILL_HELD, name
         assert (stats["orders"], stats["stumbles"], stats["result"]) == ([], 0, ""), name
