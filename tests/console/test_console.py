@@ -285,7 +285,7 @@ poison = st.text(max_size=60) | st.sampled_from(("404 at [/redfish/v1/Systems]",
 
 
 @given(reason=poison)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 async def test_text_from_outside_never_ends_the_screen(reason: str) -> None:
     from quads_tui.rollout.text import clean
 

@@ -22,7 +22,7 @@ def ran(*words: str, **environment: str) -> str:
 
 
 def test_the_operator_is_called_for_each_new_thing_and_in_order(lab: MakeLab) -> None:
-    world = lab(hosts=60, speed=150, faults="realistic")
+    world = lab(hosts=60, speed=300, faults="realistic")
     told = world.directory / "told"
     script = world.directory / "page-me"
     script.write_text(f'#!/bin/sh\necho "$QUADS_TUI_EVENT $QUADS_TUI_CLOUD $QUADS_TUI_HOSTS $QUADS_TUI_TEXT" >> {told}\n')
