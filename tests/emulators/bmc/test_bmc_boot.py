@@ -115,7 +115,7 @@ async def test_stays_on_for_three_attempts_of_one_or_two_force_offs(start: Any) 
         for _ in range(2):
             assert (await lab.reset("ForceOff")).status == 204
             now += 30.0
-        now += 120.0
+        now += 120.0 + 5.0 * lab.fleet.time.speed
     assert (hardware.power, hardware.resets) == ("On", 0)
     await lab.reset("ForceOff")
     assert hardware.resets == 1
