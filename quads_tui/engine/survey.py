@@ -17,8 +17,9 @@ from quads_tui.services.redfish import Survey
 T = TypeVar("T")
 
 PATIENCE = 9.5  # real seconds for one BMC to answer, from its last answer on: a plan is looked at, not waited for
+LONGEST = 15.0  # real seconds for all that one BMC is asked; what it has not told by then is asked again before its first act
 WHOLE = 60.0  # real seconds for all of them; those that were not asked by then are asked before their first act
-_AT_ONCE = 64  # BMCs that are at work
+_AT_ONCE = 128  # BMCs that are at work
 _SLOW = 1.0  # real seconds after which a BMC counts as waited for, not as at work
 _NICS = "its network interfaces were not told"
 _SAID = 2.0  # real seconds between two lines of progress
@@ -73,6 +74,7 @@ class BmcSurvey:
         self._provisioning = provisioning
         self._say = say
         self._patience: dict[str, asyncio.Timeout] = {}  # what is waited for now, by name
+        self._ends: dict[str, float] = {}  # when that is over whatever comes, by name
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def of(self, plan: Plan, only: Collection[str] | None = None) -> Plan:
@@ -102,18 +104,22 @@ class BmcSurvey:
 
     def heard(self, name: str) -> None:
         """The host's BMC answered something: it is not silent, whatever else there is to ask it."""
-        patience = self._patience.get(name)
+        patience, ends = self._patience.get(name), self._ends.get(name, 0.0)
         if patience is not None and not patience.expired():
-            patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+            patience.reschedule(min(ends, asyncio.get_running_loop().time() + PATIENCE))
 
     async def _in_time(self, name: str, answer: Awaitable[T], missed: str) -> tuple[T | None, str]:
         """What a BMC answers, or None and why there is nothing."""
+        now = asyncio.get_running_loop().time()
+        ends = self._ends.setdefault(name, now + LONGEST)
         try:
-            async with asyncio.timeout(PATIENCE) as self._patience[name]:
+            async with asyncio.timeout_at(min(ends, now + PATIENCE)) as self._patience[name]:
                 return await answer, ""
         except StageFailure as failure:
             return None, f"{failure.cause.value}: {failure.reason}"
         except TimeoutError:
+            if asyncio.get_running_loop().time() >= ends:  # it answers, and slowly
+                return None, f"busy: {missed} within {LONGEST:.0f} s; asked again before its first act"
             return None, f"unreachable: {missed}, and nothing for {PATIENCE:.1f} s"
         finally:
             self._patience.pop(name, None)
