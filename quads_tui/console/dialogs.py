@@ -15,9 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from .field import ANSWER, Field
-from .safe import STREAM, SafeScreen, ignored
+from .safe import SafeScreen, ignored
 
 DEAF = 0.3  # seconds
+STREAM = 0.1  # seconds; keys that follow each other faster are a slow paste, or one key that is held down
 
 _CSS = """
 {name} {{ align: center middle; }}

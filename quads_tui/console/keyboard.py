@@ -13,7 +13,7 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
-TAIL = 0.2  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
+TAIL = 0.1  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
 ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
 SILENCE = 1.0  # seconds without a byte after which a paste has ended without its mark, and a sequence without its end is dropped
 KEPT = 1000  # characters of a paste that are kept; the rest is counted
@@ -171,9 +171,12 @@ class Keyboard:
         self._same = self._moves = False
 
     def _flush(self, told: list[Unit]) -> None:
-        if (self._few and self._count <= FEW) or self._same or self._moves:
+        if not self._count:
+            pass
+        elif (self._few and self._count <= FEW) or self._same or self._moves:
             told += self._units
-        elif self._count:
+            self._burst = -math.inf
+        else:
             self._burst = self._at
             told.append(Pasted("".join(map(text_of, self._units)), self._count))
         self._clear()

@@ -26,7 +26,7 @@ from .keyboard import MOVES
 
 log = logging.getLogger(__name__)
 
-STREAM = 0.1  # seconds; keys that follow each other faster are one stream: a burst, a paste, a key that is held down
+BURST = 0.02  # seconds behind an answer in which a key came together with it: who has seen the answer's effect is slower
 HELD = 1.0  # seconds without the key that gave an answer until it is a key again: longer than any keyboard waits to repeat
 
 
@@ -120,10 +120,10 @@ class SafeApp(Fenced, App[ReturnType], Generic[ReturnType]):
     def _nobodys(self, event: Key) -> bool:
         """The rest of a burst behind an answer, or its key, held down."""
         now = self.monotonic()
-        if event.key == self._answer_key and now - self._repeated < HELD:
+        if event.key == self._answer_key != "escape" and now - self._repeated < HELD:
             self._repeated = now
             return True
-        if now - self._answered < STREAM:
+        if now - self._answered < BURST:
             return event.character is not None and (event.character.isspace() or event.character not in MOVES)
         self._answer_key = ""
         return False

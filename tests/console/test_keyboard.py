@@ -35,7 +35,7 @@ def test_f2_text_without_marks_is_a_paste_in_one_read_in_two_and_letter_by_lette
 
 
 def test_f2_the_last_letter_of_a_paste_that_came_late_is_no_key() -> None:
-    assert told(b"retry now", b"y", gap=4 * HOLD) == [*whole(b"retry now"), Pasted("y", 1)]
+    assert told(b"retry now", b"y", gap=3 * HOLD) == [*whole(b"retry now"), Pasted("y", 1)]
 
 
 def test_f2_what_hands_do_stays_keys() -> None:
