@@ -388,7 +388,7 @@ class _Flow:
                 reason += f"; {trouble}"
             elif memory.off:
                 reason += "; left off"
-        armed = memory.built_at is not None and await self._still_armed(ended.stage)
+        armed = memory.in_build and await self._still_armed(ended.stage)
         self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, armed))
         self._change(HostStatus.FAILED, stage=ended.stage, cause=failure.cause, reason=reason)
 
@@ -436,14 +436,14 @@ class _Flow:
         await self._alone_at_the_bmc()
         await self._settled()
         try:
-            if memory.built_at is not None:
+            if memory.in_build:
                 await self._writes.cancel(acts)
             trouble = await self._clear_override()
         except StageFailure as failure:
             trouble = failure.reason
         except (Held, Skipped) as no:
             trouble = str(no)
-        if memory.built_at is None:
+        if not memory.in_build:
             self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, False))
         return trouble
 

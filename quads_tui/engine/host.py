@@ -124,6 +124,7 @@ class HostMemory:
     override: bool = False  # we set its one-time PXE boot, and no boot has used it
     stays: bool = False  # its BMC keeps that set over boots: to be cleared when the install has ended
     built_at: Moment | None = None  # when our build write was applied; None: not in build through us
+    left_in_build: bool = False  # in build through a write of ours that a retry no longer counts on, and nobody took it out since
     baseline: datetime | None = None  # installed_at in Foreman's answer to that write
     pxe_lost: bool = False  # in build, but Foreman took our PUT back, and with it the PXE files of the build that stands
     booted: bool = False  # On was seen after it: it may be installing
@@ -144,6 +145,7 @@ class HostMemory:
             "override": self.override,
             "stays": self.stays,
             "built_at": self.built_at,
+            "left_in_build": self.left_in_build,
             "baseline": self.baseline.isoformat() if self.baseline else None,
             "pxe_lost": self.pxe_lost,
             "booted": self.booted,
@@ -164,22 +166,33 @@ class HostMemory:
         )
         self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None
         self.pxe_lost = facts.get("pxe_lost", False)  # journals of before have none
+        self.left_in_build = facts.get("left_in_build", False)
         self.failed = (Stage(facts["failed"][0]), Cause(facts["failed"][1])) if facts["failed"] else None
         self.identity, self.asked, self.accepted = (
             identity_from(facts[name]) if facts.get(name) else None for name in ("identity", "asked", "accepted")
         )
 
     @property
+    def in_build(self) -> bool:
+        """Through us, as far as we know."""
+        return self.built_at is not None or self.left_in_build
+
+    @property
     def stands(self) -> bool:
         """Something of ours stands on its machine, or in Foreman for it: in build, or PXE is set."""
-        return self.built_at is not None or self.override
+        return self.in_build or self.override
+
+    def forget_build(self) -> None:
+        """The write that put it in build counts no longer; that it stands in build does, for who makes it safe."""
+        self.left_in_build, self.built_at = self.in_build, None
 
     def rewind(self, from_start: bool, kind: Kind) -> None:
         """Where a human's retry takes the host up. Watching again helps only a host that may still be installing."""
         stage, cause = self.failed or (self.start, Cause.UNKNOWN)
         over = stage is Stage.INSTALL and (self.built_at is None or cause is Cause.TOKEN_EXPIRED)
         if from_start or over:
-            self.start, self.built_at, self.booted, self.off = kind.stages[0], None, False, False
+            self.forget_build()
+            self.start, self.booted, self.off = kind.stages[0], False, False
         else:
             self.start = stage
         self.installing_since, self.failed = None, None

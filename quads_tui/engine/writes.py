@@ -44,7 +44,8 @@ class HostWrites:
         if record is not None and record.has(wanted) and record.build_status == 1:
             await self._rebuilt(acts)
             return True
-        memory.built_at, memory.pxe_lost = None, False
+        memory.forget_build()
+        memory.pxe_lost = False
         self._remember()
         return False
 
@@ -156,7 +157,7 @@ class HostWrites:
         if act == "build" and record.has(wanted):
             self._built(record, pxe_lost=lost)
         elif act == "cancel" and record.has(wanted):
-            self._memory.built_at, self._memory.pxe_lost = None, False
+            self._memory.built_at, self._memory.left_in_build, self._memory.pxe_lost = None, False, False
             self._remember()
         installed = record.installed_at.isoformat() if record.installed_at else None
         acts.result("applied", {"installed_at": installed, "build": record.build})
@@ -164,6 +165,7 @@ class HostWrites:
     def _built(self, record: HostRecord, *, pxe_lost: bool) -> None:
         memory, clock = self._memory, self._ports.clock
         memory.built_at, memory.baseline, memory.pxe_lost = clock.moment(), record.installed_at, pxe_lost
+        memory.left_in_build = False
         self._remember()
         self._ports.emit(HostArmed(clock.wall(), self._host, True))
 
