@@ -17,7 +17,6 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.servers import spelled
 from quads_tui.journal.shelf import NotFound, Shelved, find, newest
-from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.changes import worse
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
@@ -146,15 +145,8 @@ def _untouched(rollout: Rollout) -> set[str]:
 
 async def _looked_again(rollout: Rollout, site: Site, services: Services, options: Options, desk: FrontDesk) -> Plan:
     """The plan with what the BMCs of untouched hosts say now. A Foreman that is away now is waited for by the rollout itself."""
-    untouched = _untouched(rollout)
-    if not untouched:
-        return rollout.plan
     survey = bmc_survey(services, desk.say) if options.survey else None
-    try:
-        return await surveyed_again(rollout.plan, untouched, site, services.foreman, survey)
-    except (StageFailure, CredentialsRefused) as error:
-        desk.say(f"the BMCs of {len(untouched)} untouched hosts were not asked again: {error}")
-        return rollout.plan
+    return await surveyed_again(rollout.plan, _untouched(rollout), site, services.foreman, survey, desk.say)
 
 
 async def _still_agreed(confirmed: Plan, now: Plan, untouched: set[str], desk: FrontDesk) -> Plan | None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
+from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
@@ -190,7 +190,8 @@ class _Flow:
                 reason = await self._guarded(stage)
             except StageFailure as failure:
                 self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure)
-                away = stage is Stage.FOREMAN_BUILD and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
+                asked = stage is Stage.FOREMAN_BUILD or failure.service == FOREMAN
+                away = asked and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
                 if away:
                     # Foreman is away for all hosts: this one waits in its place, so that no further ones go dark behind it.
                     gone += clock.now() - max(began, self._writes.carried_at)
@@ -347,7 +348,7 @@ class _Flow:
         try:
             record = await ports.gate.watch(self._host, ports.watch.until_left(self._host), seconds)
         except TimeoutError:
-            raise await self._not_installed() from None
+            record = await self._at_the_end()
         self._remember(built_at=None)
         if record.build_status == 3:
             raise StageFailure(Cause.INSTALL_FAILED, "the installer reported an error to Foreman", retryable=False)
@@ -359,18 +360,19 @@ class _Flow:
             raise StageFailure(Cause.CANCELLED, words, retryable=False)
         return await self._clear_override()  # where the BMC kept it; the host is installed whatever comes of that
 
-    async def _not_installed(self) -> StageFailure:
-        """Why the install did not end in time, by one more read."""
+    async def _at_the_end(self) -> HostRecord:
+        """The host by one more read that shows it out of build. Raises StageFailure: why the install did not end in time."""
         minutes = self._ports.limits.install / 60
         try:
             record = await self._ports.foreman.host(self._host)
         except StageFailure as failure:
-            return StageFailure(
-                Cause.UNKNOWN, f"no end of the install seen in {minutes:.0f} min: {failure.reason}", retryable=False
-            )
+            words = f"no end of the install seen in {minutes:.0f} min: {failure.reason}"
+            raise StageFailure(Cause.UNKNOWN, words, retryable=False) from None
+        if record is not None and record.build is False:
+            return record
         if record is not None and record.build_status == 2:
-            return StageFailure(Cause.TOKEN_EXPIRED, "the build token expired before the install ended", retryable=False)
-        return StageFailure(Cause.INSTALL_TIMEOUT, f"still in build after {minutes:.0f} min", retryable=False)
+            raise StageFailure(Cause.TOKEN_EXPIRED, "the build token expired before the install ended", retryable=False)
+        raise StageFailure(Cause.INSTALL_TIMEOUT, f"still in build after {minutes:.0f} min", retryable=False)
 
     def _patience(self) -> float:
         """Own seconds for Foreman to show what it accepted."""

@@ -77,19 +77,24 @@ async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
     return replace(plan, refusals=tuple(refusals))
 
 
-async def surveyed_again(plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None) -> Plan:
+async def surveyed_again(
+    plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None, say: Callable[[str], None]
+) -> Plan:
     """A confirmed plan with what the BMCs of its untouched hosts say now, and with the protected hosts of now.
 
     Hosts under way must not wait for ever for what is wrong with another one: it ends the untouched host, and refuses nothing.
-    Raises StageFailure and CredentialsRefused.
+    The addresses of protected hosts need no Foreman, so they are known also when it is away.
     """
-
     reached = [host for host in plan.hosts if host.name in untouched and plan.reaches_bmc(host)]
     plan, conflicts = await _by_address(plan, reached, site)
     plan = _ended(plan, untouched, conflicts)
-    plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
-    if survey is not None:
-        plan = await survey.of(plan, untouched)
+    try:
+        plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
+        if survey is not None and untouched:
+            plan = await survey.of(plan, untouched)
+    except (StageFailure, CredentialsRefused) as error:
+        say(f"the BMCs of {len(untouched)} untouched hosts were not asked again: {error}")
+        return plan
     plan, conflicts = _by_machine(plan)
     return _ended(plan, untouched, conflicts)
 

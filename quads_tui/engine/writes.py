@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
@@ -17,6 +17,7 @@ from .host import HostActs, HostMemory, Ports
 
 T = TypeVar("T")
 
+_MOST_TRIES = 10  # of a write that the last check holds back
 _LONGEST_PAUSE = 30.0  # own seconds between two tries that the last check did not let out
 
 
@@ -117,9 +118,10 @@ class HostWrites:
     async def parameter(self, acts: HostActs, name: str, value: str) -> None:
         """One host parameter."""
         ports = self._ports
+        known = await ports.foreman.parameter_id(self._host, name)  # before its turn: nothing is read between intent and write
 
         async def send(ticket: Ticket) -> bool:
-            await ports.foreman.set_parameter(ticket, self._host, name, value)
+            await ports.foreman.set_parameter(ticket, self._host, name, value, known)
             return True
 
         async def probe() -> Probe:
@@ -144,8 +146,10 @@ class HostWrites:
         detail: dict[str, object] = {"progress": progress, "wanted": wanted}
         record = await self._carried(acts, act, detail, lambda ticket: send(ticket, progress), probe)
         lost = False
-        if record is None:  # settled by reads
-            record = await self._ports.foreman.host(self._host)
+        if record is None:  # settled by reads: it took effect, so whatever comes now, the host is to be taken out of build again
+            self._memory.left_in_build |= act == "build"
+            self._remember()
+            record = await self._shown()
             lost = act == "build" and await self._taken_back(progress)
         if record is None:
             raise StageFailure(Cause.UNKNOWN, "Foreman no longer shows the host after the write")
@@ -220,7 +224,7 @@ class HostWrites:
         send: Callable[[Ticket], Awaitable[T]],
         probe: Callable[[], Awaitable[Probe]],
     ) -> T | None:
-        """A write that the last check did not let out queues again, as often as it takes."""
+        """A write that the last check did not let out queues again, some times. Raises StageFailure."""
 
         async def carry(ticket: Ticket) -> T:
             self.carried_at = self._ports.clock.now()
@@ -237,9 +241,11 @@ class HostWrites:
             try:
                 return await self._sent(acts, act, carry, probe)
             except NotSent as no:
-                acts.note(f"{act} was not sent: {no}")
-                await self._ports.clock.sleep(min(2.0**tries, _LONGEST_PAUSE))
                 tries += 1
+                if tries >= _MOST_TRIES:
+                    raise StageFailure(Cause.BUSY, f"{act} could not be sent {tries} times: {no}", service=FOREMAN) from None
+                acts.note(f"{act} was not sent: {no}")
+                await self._ports.clock.sleep(min(2.0 ** (tries - 1), _LONGEST_PAUSE))
 
     async def _sent(
         self, acts: HostActs, act: str, carry: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]

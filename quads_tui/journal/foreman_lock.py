@@ -301,12 +301,17 @@ def _holder_of(path: Path, told: dict[str, object]) -> str:
 
 def _listener(name: str) -> tuple[int, int] | None:
     """Process and user of who listens there, as the kernel tells; None where nobody does."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(1.0)
-        peer.connect(name)
+        try:
+            peer.connect(name)
+        except ConnectionRefusedError:
+            return None
+        except OSError:  # it listens, and its queue of those who asked before is full
+            uid, pid = _owner(name)
+            return pid, uid or 0
         pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return int(pid), int(uid)
-    return None
 
 
 def _owner(name: str) -> tuple[int | None, int]:

@@ -183,7 +183,10 @@ class ModelForeman:
             raise StageFailure(Cause.UNREACHABLE, "no answer about the tasks")
         return self._world.takes_back
 
-    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
+    async def parameter_id(self, host: str, name: str) -> str:
+        return name if name in self._world.machines[host].parameters else ""
+
+    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str, known: str) -> None:
         await self._write(ticket, host, "parameter", {"parameters": {name: value}})
 
     async def host(self, name: str) -> HostRecord | None:

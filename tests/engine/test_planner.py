@@ -371,7 +371,7 @@ async def test_b5_a_resume_looks_at_untouched_hosts_only_and_ends_those_that_con
     lab.asked.clear()
     lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
     lab.machines = {HOSTS[2]: Identity("192.0.2.99:443", "/redfish/v1/Systems/1", "", "", (mac(6),), True)}
-    again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey)
+    again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey, lambda line: None)
     assert sorted(lab.asked) == HOSTS[1:3] and not again.refusals
     assert again.hosts[:2] == plan.hosts[:2]
     assert (again.hosts[2].trouble_stage, again.hosts[2].trouble_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)

@@ -131,10 +131,11 @@ async def test_parameters_leave_the_others_alone(bench: Bench) -> None:
     foreman = bench.client()
     lane = WriteLane(bench.clock)
     for value in ("a", "b"):
+        known = await foreman.parameter_id(HOSTS[0], "rack")
         await lane.write(
             HOSTS[0],
             "parameter",
-            lambda ticket, value=value: foreman.set_parameter(ticket, HOSTS[0], "rack", value),  # type: ignore[misc]
+            lambda ticket, value=value, known=known: foreman.set_parameter(ticket, HOSTS[0], "rack", value, known),  # type: ignore[misc]
             lambda value=value: foreman.probe_parameter(HOSTS[0], "rack", value),  # type: ignore[misc]
         )
     assert await foreman.probe_parameter(HOSTS[0], "rack", "b") is Probe.APPLIED

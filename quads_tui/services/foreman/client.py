@@ -257,6 +257,12 @@ class Foreman:
             return Probe.APPLIED if tasks or wanted.get("build") is not False else Probe.LIKELY
         return Probe.NEVER if tasks & _TAKEN_BACK else Probe.ABSENT
 
+    async def parameter_id(self, host: str, name: str) -> str:
+        """Of the host's own parameter; empty where it has none of this name."""
+        found = await self._read(f"hosts/{quote(host)}/parameters", _parameter(name))
+        items = _results(self._body(found)) if found.status == 200 else []
+        return next((str(item.get("id", name)) for item in items if item.get("name") == name), "")
+
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
         """Whether the host's own parameter has this value."""
         answer = await self._read(f"hosts/{quote(host)}/parameters", _parameter(name))
@@ -292,15 +298,14 @@ class Foreman:
         """Have the PXE files of the host's present state written again (hosts/rebuild_config)."""
         await self._write(ticket, "PUT", f"hosts/{quote(host)}/rebuild_config", {"only": ["TFTP"]})
 
-    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str) -> None:
-        """One host parameter through the nested resource, which leaves the others alone (hosts/parameters)."""
+    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str, known: str) -> None:
+        """One host parameter through the nested resource, which leaves the others alone (hosts/parameters).
+
+        `known`: as `parameter_id` told, shortly before.
+        """
         base = f"hosts/{quote(host)}/parameters"
-        found = await self._read(base, _parameter(name))
-        items = _results(self._body(found)) if found.status == 200 else []
-        own = [item for item in items if item.get("name") == name]
-        if own:
-            body: dict[str, object] = {"parameter": {"value": value}}
-            await self._write(ticket, "PUT", f"{base}/{quote(str(own[0].get('id', name)))}", body)
+        if known:
+            await self._write(ticket, "PUT", f"{base}/{quote(known)}", {"parameter": {"value": value}})
         else:
             await self._write(ticket, "POST", base, {"parameter": {"name": name, "value": value}})
 
