@@ -503,7 +503,9 @@ class Lab:
         machines: Machines | None = None,
         rollout: str = "r1",
         hooks: tuple[Hook, ...] = (),
+        foreman: type[ModelForeman] = ModelForeman,
     ) -> None:
+        self._foreman = foreman
         self._protected_machines = protected_machines or {}
         self._machines = machines
         self._rollout = rollout
@@ -527,7 +529,7 @@ class Lab:
         self.rollout = Rollout(self._rollout, self.plan)
         for event in self.journal.events:
             self.rollout.apply(event)
-        foreman = ModelForeman(self.world, self._write_seconds)
+        foreman = self._foreman(self.world, self._write_seconds)
         self.executor = RolloutExecutor(
             Setting(
                 rollout=self.rollout,
