@@ -26,8 +26,11 @@ from .hooks import Hooks
 class BmcPort(Protocol):
     """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
-        """The machine behind this BMC, fresh; of several systems the one with one of these MACs. Once pinned: that one only."""
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
+        """The machine behind this BMC, fresh; of several systems the one with one of these MACs. Once pinned: that one only.
+
+        Its NICs are read up to the first of these MACs, or, with `whole`, all of them.
+        """
         ...
 
     def pin(self, identity: Identity) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.events import Identified
-from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of
+from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of, same_after_move
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held
 
@@ -79,12 +79,15 @@ class HostMachine:
     async def _identify(self, deadline: float | None) -> None:
         self._ports.gate.reach(self._plan.name)
         if self._identity is None:
-            machine = self._recognised(await self._client.identify(self._wanted(), deadline))
+            # A protected machine may be told by any of its MACs, not only by the one at which the reading would stop.
+            whole = any(theirs.macs for theirs in self._ports.protected_machines.values())
+            now = await self._client.identify(self._wanted(), deadline, whole)
+            machine = self._recognised(now)
             unverified = await self._unverified(machine)
             if unverified and not self._accepted(machine):
                 why = f"not verified: {unverified}. Its machine: {machine}. To accept it, release the host"
                 raise Asked(f"{why}, or list it under redfish.unverified in the site file", machine)
-            self._claim(machine)
+            self._claim(machine, now)
             self._memory.identity = self._identity = machine
             if not self._let(machine):
                 self._memory.accepted = None  # it was said of another one
@@ -107,9 +110,7 @@ class HostMachine:
             words = f"another machine: {both} ({why}). If the hardware was replaced, start a new rollout for it"
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         if not now.peer or (now.peer, now.system) != (known.peer, known.system):
-            same = now.agreeing(known)
-            if same == ("serial number",) and now.system != known.system:
-                same = ()  # twins behind one BMC may share the serial number of their chassis
+            same = same_after_move(now, known)
             if not same and not self._let(now):
                 raise Asked(f"not known whether it is the same machine: {both}. {_IF_THE_SAME}", now)
             why = f"the same {' and '.join(same)}" if same else "accepted by the operator"
@@ -143,13 +144,13 @@ class HostMachine:
         let = self._memory.accepted
         if let is None or machine.differs(let):
             return False
-        return machine.place == let.place != ("", "") or bool(machine.agreeing(let))
+        return machine.place == let.place != ("", "") or bool(same_after_move(machine, let))
 
-    def _claim(self, machine: Identity) -> None:
-        """No other host's, and none that is protected."""
+    def _claim(self, machine: Identity, now: Identity) -> None:
+        """No other host's, and none that is protected, by what is known of it and by what it tells now."""
         ports, host = self._ports, self._plan.name
         for name, theirs in ports.protected_machines.items():
-            if (machine.peer and machine.peer == theirs.peer) or machine.agreeing(theirs):
+            if (machine.peer and machine.peer == theirs.peer) or machine.agreeing(theirs) or now.agreeing(theirs):
                 words = f"the BMC address of {host} leads to the protected host {name}: {machine}; protected is {theirs}"
                 raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         if other := ports.machines.claim(ports.rollout, host, machine):

@@ -31,7 +31,7 @@ class SurveyedBmc(Protocol):
     """What a survey needs of a BMC client. Raises StageFailure."""
 
     async def survey(self) -> Survey: ...
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity: ...
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity: ...
     async def close(self) -> None: ...
 
 
@@ -80,7 +80,8 @@ class BmcSurvey:
     async def of(self, plan: Plan, only: Collection[str] | None = None) -> Plan:
         """The plan with what the BMCs of all its hosts that are to be acted on say now, or of those in `only`."""
         asked = [host for host in plan.hosts if plan.reaches_bmc(host) and (only is None or host.name in only)]
-        looks = {asyncio.create_task(self._begun(host, plan.goal(host).kind)): host for host in asked}
+        whole = any(one.machine.macs for one in plan.protected)  # a protected machine may be told by any of its MACs
+        looks = {asyncio.create_task(self._begun(host, plan.goal(host).kind, whole)): host for host in asked}
         try:
             late = await self._awaited(looks)
         finally:
@@ -124,10 +125,10 @@ class BmcSurvey:
         finally:
             self._patience.pop(name, None)
 
-    async def _begun(self, host: HostPlan, kind: Kind) -> HostPlan:
+    async def _begun(self, host: HostPlan, kind: Kind, whole: bool) -> HostPlan:
         """Many at once, but not so many that they wait for this machine; a slow one makes room for others meanwhile."""
         async with self._places:
-            look = asyncio.create_task(self._look(host, kind))
+            look = asyncio.create_task(self._look(host, kind, whole))
             try:
                 await asyncio.wait({look}, timeout=_SLOW)
             except asyncio.CancelledError:
@@ -136,17 +137,17 @@ class BmcSurvey:
                 raise
         return await look
 
-    async def _look(self, host: HostPlan, kind: Kind) -> HostPlan:
+    async def _look(self, host: HostPlan, kind: Kind, whole: bool) -> HostPlan:
         """The host with what its BMC told in time; HostPlan.bmc says why something is missing."""
         bmc, name = self._bmc(host, OnlyLooking()), host.name
         try:
             told, why = await self._in_time(name, bmc.survey(), "no complete answer")
             if told is None:
                 return replace(host, bmc=why)
-            machine, why = await self._in_time(name, bmc.identify(_wanted(host)), _NICS)
+            machine, why = await self._in_time(name, bmc.identify(_wanted(host), whole=whole), _NICS)
             if machine is None and not told.identity.system and host.mac:  # none of its systems has the primary interface's MAC
                 host = await self._provisioned(host)
-                machine, why = await self._in_time(name, bmc.identify(_wanted(host)), _NICS)
+                machine, why = await self._in_time(name, bmc.identify(_wanted(host), whole=whole), _NICS)
             if machine is not None and (not told.identity.system or False in (told.override, told.force_off)):
                 # Which of its systems is meant is known only now; and one answer that lacks something may be half an answer.
                 again, why = await self._in_time(name, bmc.survey(), "no complete answer")

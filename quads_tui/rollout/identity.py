@@ -53,7 +53,9 @@ class Identity:
         for name, now, before in (("UUID", self.uuid, other.uuid), ("serial number", self.serial, other.serial)):
             if now and before and now != before:
                 return f"{name} {now}, was {before}"
-        if self.macs and other.macs and not set(self.macs) & set(other.macs) and (self.complete or other.complete):
+        if self.agreeing(other):
+            return ""  # a machine that is off may tell other MACs than one that is on
+        if self.macs and other.macs and (self.complete or other.complete):
             return f"MACs {some(self.macs)}, were {some(other.macs)}"
         return ""
 
@@ -91,6 +93,22 @@ class Identity:
         facts += [f"MACs {some(self.macs)}"] if self.macs else []
         where = " ".join(word for word in (self.system, f"at {self.peer}" if self.peer else "") if word)
         return ", ".join([where, *facts]) if where else ", ".join(facts) or "nothing known"
+
+
+def same_after_move(now: Identity, before: Identity) -> tuple[str, ...]:
+    """The agreeing facts by which what answers at another address or system path is the machine of before; empty: nobody knows.
+
+    The UUID is enough, and so is a MAC. The serial number alone is not, because twins share the number of their chassis and one
+    of them cannot tell: it counts only where neither side tells a UUID or a MAC, so that there is nothing better to compare, and
+    the system path stayed. `now` is to be told with its MACs, unless the UUID agrees.
+    """
+    agreeing = now.agreeing(before)
+    if now.differs(before):
+        return ()
+    if agreeing == ("serial number",):
+        told_more = now.uuid or before.uuid or now.macs or before.macs
+        return () if told_more or now.system != before.system else agreeing
+    return agreeing
 
 
 class Comparison(StrEnum):

@@ -293,7 +293,7 @@ class ModelBmc:
         self._open = False
         self.pxe_stays = world.pxe_stays
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         await self._session()
         self._fail("look")
         network = self._world.network
@@ -302,7 +302,8 @@ class ModelBmc:
         else:
             now = network.checked(self._host, self._pinned, self._acts.note)
         self._world.shown[self._host] = network.machine_at(now.peer, now.system)
-        return now
+        ends = next((number for number, mac in enumerate(now.macs, 1) if mac in macs and not whole), len(now.macs))
+        return replace(now, macs=now.macs[:ends], complete=now.complete and ends == len(now.macs))
 
     def pin(self, identity: Identity) -> None:
         self._pinned = identity

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
-from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.identity import Identity, same_after_move
 
 SYSTEM = "/redfish/v1/Systems/1"
 
@@ -100,7 +100,7 @@ class Network:
         if box.absent:
             raise StageFailure(Cause.BUSY, "a system is absent")
         seen = [self.told(at, path) for path in box.systems]
-        same = [one for one in seen if one.agreeing(pinned) and not one.differs(pinned)]
+        same = [one for one in seen if same_after_move(one, pinned)]
         if len(same) == 1:
             note(f"now at {at}")
             return same[0].with_known(pinned)

@@ -159,6 +159,51 @@ async def test_a1_the_same_uuid_serial_or_mac_at_a_new_address_goes_on_and_is_no
     assert note in [line.text for line in host.timeline]
 
 
+@pytest.mark.parametrize("way", ["process", "retry of a read"])
+async def test_a1_a_twin_with_the_serial_number_of_the_chassis_is_never_taken_for_ours(way: str) -> None:
+    lab = Lab([A, B], planned=[A])
+    telling(lab, "serial", "macs")
+    network = lab.world.network
+    network.facts[B].serial = network.facts[A].serial
+    network.facts[B].complete = False
+    lab.replan([planned(lab, A, accepted=True)])
+    ours = network.leads[A]
+    if way == "process":
+        await crashed_in(lab, Stage.FOREMAN_BUILD)
+        lab.world.provisioning[A] |= set(network.facts[B].macs)  # Foreman's record would not tell either
+        network.leads[A] = network.leads[B]
+        lab.resume()
+        await ran(lab)
+    else:
+        lab.executor.start()
+        while lab.rollout.hosts[A].stage is not Stage.FOREMAN_BUILD:
+            await asyncio.sleep(0.5)
+        network.boxes[ours].gone, network.leads[A] = True, network.leads[B]
+        await lab.executor.settled()
+    assert ended(lab, A).status is HostStatus.HELD
+    assert "If it is the same machine, release the host" in ended(lab, A).reason
+    assert untouched(lab, B)
+
+
+async def test_a1_what_was_released_is_not_its_twin_with_the_same_serial_number() -> None:
+    lab = Lab([A, B], planned=[A])
+    telling(lab, "serial", "macs")
+    network = lab.world.network
+    network.facts[B].serial = network.facts[A].serial
+    for known in network.facts.values():
+        known.complete = False
+    lab.world.provisioning[A] = frozenset({"02:77:00:00:00:00"})
+    lab.replan([planned(lab, A, mac="02:77:00:00:00:00")])
+    await ran(lab)
+    assert ended(lab, A).status is HostStatus.HELD
+    network.leads[A] = network.leads[B]
+    lab.executor.submit(Release((A,)))
+    await asyncio.sleep(1)
+    await lab.executor.settled()
+    assert ended(lab, A).status is HostStatus.HELD
+    assert untouched(lab, A, B)
+
+
 async def test_a1_nothing_in_common_at_a_new_address_is_held_and_a_release_goes_on_there() -> None:
     lab = Lab([A])
     telling(lab)
@@ -468,6 +513,30 @@ async def test_a3_a_protected_machine_is_refused_by_its_bmc_address_and_by_its_m
     assert ended(lab, A).cause is Cause.WRONG_BMC
     assert ended(lab, A).reason.startswith(f"the BMC address of {A} leads to the protected host guarded: ")
     assert untouched(lab, "guarded")
+
+
+@pytest.mark.parametrize("compared", [True, False])
+async def test_a3_a_protected_machine_is_found_by_a_mac_behind_the_one_that_foreman_knows(compared: bool) -> None:
+    ours, theirs = "02:00:00:00:00:00", "02:00:00:00:00:99"
+    lab = Lab([A], protected_machines={"guarded": Identity(macs=(theirs,))})
+    lab.world.network.facts[A].macs = (ours, theirs)
+    lab.world.untouchable = {A}
+    lab.replan([planned(lab, A, compared=compared, accepted=True)])
+    await ran(lab)
+    assert ended(lab, A).cause is Cause.WRONG_BMC
+    assert ended(lab, A).reason.startswith(f"the BMC address of {A} leads to the protected host guarded: ")
+    assert untouched(lab, A)
+
+
+async def test_a3_a_protected_machine_is_found_by_a_mac_that_an_older_list_did_not_have() -> None:
+    ours, theirs = "02:00:00:00:00:00", "02:00:00:00:00:99"
+    lab = Lab([A], protected_machines={"guarded": Identity(macs=(theirs,))})
+    known = lab.world.network.facts[A]
+    lab.replan([planned(lab, A, identity=lab.world.network.told("10.0.0.1:443", SYSTEM))])
+    known.macs, known.complete = (ours, theirs), False
+    await ran(lab)
+    assert ended(lab, A).cause is Cause.WRONG_BMC
+    assert untouched(lab, A)
 
 
 # The journal

@@ -81,7 +81,7 @@ class Told:
     async def survey(self) -> Survey:
         return Survey("On", "", True, "R650", identity=replace(self.machine, macs=(), complete=False))
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         return self.machine
 
     async def close(self) -> None:

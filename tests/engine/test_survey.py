@@ -10,7 +10,7 @@ import pytest
 from quads_tui.engine.survey import LONGEST, NO_FORCE_OFF, NO_OVERRIDE, PATIENCE, WHOLE, BmcSurvey, OnlyLooking
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Identity
-from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
+from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan, Protected
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.redfish import Survey
 
@@ -40,6 +40,7 @@ class Bmc:
         self._complete, self._power, self._override, self._force_off = complete, power, override, force_off
         self._unclear, self._halves = unclear, halves
         self.asked: list[frozenset[str]] = []
+        self.whole: set[bool] = set()
         self.closed = False
 
     async def survey(self) -> Survey:
@@ -51,8 +52,9 @@ class Bmc:
             return Survey("", "", None, "", identity=Identity(machine.peer))
         return Survey(self._power, "UEFI", True, "R650", identity=machine, override=self._override, force_off=self._force_off)
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         self.asked.append(frozenset(macs))
+        self.whole.add(whole)
         await asyncio.sleep(self._nics)
         if self._unclear and not self.asked[-1] & set(self._macs):
             raise StageFailure(Cause.PROTOCOL, "not clear which of 2 systems is meant", retryable=False)
@@ -80,6 +82,19 @@ async def surveyed(
     plan = Plan((Goal("cloud02", kind),), tuple(host(name, **more) for name in bmcs))
     survey = BmcSurvey(lambda host, acts: bmcs[host.name], provisioning or known, (said if said is not None else []).append)
     return {host.name: host for host in (await survey.of(plan)).hosts}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("theirs", "whole"), [((OTHER,), True), ((), False)])
+async def test_a3_all_nics_are_read_where_a_protected_machine_is_known_by_a_mac(theirs: tuple[str, ...], whole: bool) -> None:
+    async def known(name: str) -> Collection[str]:
+        return {MAC}
+
+    protected = (Protected("guarded", Identity("192.0.2.9:443", macs=theirs)),)
+    bmc = Bmc()
+    plan = Plan((Goal("cloud02", Kind.BUILD),), (host("h1"),), protected=protected)
+    await BmcSurvey(lambda host, acts: bmc, known, lambda line: None).of(plan)
+    assert bmc.whole == {whole}
 
 
 @pytest.mark.looptime

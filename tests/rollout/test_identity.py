@@ -7,7 +7,16 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from quads_tui.rollout.identity import Comparison, Identity, compared, identity_from, mac_of, serial_of, uuid_of
+from quads_tui.rollout.identity import (
+    Comparison,
+    Identity,
+    compared,
+    identity_from,
+    mac_of,
+    same_after_move,
+    serial_of,
+    uuid_of,
+)
 
 UUID, OTHER = "4c4c4544-0046-5010-8051-b4c04f4e3332", "4c4c4544-0046-5010-8051-b4c04f4e3333"
 MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
@@ -70,11 +79,50 @@ def test_what_is_not_known_is_never_different() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [replace(HERE, uuid=OTHER), replace(HERE, serial="XYZ9876"), replace(HERE, macs=("52:54:00:00:00:09",))]
+    ("changed", "before"),
+    [
+        (replace(HERE, uuid=OTHER), HERE),
+        (replace(HERE, serial="XYZ9876"), HERE),
+        (Identity(macs=("52:54:00:00:00:09",)), Identity(macs=MACS, complete=True)),
+    ],
 )
-def test_one_known_fact_that_changed_is_another_machine(changed: Identity) -> None:
-    assert changed.differs(HERE)
-    assert HERE.differs(changed)
+def test_one_known_fact_that_changed_is_another_machine(changed: Identity, before: Identity) -> None:
+    assert changed.differs(before)
+    assert before.differs(changed)
+
+
+@pytest.mark.parametrize("known", [{"uuid": ""}, {"serial": ""}, {}])
+def test_other_macs_convict_no_machine_whose_uuid_or_serial_number_agrees(known: dict[str, str]) -> None:
+    off = replace(HERE, macs=("52:54:00:00:00:09",), **known)  # type: ignore[arg-type]
+    assert off.differs(HERE) == HERE.differs(off) == ""
+
+
+CHASSIS = Identity("192.0.2.7:443", "/redfish/v1/Systems/1", serial="CHASSIS77")
+MOVES: dict[str, tuple[Identity, Identity, tuple[str, ...]]] = {
+    "all facts": (HERE, HERE, ("UUID", "serial number", "MAC")),
+    "the UUID, at another path": (Identity(system="/s/2", uuid=UUID), HERE, ("UUID",)),
+    "one MAC, at another path": (Identity(system="/s/2", macs=MACS[:1]), HERE, ("MAC",)),
+    "the serial number, where nothing else is known": (CHASSIS, CHASSIS, ("serial number",)),
+    "the serial number, at another path": (replace(CHASSIS, system="/s/2"), CHASSIS, ()),
+    "the serial number, where a MAC is told only now": (replace(CHASSIS, macs=MACS), CHASSIS, ()),
+    "the serial number, where no MAC is told any more": (CHASSIS, replace(CHASSIS, macs=MACS, complete=True), ()),
+    "the serial number, where a UUID is told only now": (replace(CHASSIS, uuid=UUID), CHASSIS, ()),
+    "the serial number, where no UUID is told any more": (CHASSIS, replace(CHASSIS, uuid=UUID), ()),
+    "the serial number, and other MACs": (
+        replace(CHASSIS, macs=MACS[:1], complete=True),
+        replace(CHASSIS, macs=MACS[1:], complete=True),
+        (),
+    ),
+    "the serial number and a MAC": (replace(CHASSIS, macs=MACS), replace(CHASSIS, macs=MACS[1:]), ("serial number", "MAC")),
+    "the UUID, and another serial number": (replace(HERE, serial="XYZ9876"), HERE, ()),
+    "nothing": (Identity(), HERE, ()),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a4_what_is_enough_to_know_a_machine_that_moved(move: str) -> None:
+    now, before, by = MOVES[move]
+    assert same_after_move(replace(now, peer="192.0.2.8:443"), before) == by
 
 
 def test_macs_that_are_not_all_convict_nobody() -> None:

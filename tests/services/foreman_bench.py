@@ -46,7 +46,7 @@ class BootingBmc:
         self._override = False
         self.pxe_stays = False
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)
 
     def pin(self, identity: Identity) -> None:

@@ -111,21 +111,22 @@ class Bmc:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""
         return (await self._machine.look(self._line.clock.now() if deadline is None else deadline)).observation()
 
-    async def identify(self, macs: Collection[str], deadline: float | None = None) -> Identity:
+    async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         """The machine behind this BMC, fresh: its system resource, UUID, serial number, MACs, and the peer that told it.
 
-        `macs`: Foreman's, by which one of several systems is chosen, and at which the reading of NICs stops. After `pin`: of the
-        pinned system only. Raises StageFailure where nobody can be chosen, and while a list of NICs cannot be read for now
-        (unless `macs` is empty: then there is nothing to compare). Without a deadline each request is made once.
+        `macs`: Foreman's, by which one of several systems is chosen, and at which the reading of NICs stops, unless all of them
+        are to be told (`whole`). After `pin`: of the pinned system only. Raises StageFailure where nobody can be chosen, and
+        while a list of NICs cannot be read for now (unless `macs` is empty and not `whole`: then there is nothing to compare).
+        Without a deadline each request is made once.
         """
-        return await self._machine.identify(macs, self._line.clock.now() if deadline is None else deadline)
+        return await self._machine.identify(macs, self._line.clock.now() if deadline is None else deadline, whole)
 
     def pin(self, identity: Identity) -> None:
         """From now on this client acts on that machine and no other.
 
         Each fresh look compares path, UUID, serial number and peer: a pinned system that is gone is waited for, another machine
-        in its place is a StageFailure that is final, and one that answers from another address and tells nothing in common is
-        Unidentified. An act goes to the peer that the look before it came from, or it is not sent.
+        in its place is a StageFailure that is final, and one that answers from another address and tells too little to be known
+        by (same_after_move) is Unidentified. An act goes to the peer that the look before it came from, or it is not sent.
         """
         self._machine.pin(identity)
 
@@ -181,10 +182,6 @@ class Bmc:
             self._line.acts.note(f"{left}: it was at {peer}, and {self._line.peer} answers now")
             return
         await self._line.session.end(uris)
-
-    def forget_refusal(self) -> None:
-        """A human wants refused credentials to be tried again."""
-        self._line.session.forget()
 
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""

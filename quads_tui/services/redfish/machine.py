@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
-from quads_tui.rollout.identity import Identity, mac_of, serial_of, some, uuid_of
+from quads_tui.rollout.identity import Identity, mac_of, same_after_move, serial_of, some, uuid_of
 
 from ..answers import Answer
 from .documents import Boot, Document, System, etag_of, last_part, local_path, reset_values
@@ -55,7 +55,7 @@ class Machine:
         self.line.act_peer = system.peer
         return system
 
-    async def identify(self, macs: Collection[str], deadline: float) -> Identity:
+    async def identify(self, macs: Collection[str], deadline: float, whole: bool = False) -> Identity:
         """As Bmc.identify."""
         wanted = frozenset(filter(None, map(mac_of, macs)))
         if not self._pinned:
@@ -65,7 +65,7 @@ class Machine:
         for _ in range(_MOST_MOVES):
             system = await self.look(deadline)
             moves = self.line.moves
-            nics = await self._nics(system, wanted, deadline)
+            nics = await self._nics(system, wanted, deadline, whole)
             if self.line.moves == moves:
                 return self._same(replace(self.facts(system), macs=tuple(sorted(nics.macs)), complete=nics.complete))
         raise self._moving()
@@ -126,9 +126,9 @@ class Machine:
     async def _compare(self, system: System, deadline: float) -> None:
         """The machine of this look is the one that it was, or StageFailure."""
         now, before = self.facts(system), self._known
-        if before is not None and before.peer and now.peer != before.peer and not now.agreeing(before) and before.macs:
+        if before is not None and _moved(now, before) and "UUID" not in now.agreeing(before) and not now.differs(before):
             moves = self.line.moves
-            nics = await self._nics(system, frozenset(before.macs), deadline)
+            nics = await NicReader(self.line, before.macs, deadline).of(system)
             if self.line.moves != moves:
                 raise self._moving()
             now = replace(now, macs=tuple(sorted(nics.macs)), complete=nics.complete)
@@ -141,11 +141,11 @@ class Machine:
             if why := now.differs(before):
                 words = f"another machine answers: {why}. Now {now}; before {before}"
                 raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
-            if before.peer and now.peer != before.peer:
-                agreeing = now.agreeing(before)
+            if _moved(now, before):
+                agreeing = same_after_move(now, before)
                 moved = f"the BMC's address changed from {before.peer} to {now.peer}"
                 if not agreeing:
-                    nothing = "and nothing tells that it is the same machine"
+                    nothing = "and nothing tells for certain that it is the same machine"
                     raise Unidentified(f"{moved}, {nothing}. Now {now}; before {before}")
                 self.line.acts.note(f"{moved}: the same machine by its {' and '.join(agreeing)}")
         self._known = now if before is None else now.with_known(before)
@@ -174,12 +174,12 @@ class Machine:
         self.families |= system.families
         return system
 
-    async def _nics(self, system: System, wanted: Collection[str], deadline: float) -> Nics:
+    async def _nics(self, system: System, wanted: Collection[str], deadline: float, whole: bool) -> Nics:
         """Where nothing is to be compared, a list that cannot be read for now is as good as none."""
         try:
-            return await NicReader(self.line, wanted, deadline).of(system)
+            return await NicReader(self.line, () if whole else wanted, deadline).of(system)
         except StageFailure as failure:
-            if wanted or failure.cause is Cause.CREDENTIALS:
+            if wanted or whole or failure.cause is Cause.CREDENTIALS:
                 raise
             return Nics()
 
@@ -300,6 +300,10 @@ class Machine:
         facts = Counter(fact for system in systems for fact in (uuid_of(system.uuid), serial_of(system.serial)) if fact)
         self._shared = frozenset(fact for fact, count in facts.items() if count > 1)
         self._serial_tells = not listed.cut and len(systems) == listed.count
+
+
+def _moved(now: Identity, before: Identity) -> bool:
+    return bool(before.peer) and now.peer != before.peer
 
 
 def _named(name: str, paths: list[str]) -> str:

@@ -40,11 +40,13 @@ class NicReader:
     async def of(self, system: System) -> Nics:
         """Raises StageFailure while a list cannot be read for now: that is not the same as no list."""
         nics = await self._all(system.nics)
-        # Some list there only what is soldered to the board, or nothing while the machine is off.
-        if system.adapters and (not nics.macs or (self._wanted and not self._found(nics))):
-            other = await self._adapters(system.adapters)
-            nics = nics.beside(other) if nics.macs else other
-        return nics
+        if not system.adapters:
+            return nics
+        # Some list as interfaces only what is soldered to the board; and no MACs of it, or nothing, while the machine is off.
+        if self._found(nics):
+            return Nics(nics.macs)
+        adapters = await self._adapters(system.adapters)
+        return nics.beside(adapters) if system.nics else adapters
 
     def _found(self, nics: Nics) -> bool:
         return bool(self._wanted & nics.macs)

@@ -1,7 +1,7 @@
 """Who we are to one BMC: one session, made when first needed and closed on every way out; Basic where there are no sessions.
 
-Lock-outs are worse than failures: a refused login is tried once more (some BMCs refuse at random), then never again until a human
-asks for it (`forget`).
+Lock-outs are worse than failures: a refused login is tried once more (some BMCs refuse at random), then never again: a human
+who retries the host does so with a new client.
 """
 
 from __future__ import annotations
@@ -57,10 +57,6 @@ class Session:
         self._refusals = 0
         self._refused = ""
         self._busy = 0
-
-    def forget(self) -> None:
-        """A human wants it tried again."""
-        self._refusals, self._refused = 0, ""
 
     async def headers(self) -> dict[str, str]:
         """What proves who we are; logs in where nothing does yet. Raises StageFailure, Busy and NoAnswer."""

@@ -213,6 +213,81 @@ async def test_a5_a_function_without_a_mac_convicts_nobody_unless_it_is_no_ether
     assert (await verdict(bench))[0] is result
 
 
+# A machine that is off
+
+
+async def look(bench: Bench, *wanted: str, whole: bool = False) -> Identity:
+    return await bench.client.identify(wanted, bench.clock.now() + 60, whole)
+
+
+CARD = {"Ethernet": {"MACAddress": mac(9)}}
+
+
+@pytest.mark.parametrize("onboard", [(None, None), ()], ids=["no MACs", "no interfaces"])
+async def test_a5_a_card_beside_interfaces_that_tell_nothing_while_off_convicts_nobody(
+    bench: Bench, onboard: tuple[None, ...]
+) -> None:
+    list_nics(bench, *onboard)
+    list_functions(bench, CARD)
+    result, why = await verdict(bench)
+    assert result is Comparison.UNKNOWN
+    assert why == f"its BMC tells only some MAC addresses ({mac(9)}); Foreman provisions through {OURS}"
+
+
+@pytest.mark.parametrize("status", [404, 403])
+async def test_a5_interfaces_that_are_named_and_not_shown_leave_the_list_incomplete(bench: Bench, status: int) -> None:
+    list_nics(bench, OURS)
+    list_functions(bench, CARD)
+    bench.bmc.when("GET", "/EthernetInterfaces", error(status, "GeneralError"), times=99)
+    assert (await verdict(bench))[0] is Comparison.UNKNOWN
+
+
+@pytest.mark.parametrize("wanted", [(), (OURS,)], ids=["nothing to compare", "its MAC"])
+@pytest.mark.parametrize("facts", [{}, {"UUID": "4c4c4544-0046-5010-8051-b4c04f4e3332", "SerialNumber": "ABC1234"}])
+async def test_a5_one_machine_that_is_on_and_off_is_never_another_one(
+    bench: Bench, facts: dict[str, str], wanted: tuple[str, ...]
+) -> None:
+    bench.bmc.system |= facts
+    list_functions(bench, CARD)
+    for before in ((mac(2), OURS), (None, None)):
+        for now in ((None, None), (mac(2), OURS)):
+            list_nics(bench, *before)
+            client = bench.make()
+            known = await client.identify(wanted, bench.clock.now() + 60)
+            list_nics(bench, *now)
+            assert (await client.identify(wanted, bench.clock.now() + 60)).differs(known) == ""
+            await client.close()
+
+
+async def test_a5_interfaces_alone_are_no_complete_list_where_there_are_adapters(bench: Bench) -> None:
+    list_nics(bench, OURS)
+    list_functions(bench, CARD)
+    assert not (await look(bench, OURS)).complete, "the reading stopped before the adapters"
+    known = await look(bench)
+    assert (known.macs, known.complete) == ((OURS, mac(9)), True)
+
+
+# Protected machines
+
+
+@pytest.mark.parametrize("place", ["interface", "adapter"])
+async def test_a3_the_whole_list_tells_a_mac_behind_the_one_that_is_looked_for(bench: Bench, place: str) -> None:
+    list_nics(bench, OURS, *([mac(9)] if place == "interface" else []))
+    if place == "adapter":
+        list_functions(bench, CARD)
+    assert (await look(bench, OURS)).macs == (OURS,)
+    known = await look(bench, OURS, whole=True)
+    assert (known.macs, known.complete) == ((OURS, mac(9)), True)
+
+
+async def test_a3_the_whole_list_is_waited_for_though_nothing_is_compared(bench: Bench) -> None:
+    list_nics(bench, OURS, mac(9))
+    bench.bmc.when("GET", "/EthernetInterfaces", BUSY)
+    failure = await bench.fails(bench.client.identify([], whole=True))
+    assert failure.retryable
+    assert (await look(bench, whole=True)).macs == (OURS, mac(9))
+
+
 # Lists of every shape
 
 

@@ -179,7 +179,47 @@ async def test_a4_nothing_in_common_is_asked_about(network: Network, known: dict
     failure = await moved(network)
     assert isinstance(failure, Unidentified) and not failure.retryable
     here, there = f"{HERE}:{network.port}", f"{THERE}:{network.port}"
-    assert f"changed from {here} to {there}, and nothing tells that it is the same machine" in failure.reason
+    assert f"changed from {here} to {there}, and nothing tells for certain that it is the same machine" in failure.reason
+
+
+@pytest.mark.parametrize(("before", "now"), [(MAC, OTHER_MAC), (MAC, ""), ("", OTHER_MAC)])
+async def test_a4_a_twin_with_the_serial_number_of_the_chassis_gets_nothing(network: Network, before: str, now: str) -> None:
+    for host, mac in ((HERE, before), (THERE, now)):
+        bmc = await network.serve(host, UUID="03000200-0400-0500-0006-000700080009", SerialNumber="CHASSIS77")
+        if mac:
+            nics(bmc, mac)
+    failure = await moved(network)
+    assert isinstance(failure, Unidentified) and not failure.retryable
+    assert "and nothing tells for certain that it is the same machine. Now " in failure.reason
+
+
+async def test_a4_the_serial_number_of_the_chassis_and_a_mac_are_the_same_machine(network: Network) -> None:
+    for host in (HERE, THERE):
+        nics(await network.serve(host, SerialNumber="CHASSIS77"), MAC)
+    client = network.client()
+    client.pin(await client.identify([MAC]))
+    network.names.addresses = [THERE]
+    await network.leaves(HERE)
+    await client.ensure_off(network.soon())
+    assert network.bmcs[THERE].resets == ["ForceOff"]
+    assert any(note.endswith("the same machine by its serial number and MAC") for note in network.told.notes)
+
+
+async def test_a4_macs_that_cannot_be_read_for_now_do_not_make_the_serial_number_enough(network: Network) -> None:
+    for host in (HERE, THERE):
+        await network.serve(host, SerialNumber="CHASSIS77")
+    nics(network.bmcs[THERE], OTHER_MAC)
+    network.bmcs[THERE].when("GET", "/EthernetInterfaces", error(503, "ServiceTemporarilyUnavailable"))
+    client = network.client()
+    client.pin(await client.identify([]))
+    network.names.addresses = [THERE]
+    await network.leaves(HERE)
+    client._line.forget_peer()
+    with pytest.raises(StageFailure) as failure:
+        await client.observe()
+    assert failure.value.retryable
+    with pytest.raises(Unidentified):
+        await client.observe(network.soon())
 
 
 async def test_a4_the_next_process_compares_a_new_address_with_the_pinned_machine(network: Network) -> None:

@@ -140,9 +140,6 @@ async def test_a_wrong_password_is_tried_twice_and_then_never_again(bench: Bench
         assert "user root" in failure.reason and "nivlac" not in failure.reason
     assert bench.bmc.refused_logins == 2
     assert bench.told.intents == []
-    client.forget_refusal()
-    await bench.fails(client.ensure_off(bench.clock.now() + 100))
-    assert bench.bmc.refused_logins == 4
 
 
 async def test_a_login_refused_at_random_is_tried_once_more(bench: Bench) -> None:
