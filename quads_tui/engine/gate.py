@@ -90,11 +90,8 @@ class RolloutGate:
             queue = self._queue_of(host)
             self._unsaid.append(host)
             self._let_in_soon()  # not at once: who comes together with it may be of another rack
-        elif first and stage is Stage.FOREMAN_BUILD and self._writing not in ("", host):
-            queue = self._turns
-            self._waits(host, for_the_turn(self._writing))
         elif why := self._hindrance(host, stage):
-            queue = self._queue_of(host)
+            queue = self._turns if first and stage is Stage.FOREMAN_BUILD else self._queue_of(host)
             self._waits(host, why)
         else:
             self._let(host, stage)
@@ -212,11 +209,6 @@ class RolloutGate:
         for host in [*self._turns, *self._new, *self._again, *self._interrupts]:
             self._wake(host)
 
-    @property
-    def dark(self) -> int:
-        """Hosts that have a place: off, or going off, and not yet written."""
-        return len(self._places)
-
     def _check(self, host: str, disarming: bool = False) -> None:
         if self._stopping:
             raise Stopping
@@ -244,6 +236,8 @@ class RolloutGate:
                 return for_the_pause(model_pause(model))
         if self._limited(host, stage) and host not in self._places and self._full:
             return for_a_place(len(self._places), self._proved)
+        if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._proved and self._writing not in ("", host):
+            return for_the_turn(self._writing)
         return ""
 
     def _queue_of(self, host: str) -> _Queue:

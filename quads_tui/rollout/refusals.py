@@ -180,8 +180,9 @@ class Refusals:
         return lower_bound(hit, max(hit, self._decided(stage, model) - past)) if stage and hit >= MANY else 0.0
 
     def _weigh(self, key: Key, hosts: Iterable[str]) -> int:
-        """As how many they count: unreachable ones of one rack are one, for it is their switch or their power."""
-        return len({self._racks[host] for host in hosts} if key.cause is Cause.UNREACHABLE else list(hosts))
+        """As how many they count: unreachable BMCs of one rack are one, for it is their switch or their power."""
+        rack_wise = key.cause is Cause.UNREACHABLE and not key.by
+        return len({self._racks[host] for host in hosts} if rack_wise else list(hosts))
 
     def _decided(self, stage: Stage | None, model: str | None) -> int:
         """Hosts that finished the stage or failed in it for good; of one model, or of all (None)."""

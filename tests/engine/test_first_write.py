@@ -286,14 +286,14 @@ async def test_the_number_of_hosts_ahead_is_one_number() -> None:
     lab.executor.submit(Pause("writes", True))
     lab.executor.start()
     await asyncio.sleep(200)
-    assert (lab.executor.gate.dark, len(lab.rollout.ahead), len(off(lab))) == (3, 3, 3)
+    assert (len(lab.executor.gate._places), len(lab.rollout.ahead), len(off(lab))) == (3, 3, 3)
     lab.executor.submit(Pause("writes", False))
     while not lab.rollout.first_write_verified:
         await asyncio.sleep(1)
     lab.executor.submit(Pause("writes", True))
     await asyncio.sleep(300)
     waiting = [name for name in off(lab) if not lab.machine(name).build]
-    assert (lab.executor.gate.dark, len(lab.rollout.ahead), len(waiting)) == (20, 20, 20)
+    assert (len(lab.executor.gate._places), len(lab.rollout.ahead), len(waiting)) == (20, 20, 20)
     lab.executor.submit(Pause("writes", False))
     await lab.executor.settled()
     await lab.end()

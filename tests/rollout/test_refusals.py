@@ -234,6 +234,14 @@ def test_unreachable_hosts_of_one_rack_count_as_one() -> None:
     assert story.paused == ["admission"]
 
 
+def test_hosts_that_a_service_does_not_answer_count_one_by_one_whatever_their_racks() -> None:
+    """Foreman is no switch of a rack."""
+    story = Story(racks=60)
+    story.finish(BUILD, 59)
+    story.fail(OFF, Cause.UNREACHABLE, "Foreman refused the connection", *range(5), service="Foreman")
+    assert story.paused == ["admission"]
+
+
 def test_a_model_is_judged_by_its_own_hosts_and_one_cause_of_several_models_by_all() -> None:
     story = Story(models="R650 R640")
     story.finish(BUILD, 59)
