@@ -199,6 +199,7 @@ class RolloutExecutor:
         )
         with suppress(WriteAbsent):
             await self.lane.settle(place, probe)
+        self._check_idle_soon()
 
     def _go_on(self, recalled: Recall) -> None:
         """Where another process left: its cut-off attempts end, its unsettled writes shut the lane, its orders hold."""
@@ -271,6 +272,7 @@ class RolloutExecutor:
             await writes.settle(intent, place)
         except (JournalBroken, CredentialsRefused) as why:
             self._safety(why)
+        self._check_idle_soon()
 
     async def settled(self) -> None:
         await self._idle.wait()
@@ -331,7 +333,7 @@ class RolloutExecutor:
         except JournalBroken as broken:
             self._safety(broken)
         self._breakers.take(event)
-        if isinstance(event, Paused):
+        if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
     async def _owned(self) -> None:
@@ -352,7 +354,6 @@ class RolloutExecutor:
 
     def _waits(self, host: str, why: str) -> None:
         self.emit(HostNote(self._setting.clock.wall(), host, why, True))
-        self._check_idle_soon()
 
     def _safety(self, why: Exception) -> None:
         """Something that no host may act against: the rollout stops, and says so."""
@@ -394,24 +395,29 @@ class RolloutExecutor:
 
     @property
     def held_back(self) -> bool:
-        """All that is left waits for a human: new hosts are paused for a cause, or refused ones keep the places of the others."""
-        return bool(self._tasks) and all(map(self._waits_for_a_human, self._tasks))
+        """All that is left waits for a human, and new hosts are paused for a cause."""
+        return bool(self._setting.rollout.safety) and self._stands
 
-    def _waits_for_a_human(self, name: str) -> bool:
-        rollout = self._setting.rollout
-        paused = self.gate.waits_to_begin(name) and rollout.new_host_paused(name) in rollout.safety
-        return paused or self.gate.waits_for_kept(name)
+    @property
+    def _stands(self) -> bool:
+        """No host moves before a human lifts a pause, or decides about hosts that keep the places of others."""
+        lane = self.lane.state()
+        if not self._setting.rollout.paused or not self._tasks or self.gate.deciding or lane.in_flight:
+            return False
+        return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 
     def _check_idle_soon(self) -> None:
-        """When all hosts that begin together have come to the gate."""
-        if self._setting.rollout.safety and not self._idle_check_due:
+        """When all hosts that begin together have come to the gate, or to the lane."""
+        if self._setting.rollout.paused and not self._idle_check_due:
             self._idle_check_due = True
             asyncio.get_running_loop().call_soon(self._check_idle)
 
     def _check_idle(self) -> None:
         self._idle_check_due = False
-        if not self._tasks or (self._setting.rollout.safety and self.held_back):
+        if not self._tasks or self._stands:
             self._idle.set()
+        elif self.gate.deciding:
+            self._check_idle_soon()
 
     # Orders
 

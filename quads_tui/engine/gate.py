@@ -52,7 +52,7 @@ class RolloutGate:
         self._ahead = ahead
         self._racks = racks or {}
         self._models = models or {}
-        self._waits = waits
+        self._say = waits
         self._on_place = on_place
         self._proved = False
         self._stopping = False
@@ -92,7 +92,7 @@ class RolloutGate:
             self._let_in_soon()  # not at once: who comes together with it may be of another rack
         elif why := self._hindrance(host, stage):
             queue = self._turns if first and stage is Stage.FOREMAN_BUILD else self._queue_of(host)
-            self._waits(host, why)
+            self._say(host, why)
         else:
             self._let(host, stage)
             return
@@ -170,12 +170,14 @@ class RolloutGate:
             self._writing = host
             self._had_turn.add(host)
 
-    def waits_to_begin(self, host: str) -> bool:
-        return _waits(self._new, host)
+    def waits(self, host: str) -> bool:
+        """It has not been let in."""
+        return any(host in queue and not queue[host][1].done() for queue in (self._turns, self._new, self._again))
 
-    def waits_for_kept(self, host: str) -> bool:
-        """It wants a place again, and all of them are kept by hosts that have ended."""
-        return _waits(self._again, host) and self._full and self._kept.issuperset(self._places)
+    @property
+    def deciding(self) -> bool:
+        """Hosts that wait now may be let in at once."""
+        return self._due
 
     # What the operator orders
 
@@ -280,7 +282,7 @@ class RolloutGate:
         for host in self._unsaid:
             stage, place = self._queue_of(host).get(host, (None, None))
             if stage is not None and place is not None and not place.done():
-                self._waits(host, self._hindrance(host, stage))
+                self._say(host, self._hindrance(host, stage))
         self._unsaid.clear()
 
     def _open(self, queue: _Queue, host: str) -> None:
@@ -321,8 +323,3 @@ class RolloutGate:
         interrupt = self._interrupts.get(host)
         if interrupt is not None and not interrupt.done():
             interrupt.set_result(None)
-
-
-def _waits(queue: _Queue, host: str) -> bool:
-    """It is there, and has not been let in."""
-    return host in queue and not queue[host][1].done()

@@ -81,6 +81,41 @@ async def test_b1_seven_hundred_hosts_whose_owner_foreman_refuses_cost_three_mac
     assert_causal(list(lab.journal.events))
 
 
+@pytest.mark.parametrize("what", ["admission", "writes"])
+async def test_a_headless_resume_under_a_pause_by_the_operator_ends_when_no_host_can_move(what: str) -> None:
+    lab = lab_of(12)
+    lab.executor.start()
+    await asyncio.sleep(15)
+    lab.executor.submit(Pause(what, True))
+    await asyncio.sleep(1)
+    await lab.crash()
+    lab.resume()
+    assert await asyncio.wait_for(headless(lab), 24 * 3600) == 4
+    assert lab.executor.stopped == "operator"
+    # Under a pause of new hosts those that have begun go on to their ends; under one of writes, who is written.
+    assert (ends(lab.rollout)[HostStatus.DONE], len(lab.world.builds)) == ((3, 3) if what == "admission" else (1, 1))
+
+
+async def test_a_pause_of_writes_ends_nothing_while_hosts_install_and_goes_on_when_lifted() -> None:
+    lab = lab_of(4)
+    lab.executor.start()
+    await asyncio.sleep(15)
+    assert len(lab.world.builds) == 1
+    lab.executor.submit(Pause("writes", True))
+    await asyncio.sleep(60)
+    assert any(host.stage is Stage.INSTALL for host in lab.rollout.hosts.values())
+    moving = asyncio.ensure_future(lab.executor.settled())
+    await asyncio.sleep(1)
+    assert not moving.done()
+    await moving
+    assert not lab.rollout.settled
+    lab.executor.submit(Pause("writes", False))
+    await asyncio.sleep(1)
+    await lab.executor.settled()
+    assert ends(lab.rollout) == {HostStatus.DONE: 4}
+    await lab.end()
+
+
 async def test_b1_foreman_that_refuses_for_a_different_reason_each_time_is_paused_at_three() -> None:
     lab = lab_of(60)
     for n, machine in enumerate(lab.world.machines.values()):
