@@ -118,6 +118,8 @@ class RolloutExecutor:
             on_narrowed=self._narrowed,
             beside=setting.lanes,
             mark=setting.mark,
+            patience=setting.limits.foreman_build,
+            on_gone=self._safety,
         )
         self.gate = RolloutGate(
             clock,
@@ -289,6 +291,8 @@ class RolloutExecutor:
             await writes.settle(intent, place)
         except (JournalBroken, CredentialsRefused) as why:
             self._safety(why)
+        except Stopping:
+            pass
         self._check_idle_soon()
 
     async def settled(self) -> None:
