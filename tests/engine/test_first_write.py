@@ -279,6 +279,29 @@ async def test_bmcs_of_one_model_hold_that_model_and_the_others_are_rolled_out()
     assert len(off(lab)) <= 7
 
 
+async def test_lifting_the_pause_of_a_model_frees_no_place_that_a_refusal_of_foreman_keeps() -> None:
+    lab = lab_of(12, models="R650 R640")
+    for host in lab.plan.hosts:
+        machine = lab.machine(host.name)
+        if host.model == "R650":
+            machine.troubles = [("off", StageFailure(Cause.REFUSED, "no licence", retryable=False))]
+        else:
+            machine.troubles = [("build", refused())]
+    lab.executor.start()
+    await lab.executor.settled()
+    assert lab.rollout.safety == {"model R650", "admission"}
+    ahead = list(lab.rollout.ahead)
+    assert len(ahead) == 3
+    lab.executor.submit(Pause("model R650", False))
+    await lab.executor.settled()
+    assert lab.rollout.safety == {"admission"}
+    assert list(lab.rollout.ahead) == ahead
+    lab.executor.submit(Pause("admission", False))
+    await asyncio.sleep(1)
+    assert not set(ahead) & set(lab.rollout.ahead)
+    await lab.end()
+
+
 async def test_a_pause_for_a_cause_survives_a_crash_and_is_shown_and_lifted_after_it() -> None:
     lab = lab_of(50)
     for machine in lab.world.machines.values():
