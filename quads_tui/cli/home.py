@@ -193,7 +193,8 @@ class Home:
         while True:
             await front.settled()
             counts = front.rollout.counts
-            finished = not (counts[HostStatus.FAILED] or counts[HostStatus.HELD] or counts[HostStatus.SKIPPED])
+            retryable = counts[HostStatus.FAILED] or counts[HostStatus.HELD] or counts[HostStatus.SKIPPED]
+            finished = front.rollout.settled and not retryable  # not where hosts wait for the end of a pause
             if front.executor.stopped or self._leaving or (finished and self._started.is_set()):
                 self.news = f"{front.rollout.id} has ended: {counts[HostStatus.DONE]} of {len(front.rollout.hosts)} done"
                 return

@@ -65,7 +65,7 @@ class Breakers:
         for each in [what, *(held for held in list(rollout.paused) if every and held in self._models)]:
             seen = not paused and each in rollout.safety
             self._emit(Paused(self._clock.wall(), each, paused, who, "by the operator" if paused else ""))
-            if seen:
+            if seen and each == ADMISSION:  # a service keeps the places; no model does
                 self._gate.clear_kept()
             self._set(each, paused)
         return True

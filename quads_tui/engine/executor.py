@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ from .quads import QuadsExchange, QuadsPort
 from .recall import Recall, recall
 from .writes import HostWrites
 
+log = logging.getLogger(__name__)
+
 _GRACE = 20.0  # real seconds that requests in flight get to settle at a stop
 _QUADS_GRACE = 10.0  # real seconds at the end to tell QUADS what it does not know yet; the rest is owed to a resume
 _RESET_SHOWS = 40.0  # own seconds until a BMC surely shows what a Reset did; before that nobody decides on another one
@@ -115,6 +118,8 @@ class RolloutExecutor:
             on_narrowed=self._narrowed,
             beside=setting.lanes,
             mark=setting.mark,
+            patience=setting.limits.foreman_build,
+            on_gone=self._safety,
         )
         self.gate = RolloutGate(
             clock,
@@ -176,17 +181,32 @@ class RolloutExecutor:
         rollout, now = setting.rollout, setting.clock.wall()
         resumed = setting.recall is not None
         self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, setting.who, setting.clock.speed))
-        self._helpers = [asyncio.create_task(work) for work in (self._watch.run(), self._obey(), self._sample())]
+        self._help("the looks at Foreman", self._watch.run())
+        self._help("the operator's orders", self._obey())
+        self._help("the samples", self._sample())
         if self._quads is not None:
             self._helpers.append(asyncio.create_task(self._quads.run()))
         if setting.left_write is not None:
             place = self.lane.occupied("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
-            self._helpers.append(asyncio.create_task(self._wait_out(place)))
+            self._help("the write of another rollout", self._wait_out(place))
         if setting.recall is not None:
             self._go_on(setting.recall)
             return
         for name in self._plans:
             self._launch(name)
+
+    def _help(self, what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """`what` it is about, in words. All hosts depend on it: where an error of ours ends it, the rollout stops and says so."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:
+                self._safety(f"{_internal(error, what)} ({what})")
+
+        helper = asyncio.create_task(guarded())
+        self._helpers.append(helper)
+        return helper
 
     async def _wait_out(self, place: Ticket) -> None:
         """A write that only another rollout's journal knows: nobody here can ask for it, but it ends with the write deadline."""
@@ -199,6 +219,7 @@ class RolloutExecutor:
         )
         with suppress(WriteAbsent):
             await self.lane.settle(place, probe)
+        self._check_idle_soon()
 
     def _go_on(self, recalled: Recall) -> None:
         """Where another process left: its cut-off attempts end, its unsettled writes shut the lane, its orders hold."""
@@ -218,8 +239,7 @@ class RolloutExecutor:
             if intent.act == "build":
                 self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
-            self._memories[name].settling = settling = asyncio.create_task(self._settle(writes, intent, place))
-            self._helpers.append(settling)
+            self._memories[name].settling = self._help(f"the write of {name}", self._settle(writes, intent, place))
         for name, uris in recalled.sessions.items():
             if uris and name in self._plans and name not in setting.protected:
                 self._memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris)))
@@ -271,6 +291,9 @@ class RolloutExecutor:
             await writes.settle(intent, place)
         except (JournalBroken, CredentialsRefused) as why:
             self._safety(why)
+        except Stopping:
+            pass
+        self._check_idle_soon()
 
     async def settled(self) -> None:
         await self._idle.wait()
@@ -309,6 +332,8 @@ class RolloutExecutor:
 
     def submit(self, command: Command) -> None:
         self._inbox.put_nowait(command)
+        if not self.stopped:
+            self._idle.clear()  # it may set hosts going that wait for it
 
     # Events
 
@@ -331,7 +356,7 @@ class RolloutExecutor:
         except JournalBroken as broken:
             self._safety(broken)
         self._breakers.take(event)
-        if isinstance(event, Paused):
+        if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
     async def _owned(self) -> None:
@@ -352,9 +377,8 @@ class RolloutExecutor:
 
     def _waits(self, host: str, why: str) -> None:
         self.emit(HostNote(self._setting.clock.wall(), host, why, True))
-        self._check_idle_soon()
 
-    def _safety(self, why: Exception) -> None:
+    def _safety(self, why: Exception | str) -> None:
         """Something that no host may act against: the rollout stops, and says so."""
         if not self.stopped:
             self.stop("safety")
@@ -384,34 +408,51 @@ class RolloutExecutor:
             pass
         except (JournalBroken, CredentialsRefused, ServiceGone) as why:
             self._safety(why)
+        except Exception as error:  # an error of ours outside its stages
+            self._fault(name, _internal(error, name))
         finally:
             if self._tasks.get(name) is asyncio.current_task():
                 del self._tasks[name]
                 self.gate.gone(name)
             self._check_idle()
 
+    def _fault(self, name: str, words: str) -> None:
+        """Nobody works on the host any more: it has failed, and may be retried. A host that had ended stays as it was."""
+        host = self._setting.rollout.hosts[name]
+        if host.status.ended:
+            self._notice("error", f"{name}: {words}")
+        else:
+            self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words))
+
     # Settled
 
     @property
     def held_back(self) -> bool:
-        """All that is left waits for a human: new hosts are paused for a cause, or refused ones keep the places of the others."""
-        return bool(self._tasks) and all(map(self._waits_for_a_human, self._tasks))
+        """All that is left waits for a human, and new hosts are paused for a cause."""
+        return bool(self._setting.rollout.safety) and self._stands
 
-    def _waits_for_a_human(self, name: str) -> bool:
-        rollout = self._setting.rollout
-        paused = self.gate.waits_to_begin(name) and rollout.new_host_paused(name) in rollout.safety
-        return paused or self.gate.waits_for_kept(name)
+    @property
+    def _stands(self) -> bool:
+        """No host moves before a human lifts a pause, or decides about hosts that keep the places of others."""
+        lane = self.lane.state()
+        if not self._setting.rollout.paused or not self._tasks or self.gate.deciding or lane.in_flight:
+            return False
+        return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 
     def _check_idle_soon(self) -> None:
-        """When all hosts that begin together have come to the gate."""
-        if self._setting.rollout.safety and not self._idle_check_due:
+        """When all hosts that begin together have come to the gate, or to the lane."""
+        if self._setting.rollout.paused and not self._idle_check_due:
             self._idle_check_due = True
             asyncio.get_running_loop().call_soon(self._check_idle)
 
     def _check_idle(self) -> None:
         self._idle_check_due = False
-        if not self._tasks or (self._setting.rollout.safety and self.held_back):
+        if not self._inbox.empty():
+            return  # carried out first
+        if not self._tasks or self._stands:
             self._idle.set()
+        elif self.gate.deciding:
+            self._check_idle_soon()
 
     # Orders
 
@@ -419,6 +460,7 @@ class RolloutExecutor:
         while True:
             command = await self._inbox.get()
             self.emit(Commanded(self._setting.clock.wall(), self._setting.who, self._order(command)))
+            asyncio.get_running_loop().call_soon(self._check_idle)
 
     def _order(self, command: Command) -> str:
         """Carry the order out; gives what came of it, for the audit and the operator."""
@@ -461,9 +503,6 @@ class RolloutExecutor:
             self.emit(Paused(self._setting.clock.wall(), what, paused, who, "by the operator" if paused else ""))
         elif not self._breakers.order(what, paused, who):
             return f"{what}: nothing of this name can be paused"
-        if self._tasks and not paused and not self.stopped:
-            self._idle.clear()
-            self._check_idle_soon()
         return f"{what} {'paused' if paused else 'go on'}"
 
     def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
@@ -532,6 +571,11 @@ class RolloutExecutor:
                 point = getattr(setting.meters, name).points[-1]
                 figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors, round(point.work, 4)]
             setting.journal.sample(setting.clock.wall(), figures)
+
+
+def _internal(error: Exception, of: str) -> str:
+    log.error("%s: %s", of, type(error).__name__, exc_info=error)
+    return f"internal error: {type(error).__name__}"
 
 
 def _tally(act: str, done: list[str], asked: tuple[str, ...]) -> str:

@@ -52,7 +52,7 @@ class RolloutGate:
         self._ahead = ahead
         self._racks = racks or {}
         self._models = models or {}
-        self._waits = waits
+        self._say = waits
         self._on_place = on_place
         self._proved = False
         self._stopping = False
@@ -90,12 +90,9 @@ class RolloutGate:
             queue = self._queue_of(host)
             self._unsaid.append(host)
             self._let_in_soon()  # not at once: who comes together with it may be of another rack
-        elif first and stage is Stage.FOREMAN_BUILD and self._writing not in ("", host):
-            queue = self._turns
-            self._waits(host, for_the_turn(self._writing))
         elif why := self._hindrance(host, stage):
-            queue = self._queue_of(host)
-            self._waits(host, why)
+            queue = self._turns if first and stage is Stage.FOREMAN_BUILD else self._queue_of(host)
+            self._say(host, why)
         else:
             self._let(host, stage)
             return
@@ -173,12 +170,14 @@ class RolloutGate:
             self._writing = host
             self._had_turn.add(host)
 
-    def waits_to_begin(self, host: str) -> bool:
-        return _waits(self._new, host)
+    def waits(self, host: str) -> bool:
+        """It has not been let in."""
+        return any(host in queue and not queue[host][1].done() for queue in (self._turns, self._new, self._again))
 
-    def waits_for_kept(self, host: str) -> bool:
-        """It wants a place again, and all of them are kept by hosts that have ended."""
-        return _waits(self._again, host) and self._full and self._kept.issuperset(self._places)
+    @property
+    def deciding(self) -> bool:
+        """Hosts that wait now may be let in at once."""
+        return self._due
 
     # What the operator orders
 
@@ -212,11 +211,6 @@ class RolloutGate:
         for host in [*self._turns, *self._new, *self._again, *self._interrupts]:
             self._wake(host)
 
-    @property
-    def dark(self) -> int:
-        """Hosts that have a place: off, or going off, and not yet written."""
-        return len(self._places)
-
     def _check(self, host: str, disarming: bool = False) -> None:
         if self._stopping:
             raise Stopping
@@ -244,6 +238,8 @@ class RolloutGate:
                 return for_the_pause(model_pause(model))
         if self._limited(host, stage) and host not in self._places and self._full:
             return for_a_place(len(self._places), self._proved)
+        if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._proved and self._writing not in ("", host):
+            return for_the_turn(self._writing)
         return ""
 
     def _queue_of(self, host: str) -> _Queue:
@@ -286,7 +282,7 @@ class RolloutGate:
         for host in self._unsaid:
             stage, place = self._queue_of(host).get(host, (None, None))
             if stage is not None and place is not None and not place.done():
-                self._waits(host, self._hindrance(host, stage))
+                self._say(host, self._hindrance(host, stage))
         self._unsaid.clear()
 
     def _open(self, queue: _Queue, host: str) -> None:
@@ -327,8 +323,3 @@ class RolloutGate:
         interrupt = self._interrupts.get(host)
         if interrupt is not None and not interrupt.done():
             interrupt.set_result(None)
-
-
-def _waits(queue: _Queue, host: str) -> bool:
-    """It is there, and has not been let in."""
-    return host in queue and not queue[host][1].done()

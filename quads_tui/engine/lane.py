@@ -6,11 +6,12 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, TypeVar
 
-from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.causes import ServiceGone, StageFailure
 from quads_tui.rollout.meters import InFlight, LaneState
-from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome, WriteAbsent, WriteMark
+from quads_tui.rollout.ports import Clock, NotSent, Probe, Stopping, Ticket, UnknownOutcome, WriteAbsent, WriteMark
 
 T = TypeVar("T")
 
@@ -65,6 +66,9 @@ class WriteLane:
 
     `beside`: the lanes of all rollouts of this process on the same Foreman, which this one joins. Together they are one lane, as
     wide as the narrowest: each in turn, and none while an outcome in any of them is unknown.
+
+    `patience`: own seconds for which no read may tell anything about an unknown outcome; after them `on_gone` stops the rollout,
+    and whoever takes it up again settles the write.
     """
 
     def __init__(
@@ -76,7 +80,11 @@ class WriteLane:
         on_narrowed: Callable[[str], None] = lambda why: None,
         beside: list[WriteLane] | None = None,
         mark: WriteMark | None = None,
+        patience: float = inf,
+        on_gone: Callable[[ServiceGone], None] = lambda gone: None,
     ) -> None:
+        self._patience = patience
+        self._on_gone = on_gone
         self._lanes = [] if beside is None else beside
         self._lanes.append(self)
         self._clock = clock
@@ -91,6 +99,8 @@ class WriteLane:
         self._granted = 0
         self._paused = False
         self._shut = ""
+        self._left = False
+        self._parting: asyncio.Task[None] | None = None
 
     async def write(
         self,
@@ -156,8 +166,26 @@ class WriteLane:
         return next((flight.settling for flight in self._in_flight.values() if flight.settling), "")
 
     def leave(self) -> None:
-        """The rollout is over: the others are one lane without it, unless an outcome is left unknown."""
-        if not self._in_flight and not self._shut and self in self._lanes:
+        """The rollout is over: the others are one lane without it.
+
+        Where an outcome is left unknown they wait until it is known, or the write deadline has passed: then nothing comes of it.
+        """
+        if self._left:
+            return
+        self._left = True
+        if self._in_flight or self._shut:
+            self._parting = asyncio.ensure_future(self._wait_out())
+        else:
+            self._part()
+
+    async def _wait_out(self) -> None:
+        await self._clock.sleep(self._write_deadline)
+        for carrier in self._carriers:
+            carrier.cancel()
+        self._part()
+
+    def _part(self) -> None:
+        if self in self._lanes:
             self._lanes.remove(self)
             self._grant_all()
 
@@ -194,7 +222,7 @@ class WriteLane:
             raise
 
     def _grant(self) -> None:
-        if self._paused or any(lane.barrier for lane in self._lanes):
+        if self._paused or self._left or any(lane.barrier for lane in self._lanes):
             return
         busy = {flight.host for lane in self._lanes for flight in lane._in_flight.values()}
         free = min(lane._width for lane in self._lanes) - sum(len(lane._in_flight) for lane in self._lanes)
@@ -225,7 +253,7 @@ class WriteLane:
 
     def _let_through(self, ticket: LaneTicket) -> None:
         """What was granted may have been shut since."""
-        if ticket.taken_back:
+        if ticket.taken_back or self._left:
             raise NotSent("its place in the write queue was taken back")
         shut = "paused" if self._paused else next((lane.barrier for lane in self._lanes if lane.barrier), "")
         if shut:
@@ -236,7 +264,10 @@ class WriteLane:
         self._in_flight.pop(ticket.number, None)
         if self._mark is not None and not self._shut:
             self._mark.settled(ticket)
-        self._grant_all()
+        if self._left and not self._in_flight and not self._shut:
+            self._part()
+        else:
+            self._grant_all()
 
     def _grant_all(self) -> None:
         """The lane after this one first: rollouts take turns."""
@@ -275,10 +306,13 @@ class WriteLane:
             self._on_narrowed(f"{ticket.host}: {why}")
 
     async def _settle(self, ticket: LaneTicket, unknown: UnknownOutcome, probe: Callable[[], Awaitable[Probe]]) -> None:
-        """Return when the write turned out applied; raise WriteAbsent when it did not happen and will not."""
+        """Return when the write turned out applied; raise WriteAbsent when it did not happen and will not.
+
+        Stopping: nothing told for longer than `patience`. The outcome stays unknown, so nobody may write after it from here.
+        """
         sent_at = ticket.sent_at if ticket.sent_at is not None else self._clock.now()
         deadline = sent_at + self._write_deadline
-        looks = 0
+        looks, told_at = 0, self._clock.now()
         while True:
             self._say(ticket, f"outcome unknown ({unknown}), look {looks + 1}")
             began = self._clock.now()
@@ -291,6 +325,12 @@ class WriteLane:
                 return
             if seen is Probe.NEVER or (seen is Probe.ABSENT and over):
                 raise WriteAbsent(str(unknown))
+            if seen is not Probe.UNREADABLE:
+                told_at = self._clock.now()
+            elif not self._left and (silent := self._clock.now() - told_at) > self._patience:
+                self._shut = f"a write of {ticket.host} is not settled"
+                self._on_gone(ServiceGone(f"Foreman is away for {silent / 60:.0f} min: a write of {ticket.host} is not settled"))
+                raise Stopping
             await self._clock.sleep(_LOOKS[min(looks, len(_LOOKS) - 1)])
             looks += 1
 

@@ -139,7 +139,10 @@ class Refusals:
     def _pause(self, event: Paused) -> None:
         if event.paused:
             if event.who == SAFETY:
-                self._standing[event.what] = self._tripped.get(event.what, ())
+                keys = self._tripped.pop(event.what, ())
+                if not keys and event.what == ADMISSION:  # read again with another `first`: its cause is what was refused
+                    keys = self._keys(self._refused_first())
+                self._standing[event.what] = keys
             return
         for key in self._standing.pop(event.what, ()):
             decided = {model: self._decided(key.stage, model) for model in {key.model, None}}
@@ -152,7 +155,7 @@ class Refusals:
             if len(hosts) >= SAME and (key.by or key.model is not None):
                 return _trip((key,), f"with one cause {before}", hosts)
             if key.by and key.stage and len(told := self._refused_first()) >= self.first:
-                keys = tuple(dict.fromkeys(self._of[host] for host in told))
+                keys = self._keys(told)
                 reasons = "; ".join(f"{host}: {why[:_WORDS]}" for host, why in told.items())
                 return Trip(ADMISSION, keys, f"{_what(keys)} {_many(told)} {before}: {reasons}")
         share = self._share((key,))
@@ -169,6 +172,9 @@ class Refusals:
         found = (hosts for key, hosts in self._failed.items() if key.by and key.stage and key not in self._accepted)
         return {host: reason for hosts in found for host, reason in hosts.items()}
 
+    def _keys(self, hosts: Iterable[str]) -> tuple[Key, ...]:
+        return tuple(dict.fromkeys(self._of[host] for host in hosts))
+
     def _share(self, keys: tuple[Key, ...]) -> float:
         """The lower bound of the share that these causes have of the hosts that came to the end of the stage; 0: too few."""
         stage, model = keys[0].stage, keys[0].model if len(keys) == 1 else None
@@ -180,8 +186,9 @@ class Refusals:
         return lower_bound(hit, max(hit, self._decided(stage, model) - past)) if stage and hit >= MANY else 0.0
 
     def _weigh(self, key: Key, hosts: Iterable[str]) -> int:
-        """As how many they count: unreachable ones of one rack are one, for it is their switch or their power."""
-        return len({self._racks[host] for host in hosts} if key.cause is Cause.UNREACHABLE else list(hosts))
+        """As how many they count: unreachable BMCs of one rack are one, for it is their switch or their power."""
+        rack_wise = key.cause is Cause.UNREACHABLE and not key.by
+        return len({self._racks[host] for host in hosts} if rack_wise else list(hosts))
 
     def _decided(self, stage: Stage | None, model: str | None) -> int:
         """Hosts that finished the stage or failed in it for good; of one model, or of all (None)."""

@@ -81,6 +81,41 @@ async def test_b1_seven_hundred_hosts_whose_owner_foreman_refuses_cost_three_mac
     assert_causal(list(lab.journal.events))
 
 
+@pytest.mark.parametrize("what", ["admission", "writes"])
+async def test_a_headless_resume_under_a_pause_by_the_operator_ends_when_no_host_can_move(what: str) -> None:
+    lab = lab_of(12)
+    lab.executor.start()
+    await asyncio.sleep(15)
+    lab.executor.submit(Pause(what, True))
+    await asyncio.sleep(1)
+    await lab.crash()
+    lab.resume()
+    assert await asyncio.wait_for(headless(lab), 24 * 3600) == 4
+    assert lab.executor.stopped == "operator"
+    # Under a pause of new hosts those that have begun go on to their ends; under one of writes, who is written.
+    assert (ends(lab.rollout)[HostStatus.DONE], len(lab.world.builds)) == ((3, 3) if what == "admission" else (1, 1))
+
+
+async def test_a_pause_of_writes_ends_nothing_while_hosts_install_and_goes_on_when_lifted() -> None:
+    lab = lab_of(4)
+    lab.executor.start()
+    await asyncio.sleep(15)
+    assert len(lab.world.builds) == 1
+    lab.executor.submit(Pause("writes", True))
+    await asyncio.sleep(60)
+    assert any(host.stage is Stage.INSTALL for host in lab.rollout.hosts.values())
+    moving = asyncio.ensure_future(lab.executor.settled())
+    await asyncio.sleep(1)
+    assert not moving.done()
+    await moving
+    assert not lab.rollout.settled
+    lab.executor.submit(Pause("writes", False))
+    await asyncio.sleep(1)
+    await lab.executor.settled()
+    assert ends(lab.rollout) == {HostStatus.DONE: 4}
+    await lab.end()
+
+
 async def test_b1_foreman_that_refuses_for_a_different_reason_each_time_is_paused_at_three() -> None:
     lab = lab_of(60)
     for n, machine in enumerate(lab.world.machines.values()):
@@ -244,6 +279,29 @@ async def test_bmcs_of_one_model_hold_that_model_and_the_others_are_rolled_out()
     assert len(off(lab)) <= 7
 
 
+async def test_lifting_the_pause_of_a_model_frees_no_place_that_a_refusal_of_foreman_keeps() -> None:
+    lab = lab_of(12, models="R650 R640")
+    for host in lab.plan.hosts:
+        machine = lab.machine(host.name)
+        if host.model == "R650":
+            machine.troubles = [("off", StageFailure(Cause.REFUSED, "no licence", retryable=False))]
+        else:
+            machine.troubles = [("build", refused())]
+    lab.executor.start()
+    await lab.executor.settled()
+    assert lab.rollout.safety == {"model R650", "admission"}
+    ahead = list(lab.rollout.ahead)
+    assert len(ahead) == 3
+    lab.executor.submit(Pause("model R650", False))
+    await lab.executor.settled()
+    assert lab.rollout.safety == {"admission"}
+    assert list(lab.rollout.ahead) == ahead
+    lab.executor.submit(Pause("admission", False))
+    await asyncio.sleep(1)
+    assert not set(ahead) & set(lab.rollout.ahead)
+    await lab.end()
+
+
 async def test_a_pause_for_a_cause_survives_a_crash_and_is_shown_and_lifted_after_it() -> None:
     lab = lab_of(50)
     for machine in lab.world.machines.values():
@@ -286,14 +344,14 @@ async def test_the_number_of_hosts_ahead_is_one_number() -> None:
     lab.executor.submit(Pause("writes", True))
     lab.executor.start()
     await asyncio.sleep(200)
-    assert (lab.executor.gate.dark, len(lab.rollout.ahead), len(off(lab))) == (3, 3, 3)
+    assert (len(lab.executor.gate._places), len(lab.rollout.ahead), len(off(lab))) == (3, 3, 3)
     lab.executor.submit(Pause("writes", False))
     while not lab.rollout.first_write_verified:
         await asyncio.sleep(1)
     lab.executor.submit(Pause("writes", True))
     await asyncio.sleep(300)
     waiting = [name for name in off(lab) if not lab.machine(name).build]
-    assert (lab.executor.gate.dark, len(lab.rollout.ahead), len(waiting)) == (20, 20, 20)
+    assert (len(lab.executor.gate._places), len(lab.rollout.ahead), len(waiting)) == (20, 20, 20)
     lab.executor.submit(Pause("writes", False))
     await lab.executor.settled()
     await lab.end()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from quads_tui.engine.lane import LaneTicket, WriteLane
-from quads_tui.rollout.ports import Probe, UnknownOutcome
+from quads_tui.rollout.ports import Probe, Stopping, UnknownOutcome
 from tests.clocks import VirtualClock
 
 pytestmark = pytest.mark.looptime
@@ -66,15 +66,58 @@ async def test_a_rollout_that_leaves_with_an_unknown_outcome_keeps_the_others_sh
     await asyncio.sleep(2)
     first.leave()
     other = foreman.write(second, "b")
-    await asyncio.sleep(600)
+    await asyncio.sleep(170)
     assert foreman.sent == ["a"]
     foreman.settled.set()
     await lost
-    await other
+    await asyncio.wait_for(other, 5)  # at once, not at the deadline
     assert foreman.sent == ["a", "b"]
 
 
-async def test_a_rollout_that_is_cut_off_with_a_write_on_the_wire_keeps_the_others_shut() -> None:
+async def test_a_rollout_that_leaves_with_an_outcome_that_nobody_learns_shuts_the_others_until_the_write_deadline_only() -> None:
+    foreman, (first, second) = Foreman(), lanes(2)
+    foreman.lost = {"a"}
+    lost = foreman.write(first, "a")
+    await asyncio.sleep(2)
+    first.leave()
+    other = foreman.write(second, "b")
+    await asyncio.sleep(170)
+    assert foreman.sent == ["a"]
+    await other
+    assert foreman.sent == ["a", "b"]
+    assert not second.state().shut
+    with pytest.raises(asyncio.CancelledError):
+        await lost
+
+
+async def test_a_write_that_no_read_tells_of_for_longer_than_the_patience_stops_its_rollout_and_stays_unknown() -> None:
+    gone: list[str] = []
+    settled: list[str] = []
+
+    class Mark:
+        async def sending(self, ticket: object) -> None:
+            pass
+
+        def settled(self, ticket: object) -> None:
+            assert isinstance(ticket, LaneTicket)
+            settled.append(ticket.host)
+
+    foreman = Foreman()
+    foreman.lost = {"a"}
+    lane = WriteLane(VirtualClock(), mark=Mark(), patience=900.0, on_gone=lambda why: gone.append(str(why)))
+    write, behind = foreman.write(lane, "a"), foreman.write(lane, "b")
+    await asyncio.sleep(880)
+    assert not gone
+    with pytest.raises(Stopping):
+        await write
+    assert gone == ["Foreman is away for 15 min: a write of a is not settled"]
+    await asyncio.sleep(600)
+    assert (foreman.sent, settled) == (["a"], [])
+    assert lane.state().shut == "a write of a is not settled"
+    behind.cancel()
+
+
+async def test_a_rollout_that_is_cut_off_with_a_write_on_the_wire_keeps_the_others_shut_until_the_write_deadline() -> None:
     foreman, (first, second) = Foreman(), lanes(2)
     foreman.seconds = 60.0
     before = asyncio.all_tasks()
@@ -85,13 +128,15 @@ async def test_a_rollout_that_is_cut_off_with_a_write_on_the_wire_keeps_the_othe
     await asyncio.sleep(1)
     first.leave()
     other = foreman.write(second, "b")
-    await asyncio.sleep(600)
+    await asyncio.sleep(170)
     assert foreman.sent == ["a"]
     assert second.state().shut
-    other.cancel()
+    await other  # from the write deadline on nothing comes of it any more
 
 
-async def test_a_rollout_that_is_cut_off_while_it_settles_a_dead_process_write_keeps_the_others_shut() -> None:
+async def test_a_rollout_that_is_cut_off_while_it_settles_a_dead_process_write_keeps_the_others_shut_until_the_write_deadline() -> (
+    None
+):
     foreman, (first, second) = Foreman(), lanes(2)
     place = first.occupied("a", "build", 0.0)
     settling = asyncio.ensure_future(first.settle(place, foreman.probe))
@@ -100,10 +145,10 @@ async def test_a_rollout_that_is_cut_off_while_it_settles_a_dead_process_write_k
     await asyncio.sleep(1)
     first.leave()
     other = foreman.write(second, "b")
-    await asyncio.sleep(600)
+    await asyncio.sleep(170)
     assert foreman.sent == []
     assert second.state().shut
-    other.cancel()
+    await other
 
 
 async def test_a_rollout_that_leaves_with_nothing_open_is_not_waited_for() -> None:

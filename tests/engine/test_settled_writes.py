@@ -10,7 +10,7 @@ import pytest
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.commands import Pause, Retry
-from quads_tui.rollout.events import HostNote, Intent
+from quads_tui.rollout.events import HostNote, Intent, Outcome
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage
 
@@ -244,3 +244,27 @@ async def test_a_host_that_waits_for_its_write_says_so() -> None:
     assert last.waits
     assert "build" in last.text
     await lab.crash()
+
+
+async def test_foreman_that_dies_under_a_write_stops_the_rollout_and_a_resume_settles_the_write() -> None:
+    lab = Lab(names(4))
+    for machine in lab.world.machines.values():
+        machine.troubles = [("build", "answer lost")]
+    lab.executor.start()
+    while not lab.world.writing:
+        await asyncio.sleep(0.1)
+    write = next(event for event in lab.journal.events if isinstance(event, Intent) and event.act == "build")
+    first = write.host
+    lab.world.no_looks = StageFailure(Cause.UNREACHABLE, "Foreman refused the connection", service="Foreman")
+    await asyncio.wait_for(lab.executor.settled(), 3600)
+    assert lab.executor.stopped == "safety"
+    assert lab.rollout.notices[-1].text == f"stopped: Foreman is away for 15 min: a write of {first} is not settled"
+    outcomes = [(event.host, event.number) for event in lab.journal.events if isinstance(event, Outcome)]
+    assert (first, write.number) not in outcomes
+    await lab.end()
+    lab.world.no_looks = None
+    lab.resume()
+    rollout = await lab.run()
+    assert ends(rollout) == {HostStatus.DONE: 4}
+    assert lab.world.builds[first] == 1
+    await lab.end()

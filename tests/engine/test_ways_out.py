@@ -12,7 +12,7 @@ from quads_tui.rollout.events import Commanded, HostChanged, HostNote, Intent, N
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
-from .model import EPOCH, Lab, ModelBmc, busy
+from .model import EPOCH, Lab, ModelBmc, ModelForeman, busy
 from .test_flow import assert_causal, ends, names
 
 pytestmark = pytest.mark.looptime
@@ -348,3 +348,39 @@ async def test_a_host_behind_the_first_build_says_so() -> None:
     assert "verified" in notes[-1]
     assert lab.machine(last).resets == 0
     await lab.crash()
+
+
+# Errors of ours
+
+
+async def test_an_error_of_ours_outside_the_stages_fails_the_host_and_tells_its_traceback_to_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def breaks(bmc: ModelBmc) -> bool:
+        raise ValueError("x")
+
+    lab = Lab(names(2))
+    lab.machine(NAME).installs = "never"
+    with monkeypatch.context() as patched:
+        patched.setattr(ModelBmc, "pxe_armed", breaks)
+        await lab.run()
+    host = lab.rollout.hosts[NAME]
+    assert (host.status, host.cause, host.note) == (HostStatus.FAILED, Cause.UNKNOWN, "internal error: ValueError")
+    assert ends(lab.rollout) == {HostStatus.FAILED: 1, HostStatus.DONE: 1}
+    assert "breaks" in caplog.text
+    lab.machine(NAME).installs = "built"
+    await ordered(lab, Retry((NAME,), from_start=True))
+    assert ends(lab.rollout) == {HostStatus.DONE: 2}
+    await lab.end()
+
+
+async def test_an_error_of_ours_in_what_all_hosts_depend_on_stops_the_rollout_with_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(foreman: ModelForeman) -> frozenset[str]:
+        raise KeyError("x")
+
+    monkeypatch.setattr(ModelForeman, "in_build", breaks)
+    lab = Lab(names(2))
+    await asyncio.wait_for(lab.run(), 3600)
+    assert lab.executor.stopped == "safety"
+    assert lab.rollout.notices[-1].text == "stopped: internal error: KeyError (the looks at Foreman)"
+    await lab.end()

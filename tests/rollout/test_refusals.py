@@ -234,6 +234,31 @@ def test_unreachable_hosts_of_one_rack_count_as_one() -> None:
     assert story.paused == ["admission"]
 
 
+def test_hosts_that_a_service_does_not_answer_count_one_by_one_whatever_their_racks() -> None:
+    """Foreman is no switch of a rack."""
+    story = Story(racks=60)
+    story.finish(BUILD, 59)
+    story.fail(OFF, Cause.UNREACHABLE, "Foreman refused the connection", *range(5), service="Foreman")
+    assert story.paused == ["admission"]
+
+
+def test_a_pause_that_came_sooner_by_a_lower_limit_is_lifted_for_the_same_causes_when_its_journal_is_read_again() -> None:
+    """The journal is read before the limits are told: with two hosts ahead, two refusals were enough."""
+    read = Story()
+    for n, words in enumerate(("name is too long", "the subnet is missing")):
+        read.fail(BUILD, Cause.FOREMAN, f"Foreman 422: {words}", n, http=422)
+    assert read.paused == []  # by three
+    read.tell(Paused(1.0, "admission", True, SAFETY, "as the process before said"))
+    assert read.rollout.refusals.keeps_its_place("h0")
+    read.rollout.refusals.first = 2
+    read.lift()
+    assert not any(read.rollout.refusals.keeps_its_place(f"h{n}") for n in (0, 1))
+    read.fail(BUILD, Cause.FOREMAN, "Foreman 422: no such domain", 2, http=422)
+    assert read.paused == []  # one, where two are wanted
+    read.fail(BUILD, Cause.FOREMAN, "Foreman 422: no such medium", 3, http=422)
+    assert read.paused == ["admission"]
+
+
 def test_a_model_is_judged_by_its_own_hosts_and_one_cause_of_several_models_by_all() -> None:
     story = Story(models="R650 R640")
     story.finish(BUILD, 59)
