@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.identity import Identity, mac_of, serial_of, some, uuid_of
+from quads_tui.rollout.text import clean
 
 from ..answers import Answer
-from .documents import Boot, Document, System, etag_of, last_part, local_path, reset_values
+from .complaints import Complaint
+from .documents import Boot, Document, System, beside, etag_of, last_part, local_path, reset_values, same_path
 from .line import Line, Missing, Waiting
 from .listing import Listing, listing
 from .nics import NicReader, Nics
@@ -169,8 +171,16 @@ class Machine:
                 await wait.after(_unreadable(self._path, gone))
 
     async def _system(self, path: str, deadline: float) -> System:
+        """Missing where another one answers in its place; StageFailure where what it hands out is another one's."""
         document, answer = await self.line.read(path, deadline)
+        named = local_path(document)
+        if named and not same_path(named, path):
+            raise Missing(Complaint(answer.status, frozenset(), f"{clean(named)} answers in its place"))
         system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document), answer.peer)
+        for what, where in system.own.items():
+            if beside(path, where):
+                words = f"the {what} of the system {clean(path)} leads to another system, {clean(where)}: nothing is sent there"
+                raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         self.families |= system.families
         return system
 

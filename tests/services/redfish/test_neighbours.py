@@ -1,0 +1,122 @@
+"""Nothing leads from a host's system to its neighbour: no redirect, no link, no list that lies, no word that the MACs deny (A1, A4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from quads_tui.rollout.causes import Cause
+from quads_tui.services.redfish import Bmc
+
+from .conftest import Bench
+from .fake import RESET, SYSTEM, FakeBmc
+from .test_members import LONG, TWIN, twins, untouched
+
+__all__ = ["twins"]
+TWIN_RESET = f"{TWIN}/Actions/ComputerSystem.Reset"
+
+
+@pytest.fixture(autouse=True)
+def patient(bench: Bench) -> None:
+    bench.clock.patient()
+
+
+def redirect(where: str, status: int) -> web.Response:
+    return web.Response(status=status, headers={"Location": where})
+
+
+async def pinned(bench: Bench) -> Bmc:
+    client = bench.other(system="1")
+    client.pin(await client.identify([]))
+    return client
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("when", ["before it is chosen", "after it is pinned"])
+async def test_a1_a_read_that_is_redirected_to_the_neighbour_is_no_look_at_the_machine(
+    twins: Bench, status: int, when: str
+) -> None:
+    twins.bmc.system = {}  # nothing tells the two apart
+    client = await pinned(twins) if when.startswith("after") else twins.other(system="1")
+    twins.bmc.when("GET", "/Systems/1", redirect(TWIN, status), times=99)
+    failure = await twins.fails(client.ensure_off(twins.clock.now() + 20))
+    assert (failure.cause, failure.retryable) == (Cause.PROTOCOL, True)
+    assert failure.reason == f"the BMC redirects {SYSTEM} to {TWIN}, which is another resource: it is not followed"
+    assert untouched(twins)
+    twins.bmc.rules.clear()
+    assert await client.ensure_off(twins.clock.now() + LONG) == ""  # and it is not remembered
+    assert (twins.bmc.applied, twins.bmc.count(f"POST {TWIN}")) == (["ForceOff"], 0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a1_an_act_that_is_redirected_to_the_neighbour_goes_nowhere(twins: Bench, status: int) -> None:
+    client = await pinned(twins)
+    twins.bmc.when("POST", "ComputerSystem.Reset", redirect(TWIN_RESET, status))
+    assert await client.ensure_off(twins.clock.now() + LONG) == ""
+    twins.bmc.when("PATCH", "/Systems/1", redirect(TWIN, status))
+    assert await client.ensure_pxe_next(twins.clock.now() + LONG) == ""
+    assert (twins.bmc.count(f"POST {TWIN}"), twins.bmc.count(f"PATCH {TWIN}")) == (0, 0)
+    assert twins.told.results == ["absent", "answered"] * 2
+    words = "which is another resource: it is not followed"
+    assert f"waiting: the BMC redirects {RESET} to {TWIN_RESET}, {words}" in twins.told.notes
+    assert f"waiting: the BMC redirects {SYSTEM} to {TWIN}, {words}" in twins.told.notes
+
+
+@pytest.mark.parametrize("status", [302, 307])
+async def test_d1_a_redirect_to_a_web_page_is_not_ready_and_is_over_with_it(bench: Bench, status: int) -> None:
+    bench.bmc.when("GET", "/Systems/1", redirect("/login.html", status), times=2)
+    assert await bench.off(LONG) == ""
+    assert f"waiting: the BMC redirects {SYSTEM} to /login.html: its Redfish service is not ready" in bench.told.notes
+    assert bench.bmc.count("login.html") == 0
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_a1_a_neighbour_that_answers_in_the_machines_place_is_waited_out(twins: Bench, lasting: bool) -> None:
+    async def other(bmc: FakeBmc, request: Any, data: Any) -> web.Response:
+        return web.json_response(bmc.documents[TWIN])
+
+    twins.bmc.system = {"UUID": None}
+    del twins.bmc.documents[TWIN]["UUID"], twins.bmc.documents[TWIN]["SerialNumber"]
+    client = await pinned(twins)
+    twins.bmc.when("GET", "/Systems/1", other, times=999 if lasting else 2)
+    if lasting:
+        failure = await twins.fails(client.ensure_off(twins.clock.now() + 20))
+        assert failure.retryable
+        assert failure.reason == f"the system {SYSTEM} cannot be read now: {TWIN} answers in its place"
+        assert untouched(twins)
+    else:
+        assert await client.ensure_off(twins.clock.now() + LONG) == ""
+        assert (twins.bmc.applied, twins.bmc.count(f"POST {TWIN}")) == (["ForceOff"], 0)
+
+
+@pytest.mark.parametrize("spelled", [SYSTEM + "/", "/redfish/v1/systems/1/", None])
+async def test_a1_another_spelling_of_the_same_path_is_the_same_machine(bench: Bench, spelled: str | None) -> None:
+    bench.bmc.system = {"@odata.id": spelled}
+    assert await bench.off(LONG) == ""
+
+
+LINKS: dict[str, tuple[dict[str, Any], str]] = {
+    "Reset": ({"Actions": {"#ComputerSystem.Reset": {"target": TWIN_RESET}}}, TWIN_RESET),
+    "Reset by way of dots": (
+        {"Actions": {"#ComputerSystem.Reset": {"target": f"{SYSTEM}/../2/Actions/ComputerSystem.Reset"}}},
+        f"{SYSTEM}/../2/Actions/ComputerSystem.Reset",
+    ),
+    "settings": ({"@Redfish.Settings": {"SettingsObject": {"@odata.id": TWIN}}}, TWIN),
+    "BIOS": ({"Bios": {"@odata.id": f"{TWIN}/Bios"}}, f"{TWIN}/Bios"),
+    "list of NICs": ({"EthernetInterfaces": {"@odata.id": f"{TWIN}/EthernetInterfaces"}}, f"{TWIN}/EthernetInterfaces"),
+}
+
+
+@pytest.mark.parametrize("what", LINKS)
+async def test_a1_a_link_to_the_neighbours_parts_is_refused_and_both_are_named(twins: Bench, what: str) -> None:
+    client = await pinned(twins)
+    changed, where = LINKS[what]
+    twins.bmc.system |= changed
+    for act in (client.ensure_off, client.ensure_pxe_next):
+        failure = await twins.fails(act(twins.clock.now() + 20))
+        assert (failure.cause, failure.retryable) == (Cause.WRONG_BMC, False)
+        part = what.removesuffix(" by way of dots")
+        assert failure.reason == f"the {part} of the system {SYSTEM} leads to another system, {where}: nothing is sent there"
+    assert untouched(twins)
