@@ -8,11 +8,12 @@ import pytest
 from aiohttp import web
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.identity import Comparison, compared
 from quads_tui.services.redfish import Bmc
 
 from .conftest import Bench
-from .fake import RESET, SYSTEM, FakeBmc
-from .test_members import LONG, TWIN, twins, untouched
+from .fake import RESET, SYSTEM, FakeBmc, linked
+from .test_members import LONG, MAC, NICS, OTHER_MAC, TWIN, twins, untouched
 
 __all__ = ["twins"]
 TWIN_RESET = f"{TWIN}/Actions/ComputerSystem.Reset"
@@ -120,3 +121,44 @@ async def test_a1_a_link_to_the_neighbours_parts_is_refused_and_both_are_named(t
         part = what.removesuffix(" by way of dots")
         assert failure.reason == f"the {part} of the system {SYSTEM} leads to another system, {where}: nothing is sent there"
     assert untouched(twins)
+
+
+LIST, MORE = "/redfish/v1/Systems", "/redfish/v1/Systems/more"
+LISTS: dict[str, list[dict[str, Any]]] = {
+    "a count of 1 beside an empty entry": [{"Members": [None, *linked(TWIN)], "Members@odata.count": 1}],
+    "a second page that counts 0": [
+        {"Members": linked(TWIN), "Members@odata.count": 2, "Members@odata.nextLink": MORE},
+        {"Members": [], "Members@odata.count": 0},
+    ],
+    "the neighbour twice": [{"Members": linked(TWIN, TWIN), "Members@odata.count": 2}],
+    "the neighbour twice, without a count": [{"Members": linked(TWIN, TWIN)}],
+    "the neighbour in two spellings": [{"Members": linked(TWIN, TWIN + "/"), "Members@odata.count": 2}],
+    "a count in digits": [{"Members": linked(TWIN), "Members@odata.count": "2"}],
+    "a count with a fraction": [{"Members": linked(TWIN), "Members@odata.count": 2.0}],
+    "a count under another name": [{"Members": linked(TWIN), "@odata.count": 2}],
+    "a next page under another name": [{"Members": linked(TWIN), "@odata.nextLink": MORE}, {"Members": linked(SYSTEM)}],
+    "next pages that differ": [{"Members": linked(TWIN), "@odata.nextLink": MORE, "Members@odata.nextLink": MORE + "2"}],
+    "a circle": [{"Members": linked(TWIN), "Members@odata.nextLink": MORE}, {"Members": [], "Members@odata.nextLink": LIST}],
+}
+
+
+@pytest.mark.parametrize("what", LISTS)
+async def test_a1_a_list_that_contradicts_itself_never_makes_the_neighbour_the_only_one(twins: Bench, what: str) -> None:
+    twins.bmc.documents |= dict(zip((LIST, MORE), LISTS[what], strict=False))
+    failure = await twins.fails(twins.off(30))
+    assert failure.cause is Cause.PROTOCOL and "it is not clear which is meant" in failure.reason
+    assert failure.reason.endswith("name it with `system:` in the assignment")
+    assert untouched(twins)
+
+
+@pytest.mark.parametrize("again", ["1", "1/"])
+@pytest.mark.parametrize("count", [None, 1, 2, "2"])
+async def test_a5_a_nic_that_is_listed_twice_may_stand_for_another_and_convicts_nobody(
+    bench: Bench, again: str, count: object
+) -> None:
+    bench.bmc.system["EthernetInterfaces"] = {"@odata.id": NICS}
+    bench.bmc.documents[NICS] = {"Members": linked(f"{NICS}/1", f"{NICS}/{again}"), "Members@odata.count": count}
+    bench.bmc.documents[f"{NICS}/1"] = {"MACAddress": OTHER_MAC}
+    known = await bench.client.identify([MAC])
+    assert (known.macs, known.complete) == ((OTHER_MAC,), False)
+    assert compared(known, [MAC])[0] is Comparison.UNKNOWN
