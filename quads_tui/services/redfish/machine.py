@@ -41,7 +41,7 @@ class Machine:
         self.bare_settings: set[str] = set()  # settings resources that carry no boot override: a matter of the family
         self._name = name
         self._macs: frozenset[str] = frozenset()  # by which one of several is chosen
-        self._by_macs = False  # it was
+        self._by_macs = False  # they had a say in it
         self._path = ""  # of the chosen one
         self._known: Identity | None = None  # what every look is compared with
         self._pinned = False
@@ -257,7 +257,22 @@ class Machine:
         except Missing as gone:
             raise _unreadable(path, gone) from None
         self._learn_shared([system, *systems], listed)
+        if self._name:
+            self._by_macs = True  # they may contradict the name
+            await self._not_told_elsewhere(system, systems)
         return system
+
+    async def _not_told_elsewhere(self, named: System, others: list[System]) -> None:
+        """Raises StageFailure where the MACs are told by another machine than the one that the assignment names."""
+        if not self._macs or (await NicReader(self.line, self._macs, self.line.clock.now()).of(named)).macs & self._macs:
+            return
+        holders, _ = await self._holders([system for system in others if system.physical])
+        if holders:
+            words = (
+                f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
+                f"through, is told by {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+            )
+            raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
     async def _one_of_several(self, listed: Listing, paths: list[str], deadline: float) -> System:
         systems, failures = await self._each(paths[:_MOST_SYSTEMS])
@@ -269,17 +284,8 @@ class Machine:
             failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were looked at", retryable=False))
         if len(machines) == 1 and not failures:
             return machines[0]  # the others say of themselves that they are no machines
-        holders = []
-        for system in machines if self._macs else ():
-            try:
-                nics = await NicReader(self.line, self._macs, self.line.clock.now()).of(system)
-            except StageFailure as failure:
-                if failure.cause is Cause.CREDENTIALS:
-                    raise
-                failures.append(failure)
-                continue
-            if nics.macs & self._macs:
-                holders.append(system)
+        holders, unread = await self._holders(machines if self._macs else [])
+        failures += unread
         if len(holders) == 1:
             self._by_macs = True
             return holders[0]
@@ -291,6 +297,21 @@ class Machine:
         unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"
         words = f"{unclear}: {why}{said}; {_REMEDY}"
         raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now))
+
+    async def _holders(self, systems: list[System]) -> tuple[list[System], list[StageFailure]]:
+        """Those that tell one of the MACs; and why some tell nothing."""
+        holders, failures = [], []
+        for system in systems:
+            try:
+                nics = await NicReader(self.line, self._macs, self.line.clock.now()).of(system)
+            except StageFailure as failure:
+                if failure.cause is Cause.CREDENTIALS:
+                    raise
+                failures.append(failure)
+                continue
+            if nics.macs & self._macs:
+                holders.append(system)
+        return holders, failures
 
     async def _each(self, paths: list[str]) -> tuple[list[System], list[StageFailure]]:
         """Each of these members, asked once; and why some tell nothing."""

@@ -13,7 +13,7 @@ from quads_tui.services.redfish import Bmc
 
 from .conftest import Bench
 from .fake import RESET, SYSTEM, FakeBmc, linked
-from .test_members import LONG, MAC, NICS, OTHER_MAC, TWIN, twins, untouched
+from .test_members import LONG, MAC, NICS, OTHER_MAC, TWIN, nics, twins, untouched
 
 __all__ = ["twins"]
 TWIN_RESET = f"{TWIN}/Actions/ComputerSystem.Reset"
@@ -162,3 +162,29 @@ async def test_a5_a_nic_that_is_listed_twice_may_stand_for_another_and_convicts_
     known = await bench.client.identify([MAC])
     assert (known.macs, known.complete) == ((OTHER_MAC,), False)
     assert compared(known, [MAC])[0] is Comparison.UNKNOWN
+
+
+@pytest.mark.parametrize("tells", [None, "52:54:00:00:00:77"])
+@pytest.mark.parametrize("looked", [False, True])
+async def test_a4_a_named_system_whose_mac_a_neighbour_tells_is_refused_and_both_are_named(
+    twins: Bench, tells: str | None, looked: bool
+) -> None:
+    if tells:
+        twins.bmc.system["EthernetInterfaces"] = nics(twins.bmc, SYSTEM, tells)
+    twins.bmc.documents[TWIN]["EthernetInterfaces"] = nics(twins.bmc, TWIN, MAC)
+    client = twins.other(system="1")
+    if looked:
+        await client.identify([])  # no MAC was known then
+    failure = await twins.fails(client.identify([MAC], twins.clock.now() + 30))
+    assert (failure.cause, failure.retryable) == (Cause.WRONG_BMC, False)
+    assert failure.reason == (
+        f"`system: 1` in the assignment names {SYSTEM}, but {MAC}, which Foreman provisions through, is told by {TWIN}: "
+        "correct `system:` or the host's MAC address in Foreman"
+    )
+    assert untouched(twins)
+
+
+async def test_a4_a_named_system_that_tells_no_mac_is_taken_where_no_neighbour_tells_foremans(twins: Bench) -> None:
+    twins.bmc.documents[TWIN]["EthernetInterfaces"] = nics(twins.bmc, TWIN, OTHER_MAC)
+    known = await twins.other(system="1").identify([MAC], twins.clock.now() + 30)
+    assert (known.system, compared(known, [MAC])[0]) == (SYSTEM, Comparison.UNKNOWN)
