@@ -28,9 +28,9 @@ class NotJson(Exception):
 class NoAnswer(Exception):
     """No answer that could be read whole.
 
-    `kind`: refused, timeout, tls, dns, reset, body, or check (the last check before the first byte said no). `sent`: False means
-    that certainly nothing of the request reached the server (refused, no connection in time, no address, no trust); True means
-    that nobody knows.
+    `kind`: refused, timeout, tls, dns, reset, body, check (the last check before the first byte said no), or redirect (to another
+    resource). `sent`: False means that certainly no server took the request (refused, no connection in time, no address, no
+    trust, sent elsewhere); True means that nobody knows.
     """
 
     def __init__(self, reason: str, *, sent: bool, kind: str) -> None:

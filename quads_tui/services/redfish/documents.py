@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from posixpath import normpath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from quads_tui.rollout.text import clean
 
@@ -30,6 +31,23 @@ def local_path(reference: object) -> str:
         text = parts.path + (f"?{parts.query}" if parts.query else "")
     text = text.partition("#")[0]
     return text if text.startswith("/") and not text.startswith("//") and "\\" not in text else ""
+
+
+def plain_path(path: str) -> str:
+    """One spelling for all of a path: without a final slash, escapes and dots. Its query stays."""
+    bare, mark, query = path.partition("?")
+    return normpath(unquote(bare)) + mark + query
+
+
+def same_path(one: str, other: str) -> bool:
+    """In any case: some BMCs tell a path in another one than they were asked in."""
+    return plain_path(one).casefold() == plain_path(other).casefold()
+
+
+def beside(path: str, other: str) -> bool:
+    """`other` lies in the same collection as `path`, and neither is it `path` nor below it."""
+    own, there = plain_path(path).casefold(), plain_path(other).casefold()
+    return there.startswith(own.rpartition("/")[0] + "/") and not f"{there}/".startswith(f"{own}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +152,17 @@ class System:
             families=frozenset({manufacturer.lower(), *(key.lower() for key in mapping(document.get("Oem")))}),
             peer=peer,
         )
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Paths by what they lead to, where that is the system's own and no other's."""
+        return {
+            "Reset": self.reset_target,
+            "settings": self.settings,
+            "BIOS": self.bios,
+            "list of NICs": self.nics,
+            "list of network interfaces": self.adapters,
+        }
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""The line to one BMC: one request at a time, signed, redirects of the same host followed, reads repeated while time is left.
+"""The line to one BMC: one request at a time, signed, redirects to the same resource followed, reads repeated while time is left.
 
 A name is resolved once and the address kept, so that what is read and what is acted on are one peer. It is resolved again only
 when that peer does not answer.
@@ -22,10 +22,11 @@ from quads_tui.rollout.text import clean, time_of_day
 from ..answers import Answer, NoAnswer, NotJson
 from ..http import Http
 from .complaints import Complaint, complaint
-from .documents import Document, local_path
+from .documents import Document, local_path, plain_path, same_path
 from .session import ROOT, Busy, Session
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
+_LASTING = frozenset({301, 308})
 _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
 
@@ -65,7 +66,7 @@ class Line:
         self._meter = meter
         self._lock = asyncio.Lock()
         self._wire = asyncio.Lock()
-        self._moved: dict[str, str] = {}
+        self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled
         self.peer = ""  # IP address and port of the last answer
         self.moves = 0  # how often that changed
         self.act_peer = ""  # the peer that the machine was last seen at: acts go there or nowhere
@@ -160,18 +161,23 @@ class Line:
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False) -> Answer:
-        """One request on the wire; a redirect to the same host is followed once by sending the same again, and remembered.
+        """One request on the wire; a redirect to the same resource is followed once by sending the same again.
 
+        Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: NoAnswer.
         `acts`: it is asked once more before its first byte whether it may go. Raises what Acts.confirm raises.
         """
+        reads = method == "GET"
         async with self._wire:
-            answer = await self._put(method, self._moved.get(path, path), headers, body, acts)
+            answer = await self._put(method, self._moved.get(path, path) if reads else path, headers, body, acts)
             if answer.status not in _REDIRECTS:
                 return answer
             where = local_path(answer.headers.get("Location", ""))
             if not where or where == path:
                 return answer
-            self._moved[path] = where
+            if not (same_path(path, where) if reads else plain_path(path) == plain_path(where)):
+                raise NoAnswer(_redirects(path, where), sent=False, kind="redirect")
+            if reads and answer.status in _LASTING:
+                self._moved[path] = where
             return await self._put(method, where, headers, body, acts)
 
     def forget_peer(self) -> None:
@@ -211,6 +217,13 @@ class Line:
         if self._named and answer.peer:
             self._at = _ip_address(answer.peer)
         return answer
+
+
+def _redirects(path: str, where: str) -> str:
+    words = f"the BMC redirects {clean(path)} to {clean(where)}"
+    if same_path(where, "/redfish") or where.casefold().startswith("/redfish/"):
+        return f"{words}, which is another resource: it is not followed"
+    return f"{words}: its Redfish service is not ready"
 
 
 def _is_ip_address(address: str) -> bool:
@@ -264,6 +277,8 @@ class Waiting:
 
 def failure_from(error: NoAnswer | Busy | StageFailure) -> StageFailure:
     if isinstance(error, NoAnswer):
+        if error.kind == "redirect":
+            return StageFailure(Cause.PROTOCOL, error.reason)
         # A certificate that is not believed does not get better by asking again.
         return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind != "tls")
     if isinstance(error, Busy):

@@ -1,4 +1,8 @@
-"""Collections as BMCs list them: in pages, with gaps, in circles, without an end. Read whole where that can be told."""
+"""Collections as BMCs list them: in pages, with gaps, in circles, without an end. Read whole where that can be told.
+
+Where a collection contradicts itself, the higher count is believed: a member too many is asked about, a member too few is a
+machine that nobody sees.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from .documents import Document, local_path
 from .line import Line, Missing
 
+_COUNTS = ("Members@odata.count", "@odata.count")
 _MOST_PAGES = 64
 _MOST_MEMBERS = 512
 _PATIENCE = 60.0  # own seconds for the further pages and members of a caller who wants no request repeated
@@ -29,12 +34,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`count`: how many there are, by the collection's own count or by its entries, those that are null or no reference too."""
+    """`count`: how many there are, by the highest that any page tells, or by the entries, empty and repeated ones too."""
 
     members: tuple[Member, ...] = ()
     count: int = 0
     ended: bool = False  # its last page was read
-    cut: bool = False  # some page is certainly not read: gone, too many, or a link that leads nowhere
+    cut: bool = False  # some page may not be read: gone, too many, a circle, or a link that leads nowhere
 
     @property
     def whole(self) -> bool:
@@ -48,10 +53,9 @@ def ends_at(line: Line, deadline: float) -> float:
 
 
 async def listing(line: Line, path: str, deadline: float) -> Listing:
-    """All pages of a collection (Members@odata.nextLink). Raises Missing when there is no such collection, and StageFailure."""
+    """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
     found: dict[str, Member] = {}
-    entries = doubled = 0
-    told: int | None = None
+    entries = told = 0
     seen: set[str] = set()
     ends = ends_at(line, deadline)
     page, ended, cut = path, False, False
@@ -69,9 +73,7 @@ async def listing(line: Line, path: str, deadline: float) -> Listing:
                 raise
             cut = True
             break
-        count = document.get("Members@odata.count")
-        if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-            told = count
+        told = max(told, *(_number(document.get(name)) for name in _COUNTS))
         listed = document.get("Members")
         for entry in listed if isinstance(listed, list) else []:
             entries += 1
@@ -79,24 +81,36 @@ async def listing(line: Line, path: str, deadline: float) -> Listing:
             if member is None:
                 continue
             key = member.key or f"#{entries}"  # those without a path are told apart by their place
-            doubled += key in found
             found.setdefault(key, member)
             if len(found) >= _MOST_MEMBERS:
                 cut = True
                 break
-        link = document.get("Members@odata.nextLink")
-        if cut or link is None:
+        links = _next_links(document)
+        if cut or not links:
             ended = not cut
             break
-        following = local_path(link)
-        if following in seen and following != page:
-            break  # round in a circle: every page that there is was read, yet none of them was the last
-        if not following or following == page or len(seen) >= _MOST_PAGES or line.clock.now() > ends:
+        following = local_path(links[0])
+        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or line.clock.now() > ends:
             cut = True
             break
         page = following
-    known = entries if told is None else told
-    return Listing(tuple(found.values()), max(known - doubled, len(found)), ended, cut)
+    return Listing(tuple(found.values()), max(told, entries), ended, cut)
+
+
+def _next_links(document: Document) -> list[object]:
+    """Different ones, whatever their names begin with: Members@odata.nextLink, @odata.nextLink."""
+    links: list[object] = []
+    for name, value in document.items():
+        if value is not None and value not in links and name.casefold().endswith("nextlink"):
+            links.append(value)
+    return links
+
+
+def _number(value: object) -> int:
+    """Of a count, as a number or as its digits; 0 for what is none."""
+    if isinstance(value, str) and value.isascii() and value.strip().isdigit():
+        value = int(value.strip()[:9])
+    return int(value) if isinstance(value, int | float) and 0 <= value <= 1e9 else 0
 
 
 def _member(entry: object) -> Member | None:

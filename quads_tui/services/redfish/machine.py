@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.identity import Identity, mac_of, same_after_move, serial_of, some, uuid_of
+from quads_tui.rollout.text import clean
 
 from ..answers import Answer
-from .documents import Boot, Document, System, etag_of, last_part, local_path, reset_values
+from .complaints import Complaint
+from .documents import Boot, Document, System, beside, etag_of, last_part, local_path, reset_values, same_path
 from .line import Line, Missing, Waiting
 from .listing import Listing, listing
 from .nics import NicReader, Nics
@@ -39,7 +41,7 @@ class Machine:
         self.bare_settings: set[str] = set()  # settings resources that carry no boot override: a matter of the family
         self._name = name
         self._macs: frozenset[str] = frozenset()  # by which one of several is chosen
-        self._by_macs = False  # it was
+        self._by_macs = False  # they had a say in it
         self._path = ""  # of the chosen one
         self._known: Identity | None = None  # what every look is compared with
         self._pinned = False
@@ -169,8 +171,16 @@ class Machine:
                 await wait.after(_unreadable(self._path, gone))
 
     async def _system(self, path: str, deadline: float) -> System:
+        """Missing where another one answers in its place; StageFailure where what it hands out is another one's."""
         document, answer = await self.line.read(path, deadline)
+        named = local_path(document)
+        if named and not same_path(named, path):
+            raise Missing(Complaint(answer.status, frozenset(), f"{clean(named)} answers in its place"))
         system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document), answer.peer)
+        for what, where in system.own.items():
+            if beside(path, where):
+                words = f"the {what} of the system {clean(path)} leads to another system, {clean(where)}: nothing is sent there"
+                raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         self.families |= system.families
         return system
 
@@ -247,7 +257,22 @@ class Machine:
         except Missing as gone:
             raise _unreadable(path, gone) from None
         self._learn_shared([system, *systems], listed)
+        if self._name:
+            self._by_macs = True  # they may contradict the name
+            await self._not_told_elsewhere(system, systems)
         return system
+
+    async def _not_told_elsewhere(self, named: System, others: list[System]) -> None:
+        """Raises StageFailure where the MACs are told by another machine than the one that the assignment names."""
+        if not self._macs or (await NicReader(self.line, self._macs, self.line.clock.now()).of(named)).macs & self._macs:
+            return
+        holders, _ = await self._holders([system for system in others if system.physical])
+        if holders:
+            words = (
+                f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
+                f"through, is told by {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+            )
+            raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
     async def _one_of_several(self, listed: Listing, paths: list[str], deadline: float) -> System:
         systems, failures = await self._each(paths[:_MOST_SYSTEMS])
@@ -259,17 +284,8 @@ class Machine:
             failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were looked at", retryable=False))
         if len(machines) == 1 and not failures:
             return machines[0]  # the others say of themselves that they are no machines
-        holders = []
-        for system in machines if self._macs else ():
-            try:
-                nics = await NicReader(self.line, self._macs, self.line.clock.now()).of(system)
-            except StageFailure as failure:
-                if failure.cause is Cause.CREDENTIALS:
-                    raise
-                failures.append(failure)
-                continue
-            if nics.macs & self._macs:
-                holders.append(system)
+        holders, unread = await self._holders(machines if self._macs else [])
+        failures += unread
         if len(holders) == 1:
             self._by_macs = True
             return holders[0]
@@ -281,6 +297,21 @@ class Machine:
         unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"
         words = f"{unclear}: {why}{said}; {_REMEDY}"
         raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now))
+
+    async def _holders(self, systems: list[System]) -> tuple[list[System], list[StageFailure]]:
+        """Those that tell one of the MACs; and why some tell nothing."""
+        holders, failures = [], []
+        for system in systems:
+            try:
+                nics = await NicReader(self.line, self._macs, self.line.clock.now()).of(system)
+            except StageFailure as failure:
+                if failure.cause is Cause.CREDENTIALS:
+                    raise
+                failures.append(failure)
+                continue
+            if nics.macs & self._macs:
+                holders.append(system)
+        return holders, failures
 
     async def _each(self, paths: list[str]) -> tuple[list[System], list[StageFailure]]:
         """Each of these members, asked once; and why some tell nothing."""

@@ -24,7 +24,7 @@ async def test_members_may_come_in_pages(bench: Bench) -> None:
     bench.bmc.documents["/redfish/v1/Systems"] = {"Members": [], "Members@odata.nextLink": "/redfish/v1/Systems/more"}
     bench.bmc.documents["/redfish/v1/Systems/more"] = {
         "Members": [{"@odata.id": SYSTEM}],
-        "Members@odata.nextLink": "/redfish/v1/Systems",
+        "Members@odata.nextLink": None,
     }
     assert await bench.off() == ""
 
