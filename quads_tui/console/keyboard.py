@@ -20,6 +20,7 @@ KEPT = 1000  # characters of a paste that are kept; the rest is counted
 FEW = 2  # keys at once that are still keys: two fingers, enter right behind a digit. What they order asks anyway
 RUN = 64  # keys at once that are still keys, when all are the same or all only move
 _LONGEST = 4096  # characters of one control string (an answer of the terminal)
+_WHOLE = 32  # characters of a sequence that textual takes as one; it would press a longer one as single keys
 
 _START, _END = "\x1b[200~", "\x1b[201~"
 _SEQUENCE = re.compile(
@@ -30,7 +31,8 @@ _SEQUENCE = re.compile(
     r"|\x1b[^\[O\]PX^_\x1b]"  # alt and a key
 )
 _BEGUN = re.compile(r"\x1b(?:\[(?:M[^\x1b]{0,2}|[0-?]{0,60}[ -/]{0,4})|O|[\]PX^_][^\x07\x1b]*\x1b?)?")
-_SILENT = re.compile(r"\x1b(?:\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])|[\]PX^_].*)", re.S)  # mouse, focus, answers: no keys
+_SILENT = re.compile(r"\x1b\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])", re.S)  # mouse, focus, answers: no keys
+_STRING = tuple(f"\x1b{kind}" for kind in "]PX^_")  # OSC, DCS and the like: textual asks for none, and would press them as keys
 _KITTY = re.compile(r"\x1b\[(\d+)[\d:]*(?:;(\d*)[\d:]*(?:;([\d:]*))?)?u")
 MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and every sequence without a text: arrows, pages, escape
 
@@ -141,8 +143,13 @@ class Keyboard:
         if unit == _START:
             self._flush(told)
             self._quoted = Pasted("", 0)
+        elif unit.startswith(_STRING):
+            pass
         elif _SILENT.fullmatch(unit):
-            told.append(unit)
+            if len(unit) <= _WHOLE:
+                told.append(unit)
+        elif len(unit) > _WHOLE:
+            self._broken(len(unit))
         elif unit != _END:
             self._one(unit)
         return found.end()

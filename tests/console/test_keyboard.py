@@ -95,6 +95,27 @@ def test_f4_garbage_is_dropped_and_the_next_key_is_heard(garbage: bytes) -> None
     assert told(garbage, b"\x1b", gap=3 * HOLD) == ["\x1b"]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"\x1bP>|tmux 3.4\x1b\\", b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\", b"\x1b]11;rgb:1e1e/1e1e/1e1e\x07", b"\x1b_Gi=31;OK\x1b\\"]
+    + [b"\x1b[?64;1;2;6;9;15;16;17;18;21;22;28;29c"],  # what it can do: longer than textual takes as one
+)
+def test_f4_an_answer_of_the_terminal_is_no_keys_alone_in_pieces_and_beside_keys(answer: bytes) -> None:
+    assert told(answer) == []
+    assert told(*(answer[at : at + 1] for at in range(len(answer)))) == []
+    assert told(b"r" + answer, b"y", gap=3 * HOLD) == ["r", "y"]
+
+
+@given(
+    st.sampled_from("]PX^_"),
+    st.text(st.characters(exclude_characters="\x07\x1b"), max_size=80),
+    st.sampled_from(["\x07", "\x1b\\"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_f4_no_control_string_reaches_the_screen_whatever_it_holds(kind: str, body: str, end: str) -> None:
+    assert told(f"\x1b{kind}{body}{end}".encode()) == []
+
+
 @given(st.lists(st.binary(max_size=60), max_size=12), st.floats(0.0001, 0.5))
 @settings(max_examples=300, deadline=None)
 def test_f4_whatever_bytes_come_every_unit_is_whole(reads: list[bytes], gap: float) -> None:
