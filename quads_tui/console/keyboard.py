@@ -15,7 +15,8 @@ from dataclasses import dataclass
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
 TAIL = 0.1  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
 ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
-SILENCE = 1.0  # seconds without a byte after which a paste has ended without its mark, and a sequence without its end is dropped
+SILENCE = 1.0  # seconds without a byte after which a sequence without its end is dropped, and what came of a paste is told
+LOST = 30.0  # seconds without a byte after which a paste has ended without its mark: until then its rest may be on its way
 KEPT = 1000  # characters of a paste that are kept; the rest is counted
 FEW = 2  # keys at once that are still keys: two fingers, enter right behind a digit. What they order asks anyway
 RUN = 64  # keys at once that are still keys, when all are the same or all only move
@@ -52,7 +53,7 @@ class Keyboard:
     def __init__(self) -> None:
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""  # the beginning of a sequence
-        self._quoted: Pasted | None = None  # a paste between its marks, so far
+        self._quoted: Pasted | None = None  # a paste between its marks, so far; without what was told of it
         self._at = self._burst = -math.inf  # of the last bytes; of the last bytes of a paste without marks
         self._clear()
 
@@ -69,7 +70,9 @@ class Keyboard:
             return self._at + HOLD
         if self._quoted is None and self._rest == "\x1b":
             return self._at + ESCAPE
-        return self._at + SILENCE if self._rest or self._quoted is not None else math.inf
+        if self._quoted is not None:
+            return self._at + (SILENCE if self._quoted.count else LOST)
+        return self._at + SILENCE if self._rest else math.inf
 
     def feed(self, data: bytes, now: float) -> list[Unit]:
         told = self.tick(now)
@@ -100,10 +103,11 @@ class Keyboard:
         told: list[Unit] = []
         if self._count and now >= self.due:
             self._flush(told)
+        if now >= self.due and self._quoted is not None and self._quoted.count:
+            told.append(self._quoted)
+            self._quoted = Pasted("", 0)
         if now >= self.due:
-            if self._quoted is not None:
-                told.append(self._quoted)
-            elif self._rest == "\x1b":
+            if self._quoted is None and self._rest == "\x1b":
                 told.append(self._rest)
             self._rest, self._quoted = "", None
         return told
@@ -122,7 +126,8 @@ class Keyboard:
         self._quoted = Pasted(before.text + text[place : min(end, place + room)], before.count + end - place)
         if not closed:
             return len(text)
-        told.append(self._quoted)
+        if self._quoted.count:
+            told.append(self._quoted)
         self._quoted = None
         return end + len(_END)
 
@@ -150,7 +155,10 @@ class Keyboard:
                 told.append(unit)
         elif len(unit) > _WHOLE:
             self._broken(len(unit))
-        elif unit != _END:
+        elif unit == _END:  # of a paste whose beginning is lost
+            self._broken(0)
+            self._flush(told)
+        else:
             self._one(unit)
         return found.end()
 
@@ -175,7 +183,7 @@ class Keyboard:
     def _broken(self, size: int) -> None:
         """What stands beside a broken sequence is no key: nobody pressed that."""
         self._count += size
-        self._same = self._moves = False
+        self._same = self._moves = self._few = False
 
     def _flush(self, told: list[Unit]) -> None:
         if not self._count:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quads_tui.console.keyboard import HOLD, KEPT, RUN, SILENCE, Keyboard, Pasted, Unit
+from quads_tui.console.keyboard import HOLD, KEPT, LOST, RUN, SILENCE, Keyboard, Pasted, Unit
 
 CHAT = b"hey, can you retry f21-h17-000-r650.example.com and skip the Rest?\ny\nshutdown -r now\nPs. Hold on\n12\ny\n"
 
@@ -20,7 +20,7 @@ def told(*parts: bytes, gap: float = 0.001) -> list[Unit]:
     for number, part in enumerate(parts):
         units += keyboard.feed(part, number * gap)
     for _ in range(3):  # a key that waits, and a sequence without its end
-        units += keyboard.tick(len(parts) * gap + 2 * SILENCE)
+        units += keyboard.tick(len(parts) * gap + 2 * LOST)
     return units
 
 
@@ -65,7 +65,14 @@ def test_f2_marks_are_found_wherever_the_read_ends(cut: int) -> None:
 
 
 def test_f2_a_paste_whose_closing_mark_is_lost_ends_in_silence() -> None:
-    assert told(b"\x1b[200~retry", b"r", gap=2 * SILENCE) == [Pasted("retry", 5), "r"]
+    assert told(b"\x1b[200~retry", b"r", gap=1.1 * LOST) == [Pasted("retry", 5), "r"]
+
+
+def test_f2_a_paste_that_stalls_is_a_paste_until_its_closing_mark() -> None:
+    assert told(b"\x1b[200~abc", b"y\x1b[201~", b"r", gap=1.5 * SILENCE) == [Pasted("abc", 3), Pasted("y", 1), "r"]
+    assert told(b"\x1b[200~abc", b"y\x1b[20", b"1~r", gap=0.9 * LOST) == [Pasted("abc", 3), Pasted("y", 1), "r"]
+    assert told(b"\x1b[200~abc", b"y\x1b[201~", b"r", gap=1.1 * LOST) == [Pasted("abc", 3), Pasted("y", 1), "r"]
+    assert told(b"j\x1b[201~r") == [Pasted("j", 1), "r"]
 
 
 def test_f3_ten_times_the_bytes_cost_about_ten_times_as_much_and_are_kept_to_a_bound() -> None:
