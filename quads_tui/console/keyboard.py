@@ -35,7 +35,16 @@ _BEGUN = re.compile(r"\x1b(?:\[(?:M[^\x1b]{0,2}|[0-?]{0,60}[ -/]{0,4})|O|[\]PX^_
 _SILENT = re.compile(r"\x1b\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])", re.S)  # mouse, focus, answers: no keys
 _STRING = tuple(f"\x1b{kind}" for kind in "]PX^_")  # OSC, DCS and the like: textual asks for none, and would press them as keys
 _KITTY = re.compile(r"\x1b\[(\d+)[\d:]*(?:;(\d*)[\d:]*(?:;([\d:]*))?)?u")
-MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and every sequence without a text: arrows, pages, escape
+_MODIFIED = re.compile(r"\x1b\[27;(\d*);(\d+)~")  # xterm's modifyOtherKeys
+_LOCKS_AND_SHIFT = 1 | 64 | 128  # of the modifiers; with any other a key writes nothing
+MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and these, without a text; what else a terminal sends is a key that acts
+_MOVE = re.compile(
+    r"\x1b(?:O[ -~]"
+    r"|\[(?:1(?:;[\d:]{1,6})?)?[A-Za-d]"
+    r"|\[(?:[12]?\d|3[0-4])(?:;[\d:]{1,6})?[~^@]"
+    r"|\[(?:27|57(?:3[0-8]\d|39[0-8]|414|41[7-9]|4[2-5]\d))(?:;[\d:]{1,6})?u"
+    r")?"
+)  # arrows, pages, function keys, escape, the keypad but for its digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +186,7 @@ class Keyboard:
             return
         self._same = self._same and self._units[-1:] in ([], [unit]) and self._count <= RUN
         text = text_of(unit)
-        self._moves = self._moves and self._count <= RUN and (not text or text in MOVES)
+        self._moves = self._moves and self._count <= RUN and (text in MOVES or _MOVE.fullmatch(unit) is not None)
         self._units.append(unit)
 
     def _broken(self, size: int) -> None:
@@ -201,10 +210,14 @@ def text_of(unit: str) -> str:
     """The character that a key writes, enter's being \\r; empty for keys that write none."""
     if not unit.startswith("\x1b"):
         return unit
-    found = _KITTY.fullmatch(unit)
-    if found is None:
+    if found := _MODIFIED.fullmatch(unit):
+        (modifiers, code), text = found.groups(), ""
+    elif found := _KITTY.fullmatch(unit):
+        code, modifiers, text = found.groups()
+    else:
         return ""
-    code, modifiers, text = found.groups()
     if text:
         return "".join(chr(int(part)) for part in text.split(":") if part and int(part) <= 0x10FFFF)
-    return chr(int(code)) if modifiers in (None, "", "1") and code in ("9", "13", "127") else ""
+    if (int(modifiers or 1) - 1) & ~_LOCKS_AND_SHIFT or int(code) > 0x10FFFF:
+        return ""
+    return char if (char := chr(int(code))).isprintable() or code in ("9", "13", "127") else ""

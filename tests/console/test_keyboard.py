@@ -50,6 +50,23 @@ def test_f2_what_hands_do_stays_keys() -> None:
     assert told(b"\x1b[114;;114u\x1b[121;;121u\x1b[13u") == [Pasted("ry\r", 3)]
 
 
+@pytest.mark.parametrize("shape", ["\x1b[{}u", "\x1b[{};1u", "\x1b[{};129u", "\x1b[{};;{}u", "\x1b[27;1;{}~"])
+def test_f2_keys_that_act_are_counted_as_such_however_the_terminal_spells_them(shape: str) -> None:
+    spelled = [shape.format(ord(char), ord(char)) for char in "pry"]
+    assert told("".join(spelled).encode()) == [Pasted("pry", 3)]
+    assert told(spelled[0].encode()) == spelled[:1]
+    assert told((spelled[0] * 9).encode()) == spelled[:1] * 9  # held down
+
+
+def test_f2_keys_with_ctrl_or_alt_act_and_those_that_only_move_do_not() -> None:
+    assert told(b"\x1b[112;5u\x1b[113;5u\x1b[114;5u") == [Pasted("", 3)]
+    assert told(b"\x1bp\x1bq\x1br") == [Pasted("", 3)]
+    assert told(b"\x1b[112~\x1b[113~\x1b[114~") == [Pasted("", 3)]  # textual takes them for p, q and r
+    assert told(b"\x1b[57400u\x1b[57401u\x1b[57402u") == [Pasted("", 3)]  # digits of the keypad
+    moves = ["\x1b[1;2B", "\x1bOA", "\x1b[Z", "\x1b[5;2~", "\x1b[27u", "\x1b[13u", "\x1b[57419u", "\x1b[15~"]
+    assert told("".join(moves).encode()) == moves
+
+
 def test_f2_keys_that_move_are_never_held_back_and_the_others_for_a_moment() -> None:
     keyboard = Keyboard()
     for key in (b"j", b"\x1b[B", b"\x1b[6~", b"G", b"\r"):
