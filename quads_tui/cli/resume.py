@@ -38,9 +38,7 @@ def resume(name: str | None, *, failed: bool, options: Options) -> int:
     def work() -> int:
         rollout = _chosen(name, options, failed)
         if rollout is None or not (rollout.unfinished or rollout.owed or rollout.undecided or failed):
-            where = f"the rollout {rollout.id} has ended" if rollout else f"no unfinished rollout in {options.state / 'rollouts'}"
-            hint = "; --failed takes up its failed, skipped and held hosts" if rollout else ""
-            say(f"nothing to resume: {where}{hint}")
+            say(f"nothing to resume: {_why_nothing(rollout, options)}")
             return 0
         return go_on(rollout, options, failed=failed)
 
@@ -63,11 +61,26 @@ def _chosen(name: str | None, options: Options, failed: bool) -> Shelved | None:
     if name is None:
         if failed:
             raise Usage("--failed needs the rollout's name: see quads-tui rollouts")
-        return newest(options.state, usable=lambda rollout: rollout.rehearsal is None or emulators_run(rollout.rehearsal) > 0)
+        return newest(options.state, _has_servers, held=options.take_over)
     try:
         return find(options.state, name)
     except NotFound as error:
         raise Usage(str(error)) from None
+
+
+def _has_servers(rollout: Shelved) -> bool:
+    return rollout.rehearsal is None or emulators_run(rollout.rehearsal) > 0
+
+
+def _why_nothing(rollout: Shelved | None, options: Options) -> str:
+    if rollout is not None:
+        return f"the rollout {rollout.id} has ended; --failed takes up its failed, skipped and held hosts"
+    running = newest(options.state, _has_servers, held=True)
+    if running is None:
+        return f"no unfinished rollout in {options.state / 'rollouts'}"
+    who_runs = running.holder() or "another process"
+    again = f"quads-tui resume {running.id} --take-over"
+    return f"the rollout {running.id} is run by {who_runs}. If you know that it is stopped for good: {again}"
 
 
 async def resumed(

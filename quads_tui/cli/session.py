@@ -8,10 +8,11 @@ import os
 import secrets
 import signal
 import sys
+import termios
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -318,9 +319,16 @@ def fate(made: Plan) -> str:
     return ", ".join(words)
 
 
+def typed(question: str) -> str:
+    """What is typed at the terminal to this question: not what was typed or pasted before it was asked."""
+    with suppress(termios.error, OSError, ValueError):  # no terminal: there is nobody who typed ahead
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    return input(question)
+
+
 async def sure(question: str) -> bool:
     """Ask at the terminal, off the loop."""
-    answer = await asyncio.to_thread(input, f"{question} y/N ")
+    answer = await asyncio.to_thread(typed, f"{question} y/N ")
     return answer.strip().lower() in ("y", "yes")
 
 
@@ -338,7 +346,7 @@ async def confirmed(count: int, what: str) -> bool:
     """Ask at the terminal, off the loop."""
     hosts = "1 host" if count == 1 else f"{count} hosts"
     if count > 5:
-        answer = await asyncio.to_thread(input, f"{hosts} will be {what}. Type the number to start, anything else to leave: ")
+        answer = await asyncio.to_thread(typed, f"{hosts} will be {what}. Type the number to start, anything else to leave: ")
         return answer.strip() == str(count)
     return await sure(f"{hosts} will be {what}. Start?")
 
@@ -366,7 +374,7 @@ def _asked_about(old: Shelved, options: Options) -> str:
     if options.headless or not sys.stdin.isatty():
         raise Refused([f"{words}: go on with it (quads-tui resume {old.id}), or start anew from a terminal"])
     click.echo(f"{words[0].upper()}{words[1:]}.")
-    answer = input("r resume it, a start anew (its hosts begin from the start), anything else leaves: ").strip().lower()
+    answer = typed("r resume it, a start anew (its hosts begin from the start), anything else leaves: ").strip().lower()
     return {"r": "resume", "a": "anew"}.get(answer, "leave")
 
 

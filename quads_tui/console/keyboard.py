@@ -15,11 +15,13 @@ from dataclasses import dataclass
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
 TAIL = 0.1  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
 ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
-SILENCE = 1.0  # seconds without a byte after which a paste has ended without its mark, and a sequence without its end is dropped
+SILENCE = 1.0  # seconds without a byte after which a sequence without its end is dropped, and what came of a paste is told
+LOST = 30.0  # seconds without a byte after which a paste has ended without its mark: until then its rest may be on its way
 KEPT = 1000  # characters of a paste that are kept; the rest is counted
 FEW = 2  # keys at once that are still keys: two fingers, enter right behind a digit. What they order asks anyway
 RUN = 64  # keys at once that are still keys, when all are the same or all only move
 _LONGEST = 4096  # characters of one control string (an answer of the terminal)
+_WHOLE = 32  # characters of a sequence that textual takes as one; it would press a longer one as single keys
 
 _START, _END = "\x1b[200~", "\x1b[201~"
 _SEQUENCE = re.compile(
@@ -30,9 +32,19 @@ _SEQUENCE = re.compile(
     r"|\x1b[^\[O\]PX^_\x1b]"  # alt and a key
 )
 _BEGUN = re.compile(r"\x1b(?:\[(?:M[^\x1b]{0,2}|[0-?]{0,60}[ -/]{0,4})|O|[\]PX^_][^\x07\x1b]*\x1b?)?")
-_SILENT = re.compile(r"\x1b(?:\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])|[\]PX^_].*)", re.S)  # mouse, focus, answers: no keys
+_SILENT = re.compile(r"\x1b\[(?:M...|<.*|[IO]|\?.*|.*[cnRty])", re.S)  # mouse, focus, answers: no keys
+_STRING = tuple(f"\x1b{kind}" for kind in "]PX^_")  # OSC, DCS and the like: textual asks for none, and would press them as keys
 _KITTY = re.compile(r"\x1b\[(\d+)[\d:]*(?:;(\d*)[\d:]*(?:;([\d:]*))?)?u")
-MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and every sequence without a text: arrows, pages, escape
+_MODIFIED = re.compile(r"\x1b\[27;(\d*);(\d+)~")  # xterm's modifyOtherKeys
+_LOCKS_AND_SHIFT = 1 | 64 | 128  # of the modifiers; with any other a key writes nothing
+MOVES = frozenset("jkgG[] \r\n\t\x7f")  # and these, without a text; what else a terminal sends is a key that acts
+_MOVE = re.compile(
+    r"\x1b(?:O[ -~]"
+    r"|\[(?:1(?:;[\d:]{1,6})?)?[A-Za-d]"
+    r"|\[(?:[12]?\d|3[0-4])(?:;[\d:]{1,6})?[~^@]"
+    r"|\[(?:27|57(?:3[0-8]\d|39[0-8]|414|41[7-9]|4[2-5]\d))(?:;[\d:]{1,6})?u"
+    r")?"
+)  # arrows, pages, function keys, escape, the keypad but for its digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class Keyboard:
     def __init__(self) -> None:
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""  # the beginning of a sequence
-        self._quoted: Pasted | None = None  # a paste between its marks, so far
+        self._quoted: Pasted | None = None  # a paste between its marks, so far; without what was told of it
         self._at = self._burst = -math.inf  # of the last bytes; of the last bytes of a paste without marks
         self._clear()
 
@@ -67,7 +79,9 @@ class Keyboard:
             return self._at + HOLD
         if self._quoted is None and self._rest == "\x1b":
             return self._at + ESCAPE
-        return self._at + SILENCE if self._rest or self._quoted is not None else math.inf
+        if self._quoted is not None:
+            return self._at + (SILENCE if self._quoted.count else LOST)
+        return self._at + SILENCE if self._rest else math.inf
 
     def feed(self, data: bytes, now: float) -> list[Unit]:
         told = self.tick(now)
@@ -98,10 +112,11 @@ class Keyboard:
         told: list[Unit] = []
         if self._count and now >= self.due:
             self._flush(told)
+        if now >= self.due and self._quoted is not None and self._quoted.count:
+            told.append(self._quoted)
+            self._quoted = Pasted("", 0)
         if now >= self.due:
-            if self._quoted is not None:
-                told.append(self._quoted)
-            elif self._rest == "\x1b":
+            if self._quoted is None and self._rest == "\x1b":
                 told.append(self._rest)
             self._rest, self._quoted = "", None
         return told
@@ -120,7 +135,8 @@ class Keyboard:
         self._quoted = Pasted(before.text + text[place : min(end, place + room)], before.count + end - place)
         if not closed:
             return len(text)
-        told.append(self._quoted)
+        if self._quoted.count:
+            told.append(self._quoted)
         self._quoted = None
         return end + len(_END)
 
@@ -141,9 +157,17 @@ class Keyboard:
         if unit == _START:
             self._flush(told)
             self._quoted = Pasted("", 0)
+        elif unit.startswith(_STRING):
+            pass
         elif _SILENT.fullmatch(unit):
-            told.append(unit)
-        elif unit != _END:
+            if len(unit) <= _WHOLE:
+                told.append(unit)
+        elif len(unit) > _WHOLE:
+            self._broken(len(unit))
+        elif unit == _END:  # of a paste whose beginning is lost
+            self._broken(0)
+            self._flush(told)
+        else:
             self._one(unit)
         return found.end()
 
@@ -162,13 +186,13 @@ class Keyboard:
             return
         self._same = self._same and self._units[-1:] in ([], [unit]) and self._count <= RUN
         text = text_of(unit)
-        self._moves = self._moves and self._count <= RUN and (not text or text in MOVES)
+        self._moves = self._moves and self._count <= RUN and (text in MOVES or _MOVE.fullmatch(unit) is not None)
         self._units.append(unit)
 
     def _broken(self, size: int) -> None:
         """What stands beside a broken sequence is no key: nobody pressed that."""
         self._count += size
-        self._same = self._moves = False
+        self._same = self._moves = self._few = False
 
     def _flush(self, told: list[Unit]) -> None:
         if not self._count:
@@ -186,10 +210,14 @@ def text_of(unit: str) -> str:
     """The character that a key writes, enter's being \\r; empty for keys that write none."""
     if not unit.startswith("\x1b"):
         return unit
-    found = _KITTY.fullmatch(unit)
-    if found is None:
+    if found := _MODIFIED.fullmatch(unit):
+        (modifiers, code), text = found.groups(), ""
+    elif found := _KITTY.fullmatch(unit):
+        code, modifiers, text = found.groups()
+    else:
         return ""
-    code, modifiers, text = found.groups()
     if text:
         return "".join(chr(int(part)) for part in text.split(":") if part and int(part) <= 0x10FFFF)
-    return chr(int(code)) if modifiers in (None, "", "1") and code in ("9", "13", "127") else ""
+    if (int(modifiers or 1) - 1) & ~_LOCKS_AND_SHIFT or int(code) > 0x10FFFF:
+        return ""
+    return char if (char := chr(int(code))).isprintable() or code in ("9", "13", "127") else ""

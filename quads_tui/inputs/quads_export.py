@@ -19,23 +19,25 @@ schedule without a start or an end is never current to QUADS, so it is not due h
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
 
 from .addresses import HOST_NAME, AddressTrouble, host_name
 from .assignment import CLOUD, CLOUD_EXPECTED, Assignment, HostList
 from .fields import Section
 from .problems import Report
-from .times import EXPECTED, BadTime, Zone, parsed
+from .times import EXPECTED, LATEST, BadTime, Zone, parsed
 from .yaml_reader import Node, read_yaml
 
 _EXPORT_KEYS = frozenset({"clouds", "current_schedules"})
 _CLOUD_KEYS = ("ccuser", "description", "owner", "qinq", "ticket", "vlan", "wipe")
 _SCHEDULE_KEYS = ("cloud", "host", "start", "end", "build_start", "build_end", "moved")
 _API_TIME = "%a, %d %b %Y %H:%M:%S GMT"  # how QUADS' API writes its local times: "GMT", whatever its zone
+_FRACTION = re.compile(r"(:\d\d)\.\d+", re.ASCII)  # of a second; an offset may follow
 _NAMED = 10  # how many of the hosts that are left out are named
 _SHOWN = "%Y-%m-%d %H:%M"
 
@@ -221,6 +223,9 @@ def _date(schedule: Section, key: str, zone: Zone, *, required: bool = False) ->
     text = node.text.strip()
     try:
         moment = _parsed(text)
+        if moment.year > LATEST:  # "for ever": later than every other date, whatever the clock
+            at = datetime(LATEST, 12, 31, tzinfo=UTC).timestamp()
+            return _Date(f"{moment:{_SHOWN}}", at, at)
         if moment.tzinfo is not None:
             at = moment.timestamp()
             return _Date(f"{zone.clock(at):{_SHOWN}}", at, at)
@@ -232,13 +237,11 @@ def _date(schedule: Section, key: str, zone: Zone, *, required: bool = False) ->
 
 def _parsed(text: str) -> datetime:
     """Raises BadTime."""
-    whole, dot, fraction = text.partition(".")
-    if dot and fraction.isdecimal():
-        text = whole
+    text = _FRACTION.sub(r"\1", text, count=1)
     try:
         return datetime.strptime(text, _API_TIME)  # noqa: DTZ007 - whatever it calls itself, it is QUADS' local time
     except ValueError:
-        return parsed(text)
+        return parsed(text, latest=MAXYEAR)
 
 
 def _dates(schedules: Iterable[_Schedule]) -> str:

@@ -94,8 +94,8 @@ class Zone:
             raise BadTime(f"cannot be told in {self}; expected {EXPECTED}") from None
 
 
-def parsed(text: str) -> datetime:
-    """A time with or without an offset (then naive). Raises BadTime."""
+def parsed(text: str, *, latest: int = LATEST) -> datetime:
+    """A time with or without an offset (then naive), to the end of the year `latest`. Raises BadTime."""
     for shape in _SHAPES:
         try:
             found = datetime.strptime(text, shape) if text.isascii() else None  # noqa: DTZ007 - the zone is the caller's to say
@@ -103,8 +103,8 @@ def parsed(text: str) -> datetime:
             continue
         if found is None:
             break
-        if not EARLIEST <= found.year <= LATEST:
-            raise BadTime(f"has the year {found.year}; expected one from {EARLIEST} to {LATEST}")
+        if not EARLIEST <= found.year <= latest:
+            raise BadTime(f"has the year {found.year}; expected one from {EARLIEST} to {latest}")
         return found
     raise BadTime(f"is no time; expected {EXPECTED}")
 

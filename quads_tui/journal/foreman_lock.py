@@ -39,7 +39,7 @@ class NoDirectory(Exception):
 
 def lock_directory(path: Path) -> Path:
     """Make it where it is missing: open to all, and nobody removes what is another's. Raises NoDirectory."""
-    remedy = f"an administrator makes it with: install -d -m 1777 {path}"
+    remedy = f"an administrator makes it with: {_made_with(path)}"
     try:
         with suppress(FileExistsError):
             path.mkdir()
@@ -52,6 +52,10 @@ def lock_directory(path: Path) -> Path:
     if found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX:
         raise NoDirectory(f"anybody may remove lock files in {path}; {remedy}")
     return path
+
+
+def _made_with(path: Path) -> str:
+    return f"install -d -m 1777 {path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,12 @@ class ForemanLock:
         uid, pid = _owner(name)
         whose = user_words(uid) if uid is not None else "an unknown user"
         process = f"process {pid} of {whose}" if pid else f"a process of {whose}"
+        way_round = "go on with --take-over when you are sure that nobody writes to this Foreman"
+        if self._directory is None:  # nothing but the name would be left to hold
+            way_round = f"make the directory of the lock files first ({_made_with(LOCKS)}), then {way_round}"
         raise LockHeld(
             f"the lock of {server.shown}, the socket @{name[1:]}, is bound by {process} that does not listen there, as quads-tui "
-            f"would: have it ended, or go on with --take-over when you are sure that nobody writes to this Foreman"
+            f"would: have it ended, or {way_round}"
         )
 
     def _drop(self, keys: list[str]) -> None:

@@ -91,9 +91,12 @@ def find(state: Path, name: str) -> Shelved:
     raise NotFound(f"there is no rollout {name} in {where}" + (f"; near it: {', '.join(near[:5])}" if near else ""))
 
 
-def newest(state: Path, usable: Callable[[Shelved], bool]) -> Shelved | None:
-    """The newest unfinished, usable rollout that nobody runs and that is no rehearsal; a rehearsal if there is no other."""
-    open_ones = [rollout for rollout in shelved(state) if rollout.unfinished and not rollout.holder() and usable(rollout)]
+def newest(state: Path, usable: Callable[[Shelved], bool], *, held: bool = False) -> Shelved | None:
+    """The newest unfinished, usable rollout that is no rehearsal; a rehearsal if there is no other.
+
+    `held`: those count too that a process runs, or holds although it is stopped.
+    """
+    open_ones = [one for one in shelved(state) if one.unfinished and (held or not one.holder()) and usable(one)]
     real = [rollout for rollout in open_ones if rollout.rehearsal is None]
     return next(iter(real or open_ones), None)
 

@@ -171,8 +171,9 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         assert refused.returncode == 3
         assert f"process {first.pid} of " in lines(refused.stdout)[0]["reasons"][0]
         assert "--take-over" in lines(refused.stdout)[0]["reasons"][0]
+        name = [] if act == "override" else [rollout.name]  # without a name it is the newest, although it is held
         second = subprocess.Popen(
-            place.command("resume", rollout.name, "--take-over", "--json", "--yes"), stdout=subprocess.PIPE, text=True
+            place.command("resume", *name, "--take-over", "--json", "--yes"), stdout=subprocess.PIPE, text=True
         )
         assert second.stdout is not None
         assert '"resumed": true' in second.stdout.readline()

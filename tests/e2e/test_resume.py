@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from quads_tui.cli.resume import _assignment
+from quads_tui.cli.options import Options
+from quads_tui.cli.resume import _assignment, _chosen, _why_nothing
 from quads_tui.inputs import Assignment, HostSpec
+from quads_tui.journal.locks import JournalLock
+from quads_tui.journal.store import JournalStore
 
 from .conftest import Lab, lines, wait_for
 
@@ -126,6 +129,22 @@ def test_run_beside_an_unfinished_rollout_is_refused_headless(lab: Callable[...,
     assert place.counts()["foreman"]["writes"] == 0
 
 
+async def test_c2_resume_without_a_name_takes_over_what_is_held_or_names_the_holder(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "rollouts" / "old" / "journal.db")
+    await store.describe({"created_at": 1.0})
+    await store.close()
+    lock = JournalLock(tmp_path / "rollouts" / "old")
+    options = Options(state_dir=tmp_path)
+    assert _chosen(None, options, failed=False) is None
+    why = _why_nothing(None, options)
+    assert why.startswith(f"the rollout old is run by process {os.getpid()} of ")
+    assert why.endswith("If you know that it is stopped for good: quads-tui resume old --take-over")
+    chosen = _chosen(None, replace(options, take_over=True), failed=False)
+    assert chosen is not None
+    assert chosen.id == "old"
+    lock.release()
+
+
 def test_a_rollout_that_runs_is_not_taken_up_by_another_console(lab: Callable[..., Lab]) -> None:
     place = lab(hosts=HOSTS, speed=20)
     process = run_until(place, stage_is("install", "started"))
@@ -135,7 +154,8 @@ def test_a_rollout_that_runs_is_not_taken_up_by_another_console(lab: Callable[..
         assert second.returncode == 3
         assert f"process {process.pid} of " in lines(second.stdout)[0]["reasons"][0]
         third = place.run("resume", "--yes")
-        assert "nothing to resume" in third.stderr
+        assert f"nothing to resume: the rollout {rollout.name} is run by process {process.pid} of " in third.stderr
+        assert f"quads-tui resume {rollout.name} --take-over" in third.stderr
     finally:
         killed(process)
 

@@ -152,8 +152,7 @@ def test_b2_the_same_host_twice_counts_where_both_are_due(tmp_path: Path) -> Non
         ("2031-05-14", 1, 'start: "2031-05-14" is no time'),
         (20310514, 1, "start: found a number; expected a time"),
         ("[1]", 1, "start: found a list; expected a time"),
-        ("0001-01-01 00:00:00", 1, "start: \"0001-01-01 00:00:00\" has the year 1; expected one from 1970 to 9000"),
-        (-1, "9999-12-31 23:59:59", "has the year 9999; expected one from 1970 to 9000"),
+        ("0001-01-01 00:00:00", 1, "start: \"0001-01-01 00:00:00\" has the year 1; expected one from 1970 to 9999"),
         (2, 1, "end: is 2031-05-15 12:00, not after the start 2031-05-16 12:00; expected a later date"),
         (1, 1, "not after the start"),
     ],
@@ -164,6 +163,28 @@ def test_b2_bad_dates_are_errors_with_file_line_and_key(tmp_path: Path, start: o
     said = refusal(export(tmp_path, line(1, -1, 1), line(0, start, end)))
     assert "export.yaml:6: current_schedules[1]." in said
     assert says in said
+
+
+@pytest.mark.parametrize("end", ["9999-12-31 23:59:59", "9999-12-31T23:59:59.999999+00:00", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_b2_a_schedule_to_the_end_of_all_years_is_due(tmp_path: Path, end: str) -> None:
+    path = export(tmp_path, line(0, -1, f'"{end}"'), line(1, f'"{end}"', "null"))
+    hosts, notes = taken(path)
+    assert hosts == [HOSTS[0]]
+    assert f"{HOSTS[1]} (has no end in QUADS)" in notes
+    assert "to 9999-12-31 23:59" in load_assignment(path, cloud="cloud02", at=AT, zone=BERLIN).schedule
+
+
+@pytest.mark.parametrize("shape", ["{}.000000{}", "{}.000{}", "{}{}"])
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_b2_a_fraction_of_a_second_may_stand_before_an_offset(tmp_path: Path, shape: str, quote: str) -> None:
+    def told(text: str, offset: str) -> str:
+        return quote + shape.format(text, offset) + quote
+
+    begun = line(0, told("2031-05-14T10:00:00", "Z"), told("2031-05-20T10:00:00", "+02:00"))  # 12:00 in Berlin
+    path = export(tmp_path, begun, line(1, told("2031-05-14T10:01:00", "+00:00"), told("2031-05-20T10:00:00", "Z")))
+    hosts, notes = taken(path)
+    assert hosts == [HOSTS[0]]
+    assert f"{HOSTS[1]} (2031-05-14 12:01 to 2031-05-20 12:00)" in notes
 
 
 def test_b2_a_date_that_is_not_there_at_all_is_an_error_and_null_is_never_due(tmp_path: Path) -> None:

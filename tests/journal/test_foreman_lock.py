@@ -185,8 +185,15 @@ def test_c2_a_squatted_name_is_told_with_its_owner_and_a_way_round(directory: Pa
         assert "have it ended, or go on with --take-over" in told
         with held(directory, take_over=True), pytest.raises(LockHeld, match="another rollout is writing"):
             ForemanLock(directory).take(ONE, take_over=False)
-        with pytest.raises(LockHeld, match="does not listen"):  # nothing but the name would be left to hold
-            ForemanLock(None).take(ONE, take_over=True)
+
+
+def test_c2_a_squatted_name_without_a_lock_directory_asks_for_the_directory_first() -> None:
+    with child(_SQUATS.format(uid=os.getuid())):
+        for take_over in (False, True):
+            with pytest.raises(LockHeld, match="does not listen") as caught:
+                ForemanLock(None).take(ONE, take_over=take_over)
+            first = "or make the directory of the lock files first (install -d -m 1777 /run/lock/quads-tui), then go on with --take-over"
+            assert first in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["link", "directory", "fifo", "hard link"])

@@ -377,6 +377,9 @@ async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path)
     assert chosen.id.endswith("bbbb")  # a rehearsal only if there is no other
     lock = JournalLock(chosen.directory)
     other = newest(tmp_path, lambda rollout: True)
+    taken_over = newest(tmp_path, lambda rollout: True, held=True)
     lock.release()
+    assert taken_over is not None
+    assert taken_over.id.endswith("bbbb")  # with --take-over it is
     assert other is not None
     assert other.id.endswith("cccc")  # what another process runs is not taken up

@@ -1,0 +1,59 @@
+"""What is asked before a rollout begins, on a pty."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from quads_tui.cli.options import Options
+from quads_tui.cli.session import _asked_about, confirmed, sure
+from quads_tui.journal.shelf import Shelved
+
+
+async def about_an_old_one(tmp_path: Path) -> str:
+    return await asyncio.to_thread(_asked_about, Shelved("old", tmp_path, {"created_at": 1.0}), Options())
+
+
+@pytest.mark.parametrize(
+    ("ask", "ahead", "answer", "meant"),
+    [
+        (lambda _: sure("Start?"), b"y\ny\n", b"n\n", False),
+        (lambda _: confirmed(1, "wiped"), b"y\n", b"\n", False),
+        (lambda _: confirmed(6, "wiped"), b"6\n6", b"no\n", False),  # the second 6 is no line yet
+        (lambda _: confirmed(6, "wiped"), b"5\n", b"6\n", True),
+        (about_an_old_one, b"a\nr\n", b"\n", "leave"),
+    ],
+)
+async def test_f1_what_was_typed_before_the_question_is_no_answer_to_it(
+    ask: Callable[[Path], Awaitable[object]],
+    ahead: bytes,
+    answer: bytes,
+    meant: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    master, slave = os.openpty()
+    try:
+        with os.fdopen(slave, "r") as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            os.write(master, ahead)
+            select.select([slave], [], [], 60)  # it has arrived
+            asked = asyncio.ensure_future(ask(tmp_path))
+            shown = ""
+            while (
+                not (shown := shown + capsys.readouterr().out).endswith((" y/N ", "to leave: ", "leaves: ")) and not asked.done()
+            ):
+                await asyncio.sleep(0.01)
+            if not asked.done():
+                os.write(master, answer)
+            assert await asyncio.wait_for(asked, 60) == meant
+            monkeypatch.undo()
+    finally:
+        os.close(master)
