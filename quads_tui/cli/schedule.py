@@ -18,7 +18,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.text import clean
 
 from .options import Options, Refused, Usage, say
-from .session import FrontDesk, Wanted, Work, connected, front_end, guarded, load, planned, resume_or_anew, roll_out
+from .session import FrontDesk, Wanted, Work, connected, front_end, guarded, load, planned, resume_or_anew, roll_out, told_apart
 
 AGAIN = 1800.0  # real seconds before the start at which the plan is made again
 _PLAIN = 600.0  # real seconds between two lines of a countdown that nobody watches
@@ -125,7 +125,10 @@ async def _at(at: float, wanted: Wanted, work: Work, options: Options, old: Shel
 
 async def _plan(work: Work, wanted: Wanted, options: Options) -> Plan:
     async with connected(work.site, options) as (services, _):
-        return await planned(work, services, wanted.expect, survey=options.survey)
+        made = await planned(work, services, wanted.expect, survey=options.survey)
+    if options.yes and work.rehearsal is None:
+        told_apart(made)
+    return made
 
 
 async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: FrontDesk) -> Plan:

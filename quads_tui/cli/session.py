@@ -214,6 +214,8 @@ async def _rolled_out(
             await journal.describe(_facts(rollout_id, work))
             try:
                 made = await planned(work, services, expect, survey=options.survey, tell=desk.say)
+                if options.yes and work.rehearsal is None:
+                    told_apart(made)
                 await alone(writer, services, desk, ask=not options.yes)
                 if ask and not await desk.agreed(made):
                     desk.say("nothing was done")
@@ -290,6 +292,13 @@ async def planned(work: Work, services: Services, expect: int | None, *, survey:
     return made
 
 
+def told_apart(made: Plan) -> None:
+    """Raises Refused where nobody is asked and a host's BMC may be that of a protected host."""
+    if words := made.unguarded_words:
+        remedy = "try again when the name service answers, or start at a terminal, without --yes, and answer"
+        raise Refused([*made.untold, f"{words}; {remedy}"])
+
+
 async def _show_plan(work: Work, options: Options, expect: int | None) -> int:
     async with connected(work.site, options) as (services, clock):
         made = await planned(work, services, expect, survey=options.survey)
@@ -316,6 +325,8 @@ def fate(made: Plan) -> str:
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
     if unaccepted := len(made.unaccepted):
         words.append(f"{unaccepted} of them without their machine having been compared with Foreman's host (not verified)")
+    if unguarded := len(made.unguarded):
+        words.append(f"{unguarded} of them without their BMC having been compared with that of a protected host")
     return ", ".join(words)
 
 

@@ -150,7 +150,7 @@ class HostMachine:
         """No other host's, and none that is protected, by what is known of it and by what it tells now."""
         ports, host = self._ports, self._plan.name
         for name, theirs in ports.protected_machines.items():
-            if (machine.peer and machine.peer == theirs.peer) or machine.agreeing(theirs) or now.agreeing(theirs):
+            if (machine.bmc and machine.bmc == theirs.bmc) or machine.agreeing(theirs) or now.agreeing(theirs):
                 words = f"the BMC address of {host} leads to the protected host {name}: {machine}; protected is {theirs}"
                 raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         if other := ports.machines.claim(ports.rollout, host, machine):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown, UserRecord, pick
-from quads_tui.services.peers import peers_of
+from quads_tui.services.peers import peers_of, place_of
 
 from .needs import misplaced_owners, missing_on, missing_permissions, short_tokens
 from .sharing import (
@@ -74,6 +74,7 @@ async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
     if not refusals:
         plan, conflicts = await _by_address(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
         refusals = list(conflicts.values())
+        plan = replace(plan, warnings=(*plan.warnings, *plan.untold))
     return replace(plan, refusals=tuple(refusals))
 
 
@@ -88,6 +89,8 @@ async def surveyed_again(
     reached = [host for host in plan.hosts if host.name in untouched and plan.reaches_bmc(host)]
     plan, conflicts = await _by_address(plan, reached, site)
     plan = _ended(plan, untouched, conflicts)
+    for line in plan.untold:
+        say(line)
     try:
         plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
         if survey is not None and untouched:
@@ -126,15 +129,34 @@ async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tu
             guarded[name] = bmc_address(site, HostSpec(name))
         except InputError:
             continue  # a name or a scheme that can be no BMC's address here: nothing to compare
-    found = await peers_of([*guarded.values(), *(host.address for host in reached)])
-    peers = {address: there or frozenset({address}) for address, there in found.items()}  # equal words lead to one place too
+    first = await peers_of(guarded.values())  # with time of their own, however many other names are slow
+    found = {**await peers_of({host.address for host in reached} - first.keys()), **first}
     protected = tuple(
-        Protected(name, Identity(peer=peer))
-        for name in sorted(site.protected_hosts)
-        for peer in sorted(peers[guarded[name]] if name in guarded else {""})
+        one for name in sorted(site.protected_hosts) for one in _protected(name, guarded.get(name, ""), first, plan.protected)
     )
-    conflicts = {**sharing_addresses(reached, peers), **protected_addresses(reached, protected, peers)}
+    known: dict[str, set[str]] = defaultdict(set)
+    for one in protected:
+        known[one.name] |= {one.machine.peer} - {""} or _named(guarded.get(one.name, ""))
+    peers = {address: there or _named(address) for address, there in found.items()}
+    conflicts = {**sharing_addresses(reached, peers), **protected_addresses(reached, known, peers)}
     return replace(plan, protected=protected), conflicts
+
+
+def _protected(
+    name: str, address: str, found: Mapping[str, frozenset[str] | None], before: Sequence[Protected]
+) -> list[Protected]:
+    """One for each address; where the name service does not tell them now, those that it told earlier."""
+    peers = found.get(address, frozenset())
+    if peers is not None:
+        return [Protected(name, Identity(peer=peer)) for peer in sorted(peers) or [""]]
+    earlier = [one for one in before if one.name == name and one.machine.peer]
+    return earlier or [Protected(name, Identity(), unknown=place_of(address)[0])]
+
+
+def _named(address: str) -> frozenset[str]:
+    """Where an address leads to by its words alone: equal ones lead to one place, also while nobody tells where that is."""
+    host, port = place_of(address)
+    return frozenset({f"{host}:{port}"} if host else ())
 
 
 async def _with_macs(protected: Sequence[Protected], foreman: Foreman) -> tuple[Protected, ...]:
@@ -178,6 +200,7 @@ def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
         system=host.system,
         rack=site.rack(host.name),
         own_address=host.bmc is not None,
+        by_template=host.bmc is None and host.name not in site.redfish.addresses,
         compared=compared,
         unverified="" if compared or goal.kind is Kind.OWNERSHIP else CHECK_MACS_OFF,
         accepted=site.redfish.accepts(host.name),

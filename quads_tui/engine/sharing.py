@@ -8,11 +8,13 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 
 from quads_tui.inputs import system_key
-from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.identity import Identity, bmc_of
 from quads_tui.rollout.plan import HostPlan, Protected
 
 Conflicts = dict[tuple[str, ...], str]  # by the hosts that it concerns: what is wrong with them, in words
-Peers = Mapping[str, frozenset[str]]  # by a BMC's address: where it leads to, IP addresses and port where its name resolves
+Peers = Mapping[
+    str, frozenset[str]
+]  # by a BMC's address: where it leads to; its own host and port where its name does not resolve
 
 _ALL_PAIRS = 40  # hosts that share one fact; of more, each is compared with its neighbour and with the first
 _NAMED = 5
@@ -22,15 +24,15 @@ def sharing_addresses(hosts: Iterable[HostPlan], peers: Peers) -> Conflicts:
     """Hosts whose addresses lead to one BMC, unless each names another system behind it."""
     behind = defaultdict(list)
     for host in hosts:
-        for peer in sorted(peers[host.address]):
-            behind[peer].append(host)
+        for bmc in sorted({bmc_of(peer) for peer in peers[host.address]}):
+            behind[bmc].append(host)
     found: Conflicts = {}
-    for peer, there in behind.items():
+    for bmc, there in behind.items():
         systems = [system_key(host.system) for host in there]
         unclear = [host for host, system in zip(there, systems, strict=True) if not system or systems.count(system) > 1]
         if len(there) > 1 and unclear:
             named = there if not all(systems) else unclear
-            words = f"are behind one BMC ({peer}): expected one for each host, or another `system` for each"
+            words = f"are behind one BMC ({bmc}): expected one for each host, or another `system` for each"
             found.setdefault(tuple(host.name for host in named), f"{_names([host.name for host in named])} {words}")
     return found
 
@@ -61,15 +63,15 @@ def without_chassis_serials(hosts: Sequence[HostPlan]) -> tuple[HostPlan, ...]:
     )
 
 
-def protected_addresses(hosts: Iterable[HostPlan], protected: Iterable[Protected], peers: Peers) -> Conflicts:
-    """Hosts whose BMC address leads to the BMC of a protected host."""
-    owners = {one.machine.peer: one.name for one in protected if one.machine.peer}
+def protected_addresses(hosts: Iterable[HostPlan], guarded: Mapping[str, Iterable[str]], peers: Peers) -> Conflicts:
+    """Hosts whose BMC address leads to the BMC of a protected host; `guarded`: where their own lead to, by name."""
+    owners = {bmc_of(peer): name for name, there in guarded.items() for peer in there}
     found: Conflicts = {}
     for host in hosts:
-        for peer in sorted(peers[host.address] & owners.keys()):
-            found[host.name,] = (
-                f"the BMC address of {host.name} ({host.address}) leads to the protected host {owners[peer]} ({peer})"
-            )
+        for peer in sorted(peers[host.address]):
+            if owner := owners.get(bmc_of(peer)):
+                words = f"the BMC address of {host.name} ({host.address}) leads to the protected host {owner} ({peer})"
+                found[host.name,] = words
     return found
 
 
@@ -79,7 +81,7 @@ def protected_machines(hosts: Iterable[HostPlan], protected: Sequence[Protected]
     for host in hosts:
         machine = host.identity or Identity()
         for one in protected:
-            if (machine.peer and machine.peer == one.machine.peer) or machine.agreeing(one.machine):
+            if (machine.bmc and machine.bmc == one.machine.bmc) or machine.agreeing(one.machine):
                 words = f"the BMC address of {host.name} ({host.address}) leads to the protected host {one.name}"
                 found[host.name,] = f"{words}: it tells {machine}, protected is {one.machine}"
     return found

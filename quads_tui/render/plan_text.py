@@ -11,6 +11,7 @@ from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
 
 WIDTH = 80
+_FEW = 5  # names in one line
 _SHOWN = 40  # hosts that are named for one reason
 _WHAT = {
     Kind.BUILD: ("power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THEM IS WIPED"),
@@ -27,6 +28,12 @@ def plan_lines(plan: Plan) -> list[str]:
     lines += _fact("Foreman", plan.foreman)
     for warning in plan.warnings:
         lines += _fact("warning", warning)
+    lines += _fact("note", _without_bmc(plan))
+    lines += _group(
+        "their BMC may be that of a protected host: its address is not known now",
+        [(host, f"at {host.address}, not verified") for host in plan.unguarded],
+        len(plan.hosts),
+    )
     unaccepted = {host.name for host in plan.unaccepted}
     accepted = [(host, host.unverified) for host in plan.not_verified if host.name not in unaccepted]
     silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.trouble]
@@ -67,6 +74,13 @@ def _addresses(plan: Plan) -> list[str]:
         where = host.address + (f" system {host.system}" if host.system else "")
         lines += _wrapped(f"{host.name}  {where}", 2)
     return [*lines, ""]
+
+
+def _without_bmc(plan: Plan) -> str:
+    """Many are virtual machines."""
+    names = [one.name for one in plan.protected if not one.machine.peer and not one.unknown]
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"protected hosts that have no BMC by the name service: {', '.join(names[:_FEW])}{more}" if names else ""
 
 
 def _goal(goal: Goal, hosts: int) -> list[str]:

@@ -15,6 +15,9 @@ def worse(confirmed: Plan, now: Plan) -> list[str]:
     for host in now.hosts:
         if (old := before.get(host.name)) is not None:
             found += [f"{host.name}: {what}" for what in _of_host(old, host)]
+    known = {host.name for host in confirmed.unguarded}
+    if any(host.name not in known for host in now.unguarded):
+        found.append(now.unguarded_words)
     goals = {goal.cloud: goal for goal in confirmed.goals}
     for goal in now.goals:
         was = goals.get(goal.cloud)

@@ -44,9 +44,14 @@ class Identity:
     complete: bool = False  # `macs` are all NICs of the machine, so that one that is missing is not its own
 
     @property
+    def bmc(self) -> str:
+        """Which BMC told it, as far as its address says."""
+        return bmc_of(self.peer)
+
+    @property
     def place(self) -> tuple[str, str]:
         """Where it stands: one BMC address and one system resource; ("", "") while either is not known."""
-        return (self.peer, self.system) if self.peer and self.system else ("", "")
+        return (self.bmc, self.system) if self.peer and self.system else ("", "")
 
     def differs(self, other: Identity) -> str:
         """Why these are two machines, in words ("UUID a, was b"); empty where no fact says so. `other` is the earlier one."""
@@ -132,6 +137,12 @@ def compared(machine: Identity, provisioning: Collection[str]) -> tuple[Comparis
     if machine.complete:
         return Comparison.OTHER, f"not the machine that Foreman means: its NICs are {some(machine.macs)}; {foreman}"
     return Comparison.UNKNOWN, f"its BMC tells only some MAC addresses ({some(machine.macs)}); {foreman}"
+
+
+def bmc_of(peer: str) -> str:
+    """One BMC has one IP address, whatever the port; on loopback, where emulators are, each port is one."""
+    address = peer.rpartition(":")[0]
+    return peer if address == "[::1]" or address.startswith("127.") else address
 
 
 def identity_from(facts: Mapping[str, Any]) -> Identity:

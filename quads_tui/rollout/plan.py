@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -44,6 +44,7 @@ class HostPlan:
     identity: Identity | None = None  # the machine as its BMC told it when the plan was made
     unverified: str = ""  # why the machine could not be compared with Foreman's host, in words; empty: verified, or not asked yet
     accepted: bool = False  # it may be acted on although it is not verified: by redfish.unverified, or confirmed in the question
+    by_template: bool = True  # its BMC's address follows the site's template; else the assignment or redfish.addresses brings it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Protected:
 
     name: str
     machine: Identity
+    unknown: str = ""  # the name of its BMC, while the name service does not answer for it: no address can be compared with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,40 @@ class Plan:
         return tuple(host for host in self.not_verified if not host.accepted)
 
     @property
-    def cautions(self) -> tuple[str, ...]:
-        """What must stay in sight while it runs: hosts that are not verified."""
-        found = self.not_verified
-        if not found:
-            return ()
-        names = ", ".join(host.name for host in found[:_NAMED]) + (
-            f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    def untold(self) -> tuple[str, ...]:
+        """Protected hosts whose BMC address nobody knows now, in words. A name that does not exist is not among them: no BMC."""
+        return tuple(
+            f"the name service does not answer for {one.unknown}, the BMC of the protected host {one.name}:"
+            " no BMC address can be compared with it"
+            for one in self.protected
+            if one.unknown
         )
-        return (f"not verified: {len(found)} hosts, their machine was not compared with Foreman's host: {names}",)
+
+    @property
+    def unguarded(self) -> tuple[HostPlan, ...]:
+        """Hosts whose BMC may be that of a protected host: an address of their own, and neither addresses nor MACs could tell."""
+        unknown = [one.machine.macs for one in self.protected if one.unknown]
+        return tuple(
+            host
+            for host in self.hosts
+            if not host.by_template
+            and self.reaches_bmc(host)
+            and (host.unverified or (host.accepted and host.identity is None))
+            and not all(macs and host.identity and host.identity.macs and host.identity.complete for macs in unknown)
+        )
+
+    @property
+    def unguarded_words(self) -> str:
+        """What is wrong with those; empty where there are none."""
+        found, names = self.unguarded, ", ".join(dict.fromkeys(one.name for one in self.protected if one.unknown))
+        return f"not compared with the BMC of a protected host ({names}): {_some(found)}" if found else ""
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What must stay in sight while it runs: hosts that are not verified, and those that may be protected ones."""
+        found = self.not_verified
+        words = f"not verified: {len(found)} hosts, their machine was not compared with Foreman's host: {_some(found)}"
+        return (*((words,) if found else ()), *((self.unguarded_words,) if self.unguarded else ()))
 
     @property
     def protected_machines(self) -> dict[str, Identity]:
@@ -153,6 +180,11 @@ class Plan:
         return ", ".join(dict.fromkeys(str(getattr(goal, member)) for goal in self.goals if getattr(goal, member)))
 
 
+def _some(hosts: Sequence[HostPlan]) -> str:
+    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
+    return ", ".join(host.name for host in hosts[:_NAMED]) + more
+
+
 def plan_from(facts: Mapping[str, Any]) -> Plan:
     """The inverse of dataclasses.asdict, as JSON keeps it. Raises ValueError, KeyError or TypeError for anything else."""
     facts = facts if "goals" in facts else _of_one_cloud(facts)
@@ -172,11 +204,19 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
     words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks") if name in facts}
-    protected = tuple(Protected(one["name"], identity_from(one["machine"])) for one in facts.get("protected", ()))
+    protected = tuple(
+        Protected(one["name"], _addressed(identity_from(one["machine"])), one.get("unknown", ""))
+        for one in facts.get("protected", ())
+    )
     plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts, "protected": protected})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
         raise ValueError("a host's cloud has no goal")
     return plan
+
+
+def _addressed(machine: Identity) -> Identity:
+    """Without the URL that earlier journals kept for a name that did not resolve: no peer is ever equal to it."""
+    return replace(machine, peer="") if "://" in machine.peer else machine
 
 
 def _of_one_cloud(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 _AT_ONCE = 64
 _PATIENCE = 10.0  # real seconds for all names together
 
+_NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)  # any other error: the name service could not tell
+
 _Place = tuple[str, int]
 
 
-async def peers_of(addresses: Collection[str]) -> dict[str, frozenset[str]]:
+async def peers_of(addresses: Collection[str]) -> dict[str, frozenset[str] | None]:
     """By address (scheme, host and port): each IP address that its host has now, with the port ("192.0.2.7:443").
 
-    Empty for a name that does not resolve, or not in time. Never blocks the loop.
+    Empty for a name that does not exist. None where the name service did not tell, or not in time. Never blocks the loop.
     """
-    places = {address: _place(address) for address in addresses}
-    found: dict[_Place, frozenset[str]] = {}
+    places = {address: place_of(address) for address in addresses}
+    found: dict[_Place, frozenset[str] | None] = {}
     names = set()
     for host, port in set(places.values()):
         try:
@@ -34,7 +36,7 @@ async def peers_of(addresses: Collection[str]) -> dict[str, frozenset[str]]:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await _look_up(names, found)
-    return {address: found.get(place, frozenset()) for address, place in places.items()}
+    return {address: found.get(place) for address, place in places.items()}
 
 
 def peer(host: str, port: int) -> str:
@@ -45,14 +47,15 @@ def peer(host: str, port: int) -> str:
     return f"[{found}]:{port}" if isinstance(found, IPv6Address) else f"{found}:{port}"
 
 
-def _place(address: str) -> _Place:
+def place_of(address: str) -> _Place:
+    """The host and the port of an address, as it names them."""
     parts = urlsplit(address)
     return parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
 
 
-async def _look_up(names: Collection[_Place], found: dict[_Place, frozenset[str]]) -> None:
+async def _look_up(names: Collection[_Place], found: dict[_Place, frozenset[str] | None]) -> None:
     """Fills `found` as answers come. In daemon threads: a name service that hangs must keep neither the loop nor the process."""
-    loop, told = asyncio.get_running_loop(), asyncio.Queue[tuple[_Place, frozenset[str]]]()
+    loop, told = asyncio.get_running_loop(), asyncio.Queue[tuple[_Place, frozenset[str] | None]]()
     waiting: queue.SimpleQueue[_Place] = queue.SimpleQueue()
     for name in names:
         waiting.put(name)
@@ -70,9 +73,13 @@ async def _look_up(names: Collection[_Place], found: dict[_Place, frozenset[str]
         found[place] = peers
 
 
-def _looked_up(host: str, port: int) -> frozenset[str]:
+def _looked_up(host: str, port: int) -> frozenset[str] | None:
     try:
         told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return frozenset(peer(str(place[0]), port) for *_, place in told)
-    except (OSError, ValueError):
+    except socket.gaierror as error:
+        return frozenset() if error.errno in _NO_SUCH_NAME else None
+    except UnicodeError:  # it can be nobody's name
         return frozenset()
+    except (OSError, ValueError):
+        return None

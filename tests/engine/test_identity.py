@@ -503,7 +503,11 @@ async def test_a2_two_rollouts_of_one_process_never_share_a_machine_under_way() 
     assert ended(second, B).status is HostStatus.DONE
 
 
-@pytest.mark.parametrize("known", [Identity("10.0.0.2:443"), Identity(macs=("02:00:00:00:00:01",))], ids=["address", "MAC"])
+@pytest.mark.parametrize(
+    "known",
+    [Identity("10.0.0.2:443"), Identity("10.0.0.2:8443"), Identity(macs=("02:00:00:00:00:01",))],
+    ids=["address", "address with another port", "MAC"],
+)
 async def test_a3_a_protected_machine_is_refused_by_its_bmc_address_and_by_its_mac(known: Identity) -> None:
     lab = Lab([A, "guarded"], planned=[A], protected_machines={"guarded": known})
     lab.world.untouchable = {"guarded"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Collection
 from dataclasses import asdict, dataclass, field, replace
@@ -10,16 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from quads_tui.cli.options import Refused
+from quads_tui.cli.session import fate, told_apart
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
 from quads_tui.engine import planner, sharing
 from quads_tui.engine.planner import make_plan, surveyed_again
 from quads_tui.engine.survey import BmcSurvey
 from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, Site, TlsPolicy, load_site
+from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.meters import Meter
-from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, plan_from
+from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, Protected, plan_from
 from quads_tui.rollout.ports import Acts
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services import peers
@@ -30,7 +34,16 @@ from tests.clocks import FastClock
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(6)]
 FOREMAN_HOST = "foreman.example.com"  # one of the machines, protected where a test says so
+SILENT = "no answer"
 UUIDS = [f"8a3b4f3c-1f0e-4e0a-9d21-7c5b6a49{n:04x}" for n in range(16)]
+
+
+LOOKED_UP = peers._looked_up
+
+
+def shown(plan: Plan) -> str:
+    """As the operator reads it, without its line breaks."""
+    return " ".join(" ".join(plan_lines(plan)).split())
 
 
 def mac(number: int) -> str:
@@ -111,10 +124,12 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The lab's name service: mgmt-NAME to an IP address; what is not in it does not resolve."""
+    """The lab's name service: mgmt-NAME to an IP address; what is not in it does not exist, and of SILENT it tells nothing."""
     known: dict[str, str] = {}
 
-    def looked_up(host: str, port: int) -> frozenset[str]:
+    def looked_up(host: str, port: int) -> frozenset[str] | None:
+        if known.get(host) == SILENT:
+            return None
         return frozenset({peers.peer(known[host], port)} if host in known else ())
 
     monkeypatch.setattr(peers, "_looked_up", looked_up)
@@ -139,7 +154,11 @@ async def test_a_plan_of_well_hosts_refuses_nothing_and_knows_each_machine(lab: 
         (("https://[::ffff:127.0.0.1]:9", "https://127.0.0.1:9"), ("", ""), True),
         (("https://127.0.0.1", "https://127.0.0.1:443"), ("", ""), True),
         (("https://one.example.com", "https://two.example.com"), ("", ""), True),
-        (("https://one.example.com", "https://two.example.com:444"), ("", ""), False),
+        (("https://one.example.com", "https://two.example.com:444"), ("", ""), True),
+        (("https://192.0.2.9", "http://192.0.2.9"), ("", ""), True),
+        (("https://[2001:db8::9]", "https://[2001:DB8:0::9]:8443"), ("", ""), True),
+        (("https://gone.example.com", "https://gone.example.com:8443"), ("", ""), True),
+        (("https://[::1]:9", "https://[::1]:8"), ("", ""), False),
         (("https://127.0.0.1:9", "https://127.0.0.1:8"), ("", ""), False),
         (("https://127.0.0.1:9", "https://127.0.0.1:9"), ("Node1", ""), True),
         (("https://127.0.0.1:9", "https://127.0.0.1:9"), ("Node1", "/redfish/v1/Systems/Node1"), True),
@@ -244,7 +263,7 @@ async def test_a3_the_plan_keeps_the_protected_machines_for_the_first_act_of_hos
     assert not plan.refusals and not lab.asked
     assert [(one.name, one.machine.peer, one.machine.macs) for one in plan.protected] == [
         (FOREMAN_HOST, "192.0.2.99:443", (mac(6),)),
-        ("unknown-to-foreman.example.com", "https://mgmt-unknown-to-foreman.example.com", ()),
+        ("unknown-to-foreman.example.com", "", ()),
     ]
     assert {host.bmc for host in plan.hosts} == {NOT_ASKED}
 
@@ -254,6 +273,116 @@ async def test_a3_the_address_of_a_protected_host_is_refused_while_its_name_does
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc=f"https://mgmt-{FOREMAN_HOST}")))
     assert len(plan.refusals) == 1 and f"leads to the protected host {FOREMAN_HOST}" in plan.refusals[0]
     assert not lab.asked
+
+
+async def test_a3_a_protected_bmc_is_refused_at_another_port_too(lab: Lab, names: dict[str, str]) -> None:
+    names[f"mgmt-{FOREMAN_HOST}"] = "192.0.2.99"
+    lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
+    for bmc in ("http://192.0.2.99", "https://192.0.2.99:8443"):
+        plan = await lab.plan(lab.assignment(HOSTS[0], HostSpec(HOSTS[1], bmc=bmc)))
+        assert len(plan.refusals) == 1 and f"leads to the protected host {FOREMAN_HOST}" in plan.refusals[0]
+    lab.machines = {HOSTS[0]: Identity("192.0.2.99:8443", "/redfish/v1/Systems/1")}  # its name leads there only now
+    plan = await lab.plan(lab.assignment(HOSTS[0]))
+    assert len(plan.refusals) == 1 and f"leads to the protected host {FOREMAN_HOST}" in plan.refusals[0]
+
+
+async def test_a2_one_address_at_two_ports_is_one_machine_away_from_loopback(lab: Lab) -> None:
+    for address, refused in (("192.0.2.9", True), ("127.0.0.9", False)):
+        lab.machines = {
+            name: Identity(f"{address}:{port}", "/redfish/v1/Systems/1", "", "", (mac(n),), True)
+            for n, (name, port) in enumerate(zip(HOSTS, (443, 80), strict=False))
+        }
+        assert bool((await lab.plan(lab.assignment(*HOSTS[:2]))).refusals) == refused
+
+
+async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_for_and_without_a_human_refused(
+    lab: Lab, names: dict[str, str]
+) -> None:
+    names[f"mgmt-{FOREMAN_HOST}"] = SILENT
+    lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
+    lab.machines = {HOSTS[1]: Identity("192.0.2.99:443", "/redfish/v1/Systems/1")}
+    plan = await lab.plan(lab.assignment(HOSTS[0], HostSpec(HOSTS[1], bmc="https://192.0.2.99")))
+    warning = (
+        f"the name service does not answer for mgmt-{FOREMAN_HOST}, the BMC of the protected host {FOREMAN_HOST}:"
+        " no BMC address can be compared with it"
+    )
+    assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
+    assert "1 of them without their BMC having been compared with that of a protected host" in fate(plan)
+    assert "their BMC may be that of a protected host: its address is not known now: 1" in shown(plan)
+    with pytest.raises(Refused) as refused:
+        told_apart(plan)
+    assert refused.value.reasons[0] == warning
+    assert refused.value.reasons[1].startswith(f"not compared with the BMC of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; ")
+    assert plan_from(json.loads(json.dumps(asdict(plan)))) == plan
+
+
+async def test_a3_an_address_of_its_own_is_no_reason_to_refuse_where_the_machine_is_known(
+    lab: Lab, names: dict[str, str]
+) -> None:
+    names[f"mgmt-{FOREMAN_HOST}"] = SILENT
+    lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
+    plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
+    told_apart(plan)
+    assert plan.hosts[0].identity and not plan.unguarded and plan.untold
+
+
+async def test_a3_a_protected_host_without_a_bmc_is_a_note_and_no_warning(lab: Lab) -> None:
+    lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
+    plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
+    told_apart(plan)
+    assert plan.warnings == lab.site.warnings and not plan.refusals
+    assert f"note protected hosts that have no BMC by the name service: {FOREMAN_HOST}" in shown(plan)
+
+
+async def test_a3_after_a_resume_the_address_of_a_protected_bmc_is_an_ip_address_or_none(lab: Lab, names: dict[str, str]) -> None:
+    lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
+    plan = await lab.plan()
+    url = Protected(FOREMAN_HOST, Identity(f"https://mgmt-{FOREMAN_HOST}"))  # as an earlier version kept it
+    plan = plan_from(json.loads(json.dumps(asdict(replace(plan, protected=(url,))))))
+    for now, peer, unknown in (
+        (SILENT, "", f"mgmt-{FOREMAN_HOST}"),
+        ("192.0.2.99", "192.0.2.99:443", ""),
+        (SILENT, "192.0.2.99:443", ""),  # as it was told before
+    ):
+        names[f"mgmt-{FOREMAN_HOST}"] = now
+        said: list[str] = []
+        plan = await surveyed_again(plan, {HOSTS[0]}, lab.site, lab.foreman, lab.survey, said.append)
+        (one,) = plan.protected
+        assert (one.machine.peer, one.machine.macs, one.unknown) == (peer, (mac(6),), unknown)
+        assert bool(said) == bool(unknown)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "no such name"), frozenset()),
+        (socket.gaierror(socket.EAI_NODATA, "no address"), frozenset()),
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), None),
+        (socket.gaierror(socket.EAI_FAIL, "failed"), None),
+        (OSError("no sockets left"), None),
+    ],
+)
+def test_a3_a_name_that_does_not_exist_is_told_from_a_name_service_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, told: frozenset[str] | None
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    assert LOOKED_UP("mgmt.example.com", 443) == told
+
+
+async def test_a3_protected_names_have_time_of_their_own(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+
+    async def peers_of(addresses: Collection[str]) -> dict[str, frozenset[str] | None]:
+        asked.append(set(addresses))
+        return dict.fromkeys(addresses)
+
+    monkeypatch.setattr(planner, "peers_of", peers_of)
+    lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
+    await lab.plan(lab.assignment(HOSTS[0]))
+    assert asked == [{f"https://mgmt-{FOREMAN_HOST}"}, {f"https://mgmt-{HOSTS[0]}"}]
 
 
 async def test_a3_a_protected_host_by_name_is_refused_before_anything_is_asked(lab: Lab) -> None:
@@ -397,7 +526,7 @@ async def test_names_that_hang_hold_neither_the_loop_nor_the_plan(monkeypatch: p
     finally:
         ends.set()
     assert found == {
-        "https://hangs.example.com": frozenset(),
+        "https://hangs.example.com": None,
         "https://192.0.2.7:8443": {"192.0.2.7:8443"},
         "http://[2001:DB8::7]": {"[2001:db8::7]:80"},
     }
