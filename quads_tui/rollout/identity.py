@@ -10,24 +10,26 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_UUID_PLACEHOLDERS = (
-    "03000200-0400-0500-0006-000700080009",  # AMI's own default, in both byte orders
-    "00020003-0004-0005-0006-000700080009",
-    "12345678-1234-",
-    "01234567-89ab-cdef-",
-    "00112233-4455-6677-",
-    "ffeeddcc-bbaa-",
+_UUID_PLACEHOLDERS = (  # how they begin, in either byte order
+    "03000200-0400-0500-0006-000700080009",  # AMI's own default
+    "12345678-",
+    "01234567-89ab-",
+    "abcdef01-2345-",
+    "deadbeef-",
     "4c4c4544-0000-2010-8020-80c04f202020",  # Dell, without a service tag
+    "4c4c4544-0020-2010-8020-a0c04f202020",  # the same, with a blank one
 )
+_TYPED_MACS = frozenset({"001122334455", "123456789abc", "aabbccddeeff", "000000000001"})
 _EVERYBODYS_MAC = "3af2b6059f"  # how the MAC of the USB network to the BMC ends, the same on all boards of some makers
 _FEW_DIGITS = 4  # a UUID of that many different digits or fewer was typed, not made
 _SERIAL_PLACEHOLDERS = re.compile(  # letters and digits only, as firmware leaves them in
     "none|null|nil|na|oem|tbd|sn|test|sample|unknown|undefined|empty|blank|invalid|unspecified|"
     "not(available|applicable|specified|present|set|provided)|nodata|default(string)?|tobe(filled(byoem)?|determined)|assettag|"
-    "(system|chassis|baseboard|mb|product|enter|insert)?serial(number|no)?"
+    "no(asset)?tag|badindex|(system|chassis|baseboard|mb|product|enter|insert|unknown)?ser(ial)?(num(ber)?|no)?[0-9]{0,3}|0*1"
 )
 _SHORTEST_SERIAL = 4
 
@@ -55,9 +57,10 @@ class Identity:
 
     def differs(self, other: Identity) -> str:
         """Why these are two machines, in words ("UUID a, was b"); empty where no fact says so. `other` is the earlier one."""
-        for name, now, before in (("UUID", self.uuid, other.uuid), ("serial number", self.serial, other.serial)):
-            if now and before and now != before:
-                return f"{name} {now}, was {before}"
+        if self.uuid and other.uuid and self.uuid not in (other.uuid, _swapped(other.uuid)):
+            return f"UUID {self.uuid}, was {other.uuid}"
+        if self.serial and other.serial and self.serial != other.serial:
+            return f"serial number {self.serial}, was {other.serial}"
         if self.agreeing(other):
             return ""  # a machine that is off may tell other MACs than one that is on
         if self.macs and other.macs and (self.complete or other.complete):
@@ -67,21 +70,21 @@ class Identity:
     def agreeing(self, other: Identity) -> tuple[str, ...]:
         """The facts that both know and that are equal: "UUID", "serial number", "MAC"."""
         equal = (
-            ("UUID", bool(self.uuid) and self.uuid == other.uuid),
+            ("UUID", bool(self.uuid) and bool(other.uuid) and self.uuid in (other.uuid, _swapped(other.uuid))),
             ("serial number", bool(self.serial) and self.serial == other.serial),
             ("MAC", bool(set(self.macs) & set(other.macs))),
         )
         return tuple(name for name, same in equal if same)
 
     def is_one_with(self, other: Identity) -> str:
-        """Why two hosts share this machine: one address and system resource, or two agreeing facts; empty: they do not.
+        """Why two hosts share this machine: one address and system resource, or an equal UUID or MAC; empty: they do not.
 
-        One fact alone is not enough: twin nodes share the serial number of their chassis.
+        The serial number alone is not enough: twin nodes share that of their chassis.
         """
         if self.place != ("", "") and self.place == other.place:
             return f"one BMC address and system ({self.peer} {self.system})"
         agreeing = self.agreeing(other)
-        if len(agreeing) >= 2 and not self.differs(other):
+        if agreeing not in ((), ("serial number",)) and not self.differs(other):
             return "the same " + " and ".join(agreeing)
         return ""
 
@@ -156,25 +159,46 @@ def uuid_of(value: object) -> str:
     text = text.removeprefix("urn:uuid:")
     if re.fullmatch("[0-9a-f]{32}", text):
         text = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-    if not _UUID.fullmatch(text) or len(set(text) - {"-"}) <= _FEW_DIGITS or text.startswith(_UUID_PLACEHOLDERS):
+    if not _UUID.fullmatch(text) or _is_typed(text) or _is_typed(_swapped(text)):
         return ""
     return text
+
+
+def _is_typed(uuid: str) -> bool:
+    """Not made by a machine: one of the known ones, of few different digits, or of bytes that rise or fall evenly."""
+    octets = bytes.fromhex(uuid.replace("-", ""))
+    steps = {(after - before) % 256 for before, after in pairwise(octets)}
+    repeats = all(len(set(part)) == 1 for part in uuid.split("-"))  # 11111111-2222-...
+    return len(set(uuid) - {"-"}) <= _FEW_DIGITS or len(steps) == 1 or repeats or uuid.startswith(_UUID_PLACEHOLDERS)
+
+
+def _swapped(uuid: str) -> str:
+    """The same UUID in the other byte order of its first three parts (SMBIOS 2.6): firmware tells it both ways."""
+    if not uuid:
+        return ""
+    head = (bytes.fromhex(part)[::-1].hex() for part in uuid.split("-")[:3])
+    return "-".join((*head, *uuid.split("-")[3:]))
 
 
 def serial_of(value: object) -> str:
-    """A serial number in upper case; empty for placeholders ("To be filled by O.E.M.", "0123456789", "N/A")."""
-    text = " ".join(value.split()).upper() if isinstance(value, str) and len(value) < 200 and value.isprintable() else ""
-    plain = re.sub("[^a-z0-9]", "", text.lower())
+    """A serial number, its letters and digits alone in upper case; empty for placeholders ("To be filled by O.E.M.", "N/A")."""
+    plain = re.sub("[^a-z0-9]", "", value.lower()) if isinstance(value, str) and len(value) < 200 and value.isprintable() else ""
     counted = plain in "01234567890123456789" or plain in "98765432109876543210"
     if len(plain) < _SHORTEST_SERIAL or _SERIAL_PLACEHOLDERS.fullmatch(plain) or len(set(plain)) == 1 or counted:
         return ""
-    return text
+    return plain.upper()
 
 
 def mac_of(value: object) -> str:
     """A MAC in lower case with colons, however it was written; empty for what is none or everybody's, and for group addresses."""
     digits = re.sub("[^0-9a-f]", "", value.lower()) if isinstance(value, str) and len(value) < 60 else ""
-    if len(digits) != 12 or not digits.strip("0") or int(digits[1], 16) & 1 or digits.endswith(_EVERYBODYS_MAC):
+    if (
+        len(digits) != 12
+        or digits in _TYPED_MACS
+        or not digits.strip("0")
+        or int(digits[1], 16) & 1
+        or digits.endswith(_EVERYBODYS_MAC)
+    ):
         return ""
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 

@@ -26,6 +26,7 @@ _DOUBT = 0.05  # one-sided
 
 QUADS = "QUADS"
 _BMC = frozenset({Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON})
+_DARK = frozenset({Stage.PXE_SET, Stage.POWER_ON})  # of a BMC whose machine was switched off by us before
 _OF_NO_MODEL = frozenset({Cause.UNREACHABLE, Cause.WRONG_BMC})  # the network and the addresses, whatever is behind them
 _SHOWN = 5  # hosts that the words name
 
@@ -152,7 +153,7 @@ class Refusals:
         hosts = self._failed[key]
         if not self.first_write_verified and key not in self._accepted:
             before = "before the first write was verified"
-            if len(hosts) >= SAME and (key.by or key.model is not None):
+            if len(hosts) >= SAME and (key.by or key.model is not None or key.stage in _DARK):
                 return _trip((key,), f"with one cause {before}", hosts)
             if key.by and key.stage and len(told := self._refused_first()) >= self.first:
                 keys = self._keys(told)
@@ -165,6 +166,19 @@ class Refusals:
         if len(like) > 1 and (share := self._share(like)) > _SHARE:
             told = {host: why for each in like for host, why in self._failed[each].items()}
             return _trip(like, f"of {len(like)} models with one cause, surely more than {share:.0%} of them", told)
+        return self._judge_without_words(key)
+
+    def _judge_without_words(self, key: Key) -> Trip | None:
+        """Each failure may have words of its own (a name, a random id) and one cause all the same."""
+        same = (key.stage, key.by, key.cause)
+        like = tuple(other for other in self._failed if (other.stage, other.by, other.cause) == same and self._failed[other])
+        if len(like) < 2:
+            return None
+        told = {host: why for each in like for host, why in self._failed[each].items()}
+        if not self.first_write_verified and key.stage in _DARK and len(told) >= FIRST:
+            return _trip(like, "before the first write was verified", told)
+        if (share := self._share(like)) > _SHARE:
+            return _trip(like, f"for several reasons, surely more than {share:.0%} of them", told)
         return None
 
     def _refused_first(self) -> dict[str, str]:
@@ -187,7 +201,7 @@ class Refusals:
 
     def _weigh(self, key: Key, hosts: Iterable[str]) -> int:
         """As how many they count: unreachable BMCs of one rack are one, for it is their switch or their power."""
-        rack_wise = key.cause is Cause.UNREACHABLE and not key.by
+        rack_wise = key.cause is Cause.UNREACHABLE and not key.by and key.stage not in _DARK
         return len({self._racks[host] for host in hosts} if rack_wise else list(hosts))
 
     def _decided(self, stage: Stage | None, model: str | None) -> int:

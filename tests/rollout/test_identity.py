@@ -29,6 +29,9 @@ HERE = Identity("192.0.2.7:443", "/redfish/v1/Systems/1", UUID, "ABC1234", MACS,
         *(None, 7, "", "x", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
         *("03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009", "4C4C4544-0000-2010-8020-80C04F202020"),
         *("12345678-1234-5678-90AB-CDDEEFAABBCC", "fefefefe-fefe-fefe-fefe-fefefefefefe", "x" * 10_000),
+        *("00010203-0405-0607-0809-0a0b0c0d0e0f", "03020100-0504-0706-0809-0a0b0c0d0e0f", "11111111-2222-3333-4444-555555555555"),
+        *("78563412-ab90-5678-90ab-cddeefaabbcc", "33221100-5544-7766-8899-aabbccddeeff", "44454c4c-0000-1020-8020-80c04f202020"),
+        *("4c4c4544-0020-2010-8020-a0c04f202020", "deadbeef-0000-4000-8000-0123456789ab"),
     ],
 )
 def test_a_placeholder_is_no_uuid(value: object) -> None:
@@ -45,14 +48,23 @@ def test_a_uuid_however_it_is_written(text: str) -> None:
     [
         *(None, 7, "", "0", "To be filled by O.E.M.", "TO BE FILLED BY O.E.M", "Default string", "System Serial Number", "N/A"),
         *("0123456789", "1234567890", "123456789", "0000000000", "XXXXXXXX", "........", "Not Specified", "abc", "x\x00yz1"),
+        *("No Asset Tag", "<BAD INDEX>", "unknown serial", "SerNum01", "SerialNum", "0000000001"),
     ],
 )
 def test_a_placeholder_is_no_serial_number(value: object) -> None:
     assert serial_of(value) == ""
 
 
-def test_a_serial_number() -> None:
-    assert serial_of(" abc1234 ") == "ABC1234"
+@pytest.mark.parametrize("text", [" abc1234 ", "ABC 1234", "abc-1234."])
+def test_a_serial_number_however_it_is_written(text: str) -> None:
+    assert serial_of(text) == "ABC1234"
+
+
+def test_a_uuid_in_the_other_byte_order_is_the_same_machine() -> None:
+    swapped = replace(HERE, peer="192.0.2.9:443", uuid="44454c4c-4600-1050-8051-b4c04f4e3332", serial="", macs=())
+    assert swapped.differs(HERE) == HERE.differs(swapped) == ""
+    assert swapped.agreeing(HERE) == ("UUID",)
+    assert swapped.is_one_with(HERE) == "the same UUID"
 
 
 @pytest.mark.parametrize(
@@ -131,11 +143,18 @@ def test_macs_that_are_not_all_convict_nobody() -> None:
     assert some.with_known(HERE).macs == MACS
 
 
+@pytest.mark.parametrize("value", ["00:11:22:33:44:55", "12-34-56-78-9A-BC", "aabb.ccdd.eeff", "00:00:00:00:00:01"])
+def test_a_mac_that_somebody_typed_is_none(value: str) -> None:
+    assert mac_of(value) == ""
+
+
 def test_one_machine_behind_two_names() -> None:
     assert "one BMC address" in HERE.is_one_with(replace(HERE, uuid="", serial="", macs=()))
     elsewhere = replace(HERE, peer="192.0.2.8:443")
     assert HERE.is_one_with(elsewhere) == "the same UUID and serial number and MAC"
     assert HERE.is_one_with(replace(elsewhere, uuid="", macs=())) == "", "twin nodes share the serial number of their chassis"
+    assert HERE.is_one_with(replace(elsewhere, serial="", macs=())) == "the same UUID"
+    assert HERE.is_one_with(replace(elsewhere, uuid="", serial="")) == "the same MAC"
     assert HERE.is_one_with(Identity()) == Identity().is_one_with(Identity()) == ""
 
 
