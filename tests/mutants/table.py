@@ -261,6 +261,7 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A1 unreadable members dropped", "services/redfish/machine.py", "if len(machines) == 1 and not failures:", "if len(machines) == 1:", MEMBERS),
     _row("A4 peer not pinned", "services/redfish/line.py", "if peer != self.act_peer:", "if False:", PEERS),
     _row("A4 decided elsewhere", "services/redfish/machine.py", "if answer.peer != self.line.act_peer:", "if False:", PEERS),
+    _row("A4 MACs at a new address", "services/redfish/machine.py", '"UUID" not in now.agreeing(before)', "not now.agreeing(before)", PEERS),
     _row("A1 client pinned", "engine/machine.py", "self._client.pin(self._identity)", "pass", IDENTITY),
     _row("A1 compared with before", "engine/machine.py", "if why := now.differs(known):", 'if why := "":', IDENTITY),
     _row("A1 asked elsewhere", "engine/machine.py", "if not same and not self._let(now):", "if False:", IDENTITY),
@@ -271,7 +272,9 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', IDENTITY),
     _row("A2 one machine, after a resume", "engine/executor.py", "if memory.identity is not None:", "if False:", IDENTITY),
     _row("A2 chassis serial", "rollout/identity.py", "if len(agreeing) >= 2 and", "if len(agreeing) >= 1 and", IDENTITY),
-    _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs):", "False:", IDENTITY),
+    _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs) or now.agreeing(theirs):", "False:", IDENTITY),
+    _row("A3 all MACs", "engine/machine.py", "self._wanted(), deadline, whole)", "self._wanted(), deadline)", IDENTITY),
+    _row("A1 serial alone", "rollout/identity.py", 'if agreeing == ("serial number",):', "if False:", IDENTITY),
     _row("A3 protected address", "engine/machine.py", "(machine.peer and machine.peer == theirs.peer) or", "False or", IDENTITY),
     _row("A6 interface that provisions", "engine/machine.py", "if result is not Comparison.SAME and machine.macs:", "if False:", IDENTITY),
 )  # fmt: skip
