@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from quads_tui.inputs import Hook, Limits
@@ -181,26 +182,26 @@ class RolloutExecutor:
         rollout, now = setting.rollout, setting.clock.wall()
         resumed = setting.recall is not None
         self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, setting.who, setting.clock.speed))
-        self._help("the looks at Foreman", self._watch.run())
-        self._help("the operator's orders", self._obey())
-        self._help("the samples", self._sample())
+        self._help("the looks at Foreman", self._watch.run)
+        self._help("the operator's orders", self._obey)
+        self._help("the samples", self._sample)
         if self._quads is not None:
             self._helpers.append(asyncio.create_task(self._quads.run()))
         if setting.left_write is not None:
             place = self.lane.occupied("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
-            self._help("the write of another rollout", self._wait_out(place))
+            self._help("the write of another rollout", partial(self._wait_out, place))
         if setting.recall is not None:
             self._go_on(setting.recall)
             return
         for name in self._plans:
             self._launch(name)
 
-    def _help(self, what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _help(self, what: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """`what` it is about, in words. All hosts depend on it: where an error of ours ends it, the rollout stops and says so."""
 
         async def guarded() -> None:
             try:
-                await work
+                await work()
             except Exception as error:
                 self._safety(f"{_internal(error, what)} ({what})")
 
@@ -239,7 +240,7 @@ class RolloutExecutor:
             if intent.act == "build":
                 self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
-            self._memories[name].settling = self._help(f"the write of {name}", self._settle(writes, intent, place))
+            self._memories[name].settling = self._help(f"the write of {name}", partial(self._settle, writes, intent, place))
         for name, uris in recalled.sessions.items():
             if uris and name in self._plans and name not in setting.protected:
                 self._memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris)))
