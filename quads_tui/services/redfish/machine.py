@@ -91,6 +91,8 @@ class Machine:
 
     async def read(self, path: str, deadline: float) -> tuple[Document, Answer]:
         """A further resource of the machine, from the peer that the last look came from. As Line.read."""
+        if self._path and beside(self._path, path):
+            raise _anothers(self._path, "own", path)
         document, answer = await self.line.read(path, deadline)
         if answer.peer != self.line.act_peer:
             raise self._moving()
@@ -179,8 +181,7 @@ class Machine:
         system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document), answer.peer)
         for what, where in system.own.items():
             if beside(path, where):
-                words = f"the {what} of the system {clean(path)} leads to another system, {clean(where)}: nothing is sent there"
-                raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
+                raise _anothers(path, what, where)
         self.families |= system.families
         return system
 
@@ -350,3 +351,8 @@ def _ids(paths: list[str]) -> str:
 
 def _unreadable(path: str, gone: Missing) -> StageFailure:
     return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.complaint.text}")
+
+
+def _anothers(path: str, what: str, where: str) -> StageFailure:
+    words = f"the system {clean(path)} names {clean(where)} as its {what}, which is another system's: nothing is sent there"
+    return StageFailure(Cause.WRONG_BMC, words, retryable=False)

@@ -21,7 +21,7 @@ from .conftest import Told
 from .test_families import SPEED, Foreman
 
 NAME, MAC = "f01-h01-000.example.com", "04:3f:72:00:00:01"
-FAULTS = [fault for fault in RARITIES if fault.name.startswith(("twin-", "facts-", "nic"))]
+FAULTS = [fault for fault in RARITIES if fault.name.startswith(("twin-", "facts-", "nic", "redirects-"))]
 
 
 class Lab:

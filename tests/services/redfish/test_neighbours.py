@@ -119,7 +119,9 @@ async def test_a1_a_link_to_the_neighbours_parts_is_refused_and_both_are_named(t
         failure = await twins.fails(act(twins.clock.now() + 20))
         assert (failure.cause, failure.retryable) == (Cause.WRONG_BMC, False)
         part = what.removesuffix(" by way of dots")
-        assert failure.reason == f"the {part} of the system {SYSTEM} leads to another system, {where}: nothing is sent there"
+        assert failure.reason == (
+            f"the system {SYSTEM} names {where} as its {part}, which is another system's: nothing is sent there"
+        )
     assert untouched(twins)
 
 
@@ -188,3 +190,13 @@ async def test_a4_a_named_system_that_tells_no_mac_is_taken_where_no_neighbour_t
     twins.bmc.documents[TWIN]["EthernetInterfaces"] = nics(twins.bmc, TWIN, OTHER_MAC)
     known = await twins.other(system="1").identify([MAC], twins.clock.now() + 30)
     assert (known.system, compared(known, [MAC])[0]) == (SYSTEM, Comparison.UNKNOWN)
+
+
+async def test_a1_what_is_read_besides_the_system_is_none_of_the_neighbours(twins: Bench) -> None:
+    info = f"{TWIN}/ResetActionInfo"
+    twins.bmc.system["Actions"] = {"#ComputerSystem.Reset": {"target": RESET, "@Redfish.ActionInfo": info}}
+    client = await pinned(twins)
+    failure = await twins.fails(client.ensure_off(twins.clock.now() + 20))
+    assert (failure.cause, failure.retryable) == (Cause.WRONG_BMC, False)
+    assert failure.reason == f"the system {SYSTEM} names {info} as its own, which is another system's: nothing is sent there"
+    assert untouched(twins)
