@@ -126,7 +126,7 @@ class Plan:
             if not host.by_template
             and self.reaches_bmc(host)
             and (host.unverified or (host.accepted and host.identity is None))
-            and not all(macs and host.identity and host.identity.macs and host.identity.complete for macs in unknown)
+            and not all(macs and _tells_macs(host) for macs in unknown)
         )
 
     @property
@@ -178,6 +178,11 @@ class Plan:
     def words(self, member: str) -> str:
         """What the goals say under this name, each once."""
         return ", ".join(dict.fromkeys(str(getattr(goal, member)) for goal in self.goals if getattr(goal, member)))
+
+
+def _tells_macs(host: HostPlan) -> bool:
+    """One that was not asked yet is compared before its first act."""
+    return host.identity is None or (bool(host.identity.macs) and host.identity.complete)
 
 
 def _some(hosts: Sequence[HostPlan]) -> str:

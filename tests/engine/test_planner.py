@@ -326,6 +326,16 @@ async def test_a3_an_address_of_its_own_is_no_reason_to_refuse_where_the_machine
     assert plan.hosts[0].identity and not plan.unguarded and plan.untold
 
 
+@pytest.mark.parametrize(("protected", "refused"), [(FOREMAN_HOST, False), ("unknown-to-foreman.example.com", True)])
+async def test_a3_a_bmc_that_was_not_asked_can_be_compared_later_only_with_macs_that_foreman_has(
+    lab: Lab, names: dict[str, str], protected: str, refused: bool
+) -> None:
+    names[f"mgmt-{protected}"] = SILENT
+    lab.with_site(f"  check_macs: false\n  unverified: ['*']\nprotected_hosts: [{protected}]\n")
+    plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")), survey=False)
+    assert bool(plan.unguarded) == refused
+
+
 async def test_a3_a_protected_host_without_a_bmc_is_a_note_and_no_warning(lab: Lab) -> None:
     lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
