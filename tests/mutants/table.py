@@ -173,11 +173,11 @@ _HOLES = (
     _row("U12 cancel not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end', 'if False:\n            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end', SETTLED),
     _row("U12 lost PXE files", "engine/writes.py", "        except StageFailure:\n            return True", "        except StageFailure:\n            return False", SETTLED),
     # Dark or lost hosts, wrong stop
-    _row("U13 Foreman away", "engine/flow.py", "away = stage is Stage.FOREMAN_BUILD and failure.cause in", "away = failure.cause in", WAYS_OUT),
-    _row("U13 and/or", "engine/flow.py", "away = stage is Stage.FOREMAN_BUILD and failure.cause in", "away = stage is Stage.FOREMAN_BUILD or failure.cause in", WAYS_OUT),
+    _row("U13 Foreman away", "engine/flow.py", "away = asked and failure.cause in", "away = failure.cause in", WAYS_OUT),
+    _row("U13 and/or", "engine/flow.py", "away = asked and failure.cause in", "away = asked or failure.cause in", WAYS_OUT),
     _row("U14 expired token", "engine/writes.py", "record.has(wanted) and record.build_status == 1:", "record.has(wanted):", SETTLED),
     _row("U14 not as wanted", "engine/writes.py", "if record is not None and record.has(wanted) and record.build_status == 1:", "if record is not None and record.build_status == 1:", SETTLED),
-    _row("U14 forgotten", "engine/writes.py", "memory.built_at, memory.pxe_lost = None, False\n        self._remember()\n        return False", "return False", SETTLED),
+    _row("U14 forgotten", "engine/writes.py", "memory.forget_build()\n        memory.pxe_lost = False\n        self._remember()\n        return False", "return False", SETTLED),
     _row("U15 built meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._is_off():", "elif not await self._is_off():", RESUMED),
     _row("U15 booted meanwhile", "engine/flow.py", "elif _installed(record, memory.baseline) or not await self._is_off():", "elif _installed(record, memory.baseline):", RESUMED),
     _row("U15 cancelled meanwhile", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.start = first", RESUMED),
@@ -271,11 +271,11 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A2 accepted while asked", "engine/flow.py", "asked=out.machine if isinstance(out, Asked) else None", "asked=self._memory.asked", IDENTITY),
     _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', IDENTITY),
     _row("A2 one machine, after a resume", "engine/executor.py", "if memory.identity is not None:", "if False:", IDENTITY),
-    _row("A2 chassis serial", "rollout/identity.py", "if len(agreeing) >= 2 and", "if len(agreeing) >= 1 and", IDENTITY),
+    _row("A2 chassis serial", "rollout/identity.py", "if agreeing not in ((), (\"serial number\",)) and", "if agreeing != () and", IDENTITY),
     _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs) or now.agreeing(theirs):", "False:", IDENTITY),
     _row("A3 all MACs", "engine/machine.py", "self._wanted(), deadline, whole)", "self._wanted(), deadline)", IDENTITY),
     _row("A1 serial alone", "rollout/identity.py", 'if agreeing == ("serial number",):', "if False:", IDENTITY),
-    _row("A3 protected address", "engine/machine.py", "(machine.peer and machine.peer == theirs.peer) or", "False or", IDENTITY),
+    _row("A3 protected address", "engine/machine.py", "(machine.bmc and machine.bmc == theirs.bmc) or", "False or", IDENTITY),
     _row("A6 interface that provisions", "engine/machine.py", "if result is not Comparison.SAME and machine.macs:", "if False:", IDENTITY),
 )  # fmt: skip
 
