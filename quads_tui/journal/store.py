@@ -76,7 +76,9 @@ class JournalStore:
             self._owner = self._own()
             self._looks = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
-            raise JournalBroken(f"cannot write the journal {path}: {error}") from None
+            stopped = "locked" in str(error)  # by who was stopped in the middle of a write: SQLite's lock goes with its process
+            remedy = "; the process that holds it is in the middle of a write: end it (kill -9)" if stopped else ""
+            raise JournalBroken(f"cannot write the journal {path}: {error}{remedy}") from None
         self._looking = ThreadPoolExecutor(1, "journal-owner")  # its own: the loop's threads may all wait for DNS
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()

@@ -383,3 +383,15 @@ async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path)
     assert taken_over.id.endswith("bbbb")  # with --take-over it is
     assert other is not None
     assert other.id.endswith("cccc")  # what another process runs is not taken up
+
+
+async def test_c2_a_journal_that_a_stopped_process_was_writing_says_how_it_comes_free(tmp_path: Path) -> None:
+    path = tmp_path / "r" / "journal.db"
+    await JournalStore(path).close()
+    stopped = sqlite3.connect(path, isolation_level=None)
+    stopped.execute("begin immediate")
+    try:
+        with pytest.raises(JournalBroken, match=r"in the middle of a write: end it \(kill -9\)"):
+            JournalStore(path, existing=True)
+    finally:
+        stopped.close()
