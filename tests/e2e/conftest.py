@@ -61,6 +61,11 @@ class Lab:
         return path
 
 
+def whole_lines(rest: str) -> list[dict[str, Any]]:
+    """Of output whose beginning another reader took: that one may have taken the first line in part."""
+    return lines(rest[rest.index("\n") + 1 :])
+
+
 def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 

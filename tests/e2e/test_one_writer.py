@@ -20,7 +20,7 @@ import pytest
 from quads_tui.cli.station import Station
 from quads_tui.inputs import load_site
 
-from .conftest import Lab, lines, wait_for
+from .conftest import Lab, lines, wait_for, whole_lines
 
 MakeLab = Callable[..., Lab]
 
@@ -186,7 +186,7 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         assert f"another process has taken the rollout {rollout.name} over: nothing more is done from here" in said
         out, _ = second.communicate(timeout=120)
     assert second.returncode == 0
-    assert lines(out)[-1]["done"] == hosts
+    assert whole_lines(out)[-1]["done"] == hosts
     counts = place.counts()
     assert (counts["foreman"]["peak_writes"], counts["foreman"]["writes"]) == (1, hosts)
     assert {(host["wipes"], host["built"], host["resets"]) for host in counts["hosts"].values()} == {(1, 1, 2)}

@@ -21,7 +21,7 @@ from quads_tui.inputs import Assignment, HostSpec
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
 
-from .conftest import Lab, lines, wait_for
+from .conftest import Lab, lines, wait_for, whole_lines
 
 HOSTS = 5
 KILLED = -signal.SIGKILL
@@ -106,7 +106,7 @@ def test_sigterm_ends_well_and_says_how_to_go_on(lab: Callable[..., Lab]) -> Non
     process = run_until(place, stage_is("foreman_build", "finished"))
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate()
-    told = lines(out)
+    told = whole_lines(out)
     assert process.returncode == 143
     assert told[-1]["event"] == "rollout_finished"
     assert told[-1]["unfinished"] > 0
@@ -170,7 +170,7 @@ def test_watch_follows_a_running_rollout_to_its_end(lab: Callable[..., Lab]) -> 
     told = [line for line in lines(seen) if line["event"] == "stage" and line["status"] == "finished"]
     assert len(told) == 5 * HOSTS  # from the first event on
     assert {line["host"] for line in told} == set(place.counts()["hosts"])
-    assert lines(out)[-1]["done"] == HOSTS
+    assert whole_lines(out)[-1]["done"] == HOSTS
 
 
 def test_a_full_disk_stops_before_the_act_and_resume_works_after(lab: Callable[..., Lab]) -> None:
