@@ -321,3 +321,42 @@ def test_quads_pauses_new_hosts_when_it_refuses_the_same_of_two_hosts_before_the
             "QUADS refused updates of 2 hosts with one cause before the first write was verified: "
             "QUADS 403: h0 is not yours (h0, h1)"
         )
+
+
+@pytest.mark.parametrize("stage", [PXE, ON])
+@pytest.mark.parametrize("models", ["R650", ""])
+def test_bmcs_that_fall_silent_after_their_machine_was_switched_off_pause_from_the_second_on_whatever_their_racks(
+    stage: Stage, models: str
+) -> None:
+    story = Story(models=models, racks=60)
+    story.fail(stage, Cause.UNREACHABLE, "refused the connection", 0)
+    assert not story.trips
+    story.fail(stage, Cause.UNREACHABLE, "refused the connection", 1)
+    assert len(story.trips) == 1
+
+
+def test_bmcs_of_one_rack_that_fall_silent_after_their_machine_was_switched_off_count_one_by_one_later_too() -> None:
+    story = Story(racks=60)
+    story.finish(BUILD, 59)
+    story.finish(PXE, *range(50, 60))
+    story.fail(PXE, Cause.UNREACHABLE, "refused the connection", *range(12))
+    assert len(story.trips) == 1
+
+
+@pytest.mark.parametrize("verified", [False, True])
+def test_refusals_whose_words_are_different_each_time_pause_all_the_same(verified: bool) -> None:
+    story = Story()
+    if verified:
+        story.finish(BUILD, *range(50, 60))
+    for n in range(12):
+        story.fail(
+            BUILD, Cause.FOREMAN, f"Foreman 422: Name {'xyz'[n % 3] * (n + 3)} is not unique", n, service="Foreman", http=422
+        )
+    assert story.trips
+    other = Story()
+    if verified:
+        other.finish(BUILD, 59)
+        other.finish(PXE, *range(50, 60))
+    for n in range(12):
+        other.fail(PXE, Cause.REFUSED, f"Licence {'xyz'[n % 3] * (n + 3)} is missing", n)
+    assert other.trips
