@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quads_tui.cli.screen import RunningRollout
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.lane import WriteLane
@@ -23,6 +22,7 @@ from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
 from .options import say
+from .running_rollout import RunningRollout
 
 _LOOKING = ThreadPoolExecutor(1, "locks")  # its own: the loop's threads may all wait for DNS
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
@@ -92,7 +92,7 @@ class ProcessResources:
         self.signal = ""
         self.ended = asyncio.Event()
         self.hung_up = asyncio.Event()
-        self.fronts: list[RunningRollout] = []
+        self.running: list[RunningRollout] = []
         self.machines = Machines()
         self._writers: list[Writer] = []
         self._movers: dict[Path, _Mover] = {}
@@ -156,30 +156,30 @@ class ProcessResources:
                     mover.lock.release()
 
     @contextmanager
-    def shows(self, front: RunningRollout) -> Iterator[None]:
-        self.fronts.append(front)
+    def runs(self, running: RunningRollout) -> Iterator[None]:
+        self.running.append(running)
         try:
             yield
         finally:
-            self.fronts.remove(front)
+            self.running.remove(running)
 
     def _signalled(self, name: str) -> None:
         """The first signal ends well; a second one leaves at once."""
         if self.signal:
-            for front in self.fronts:
-                front.let_go()
+            for running in self.running:
+                running.release_terminal()
             os._exit(SIGNALS[name])
         self.signal = name
         self.ended.set()
-        if self.fronts:
-            say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
-        for front in self.fronts:
-            front.executor.stop(name)
+        if self.running:
+            say(f"{name}: nothing new is started; requests under way are finished. Press again to exit immediately.")
+        for running in self.running:
+            running.executor.stop(name)
 
     def _gone(self) -> None:
         self.hung_up.set()
-        for front in self.fronts:
-            front.hung_up.set()
+        for running in self.running:
+            running.hung_up.set()
 
 
 def _locks(say: Callable[[str], None]) -> Path | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.run import fate, told_apart
+from quads_tui.cli.terminal import consequence
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
 from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, Site, TlsPolicy, load_site
@@ -25,6 +25,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, Protected, plan_from
 from quads_tui.rollout.ports import SideEffects
 from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.runtime.launch import refuse_unguarded
 from quads_tui.runtime.options import Refused
 from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
@@ -307,10 +308,10 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
         " no BMC address can be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
-    assert "1 of them without their BMC having been compared with that of a protected host" in fate(plan)
+    assert "1 of them without their BMC having been compared with that of a protected host" in consequence(plan)
     assert "their BMC may be that of a protected host: its address is not known now: 1" in shown(plan)
     with pytest.raises(Refused) as refused:
-        told_apart(plan)
+        refuse_unguarded(plan)
     assert refused.value.reasons[0] == warning
     assert refused.value.reasons[1].startswith(f"not compared with the BMC of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; ")
     assert plan_from(json.loads(json.dumps(asdict(plan)))) == plan
@@ -322,7 +323,7 @@ async def test_a3_an_address_of_its_own_is_no_reason_to_refuse_where_the_machine
     names[f"mgmt-{FOREMAN_HOST}"] = SILENT
     lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
-    told_apart(plan)
+    refuse_unguarded(plan)
     assert plan.hosts[0].identity and not plan.unguarded and plan.untold
 
 
@@ -339,7 +340,7 @@ async def test_a3_a_bmc_that_was_not_asked_can_be_compared_later_only_with_macs_
 async def test_a3_a_protected_host_without_a_bmc_is_a_note_and_no_warning(lab: Lab) -> None:
     lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
-    told_apart(plan)
+    refuse_unguarded(plan)
     assert plan.warnings == lab.site.warnings and not plan.refusals
     assert f"note protected hosts that have no BMC by the name service: {FOREMAN_HOST}" in shown(plan)
 
