@@ -11,7 +11,7 @@ from aiohttp import web
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.faults import Fault
+from quads_tui.emulators.fault_profiles import Fault
 
 ABOUT = {
     "what": "the control server of emulated BMCs and an emulated Foreman",

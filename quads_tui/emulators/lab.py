@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from quads_tui.emulators.world import Machine, seeded
+from quads_tui.emulators.interfaces import Machine, seeded
 
 DOMAIN = "example.com"
 # Model, and its share of a fleet in per cent: mostly Dell of five generations, a good part Supermicro, a few of all others.

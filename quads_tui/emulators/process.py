@@ -18,15 +18,15 @@ from zoneinfo import ZoneInfo
 import trustme
 import yaml
 
-from quads_tui.emulators import faults as profiles
+from quads_tui.emulators import fault_profiles
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.control import Control
-from quads_tui.emulators.faults import PROFILES
+from quads_tui.emulators.fault_profiles import PROFILES
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanFaults, ForemanOptions
+from quads_tui.emulators.interfaces import Time
 from quads_tui.emulators.lab import Lab, from_file, made_up
 from quads_tui.emulators.quads import Lab as QuadsLab
 from quads_tui.emulators.quads import QuadsEmulator
-from quads_tui.emulators.world import Time
 
 FOREMAN_USER = "quads"
 BMC_USER = "root"
@@ -40,7 +40,7 @@ class Options:
     """What to emulate, and where to say so.
 
     hosts: made-up ones, unless `fleet` is a file of given ones (`lab.from_file`). speed: emulated seconds a real one.
-    faults: a name of `faults.PROFILES`. dir: created 0700 if missing.
+    faults: a name of `fault_profiles.PROFILES`. dir: created 0700 if missing.
     watch_pid_file: holds the pid of a console; once that process has been gone for `linger` real seconds, all ends.
     """
 
@@ -91,7 +91,7 @@ async def serve(options: Options) -> None:
     else:
         lab = from_file(options.fleet, options.seed)
     clock = Time(options.speed)
-    faults = profiles.plan(options.faults, lab.machines, options.seed)
+    faults = fault_profiles.plan(options.faults, lab.machines, options.seed)
     passwords = {"foreman": secrets.token_urlsafe(18), "bmc": secrets.token_urlsafe(18)}
     foreman = ForemanEmulator(
         lab.machines,
@@ -102,8 +102,8 @@ async def serve(options: Options) -> None:
             password=passwords["foreman"],
             faults=ForemanFaults(
                 concurrency_2019=PROFILES[options.faults].concurrency_2019,
-                proxy_hang=dict.fromkeys(profiles.hosts_with(faults, "proxy-hangs-once"), 1),
-                dhcp_conflict=frozenset(profiles.hosts_with(faults, "dhcp-conflict")),
+                proxy_hang=dict.fromkeys(fault_profiles.hosts_with(faults, "proxy-hangs-once"), 1),
+                dhcp_conflict=frozenset(fault_profiles.hosts_with(faults, "dhcp-conflict")),
             ),
         ),
     )
@@ -114,7 +114,7 @@ async def serve(options: Options) -> None:
         provisioner=foreman,
         username=BMC_USER,
         password=passwords["bmc"],
-        troubles=profiles.troubles(faults),
+        troubles=fault_profiles.troubles(faults),
         idle_off=PROFILES[options.faults].idle_off,
     )
     for name, bmc in fleet.bmcs.items():

@@ -13,9 +13,9 @@ from quads_tui.cli.check import Checked, judged
 from quads_tui.cli.options import Options
 from quads_tui.cli.session import Work, connected, planned, roll_out
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.bmc.lacking import NoForceOff, NoOverride
+from quads_tui.emulators.bmc.missing_features import NoForceOff, NoOverride
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine.survey import NO_FORCE_OFF, NO_OVERRIDE
 from quads_tui.inputs import Assignment, HostSpec, load_site
 from quads_tui.rollout.plan import Plan

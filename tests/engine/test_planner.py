@@ -14,7 +14,7 @@ import pytest
 from quads_tui.cli.options import Refused
 from quads_tui.cli.session import fate, told_apart
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine import planner, sharing
 from quads_tui.engine.planner import make_plan, surveyed_again
 from quads_tui.engine.survey import BmcSurvey

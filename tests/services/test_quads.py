@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.emulators.quads import Lab, Mishap, QuadsEmulator
-from quads_tui.emulators.world import Machine, Time
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
 from quads_tui.rollout.meters import Meter

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.emulators.quads import Lab, QuadsEmulator
-from quads_tui.emulators.world import Machine, Time
 from quads_tui.engine.moves import enriched
 from quads_tui.engine.quads import Outbox, QuadsExchange
 from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, TlsPolicy

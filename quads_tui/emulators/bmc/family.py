@@ -10,9 +10,9 @@ from quads_tui.emulators.bmc.hardware import Boot, Nature
 from quads_tui.emulators.bmc.replies import BASE, Call, Document, Key, Message, Reply, collection, dumps, named, ref
 
 if TYPE_CHECKING:
+    from quads_tui.emulators.bmc.dell_bios_pages import Setup
     from quads_tui.emulators.bmc.service import Bmc
     from quads_tui.emulators.bmc.sessions import Session
-    from quads_tui.emulators.bmc.setup import Setup
 
 TARGETS = ("None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "UefiHttp", "UefiTarget")
 ENABLED = ("Disabled", "Once", "Continuous")

@@ -14,12 +14,12 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from quads_tui.emulators.bmc.families import family_of
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Call
 from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.bmc.wire import broken, gone, send
-from quads_tui.emulators.world import Machine, Provisioner, Time, seeded
+from quads_tui.emulators.bmc.transmission import broken, gone, send
+from quads_tui.emulators.interfaces import Machine, Provisioner, Time, seeded
 
 LOOPBACK = "127.0.0.1"
 

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from quads_tui.emulators.bmc.bios import Bios
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Provisioner, Time, lognormal
+from quads_tui.emulators.bmc.faults import Trouble
+from quads_tui.emulators.interfaces import Machine, Provisioner, Time, lognormal
 
 # Median seconds that a model's installer takes; what is not listed takes DEFAULT_INSTALL.
 INSTALL: dict[str, float] = {

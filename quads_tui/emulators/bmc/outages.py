@@ -6,8 +6,8 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from quads_tui.emulators.bmc.faults import NotReady, Trouble
 from quads_tui.emulators.bmc.replies import Call, Reply
-from quads_tui.emulators.bmc.trouble import NotReady, Trouble
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc

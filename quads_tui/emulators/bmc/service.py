@@ -12,12 +12,12 @@ from typing import Any
 from aiohttp import web
 
 from quads_tui.emulators.bmc.family import Family
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.hardware import Boot, Hardware
 from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata, ref
 from quads_tui.emulators.bmc.sessions import Guard, Sessions
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.bmc.wire import gone
-from quads_tui.emulators.world import Machine, Time, lognormal
+from quads_tui.emulators.bmc.transmission import gone
+from quads_tui.emulators.interfaces import Machine, Time, lognormal
 
 BOOT_MEMBERS = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSourceOverrideMode")
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from random import Random
 
-from quads_tui.emulators.world import Time
+from quads_tui.emulators.interfaces import Time
 
 LOCK_AFTER = 5  # wrong passwords
 LOCK_WITHIN = 300.0  # emulated seconds in which they count

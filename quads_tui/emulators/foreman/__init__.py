@@ -7,7 +7,7 @@ estimates except where options.Costs says otherwise. It claims to be 3.12, or an
 
 from .answers import Answer, json_answer, page
 from .emulator import ForemanEmulator
-from .mishaps import Fault
+from .faults import Fault
 from .options import Cost, Costs, ForemanFaults, ForemanOptions, Source
 from .search import QueryError
 from .traffic import Exchange

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .calls import Route
+from .routing import Route
 
 _NESTED = frozenset({"parameters", "media", "ptables", "roles", "interfaces"})  # collections below another resource
 _ACTIONS = {"GET": ("index", "show"), "POST": ("create", ""), "PUT": ("", "update"), "DELETE": ("", "destroy")}

@@ -8,19 +8,19 @@ from typing import Any
 
 from aiohttp import web
 
-from ..world import Time, seeded
-from . import host_routes, lab_routes, parameter_routes, people_routes
+from ..interfaces import Time, seeded
+from . import host_routes, lab_routes, parameter_routes, user_routes
 from .answers import GENERIC_500, Answer, Refusal, bare, denied, json_answer, message, page
 from .apidoc import apidoc
-from .calls import Call, Foreman, route
 from .documents import allowed
-from .puma import Overloaded, Puma, Work
 from .records import User
+from .routing import Call, Foreman, route
 from .sessions import Sessions
 from .traffic import WRITES, Exchange
 from .unattended import Unattended
+from .web_server import Overloaded, Puma, Work
 
-ROUTES = (*host_routes.ROUTES, *parameter_routes.ROUTES, *lab_routes.ROUTES, *people_routes.ROUTES)
+ROUTES = (*host_routes.ROUTES, *parameter_routes.ROUTES, *lab_routes.ROUTES, *user_routes.ROUTES)
 COOKIE = "_session_id"
 LINE = 8190  # bytes of a request line that Apache takes
 UNKNOWN = Answer(404, '{"status": 404, "error": "Not Found"}')

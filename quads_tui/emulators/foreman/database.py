@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
-from ..world import Machine, Time, seeded
+from ..interfaces import Machine, Time, seeded
 from .options import ForemanOptions
 from .records import (
     LOCAL,

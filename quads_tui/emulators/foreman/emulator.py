@@ -11,24 +11,24 @@ from typing import Any
 
 from aiohttp import web
 
-from ..world import Machine, Time, seeded
+from ..interfaces import Machine, Time, seeded
 from .answers import Answer, page
 from .application import COOKIE, LINE, Application
 from .builds import Builds
-from .calls import Foreman
 from .database import DISPLACED, ELSEWHERE, Database
 from .documents import HostBodies
+from .faults import BEFORE, Fault, Mishaps
 from .fields import host_fields
 from .listener import Listener
 from .membership import Membership
-from .mishaps import BEFORE, Fault, Mishaps
 from .options import ForemanOptions
+from .routing import Foreman
 from .saving import Saving
 from .traffic import Connection, Exchange, Traffic
 
 
 class ForemanEmulator:
-    """A Foreman of `machines`; also the world.Provisioner that booting machines talk to."""
+    """A Foreman of `machines`; also the interfaces.Provisioner that booting machines talk to."""
 
     def __init__(
         self,

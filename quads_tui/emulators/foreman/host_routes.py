@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from .answers import Answer, bare, json_answer, message, not_found
-from .calls import Call, Route
 from .documents import interface
 from .fields import DOCUMENTS
 from .paging import index, matching
 from .records import LABELS, LOCAL, Host
+from .routing import Call, Route
 from .saving import attributes
 
 ACTIONS = ("on", "off", "soft", "cycle", "reset", "state")

@@ -8,12 +8,12 @@ from typing import Any
 
 from . import documents
 from .answers import Answer, json_answer, not_found
-from .calls import Call, Handler, Route
 from .database import LOCATION, ORGANIZATION, number, stamp
 from .documents import Document
 from .fields import DOCUMENTS, SOURCES, SYSTEMS
 from .paging import index
 from .records import OperatingSystem
+from .routing import Call, Handler, Route
 from .search import Fields
 
 

@@ -10,7 +10,7 @@ from collections import deque
 
 from aiohttp import web
 
-from .mishaps import Mishaps
+from .faults import Mishaps
 from .traffic import RESET, Traffic
 
 BURST, WITHIN = 128, 0.1  # a listen queue of 128 (net.core.somaxconn of old) overflows when more arrive in 100 ms

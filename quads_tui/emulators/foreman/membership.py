@@ -13,8 +13,8 @@ from typing import Any
 from .answers import invalid, message
 from .database import Database
 from .options import ForemanOptions
-from .puma import Work
 from .records import User, UserRole
+from .web_server import Work
 
 TEXTS = ("firstname", "lastname", "mail", "description")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from .answers import Answer, invalid, json_answer, message, not_found
-from .calls import Call, Route
 from .database import number
 from .documents import Document, parameter
 from .fields import PARAMETERS
 from .host_routes import wanted
 from .paging import index
 from .records import Host, Parameter
+from .routing import Call, Route
 from .saving import text
 
 REVEAL = ("true", "1")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 
-from ..world import Time
+from ..interfaces import Time
 from .answers import Answer
-from .calls import Foreman
-from .puma import Puma, Work
 from .records import Host, Token
+from .routing import Foreman
+from .web_server import Puma, Work
 
 LOG_LIMIT = 64 << 10  # bytes of an installer's log that are kept
 

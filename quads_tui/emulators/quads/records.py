@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from quads_tui.emulators.world import Machine
+from quads_tui.emulators.interfaces import Machine
 
 SPARE = "cloud01"
 # The twelve stages of a move, and its two ends.

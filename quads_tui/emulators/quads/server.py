@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from quads_tui.emulators.world import Time
+from quads_tui.emulators.interfaces import Time
 
 from .records import ISO, STATUSES, Assignment, Host, Lab, Schedule
 

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 import trustme
 
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 
 USER, PASSWORD = "root", "calvin's heir"
 SPEED = 3000.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quads_tui.emulators.bmc.trouble import InstallerFails, NeverOn, SkipsPxe, StaysOn
+from quads_tui.emulators.bmc.faults import InstallerFails, NeverOn, SkipsPxe, StaysOn
 
 ONCE = {"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once", "BootSourceOverrideMode": "UEFI"}
 ALL = ("R650", "DL360", "1029U", "3500RX")

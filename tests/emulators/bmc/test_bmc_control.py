@@ -9,11 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from quads_tui.emulators import faults as profiles
-from quads_tui.emulators.bmc.trouble import DeadBmc, NeverOn
+from quads_tui.emulators import fault_profiles
+from quads_tui.emulators.bmc.faults import DeadBmc, NeverOn
 from quads_tui.emulators.control import Control
 
-DEAD = next(fault for fault in profiles.FAILURES if fault.trouble is DeadBmc)
+DEAD = next(fault for fault in fault_profiles.FAILURES if fault.trouble is DeadBmc)
 
 
 class Back:

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from quads_tui.emulators.bmc.trouble import (
+from quads_tui.emulators.bmc.faults import (
     BmcRestarts,
     DeadBmc,
     IgnoresReset,

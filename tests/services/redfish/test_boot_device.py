@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from quads_tui.emulators.bmc.bios import Bios
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Call, Reply
 from quads_tui.emulators.bmc.service import Bmc as Emulated
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.meters import Meter

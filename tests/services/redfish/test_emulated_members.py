@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from quads_tui.emulators.bmc import members
+from quads_tui.emulators.bmc import identity_faults
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.faults import RARITIES, Fault
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.fault_profiles import RARITIES, Fault
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Comparison, compared
@@ -76,8 +76,8 @@ async def test_a5_each_rarity_ends_well_on_the_machine_that_foreman_means(fault:
 
 
 UNVERIFIED: dict[str, tuple[Trouble, str]] = {
-    "not told": (members.NicsNotTold(), "its BMC tells no MAC address"),
-    "ours is not listed": (members.NicGone(missing=True), "its BMC tells only some MAC addresses"),
+    "not told": (identity_faults.NicsNotTold(), "its BMC tells no MAC address"),
+    "ours is not listed": (identity_faults.NicGone(missing=True), "its BMC tells only some MAC addresses"),
 }
 
 
@@ -91,7 +91,7 @@ async def test_a5_what_is_not_known_is_not_wrong(what: str) -> None:
 
 
 async def test_a1_twins_without_macs_are_not_guessed_at() -> None:
-    trouble = members.Twin(away=1)
+    trouble = identity_faults.Twin(away=1)
     async with Lab("6048R", trouble) as lab:  # tells no NICs
         for act in (lab.bmc.ensure_off, lab.bmc.ensure_on, lab.bmc.ensure_pxe_next):
             with pytest.raises(StageFailure, match="lists 2 systems"):
@@ -100,8 +100,8 @@ async def test_a1_twins_without_macs_are_not_guessed_at() -> None:
 
 
 async def test_a4_facts_that_are_none_are_not_known() -> None:
-    for trouble in (members.Placeholders(), members.Twin(same_serial=True)):
+    for trouble in (identity_faults.Placeholders(), identity_faults.Twin(same_serial=True)):
         async with Lab("1029U-TR4", trouble) as lab:
             known = await lab.bmc.identify([MAC], lab.soon())
             assert known.serial == ""
-            assert bool(known.uuid) is isinstance(trouble, members.Twin)
+            assert bool(known.uuid) is isinstance(trouble, identity_faults.Twin)

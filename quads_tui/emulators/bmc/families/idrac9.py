@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quads_tui.emulators.bmc.bios import Bios
+from quads_tui.emulators.bmc.dell_bios_pages import Setup
 from quads_tui.emulators.bmc.family import MODES, RESETS, Family
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, ref
-from quads_tui.emulators.bmc.setup import Setup
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc

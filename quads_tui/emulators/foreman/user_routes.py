@@ -6,12 +6,12 @@ import json
 
 from . import documents
 from .answers import Answer, json_answer, not_found
-from .calls import Call, Route
 from .database import PERMISSIONS
 from .fields import DOCUMENTS, ROLES, USERS
 from .lab_routes import index_of, show_of
 from .paging import index
 from .records import User
+from .routing import Call, Route
 
 
 def wanted(call: Call) -> User:

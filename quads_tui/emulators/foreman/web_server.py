@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..world import Time, lognormal
+from ..interfaces import Time, lognormal
 from .options import Cost
 
 NAP = 0.0005  # real seconds; a shorter wait is carried over into the next one, since the loop cannot sleep so briefly

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.replies import Call, Reply, dumps
-from quads_tui.emulators.bmc.trouble import Trouble
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.replies import Call, Document, Reply, dumps, ref
-from quads_tui.emulators.bmc.trouble import Trouble
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc

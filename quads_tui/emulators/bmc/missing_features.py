@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from quads_tui.emulators.bmc.members import Edited
+from quads_tui.emulators.bmc.identity_faults import Edited
 from quads_tui.emulators.bmc.replies import Call, Document, Reply
 
 if TYPE_CHECKING:

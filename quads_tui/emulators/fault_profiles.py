@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import lies, members, outages, spoilt, trouble
+from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, identity_faults, outages
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, seeded
+from quads_tui.emulators.bmc.faults import Trouble
+from quads_tui.emulators.interfaces import Machine, seeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,23 @@ class Fault:
 
 
 FAILURES: tuple[Fault, ...] = (
-    Fault("bmc-dead", "power_off", "unreachable", None, trouble.DeadBmc),
-    Fault("installer-fails-once", "install", "install-failed", "retry", trouble.InstallerFails),
+    Fault("bmc-dead", "power_off", "unreachable", None, faults.DeadBmc),
+    Fault("installer-fails-once", "install", "install-failed", "retry", faults.InstallerFails),
     Fault("dhcp-conflict", "foreman_build", "foreman", None, None),
-    Fault("wrong-bmc", "power_off", "wrong-bmc", None, trouble.WrongBmc),
-    Fault("bmc-password", "power_off", "credentials", None, trouble.WrongPassword),
-    Fault("stays-on", "power_off", "timeout", "retry", trouble.StaysOn),
-    Fault("pxe-licence", "pxe_set", "refused", None, trouble.NoLicence),
-    Fault("never-on", "power_on", "timeout", None, trouble.NeverOn),
-    Fault("pxe-skipped-once", "install", "install-timeout", "retry", trouble.SkipsPxe),
+    Fault("wrong-bmc", "power_off", "wrong-bmc", None, faults.WrongBmc),
+    Fault("bmc-password", "power_off", "credentials", None, faults.WrongPassword),
+    Fault("stays-on", "power_off", "timeout", "retry", faults.StaysOn),
+    Fault("pxe-licence", "pxe_set", "refused", None, faults.NoLicence),
+    Fault("never-on", "power_on", "timeout", None, faults.NeverOn),
+    Fault("pxe-skipped-once", "install", "install-timeout", "retry", faults.SkipsPxe),
 )
 HICCUPS: tuple[Fault, ...] = (
-    Fault("not-ready-minute", None, None, "automatic", trouble.NotReady),
-    Fault("sessions-taken", None, None, "automatic", trouble.SessionsTaken),
-    Fault("bmc-restarts", None, None, "automatic", trouble.BmcRestarts),
-    Fault("stale-power", None, None, "automatic", trouble.StalePower, ("idrac9", "ilo5")),
-    Fault("reset-ignored-once", None, None, "automatic", trouble.IgnoresReset),
-    Fault("reset-answer-lost", None, None, "automatic", trouble.LosesAnswer),
+    Fault("not-ready-minute", None, None, "automatic", faults.NotReady),
+    Fault("sessions-taken", None, None, "automatic", faults.SessionsTaken),
+    Fault("bmc-restarts", None, None, "automatic", faults.BmcRestarts),
+    Fault("stale-power", None, None, "automatic", faults.StalePower, ("idrac9", "ilo5")),
+    Fault("reset-ignored-once", None, None, "automatic", faults.IgnoresReset),
+    Fault("reset-answer-lost", None, None, "automatic", faults.LosesAnswer),
     Fault("proxy-hangs-once", None, None, "automatic", None),
 )
 
@@ -77,36 +77,36 @@ def _cured(name: str, make: Callable[[], Trouble], *families: str) -> Fault:
 
 
 RARITIES: tuple[Fault, ...] = (
-    _cured("html", spoilt.Html),
-    _cured("html-forbidden", spoilt.HtmlForbidden),
-    _cured("glued-documents", spoilt.Glued),
-    _cured("garbled-text", spoilt.Garbled),
-    _cured("empty-body", spoilt.Empty),
-    _cured("truncated-body", spoilt.Truncated),
-    _cured("endless-body", spoilt.Endless),
+    _cured("html", corrupt_responses.Html),
+    _cured("html-forbidden", corrupt_responses.HtmlForbidden),
+    _cured("glued-documents", corrupt_responses.Glued),
+    _cured("garbled-text", corrupt_responses.Garbled),
+    _cured("empty-body", corrupt_responses.Empty),
+    _cured("truncated-body", corrupt_responses.Truncated),
+    _cured("endless-body", corrupt_responses.Endless),
     # Once each: at speed a client's patience of real seconds is a stage's whole deadline of emulated ones.
-    _cured("dripping-body", lambda: spoilt.Drips(times=1)),
-    _cured("hangs", lambda: spoilt.Hangs(times=1)),
-    _cured("breaks", spoilt.Breaks),
-    _cured("breaks-reused", spoilt.DropsReused),
-    _cured("members-gone", spoilt.MembersGone),
-    _cured("members-null", lambda: spoilt.MembersGone(null=True)),
-    _cured("member-null", spoilt.NullMember),
-    _cured("stale-reads", spoilt.StaleReads),
-    _cured("no-action-info", spoilt.NoActionInfo, *INFORMED),
-    _cured("redirects-301", lambda: spoilt.Redirects(301)),
-    _cured("redirects-307", lambda: spoilt.Redirects(307)),
-    _cured("redirects-308", lambda: spoilt.Redirects(308)),
-    _cured("patch-not-applied", lies.PatchNotApplied),
-    _cured("patch-denied", lies.PatchDenied),
-    _cured("boot-locked", lies.BootLocked),
-    _cured("etag-outdated", lies.EtagOutdated),
-    _cured("etag-weakened", lies.EtagWeakened, *MARKED),
-    _cured("etag-demanded", lies.EtagDemanded, *UNMARKED),
-    _cured("reset-delayed", lies.DelayedReset),
-    _cured("tasks", lies.Tasks),
-    _cured("tasks-themselves", lambda: lies.Tasks(monitor=False)),
-    _cured("tasks-fail", lambda: lies.Tasks(fails=True)),
+    _cured("dripping-body", lambda: corrupt_responses.Drips(times=1)),
+    _cured("hangs", lambda: corrupt_responses.Hangs(times=1)),
+    _cured("breaks", corrupt_responses.Breaks),
+    _cured("breaks-reused", corrupt_responses.DropsReused),
+    _cured("members-gone", corrupt_responses.MembersGone),
+    _cured("members-null", lambda: corrupt_responses.MembersGone(null=True)),
+    _cured("member-null", corrupt_responses.NullMember),
+    _cured("stale-reads", corrupt_responses.StaleReads),
+    _cured("no-action-info", corrupt_responses.NoActionInfo, *INFORMED),
+    _cured("redirects-301", lambda: corrupt_responses.Redirects(301)),
+    _cured("redirects-307", lambda: corrupt_responses.Redirects(307)),
+    _cured("redirects-308", lambda: corrupt_responses.Redirects(308)),
+    _cured("patch-not-applied", faulty_changes.PatchNotApplied),
+    _cured("patch-denied", faulty_changes.PatchDenied),
+    _cured("boot-locked", faulty_changes.BootLocked),
+    _cured("etag-outdated", faulty_changes.EtagOutdated),
+    _cured("etag-weakened", faulty_changes.EtagWeakened, *MARKED),
+    _cured("etag-demanded", faulty_changes.EtagDemanded, *UNMARKED),
+    _cured("reset-delayed", faulty_changes.DelayedReset),
+    _cured("tasks", faulty_changes.Tasks),
+    _cured("tasks-themselves", lambda: faulty_changes.Tasks(monitor=False)),
+    _cured("tasks-fail", lambda: faulty_changes.Tasks(fails=True)),
     _cured("wakes-late", outages.WakesLate),
     _cured("not-ready-date", outages.NotReadyUntil),
     _cured("not-ready-untold", outages.NotReadyUntold),
@@ -114,21 +114,21 @@ RARITIES: tuple[Fault, ...] = (
     _cured("session-ends", outages.SessionEnds),
     _cured("slow", outages.Slow),
     # Foreman's MAC decides in each of these, so that the host ends done.
-    _cured("twin-system", members.Twin, *TELLING),
-    _cured("twin-member-gone", lambda: members.Twin(away=2), *TELLING),
-    _cured("twin-member-away", lambda: members.Twin(away=2, status=503), *TELLING),
-    _cured("twin-without-reset", lambda: members.Twin(no_reset=2), *TELLING),
-    _cured("twin-chassis-serial", lambda: members.Twin(same_serial=True), *SERIAL),
-    _cured("facts-placeholders", members.Placeholders),
-    _cured("facts-only-while-on", members.UnknownWhileOff),
-    _cured("nic-gone", members.NicGone, *TELLING),
-    _cured("nic-without-mac", members.NicWithoutMac, *TELLING),
-    _cured("nic-placeholder", lambda: members.NicWithoutMac("00:00:00:00:00:00"), *TELLING),
-    _cured("nics-inline", lambda: members.NicsInline(40), *TELLING),
-    _cured("nics-paged", members.NicsPaged, *TELLING),
-    _cured("nics-in-a-circle", lambda: members.NicsPaged(circle=True), *TELLING),
-    _cured("nics-miscounted", members.NicsMiscounted, *TELLING),
-    _cured("nics-away", members.NicsAway, *TELLING),
+    _cured("twin-system", identity_faults.Twin, *TELLING),
+    _cured("twin-member-gone", lambda: identity_faults.Twin(away=2), *TELLING),
+    _cured("twin-member-away", lambda: identity_faults.Twin(away=2, status=503), *TELLING),
+    _cured("twin-without-reset", lambda: identity_faults.Twin(no_reset=2), *TELLING),
+    _cured("twin-chassis-serial", lambda: identity_faults.Twin(same_serial=True), *SERIAL),
+    _cured("facts-placeholders", identity_faults.Placeholders),
+    _cured("facts-only-while-on", identity_faults.UnknownWhileOff),
+    _cured("nic-gone", identity_faults.NicGone, *TELLING),
+    _cured("nic-without-mac", identity_faults.NicWithoutMac, *TELLING),
+    _cured("nic-placeholder", lambda: identity_faults.NicWithoutMac("00:00:00:00:00:00"), *TELLING),
+    _cured("nics-inline", lambda: identity_faults.NicsInline(40), *TELLING),
+    _cured("nics-paged", identity_faults.NicsPaged, *TELLING),
+    _cured("nics-in-a-circle", lambda: identity_faults.NicsPaged(circle=True), *TELLING),
+    _cured("nics-miscounted", identity_faults.NicsMiscounted, *TELLING),
+    _cured("nics-away", identity_faults.NicsAway, *TELLING),
 )
 REFUSALS: tuple[Fault, ...] = (Fault("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"

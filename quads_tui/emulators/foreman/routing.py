@@ -13,10 +13,10 @@ from .database import Database
 from .documents import HostBodies
 from .membership import Membership
 from .options import ForemanOptions
-from .puma import Work
 from .records import User
 from .saving import Saving
 from .search import Fields
+from .web_server import Work
 
 
 @dataclass(slots=True)

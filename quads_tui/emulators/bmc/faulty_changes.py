@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from quads_tui.emulators.bmc.faults import Trouble
 from quads_tui.emulators.bmc.hardware import Boot
 from quads_tui.emulators.bmc.replies import Call, Reply, dumps
-from quads_tui.emulators.bmc.trouble import Trouble
 
 if TYPE_CHECKING:
     from quads_tui.emulators.bmc.service import Bmc

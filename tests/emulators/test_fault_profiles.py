@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.emulators.bmc.families import family_of
-from quads_tui.emulators.faults import FAILURES, HICCUPS, PROFILES, SWITCH, hosts_with, plan, troubles
+from quads_tui.emulators.fault_profiles import FAILURES, HICCUPS, PROFILES, SWITCH, hosts_with, plan, troubles
 from quads_tui.emulators.lab import made_up
 
 
