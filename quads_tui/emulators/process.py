@@ -114,7 +114,7 @@ async def serve(options: Options) -> None:
         provisioner=foreman,
         username=BMC_USER,
         password=passwords["bmc"],
-        troubles=fault_profiles.troubles(faults),
+        faults=fault_profiles.bmc_faults(faults),
         idle_off=PROFILES[options.faults].idle_off,
     )
     for name, bmc in fleet.bmcs.items():

@@ -24,7 +24,7 @@ from quads_tui.rollout.stages import Stage
 SPEED = 200.0
 MODELS = ("R650", "1029U", "R650", "DL360")
 NAMES = [f"f01-h{n:02}-000-{model.lower()}.example.com" for n, model in enumerate(MODELS)]
-TROUBLES = {NAMES[0]: NoOverride(), NAMES[1]: NoForceOff(), NAMES[3]: NoForceOff()}
+FAULTS = {NAMES[0]: NoOverride(), NAMES[1]: NoForceOff(), NAMES[3]: NoForceOff()}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def work(tmp_path: Path) -> AsyncIterator[tuple[Work, Fleet]]:
     ]
     time = Time(SPEED)
     foreman = ForemanEmulator(machines, time=time, seed=1, options=ForemanOptions())
-    fleet = Fleet(machines, time=time, seed=1, provisioner=foreman, username="root", password="pw", troubles=TROUBLES)
+    fleet = Fleet(machines, time=time, seed=1, provisioner=foreman, username="root", password="pw", faults=FAULTS)
     url = await foreman.serve()
     await fleet.serve()
     for name, bmc in fleet.bmcs.items():

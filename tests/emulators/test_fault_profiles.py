@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.emulators.bmc.families import family_of
-from quads_tui.emulators.fault_profiles import FAILURES, HICCUPS, PROFILES, SWITCH, hosts_with, plan, troubles
+from quads_tui.emulators.fault_profiles import FAILURES, PROFILES, SWITCH, TRANSIENT_FAULTS, bmc_faults, hosts_with, plan
 from quads_tui.emulators.lab import made_up
 
 
@@ -30,7 +30,7 @@ def test_realistic_of_700_hosts(seed: int) -> None:
     assert len(pairs) >= 6
     assert {fault.cured_by for fault in failed.values()} == {"retry", None}
     assert all(fault.cured_by == "automatic" for name, fault in faults.items() if name not in failed)
-    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*FAILURES, *HICCUPS)}
+    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*FAILURES, *TRANSIENT_FAULTS)}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -61,13 +61,17 @@ def test_faults_that_need_a_family_get_one() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_chaos_has_every_fault_on_families_that_can_have_it(seed: int) -> None:
     machines = made_up(700, seed).machines
-    families = {machine.name: family_of(machine.model).name for machine in machines}
+    families = {machine.name: family_of(machine.model) for machine in machines}
     faults = plan("chaos", machines, seed)
     chaos = PROFILES["chaos"]
-    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*chaos.failures, *chaos.hiccups)} | {SWITCH}
-    assert all(not fault.families or families[name] in fault.families for name, fault in faults.items())
+    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*chaos.failures, *chaos.transient_faults)} | {
+        SWITCH
+    }
+    assert all(fault.applies(families[name]) for name, fault in faults.items())
     assert 0.035 * 700 <= len(failing(faults)) <= 0.045 * 700
-    wild = {fault.name for fault in (*chaos.failures, *chaos.hiccups)} - {fault.name for fault in (*FAILURES, *HICCUPS)}
+    wild = {fault.name for fault in (*chaos.failures, *chaos.transient_faults)} - {
+        fault.name for fault in (*FAILURES, *TRANSIENT_FAULTS)
+    }
     assert len(wild) > 30
     assert {name for name, fault in plan("realistic", machines, seed).items() if fault.name in wild} == set()
 
@@ -79,15 +83,15 @@ def test_forty_eight_neighbours_hang_on_one_switch() -> None:
     assert len(dropped) == 48
     racks = [name[:3] for name in dropped]
     assert len(set(racks)) < 6
-    wrong = troubles(faults)
+    wrong = bmc_faults(faults)
     assert len({id(wrong[name].switch) for name in dropped}) == 1
-    assert troubles(faults)[dropped[0]] is not wrong[dropped[0]]
+    assert bmc_faults(faults)[dropped[0]] is not wrong[dropped[0]]
 
 
 def test_each_host_has_a_trouble_of_its_own_and_foreman_has_the_rest() -> None:
     faults = plan("realistic", made_up(700, 1).machines, 1)
-    wrong = troubles(faults)
-    assert len({id(trouble) for trouble in wrong.values()}) == len(wrong)
+    wrong = bmc_faults(faults)
+    assert len({id(fault) for fault in wrong.values()}) == len(wrong)
     assert set(faults) - set(wrong) == {*hosts_with(faults, "dhcp-conflict"), *hosts_with(faults, "proxy-hangs-once")}
 
 

@@ -206,7 +206,7 @@ async def test_a_server_that_is_gone_is_unreachable_and_surely_not_written_to(be
 
 async def test_a6_the_provisioning_mac_is_that_of_the_interface_not_of_the_record(bench: Bench) -> None:
     foreman, (first, second, *_) = bench.client(), HOSTS
-    bench.server.order({"bonded": {first: "52:54:00:ff:00:01"}})
+    bench.server.control({"bonded": {first: "52:54:00:ff:00:01"}})
     record = await foreman.host(first)
     assert record is not None and record.mac == "52:54:00:ff:00:01"
     assert await foreman.provisioning_macs(first) == {"52:54:00:00:00:00"}

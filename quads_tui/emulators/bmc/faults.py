@@ -2,69 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from quads_tui.emulators.bmc.replies import Call, Reply
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.hardware import BootFaults
+from quads_tui.emulators.bmc.replies import Reply, Request
 
 _ONE_ATTEMPT = 4.0  # real seconds between the two ForceOffs of one attempt, at most; attempts are 10 real seconds apart or more
 
 
-class Trouble:
-    """The places where a fault may step in; each method of the base says "all is well"."""
+class Fault(BootFaults):
+    """The places where a fault may step in; each method of the base says "all is well".
 
-    listens = True  # False: nobody answers at the BMC's port from the first second on
-    wakes_after = 0.0  # emulated seconds until somebody does; 0: never
+    listens: whether anybody answers at the BMC's port from the start. listens_after: else, emulated seconds until then; 0: never.
+    mac: of the machine that the BMC really belongs to, where that is another one. latency_factor: on the time of every reply.
+    """
+
+    listens = True
+    listens_after = 0.0
     starts_off = False
-    mac = ""  # of the machine that the BMC really belongs to, where that is another one
-    slowness = 1.0  # factor on the time of every answer
+    mac = ""
+    latency_factor = 1.0
 
-    def placed(self, bmc: Bmc) -> None:
-        """This is the BMC that has the trouble."""
+    def attached(self, bmc: Bmc) -> None:
+        """This is the BMC that has the fault."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        """Something other than the BMC's own answer, before anything is done."""
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        """A reply other than the BMC's own, before anything is done; None: the BMC answers."""
         return None
 
-    def swallows(self, bmc: Bmc, kind: str) -> bool:
-        """The BMC accepts this ResetType and nothing happens."""
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        """The BMC has done its work; the last chance to change its reply or to start something."""
+
+    def ignores_reset(self, bmc: Bmc, reset_type: str) -> bool:
+        """True: the BMC accepts this Reset, and nothing happens."""
         return False
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        """The BMC has done its work; last chance to spoil the answer or to start something."""
 
-    def finds_pxe(self) -> bool:
-        return True
-
-    def installs(self) -> bool:
-        return True
-
-
-class DeadBmc(Trouble):
+class DeadBmc(Fault):
     """Connections are refused, for good."""
 
     listens = False
 
 
-class WrongBmc(Trouble):
+class WrongBmc(Fault):
     """Somebody swapped two cables: behind this name answers the BMC of a machine that Foreman knows under another one."""
 
     mac = "b0:7b:25:ff:ff:ff"
 
 
-class WrongPassword(Trouble):
+class WrongPassword(Fault):
     """Somebody changed the password of this BMC: no credentials fit."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if "authorization" in call.headers or (call.method == "POST" and call.path == bmc.family.sessions):
-            bmc.admits(False)
-            return bmc.unauthorized()
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if "authorization" in request.headers or (request.method == "POST" and request.path == bmc.family.sessions):
+            bmc.refuse_login()
+            return bmc.family.unauthorized()
         return None
 
 
-class StaysOn(Trouble):
+class StaysOn(Fault):
     """ForceOff is accepted and nothing happens, for the first `attempts` attempts.
 
     What is sent within `window` emulated seconds, and within 4 real ones, is one attempt: a careful client sends its ForceOff
@@ -75,8 +70,8 @@ class StaysOn(Trouble):
         self.left, self.window = attempts, window
         self.until = 0.0
 
-    def swallows(self, bmc: Bmc, kind: str) -> bool:
-        if kind != "ForceOff":
+    def ignores_reset(self, bmc: Bmc, reset_type: str) -> bool:
+        if reset_type != "ForceOff":
             return False
         now = bmc.time.now()
         if now < self.until:
@@ -88,89 +83,89 @@ class StaysOn(Trouble):
         return True
 
 
-class NoLicence(Trouble):
+class NoLicence(Fault):
     """The boot override needs a licence that this BMC lacks."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if call.method == "PATCH" and b"BootSourceOverride" in call.body:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.method == "PATCH" and b"BootSourceOverride" in request.body:
             return bmc.family.error(403, "OemLicenseNotPassed")
         return None
 
 
-class NeverOn(Trouble):
+class NeverOn(Fault):
     """The power supplies are dead: power-on is accepted, and the machine stays Off."""
 
-    def swallows(self, bmc: Bmc, kind: str) -> bool:
-        return kind in ("On", "ForceOn", "PushPowerButton", "ForceRestart") and bmc.hardware.power == "Off"
+    def ignores_reset(self, bmc: Bmc, reset_type: str) -> bool:
+        return reset_type in ("On", "ForceOn", "PushPowerButton", "ForceRestart") and bmc.hardware.power == "Off"
 
 
-class InstallerFails(Trouble):
+class InstallerFails(Fault):
     """The installer gives up the first `times` times."""
 
     def __init__(self, times: int = 1) -> None:
         self.left = times
 
-    def installs(self) -> bool:
+    def install_succeeds(self) -> bool:
         if not self.left:
             return True
         self.left -= 1
         return False
 
 
-class SkipsPxe(Trouble):
+class SkipsPxe(Fault):
     """The NIC has no link in time: the first `times` network boots end on the old disk."""
 
     def __init__(self, times: int = 1) -> None:
         self.left = times
 
-    def finds_pxe(self) -> bool:
+    def network_boot_succeeds(self) -> bool:
         if not self.left:
             return True
         self.left -= 1
         return False
 
 
-class NotReady(Trouble):
+class NotReady(Fault):
     """The BMC's data sources are away for `seconds`, from the first session on: 503 with Retry-After."""
 
     def __init__(self, seconds: float = 60.0) -> None:
         self.seconds = seconds
         self.until: float | None = None
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
         if self.until is None or bmc.time.now() >= self.until:
             return None
         wait = bmc.time.retry_after(min(30.0, self.seconds))
         return bmc.family.not_ready(wait)
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
         if self.until is None and reply.status == 201:
             self.until = bmc.time.now() + self.seconds
 
 
-class SessionsTaken(Trouble):
+class SessionsTaken(Fault):
     """Another tool holds all sessions; Basic still works."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if call.method == "POST" and call.path == bmc.family.sessions:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.method == "POST" and request.path == bmc.family.sessions:
             return bmc.family.sessions_full()
         return None
 
 
-class BmcRestarts(Trouble):
+class BmcRestarts(Fault):
     """After its first accepted Reset the BMC restarts: connections refused for `seconds`, sessions gone."""
 
     def __init__(self, seconds: float = 120.0) -> None:
         self.seconds = seconds
         self.done = False
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if not self.done and call.path == bmc.family.reset and reply.status < 300:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if not self.done and request.path == bmc.family.reset and reply.status < 300:
             self.done = True
             bmc.restart(self.seconds)
 
 
-class StalePower(Trouble):
+class StalePower(Fault):
     """The machine is Off, the BMC still reports On and says so only when it is asked to act."""
 
     starts_off = True
@@ -178,32 +173,32 @@ class StalePower(Trouble):
     def __init__(self) -> None:
         self.told = False
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if not self.told and call.path == bmc.family.reset and call.method == "POST":
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if not self.told and request.path == bmc.family.reset and request.method == "POST":
             self.told = True
             bmc.hardware.reported = bmc.hardware.power
             bmc.hardware.changed += 1
 
 
-class IgnoresReset(Trouble):
+class IgnoresReset(Fault):
     """The first power action of any kind is accepted and lost inside the BMC."""
 
     def __init__(self) -> None:
         self.left = 1
 
-    def swallows(self, bmc: Bmc, kind: str) -> bool:
+    def ignores_reset(self, bmc: Bmc, reset_type: str) -> bool:
         swallowed = self.left > 0
         self.left = 0
         return swallowed
 
 
-class LosesAnswer(Trouble):
+class LosesAnswer(Fault):
     """The first power action is done, and the connection breaks before the answer."""
 
     def __init__(self) -> None:
         self.done = False
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if not self.done and call.path == bmc.family.reset and reply.status < 300:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if not self.done and request.path == bmc.family.reset and reply.status < 300:
             self.done = True
             reply.lost = True

@@ -1,25 +1,23 @@
-"""Troubles of identity: several systems behind one BMC, members that are away, lists of NICs with gaps, facts that are none."""
+"""Faults of identity: several systems behind one BMC, members that are away, lists of NICs with gaps, facts that are none."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from quads_tui.emulators.bmc.faults import Trouble
-from quads_tui.emulators.bmc.replies import Call, Document, Reply, dumps, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault
+from quads_tui.emulators.bmc.replies import Document, Reply, Request, dumps, json_reply, ref
 
 PAGE = 4  # members of a page
 
 
-class Edited(Trouble):
+class Edited(Fault):
     """What a read of some resource is answered, changed in its document."""
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        edit = self.edit(bmc, call.path) if call.method == "GET" and reply.status == 200 else None
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        edit = self.edit(bmc, request.path) if request.method == "GET" and reply.status == 200 else None
         if edit is not None:
             document = json.loads(reply.body)
             edit(document)
@@ -49,31 +47,33 @@ class Twin(Edited):
     def path(self, bmc: Bmc) -> str:
         return f"{bmc.family.root}/Systems/Twin"
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
         twin = self.path(bmc)
-        if call.path == twin or call.path.startswith(f"{twin}/"):
-            return self._of_twin(bmc, call, twin)
-        if call.path == bmc.family.system and call.method == "GET" and self.away and "x-auth-token" in call.headers:
+        if request.path == twin or request.path.startswith(f"{twin}/"):
+            return self._of_twin(bmc, request, twin)
+        if request.path == bmc.family.system and request.method == "GET" and self.away and "x-auth-token" in request.headers:
             self.away -= 1
-            return bmc.family.not_ready(1) if self.status == 503 else bmc.family.error(404, ("ResourceMissingAtURI", call.path))
+            return (
+                bmc.family.not_ready(1) if self.status == 503 else bmc.family.error(404, ("ResourceMissingAtURI", request.path))
+            )
         return None
 
-    def _of_twin(self, bmc: Bmc, call: Call, twin: str) -> Reply:
-        if call.method not in ("GET", "HEAD"):
-            self.struck.append(f"{call.method} {call.path}")
+    def _of_twin(self, bmc: Bmc, request: Request, twin: str) -> Reply:
+        if request.method not in ("GET", "HEAD"):
+            self.struck.append(f"{request.method} {request.path}")
             return Reply(204)
         family = bmc.family
-        if call.path == twin:
+        if request.path == twin:
             text = dumps(family.system_document(bmc)).decode().replace(f'"{family.system}', f'"{twin}')
             document: Document = json.loads(text)
             document["UUID"] = f"{bmc.uuid[:-4]}{int(bmc.uuid[-4:], 16) ^ 1:04x}"
             document["SerialNumber"] = bmc.serial if self.same_serial else f"{bmc.serial}T"
             if family.nics:
                 document["EthernetInterfaces"] = ref(f"{twin}/EthernetInterfaces")
-            return bmc.json(200, document)
-        if call.path == f"{twin}/EthernetInterfaces" and family.nics:
-            return bmc.json(200, {"Members": [{"Id": "1", "MACAddress": self.mac_of_twin}], "Members@odata.count": 1})
-        return family.error(404, ("ResourceMissingAtURI", call.path))
+            return json_reply(200, document)
+        if request.path == f"{twin}/EthernetInterfaces" and family.nics:
+            return json_reply(200, {"Members": [{"Id": "1", "MACAddress": self.mac_of_twin}], "Members@odata.count": 1})
+        return family.error(404, ("ResourceMissingAtURI", request.path))
 
     def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
         if path == f"{bmc.family.root}/Systems":
@@ -156,11 +156,11 @@ class NicWithoutMac(Nics):
     def relist(self, bmc: Bmc, document: Document) -> None:
         document.update(_listed([ref(f"{bmc.family.interfaces}/Silent"), *document["Members"]]))
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
         path = f"{bmc.family.interfaces}/Silent"
-        if call.method != "GET" or call.path != path or "x-auth-token" not in call.headers:
+        if request.method != "GET" or request.path != path or "x-auth-token" not in request.headers:
             return None
-        return bmc.json(200, {"@odata.id": path, "Id": "Silent", "MACAddress": self.placeholder})
+        return json_reply(200, {"@odata.id": path, "Id": "Silent", "MACAddress": self.placeholder})
 
 
 class NicsMiscounted(Nics):
@@ -190,11 +190,11 @@ class NicsPaged(NicsInline):
         self.circle = circle
         self.page = 0
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        skip = call.query.partition("skip=")[2]
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        skip = request.query.partition("skip=")[2]
         self.page = int(skip) // PAGE if skip.isdigit() else 0
-        if call.path == bmc.family.interfaces:
-            call.query = ""  # a strict service refuses queries, those of others
+        if request.path == bmc.family.interfaces:
+            request.query = ""  # a strict service refuses queries, those of others
         return None
 
     def relist(self, bmc: Bmc, document: Document) -> None:
@@ -206,14 +206,14 @@ class NicsPaged(NicsInline):
             document["Members@odata.nextLink"] = f"{bmc.family.interfaces}?$skip={first + PAGE if rest else 0}"
 
 
-class NicsAway(Trouble):
+class NicsAway(Fault):
     """The list of NICs is unavailable (503) at the first `times` reads."""
 
     def __init__(self, times: int = 2) -> None:
         self.left = times
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if not self.left or call.method != "GET" or call.path != bmc.family.interfaces:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if not self.left or request.method != "GET" or request.path != bmc.family.interfaces:
             return None
         self.left -= 1
         return bmc.family.not_ready(1)

@@ -1,4 +1,4 @@
-"""What goes back over the wire, and the messages that Redfish registries and vendors have for what went wrong."""
+"""A request and its reply as a BMC has them, and the messages of Redfish registries and vendors for what went wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Key = str | tuple[str, ...]  # a message of a registry: its key, or key and argu
 
 
 @dataclass(slots=True)
-class Call:
+class Request:
     """One request as a BMC sees it; `path` without query and without a final slash, header names in lower case."""
 
     method: str
@@ -115,6 +115,10 @@ def kind_of(document: Document) -> str:
 
 def dumps(document: Document) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def json_reply(status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, dumps(document), headers or {})
 
 
 def ref(path: str) -> Document:

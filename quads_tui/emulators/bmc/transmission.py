@@ -1,31 +1,31 @@
-"""How an answer leaves the BMC: as HTTP has it, or broken off, in drips, without an end, or never."""
+"""How a reply is sent: as HTTP wants it, or broken off, byte by byte, without an end, or never."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from quads_tui.emulators.bmc.replies import Reply
+from quads_tui.emulators.interfaces import Time
 
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
-
-LOOK = 0.02  # real seconds between two looks at whether the client still waits
+CHECK_EVERY = 0.02  # real seconds between two checks whether the client still waits
 CHUNK = 65_536
 ENDLESS = 256 * 1024 * 1024  # bytes; a client that reads so far has no bound
 
 
-async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyncio.Transport) -> web.StreamResponse:
-    """The response to a request; what is not to be answered well is sent from here, and the connection broken."""
-    headers: dict[str, Any] = {**bmc.family.headers(), **reply.headers}
+async def send(
+    reply: Reply, common_headers: dict[str, str], time: Time, incoming: web.BaseRequest, transport: asyncio.Transport
+) -> web.StreamResponse:
+    """The response for aiohttp to send; a reply that is to fail on its way is sent from here, and its connection broken."""
+    headers: dict[str, Any] = {**common_headers, **reply.headers}
     if reply.body and "Content-Type" not in headers:
         headers["Content-Type"] = "application/json;charset=utf-8"
     if reply.silent:
-        while not gone(request):  # noqa: ASYNC110 - a transport has no event for its end
-            await asyncio.sleep(LOOK)
+        while not gone(incoming):  # noqa: ASYNC110 - a transport has no event for its end
+            await asyncio.sleep(CHECK_EVERY)
     if reply.silent or reply.lost:
         return broken(transport)
     if reply.cut is None and not reply.drip and not reply.endless:
@@ -35,17 +35,17 @@ async def send(bmc: Bmc, reply: Reply, request: web.BaseRequest, transport: asyn
         response.enable_chunked_encoding()
     else:
         response.content_length = len(reply.body)
-    await response.prepare(request)
+    await response.prepare(incoming)
     with contextlib.suppress(ConnectionError):  # the client hung up
-        await _stream(bmc, reply, request, response)
+        await _stream(reply, time, incoming, response)
     if reply.endless or reply.cut is not None:
         transport.abort()
     return response
 
 
-def gone(request: web.BaseRequest) -> bool:
-    """Has the client hung up? A transport of TLS that is lost altogether does not call itself closing, but is taken away."""
-    transport = request.transport
+def gone(incoming: web.BaseRequest) -> bool:
+    """Has the client hung up? A transport of TLS that is lost altogether does not request itself closing, but is taken away."""
+    transport = incoming.transport
     return transport is None or transport.is_closing()
 
 
@@ -55,21 +55,21 @@ def broken(transport: asyncio.Transport) -> web.StreamResponse:
     return web.Response()
 
 
-async def _stream(bmc: Bmc, reply: Reply, request: web.BaseRequest, response: web.StreamResponse) -> None:
+async def _stream(reply: Reply, time: Time, incoming: web.BaseRequest, response: web.StreamResponse) -> None:
     body = reply.body
     if reply.endless:
         part = (body or b" ") * (CHUNK // max(1, len(body)) + 1)
         for _ in range(ENDLESS // len(part)):
             await asyncio.sleep(0)  # a write to a connection that was just lost does not wait for anything
-            if gone(request):
+            if gone(incoming):
                 return
             await response.write(part)
     elif reply.drip:
         for place in range(len(body)):
-            await bmc.time.sleep(reply.drip)
-            if gone(request):
+            await time.sleep(reply.drip)
+            if gone(incoming):
                 return
             await response.write(body[place : place + 1])
     else:
         await response.write(body[: reply.cut])
-        await asyncio.sleep(LOOK)  # what was written still leaves
+        await asyncio.sleep(CHECK_EVERY)  # what was written still leaves

@@ -109,7 +109,7 @@ class ForemanEmulator:
         """The smart proxy loses the host's PXE file: it boots its disk."""
         self.foreman.database.pxe_files.pop(self.foreman.database.hosts[host].mac, None)
 
-    def order(self, wanted: dict[str, Any]) -> None:
+    def control(self, wanted: dict[str, Any]) -> None:
         """What its administrator does; see Control's page. Raises LookupError and TypeError for what cannot be done."""
         database = self.foreman.database
         for login in wanted.get("elsewhere", ()):

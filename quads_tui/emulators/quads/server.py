@@ -90,7 +90,7 @@ class QuadsEmulator:
         self._tokens.clear()
         await self.serve(*self._place)
 
-    async def order(self, wanted: dict[str, Any]) -> None:
+    async def control(self, wanted: dict[str, Any]) -> None:
         """What a person does at QUADS, or to it.
 
         {"down": bool}, {"broken": [FQDN]}, {"assign": {"cloud", "hosts", "wipe"}}, {"unschedule": [FQDN]},

@@ -1,4 +1,4 @@
-"""The rarer troubles, one by one: what the wire shows, what the machine did, and when it is over."""
+"""The rarer faults, one by one: what the wire shows, what the machine did, and when it is over."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def spoilt_read(lab: Any, number: int = 0) -> tuple[int, Any, bytes]:
 
 
 async def test_a_page_for_people(start: Any) -> None:
-    lab = await start("R650", "1029U", troubles={0: corrupt_responses.Html(), 1: corrupt_responses.HtmlForbidden()})
+    lab = await start("R650", "1029U", faults={0: corrupt_responses.Html(), 1: corrupt_responses.HtmlForbidden()})
     for number, status in enumerate((200, 403)):
         got, headers, body = await spoilt_read(lab, number)
         assert (got, headers["Content-Type"]) == (status, "text/html")
@@ -48,7 +48,7 @@ async def test_documents_that_are_no_json(start: Any) -> None:
         "R650",
         "R650",
         "R650",
-        troubles={0: corrupt_responses.Glued(), 1: corrupt_responses.Empty(), 2: corrupt_responses.Garbled()},
+        faults={0: corrupt_responses.Glued(), 1: corrupt_responses.Empty(), 2: corrupt_responses.Garbled()},
     )
     glued = (await spoilt_read(lab))[2]
     assert json.loads(glued[: len(glued) // 2]) == json.loads(glued[len(glued) // 2 :])
@@ -58,20 +58,20 @@ async def test_documents_that_are_no_json(start: Any) -> None:
 
 
 async def test_it_is_over_after_so_many_times(start: Any) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.Empty(times=2)})
+    lab = await start("R650", faults={0: corrupt_responses.Empty(times=2)})
     path = lab.bmc().family.system
     empty = [(await lab.call("GET", path)).text == "" for _ in range(12)]
     assert empty == [False, True, False, False, True, *[False] * 7]
 
 
 async def test_a_body_that_breaks_off(start: Any) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.Truncated()})
+    lab = await start("R650", faults={0: corrupt_responses.Truncated()})
     with pytest.raises(aiohttp.ClientPayloadError):
         await spoilt_read(lab)
 
 
 async def test_a_connection_that_breaks(start: Any) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.Breaks()})
+    lab = await start("R650", faults={0: corrupt_responses.Breaks()})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     # By hand, since the client would read again by itself.
@@ -83,11 +83,11 @@ async def test_a_connection_that_breaks(start: Any) -> None:
     except ConnectionResetError:
         pass
     writer.close()
-    assert lab.bmc().trouble.left == 2
+    assert lab.service().fault.left == 2
 
 
 async def test_a_body_without_end(start: Any) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.Endless()})
+    lab = await start("R650", faults={0: corrupt_responses.Endless()})
     url = lab.url() + lab.bmc().family.system
     auth = {"Authorization": aiohttp.encode_basic_auth("root", "calvin's heir")}
     await lab.call("GET", lab.bmc().family.system)
@@ -101,11 +101,11 @@ async def test_a_body_without_end(start: Any) -> None:
 
 
 async def test_silence_until_the_client_hangs_up(start: Any) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.Hangs()})
+    lab = await start("R650", faults={0: corrupt_responses.Hangs()})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     hanging = asyncio.create_task(lab.call("GET", path))
-    await lab.until(lambda: lab.bmc().trouble.left == 2)
+    await lab.until(lambda: lab.service().fault.left == 2)
     assert not hanging.done()
     hanging.cancel()
     assert (await lab.call("GET", path)).status == 200
@@ -113,7 +113,7 @@ async def test_silence_until_the_client_hangs_up(start: Any) -> None:
 
 
 async def test_a_byte_a_second_comes_whole_in_the_end(start: Any) -> None:
-    lab = await start("R650", speed=30_000.0, troubles={0: corrupt_responses.Drips()})
+    lab = await start("R650", speed=30_000.0, faults={0: corrupt_responses.Drips()})
     before = lab.fleet.time.now()
     body = (await spoilt_read(lab))[2]
     assert json.loads(body)["PowerState"] == "On"
@@ -121,7 +121,7 @@ async def test_a_byte_a_second_comes_whole_in_the_end(start: Any) -> None:
 
 
 async def test_a_reused_connection_is_reset_and_nothing_done(start: Any) -> None:
-    lab = await start("R650", "DL320", troubles={0: corrupt_responses.DropsReused()})
+    lab = await start("R650", "DL320", faults={0: corrupt_responses.DropsReused()})
     for number in (0, 1):
         url, bmc = lab.url(number), lab.bmc(number)
         async with aiohttp.ClientSession(
@@ -136,35 +136,35 @@ async def test_a_reused_connection_is_reset_and_nothing_done(start: Any) -> None
 
 
 async def test_members_are_gone_for_a_while(start: Any) -> None:
-    lab = await start("R650", "GB200", troubles={0: corrupt_responses.MembersGone(), 1: corrupt_responses.MembersGone(null=True)})
-    lab.bmc(1).cold = 0
+    lab = await start("R650", "GB200", faults={0: corrupt_responses.MembersGone(), 1: corrupt_responses.MembersGone(null=True)})
+    lab.bmc(1).requests_until_ready = 0
     for number, gone in enumerate(([], None)):
         whole = len((await lab.call("GET", SYSTEMS, number=number)).json["Members"])
         assert whole == number + 1
         await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
         assert (await lab.call("GET", SYSTEMS, number=number)).json["Members"] == gone
-        lab.bmc(number).trouble.until = lab.fleet.time.now()
+        lab.service(number).fault.until = lab.fleet.time.now()
         assert len((await lab.call("GET", SYSTEMS, number=number)).json["Members"]) == whole
 
 
 async def test_a_member_that_is_null(start: Any) -> None:
-    lab = await start("1029U", troubles={0: corrupt_responses.NullMember()})
+    lab = await start("1029U", faults={0: corrupt_responses.NullMember()})
     assert (await lab.call("GET", SYSTEMS)).json["Members"] == [None, {"@odata.id": lab.bmc().family.system}]
 
 
 async def test_reads_from_a_cache(start: Any) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.StaleReads(seconds=1e9)})
+    lab = await start("R650", faults={0: corrupt_responses.StaleReads(seconds=1e9)})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     await lab.reset("ForceOff")
     await lab.until(lambda: lab.bmc().hardware.reported == "Off")
     assert (await lab.call("GET", path)).json["PowerState"] == "On"
-    lab.bmc().trouble.until = 0.0
+    lab.service().fault.until = 0.0
     assert (await lab.call("GET", path)).json["PowerState"] == "Off"
 
 
 async def test_an_action_info_that_is_not_there(start: Any) -> None:
-    lab = await start("621C", troubles={0: corrupt_responses.NoActionInfo()})
+    lab = await start("621C", faults={0: corrupt_responses.NoActionInfo()})
     action = (await lab.call("GET", lab.bmc().family.system)).json["Actions"]["#ComputerSystem.Reset"]
     assert "ResetType@Redfish.AllowableValues" not in action
     assert (await lab.call("GET", action["@Redfish.ActionInfo"])).status == 404
@@ -172,7 +172,7 @@ async def test_an_action_info_that_is_not_there(start: Any) -> None:
 
 @pytest.mark.parametrize("status", [301, 307, 308])
 async def test_redirects_of_reads_and_changes(start: Any, status: int) -> None:
-    lab = await start("R650", troubles={0: corrupt_responses.Redirects(status)})
+    lab = await start("R650", faults={0: corrupt_responses.Redirects(status)})
     bmc = lab.bmc()
     for method, path, body in (("GET", bmc.family.system, None), ("POST", bmc.family.reset, {"ResetType": "ForceOff"})):
         answer = await lab.call(method, path, body)
@@ -186,7 +186,7 @@ async def test_redirects_of_reads_and_changes(start: Any, status: int) -> None:
 
 
 async def test_a_patch_that_is_not_made_and_one_that_is(start: Any) -> None:
-    lab = await start("R650", "R650", troubles={0: faulty_changes.PatchNotApplied(), 1: faulty_changes.PatchDenied()})
+    lab = await start("R650", "R650", faults={0: faulty_changes.PatchNotApplied(), 1: faulty_changes.PatchDenied()})
     assert (await lab.patch(ONCE)).status == 200
     assert not lab.bmc().hardware.armed
     assert (await lab.patch(ONCE)).status == 200
@@ -197,7 +197,7 @@ async def test_a_patch_that_is_not_made_and_one_that_is(start: Any) -> None:
 
 
 async def test_a_patch_without_a_mode_that_changes_it(start: Any) -> None:
-    lab = await start("R650", troubles={0: faulty_changes.FlipsMode()})
+    lab = await start("R650", faults={0: faulty_changes.FlipsMode()})
     mode = lab.bmc().hardware.boot.mode
     await lab.patch(ONCE)
     assert lab.bmc().hardware.boot.mode != mode
@@ -205,11 +205,11 @@ async def test_a_patch_without_a_mode_that_changes_it(start: Any) -> None:
 
 
 async def test_locked_boot_settings(start: Any) -> None:
-    lab = await start("R650", troubles={0: faulty_changes.BootLocked(seconds=1e9)})
+    lab = await start("R650", faults={0: faulty_changes.BootLocked(seconds=1e9)})
     for _ in range(2):
         answer = await lab.patch(ONCE)
         assert (answer.status, keys(answer)) == (400, ["UnableToModifyDuringSystemPOST"])
-    lab.bmc().trouble.until = 0.0
+    lab.service().fault.until = 0.0
     assert (await lab.patch(ONCE)).status == 200
 
 
@@ -218,7 +218,7 @@ async def test_the_ladder_of_etags(start: Any) -> None:
         "R650",
         "1029U",
         "R650",
-        troubles={0: faulty_changes.EtagOutdated(), 1: faulty_changes.EtagWeakened(), 2: faulty_changes.EtagDemanded()},
+        faults={0: faulty_changes.EtagOutdated(), 1: faulty_changes.EtagWeakened(), 2: faulty_changes.EtagDemanded()},
     )
     assert [(await lab.patch(ONCE)).status for _ in range(2)] == [412, 200]
     path = lab.bmc(1).family.system
@@ -236,7 +236,7 @@ async def test_the_ladder_of_etags(start: Any) -> None:
 
 
 async def test_a_reset_that_comes_late(start: Any) -> None:
-    lab = await start("R650", speed=300.0, troubles={0: faulty_changes.DelayedReset()})
+    lab = await start("R650", speed=300.0, faults={0: faulty_changes.DelayedReset()})
     hardware = lab.bmc().hardware
     assert (await lab.reset("ForceOff")).status == 204
     assert (hardware.power, hardware.resets) == ("On", 0)
@@ -247,7 +247,7 @@ async def test_a_reset_that_comes_late(start: Any) -> None:
 @pytest.mark.parametrize("monitor", [True, False])
 @pytest.mark.parametrize("fails", [True, False])
 async def test_changes_by_task(start: Any, monitor: bool, fails: bool) -> None:
-    lab = await start("R650", troubles={0: faulty_changes.Tasks(polls=2, monitor=monitor, fails=fails)})
+    lab = await start("R650", faults={0: faulty_changes.Tasks(polls=2, monitor=monitor, fails=fails)})
     answer = await lab.patch(ONCE)
     assert (answer.status, answer.json["TaskState"]) == (202, "Running")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -264,7 +264,7 @@ async def test_changes_by_task(start: Any, monitor: bool, fails: bool) -> None:
 
 
 async def test_a_bmc_that_wakes_late(start: Any) -> None:
-    lab = await start("R650", speed=300.0, troubles={0: outages.WakesLate(seconds=60.0)})
+    lab = await start("R650", speed=300.0, faults={0: outages.WakesLate(seconds=60.0)})
     with pytest.raises(aiohttp.ClientConnectorError):
         await lab.call("GET", SYSTEMS)
     async with asyncio.timeout(5):
@@ -280,7 +280,7 @@ async def test_a_bmc_that_wakes_late(start: Any) -> None:
 
 async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> None:
     switch = outages.Switch(seconds=120.0)
-    lab = await start(*["R650"] * 5, speed=300.0, troubles={number: outages.BehindSwitch(switch) for number in range(4)})
+    lab = await start(*["R650"] * 5, speed=300.0, faults={number: outages.BehindSwitch(switch) for number in range(4)})
     made = await lab.call("POST", SESSIONS, LOGIN, number=3, basic=False)
     await lab.reset("ForceOff", number=0)
     assert lab.bmc(3).reachable.is_set()
@@ -290,7 +290,7 @@ async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> 
     assert (await lab.call("GET", SYSTEMS, number=4)).status == 200
     # What somebody gave up on while the switch was down never reaches the BMC.
     given_up = asyncio.create_task(lab.reset("ForceOff", number=2))
-    await lab.until(lambda: lab.bmc(2).requests == 1)
+    await lab.until(lambda: lab.service(2).requests == 1)
     given_up.cancel()
     held = await lab.call("GET", SYSTEMS, number=3, headers={"X-Auth-Token": made.headers["X-Auth-Token"]}, basic=False)
     assert held.status == 200
@@ -301,7 +301,7 @@ async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> 
 
 async def test_how_long_to_wait_is_told_as_a_date_or_not_at_all(start: Any) -> None:
     makes = {0: outages.NotReadyUntil(1e9), 1: outages.NotReadyUntold(1e9), 2: outages.NotReady400(1e9)}
-    lab = await start("R650", "R650", "R650", troubles=makes)
+    lab = await start("R650", "R650", "R650", faults=makes)
     for number in range(3):
         await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
     dated = await lab.call("GET", SYSTEMS)
@@ -314,7 +314,7 @@ async def test_how_long_to_wait_is_told_as_a_date_or_not_at_all(start: Any) -> N
 
 
 async def test_sessions_that_end_in_the_middle(start: Any) -> None:
-    lab = await start("R650", troubles={0: outages.SessionEnds(every=3, times=1)})
+    lab = await start("R650", faults={0: outages.SessionEnds(every=3, times=1)})
     statuses = []
     for _ in range(2):
         made = await lab.call("POST", SESSIONS, LOGIN, basic=False)
@@ -325,7 +325,7 @@ async def test_sessions_that_end_in_the_middle(start: Any) -> None:
 
 
 async def test_a_password_that_must_be_changed(start: Any) -> None:
-    lab = await start("R650", troubles={0: outages.PasswordExpired()})
+    lab = await start("R650", faults={0: outages.PasswordExpired()})
     made = await lab.call("POST", SESSIONS, LOGIN, basic=False)
     assert made.status == 201
     refused = await lab.call("GET", SYSTEMS)
@@ -346,18 +346,18 @@ async def test_five_wrong_passwords_lock_the_right_one_out(start: Any) -> None:
     await lab.call("POST", SESSIONS, wrong, basic=False)
     assert lab.fleet.counts()["lockouts"] == 1
     assert (await lab.call("GET", SYSTEMS)).status == 401
-    lab.bmc()._guard._until = lab.fleet.time.now()
+    lab.bmc()._lockout._until = lab.fleet.time.now()
     assert (await lab.call("GET", SYSTEMS)).status == 200
 
 
 async def test_a_password_that_never_fits_locks_out_too(start: Any) -> None:
-    lab = await start("R650", troubles={0: WrongPassword()})
+    lab = await start("R650", faults={0: WrongPassword()})
     for _ in range(5):
         assert (await lab.call("POST", SESSIONS, LOGIN, basic=False)).status == 401
     assert lab.fleet.counts()["lockouts"] == 1
 
 
 async def test_slow_answers_take_longer(start: Any) -> None:
-    lab = await start("R650", "R650", troubles={1: outages.Slow(1000.0)})
+    lab = await start("R650", "R650", faults={1: outages.Slow(1000.0)})
     call = type("Call", (), {"method": "GET", "path": "/x"})()
-    assert min(lab.bmc(1).latency(call) for _ in range(50)) > max(lab.bmc().latency(call) for _ in range(50))
+    assert min(lab.service(1).latency(call) for _ in range(50)) > max(lab.service().latency(call) for _ in range(50))
