@@ -39,7 +39,7 @@ class Foreman(Protocol):
 
 
 class Quads(Protocol):
-    """What it asks of an emulated QUADS."""
+    """What the control server asks of an emulated QUADS."""
 
     def counts(self) -> dict[str, Any]: ...
 
@@ -54,7 +54,7 @@ class Control:
         self._runner: web.ServerRunner | None = None
 
     async def serve(self) -> str:
-        """Start it; its base URL."""
+        """Start it and return its base URL."""
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, 0)
@@ -76,11 +76,11 @@ class Control:
                 "built": self.foreman.host_counts(name)["built"],
                 "armed": self._armed(bmc),
             }
-        told = {"quads": self.quads.counts()} if self.quads is not None else {}
-        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts, **told}
+        quads = {"quads": self.quads.counts()} if self.quads is not None else {}
+        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts, **quads}
 
     def _armed(self, bmc: Bmc) -> bool:
-        """Would the next boot wipe this host? In build with a live token, and the network first."""
+        """Whether the next boot would wipe this host: in build with a live token, and the network first."""
         name = bmc.machine.name
         if not bmc.hardware.armed or self.foreman.live_token(name) is None:
             return False
@@ -121,7 +121,7 @@ class Control:
         }
 
     def _bios(self, hardware: Hardware) -> dict[str, Any] | None:
-        """What the machine boots from, where its BMC knows."""
+        """What the machine boots from, where its BMC shows it."""
         bios = hardware.bios
         if bios is None:
             return None

@@ -22,7 +22,7 @@ def _any_family(family: Family) -> bool:
 class FaultKind:
     """One thing that goes wrong on a host.
 
-    name: as GET /faults of the control server tells it.
+    name: as GET /faults of the control server shows it.
     stage, cause: how the host ends when no human helps; None where automatic retries cure it.
     cured_by: "automatic", "retry" (a human's, from the failed stage or from the start), or None: nothing at the console does.
     make: the fault of the host's BMC; None where it is Foreman's. applies: which families can have it.
@@ -94,8 +94,8 @@ TRANSIENT_FAULTS: tuple[FaultKind, ...] = (
     FaultKind("sessions-taken", None, None, "automatic", faults.SessionsTaken),
     FaultKind("bmc-restarts", None, None, "automatic", faults.BmcRestarts),
     FaultKind("stale-power", None, None, "automatic", faults.StalePower, _stale_power),
-    FaultKind("reset-ignored-once", None, None, "automatic", faults.IgnoresReset),
-    FaultKind("reset-answer-lost", None, None, "automatic", faults.LosesAnswer),
+    FaultKind("reset-ignored-once", None, None, "automatic", faults.ResetIgnored),
+    FaultKind("reset-answer-lost", None, None, "automatic", faults.ReplyLost),
     FaultKind("proxy-hangs-once", None, None, "automatic", None),
 )
 
@@ -105,20 +105,20 @@ def _cured(name: str, make: Callable[[], Fault], applies: Callable[[Family], boo
 
 
 RARE_FAULTS: tuple[FaultKind, ...] = (
-    _cured("html", corrupt_responses.Html),
+    _cured("html", corrupt_responses.HtmlPage),
     _cured("html-forbidden", corrupt_responses.HtmlForbidden),
-    _cured("glued-documents", corrupt_responses.Glued),
-    _cured("garbled-text", corrupt_responses.Garbled),
-    _cured("empty-body", corrupt_responses.Empty),
-    _cured("truncated-body", corrupt_responses.Truncated),
-    _cured("endless-body", corrupt_responses.Endless),
+    _cured("glued-documents", corrupt_responses.TwoDocuments),
+    _cured("garbled-text", corrupt_responses.InvalidUtf8),
+    _cured("empty-body", corrupt_responses.EmptyBody),
+    _cured("truncated-body", corrupt_responses.TruncatedBody),
+    _cured("endless-body", corrupt_responses.EndlessBody),
     # Once each: at speed a client's patience of real seconds is a stage's whole deadline of emulated ones.
-    _cured("dripping-body", lambda: corrupt_responses.Drips(times=1)),
-    _cured("hangs", lambda: corrupt_responses.Hangs(times=1)),
-    _cured("breaks", corrupt_responses.Breaks),
-    _cured("breaks-reused", corrupt_responses.DropsReused),
-    _cured("members-gone", corrupt_responses.MembersGone),
-    _cured("members-null", lambda: corrupt_responses.MembersGone(null=True)),
+    _cured("dripping-body", lambda: corrupt_responses.SlowBody(times=1)),
+    _cured("hangs", lambda: corrupt_responses.NoReply(times=1)),
+    _cured("breaks", corrupt_responses.ConnectionReset),
+    _cured("breaks-reused", corrupt_responses.ResetsReusedConnections),
+    _cured("members-gone", corrupt_responses.MembersMissing),
+    _cured("members-null", lambda: corrupt_responses.MembersMissing(null=True)),
     _cured("member-null", corrupt_responses.NullMember),
     _cured("stale-reads", corrupt_responses.StaleReads),
     _cured("no-action-info", corrupt_responses.NoActionInfo, _action_info),
@@ -136,17 +136,17 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("tasks-themselves", lambda: faulty_changes.Tasks(monitor=False)),
     _cured("tasks-fail", lambda: faulty_changes.Tasks(fails=True)),
     _cured("wakes-late", outages.WakesLate),
-    _cured("not-ready-date", outages.NotReadyUntil),
-    _cured("not-ready-untold", outages.NotReadyUntold),
+    _cured("not-ready-date", outages.NotReadyWithDate),
+    _cured("not-ready-untold", outages.NotReadyWithoutTime),
     _cured("not-ready-400", outages.NotReady400, _dell),
     _cured("session-ends", outages.SessionEnds),
-    _cured("slow", outages.Slow),
+    _cured("slow", outages.SlowReplies),
     # Foreman's MAC decides in each of these, so that the host ends done.
-    _cured("twin-system", identity_faults.Twin, _shows_nics),
-    _cured("twin-member-gone", lambda: identity_faults.Twin(away=2), _shows_nics),
-    _cured("twin-member-away", lambda: identity_faults.Twin(away=2, status=503), _shows_nics),
-    _cured("twin-without-reset", lambda: identity_faults.Twin(no_reset=2), _shows_nics),
-    _cured("twin-chassis-serial", lambda: identity_faults.Twin(same_serial=True), _shows_nics_and_serial),
+    _cured("twin-system", identity_faults.SecondSystem, _shows_nics),
+    _cured("twin-member-gone", lambda: identity_faults.SecondSystem(away=2), _shows_nics),
+    _cured("twin-member-away", lambda: identity_faults.SecondSystem(away=2, status=503), _shows_nics),
+    _cured("twin-without-reset", lambda: identity_faults.SecondSystem(no_reset=2), _shows_nics),
+    _cured("twin-chassis-serial", lambda: identity_faults.SecondSystem(same_serial=True), _shows_nics_and_serial),
     _cured("facts-placeholders", identity_faults.Placeholders),
     _cured("facts-only-while-on", identity_faults.UnknownWhileOff),
     _cured("nic-gone", identity_faults.NicGone, _shows_nics),

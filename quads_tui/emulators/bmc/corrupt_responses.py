@@ -1,4 +1,4 @@
-"""Faults of the answers themselves: bodies that are no Redfish, connections that break or stall, reads that are old."""
+"""Faults of the replies: bodies that are not Redfish, connections that break or stall, reads from a cache."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from quads_tui.emulators.bmc.replies import Reply, Request, dumps
 PAGE = b"<!DOCTYPE html><html><head><title>Loading</title></head><body><h1>Please wait</h1></body></html>"
 
 
-class Spoils(Fault):
-    """Every third read of the system goes wrong, `times` times in all."""
+class CorruptReads(Fault):
+    """Every third read of the system gets a corrupt reply, `times` times in all."""
 
     def __init__(self, times: int = 3) -> None:
         self.left = times
@@ -24,90 +24,90 @@ class Spoils(Fault):
         self.reads += 1
         if self.left and self.reads % 3 == 2:
             self.left -= 1
-            self.spoil(reply)
+            self.corrupt(reply)
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         raise NotImplementedError
 
 
-class Html(Spoils):
+class HtmlPage(CorruptReads):
     """A page for people, with 200."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body, reply.headers = PAGE, {"Content-Type": "text/html"}
 
 
-class HtmlForbidden(Spoils):
+class HtmlForbidden(CorruptReads):
     """A page for people, with 403."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.status, reply.body, reply.headers = 403, PAGE, {"Content-Type": "text/html"}
 
 
-class Glued(Spoils):
+class TwoDocuments(CorruptReads):
     """The document, and at once another one."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body += reply.body
 
 
-class Garbled(Spoils):
+class InvalidUtf8(CorruptReads):
     """Bytes that are no UTF-8 in the middle of a text."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body = reply.body.replace(b'"Name":"', b'"Name":"\xff\xfe', 1)
 
 
-class Empty(Spoils):
+class EmptyBody(CorruptReads):
     """200 and nothing."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body = b""
 
 
-class Truncated(Spoils):
+class TruncatedBody(CorruptReads):
     """The connection closes in the middle of the body."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.cut = len(reply.body) // 2
+    def corrupt(self, reply: Reply) -> None:
+        reply.truncate_at = len(reply.body) // 2
 
 
-class Endless(Spoils):
+class EndlessBody(CorruptReads):
     """The body has no end."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.endless = True
 
 
-class Drips(Spoils):
+class SlowBody(CorruptReads):
     """A byte each emulated second."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.drip = 1.0
+    def corrupt(self, reply: Reply) -> None:
+        reply.seconds_per_byte = 1.0
 
 
-class Hangs(Spoils):
+class NoReply(CorruptReads):
     """The request is taken, and nothing comes back."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.silent = True
+    def corrupt(self, reply: Reply) -> None:
+        reply.never_sent = True
 
 
-class Breaks(Spoils):
+class ConnectionReset(CorruptReads):
     """The connection is reset before the answer."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.lost = True
+    def corrupt(self, reply: Reply) -> None:
+        reply.connection_reset = True
 
 
-class DropsReused(Fault):
+class ResetsReusedConnections(Fault):
     """Every request on a connection that carried one before meets a reset; nothing is done."""
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
-        return Reply(0, lost=True) if request.reused else None
+        return Reply(0, connection_reset=True) if request.reused else None
 
 
-class MembersGone(Fault):
+class MembersMissing(Fault):
     """The systems collection is empty, or its Members are null, for `seconds` from the first session on."""
 
     def __init__(self, seconds: float = 70.0, *, null: bool = False) -> None:

@@ -55,13 +55,13 @@ class Family:
     checks_etag = False  # a wrong If-Match: 412
     session_cap = 16
     session_timeout = 1800.0  # real seconds
-    advertised_timeout = 1800  # what SessionTimeout says
+    advertised_timeout = 1800  # seconds, as SessionTimeout shows them
     timing = HardwareTiming()
-    latency = (0.3, 2.0)  # median and 95th percentile of an answer, emulated seconds
-    reports_transitions = False  # PoweringOn and PoweringOff are told, not hidden
+    latency = (0.3, 2.0)  # median and 95th percentile of a reply, emulated seconds
+    reports_transitions = False  # PowerState shows PoweringOn and PoweringOff
     locks_in_post = False  # no change of Boot while the machine is in POST
     resets: tuple[str, ...] = RESETS  # what is accepted, whatever the documents advertise
-    hanging_resets: frozenset[str] = frozenset()  # of these the machine comes up and stands still
+    hanging_resets: frozenset[str] = frozenset()  # after these the machine stops in its POST
     targets: tuple[str, ...] = TARGETS
     enabled: tuple[str, ...] = ENABLED
     modes: tuple[str, ...] = MODES  # empty: the firmware has no such property
@@ -71,7 +71,7 @@ class Family:
     requests_until_ready = 0  # so many requests after each start of the BMC answer 503
     unauthorized_every = 0  # each so many-th authorized request is refused with 401; 0: none
     ignores_case = False
-    nics: tuple[str, ...] = ("NIC.Integrated.1-1-1", "NIC.Integrated.1-2-1")  # the system's, by id; empty: not told
+    nics: tuple[str, ...] = ("NIC.Integrated.1-1-1", "NIC.Integrated.1-2-1")  # the system's, by id; empty: not shown
     shows_serial = True  # the system has a SerialNumber
     has_action_info = False  # Reset refers to an ActionInfo
     strict = False  # demands what DSP0266 lets a service demand

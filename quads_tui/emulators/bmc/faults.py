@@ -1,4 +1,4 @@
-"""What can be wrong with one server or its BMC. A healthy one has the base class, which does nothing."""
+"""What can be wrong with one server or its BMC. A healthy one has the base class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ONE_ATTEMPT = 4.0  # real seconds between the two ForceOffs of one attempt, at 
 
 
 class Fault(BootFaults):
-    """The places where a fault may step in; each method of the base says "all is well".
+    """The places where a fault may step in; each method of the base does nothing.
 
     listens: whether anybody answers at the BMC's port from the start. listens_after: else, emulated seconds until then; 0: never.
     mac: of the machine that the BMC really belongs to, where that is another one. latency_factor: on the time of every reply.
@@ -44,13 +44,13 @@ class DeadBmc(Fault):
 
 
 class WrongBmc(Fault):
-    """Somebody swapped two cables: behind this name answers the BMC of a machine that Foreman knows under another one."""
+    """Two cables were swapped: the BMC at this address belongs to a machine that Foreman has under another name."""
 
     mac = "b0:7b:25:ff:ff:ff"
 
 
 class WrongPassword(Fault):
-    """Somebody changed the password of this BMC: no credentials fit."""
+    """The password of this BMC was changed: every login fails."""
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
         if "authorization" in request.headers or (request.method == "POST" and request.path == bmc.family.sessions):
@@ -166,21 +166,21 @@ class BmcRestarts(Fault):
 
 
 class StalePower(Fault):
-    """The machine is Off, the BMC still reports On and says so only when it is asked to act."""
+    """The machine is Off, and the BMC reports On until it is asked for a Reset."""
 
     starts_off = True
 
     def __init__(self) -> None:
-        self.told = False
+        self.corrected = False
 
     def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
-        if not self.told and request.path == bmc.family.reset and request.method == "POST":
-            self.told = True
+        if not self.corrected and request.path == bmc.family.reset and request.method == "POST":
+            self.corrected = True
             bmc.hardware.reported = bmc.hardware.power
             bmc.hardware.changed += 1
 
 
-class IgnoresReset(Fault):
+class ResetIgnored(Fault):
     """The first power action of any kind is accepted and lost inside the BMC."""
 
     def __init__(self) -> None:
@@ -192,7 +192,7 @@ class IgnoresReset(Fault):
         return swallowed
 
 
-class LosesAnswer(Fault):
+class ReplyLost(Fault):
     """The first power action is done, and the connection breaks before the answer."""
 
     def __init__(self) -> None:
@@ -201,4 +201,4 @@ class LosesAnswer(Fault):
     def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
         if not self.done and request.path == bmc.family.reset and reply.status < 300:
             self.done = True
-            reply.lost = True
+            reply.connection_reset = True

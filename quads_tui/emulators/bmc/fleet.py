@@ -29,7 +29,7 @@ LEGACY_SHARE = 0.25  # of the machines boot in Legacy mode
 class Fleet:
     """`serve` binds one ephemeral port per machine; which BMC is asked follows from the port that the request came in by.
 
-    `faults`: what is wrong with a host, by FQDN. `idle_off`: the share of healthy hosts that stand Off at the start.
+    faults: by FQDN of the host. idle_off: the share of healthy hosts that are off at the start.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Fleet:
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=30.0)
         for name, service in self.services.items():
             # Every port is held by a bound socket that never listens, so that a BMC which is down refuses connections
-            # and nobody else is given its port.
+            # and no other process is given its port.
             held = _bound(0)
             self._held[name] = held
             self._ports[held.getsockname()[1]] = service
@@ -114,7 +114,7 @@ class Fleet:
             held.close()
 
     def counts(self) -> dict[str, int]:
-        """The "bmc" part of what the emulators tell."""
+        """The "bmc" part of GET /counts."""
         bmcs, services = self.bmcs.values(), self.services.values()
         return {
             "requests": sum(service.requests for service in services),
@@ -191,7 +191,7 @@ class Fleet:
             async with service.queue:
                 await self.time.sleep(service.latency(request))
                 await service.bmc.reachable.wait()
-                if gone(incoming):  # nobody waits for it any more: what a switch held back never came
+                if gone(incoming):  # its client has hung up: a request that the switch held back never arrives
                     return broken(transport)
                 reply = service.reply(request)
             return await send(reply, service.family.headers(), self.time, incoming, transport)

@@ -1,4 +1,4 @@
-"""One server's power, its POST, its boot override and what it boots: the part that no HTTP client sees directly."""
+"""One server's power, its POST, its boot override and what it boots, apart from the BMC that shows it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class HardwareTiming:
-    """How the hardware of a family behaves; all figures in emulated seconds."""
+    """How long the hardware of a family takes, in emulated seconds (least, most), and how it reports."""
 
     off: tuple[float, float] = (3.0, 15.0)
     on: tuple[float, float] = (5.0, 46.0)
@@ -89,10 +89,10 @@ class Hardware:
         self.machine, self.timing, self.time = machine, timing, time
         self._draws, self._provisioner, self._faults = draws, provisioner, faults
         self.power = power  # On, Off, PoweringOn, PoweringOff: the truth
-        self.reported = power  # what PowerState says
+        self.reported = power  # as PowerState shows it
         self.boot = Boot(mode=mode)
         self.pending_mode: str | None = None
-        self.bios: Bios | None = None  # of those that tell what they boot from
+        self.bios: Bios | None = None  # of those whose BMC shows what they boot from
         self.phase = "os" if power == "On" else "off"  # off, post, installer, os, stuck
         self.last_boot: dict[str, str | int] | None = None
         self.boots = self.wipes = self.resets = self.mode_changes = 0
@@ -108,15 +108,15 @@ class Hardware:
 
     @property
     def armed(self) -> bool:
-        """Will the next boot come to Foreman's network?"""
+        """Whether the next boot reaches Foreman's network."""
         if self.bios is None:
             return self.boot.effective
         return self.bios.foreman_is_next(self.boot.mode, self.boot.effective)
 
-    # -- what the BMC or a finger on the button asks for -------------------------------------------------------------
+    # -- what the BMC or the power button asks for -------------------------------------------------------------
 
     def would_change(self, kind: str) -> bool:
-        """Is `kind` (a ResetType) anything but a request for the state that is already there?"""
+        """Whether `kind` (a ResetType) asks for another state than the present one."""
         if kind in ("On", "ForceOn"):
             return self.power == "Off"
         if kind in ("ForceOff", "GracefulShutdown"):
@@ -126,7 +126,7 @@ class Hardware:
         return kind == "PushPowerButton"
 
     def act(self, kind: str, by: str) -> bool:
-        """Do what a ResetType says, which asks for a change of the present state; False when nothing came of it."""
+        """Carry out a ResetType that changes the present state; False when the machine ignores it."""
         self.note(f"{kind} by {by}")
         if kind == "PushPowerButton":
             kind = "On" if self.power == "Off" else "ForceOff"
@@ -135,7 +135,7 @@ class Hardware:
         elif kind == "ForceOff":
             self._start(self._go_off(self._seconds("off", *self.timing.off)))
         elif kind == "GracefulShutdown":
-            # The request is an event to the operating system; where none runs, nobody hears it.
+            # The request is an event to the operating system, and without one it is lost.
             if self.phase != "os":
                 return False
             self._start(self._go_off(self._seconds("shutdown", *SHUTDOWN)))
@@ -144,7 +144,7 @@ class Hardware:
         return True
 
     def hang(self, kind: str) -> None:
-        """The machine restarts and stands still in its POST until it is switched off."""
+        """The machine restarts and stays in its POST until it is powered off."""
         self._start(self._go_nowhere(kind))
 
     def set_boot(self, boot: Boot) -> None:

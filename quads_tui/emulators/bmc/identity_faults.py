@@ -1,4 +1,4 @@
-"""Faults of identity: several systems behind one BMC, members that are away, lists of NICs with gaps, facts that are none."""
+"""Faults that hide which machine a BMC belongs to: several systems, missing members, lists of NICs with gaps, placeholders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = 4  # members of a page
 
 
 class Edited(Fault):
-    """What a read of some resource is answered, changed in its document."""
+    """Reads of some resources show a changed document."""
 
     def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
         edit = self.edit(bmc, request.path) if request.method == "GET" and reply.status == 200 else None
@@ -31,26 +31,26 @@ class Edited(Fault):
 # -- systems -----------------------------------------------------------------------------------------------------------
 
 
-class Twin(Edited):
-    """A second system, equal to the first in all but its facts, comes before it in the list.
+class SecondSystem(Edited):
+    """A second system comes before ours in the list, equal but for its UUID, serial number and MACs.
 
     away: so many reads of our own system find it gone (404), or unavailable (503), at first. no_reset: or without its Reset.
-    same_serial: both tell the number of their chassis. struck: what was sent to change the twin, which must be nothing.
+    same_serial: both show the number of their chassis. changes_received: requests to change the second system: a bug.
     """
 
-    mac_of_twin = "b0:7b:25:ee:ee:ee"
+    mac_of_second = "b0:7b:25:ee:ee:ee"
 
     def __init__(self, *, away: int = 0, status: int = 404, no_reset: int = 0, same_serial: bool = False) -> None:
         self.away, self.status, self.no_reset, self.same_serial = away, status, no_reset, same_serial
-        self.struck: list[str] = []
+        self.changes_received: list[str] = []
 
     def path(self, bmc: Bmc) -> str:
         return f"{bmc.family.root}/Systems/Twin"
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
-        twin = self.path(bmc)
-        if request.path == twin or request.path.startswith(f"{twin}/"):
-            return self._of_twin(bmc, request, twin)
+        second = self.path(bmc)
+        if request.path == second or request.path.startswith(f"{second}/"):
+            return self._of_second(bmc, request, second)
         if request.path == bmc.family.system and request.method == "GET" and self.away and "x-auth-token" in request.headers:
             self.away -= 1
             return (
@@ -58,21 +58,21 @@ class Twin(Edited):
             )
         return None
 
-    def _of_twin(self, bmc: Bmc, request: Request, twin: str) -> Reply:
+    def _of_second(self, bmc: Bmc, request: Request, second: str) -> Reply:
         if request.method not in ("GET", "HEAD"):
-            self.struck.append(f"{request.method} {request.path}")
+            self.changes_received.append(f"{request.method} {request.path}")
             return Reply(204)
         family = bmc.family
-        if request.path == twin:
-            text = dumps(family.system_document(bmc)).decode().replace(f'"{family.system}', f'"{twin}')
+        if request.path == second:
+            text = dumps(family.system_document(bmc)).decode().replace(f'"{family.system}', f'"{second}')
             document: Document = json.loads(text)
             document["UUID"] = f"{bmc.uuid[:-4]}{int(bmc.uuid[-4:], 16) ^ 1:04x}"
             document["SerialNumber"] = bmc.serial if self.same_serial else f"{bmc.serial}T"
             if family.nics:
-                document["EthernetInterfaces"] = ref(f"{twin}/EthernetInterfaces")
+                document["EthernetInterfaces"] = ref(f"{second}/EthernetInterfaces")
             return json_reply(200, document)
-        if request.path == f"{twin}/EthernetInterfaces" and family.nics:
-            return json_reply(200, {"Members": [{"Id": "1", "MACAddress": self.mac_of_twin}], "Members@odata.count": 1})
+        if request.path == f"{second}/EthernetInterfaces" and family.nics:
+            return json_reply(200, {"Members": [{"Id": "1", "MACAddress": self.mac_of_second}], "Members@odata.count": 1})
         return family.error(404, ("ResourceMissingAtURI", request.path))
 
     def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
@@ -91,7 +91,7 @@ class Twin(Edited):
 
 
 class Placeholders(Edited):
-    """Nobody wrote the facts of this machine into its firmware."""
+    """UUID and serial number are placeholders of the board's maker."""
 
     uuid: Any = "03000200-0400-0500-0006-000700080009"
     serial: Any = "To be filled by O.E.M."
@@ -129,15 +129,15 @@ class Nics(Edited):
         raise NotImplementedError
 
 
-class NicsNotTold(Edited):
-    """The BMC tells nothing of the system's NICs."""
+class NicsNotShown(Edited):
+    """The BMC does not show the system's NICs."""
 
     def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
         return (lambda document: document.pop("EthernetInterfaces", None)) if path == bmc.family.system else None
 
 
 class NicGone(Nics):
-    """One NIC is listed first and is not there; `missing`: ours is not listed at all, so that some are told and ours is not."""
+    """The first NIC of the list does not exist (404). `missing`: ours is not listed either, though others are."""
 
     def __init__(self, *, missing: bool = False) -> None:
         self.missing = missing
@@ -148,7 +148,7 @@ class NicGone(Nics):
 
 
 class NicWithoutMac(Nics):
-    """One NIC comes first and tells no MAC, or a `placeholder` that is none."""
+    """The first NIC of the list has no MAC, or a `placeholder` instead of one."""
 
     def __init__(self, placeholder: str | None = None) -> None:
         self.placeholder = placeholder

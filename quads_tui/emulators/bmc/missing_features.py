@@ -10,7 +10,7 @@ from quads_tui.emulators.bmc.replies import Document, Reply, Request
 
 
 class NoOverride(Edited):
-    """The system's Boot tells no override, there is no settings object, and a PATCH of it is refused."""
+    """The system's Boot shows no override, there is no settings object, and a PATCH of it is refused."""
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
         if request.method == "PATCH" and b"BootSourceOverride" in request.body:

@@ -1,4 +1,4 @@
-"""Faults of reach and of access: BMCs that come late, a switch that drops many, sessions that end, waiting times told."""
+"""Faults of reachability and access: BMCs that start late, a switch that fails, sessions that end, 503 of every kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WakesLate(Fault):
 
 
 class Switch:
-    """What many BMCs are reached through; it fails once, for `seconds`, when half of them have been told to reset."""
+    """What many BMCs are reached through; it fails once, for `seconds`, after a Reset of half of them."""
 
     def __init__(self, seconds: float = 120.0) -> None:
         self.seconds = seconds
@@ -35,7 +35,7 @@ class Switch:
 
 
 class BehindSwitch(Fault):
-    """This BMC shares the fate of its switch."""
+    """This BMC is unreachable while its switch fails."""
 
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
@@ -48,7 +48,7 @@ class BehindSwitch(Fault):
             self.switch.count()
 
 
-class NotReadyUntil(NotReady):
+class NotReadyWithDate(NotReady):
     """503 with a Retry-After that is a date."""
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
@@ -59,8 +59,8 @@ class NotReadyUntil(NotReady):
         return reply
 
 
-class NotReadyUntold(NotReady):
-    """503 without a word on how long."""
+class NotReadyWithoutTime(NotReady):
+    """503 without a Retry-After."""
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
         reply = super().before(bmc, request)
@@ -70,7 +70,7 @@ class NotReadyUntold(NotReady):
 
 
 class NotReady400(NotReady):
-    """An iDRAC that says with 400 that it is not ready."""
+    """An iDRAC that answers 400 while it is not ready."""
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
         return None if super().before(bmc, request) is None else bmc.family.error(400, "SWC0700")
@@ -100,7 +100,7 @@ class PasswordExpired(Fault):
         return None if opens else bmc.family.error(403, "PasswordChangeRequired")
 
 
-class Slow(Fault):
+class SlowReplies(Fault):
     """Every answer takes `latency_factor` times as long."""
 
     def __init__(self, latency_factor: float = 6.0) -> None:

@@ -31,18 +31,18 @@ class Request:
 class Reply:
     """One answer.
 
-    lost: the connection breaks before a byte of it is sent. cut: it breaks after so many bytes of the body.
-    silent: the BMC did nothing and says nothing, until the client hangs up. drip: a byte each so many emulated seconds.
+    connection_reset: before a byte of it is sent. truncate_at: the connection is reset after so many bytes of the body.
+    never_sent: the connection stays open without a reply until the client hangs up. seconds_per_byte: emulated; 0: at once.
     endless: the body is sent again and again, until the client hangs up.
     """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    lost: bool = False
-    cut: int | None = None
-    silent: bool = False
-    drip: float = 0.0
+    connection_reset: bool = False
+    truncate_at: int | None = None
+    never_sent: bool = False
+    seconds_per_byte: float = 0.0
     endless: bool = False
 
 

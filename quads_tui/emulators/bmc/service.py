@@ -39,6 +39,7 @@ class RedfishService:
         self.family, self.hardware = bmc.family, bmc.hardware
         self.queue = asyncio.Lock()
         self.requests = self.peak = 0
+        self._latency = bmc.draws.next("latency")  # one stream, since every request draws from it
         self._under_way: list[web.BaseRequest] = []
         self._authorizations = 0
         self._documents: dict[str, Document] | None = None  # those that never change
@@ -50,7 +51,7 @@ class RedfishService:
 
     def latency(self, request: Request) -> float:
         """Emulated seconds until this reply is ready (redfish captures: median a third of a second, long tail)."""
-        draw = self.bmc.draws.next("latency")
+        draw = self._latency
         if request.method == "POST" and request.path == self.family.sessions:
             return draw.uniform(0.5, 2.0)
         if draw.random() < 0.001:
@@ -58,7 +59,7 @@ class RedfishService:
         return min(8.0, lognormal(draw, *self.family.latency)) * self.fault.latency_factor
 
     def begin(self, incoming: web.BaseRequest) -> None:
-        """A request came in; those whose client hung up no longer count as being under way."""
+        """A request came in. Requests whose client hung up no longer count for `peak`."""
         self.requests += 1
         self._under_way.append(incoming)
         self.peak = max(self.peak, sum(not gone(one) for one in self._under_way))
@@ -131,7 +132,7 @@ class RedfishService:
         early = self._protocol(request)
         if early is not None:
             return early
-        # A member may be created at the collection or, says DSP0266, at its Members property.
+        # A member may be created at the collection or at its Members property (DSP0266).
         if request.method == "POST" and request.path in (family.sessions, f"{family.sessions}/Members"):
             return self._log_in(request)
         if not self._public(request) and not self._authorized(request):
@@ -144,7 +145,9 @@ class RedfishService:
         if request.method in ("GET", "HEAD"):
             return self._get(request, found)
         if request.method == "POST" and request.path == family.reset:
-            return Reply(0, lost=True) if request.reused and family.resets_reused_connections else self._reset(request)
+            if request.reused and family.resets_reused_connections:
+                return Reply(0, connection_reset=True)
+            return self._reset(request)
         if request.method == "PATCH" and found is not None:
             return self._patch(request, found.etag)
         if request.method == "DELETE" and found is not None and self.bmc.sessions.delete(request.path.rpartition("/")[2]):

@@ -1,4 +1,4 @@
-"""The sessions of one BMC. Their timeouts are real seconds, as everything is that a server says about itself."""
+"""The sessions of one BMC. Their timeouts are real seconds, as are all times that a server itself announces."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ async def send(
     headers: dict[str, Any] = {**common_headers, **reply.headers}
     if reply.body and "Content-Type" not in headers:
         headers["Content-Type"] = "application/json;charset=utf-8"
-    if reply.silent:
+    if reply.never_sent:
         while not gone(incoming):  # noqa: ASYNC110 - a transport has no event for its end
             await asyncio.sleep(CHECK_EVERY)
-    if reply.silent or reply.lost:
+    if reply.never_sent or reply.connection_reset:
         return broken(transport)
-    if reply.cut is None and not reply.drip and not reply.endless:
+    if reply.truncate_at is None and not reply.seconds_per_byte and not reply.endless:
         return web.Response(status=reply.status, body=reply.body or None, headers=headers)
     response = web.StreamResponse(status=reply.status, headers=headers)
     if reply.endless:
@@ -38,7 +38,7 @@ async def send(
     await response.prepare(incoming)
     with contextlib.suppress(ConnectionError):  # the client hung up
         await _stream(reply, time, incoming, response)
-    if reply.endless or reply.cut is not None:
+    if reply.endless or reply.truncate_at is not None:
         transport.abort()
     return response
 
@@ -50,7 +50,7 @@ def gone(incoming: web.BaseRequest) -> bool:
 
 
 def broken(transport: asyncio.Transport) -> web.StreamResponse:
-    """The connection is reset; the response is one that nobody sees."""
+    """Reset the connection; the response that is returned is never sent."""
     transport.abort()
     return web.Response()
 
@@ -64,12 +64,12 @@ async def _stream(reply: Reply, time: Time, incoming: web.BaseRequest, response:
             if gone(incoming):
                 return
             await response.write(part)
-    elif reply.drip:
+    elif reply.seconds_per_byte:
         for place in range(len(body)):
-            await time.sleep(reply.drip)
+            await time.sleep(reply.seconds_per_byte)
             if gone(incoming):
                 return
             await response.write(body[place : place + 1])
     else:
-        await response.write(body[: reply.cut])
+        await response.write(body[: reply.truncate_at])
         await asyncio.sleep(CHECK_EVERY)  # what was written still leaves

@@ -17,7 +17,7 @@ from .application import COOKIE, LINE, Application
 from .builds import Builds
 from .database import DISPLACED, ELSEWHERE, Database
 from .documents import HostBodies
-from .faults import BEFORE, Fault, Mishaps
+from .faults import BEFORE, FaultInjector, InjectedFault
 from .fields import host_fields
 from .listener import Listener
 from .membership import Membership
@@ -47,7 +47,7 @@ class ForemanEmulator:
             Membership(database, options), host_fields(database),
         )  # fmt: skip
         self._application = Application(self.foreman, time, seed)
-        self._mishaps = Mishaps(seeded(seed, "foreman", "overlap"))
+        self._mishaps = FaultInjector(seeded(seed, "foreman", "overlap"))
         self._traffic = Traffic(options.log_length)
         self._running: set[asyncio.Task[Answer]] = set()
         self._closing = asyncio.Event()
@@ -97,7 +97,9 @@ class ForemanEmulator:
             "owner": self.foreman.database.owner_login(host), "pxe": self.foreman.database.pxe_files.get(host.mac),
         }  # fmt: skip
 
-    def inject(self, fault: Fault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0) -> None:
+    def inject(
+        self, fault: InjectedFault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0
+    ) -> None:
         """The next `count` requests of this method whose path matches the expression suffer `fault`."""
         self._mishaps.inject(fault, count, method, path, seconds)
 

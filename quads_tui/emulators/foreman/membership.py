@@ -32,7 +32,7 @@ class Membership:
             raise invalid(user.id, {"current_password": ["is incorrect"]})
         listed = given.get("role_ids")
         costs = self._options.costs
-        if not isinstance(listed, list) or by_itself:  # nobody may change its own roles; Foreman drops the key silently
+        if not isinstance(listed, list) or by_itself:  # no user may change its own roles; Foreman drops the key silently
             await work.cpu(costs.user)
         else:
             await self._replace(user, [role for role in listed if isinstance(role, int)], work)

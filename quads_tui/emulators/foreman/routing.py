@@ -35,7 +35,7 @@ class Foreman:
 
 
 @dataclass(slots=True)
-class Call:
+class ApiRequest:
     foreman: Foreman
     work: Work
     caller: User
@@ -45,7 +45,7 @@ class Call:
     keys: tuple[str, ...]  # what the path holds in the places of `:id`
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[ApiRequest], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)

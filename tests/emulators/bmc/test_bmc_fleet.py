@@ -12,14 +12,15 @@ import pytest
 from quads_tui.emulators.bmc.faults import (
     BmcRestarts,
     DeadBmc,
-    IgnoresReset,
-    LosesAnswer,
     NoLicence,
     NotReady,
+    ReplyLost,
+    ResetIgnored,
     SessionsTaken,
     StalePower,
     WrongPassword,
 )
+from quads_tui.emulators.bmc.replies import Request
 
 LOGIN = {"UserName": "root", "Password": "calvin's heir"}
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -171,7 +172,7 @@ async def test_stale_power_is_corrected_by_the_409(start: Any) -> None:
 
 
 async def test_a_reset_is_ignored_once(start: Any) -> None:
-    lab = await start("R650", faults={0: IgnoresReset()})
+    lab = await start("R650", faults={0: ResetIgnored()})
     assert (await lab.reset("ForceOff")).status == 204
     await lab.fleet.time.sleep(60)
     assert (lab.bmc().hardware.power, lab.bmc().hardware.resets) == ("On", 0)
@@ -180,7 +181,7 @@ async def test_a_reset_is_ignored_once(start: Any) -> None:
 
 
 async def test_a_reset_is_done_and_its_answer_lost(start: Any) -> None:
-    lab = await start("R650", tls=False, faults={0: LosesAnswer()})
+    lab = await start("R650", tls=False, faults={0: ReplyLost()})
     with pytest.raises(aiohttp.ClientError):
         await lab.reset("ForceOff")
     assert lab.bmc().hardware.resets == 1
@@ -211,12 +212,13 @@ async def test_700_listeners_start_within_two_seconds_of_cpu(start: Any) -> None
 
 async def test_the_same_seed_gives_the_same_latencies(start: Any) -> None:
     first, second, other = await start("R650"), await start("R650"), await start("R650", seed=8)
-    draws = [[lab.bmc().draws.next("latency").random() for _ in range(5)] for lab in (first, second, other)]
-    assert draws[0] == draws[1] != draws[2]
+    request = Request("GET", "/redfish/v1", "", False, {}, b"")
+    drawn = [[lab.service().latency(request) for _ in range(5)] for lab in (first, second, other)]
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 async def test_equal_seeds_mean_equal_machines_whatever_else_was_asked(start: Any) -> None:
-    quiet, asked = await start("R650"), await start("R650", faults={0: IgnoresReset()})
+    quiet, asked = await start("R650"), await start("R650", faults={0: ResetIgnored()})
     for _ in range(3):
         await asked.call("POST", SESSIONS, LOGIN, basic=False)
     await asked.patch({"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"})

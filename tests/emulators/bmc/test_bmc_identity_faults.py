@@ -21,7 +21,7 @@ async def token(lab: Any, number: int = 0) -> dict[str, str]:
 
 
 async def test_a_twin_looks_like_the_machine_and_does_nothing(start: Any) -> None:
-    fault = identity_faults.Twin()
+    fault = identity_faults.SecondSystem()
     lab = await start(MODEL, faults={0: fault})
     listed = (await lab.call("GET", "/redfish/v1/Systems/")).json
     assert [member["@odata.id"] for member in listed["Members"]] == [TWIN, SYSTEM]
@@ -29,25 +29,25 @@ async def test_a_twin_looks_like_the_machine_and_does_nothing(start: Any) -> Non
     assert twin["Actions"]["#ComputerSystem.Reset"]["target"].startswith(TWIN)
     assert ours["UUID"] != twin["UUID"] and ours["SerialNumber"] != twin["SerialNumber"]
     assert (await lab.call("POST", twin["Actions"]["#ComputerSystem.Reset"]["target"], {"ResetType": "ForceOff"})).status == 204
-    assert fault.struck == [f"POST {TWIN}/Actions/ComputerSystem.Reset"]
+    assert fault.changes_received == [f"POST {TWIN}/Actions/ComputerSystem.Reset"]
     assert lab.bmc().hardware.power == "On"
 
 
 @pytest.mark.parametrize("status", [404, 503])
 async def test_our_system_is_away_for_so_many_reads(start: Any, status: int) -> None:
-    lab = await start(MODEL, faults={0: identity_faults.Twin(away=2, status=status)})
+    lab = await start(MODEL, faults={0: identity_faults.SecondSystem(away=2, status=status)})
     signed = await token(lab)
     statuses = [(await lab.call("GET", SYSTEM, headers=signed, basic=False)).status for _ in range(3)]
     assert statuses == [status, status, 200]
 
 
 async def test_reset_is_hidden_for_so_many_reads(start: Any) -> None:
-    lab = await start(MODEL, faults={0: identity_faults.Twin(no_reset=1)})
+    lab = await start(MODEL, faults={0: identity_faults.SecondSystem(no_reset=1)})
     assert ["Actions" in (await lab.call("GET", SYSTEM)).json for _ in range(2)] == [False, True]
 
 
 async def test_twins_with_the_serial_number_of_their_chassis(start: Any) -> None:
-    lab = await start(MODEL, faults={0: identity_faults.Twin(same_serial=True)})
+    lab = await start(MODEL, faults={0: identity_faults.SecondSystem(same_serial=True)})
     assert len({(await lab.call("GET", path)).json["SerialNumber"] for path in (SYSTEM, TWIN)}) == 1
 
 
@@ -78,7 +78,7 @@ async def test_gaps_in_the_list_of_nics(start: Any) -> None:
         identity_faults.NicGone(),
         identity_faults.NicWithoutMac(),
         identity_faults.NicsMiscounted(),
-        identity_faults.NicsNotTold(),
+        identity_faults.NicsNotShown(),
         identity_faults.NicsAway(1),
     )
     lab = await start(*[MODEL] * 5, faults=dict(enumerate(faults)))

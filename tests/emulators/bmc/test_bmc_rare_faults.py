@@ -36,7 +36,7 @@ async def spoilt_read(lab: Any, number: int = 0) -> tuple[int, Any, bytes]:
 
 
 async def test_a_page_for_people(start: Any) -> None:
-    lab = await start("R650", "1029U", faults={0: corrupt_responses.Html(), 1: corrupt_responses.HtmlForbidden()})
+    lab = await start("R650", "1029U", faults={0: corrupt_responses.HtmlPage(), 1: corrupt_responses.HtmlForbidden()})
     for number, status in enumerate((200, 403)):
         got, headers, body = await spoilt_read(lab, number)
         assert (got, headers["Content-Type"]) == (status, "text/html")
@@ -48,7 +48,7 @@ async def test_documents_that_are_no_json(start: Any) -> None:
         "R650",
         "R650",
         "R650",
-        faults={0: corrupt_responses.Glued(), 1: corrupt_responses.Empty(), 2: corrupt_responses.Garbled()},
+        faults={0: corrupt_responses.TwoDocuments(), 1: corrupt_responses.EmptyBody(), 2: corrupt_responses.InvalidUtf8()},
     )
     glued = (await spoilt_read(lab))[2]
     assert json.loads(glued[: len(glued) // 2]) == json.loads(glued[len(glued) // 2 :])
@@ -58,20 +58,20 @@ async def test_documents_that_are_no_json(start: Any) -> None:
 
 
 async def test_it_is_over_after_so_many_times(start: Any) -> None:
-    lab = await start("R650", faults={0: corrupt_responses.Empty(times=2)})
+    lab = await start("R650", faults={0: corrupt_responses.EmptyBody(times=2)})
     path = lab.bmc().family.system
     empty = [(await lab.call("GET", path)).text == "" for _ in range(12)]
     assert empty == [False, True, False, False, True, *[False] * 7]
 
 
 async def test_a_body_that_breaks_off(start: Any) -> None:
-    lab = await start("R650", faults={0: corrupt_responses.Truncated()})
+    lab = await start("R650", faults={0: corrupt_responses.TruncatedBody()})
     with pytest.raises(aiohttp.ClientPayloadError):
         await spoilt_read(lab)
 
 
 async def test_a_connection_that_breaks(start: Any) -> None:
-    lab = await start("R650", faults={0: corrupt_responses.Breaks()})
+    lab = await start("R650", faults={0: corrupt_responses.ConnectionReset()})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     # By hand, since the client would read again by itself.
@@ -87,7 +87,7 @@ async def test_a_connection_that_breaks(start: Any) -> None:
 
 
 async def test_a_body_without_end(start: Any) -> None:
-    lab = await start("R650", faults={0: corrupt_responses.Endless()})
+    lab = await start("R650", faults={0: corrupt_responses.EndlessBody()})
     url = lab.url() + lab.bmc().family.system
     auth = {"Authorization": aiohttp.encode_basic_auth("root", "calvin's heir")}
     await lab.call("GET", lab.bmc().family.system)
@@ -101,7 +101,7 @@ async def test_a_body_without_end(start: Any) -> None:
 
 
 async def test_silence_until_the_client_hangs_up(start: Any) -> None:
-    lab = await start("R650", faults={0: corrupt_responses.Hangs()})
+    lab = await start("R650", faults={0: corrupt_responses.NoReply()})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     hanging = asyncio.create_task(lab.call("GET", path))
@@ -113,7 +113,7 @@ async def test_silence_until_the_client_hangs_up(start: Any) -> None:
 
 
 async def test_a_byte_a_second_comes_whole_in_the_end(start: Any) -> None:
-    lab = await start("R650", speed=30_000.0, faults={0: corrupt_responses.Drips()})
+    lab = await start("R650", speed=30_000.0, faults={0: corrupt_responses.SlowBody()})
     before = lab.fleet.time.now()
     body = (await spoilt_read(lab))[2]
     assert json.loads(body)["PowerState"] == "On"
@@ -121,7 +121,7 @@ async def test_a_byte_a_second_comes_whole_in_the_end(start: Any) -> None:
 
 
 async def test_a_reused_connection_is_reset_and_nothing_done(start: Any) -> None:
-    lab = await start("R650", "DL320", faults={0: corrupt_responses.DropsReused()})
+    lab = await start("R650", "DL320", faults={0: corrupt_responses.ResetsReusedConnections()})
     for number in (0, 1):
         url, bmc = lab.url(number), lab.bmc(number)
         async with aiohttp.ClientSession(
@@ -136,7 +136,9 @@ async def test_a_reused_connection_is_reset_and_nothing_done(start: Any) -> None
 
 
 async def test_members_are_gone_for_a_while(start: Any) -> None:
-    lab = await start("R650", "GB200", faults={0: corrupt_responses.MembersGone(), 1: corrupt_responses.MembersGone(null=True)})
+    lab = await start(
+        "R650", "GB200", faults={0: corrupt_responses.MembersMissing(), 1: corrupt_responses.MembersMissing(null=True)}
+    )
     lab.bmc(1).requests_until_ready = 0
     for number, gone in enumerate(([], None)):
         whole = len((await lab.call("GET", SYSTEMS, number=number)).json["Members"])
@@ -300,7 +302,7 @@ async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> 
 
 
 async def test_how_long_to_wait_is_told_as_a_date_or_not_at_all(start: Any) -> None:
-    makes = {0: outages.NotReadyUntil(1e9), 1: outages.NotReadyUntold(1e9), 2: outages.NotReady400(1e9)}
+    makes = {0: outages.NotReadyWithDate(1e9), 1: outages.NotReadyWithoutTime(1e9), 2: outages.NotReady400(1e9)}
     lab = await start("R650", "R650", "R650", faults=makes)
     for number in range(3):
         await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
@@ -358,6 +360,6 @@ async def test_a_password_that_never_fits_locks_out_too(start: Any) -> None:
 
 
 async def test_slow_answers_take_longer(start: Any) -> None:
-    lab = await start("R650", "R650", faults={1: outages.Slow(1000.0)})
+    lab = await start("R650", "R650", faults={1: outages.SlowReplies(1000.0)})
     call = type("Call", (), {"method": "GET", "path": "/x"})()
     assert min(lab.service(1).latency(call) for _ in range(50)) > max(lab.service().latency(call) for _ in range(50))

@@ -209,7 +209,7 @@ def healthy(bmc: Emulated, request: Request) -> Reply:
 
 def lost_after(bmc: Emulated, request: Request) -> Reply:
     healthy(bmc, request)
-    return Reply(0, lost=True)
+    return Reply(0, connection_reset=True)
 
 
 async def test_an_answer_that_is_lost_is_looked_for_and_not_sent_again(dell: Make) -> None:
@@ -219,7 +219,7 @@ async def test_an_answer_that_is_lost_is_looked_for_and_not_sent_again(dell: Mak
 
 
 async def test_a_request_that_never_arrived_is_sent_again(dell: Make) -> None:
-    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lambda bmc, request: Reply(0, lost=True)))
+    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lambda bmc, request: Reply(0, connection_reset=True)))
     assert await machine.set() == f"boots once from {FOREMANS}"
     assert len(machine.told.results) == 2
 

@@ -71,12 +71,12 @@ async def test_a5_each_rarity_ends_well_on_the_machine_that_foreman_means(fault:
         await lab.bmc.ensure_off(lab.soon())
         await lab.bmc.ensure_pxe_next(lab.soon())
         await lab.bmc.ensure_on(lab.soon())
-        assert getattr(lab.fault, "struck", []) == []
+        assert getattr(lab.fault, "changes_received", []) == []
         assert lab.fleet.bmcs[NAME].hardware.resets == 2
 
 
 UNVERIFIED: dict[str, tuple[Fault, str]] = {
-    "not told": (identity_faults.NicsNotTold(), "its BMC tells no MAC address"),
+    "not told": (identity_faults.NicsNotShown(), "its BMC tells no MAC address"),
     "ours is not listed": (identity_faults.NicGone(missing=True), "its BMC tells only some MAC addresses"),
 }
 
@@ -91,17 +91,17 @@ async def test_a5_what_is_not_known_is_not_wrong(what: str) -> None:
 
 
 async def test_a1_twins_without_macs_are_not_guessed_at() -> None:
-    fault = identity_faults.Twin(away=1)
+    fault = identity_faults.SecondSystem(away=1)
     async with Lab("6048R", fault) as lab:  # tells no NICs
         for act in (lab.bmc.ensure_off, lab.bmc.ensure_on, lab.bmc.ensure_pxe_next):
             with pytest.raises(StageFailure, match="lists 2 systems"):
                 await act(lab.clock.now())
-        assert (fault.struck, lab.acts.intents) == ([], [])
+        assert (fault.changes_received, lab.acts.intents) == ([], [])
 
 
 async def test_a4_facts_that_are_none_are_not_known() -> None:
-    for fault in (identity_faults.Placeholders(), identity_faults.Twin(same_serial=True)):
+    for fault in (identity_faults.Placeholders(), identity_faults.SecondSystem(same_serial=True)):
         async with Lab("1029U-TR4", fault) as lab:
             known = await lab.bmc.identify([MAC], lab.soon())
             assert known.serial == ""
-            assert bool(known.uuid) is isinstance(fault, identity_faults.Twin)
+            assert bool(known.uuid) is isinstance(fault, identity_faults.SecondSystem)

@@ -1,4 +1,4 @@
-"""Dell iDRAC10 (17G): Boot is read-only but on the settings object, ETags that are wrong the first time, and a slow way off."""
+"""Dell iDRAC10 (17G): Boot is writable on the settings object alone, the first If-Match fails, and On fails just after Off."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Ilo5(Family):
     }
     etags = "weak"
     session_cap = 20
-    advertised_timeout = 30  # minutes, though the schema says seconds
+    advertised_timeout = 30  # minutes, though the schema wants seconds
     timing = HardwareTiming(off=(4.0, 30.0))
     model, generation, version, firmware = "iLO 5", "Gen10", "1.6.0", "2.72"
     locks_in_post = True
@@ -115,7 +115,7 @@ class Ilo5(Family):
         }
 
     def message_info(self, key: Key) -> Document:
-        """iLO tells ids and arguments only, and leaves the words to the registries."""
+        """iLO sends ids and arguments only; the texts are in the registries."""
         name, args = named(key)
         info: Document = {"MessageId": f"{self.registry if name in self.messages else self.base}.{name}"}
         return {**info, "MessageArgs": list(args)} if args else info

@@ -14,7 +14,7 @@ class SmcX11(Family):
     name = "smc_x11"
     models: tuple[str, ...] = ("1029", "5039", "6029", "6049", "SYS-")
     has_action_info = True
-    vendor: str | None = None  # the root says null; only its Oem member tells
+    vendor: str | None = None  # null in the root; only its Oem member names it
     manufacturer = "Supermicro"
     base = "Base.v1_4_0"
     registry = "SMC.1.0"
@@ -117,7 +117,7 @@ class SmcX11(Family):
         }
 
     def with_defaults(self, bmc: BmcState, wanted: dict[str, str]) -> dict[str, str]:
-        # By design, says the vendor: what a PATCH of Boot leaves out returns to its default.
+        # By design of the vendor, what a PATCH of Boot leaves out returns to its default.
         return {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideMode": "Legacy", **wanted}
 
     def already_in_state(self, bmc: BmcState, reset_type: str) -> Reply:
