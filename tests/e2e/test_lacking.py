@@ -14,9 +14,9 @@ from quads_tui.cli.check import Checked, judged
 from quads_tui.cli.headless import headless
 from quads_tui.cli.terminal import TerminalOperator
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.bmc.lacking import NoForceOff, NoOverride
+from quads_tui.emulators.bmc.missing_features import NoForceOff, NoOverride
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.inputs import Assignment, HostSpec, load_site
 from quads_tui.planning.bmc_survey import NO_FORCE_OFF, NO_OVERRIDE
 from quads_tui.rollout.plan import Plan
@@ -29,7 +29,7 @@ from quads_tui.runtime.rollout_input import RolloutInput
 SPEED = 200.0
 MODELS = ("R650", "1029U", "R650", "DL360")
 NAMES = [f"f01-h{n:02}-000-{model.lower()}.example.com" for n, model in enumerate(MODELS)]
-TROUBLES = {NAMES[0]: NoOverride(), NAMES[1]: NoForceOff(), NAMES[3]: NoForceOff()}
+FAULTS = {NAMES[0]: NoOverride(), NAMES[1]: NoForceOff(), NAMES[3]: NoForceOff()}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def work(tmp_path: Path) -> AsyncIterator[tuple[RolloutInput, Fleet]]:
     ]
     time = Time(SPEED)
     foreman = ForemanEmulator(machines, time=time, seed=1, options=ForemanOptions())
-    fleet = Fleet(machines, time=time, seed=1, provisioner=foreman, username="root", password="pw", troubles=TROUBLES)
+    fleet = Fleet(machines, time=time, seed=1, provisioner=foreman, username="root", password="pw", faults=FAULTS)
     url = await foreman.serve()
     await fleet.serve()
     for name, bmc in fleet.bmcs.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine.executor import RolloutContext, RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.planning.planner import make_plan
