@@ -33,7 +33,7 @@ from typing import Any
 from quads_tui.engine.clock import RealClock
 from quads_tui.render.host_order import ordered
 from quads_tui.rollout.events import Event, HostNote, StageChanged
-from quads_tui.rollout.meters import LaneState, Meters
+from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from tests.console.feed import Recorder

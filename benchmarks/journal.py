@@ -15,7 +15,7 @@ from pathlib import Path
 from quads_tui.journal.reader import JournalReader
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.events import Event, HostNote, Intent, Outcome, StageChanged
-from quads_tui.rollout.meters import quantile
+from quads_tui.rollout.metrics import quantile
 from quads_tui.rollout.stages import Stage, StageStatus
 
 HOSTS, EACH = 700, 30

@@ -25,7 +25,7 @@ from typing import Any
 import aiohttp
 
 from quads_tui.journal.reader import JournalReader
-from quads_tui.render.report import account, as_html
+from quads_tui.render.report import as_html, build_report
 
 WINDOW = (1280, 900)
 TALLEST = 5300  # pixels of the picture
@@ -66,7 +66,7 @@ def _report(state: Path) -> tuple[str, dict[str, Any]]:
     with closing(JournalReader(journal)) as reader:
         facts, events, samples = reader.facts(), [event for _, event in reader.events()], list(reader.samples())
     read = time.process_time()
-    report = account(facts, events, samples)
+    report = build_report(facts, events, samples)
     worked = time.process_time()
     text = as_html(report)
     cpu = {"read": read - began, "account": worked - read, "html": time.process_time() - worked}

@@ -12,17 +12,17 @@ from pathlib import Path
 from raster import png
 from textual.pilot import Pilot
 
-from quads_tui.cli.front import Front
-from quads_tui.cli.options import Options
-from quads_tui.cli.rehearsal import rehearse
+from quads_tui.cli.rehearse import rehearse
+from quads_tui.cli.screen import RunningRollout
 from quads_tui.console.app import Console
 from quads_tui.rollout.stages import HostStatus
+from quads_tui.runtime.options import Options
 
 HERE = Path(__file__).parent
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
-async def photograph(front: Front) -> None:
+async def photograph(front: RunningRollout) -> None:
     """When a third of the hosts is done: the main screen at three sizes, and what is one key away from it."""
     while front.rollout.counts[HostStatus.DONE] < len(front.rollout.hosts) / 3:
         await asyncio.sleep(0.2)
@@ -35,7 +35,7 @@ async def photograph(front: Front) -> None:
     front.executor.stop("operator")
 
 
-async def _taken(front: Front, name: str, size: tuple[int, int], keys: list[str]) -> None:
+async def _taken(front: RunningRollout, name: str, size: tuple[int, int], keys: list[str]) -> None:
     console = Console(
         front.rollout,
         front.meters,

@@ -19,19 +19,19 @@ import click
 from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.planner import drafted, recognisable, refusing
-from quads_tui.engine.survey import PATIENCE, OnlyLooking
 from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.planning.bmc_survey import PATIENCE, OnlyLooking
+from quads_tui.planning.planner import drafted, recognisable, refusing
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.text import clean
-from quads_tui.services.http import NoAnswer
-from quads_tui.services.quads import QuadsTrouble
+from quads_tui.runtime.clients import Services, open_services
+from quads_tui.runtime.options import Options, emit_json, raise_file_limit, say
+from quads_tui.services.http import RequestFailed
+from quads_tui.services.quads import QuadsError
 
-from .options import Options, emit_json, raise_file_limit, say
-from .services import Services, open_services
-from .session import bmc_survey, guarded
+from .run import bmc_survey, guarded
 
 _ASKED = 3  # times, for the median
 _LATE = 5.0  # seconds that a clock may be off before it is said aloud
@@ -176,10 +176,10 @@ async def _checked(services: Services, asked: _Asked) -> Checked:
             headers = answer.headers
         checked = replace(checked, seconds=statistics.median(asked.done), clock=_clock(headers), tls=await _certificate(asked))
         version = await asked.log_in()
-    except NoAnswer as error:
+    except RequestFailed as error:
         kind = error.kind if error.kind in _REMEDIES else "refused"
         return replace(checked, trouble=error.reason, remedy=_REMEDIES[kind](asked.key))
-    except (CredentialsRefused, QuadsTrouble, StageFailure, TimeoutError) as error:
+    except (CredentialsRefused, QuadsError, StageFailure, TimeoutError) as error:
         return replace(checked, trouble=str(error) or f"no answer within {PATIENCE:.0f} s", remedy=_remedy(error, asked.key))
     return replace(checked, ok=True, version=version, login="login accepted")
 

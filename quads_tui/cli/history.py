@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 
+from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
 from quads_tui.journal.reader import JournalReader, NoJournal
-from quads_tui.journal.shelf import NotFound, Shelved, find, shelved
-from quads_tui.render.report import account, as_html, as_json, as_markdown
+from quads_tui.render.report import as_html, as_json, as_markdown, build_report
 from quads_tui.render.report.listing import Entry, damaged, entry, heading, line, members
 from quads_tui.rollout.text import clean
-
-from .options import Options, emit_json, say
+from quads_tui.runtime.options import Options, emit_json, say
 
 FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
 # What reading a journal raises that is damaged, or that somebody else made: SQLite's, JSON's, and ours for what is in it.
@@ -29,7 +28,7 @@ class Unreadable(Exception):
 
 def rollouts(options: Options) -> int:
     """A line each, newest first, as soon as it is read; JSON lines with --json. A journal that cannot be read is a line too."""
-    kept = list(shelved(options.state))
+    kept = list(stored_rollouts(options.state))
     if not kept:
         say(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
@@ -58,25 +57,25 @@ def report(rollout: str | None, format: str, options: Options) -> int:
     return 0
 
 
-def _meant(rollout: str | None, options: Options) -> Shelved:
+def _meant(rollout: str | None, options: Options) -> StoredRollout:
     """Raises NotFound, which names the newest beside those that come near."""
     if rollout is not None:
         try:
             return find(options.state, rollout)
         except NotFound as error:
-            newest = [kept.id for kept in islice(shelved(options.state), 3)]
+            newest = [kept.id for kept in islice(stored_rollouts(options.state), 3)]
             raise NotFound(f"{error}; the newest: {', '.join(newest)}" if newest else str(error)) from None
-    for kept in shelved(options.state):
+    for kept in stored_rollouts(options.state):
         return kept
     raise NotFound(f"there is no rollout in {options.state / 'rollouts'}")
 
 
-def _written(rollout: Shelved, format: str) -> str:
+def _written(rollout: StoredRollout, format: str) -> str:
     """Raises Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:
             events = [event for _, event in journal.events()]
-            told = account(journal.facts(), events, list(journal.samples()), rollout.holder())
+            told = build_report(journal.facts(), events, list(journal.samples()), rollout.holder())
         return FORMATS[format](told)
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
@@ -84,7 +83,7 @@ def _written(rollout: Shelved, format: str) -> str:
         raise Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
 
 
-def entry_of(rollout: Shelved) -> Entry:
+def entry_of(rollout: StoredRollout) -> Entry:
     """Raises Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:
@@ -112,7 +111,7 @@ def _show(found: Entry, options: Options, width: int) -> None:
         print(line(found, width), flush=True)
 
 
-def _show_trouble(rollout: Shelved, why: str, options: Options, width: int) -> None:
+def _show_trouble(rollout: StoredRollout, why: str, options: Options, width: int) -> None:
     if options.json:
         emit_json("unreadable", time.time(), {"rollout": clean(rollout.id, 200), "reason": why})
     else:

@@ -108,8 +108,9 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         if sys.stdin.isatty() and sys.stdout.isatty():
-            from .home import home
-            from .options import Options
+            from quads_tui.runtime.options import Options
+
+            from .start_screen import home
 
             state = os.environ.get("QUADS_TUI_STATE")
             _end(home(Options(state_dir=Path(state) if state else None)))
@@ -124,7 +125,7 @@ def rehearse(
     assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
 ) -> None:
     """The whole job against an emulated Foreman and emulated BMCs on this machine."""
-    from .rehearsal import rehearse as start
+    from .rehearse import rehearse as start
 
     _end(start(assignment, hosts=hosts, seed=seed, speed=speed, faults=faults, options=_options(common)))
 
@@ -138,10 +139,10 @@ def rehearse(
 def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or QUADS' own moves, on the real services of the site file."""
     if at is not None:
-        from .schedule import run_at
+        from .run_at import run_at
 
         _end(run_at(_wanted(given), at, _options(given)))
-    from .session import run as start
+    from .run import run as start
 
     _end(start(_wanted(given), _options(given)))
 
@@ -152,7 +153,7 @@ def run(at: str | None, **given: Any) -> None:
 @_common
 def plan(**given: Any) -> None:
     """Show what would be done, after reading Foreman and the BMCs; writes nothing."""
-    from .session import plan as start
+    from .run import plan as start
 
     _end(start(_wanted(given), _options(given)))
 
@@ -225,7 +226,7 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 @cli.command()
 def keys() -> None:
     """The keys of the console, as Markdown."""
-    from .keytable import key_table
+    from .key_table import key_table
 
     click.echo(key_table(), nl=False)
 
@@ -259,18 +260,18 @@ def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | Non
 
 
 def _wanted(given: dict[str, Any]) -> Any:
-    from .session import Wanted
+    from .run import RunRequest
 
     if given["from_quads"] == (given["assignment"] is not None):
         raise click.UsageError("give either ASSIGNMENT or --from-quads")
     if given["date"] is not None and not given["from_quads"]:
         raise click.UsageError("--date goes with --from-quads")
     date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
-    return Wanted(given["assignment"], given["cloud"], date, given["expect"])
+    return RunRequest(given["assignment"], given["cloud"], date, given["expect"])
 
 
 def _options(common: dict[str, Any]) -> Any:
-    from .options import Options
+    from quads_tui.runtime.options import Options
 
     if common["plain"] and (common["headless"] or common["as_json"]):
         raise click.UsageError("--plain, --headless and --json are three ways to show a rollout: give one")

@@ -9,13 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from quads_tui.console.desk import Desk
 from quads_tui.console.output import LAST_WORDS, Output
-from quads_tui.console.talk import Talk
+from quads_tui.console.plain_session import PlainSession
+from quads_tui.console.view_context import ViewContext
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 
-from .front import Front
+from .screen import RunningRollout
 
 _TICK = 1.0  # real seconds
 _PACE = 0.1  # real seconds; lines that follow each other faster were not typed by a hand
@@ -25,10 +25,10 @@ _LONGEST = 4096  # bytes of a line
 class PlainScreen:
     """Tells, and takes orders, as long as it is shown. Words are taken where stdin is a terminal."""
 
-    def __init__(self, desk: Desk, control: Control | None) -> None:
+    def __init__(self, desk: ViewContext, control: Control | None) -> None:
         self._desk = desk
         self._output = Output(sys.stdout.fileno(), sys.stdout.encoding)
-        self._talk = Talk(self._desk, control, lambda text: print(text, file=self._output))
+        self._talk = PlainSession(self._desk, control, lambda text: print(text, file=self._output))
         self._typed = b""  # of a line that has not ended
         self._lines: list[bytes] = []  # that wait for _PACE, the first few
         self._count = 0  # of all of them
@@ -116,11 +116,11 @@ class PlainScreen:
             asyncio.get_running_loop().remove_reader(sys.stdin)
 
 
-async def plain(front: Front) -> None:
+async def plain(front: RunningRollout) -> None:
     """Until no host can move by itself; where somebody can type, until that somebody has nothing left to decide, or leaves."""
     title = "REHEARSAL" if front.rehearsal else ""
     warnings = (*front.warnings, *front.rollout.plan.cautions)
-    desk = Desk(front.rollout, front.meters, front.clock, time.monotonic, title, warnings, front.exchanges)
+    desk = ViewContext(front.rollout, front.meters, front.clock, time.monotonic, title, warnings, front.exchanges)
     screen = PlainScreen(desk, front.executor)
     with front.keys_at(screen):
         async with screen.shown():

@@ -10,26 +10,26 @@ from typing import Any
 
 import click
 
-from quads_tui.engine.planner import surveyed_again
-from quads_tui.engine.recall import recall
+from quads_tui.engine.resume_state import recall
 from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
+from quads_tui.journal.catalogue import NotFound, StoredRollout, find, newest
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.servers import spelled
-from quads_tui.journal.shelf import NotFound, Shelved, find, newest
-from quads_tui.rollout.changes import worse
+from quads_tui.planning.planner import surveyed_again
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
+from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.runtime.clients import Services
+from quads_tui.runtime.options import Options, Refused, Usage, say
+from quads_tui.runtime.process_resources import Writer
+from quads_tui.runtime.runner import RolloutRunner, Show
 
-from .conduct import Conductor, Show
-from .options import Options, Refused, Usage, say
-from .rehearsal import adopted, emulators_run
-from .services import Services
-from .session import FrontDesk, Work, alone, bmc_survey, confirmed, connected, front_end, guarded, roll_out
-from .station import Writer
+from .rehearse import adopted, emulators_run
+from .run import OperatorPrompt, RolloutInput, alone, bmc_survey, confirmed, connected, front_end, guarded, roll_out
 
 
 def resume(name: str | None, *, failed: bool, options: Options) -> int:
@@ -45,7 +45,7 @@ def resume(name: str | None, *, failed: bool, options: Options) -> int:
     return guarded(options, work)
 
 
-def go_on(rollout: Shelved, options: Options, *, failed: bool = False) -> int:
+def go_on(rollout: StoredRollout, options: Options, *, failed: bool = False) -> int:
     """In this process. A rehearsal's emulators end with it, as they do with the first console."""
     if rollout.trouble:
         raise Usage(rollout.trouble)
@@ -57,7 +57,7 @@ def go_on(rollout: Shelved, options: Options, *, failed: bool = False) -> int:
         return asyncio.run(resumed(rollout, options, failed))
 
 
-def _chosen(name: str | None, options: Options, failed: bool) -> Shelved | None:
+def _chosen(name: str | None, options: Options, failed: bool) -> StoredRollout | None:
     if name is None:
         if failed:
             raise Usage("--failed needs the rollout's name: see quads-tui rollouts")
@@ -68,11 +68,11 @@ def _chosen(name: str | None, options: Options, failed: bool) -> Shelved | None:
         raise Usage(str(error)) from None
 
 
-def _has_servers(rollout: Shelved) -> bool:
+def _has_servers(rollout: StoredRollout) -> bool:
     return rollout.rehearsal is None or emulators_run(rollout.rehearsal) > 0
 
 
-def _why_nothing(rollout: Shelved | None, options: Options) -> str:
+def _why_nothing(rollout: StoredRollout | None, options: Options) -> str:
     if rollout is not None:
         return f"the rollout {rollout.id} has ended; --failed takes up its failed, skipped and held hosts"
     running = newest(options.state, _has_servers, held=True)
@@ -84,10 +84,10 @@ def _why_nothing(rollout: Shelved | None, options: Options) -> str:
 
 
 async def resumed(
-    kept: Shelved, options: Options, failed: bool, *, show: Show | None = None, desk: FrontDesk | None = None
+    kept: StoredRollout, options: Options, failed: bool, *, show: Show | None = None, desk: OperatorPrompt | None = None
 ) -> int:
     """As roll_out, for one that another process began."""
-    desk = desk or FrontDesk()
+    desk = desk or OperatorPrompt()
     site = _site(kept, options)
     if "plan" not in kept.facts:
         return await _begun_anew(kept, site, options, show, desk)
@@ -103,18 +103,20 @@ async def resumed(
 
 
 async def _gone_on(
-    kept: Shelved,
+    kept: StoredRollout,
     site: Site,
     options: Options,
     failed: bool,
     writer: Writer,
     show: Show | None,
-    desk: FrontDesk,
+    desk: OperatorPrompt,
     ask: bool,
 ) -> int:
     plan = _plan(kept)
     async with connected(site, options) as (services, clock):
-        conductor = Conductor(site, services, clock, options, desk.station, writer=writer, rehearsal=kept.rehearsal, show=show)
+        conductor = RolloutRunner(
+            site, services, clock, options, desk.station, writer=writer, rehearsal=kept.rehearsal, show=show
+        )
         journal = conductor.journal(kept.journal, existing=True)
         try:
             events = await asyncio.to_thread(_events, kept)
@@ -142,7 +144,7 @@ async def _gone_on(
             await journal.close()
 
 
-def _replayed(kept: Shelved, plan: Plan, site: Site, events: list[Event]) -> Rollout:
+def _replayed(kept: StoredRollout, plan: Plan, site: Site, events: list[Event]) -> Rollout:
     rollout = Rollout(kept.id, plan, speed=site.speed)
     rollout.pace.seed(kept.seeds)
     for event in events:
@@ -156,13 +158,13 @@ def _untouched(rollout: Rollout) -> set[str]:
     return {host.name for host in hosts if host.status is HostStatus.QUEUED and host.stage is None}
 
 
-async def _looked_again(rollout: Rollout, site: Site, services: Services, options: Options, desk: FrontDesk) -> Plan:
+async def _looked_again(rollout: Rollout, site: Site, services: Services, options: Options, desk: OperatorPrompt) -> Plan:
     """The plan with what the BMCs of untouched hosts say now. A Foreman that is away now is waited for by the rollout itself."""
     survey = bmc_survey(services, desk.say) if options.survey else None
     return await surveyed_again(rollout.plan, _untouched(rollout), site, services.foreman, survey, desk.say)
 
 
-async def _still_agreed(confirmed: Plan, now: Plan, untouched: set[str], desk: FrontDesk) -> Plan | None:
+async def _still_agreed(confirmed: Plan, now: Plan, untouched: set[str], desk: OperatorPrompt) -> Plan | None:
     """What has become worse since it was confirmed is asked once more, with the part of the plan that it is about."""
     part = replace(now, hosts=tuple(host for host in now.hosts if host.name in untouched))
     found = worse(confirmed, part)
@@ -176,7 +178,7 @@ async def _still_agreed(confirmed: Plan, now: Plan, untouched: set[str], desk: F
     return replace(now, hosts=tuple(accepted.get(host.name, host) for host in now.hosts))
 
 
-async def _begun_anew(kept: Shelved, site: Site, options: Options, show: Show | None, desk: FrontDesk) -> int:
+async def _begun_anew(kept: StoredRollout, site: Site, options: Options, show: Show | None, desk: OperatorPrompt) -> int:
     """It died before its plan was confirmed: nothing has happened, so it begins again with the assignment as it was."""
     lock = JournalLock(kept.directory)
     for suffix in ("", "-wal", "-shm"):
@@ -185,11 +187,11 @@ async def _begun_anew(kept: Shelved, site: Site, options: Options, show: Show | 
     desk.say(f"{kept.id} ended before its plan was confirmed: planned anew")
     rehearsing = kept.rehearsal is not None
     given = kept.facts["assignments"] if "assignments" in kept.facts else [kept.facts["assignment"]]
-    work = Work(tuple(_assignment(facts) for facts in given), site, rehearsal=kept.rehearsal)
+    work = RolloutInput(tuple(_assignment(facts) for facts in given), site, rehearsal=kept.rehearsal)
     return await roll_out(work, replace(options, yes=options.yes or rehearsing), show=show, desk=desk)
 
 
-def _site(kept: Shelved, options: Options) -> Site:
+def _site(kept: StoredRollout, options: Options) -> Site:
     """As it was given; the same Foreman, whatever the file says now. Raises InputError and Refused."""
     site = load_site(options.site or Path(kept.facts["site"]))
     if spelled(site.foreman.url) != spelled(kept.facts["foreman"]):
@@ -197,14 +199,14 @@ def _site(kept: Shelved, options: Options) -> Site:
     return site
 
 
-def _plan(kept: Shelved) -> Plan:
+def _plan(kept: StoredRollout) -> Plan:
     try:
         return plan_from(kept.facts["plan"])
     except (ValueError, KeyError, TypeError) as error:
         raise Usage(f"{kept.journal}: its plan cannot be read: {error}") from None
 
 
-def _events(kept: Shelved) -> list[Event]:
+def _events(kept: StoredRollout) -> list[Event]:
     try:
         reader = JournalReader(kept.journal)
     except NoJournal as error:

@@ -9,18 +9,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from quads_tui.console.desk import Desk
+from quads_tui.console.view_context import ViewContext
+from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
 from quads_tui.journal.reader import NoJournal
-from quads_tui.journal.shelf import NotFound, Shelved, find, shelved
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.events import Event
+from quads_tui.runtime.control_socket import NotRunning, RemoteControl
+from quads_tui.runtime.journal_follower import STEP, Follower
+from quads_tui.runtime.json_lines import JsonLines
+from quads_tui.runtime.options import Options, Refused, Usage, say, who
 
-from .follow import STEP, Follower
-from .jsonlines import JsonLines
-from .keys import NotRunning, RemoteControl
-from .options import Options, Refused, Usage, say, who
 from .plain import PlainScreen
-from .session import guarded
+from .run import guarded
 
 _PLAIN = 10.0  # real seconds between two plain lines
 
@@ -47,20 +47,20 @@ def attach(name: str | None, *, options: Options) -> int:
     return guarded(options, work)
 
 
-def _chosen(name: str | None, options: Options) -> Shelved:
+def _chosen(name: str | None, options: Options) -> StoredRollout:
     """The one of this name; without a name the newest that is running, else the newest. Raises Usage."""
     if name is not None:
         try:
             return find(options.state, name)
         except NotFound as error:
             raise Usage(str(error)) from None
-    rollouts = list(shelved(options.state))
+    rollouts = list(stored_rollouts(options.state))
     if not rollouts:
         raise Usage(f"there is no rollout in {options.state / 'rollouts'}")
     return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])
 
 
-def followed(kept: Shelved, pace: float | None = None) -> Follower:
+def followed(kept: StoredRollout, pace: float | None = None) -> Follower:
     """Raises Usage."""
     if kept.trouble:
         raise Usage(kept.trouble)
@@ -72,7 +72,7 @@ def followed(kept: Shelved, pace: float | None = None) -> Follower:
         raise Usage(f"{kept.journal} cannot be read: {error}") from None
 
 
-async def _watched(kept: Shelved, options: Options, pace: float | None) -> int:
+async def _watched(kept: StoredRollout, options: Options, pace: float | None) -> int:
     follower = followed(kept, pace)
     holder = kept.holder()
     if pace is not None:
@@ -138,12 +138,12 @@ async def _told(follower: Follower, words: str, alive: Callable[[], bool]) -> No
         following.cancel()
 
 
-def _desk(follower: Follower, title: str, read_only: str = "") -> Desk:
+def _desk(follower: Follower, title: str, read_only: str = "") -> ViewContext:
     given = (follower.rollout, follower.meters, follower.clock, time.monotonic)
-    return Desk(*given, title, exchanges=follower.exchanges, read_only=read_only)
+    return ViewContext(*given, title, exchanges=follower.exchanges, read_only=read_only)
 
 
-async def attached(kept: Shelved, *, plain: bool = False) -> int:
+async def attached(kept: StoredRollout, *, plain: bool = False) -> int:
     """The console over it with its keys; or the same in sentences. Raises Usage and Refused."""
     from quads_tui.console.app import Console
 

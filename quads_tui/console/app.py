@@ -23,25 +23,36 @@ from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
-from quads_tui.rollout.exchanges import Exchanges
-from quads_tui.rollout.meters import Meters, quantile
+from quads_tui.rollout.http_log import Exchanges
+from quads_tui.rollout.metrics import Meters, quantile
 from quads_tui.rollout.ports import Clock, Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .acts import BY_NAME, COMMANDS, TYPE_THE_COUNT, Act, agreement, command_named, of_place, pause_question, paused_why, question
 from .command_line import ActProvider, CommandLine
-from .desk import Desk
 from .dialogs import Question, Typed
 from .driver import TerminalGone
+from .fault_tolerant_app import FaultTolerantApp, settle_garbage
 from .host_table import HostTable
-from .safe import SafeApp, settle_garbage
+from .key_actions import (
+    BY_NAME,
+    COMMANDS,
+    TYPE_THE_COUNT,
+    KeyAction,
+    agreement,
+    command_named,
+    of_place,
+    pause_question,
+    paused_why,
+    question,
+)
 from .screens.causes import CausesScreen
 from .screens.graphs import GraphsScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .shot import keep_shot
+from .screenshot import keep_shot
+from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +62,7 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(SafeApp[str]):
+class Console(FaultTolerantApp[str]):
     """Ends with "leave" when the viewer left, "gone" when the terminal has, None when the screen broke; never by itself.
 
     `control` may be None while `read_only` says why. `shots`: where screenshots go. `frozen`: no timers, for tests that call
@@ -79,7 +90,7 @@ class Console(SafeApp[str]):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
-        self.desk = Desk(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
+        self.desk = ViewContext(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
         self._main = TableScreen(self.desk)
         super().__init__(monotonic)
         self._control = control
@@ -193,7 +204,7 @@ class Console(SafeApp[str]):
     # Acts by their names
 
     @property
-    def available(self) -> Sequence[Act]:
+    def available(self) -> Sequence[KeyAction]:
         """What can be ordered here and now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
         return [act for act in of_place(*places) if not (act.dangerous and self.read_only) and act.name != "command"]
@@ -318,7 +329,7 @@ class Console(SafeApp[str]):
             self.flash(f"read-only: {self.read_only}")
         return bool(self.read_only)
 
-    def _choose(self, act: Act) -> tuple[list[HostState], int, int]:
+    def _choose(self, act: KeyAction) -> tuple[list[HostState], int, int]:
         """The hosts an act applies to, how many of them are not shown, and how many chosen ones do not fit."""
         view = self.view
         hosts = [self.desk.rollout.hosts[name] for name in view.chosen()]

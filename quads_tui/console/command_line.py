@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
-from .acts import COMMANDS, Act
+from .fault_tolerant_app import SafeScreen
 from .field import COMMAND, Field
-from .safe import SafeScreen
+from .key_actions import COMMANDS, KeyAction
 
 
 class CommandLine(SafeScreen, ModalScreen[str]):
@@ -66,9 +66,9 @@ class CommandLine(SafeScreen, ModalScreen[str]):
 class ActProvider(Provider):
     """The acts in textual's command palette. The app has `available` and `order_by_name`."""
 
-    def _acts(self) -> list[tuple[Act, Callable[[], None]]]:
+    def _acts(self) -> list[tuple[KeyAction, Callable[[], None]]]:
         app = self.app
-        available: Sequence[Act] = app.available  # type: ignore[attr-defined]
+        available: Sequence[KeyAction] = app.available  # type: ignore[attr-defined]
         order: Callable[[str], None] = app.order_by_name  # type: ignore[attr-defined]
         return [(act, lambda act=act: order(act.command)) for act in available]  # type: ignore[misc]
 

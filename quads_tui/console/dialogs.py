@@ -14,8 +14,8 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from .fault_tolerant_app import SafeScreen, ignored
 from .field import ANSWER, Field
-from .safe import SafeScreen, ignored
 
 DEAF = 0.3  # seconds
 STREAM = 0.1  # seconds; keys that follow each other faster are a slow paste, or one key that is held down

@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.widgets import Input
 
-from .safe import Fenced
+from .fault_tolerant_app import Fenced
 
 FILTER, COMMAND, ANSWER = 200, 500, 200  # characters
 

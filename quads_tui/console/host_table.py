@@ -14,9 +14,9 @@ from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
-from .desk import Desk
-from .lines import drawn
-from .safe import Fenced
+from .fault_tolerant_app import Fenced
+from .line_panel import drawn
+from .view_context import ViewContext
 
 _ROWS = 16  # that one frame repaints at most
 
@@ -27,7 +27,7 @@ class HostTable(Fenced, Widget):
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
     can_focus = True
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ViewContext) -> None:
         super().__init__(id="hosts")
         self._desk = desk
         self._rollout = desk.rollout

@@ -13,8 +13,8 @@ from textual.screen import Screen
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, TITLE
 
-from .lines import Lines
-from .safe import SafeScreen
+from .fault_tolerant_app import SafeScreen
+from .line_panel import LinePanel
 
 
 class Scroll(SafeScreen, Screen[str]):
@@ -42,9 +42,9 @@ class Scroll(SafeScreen, Screen[str]):
         self._at = 0  # the line under the cursor, or the first one shown
 
     def compose(self) -> ComposeResult:
-        yield Lines("header")
-        yield Lines("body")
-        yield Lines("footer")
+        yield LinePanel("header")
+        yield LinePanel("body")
+        yield LinePanel("footer")
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._draw)
@@ -62,10 +62,10 @@ class Scroll(SafeScreen, Screen[str]):
         for number, line in enumerate(self._lines[top : top + room], top):
             here = self._pick and number == self._at
             lines.append(Text(cut(f" {'>' if here else ' '} {line}", width), "reverse" if here else ""))
-        self.query_one("#header", Lines).put([Text(cut(f" {self._title}", width), TITLE)])
-        self.query_one("#body", Lines).put([*lines, *[Text(" " * width)] * (room - len(lines))])
+        self.query_one("#header", LinePanel).put([Text(cut(f" {self._title}", width), TITLE)])
+        self.query_one("#body", LinePanel).put([*lines, *[Text(" " * width)] * (room - len(lines))])
         more = f"   {top + len(lines)} of {len(self._lines)}" if len(self._lines) > room else ""
-        self.query_one("#footer", Lines).put([Text(" " * width), Text(cut(f" {self._keys}{more}", width), BAR)])
+        self.query_one("#footer", LinePanel).put([Text(" " * width), Text(cut(f" {self._keys}{more}", width), BAR)])
 
     def action_move(self, lines: int) -> None:
         self._at += lines

@@ -30,17 +30,17 @@ from quads_tui.rollout.events import (
     StageChanged,
 )
 from quads_tui.rollout.identity import Identity
-from quads_tui.rollout.meters import Meters, lane_facts
+from quads_tui.rollout.metrics import Meters, lane_facts
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import (
     RETRYABLE,
-    Acts,
     Clock,
     Held,
     Journal,
     JournalBroken,
     Probe,
+    SideEffects,
     Skipped,
     Stopping,
     Ticket,
@@ -51,15 +51,15 @@ from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.rollout.state import Rollout
 
 from .breakers import Breakers, places
-from .builds import BuildWatch, HostReads
+from .build_watch import BuildWatch, HostReads
 from .claims import Machines
 from .flow import disarm, provision
 from .gate import RolloutGate
 from .hooks import Hooks
-from .host import BmcPort, ForemanPort, HostActs, Ports, longest_intent
+from .host import BmcPort, ForemanPort, HostSideEffects, Ports, longest_intent
 from .lane import WriteLane
-from .quads import QuadsExchange, QuadsPort
-from .recall import Recall, recall
+from .quads_sync import QuadsExchange, QuadsPort
+from .resume_state import Recall, recall
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class RolloutContext:
     """What a rollout runs with."""
 
     rollout: Rollout
@@ -80,7 +80,7 @@ class Setting:
     journal: Journal
     foreman: ForemanPort
     reads: HostReads
-    bmc: Callable[[HostPlan, Acts], BmcPort]
+    bmc: Callable[[HostPlan, SideEffects], BmcPort]
     limits: Limits
     protected: frozenset[str]
     token_seconds: float
@@ -101,7 +101,7 @@ class Setting:
 class RolloutExecutor:
     """Implements rollout.ports.Executor and Control."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: RolloutContext) -> None:
         self._setting = setting
         self._numbers = itertools.count(setting.recall.last_number + 1 if setting.recall else 1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -272,7 +272,7 @@ class RolloutExecutor:
 
     async def _end_sessions(self, name: str, uris: tuple[str, ...]) -> None:
         """What another process left at this host's BMC, by a login of our own; a host that has ended is left as it is else."""
-        bmc = self._setting.bmc(self._plans[name], HostActs(name, self._ports))
+        bmc = self._setting.bmc(self._plans[name], HostSideEffects(name, self._ports))
         try:
             identity = self._memories[name].identity
             await bmc.end_sessions(uris, identity.peer if identity else "")

@@ -21,9 +21,9 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
 
-from .host import HostActs, HostMemory, Ports
+from .dell_boot_order import ensure_order
+from .host import HostMemory, HostSideEffects, Ports
 from .machine import Asked, HostMachine
-from .order import ensure_order
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class _Ended(Exception):
+class _StageGaveUp(Exception):
     """A stage failed for good."""
 
     def __init__(self, stage: Stage, failure: StageFailure) -> None:
@@ -63,7 +63,7 @@ class _Flow:
         self._host = host.name
         self._ports = ports
         self._memory = memory
-        self._acts = HostActs(host.name, ports)
+        self._acts = HostSideEffects(host.name, ports)
         self._machine = HostMachine(host, ports, memory)
         self._goal = ports.plan.goal(host)
         self._writes = HostWrites(host.name, ports, memory, self._goal.target)
@@ -88,7 +88,7 @@ class _Flow:
                 memory.start = stage
                 await self._attempts(stage)
             self._change(HostStatus.DONE, reason="")
-        except _Ended as ended:
+        except _StageGaveUp as ended:
             await self._failed(ended)
         except (Skipped, Held) as out:
             await self._left(out)
@@ -108,7 +108,7 @@ class _Flow:
         await self._ports.gate.enter(self._host, "plan")
         attempt = self._begin(stage)
         self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)
-        raise _Ended(stage, failure)
+        raise _StageGaveUp(stage, failure)
 
     async def _find_place(self) -> None:
         """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
@@ -200,7 +200,7 @@ class _Flow:
                 else:
                     tries, gone = tries + 1, 0.0
                 if not failure.retryable or tries >= limits.attempts:
-                    raise _Ended(stage, failure) from None
+                    raise _StageGaveUp(stage, failure) from None
                 if not self._memory.off:
                     self._ports.gate.lit(self._host)  # it does not stand dark while it waits for its next attempt
                 failed_at = clock.now()
@@ -380,7 +380,7 @@ class _Flow:
 
     # Ways out
 
-    async def _failed(self, ended: _Ended) -> None:
+    async def _failed(self, ended: _StageGaveUp) -> None:
         """Before the build write the machine is made safe; after it, it stays armed for the retry, and that is said."""
         memory, failure = self._memory, ended.failure
         self._remember(failed=(ended.stage, failure.cause))
@@ -434,7 +434,7 @@ class _Flow:
     async def disarm(self) -> str:
         """Out of build through the lane, read back; override cleared. What could not be done, in words."""
         memory = self._memory
-        acts = HostActs(self._host, self._ports, disarming=True)
+        acts = HostSideEffects(self._host, self._ports, disarming=True)
         await self._alone_at_the_bmc()
         await self._settled()
         try:

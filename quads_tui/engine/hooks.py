@@ -10,11 +10,11 @@ from quads_tui.inputs import Hook
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, HookRan
 from quads_tui.rollout.plan import HostPlan, Plan
-from quads_tui.rollout.ports import Acts, Clock
+from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.commands import Ended, run_command
+from quads_tui.services.commands import CommandResult, run_command
 
-Run = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[Ended]]
+Run = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[CommandResult]]
 
 
 class Hooks:
@@ -45,15 +45,15 @@ class Hooks:
         self._clouds: dict[tuple[str, str], asyncio.Lock] = {}
         self._run = run
 
-    async def before(self, stage: Stage, host: HostPlan, acts: Acts) -> None:
+    async def before(self, stage: Stage, host: HostPlan, acts: SideEffects) -> None:
         """Raises StageFailure with Cause.HOOK, and what the gate raises."""
         await self._all("before", stage, host, acts)
 
-    async def after(self, stage: Stage, host: HostPlan, acts: Acts) -> None:
+    async def after(self, stage: Stage, host: HostPlan, acts: SideEffects) -> None:
         """As `before`."""
         await self._all("after", stage, host, acts)
 
-    async def _all(self, when: str, stage: Stage, host: HostPlan, acts: Acts) -> None:
+    async def _all(self, when: str, stage: Stage, host: HostPlan, acts: SideEffects) -> None:
         for hook in self._hooks:
             if hook.when != when or hook.stage is not stage:
                 continue
@@ -62,7 +62,7 @@ class Hooks:
             else:
                 await self._one(hook, host, "", acts)
 
-    async def _once(self, hook: Hook, host: HostPlan, acts: Acts) -> None:
+    async def _once(self, hook: Hook, host: HostPlan, acts: SideEffects) -> None:
         """The first host of the cloud runs it, the others wait; where it failed, the next one tries."""
         key = (hook.name, self._plan.goal(host).cloud)
         if key in self._done:
@@ -73,7 +73,7 @@ class Hooks:
                 await self._one(hook, host, key[1], acts)
                 self._done.add(key)
 
-    async def _one(self, hook: Hook, host: HostPlan, cloud: str, acts: Acts) -> None:
+    async def _one(self, hook: Hook, host: HostPlan, cloud: str, acts: SideEffects) -> None:
         acts.note(f"waits for the hook {hook.name}", waits=True)
         async with self._places:
             await acts.intend("hook", {"hook": hook.name, "cloud": cloud})

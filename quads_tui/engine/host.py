@@ -14,7 +14,7 @@ from quads_tui.rollout.events import BmcSession, Event, HostNote, Intent, Outcom
 from quads_tui.rollout.identity import Identity, identity_from
 from quads_tui.rollout.moments import LONG_AGO, Moment, moment_from
 from quads_tui.rollout.plan import HostPlan, Plan, Target
-from quads_tui.rollout.ports import Acts, Clock, Gate, Lane, NotSent, Probe, Ticket
+from quads_tui.rollout.ports import Clock, Gate, Lane, NotSent, Probe, SideEffects, Ticket
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import HostRecord
 
@@ -100,7 +100,7 @@ class Ports:
     gate: Gate
     watch: WatchPort
     foreman: ForemanPort
-    bmc: Callable[[HostPlan, Acts], BmcPort]
+    bmc: Callable[[HostPlan, SideEffects], BmcPort]
     emit: Callable[[Event], None]
     commit: Callable[[Event], Awaitable[None]]
     owned: Callable[[], Awaitable[None]]  # raises TakenOver
@@ -203,7 +203,7 @@ class HostMemory:
         self.installing_since, self.failed = None, None
 
 
-class HostActs:
+class HostSideEffects:
     """Implements rollout.ports.Acts for one host."""
 
     def __init__(self, host: str, ports: Ports, *, disarming: bool = False, last: int = 0) -> None:

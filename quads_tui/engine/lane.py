@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import ServiceGone, StageFailure
-from quads_tui.rollout.meters import InFlight, LaneState
+from quads_tui.rollout.metrics import InFlight, LaneState
 from quads_tui.rollout.ports import Clock, NotSent, Probe, Stopping, Ticket, UnknownOutcome, WriteAbsent, WriteMark
 
 T = TypeVar("T")

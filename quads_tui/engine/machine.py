@@ -8,7 +8,7 @@ from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of, s
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held
 
-from .host import BmcPort, HostActs, HostMemory, Ports
+from .host import BmcPort, HostMemory, HostSideEffects, Ports
 
 _PATIENCE = 60.0  # own seconds for a BMC to tell which machine it is, where no stage's deadline holds
 
@@ -31,7 +31,7 @@ class HostMachine:
         self._plan = plan
         self._ports = ports
         self._memory = memory
-        self._acts = HostActs(plan.name, ports)
+        self._acts = HostSideEffects(plan.name, ports)
         self._client = ports.bmc(plan, self._acts)
         self._identity: Identity | None = None  # of now: each retry and each process identifies anew
         self._pinned = False  # the client is
@@ -56,7 +56,10 @@ class HostMachine:
         """An act that makes the machine safe, so it is let through for skipped and held hosts too."""
         await self._client.close()  # one session a BMC
         ours = self._client, self._pinned
-        self._client, self._pinned = self._ports.bmc(self._plan, HostActs(self._plan.name, self._ports, disarming=True)), False
+        self._client, self._pinned = (
+            self._ports.bmc(self._plan, HostSideEffects(self._plan.name, self._ports, disarming=True)),
+            False,
+        )
         try:
             await (await self.bmc(deadline)).clear_override(deadline)
         finally:

@@ -13,7 +13,7 @@ from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsen
 from quads_tui.services.foreman import HostRecord
 from quads_tui.services.foreman.client import attributes
 
-from .host import HostActs, HostMemory, Ports
+from .host import HostMemory, HostSideEffects, Ports
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class HostWrites:
         self._target = target
         self.carried_at = 0.0  # own time at which the last write left the lane's queue
 
-    async def adopted(self, acts: HostActs) -> bool:
+    async def adopted(self, acts: HostSideEffects) -> bool:
         """Whether our build write of an earlier attempt still stands as we want it."""
         memory = self._memory
         if memory.built_at is None:
@@ -50,7 +50,7 @@ class HostWrites:
         self._remember()
         return False
 
-    async def build(self, acts: HostActs) -> None:
+    async def build(self, acts: HostSideEffects) -> None:
         """The one PUT. From its answer on the host is armed.
 
         Foreman takes back a PUT whose orchestration failed by deleting PXE files, not by restoring them. Where the host stands
@@ -75,7 +75,7 @@ class HostWrites:
             raise StageFailure(Cause.FOREMAN, "Foreman answered the build with a host that is not as asked")
         await self._rebuilt(acts)
 
-    async def _rebuilt(self, acts: HostActs) -> None:
+    async def _rebuilt(self, acts: HostSideEffects) -> None:
         """PXE files that Foreman deleted are written again."""
         memory, ports = self._memory, self._ports
         if not memory.pxe_lost:
@@ -95,7 +95,7 @@ class HostWrites:
         """No read shows a PXE file. Once the write deadline is over the request has ended, and asking again does no harm."""
         return Probe.ABSENT
 
-    async def cancel(self, acts: HostActs) -> None:
+    async def cancel(self, acts: HostSideEffects) -> None:
         """Out of build mode."""
         ports = self._ports
         wanted: dict[str, object] = {"build": False}
@@ -105,7 +105,7 @@ class HostWrites:
         if not record.has(wanted):
             raise StageFailure(Cause.FOREMAN, "Foreman accepted the end of the build, but shows the host still in build")
 
-    async def owner(self, acts: HostActs) -> None:
+    async def owner(self, acts: HostSideEffects) -> None:
         """Ownership alone (`wipe: false`)."""
         ports = self._ports
         await self._write(
@@ -115,7 +115,7 @@ class HostWrites:
             lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, self._target, progress),
         )
 
-    async def parameter(self, acts: HostActs, name: str, value: str) -> None:
+    async def parameter(self, acts: HostSideEffects, name: str, value: str) -> None:
         """One host parameter."""
         ports = self._ports
         known = await ports.foreman.parameter_id(self._host, name)  # before its turn: nothing is read between intent and write
@@ -132,7 +132,7 @@ class HostWrites:
 
     async def _write(
         self,
-        acts: HostActs,
+        acts: HostSideEffects,
         act: str,
         wanted: dict[str, object],
         send: Callable[[Ticket, str], Awaitable[HostRecord]],
@@ -156,7 +156,7 @@ class HostWrites:
         self._applied(acts, act, wanted, record, lost)
         return record
 
-    def _applied(self, acts: HostActs, act: str, wanted: dict[str, object], record: HostRecord, lost: bool) -> None:
+    def _applied(self, acts: HostSideEffects, act: str, wanted: dict[str, object], record: HostRecord, lost: bool) -> None:
         """What follows from a write that took effect: first to the memory, then the outcome."""
         if act == "build" and record.has(wanted):
             self._built(record, pxe_lost=lost)
@@ -175,7 +175,7 @@ class HostWrites:
 
     async def settle(self, intent: Intent, place: Ticket) -> None:
         """A write of a process that died: find out what became of it. The lane is shut for `place` until that is known."""
-        ports, acts = self._ports, HostActs(self._host, self._ports, last=intent.number)
+        ports, acts = self._ports, HostSideEffects(self._host, self._ports, last=intent.number)
         detail = intent.detail
 
         async def probe() -> Probe:
@@ -218,7 +218,7 @@ class HostWrites:
 
     async def _carried(
         self,
-        acts: HostActs,
+        acts: HostSideEffects,
         act: str,
         detail: dict[str, object],
         send: Callable[[Ticket], Awaitable[T]],
@@ -248,7 +248,7 @@ class HostWrites:
                 await self._ports.clock.sleep(min(2.0 ** (tries - 1), _LONGEST_PAUSE))
 
     async def _sent(
-        self, acts: HostActs, act: str, carry: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
+        self, acts: HostSideEffects, act: str, carry: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
     ) -> T | None:
         try:
             return await self._ports.lane.write(self._host, act, carry, probe, acts.confirm)

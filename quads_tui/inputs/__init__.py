@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .assignment import Assignment, HostSpec, load_assignment, local_zone, system_key
-from .calls import Call
+from .boot_interfaces import FOREMAN, Interfaces
+from .diagnostics import InputError, Problem
 from .hooks import Hook
-from .interfaces import FOREMAN, Interfaces
 from .limits import Limits
-from .problems import InputError, Problem
+from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
 from .site import (
@@ -26,9 +26,9 @@ from .trust import TlsPolicy
 
 __all__ = [
     "FOREMAN",
+    "AlertCommand",
     "Assignment",
     "BadTime",
-    "Call",
     "Defaults",
     "ForemanSite",
     "Hook",

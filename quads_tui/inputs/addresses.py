@@ -12,7 +12,7 @@ _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 HOST_NAME = "a DNS name such as f21-h17-000-r650.example.com"
 
 
-class AddressTrouble(ValueError):
+class AddressError(ValueError):
     """Why a name or an address cannot be used. Never holds the address: it may carry a password."""
 
 
@@ -21,7 +21,7 @@ def host_name(text: str) -> str:
     name = text.lower() if text.isascii() else ""
     name = name.removesuffix(".")
     if len(name) > 253 or not _NAME.fullmatch(name) or name.rpartition(".")[2].isdigit():
-        raise AddressTrouble(f"is not a DNS name; expected {HOST_NAME}")
+        raise AddressError(f"is not a DNS name; expected {HOST_NAME}")
     return name
 
 
@@ -32,17 +32,17 @@ def service_url(text: str, *, path: bool) -> str:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise AddressTrouble(f"is not a usable address; {expected}") from None
+        raise AddressError(f"is not a usable address; {expected}") from None
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text) or not text.isascii():
-        raise AddressTrouble(f"is not an http or https address; {expected}")
+        raise AddressError(f"is not an http or https address; {expected}")
     if "@" in parts.netloc:
-        raise AddressTrouble(f"holds a user name or password; {expected}, and those under their own keys")
+        raise AddressError(f"holds a user name or password; {expected}, and those under their own keys")
     if "?" in text or "#" in text:
-        raise AddressTrouble(f"holds a query or a fragment; {expected}")
+        raise AddressError(f"holds a query or a fragment; {expected}")
     if parts.path.strip("/") and not path:
-        raise AddressTrouble(f"holds a path; {expected}")
+        raise AddressError(f"holds a path; {expected}")
     if port == 0:
-        raise AddressTrouble(f"holds the port 0; {expected}")
+        raise AddressError(f"holds the port 0; {expected}")
     named = f"[{_literal(host)}]" if ":" in host else _literal(host)
     return f"{parts.scheme}://{named}" + (f":{port}" if port is not None else "") + parts.path.rstrip("/")
 
@@ -52,7 +52,7 @@ def _literal(host: str) -> str:
         return str(ipaddress.ip_address(host))
     except ValueError:
         if ":" in host:
-            raise AddressTrouble("holds an IPv6 address that is none; expected https://[ADDRESS][:PORT]") from None
+            raise AddressError("holds an IPv6 address that is none; expected https://[ADDRESS][:PORT]") from None
         return host_name(host)
 
 

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .addresses import HOST_NAME, AddressTrouble, host_name, service_url
-from .fields import Section
-from .files import FileTrouble, decode, read_regular
-from .problems import InputError, Problem, Report
+from .addresses import HOST_NAME, AddressError, host_name, service_url
+from .diagnostics import InputError, Problem, Report
+from .files import FileError, decode, read_regular
+from .section import Section
 from .times import BadTime, Zone, this_machine
 from .yaml_reader import CONTROLS, MOST_BYTES, Node, read_yaml
 
@@ -84,7 +84,7 @@ class HostList:
         self.tried += 1
         try:
             name = host_name(text)
-        except AddressTrouble as trouble:
+        except AddressError as trouble:
             self._report.add(line, key, f'"{text[:80]}" {trouble}', file)
             return
         place = f"{(file or self._report.file).name}:{line}"
@@ -209,7 +209,7 @@ def _host(report: Report, node: Node, key: str, listed: HostList) -> None:
     if bmc is not None:
         try:
             bmc = service_url(bmc, path=False)
-        except AddressTrouble as trouble:
+        except AddressError as trouble:
             section.add("bmc", str(trouble))
             bmc = None
     system = section.text("system", SYSTEM_EXPECTED, numbers=True) or ""
@@ -235,7 +235,7 @@ def _hosts_file(section: Section, path: Path, listed: HostList) -> bool:
     try:
         # No symbolic link: a file handed over must not make its reader open another one.
         data = read_regular(file, MOST_BYTES, follow=False)
-    except FileTrouble as trouble:
+    except FileError as trouble:
         section.add("hosts_file", f"{name} {trouble}")
         return False
     try:

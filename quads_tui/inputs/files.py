@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 
-class FileTrouble(Exception):
+class FileError(Exception):
     """Why a file could not be read, in words for the operator."""
 
 
@@ -30,15 +30,15 @@ def open_regular(path: Path, *, follow: bool = True) -> int:
         # Looked at before it is opened: opening alone can rewind a tape or wake a pipe's writer.
         mode = path.stat(follow_symlinks=follow).st_mode
         if not stat.S_ISREG(mode):
-            raise FileTrouble(f"is {kind_of(mode)}; expected a regular file")
+            raise FileError(f"is {kind_of(mode)}; expected a regular file")
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
-        raise FileTrouble(_words(error)) from None
+        raise FileError(_words(error)) from None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):  # exchanged between the look and the opening
         os.close(descriptor)
-        raise FileTrouble(f"is {kind_of(mode)}; expected a regular file")
+        raise FileError(f"is {kind_of(mode)}; expected a regular file")
     return descriptor
 
 
@@ -57,9 +57,9 @@ def read_bounded(descriptor: int, most: int) -> bytes:
             parts.append(part)
             left -= len(part)
     except OSError as error:
-        raise FileTrouble(_words(error)) from None
+        raise FileError(_words(error)) from None
     if not left:
-        raise FileTrouble(f"is larger than {most:,} bytes; expected a smaller file")
+        raise FileError(f"is larger than {most:,} bytes; expected a smaller file")
     return b"".join(parts)
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from quads_tui.rollout.stages import Stage
 
-from .fields import Section
-from .problems import Report
+from .diagnostics import Report
+from .section import Section
 from .yaml_reader import Node
 
 KEYS = ("name", "run", "before", "after", "per", "timeout")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from .fields import Section
+from .section import Section
 
 MOST_COUNT = 10_000
 MOST_SECONDS = 7 * 24 * 3600

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
-from .fields import Section
+from .section import Section
 
 _HOSTS = re.compile(r"[a-z0-9.*?\[\]!-]+")
 LOOKED_AT = 64  # first characters of a host name, in which its rack must stand

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
 
-from .addresses import HOST_NAME, AddressTrouble, host_name
+from .addresses import HOST_NAME, AddressError, host_name
 from .assignment import CLOUD, CLOUD_EXPECTED, Assignment, HostList
-from .fields import Section
-from .problems import Report
+from .diagnostics import Report
+from .section import Section
 from .times import EXPECTED, LATEST, BadTime, Zone, parsed
 from .yaml_reader import Node, read_yaml
 
@@ -207,7 +207,7 @@ def _host(schedule: Section) -> str | None:
     text = schedule.text("host", HOST_NAME, required=True, most=1000)
     try:
         return None if text is None else host_name(text)
-    except AddressTrouble as trouble:
+    except AddressError as trouble:
         schedule.add("host", f'"{(text or "")[:80]}" {trouble}')
         return None
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from .files import FileTrouble, open_regular, read_bounded
-from .problems import InputError, Problem
+from .diagnostics import InputError, Problem
+from .files import FileError, open_regular, read_bounded
 from .yaml_reader import CONTROLS
 
 COMMAND_SECONDS = 10.0
@@ -106,15 +106,13 @@ def _from_file(source: SecretSource) -> bytes:
         try:
             status = os.fstat(descriptor)
             if status.st_uid != os.geteuid():
-                raise FileTrouble("belongs to another user; expected a file of your own")
+                raise FileError("belongs to another user; expected a file of your own")
             if status.st_mode & 0o077:
-                raise FileTrouble(
-                    f"may be read or written by others (mode {status.st_mode & 0o777:04o}); expected 0600: chmod 600"
-                )
+                raise FileError(f"may be read or written by others (mode {status.st_mode & 0o777:04o}); expected 0600: chmod 600")
             return read_bounded(descriptor, MOST_SECRET_BYTES)
         finally:
             os.close(descriptor)
-    except FileTrouble as trouble:
+    except FileError as trouble:
         raise source.refused(f"the password file {path} {trouble}") from None
 
 

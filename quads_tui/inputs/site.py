@@ -9,17 +9,17 @@ from pathlib import Path
 
 import platformdirs
 
-from .addresses import HOST_NAME, AddressTrouble, host_name, is_loopback, service_url
+from .addresses import HOST_NAME, AddressError, host_name, is_loopback, service_url
 from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec, local_zone
-from .calls import Call, read_call
-from .fields import Section
+from .boot_interfaces import Interfaces, read_boot_order, read_interfaces
+from .diagnostics import InputError, Problem, Report
 from .hooks import Hook, read_hooks
-from .interfaces import Interfaces, read_boot_order, read_interfaces
 from .limits import NAMES as LIMIT_NAMES
 from .limits import Limits, read_limits
+from .on_event import AlertCommand, read_on_event
 from .patterns import LOOKED_AT, fits, read_patterns, read_rack
-from .problems import InputError, Problem, Report
 from .secrets import SecretSource
+from .section import Section
 from .times import BadTime, Zone, zone_named
 from .trust import TlsPolicy, read_password, read_tls
 from .yaml_reader import Node, read_yaml
@@ -104,7 +104,7 @@ class Site:
     spare_pool: str = "cloud01"
     protected_hosts: frozenset[str] = frozenset()
     hooks: tuple[Hook, ...] = ()
-    on_event: Call | None = None
+    on_event: AlertCommand | None = None
     limits: Limits = field(default_factory=Limits)
     speed: float = 1
     warnings: tuple[str, ...] = ()
@@ -169,7 +169,7 @@ def _read(report: Report, root: Node, path: Path) -> Site | None:
     protected = _protected(section)
     racks = read_rack(section)
     hooks = read_hooks(report, section.items("hooks", "a list of hooks"))
-    call = read_call(section)
+    call = read_on_event(section)
     if foreman is None or redfish is None:
         return None
     return Site(
@@ -269,7 +269,7 @@ def _addresses(part: Section) -> dict[str, str]:
             value = section.text(key, "an address such as https://mgmt-host.example.com", most=1000)
             try:
                 name, address = host_name(key), service_url(value, path=False) if value else ""
-            except AddressTrouble as trouble:
+            except AddressError as trouble:
                 section.add(key, str(trouble))
                 continue
             if address in owners:
@@ -328,7 +328,7 @@ def _protected(section: Section) -> frozenset[str]:
         text = section.text_of(node, key, HOST_NAME)
         try:
             names |= {host_name(text)} if text is not None else set()
-        except AddressTrouble as trouble:
+        except AddressError as trouble:
             section.report.add(node.line, key, f'"{(text or "")[:80]}" {trouble}')
     return frozenset(names)
 
@@ -339,7 +339,7 @@ def _url(part: Section, key: str, tls: TlsPolicy, warnings: list[str]) -> str | 
         return None
     try:
         url = service_url(text, path=True)
-    except AddressTrouble as trouble:
+    except AddressError as trouble:
         part.add(key, str(trouble))
         return None
     _plain_http(part, key, url, tls, warnings)
@@ -365,7 +365,7 @@ def _template(part: Section, tls: TlsPolicy, warnings: list[str]) -> str | None:
         return None
     try:
         _plain_http(part, "address", service_url(text.replace("{host}", "h"), path=False), tls, warnings)
-    except AddressTrouble as trouble:
+    except AddressError as trouble:
         part.add("address", str(trouble))
         return None
     return text.rstrip("/")
@@ -376,7 +376,7 @@ def bmc_address(site: Site, host: HostSpec) -> str:
     try:
         listed = host.bmc or site.redfish.addresses.get(host.name)
         address = listed or service_url(site.redfish.address.replace("{host}", host.name), path=False)
-    except AddressTrouble as trouble:
+    except AddressError as trouble:
         raise InputError([Problem(site.path, 0, "redfish.address", f"for {host.name} the address {trouble}")]) from None
     if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):
         message = f"the BMC of {host.name} is at http:// off this machine; expected https://, or redfish.tls: {{verify: false}}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .fields import Section
 from .secrets import Secret, SecretSource
+from .section import Section
 from .yaml_reader import Node
 
 _TLS_EXPECTED = 'one of {ca_file: FILE}, {fingerprint: "sha256:HEX"}, {pin: first_use}, {verify: false}'

@@ -17,8 +17,8 @@ import yaml
 from yaml import events
 from yaml.resolver import Resolver
 
-from .files import FileTrouble, decode, read_regular
-from .problems import Report
+from .diagnostics import Report
+from .files import FileError, decode, read_regular
 
 MOST_BYTES = 5_000_000
 DEEPEST = 20
@@ -67,7 +67,7 @@ def read_yaml(path: Path, report: Report) -> Node | None:
     """The file's one document. Problems go into `report`; None when there is no tree to look at at all."""
     try:
         data = read_regular(path, MOST_BYTES)
-    except FileTrouble as trouble:
+    except FileError as trouble:
         report.add(0, "", str(trouble))
         return None
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quads_tui.rollout.events import Event, from_row
-from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.http_log import Exchanged
 
 from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
 

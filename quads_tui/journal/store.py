@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from quads_tui.rollout.events import Event, to_row
-from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 
 APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from rich.text import Text
 
-from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 

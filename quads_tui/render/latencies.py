@@ -7,7 +7,7 @@ from itertools import islice
 
 from rich.text import Text
 
-from quads_tui.rollout.meters import Meter, Meters
+from quads_tui.rollout.metrics import Meter, Meters
 
 from .graphs import PER_CELL, graph, held, milliseconds, squeezed
 from .host_row import cut

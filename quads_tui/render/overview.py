@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
-from quads_tui.rollout.meters import LaneState, Meter, Meters
+from quads_tui.rollout.metrics import LaneState, Meter, Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, Rollout
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 

@@ -23,12 +23,12 @@ from enum import StrEnum
 from itertools import islice
 from math import sqrt
 
-from .crowd import Crowd, Party
-from .last import ENDLESS, Wait, when_all
+from .completion_time import ENDLESS, Wait, when_all
+from .durations import Samples
 from .lognormal import NINE_OF_TEN, Lognormal
-from .meters import Meters
-from .pace import Samples
+from .metrics import Meters
 from .refusals import model_pause
+from .remaining_hosts import Crowd, HostGroup
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 
@@ -133,7 +133,7 @@ def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | N
     return mean, mean + NINE_OF_TEN * between.deviation * sqrt(1.0 / count + 1.0 / left)
 
 
-def _ends(rollout: Rollout, crowd: Crowd, parties: list[Party]) -> tuple[float, float, bool] | None:
+def _ends(rollout: Rollout, crowd: Crowd, parties: list[HostGroup]) -> tuple[float, float, bool] | None:
     """p50, p90, and whether the hosts that are not written yet decide. None while a stage is not known that all depend on."""
     spreads: dict[tuple[str, Stage], tuple[Lognormal, Lognormal]] = {}
     for party in parties:

@@ -42,23 +42,23 @@ class Lognormal:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class LogMoments:
     """What is kept of those that ended: how many (a share counts as that much of one), and the sums of logarithms and squares."""
 
     count: float = 0.0
     total: float = 0.0
     squares: float = 0.0
 
-    def __add__(self, other: Ended) -> Ended:
-        return Ended(self.count + other.count, self.total + other.total, self.squares + other.squares)
+    def __add__(self, other: LogMoments) -> LogMoments:
+        return LogMoments(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
     @classmethod
-    def like(cls, known: Lognormal, count: float) -> Ended:
+    def like(cls, known: Lognormal, count: float) -> LogMoments:
         """As if so many had ended that are spread like these."""
         return cls(count, count * known.middle, count * (known.middle**2 + known.spread**2))
 
 
-def fit(ended: Ended, running: Sequence[tuple[float, int]] = (), *, spread: float, weight: float) -> Lognormal:
+def fit(ended: LogMoments, running: Sequence[tuple[float, int]] = (), *, spread: float, weight: float) -> Lognormal:
     """The likeliest spread of what ended and what runs on: (seconds so far, how many). `ended` must count one at least.
 
     `spread` is what is expected before anything is known, and has the weight of that many that ended.

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from .commands import Command
 from .events import Event
-from .meters import LaneState
+from .metrics import LaneState
 from .moments import Moment
 from .stages import HostStatus, Stage
 
@@ -97,7 +97,7 @@ class Journal(Protocol):
         ...
 
 
-class Acts(Protocol):
+class SideEffects(Protocol):
     """Given to a service so that it can ask before it acts, and say what it saw, without knowing who listens."""
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .causes import Cause, group_of
+from .durations import DurationStats
 from .events import (
     Commanded,
     Event,
@@ -25,13 +26,12 @@ from .events import (
     RolloutStarted,
     StageChanged,
 )
-from .pace import Pace
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .stages import HostStatus, Stage, StageStatus
 
 
-class Line(NamedTuple):
+class TimelineEntry(NamedTuple):
     """One line of a timeline: real time, the stage it belongs to, clean text."""
 
     at: float
@@ -57,7 +57,7 @@ class HostState:
     until: float | None = None  # WAITING: when the next attempt is due
     armed: bool = False  # the next boot wipes it
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
-    timeline: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
+    timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -110,7 +110,7 @@ class Rollout:
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
         self.version = 0
-        self.pace = Pace(plan)
+        self.pace = DurationStats(plan)
         self.refusals = Refusals(plan, self.pace.kinds)
 
     @property
@@ -189,15 +189,15 @@ class Rollout:
             host.hooks[event.hook] = event.ok
             said = f": {event.output}" if event.output else ""
             words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{said}"
-            host.timeline.append(Line(event.at, host.stage, words))
+            host.timeline.append(TimelineEntry(event.at, host.stage, words))
         elif isinstance(event, Identified):
             self.unverified.pop(host.name, None)
             if event.unverified:
                 self.unverified[host.name] = event.unverified
             words = f"; not verified: {event.unverified}" if event.unverified else ""
-            host.timeline.append(Line(event.at, host.stage, f"machine: {event.machine}{words}"))
+            host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
         elif isinstance(event, HostNote):
-            host.timeline.append(Line(event.at, host.stage, event.text))
+            host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:
                 host.note = event.text
 
@@ -214,7 +214,7 @@ class Rollout:
             text = event.status.value + (f": {event.reason}" if event.reason else "")
             if event.status is StageStatus.FAILED:
                 host.note = event.reason
-        host.timeline.append(Line(event.at, event.stage, text))
+        host.timeline.append(TimelineEntry(event.at, event.stage, text))
 
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
         self._leave_group(host)
@@ -228,7 +228,9 @@ class Rollout:
             if group is None:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
             group.hosts[host.name] = None
-        host.timeline.append(Line(event.at, host.stage, event.status.value + (f": {event.reason}" if event.reason else "")))
+        host.timeline.append(
+            TimelineEntry(event.at, host.stage, event.status.value + (f": {event.reason}" if event.reason else ""))
+        )
 
     def _leave_group(self, host: HostState) -> None:
         if host.status is not HostStatus.FAILED:

@@ -22,7 +22,7 @@ _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOGNAME", "TMPDIR", "
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CommandResult:
     """`status`: the exit status, negative for a signal; None where it was not even started. `output`: the last lines, clean."""
 
     status: int | None
@@ -44,7 +44,7 @@ class Ended:
         return f"killed by signal {-self.status}{said}" if self.status < 0 else f"exit status {self.status}{said}"
 
 
-async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: float) -> Ended:
+async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: float) -> CommandResult:
     """Run a program for at most real `seconds`. `facts` are in its environment, beside little of ours.
 
     It has a process group of its own. Its own end counts, whatever its children still write; the group is ended as a whole then,
@@ -63,7 +63,7 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
         )
     except (OSError, ValueError) as error:
         os.close(output)
-        return Ended(None, (clean(str(error), _LINE),))
+        return CommandResult(None, (clean(str(error), _LINE),))
     finally:
         os.close(theirs)
     tail = bytearray()
@@ -78,7 +78,7 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
         await _end(process, timed_out)
         await asyncio.wait({reading}, timeout=_LAST_OUTPUT)
         reading.cancel()
-    return Ended(process.returncode, _lines(bytes(tail)), timed_out)
+    return CommandResult(process.returncode, _lines(bytes(tail)), timed_out)
 
 
 async def _read(output: int, tail: bytearray) -> None:

@@ -26,14 +26,14 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
-from .answers import Answer, Exchange, NoAnswer, NotJson
+from .responses import Exchange, NotJson, RequestFailed, Response
 from .trust import Pin, Trust, TrustBroken, Trusted
 
-__all__ = ["Answer", "Exchange", "Http", "NoAnswer", "NotJson"]
+__all__ = ["Exchange", "Http", "NotJson", "RequestFailed", "Response"]
 
 READS = frozenset({"GET", "HEAD"})
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
@@ -113,14 +113,14 @@ class Http:
         fresh: bool = False,
         before_send: Callable[[str], Awaitable[None]] | None = None,
         at: str = "",
-    ) -> Answer:
-        """One request and its whole answer, whatever its status. Raises NoAnswer.
+    ) -> Response:
+        """One request and its whole answer, whatever its status. Raises RequestFailed.
 
         `at`: the IP address to connect to instead of resolving the name in `url`, which stays the name for TLS and in Host.
 
         `before_send` is the last check: awaited with the peer's IP address and port when the connection stands and before the
         first byte of the request, each time that it goes out. What it raises comes out of here, with nothing sent and nothing
-        counted; after a second without its answer it is a NoAnswer that was not sent.
+        counted; after a second without its answer it is a RequestFailed that was not sent.
 
         `connect` and `total` are real seconds; `total` begins when the request may go, not while it waits for our own gate.
         A read that dies on a reused connection is sent once more on a new one; nothing else is ever sent twice.
@@ -131,7 +131,7 @@ class Http:
         try:
             trusted = await self._trust.of(tls, origin)
         except TrustBroken as error:
-            raise NoAnswer(str(error), sent=False, kind="tls") from None
+            raise RequestFailed(str(error), sent=False, kind="tls") from None
         call = _Call(
             *(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body),
             *(before_send, at),
@@ -149,18 +149,18 @@ class Http:
         try:
             await self._trust.remember(trusted)
         except TrustBroken as error:
-            raise NoAnswer(str(error), sent=True, kind="tls") from None
+            raise RequestFailed(str(error), sent=True, kind="tls") from None
         return answer
 
     async def close(self) -> None:
-        """Close all connections; requests after this are NoAnswer."""
+        """Close all connections; requests after this are RequestFailed."""
         self._closed = True
         for session in (self._kept, self._fresh):
             if session is not None:
                 await session.close()
         self._kept = self._fresh = None
 
-    async def _attempt(self, call: _Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Answer:
+    async def _attempt(self, call: _Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Response:
         """One exchange, metered and reported. Raises _Stale where a read may be sent once more."""
         status, error = 0, ""
         runtime: float | None = None
@@ -194,7 +194,7 @@ class Http:
                     Exchange(call.service, call.host or call.netloc, call.method, clean(call.path), status, seconds, error)
                 )
 
-    async def _exchange(self, call: _Call, attempt: _Attempt, *, kept: bool, identity: bool) -> Answer:
+    async def _exchange(self, call: _Call, attempt: _Attempt, *, kept: bool, identity: bool) -> Response:
         headers = {"Accept": "application/json", **call.headers}
         if identity:
             headers["Accept-Encoding"] = "identity"
@@ -231,7 +231,7 @@ class Http:
                 if response.status < 400:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
-            return Answer(response.status, response.headers, bytes(body), cookies, attempt.peer, attempt.certificate)
+            return Response(response.status, response.headers, bytes(body), cookies, attempt.peer, attempt.certificate)
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:
@@ -362,7 +362,7 @@ class _CheckedRequest(aiohttp.ClientRequest):
             except TimeoutError:
                 where = clean(call.netloc, 100)
                 raise _NotSent(
-                    NoAnswer(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="check")
+                    RequestFailed(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="check")
                 ) from None
             except Exception as why:
                 raise _NotSent(why) from None
@@ -392,7 +392,7 @@ def _parts(url: str) -> SplitResult:
             return parts
     except ValueError:
         pass
-    raise NoAnswer("the address of the service is no http or https address", sent=False, kind="dns")
+    raise RequestFailed("the address of the service is no http or https address", sent=False, kind="dns")
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -405,46 +405,46 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise _Died(str(error)) from error
 
 
-def _no_answer(error: Exception, call: _Call, *, sent: bool) -> NoAnswer:
+def _no_answer(error: Exception, call: _Call, *, sent: bool) -> RequestFailed:
     """What an exception of the wire means, in words for the operator."""
     where, what = clean(call.netloc, 100), f"{call.method} {clean(call.path, 120)}"
     hint = " (a BMC of before TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return NoAnswer(f"no address for the name {where}", sent=False, kind="dns")
+        return RequestFailed(f"no address for the name {where}", sent=False, kind="dns")
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         pinned = call.trusted.complaint if isinstance(call.trusted, Pin) else ""
         other = f"the certificate of {where} is not the one of the fingerprint: expected sha256:{error.expected.hex()}, "
-        return NoAnswer(pinned or f"{other}got sha256:{error.got.hex()}", sent=False, kind="tls")
+        return RequestFailed(pinned or f"{other}got sha256:{error.got.hex()}", sent=False, kind="tls")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return NoAnswer(f"TLS with {where}: {_words(error.certificate_error)}", sent=False, kind="tls")
+        return RequestFailed(f"TLS with {where}: {_words(error.certificate_error)}", sent=False, kind="tls")
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         cause = error.os_error
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return NoAnswer(f"{where} broke off the TLS handshake{hint}", sent=False, kind="reset")
-        return NoAnswer(f"TLS with {where}: {_words(cause)}", sent=False, kind="tls")
+            return RequestFailed(f"{where} broke off the TLS handshake{hint}", sent=False, kind="reset")
+        return RequestFailed(f"TLS with {where}: {_words(cause)}", sent=False, kind="tls")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return NoAnswer(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind="timeout")
+        return RequestFailed(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind="timeout")
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionResetError):
-            return NoAnswer(f"{where} broke off the connection while it was made{hint}", sent=False, kind="reset")
+            return RequestFailed(f"{where} broke off the connection while it was made{hint}", sent=False, kind="reset")
         if isinstance(error.os_error, ConnectionRefusedError):
-            return NoAnswer(f"{where} refused the connection", sent=False, kind="refused")
-        return NoAnswer(f"{where} cannot be reached: {_words(error.os_error)}", sent=False, kind="refused")
+            return RequestFailed(f"{where} refused the connection", sent=False, kind="refused")
+        return RequestFailed(f"{where} cannot be reached: {_words(error.os_error)}", sent=False, kind="refused")
     if isinstance(error, TimeoutError):
         if not sent:
-            return NoAnswer(f"no connection to {where} within {call.total:.3g} s", sent=False, kind="timeout")
-        return NoAnswer(f"no answer from {where} to {what} within {call.total:.3g} s", sent=True, kind="timeout")
+            return RequestFailed(f"no connection to {where} within {call.total:.3g} s", sent=False, kind="timeout")
+        return RequestFailed(f"no answer from {where} to {what} within {call.total:.3g} s", sent=True, kind="timeout")
     if isinstance(error, _TooLong):
-        return NoAnswer(f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind="body")
+        return RequestFailed(f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind="body")
     if isinstance(error, aiohttp.ClientPayloadError):
-        return NoAnswer(f"the answer of {where} to {what} broke off", sent=sent, kind="body")
+        return RequestFailed(f"the answer of {where} to {what} broke off", sent=sent, kind="body")
     if isinstance(error, _Died | aiohttp.ClientConnectionError | OSError):
-        return NoAnswer(f"{where} closed the connection without an answer to {what}", sent=sent, kind="reset")
+        return RequestFailed(f"{where} closed the connection without an answer to {what}", sent=sent, kind="reset")
     if isinstance(error, _Closed):
-        return NoAnswer(f"{what} was not sent to {where}: closing", sent=False, kind="refused")
+        return RequestFailed(f"{what} was not sent to {where}: closing", sent=False, kind="refused")
     if isinstance(error, aiohttp.InvalidURL):
-        return NoAnswer(f"{where}: not a usable address", sent=False, kind="dns")
-    return NoAnswer(f"what {where} sent to {what} is no HTTP ({type(error).__name__})", sent=sent, kind="body")
+        return RequestFailed(f"{where}: not a usable address", sent=False, kind="dns")
+    return RequestFailed(f"what {where} sent to {what} is no HTTP ({type(error).__name__})", sent=sent, kind="body")
 
 
 def _words(error: BaseException | None) -> str:

@@ -13,17 +13,17 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy, Zone, local_zone
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
-from .http import Answer, Http, NoAnswer, NotJson
+from .http import Http, NotJson, RequestFailed, Response
 
 _BODY = 64 << 20  # GET /hosts is a megabyte for 700 hosts
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
 
 
-class QuadsTrouble(Exception):
+class QuadsError(Exception):
     """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
 
     `answered`: the server said so itself, about this request; else it is away.
@@ -122,7 +122,7 @@ class Quads:
         if not isinstance(found, Mapping) or not isinstance(found.get("id"), int):
             return None
         if not isinstance(found.get("wipe"), bool):
-            raise QuadsTrouble(f"QUADS does not say whether {cloud} is to be wiped", final=True)
+            raise QuadsError(f"QUADS does not say whether {cloud} is to be wiped", final=True)
         people = found.get("ccuser")
         return QuadsAssignment(
             id=found["id"],
@@ -211,7 +211,7 @@ class Quads:
         body = {**wanted, "overcloud": True} if self._newer else wanted
         try:
             await self._patch(f"hosts/{quote(host)}", {**body, "last_build": self._time(built_at)}, wanted)
-        except QuadsTrouble as trouble:
+        except QuadsError as trouble:
             if not trouble.final:
                 raise
             await self._patch(f"hosts/{quote(host)}", body, wanted)
@@ -251,11 +251,11 @@ class Quads:
         answer = await self._exchange("POST", "login/", None, {"Authorization": f"Basic {basic}"})
         if answer.status == 401:
             # Not final: what it is to be told must not be lost for a password that somebody can put right.
-            raise QuadsTrouble(f"QUADS does not take the login of {clean(self._username, 40)}")
+            raise QuadsError(f"QUADS does not take the login of {clean(self._username, 40)}")
         found = self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise QuadsTrouble("QUADS answered the login without a token")
+            raise QuadsError("QUADS answered the login without a token")
         self._token = token
 
     async def _patch(self, path: str, body: Mapping[str, object], wanted: Mapping[str, object]) -> None:
@@ -263,9 +263,9 @@ class Quads:
         found = self._json(answer, f"PATCH {path}")
         unlike = [name for name, value in wanted.items() if _member(found, name) != value]
         if unlike:
-            raise QuadsTrouble(f"QUADS answered {answer.status} but did not take over {', '.join(unlike)}", final=True)
+            raise QuadsError(f"QUADS answered {answer.status} but did not take over {', '.join(unlike)}", final=True)
 
-    async def _signed(self, method: str, path: str, body: Mapping[str, object]) -> Answer:
+    async def _signed(self, method: str, path: str, body: Mapping[str, object]) -> Response:
         if not self._token:
             await self.log_in()
         answer = await self._exchange(method, path, body, {"Authorization": f"Bearer {self._token}"})
@@ -278,7 +278,7 @@ class Quads:
         where = f"{path}?{urlencode(query)}" if query else path
         return self._json(await self._exchange("GET", where, None, {}), f"GET {path}")
 
-    async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]) -> Response:
         try:
             return await self._http.request(
                 method,
@@ -292,16 +292,16 @@ class Quads:
                 total=self._clock.real(_TOTAL, 15.0),
                 max_body=_BODY,
             )
-        except NoAnswer as error:
-            raise QuadsTrouble(f"QUADS does not answer: {error.reason}") from None
+        except RequestFailed as error:
+            raise QuadsError(f"QUADS does not answer: {error.reason}") from None
 
-    def _json(self, answer: Answer, what: str) -> Any:
+    def _json(self, answer: Response, what: str) -> Any:
         """Raises QuadsTrouble in the server's words for what is no success, and for what is no JSON."""
         try:
             found = answer.json()
         except NotJson as error:
             own = answer.status == 500  # 502 and 503 are of a proxy, or of a server that is not up yet
-            raise QuadsTrouble(f"QUADS answered {what} with HTTP {answer.status} and {error.reason}", answered=own) from None
+            raise QuadsError(f"QUADS answered {what} with HTTP {answer.status} and {error.reason}", answered=own) from None
         if answer.ok:
             return found
         words = ""
@@ -309,7 +309,7 @@ class Quads:
             words = _text(found, "message") or _text(found, "error")
         busy = answer.status >= 500 or answer.status in (401, 429)
         reason = f"QUADS refused {what}: HTTP {answer.status} {words}".rstrip()
-        raise QuadsTrouble(reason, final=not busy, answered=answer.status == 500)
+        raise QuadsError(reason, final=not busy, answered=answer.status == 500)
 
 
 def _member(found: object, name: str) -> object:

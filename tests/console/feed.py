@@ -7,7 +7,7 @@ import random
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Command
 from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, Intent, Outcome, RolloutStarted, StageChanged
-from quads_tui.rollout.meters import InFlight, LaneState, Meters
+from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from textual.events import Key
 from textual.pilot import Pilot
 
-from quads_tui.console.acts import ACTS, BY_NAME, question
 from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
-from quads_tui.console.lines import Lines
+from quads_tui.console.key_actions import ACTS, BY_NAME, question
+from quads_tui.console.line_panel import LinePanel
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
-from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -51,7 +51,7 @@ class Desk:
             await self.pilot.pause()
 
     def lines(self, name: str) -> list[str]:
-        return self.app.query_one(f"#{name}", Lines).text
+        return self.app.query_one(f"#{name}", LinePanel).text
 
     @property
     def text(self) -> str:

@@ -8,13 +8,13 @@ import time
 import pytest
 from textual.events import Key, Paste
 
-from quads_tui.console.acts import ACTS
 from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
 from quads_tui.console.dialogs import Question, Typed
 from quads_tui.console.field import COMMAND, FILTER, Field
+from quads_tui.console.key_actions import ACTS
 from quads_tui.console.screens.table import TableScreen
-from quads_tui.console.start import Start
+from quads_tui.console.start_screen import StartApp
 from quads_tui.render.host_filter import BUDGET, host_filter
 from quads_tui.rollout.commands import Pause, Retry, Skip
 from quads_tui.rollout.events import Paused
@@ -24,12 +24,12 @@ from .feed import NOW, rollout
 from .test_console import Desk, desk
 from .test_keyboard import CHAT
 from .test_start import ROWS, Shelf, text
-from .test_talk import Plain
+from .test_plain_session import Plain
 
 NAMES = {"\r": "enter", "\x1b": "escape", "/": "slash", ":": "colon"}
 
 
-def post(app: Console | Start, keys: str) -> None:
+def post(app: Console | StartApp, keys: str) -> None:
     for key in keys:
         app.post_message(Key(NAMES.get(key, key), key))
 
@@ -139,7 +139,7 @@ async def test_f1_every_dialog_ends_once() -> None:
 async def test_f1_the_dialogs_of_the_start_screen_end_once() -> None:
     shelf = Shelf()
     now = [100.0]
-    app = Start(shelf, frozen=True, monotonic=lambda: now[0])
+    app = StartApp(shelf, frozen=True, monotonic=lambda: now[0])
     async with app.run_test(size=(120, 40)) as pilot:
 
         async def keys(letters: str) -> None:
@@ -260,7 +260,7 @@ async def test_f2_control_that_is_taken_while_a_question_stands_orders_nothing()
 
 async def test_f2_a_paste_on_the_start_screen_acts_on_nothing() -> None:
     shelf = Shelf(ROWS)
-    app = Start(shelf, frozen=True)
+    app = StartApp(shelf, frozen=True)
     async with app.run_test(size=(120, 40)) as pilot:
         app.post_message(Paste("now resume all"))
         await pilot.pause()

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
-from quads_tui.console.start import Start
-from quads_tui.render.shelf import HERE, RECENT, RUNNING, UNFINISHED, Row
+from quads_tui.console.start_screen import StartApp
+from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
 
 ROWS = (
     Row("20261120-2200-cloud07-aa01", RECENT, "cloud07", "2026-11-20 22:00", 9000, 36, 35, 1, 0, "ended"),
@@ -42,13 +42,13 @@ class Shelf:
         self.orders.append(f"resume {rollout}")
 
 
-def start(shelf: Shelf) -> Start:
+def start(shelf: Shelf) -> StartApp:
     ticks = itertools.count(100.0, 5.0)  # no dialog is deaf
-    return Start(shelf, frozen=True, monotonic=lambda: next(ticks))
+    return StartApp(shelf, frozen=True, monotonic=lambda: next(ticks))
 
 
 @asynccontextmanager
-async def opened(shelf: Shelf, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[Start, Pilot[tuple[str, str]]]]:
+async def opened(shelf: Shelf, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[StartApp, Pilot[tuple[str, str]]]]:
     app = start(shelf)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -56,7 +56,7 @@ async def opened(shelf: Shelf, size: tuple[int, int] = (120, 40)) -> AsyncIterat
         assert not app.stumbles
 
 
-def text(app: Start) -> str:
+def text(app: StartApp) -> str:
     return "\n".join(row.text for row in app.screen._compositor.render_strips())
 
 

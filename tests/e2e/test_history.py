@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from quads_tui.cli.history import report, rollouts
-from quads_tui.cli.options import Options
 from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.runtime.options import Options
 
 from .conftest import Lab, emulated, lines, wait_for
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from quads_tui.cli.check import Checked, judged
-from quads_tui.cli.options import Options
-from quads_tui.cli.session import Work, connected, planned, roll_out
+from quads_tui.cli.run import RolloutInput, connected, planned, roll_out
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.lacking import NoForceOff, NoOverride
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
-from quads_tui.engine.survey import NO_FORCE_OFF, NO_OVERRIDE
 from quads_tui.inputs import Assignment, HostSpec, load_site
+from quads_tui.planning.bmc_survey import NO_FORCE_OFF, NO_OVERRIDE
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage
+from quads_tui.runtime.options import Options
 
 SPEED = 200.0
 MODELS = ("R650", "1029U", "R650", "DL360")
@@ -28,7 +28,7 @@ TROUBLES = {NAMES[0]: NoOverride(), NAMES[1]: NoForceOff(), NAMES[3]: NoForceOff
 
 
 @pytest.fixture
-async def work(tmp_path: Path) -> AsyncIterator[tuple[Work, Fleet]]:
+async def work(tmp_path: Path) -> AsyncIterator[tuple[RolloutInput, Fleet]]:
     machines = [
         Machine(name, model, f"04:3f:72:00:00:{n:02x}") for n, (name, model) in enumerate(zip(NAMES, MODELS, strict=True))
     ]
@@ -46,18 +46,18 @@ async def work(tmp_path: Path) -> AsyncIterator[tuple[Work, Fleet]]:
     )
     hosts = tuple(HostSpec(name, model, fleet.address(name)) for name, model in zip(NAMES, MODELS, strict=True))
     given = Assignment(tmp_path / "a.yaml", "cloud02", hosts, os="RHEL 9.4", ptable="generic-rhel9", medium="RHEL Local")
-    yield Work((given,), load_site(site)), fleet
+    yield RolloutInput((given,), load_site(site)), fleet
     await fleet.close()
     await foreman.close()
 
 
-async def plan_of(work: Work, options: Options) -> Plan:
+async def plan_of(work: RolloutInput, options: Options) -> Plan:
     async with connected(work.site, options) as (services, _):
         return await planned(work, services, None, survey=True, tell=lambda line: None)
 
 
 async def test_b4_a_host_whose_bmc_lacks_override_or_force_off_is_told_and_never_switched_off(
-    work: tuple[Work, Fleet], tmp_path: Path
+    work: tuple[RolloutInput, Fleet], tmp_path: Path
 ) -> None:
     made, fleet = work
     options = Options(state_dir=tmp_path / "state", headless=True, yes=True)

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from quads_tui.cli.station import Station
 from quads_tui.inputs import load_site
+from quads_tui.runtime.process_resources import ProcessResources
 
 from .conftest import Lab, lines, wait_for, whole_lines
 
@@ -93,7 +93,7 @@ async def test_c1_two_rollouts_of_one_console_share_the_lanes_of_a_foreman_howev
     site = load_site(place.site)
     port = urlsplit(site.foreman.url).port
     other = replace(site, foreman=replace(site.foreman, url=f"https://LOCALHOST:{port}/"))
-    station = Station()
+    station = ProcessResources()
     async with station.writer_to(site) as first:
         async with station.writer_to(other) as second:
             assert first is second

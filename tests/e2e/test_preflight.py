@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from quads_tui.cli.options import Options
-from quads_tui.cli.session import FrontDesk, Wanted, fate, load, roll_out
+from quads_tui.cli.run import OperatorPrompt, RunRequest, fate, load, roll_out
 from quads_tui.rollout.plan import Plan
+from quads_tui.runtime.options import Options
 
 from .conftest import Lab, lines
 
@@ -201,8 +201,8 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     for survey in (True, False):
         options = Options(site=site, headless=True, state_dir=world.state, survey=survey)
-        work = load(Wanted(world.assignment), options)
-        assert asyncio.run(roll_out(work, options, desk=FrontDesk(say=said.append, agreed=no))) == 4
+        work = load(RunRequest(world.assignment), options)
+        assert asyncio.run(roll_out(work, options, desk=OperatorPrompt(say=said.append, agreed=no))) == 4
     (told,) = lines(world.run("plan", world.assignment, "--json", site=site).stdout)
     assert json.loads(json.dumps(asdict(shown[0])["hosts"])) == told["hosts"]
     assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not asked yet"}

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from quads_tui.cli.options import Options
 from quads_tui.cli.resume import _assignment, _chosen, _why_nothing
 from quads_tui.inputs import Assignment, HostSpec
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
+from quads_tui.runtime.options import Options
 
 from .conftest import Lab, lines, wait_for, whole_lines
 

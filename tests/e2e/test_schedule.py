@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.options import Usage
-from quads_tui.cli.schedule import countdown, starts_at
-from quads_tui.cli.session import Wanted
+from quads_tui.cli.run import RunRequest
+from quads_tui.cli.run_at import countdown, starts_at
 from quads_tui.inputs import InputError, Zone
 from quads_tui.inputs.times import zone_named
+from quads_tui.runtime.options import Usage
 
 from .conftest import Lab, lines, wait_for
 
@@ -84,10 +84,10 @@ def test_a_signal_while_it_waits_ends_it_with_nothing_begun(lab: MakeLab, name: 
 
 
 BERLIN = zone_named("Europe/Berlin")
-FILE = Wanted(Path("x"))
+FILE = RunRequest(Path("x"))
 
 
-def starts(text: str, wanted: Wanted = FILE, zone: Zone = BERLIN, now: float = 0.0) -> float:
+def starts(text: str, wanted: RunRequest = FILE, zone: Zone = BERLIN, now: float = 0.0) -> float:
     return starts_at(text, wanted, zone, now)
 
 
@@ -137,7 +137,7 @@ def test_b3_what_is_no_time_to_start_at(monkeypatch: pytest.MonkeyPatch, tmp_pat
     file = tmp_path / "assignment.yaml"
     file.write_text("cloud: cloud02\nhosts: [a01-h01.example.com]\n")
     with pytest.raises(Usage) as refused:
-        starts(text, Wanted(file), now=time.time())
+        starts(text, RunRequest(file), now=time.time())
     assert says in str(refused.value)
 
 
@@ -166,29 +166,29 @@ def test_b3_at_schedule_takes_quads_times_in_quads_zone(
     monkeypatch.setenv("TZ", "America/New_York")
     head = "clouds:\n  cloud02: {wipe: true}\ncurrent_schedules:\n"
 
-    def export(*starts: str) -> Wanted:
+    def export(*starts: str) -> RunRequest:
         file = tmp_path / "export.yaml"
         lines = [
             f"- {{cloud: cloud02, host: a{n}.example.com, start: {start}, end: 2029-01-01 00:00:00}}"
             for n, start in enumerate(starts)
         ]
         file.write_text(head + "\n".join(lines))
-        return Wanted(file, "cloud02")
+        return RunRequest(file, "cloud02")
 
     now = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     wanted = export("2027-11-29 22:00:00", "2027-11-29 21:00:00", "2026-11-29 21:00:00")
     assert starts("schedule", wanted, now=now) == datetime(2027, 11, 29, 20, 0, tzinfo=UTC).timestamp()
     assert (
-        starts("schedule", Wanted(None, date="2027-11-29T22:00"), now=now)
+        starts("schedule", RunRequest(None, date="2027-11-29T22:00"), now=now)
         == datetime(2027, 11, 29, 21, 0, tzinfo=UTC).timestamp()
     )
     assert capsys.readouterr().err == ""
-    for given in (export("2027-10-31 02:30:00"), Wanted(None, date="2027-10-31T02:30")):
+    for given in (export("2027-10-31 02:30:00"), RunRequest(None, date="2027-10-31T02:30")):
         assert starts("schedule", given, now=now) == datetime(2027, 10, 31, 1, 30, tzinfo=UTC).timestamp()
         assert (
             "comes twice in Europe/Berlin: clocks go back that day; it starts at 2027-10-31 02:30 CET" in capsys.readouterr().err
         )
-    for given in (export("2027-03-28 02:30:00"), Wanted(None, date="2027-03-28T02:30")):
+    for given in (export("2027-03-28 02:30:00"), RunRequest(None, date="2027-03-28T02:30")):
         assert starts("schedule", given, now=now) == datetime(2027, 3, 28, 1, 0, tzinfo=UTC).timestamp()
         assert "clocks go from 02:00 to 03:00 that day; it starts at 2027-03-28 03:00 CEST" in capsys.readouterr().err
 

@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quads_tui.engine.claims import Machines
-from quads_tui.engine.executor import RolloutExecutor, Setting
-from quads_tui.engine.recall import Recall, recall
+from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.resume_state import Recall, recall
 from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
 from quads_tui.rollout.identity import Identity
-from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
-from quads_tui.rollout.ports import REFUSALS, Acts, Probe, TakenOver, Ticket, UnknownOutcome
+from quads_tui.rollout.ports import REFUSALS, Probe, SideEffects, TakenOver, Ticket, UnknownOutcome
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import HostRecord
@@ -286,7 +286,7 @@ class ModelForeman:
 class ModelBmc:
     """Implements the engine's BmcPort."""
 
-    def __init__(self, world: World, host: HostPlan, acts: Acts) -> None:
+    def __init__(self, world: World, host: HostPlan, acts: SideEffects) -> None:
         self._world = world
         self._plan = host
         self._host = host.name
@@ -534,7 +534,7 @@ class Lab:
             self.rollout.apply(event)
         foreman = self._foreman(self.world, self._write_seconds)
         self.executor = RolloutExecutor(
-            Setting(
+            RolloutContext(
                 rollout=self.rollout,
                 meters=Meters(),
                 clock=self.clock,

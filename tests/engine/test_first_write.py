@@ -7,7 +7,6 @@ import random
 
 import pytest
 
-from quads_tui.cli.conduct import status
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Pause, Retry
@@ -15,6 +14,7 @@ from quads_tui.rollout.events import HostAhead, HostNote, Intent, Paused, StageC
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.runtime.runner import status
 from tests.clocks import in_virtual_time
 
 from .model import TARGET, Lab

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quads_tui.engine.lane import LaneTicket, WriteLane
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.meters import LaneState
+from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.ports import Held, NotSent, Probe, UnknownOutcome, WriteAbsent
 from tests.clocks import VirtualClock, in_virtual_time
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.engine.quads import Outbox, QuadsExchange
+from quads_tui.engine.quads_sync import Outbox, QuadsExchange
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.quads import QuadsTrouble
+from quads_tui.services.quads import QuadsError
 from tests.clocks import VirtualClock
 
 HOSTS = tuple(HostPlan(f"h{n}.example.com", "x", cloud="cloud02", schedule=n + 1) for n in range(3))
@@ -85,12 +85,12 @@ class Server:
 
     def _answer(self, what: str = "", host: str = "") -> None:
         if self.away:
-            raise QuadsTrouble("QUADS does not answer: connection refused")
+            raise QuadsError("QUADS does not answer: connection refused")
         if self.stumbles and self.stumbles in (host, "all"):
             self.stumbled += 1
-            raise QuadsTrouble("HTTP 500", answered=True)
+            raise QuadsError("HTTP 500", answered=True)
         if what and what == self.refuses:
-            raise QuadsTrouble("HTTP 403", final=True)
+            raise QuadsError("HTTP 403", final=True)
 
 
 def history(number: int, end: HostStatus = HostStatus.DONE) -> list[Event]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quads_tui.engine.recall import recall
+from quads_tui.engine.resume_state import recall
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Retry, Skip
 from quads_tui.rollout.events import Intent, Notice, StageChanged

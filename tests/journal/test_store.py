@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quads_tui.journal.catalogue import NotFound, find, newest, stored_rollouts
 from quads_tui.journal.locks import JournalLock, LockHeld, holder
 from quads_tui.journal.reader import JournalReader, NoJournal
-from quads_tui.journal.shelf import NotFound, find, newest, shelved
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import (
@@ -39,7 +39,7 @@ from quads_tui.rollout.events import (
     from_row,
     to_row,
 )
-from quads_tui.rollout.exchanges import Exchanged
+from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.moments import LONG_AGO, Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
@@ -363,7 +363,7 @@ async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path)
     damaged = tmp_path / "rollouts" / "20261104-000000-cloud04-dddd"
     damaged.mkdir()
     damaged.joinpath("journal.db").write_text("no")
-    assert [(rollout.id[-4:], rollout.unfinished) for rollout in shelved(tmp_path)] == [
+    assert [(rollout.id[-4:], rollout.unfinished) for rollout in stored_rollouts(tmp_path)] == [
         ("cccc", True),
         ("bbbb", True),
         ("aaaa", False),

@@ -38,7 +38,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "engine/writes.py": _ENGINE,
     "engine/flow.py": _ENGINE,
     "engine/executor.py": _ENGINE,
-    "engine/recall.py": _ENGINE,
+    "engine/resume_state.py": _ENGINE,
     "": ("tests/rollout", "tests/inputs", "tests/engine", "tests/services", "tests/journal"),
 }
 

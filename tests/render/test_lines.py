@@ -20,8 +20,8 @@ from quads_tui.render.progress import clock_text, plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
-from quads_tui.rollout.exchanges import Exchanged
-from quads_tui.rollout.meters import LaneState
+from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from quads_tui.render.report import account, as_html, as_json, as_markdown, plan_of, stage_durations
+from quads_tui.render.report import as_html, as_json, as_markdown, build_report, plan_of, stage_durations
 from quads_tui.render.report import data as data_module
 from quads_tui.render.report.charts import nice
 from quads_tui.render.report.data import document
 from quads_tui.render.report.document import Report, State
 from quads_tui.render.report.elapsed import Elapsed, runs_of
 from quads_tui.render.report.listing import entry, heading, line
-from quads_tui.render.report.words import headline, milestones, run_lines, stage_text
+from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import (
     Commanded,
@@ -99,7 +99,7 @@ def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[
 
 
 def told(word: str = "x", model: str = "R650") -> Report:
-    return account(*journal(word, model))
+    return build_report(*journal(word, model))
 
 
 def test_the_night_between_a_kill_and_its_resume_took_no_time() -> None:
@@ -174,7 +174,7 @@ def test_the_completion_curve_goes_back_when_a_host_is_retried() -> None:
         StageChanged(MORNING + 21, "x1", Stage.PXE_SET, StageStatus.STARTED, 2),
     ]
     events += [HostChanged(MORNING + 23, "x1", HostStatus.DONE), HostChanged(MORNING + 24, "stranger", HostStatus.DONE)]
-    points = account(facts, events, []).progress
+    points = build_report(facts, events, []).progress
     assert [(point.done, point.failed, point.held) for point in points] == [
         (0, 0, 0),
         (0, 1, 0),
@@ -184,7 +184,11 @@ def test_the_completion_curve_goes_back_when_a_host_is_retried() -> None:
         (2, 0, 1),
     ]
     assert [point.seconds for point in points] == sorted(point.seconds for point in points)
-    assert milestones(account(facts, events, []))[:3] == [("10% (1)", "0:03:40"), ("25% (1)", "0:03:40"), ("50% (2)", "0:04:30")]
+    assert milestones(build_report(facts, events, []))[:3] == [
+        ("10% (1)", "0:03:40"),
+        ("25% (1)", "0:03:40"),
+        ("50% (2)", "0:04:30"),
+    ]
 
 
 def test_durations_are_of_attempts_that_did_something() -> None:
@@ -215,7 +219,7 @@ def test_what_a_resume_closes_took_until_the_kill_and_tells_no_duration() -> Non
     events.insert(next(n for n, event in enumerate(events) if event.at >= MORNING), start)
     events += [StageChanged(closing, "x3", Stage.INSTALL, StageStatus.SKIPPED, 1, 359_845.0, "cut off")]
     events += [StageChanged(closing, "x3", Stage.INSTALL, StageStatus.STARTED, 2), rest]
-    attempts = account(facts, events, samples).hosts[3].stages[Stage.INSTALL]
+    attempts = build_report(facts, events, samples).hosts[3].stages[Stage.INSTALL]
     assert [(attempt.status.value, attempt.began, attempt.seconds) for attempt in attempts] == [
         ("skipped", 160.0, 25.0),  # 20 until the last sample before the kill, 5 after the resume
         ("finished", 185.0, 25.0),
@@ -249,7 +253,7 @@ def test_latencies_are_weighted_by_exchanges() -> None:
 def test_one_busy_second_outweighs_nine_idle_ones() -> None:
     facts, events, _ = journal()
     samples = [Sample(START + second, {"redfish": [0.1, 0.1, 1, 0]}) for second in range(1, 10)]
-    redfish = account(facts, events, [*samples, Sample(START + 10, {"redfish": [0.5, 0.7, 100, 0]})]).latencies[0]
+    redfish = build_report(facts, events, [*samples, Sample(START + 10, {"redfish": [0.5, 0.7, 100, 0]})]).latencies[0]
     assert (redfish.p50, redfish.p95, redfish.worst) == (0.5, 0.7, 0.7)
 
 
@@ -257,7 +261,7 @@ def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
     for text in (as_markdown(told()), as_html(told())):
         assert 0 < text.index("1 host ARMED: the next boot, by anyone, wipes them") < text.index("What was asked")
     facts, events, samples = journal()
-    disarmed = account(facts, [*events, HostArmed(MORNING + 10, "x1", False)], samples)
+    disarmed = build_report(facts, [*events, HostArmed(MORNING + 10, "x1", False)], samples)
     assert all("ARMED" not in text for text in (as_markdown(disarmed), as_html(disarmed)))
     assert document(told())["armed_hosts"] == ["x1"]
 
@@ -280,7 +284,7 @@ def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
 )
 def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> None:
     facts, events, samples = journal()
-    report = account(facts, filter(keep, events), samples)
+    report = build_report(facts, filter(keep, events), samples)
     assert report.state is state
     assert headline(report).startswith(words)
     for text in (as_markdown(report), as_html(report)):
@@ -291,7 +295,7 @@ def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> N
 
 def test_a_rollout_that_somebody_carries_is_running() -> None:
     facts, events, samples = journal()
-    report = account(facts, events[:-1], samples, "process 7 of jdoe <x>")
+    report = build_report(facts, events[:-1], samples, "process 7 of jdoe <x>")
     assert (report.state, headline(report)) == (State.RUNNING, "Running (process 7 of jdoe <x>): 3 of 4 hosts at an end.")
     assert [line[3] for line in run_lines(report)] == ["killed", "still at work"]
     assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
@@ -301,20 +305,20 @@ def test_a_rollout_that_somebody_carries_is_running() -> None:
 def test_ended_and_done() -> None:
     facts, events, _ = journal()
     events += [HostChanged(MORNING + 10, "x3", HostStatus.SKIPPED), RolloutEnded(MORNING + 11, "")]
-    assert headline(account(facts, events, [])) == "Ended: 1 of 4 hosts done, 1 failed, 1 skipped, 1 held."
+    assert headline(build_report(facts, events, [])) == "Ended: 1 of 4 hosts done, 1 failed, 1 skipped, 1 held."
     events += [HostChanged(MORNING + 12, f"x{number}", HostStatus.DONE) for number in range(1, 4)]
-    assert headline(account(facts, events, [])) == "Done: all 4 hosts."
+    assert headline(build_report(facts, events, [])) == "Done: all 4 hosts."
 
 
 def test_a_journal_without_a_plan_is_a_report_that_says_so() -> None:
     facts, _, _ = journal()
     del facts["plan"]
-    report = account(facts, [], [])
+    report = build_report(facts, [], [])
     assert (report.state, report.hosts, report.lane, report.seconds) == (State.UNPLANNED, (), None, 0.0)
     for text in (as_markdown(report), as_html(report)):
         assert "UNFINISHED: its process died while it planned" in text
         assert "cloud02" in text
-    assert json.loads(as_json(account({}, [], [])))["state"] == "unplanned"
+    assert json.loads(as_json(build_report({}, [], [])))["state"] == "unplanned"
 
 
 @pytest.mark.parametrize(
@@ -322,7 +326,7 @@ def test_a_journal_without_a_plan_is_a_report_that_says_so() -> None:
 )
 def test_a_plan_that_is_none_is_an_error_in_words(plan: Any) -> None:
     with pytest.raises(ValueError, match="the plan in the journal cannot be read"):
-        account({"plan": plan}, [], [])
+        build_report({"plan": plan}, [], [])
 
 
 def test_samples_with_nonsense_in_them_count_as_nothing() -> None:
@@ -333,7 +337,7 @@ def test_samples_with_nonsense_in_them_count_as_nothing() -> None:
         {"granted": float("nan"), "redfish": [1, 2]},
         {"redfish": [float("inf")] * 4},
     ]
-    report = account(facts, events, [Sample(START + number, found) for number, found in enumerate(odd)])
+    report = build_report(facts, events, [Sample(START + number, found) for number, found in enumerate(odd)])
     assert report.lane
     assert (report.lane.granted, report.latencies[0].exchanges) == (0, 0)
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from quads_tui.render.eta import UNKNOWN, about, header_words, lane_words
 from quads_tui.rollout.events import Paused
 from quads_tui.rollout.forecast import Bound, Forecast, Outlook, forecast
-from quads_tui.rollout.meters import LaneState, Meters
+from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
-from .course import NOW, course
+from .simulated_rollout import NOW, course
 from .test_state import events, rollout
 
 INSTALL = 1300.0

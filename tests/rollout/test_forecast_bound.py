@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.rollout.forecast import Bound, forecast
-from quads_tui.rollout.meters import LaneState, Meters
+from quads_tui.rollout.metrics import LaneState, Meters
 
-from .course import NOW, Course, course
+from .simulated_rollout import NOW, Course, course
 
 
 def shut(depth: int = 3) -> Meters:

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quads_tui.rollout.last import ENDLESS, Wait, when_all
-from quads_tui.rollout.lognormal import Ended, Lognormal, fit
+from quads_tui.rollout.completion_time import ENDLESS, Wait, when_all
+from quads_tui.rollout.lognormal import LogMoments, Lognormal, fit
 
 seconds = st.floats(1.0, 20_000.0)
 
 
-def of(values: list[float]) -> Ended:
+def of(values: list[float]) -> LogMoments:
     logs = [log(value) for value in values]
-    return Ended(len(logs), sum(logs), sum(x * x for x in logs))
+    return LogMoments(len(logs), sum(logs), sum(x * x for x in logs))
 
 
 def test_those_that_run_on_correct_what_only_the_quick_ones_tell() -> None:

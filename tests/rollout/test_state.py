@@ -21,7 +21,7 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
-from quads_tui.rollout.meters import LaneState, Meter, Meters
+from quads_tui.rollout.metrics import LaneState, Meter, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout

@@ -12,15 +12,15 @@ from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
-from quads_tui.engine.executor import RolloutExecutor, Setting
-from quads_tui.engine.planner import make_plan
+from quads_tui.engine.executor import RolloutContext, RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
+from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
 from quads_tui.rollout.identity import Identity
-from quads_tui.rollout.meters import Meters
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
-from quads_tui.rollout.ports import Acts, Probe
+from quads_tui.rollout.ports import Probe, SideEffects
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import Foreman
@@ -175,14 +175,14 @@ class Bench:
                 self.says(text)
         return plan
 
-    def _setting(self, rollout: Rollout, journal: ListeningJournal, width: int) -> Setting:
+    def _setting(self, rollout: Rollout, journal: ListeningJournal, width: int) -> RolloutContext:
         on: set[str] = set(HOSTS)
         works: set[asyncio.Task[bool]] = set()
 
-        def bmc(host: HostPlan, acts: Acts) -> BootingBmc:
+        def bmc(host: HostPlan, acts: SideEffects) -> BootingBmc:
             return BootingBmc(self.server, host.name, on, works, lambda name: self.booting(name))
 
-        return Setting(
+        return RolloutContext(
             rollout=rollout,
             meters=self.meters,
             clock=self.clock,

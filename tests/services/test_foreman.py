@@ -13,7 +13,7 @@ from quads_tui.emulators.world import Machine, Time
 from quads_tui.engine.lane import LaneTicket, WriteLane
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import NotSent, Probe, TakenOver, UnknownOutcome, WriteAbsent
 from quads_tui.services.foreman import Foreman, NameUnknown

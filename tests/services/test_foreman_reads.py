@@ -11,7 +11,7 @@ import pytest
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Probe
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http

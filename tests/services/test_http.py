@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from quads_tui.inputs import TlsPolicy
-from quads_tui.rollout.meters import Meter
-from quads_tui.services.http import Answer, Exchange, Http, NoAnswer
+from quads_tui.rollout.metrics import Meter
+from quads_tui.services.http import Exchange, Http, RequestFailed, Response
 from tests.clocks import FastClock
 
 from .rawserver import HangUp, RawServer, Request, Write, reply
@@ -29,12 +29,12 @@ class Bench:
         self.servers.append(await RawServer(answer).start())
         return self.servers[-1]
 
-    async def ask(self, method: str, url: str, **options: Any) -> Answer:
+    async def ask(self, method: str, url: str, **options: Any) -> Response:
         settings: dict[str, Any] = {"connect": 2.0, "total": 2.0, "service": "redfish", "tls": TlsPolicy(), **options}
         return await self.http.request(method, url, meter=self.meter, **settings)
 
-    async def none(self, method: str, url: str, **options: Any) -> NoAnswer:
-        with pytest.raises(NoAnswer) as caught:
+    async def none(self, method: str, url: str, **options: Any) -> RequestFailed:
+        with pytest.raises(RequestFailed) as caught:
             await self.ask(method, url, **options)
         return caught.value
 

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from quads_tui.inputs import TlsPolicy
-from quads_tui.rollout.meters import Meter
-from quads_tui.services.http import Answer, Http, NoAnswer
+from quads_tui.rollout.metrics import Meter
+from quads_tui.services.http import Http, RequestFailed, Response
 from tests.clocks import FastClock
 
 from .rawserver import RawServer, Request, Write, reply
@@ -47,13 +47,13 @@ class Site:
         self.fingerprint = hashlib.sha256(der).hexdigest()
         return self.fingerprint
 
-    async def ask(self, tls: TlsPolicy, http: Http | None = None) -> Answer:
+    async def ask(self, tls: TlsPolicy, http: Http | None = None) -> Response:
         settings: dict[str, Any] = {"service": "redfish", "meter": Meter(), "connect": 3.0, "total": 3.0}
         return await (http or self.http).request("POST", self.server.url + "/x", tls=tls, **settings)
 
     async def refused(self, tls: TlsPolicy, http: Http | None = None) -> str:
         before = len(self.server.seen)
-        with pytest.raises(NoAnswer) as caught:
+        with pytest.raises(RequestFailed) as caught:
             await self.ask(tls, http)
         assert (caught.value.kind, caught.value.sent) == ("tls", False)
         assert len(self.server.seen) == before
@@ -124,7 +124,7 @@ async def test_old_tls_only_where_it_was_asked_for(site: Site) -> None:
     site.context.set_ciphers("ALL:@SECLEVEL=0")
     ca_file = site.folder / "ca.pem"
     site.ca.cert_pem.write_to_path(str(ca_file))
-    with pytest.raises(NoAnswer, match="old_tls"):
+    with pytest.raises(RequestFailed, match="old_tls"):
         await site.ask(TlsPolicy("off"))
     assert (await site.ask(TlsPolicy("off", old=True))).status == 200
     assert (await site.ask(TlsPolicy("ca_file", ca_file=ca_file, old=True))).status == 200

@@ -12,9 +12,9 @@ from quads_tui.emulators.quads import Lab, Mishap, QuadsEmulator
 from quads_tui.emulators.world import Machine, Time
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
-from quads_tui.services.quads import Move, Quads, QuadsTrouble
+from quads_tui.services.quads import Move, Quads, QuadsError
 from tests.clocks import FastClock
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(4)]
@@ -120,7 +120,7 @@ async def test_progress_in_quads_own_words(newest: Bench) -> None:
     await newest.quads.tell_progress(1, "provisioning", "marking for build", "")
     await newest.quads.tell_progress(1, "failed", "failed", "foreman_build: 422")
     assert newest.server.lab.schedules[1].statuses == ["provisioning", "failed"]
-    with pytest.raises(QuadsTrouble, match="Invalid status") as refused:
+    with pytest.raises(QuadsError, match="Invalid status") as refused:
         await newest.quads.tell_progress(1, "cooking", "", "")
     assert refused.value.final
 
@@ -131,7 +131,7 @@ async def test_an_expired_token_is_made_anew_once(newest: Bench) -> None:
     await newest.quads.tell_assignment(1, provisioned=True, validated=True)
     assert newest.server.logins == 2
     newest.server.mishaps.append(Mishap("PATCH", "/assignments", "expired", 2))
-    with pytest.raises(QuadsTrouble) as refused:
+    with pytest.raises(QuadsError) as refused:
         await newest.quads.tell_assignment(1, provisioned=True, validated=False)
     assert not refused.value.final
     assert newest.server.logins == 3
@@ -139,7 +139,7 @@ async def test_an_expired_token_is_made_anew_once(newest: Bench) -> None:
 
 async def test_a_rolled_back_patch_is_not_believed(newest: Bench) -> None:
     newest.server.mishaps.append(Mishap("PATCH", "/hosts", "rolled-back", 2))
-    with pytest.raises(QuadsTrouble, match="200 but did not take over cloud, build"):
+    with pytest.raises(QuadsError, match="200 but did not take over cloud, build"):
         await newest.quads.tell_host(HOSTS[0], "cloud02", BUILT)
     assert newest.server.lab.hosts[HOSTS[0]].cloud == "cloud01"
 
@@ -158,7 +158,7 @@ async def test_a_database_that_stumbles_over_the_time_gets_the_rest() -> None:
 )
 async def test_troubles_that_pass_are_not_final(newest: Bench, kind: str, words: str) -> None:
     newest.server.mishaps.append(Mishap("GET", "/moves", kind))
-    with pytest.raises(QuadsTrouble, match=words) as trouble:
+    with pytest.raises(QuadsError, match=words) as trouble:
         await newest.quads.moves()
     assert not trouble.value.final
     assert len(await newest.quads.moves()) == 4
@@ -166,7 +166,7 @@ async def test_troubles_that_pass_are_not_final(newest: Bench, kind: str, words:
 
 async def test_a_wrong_password_can_be_put_right_and_is_never_shown() -> None:
     async for bench in bench_of("2.1", password="hunter2"):
-        with pytest.raises(QuadsTrouble, match="does not take the login of admin") as refused:
+        with pytest.raises(QuadsError, match="does not take the login of admin") as refused:
             await bench.quads.tell_assignment(1, provisioned=True, validated=False)
         assert not refused.value.final
         assert "hunter2" not in str(refused.value)
@@ -174,7 +174,7 @@ async def test_a_wrong_password_can_be_put_right_and_is_never_shown() -> None:
 
 async def test_an_assignment_that_does_not_say_whether_to_wipe_is_refused(newest: Bench) -> None:
     newest.server.lab.assignments[1].wipe = None  # type: ignore[assignment]
-    with pytest.raises(QuadsTrouble, match="whether cloud02 is to be wiped"):
+    with pytest.raises(QuadsError, match="whether cloud02 is to be wiped"):
         await newest.quads.assignment("cloud02")
 
 
@@ -230,7 +230,7 @@ async def test_e5_a_move_that_2_2_cannot_track_goes_without(newest: Bench) -> No
 
 async def test_the_emulated_server_refuses_what_the_real_one_does(bench: Bench) -> None:
     async def refused(path: str, body: dict[str, object]) -> str:
-        with pytest.raises(QuadsTrouble) as trouble:
+        with pytest.raises(QuadsError) as trouble:
             await bench.quads._patch(path, body, {})
         assert trouble.value.final
         return trouble.value.reason

@@ -23,14 +23,14 @@ from textual.widgets import Input, Static
 
 from quads_tui.console.app import Console
 from quads_tui.console.driver import SafeDriver, TerminalGone
+from quads_tui.console.fault_tolerant_app import FaultTolerantApp
 from quads_tui.console.output import terminal
-from quads_tui.console.safe import SafeApp
 from tests.console.feed import Clock, Recorder, meters, rollout
 
 STEP, FRAME = 0.01, 0.02  # seconds
 
 
-class Board(SafeApp[str]):
+class Board(FaultTolerantApp[str]):
     """Every frame changes every line."""
 
     CSS = "Static { width: 100%; height: 100%; }"

@@ -47,7 +47,7 @@ class Terminals:
         self.tmux("send-keys", "-t", name, *keys)
 
     def answer(self, name: str, key: str) -> None:
-        """Answer a question that is shown, once it is no longer deaf."""
+        """Response a question that is shown, once it is no longer deaf."""
         time.sleep(2 * DEAF)
         self.keys(name, key)
 

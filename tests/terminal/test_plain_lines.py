@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from quads_tui.cli.plain import PlainScreen
-from quads_tui.console.desk import Desk
+from quads_tui.console.view_context import ViewContext
 from quads_tui.rollout.commands import Pause
 from tests.console.feed import Clock, Recorder, meters, rollout
 from tests.console.test_keyboard import CHAT
@@ -25,7 +25,7 @@ class Words:
         self.control = Recorder()
         self.said: list[str] = []
         clock = Clock()
-        self.screen = PlainScreen(Desk(rollout(60), meters(), clock, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
+        self.screen = PlainScreen(ViewContext(rollout(60), meters(), clock, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
 
     def type(self, data: bytes) -> None:
         os.write(self._master, data)

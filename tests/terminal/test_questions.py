@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.options import Options
-from quads_tui.cli.session import _asked_about, confirmed, sure
-from quads_tui.journal.shelf import Shelved
+from quads_tui.cli.run import _asked_about, confirmed, sure
+from quads_tui.journal.catalogue import StoredRollout
+from quads_tui.runtime.options import Options
 
 
 async def about_an_old_one(tmp_path: Path) -> str:
-    return await asyncio.to_thread(_asked_about, Shelved("old", tmp_path, {"created_at": 1.0}), Options())
+    return await asyncio.to_thread(_asked_about, StoredRollout("old", tmp_path, {"created_at": 1.0}), Options())
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class Pane:
         subprocess.run([*self._tmux, "send-keys", *keys], check=True)
 
     def answer(self, key: str) -> None:
-        """Answer a question that is on the pane, once it is no longer deaf."""
+        """Response a question that is on the pane, once it is no longer deaf."""
         time.sleep(2 * DEAF)
         self.keys(key)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
-from quads_tui.console.desk import Desk
+from quads_tui.console.view_context import ViewContext
 from quads_tui.render import overview
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import QUIET, STRONG
@@ -34,7 +34,7 @@ class CausesScreen(View):
     ]
     keys = "esc back  enter its hosts only"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ViewContext) -> None:
         super().__init__(desk)
         self._key: Key | None = None
         self._place = 0

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
-from quads_tui.console.desk import Desk
+from quads_tui.console.view_context import ViewContext
 from quads_tui.render import latencies
 from quads_tui.render.eta import lane_words
 
@@ -21,7 +21,7 @@ class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
     keys = "esc back  t window"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ViewContext) -> None:
         super().__init__(desk)
         self._window = _WINDOWS[0]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
-from quads_tui.console.desk import Desk
+from quads_tui.console.view_context import ViewContext
 from quads_tui.render.detail import detail_head, history
 from quads_tui.rollout.stages import HostStatus
 
@@ -31,7 +31,7 @@ class HostScreen(View):
     ]
     keys = "esc back  ← → host  n N failed  y copy"
 
-    def __init__(self, desk: Desk, names: Sequence[str], name: str) -> None:
+    def __init__(self, desk: ViewContext, names: Sequence[str], name: str) -> None:
         super().__init__(desk)
         self._names = list(names)
         self._host = name

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
-from quads_tui.console.acts import of_place
+from quads_tui.console.key_actions import of_place
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAD, QUIET, STRONG
 from quads_tui.rollout.events import Notice

@@ -12,11 +12,11 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from quads_tui.console.acts import of_place
-from quads_tui.console.desk import Desk
 from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
-from quads_tui.console.lines import Lines
+from quads_tui.console.key_actions import of_place
+from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.view_context import ViewContext
 from quads_tui.render import latencies, overview
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.eta import lane_words
@@ -51,7 +51,7 @@ class TableScreen(View):
     TableScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ViewContext) -> None:
         super().__init__(desk)
         self.table = HostTable(desk)
         self._words = ""
@@ -64,17 +64,17 @@ class TableScreen(View):
         self._next_order = 0.0  # monotonic
 
     def compose(self) -> ComposeResult:
-        yield Lines("header")
-        yield Lines("pipeline")
-        yield Lines("graphs")
+        yield LinePanel("header")
+        yield LinePanel("pipeline")
+        yield LinePanel("graphs")
         with Horizontal(id="middle"):
             yield self.table
-            yield Lines("drawer")
-        yield Lines("failures")
+            yield LinePanel("drawer")
+        yield LinePanel("failures")
         yield Field(
             FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True
         )
-        yield Lines("footer")
+        yield LinePanel("footer")
 
     def on_mount(self) -> None:
         self.table.focus()

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.events import Resize, ScreenResume
 from textual.screen import Screen
 
-from quads_tui.console.acts import ACTS
-from quads_tui.console.desk import Desk
-from quads_tui.console.lines import Lines
-from quads_tui.console.safe import SafeScreen
+from quads_tui.console.fault_tolerant_app import SafeScreen
+from quads_tui.console.key_actions import ACTS
+from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.view_context import ViewContext
 from quads_tui.render import overview
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, STRONG
@@ -32,15 +32,15 @@ class View(SafeScreen, Screen[str]):
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ViewContext) -> None:
         super().__init__()
         self.desk = desk
         self._awaited = False
 
     def compose(self) -> ComposeResult:
-        yield Lines("header")
-        yield Lines("body")
-        yield Lines("footer")
+        yield LinePanel("header")
+        yield LinePanel("body")
+        yield LinePanel("footer")
 
     def on_mount(self) -> None:
         self._soon()
@@ -144,9 +144,9 @@ class View(SafeScreen, Screen[str]):
         rollout = self.desk.rollout
         ended = sum(rollout.counts[status] for status in HostStatus if status.ended)
         words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout goes on: {ended}/{len(rollout.hosts)}"
-        for panel in self.query(Lines):
+        for panel in self.query(LinePanel):
             panel.put([])
         self.put("header", [Text(cut(f"{words}, {rollout.counts[HostStatus.FAILED]} failed", width))])
 
     def put(self, name: str, lines: Sequence[Text]) -> None:
-        self.query_one(f"#{name}", Lines).put(lines)
+        self.query_one(f"#{name}", LinePanel).put(lines)

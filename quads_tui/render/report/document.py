@@ -1,4 +1,4 @@
-"""What a report says: plain data with clean text, worked out once by `account` and only set by the formats.
+"""What a report says: plain data with clean text, worked out once by `build_report` and only set by the formats.
 
 Own seconds are the rollout's: real seconds x speed, counted only while a process carried the rollout.
 Real times are seconds since 1970 UTC.
@@ -128,7 +128,7 @@ class FailedAttempts:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ReportedAction:
     """All intents of one kind, by what became of them."""
 
     act: str
@@ -239,7 +239,7 @@ class Report:
     hosts: tuple[HostReport, ...]
     failures: tuple[Failures, ...]  # most hosts first
     attempts: tuple[FailedAttempts, ...]
-    acts: tuple[Act, ...]
+    acts: tuple[ReportedAction, ...]
     open_acts: tuple[OpenAct, ...]
     said: tuple[Said, ...]
     progress: tuple[Progress, ...]

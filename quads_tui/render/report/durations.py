@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from quads_tui.rollout.durations import Attempts
 from quads_tui.rollout.events import Event, StageChanged
-from quads_tui.rollout.meters import quantile
-from quads_tui.rollout.pace import Attempts
+from quads_tui.rollout.metrics import quantile
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage
 

@@ -11,7 +11,7 @@ from .charts import Bar, Curve, curves, rows
 from .document import Attempt, HostReport, Report
 from .elapsed import Elapsed
 from .escape import html
-from .words import SERVICE_WORDS, STAGE_WORDS
+from .text import SERVICE_WORDS, STAGE_WORDS
 
 _WIDE, _SMALL = (1160.0, 280.0), (560.0, 210.0)
 _COLOURS = dict(zip(Stage, "abcde", strict=True))

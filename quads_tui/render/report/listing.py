@@ -12,11 +12,11 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
 
 from ..progress import clock_text
-from .account import replay, state_of
+from .build import replay, state_of
 from .data import rfc3339
 from .document import State
 from .elapsed import Elapsed, runs_of
-from .facts import given_words, number, plan_of, text
+from .journal_facts import given_words, number, plan_of, text
 
 _NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "OPEN", "ARMED")
 

@@ -10,7 +10,7 @@ from ..progress import clock_text
 from .document import Failures, HostReport, Report
 from .durations import quantiles
 from .escape import markdown
-from .words import (
+from .text import (
     NOT_VERIFIED,
     STAGE_WORDS,
     asked_lines,

@@ -12,15 +12,15 @@ from urllib.parse import quote, urlencode
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.foreman_host import HostRecord, UserRecord, pick
 from quads_tui.rollout.identity import mac_of
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome
 from quads_tui.rollout.text import clean
 
-from ..http import Answer, Http, NoAnswer, NotJson
-from .complaints import explain, failure, judged, unanswered
-from .records import HostRecord, UserRecord, pick
+from ..http import Http, NotJson, RequestFailed, Response
+from .errors import explain, failure, judged, unanswered
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 _PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
@@ -322,7 +322,7 @@ class Foreman:
             raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", ended=True)
         return record
 
-    async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Answer:
+    async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Response:
         """Send once. A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket.
 
         The ticket is asked, and used, at the first byte. Raises what it raises.
@@ -344,7 +344,7 @@ class Foreman:
                 answer = await self._exchange(
                     method, path, body, total=self._limits.foreman_write, meter=self._writes, before_send=first_byte
                 )
-            except NoAnswer as error:
+            except RequestFailed as error:
                 if error.kind == "check":
                     raise NotSent(error.reason) from None
                 raise unanswered(error) from None
@@ -385,7 +385,7 @@ class Foreman:
         answer = await self._read(f"orchestration/{progress}/tasks", {})
         return frozenset(item.get("status") for item in _results(self._body(answer))) if answer.status == 200 else frozenset()
 
-    async def _read(self, path: str, query: Mapping[str, str]) -> Answer:
+    async def _read(self, path: str, query: Mapping[str, str]) -> Response:
         """A GET; 200, 404 and 403 are given back, everything else is a StageFailure."""
         if not self._cookies:
             await self._log_in(self._logins)
@@ -395,7 +395,7 @@ class Foreman:
             try:
                 async with self._places:
                     answer = await self._exchange("GET", where, None, total=self._limits.foreman_read, meter=self._reads)
-            except NoAnswer as error:
+            except RequestFailed as error:
                 raise StageFailure(Cause.UNREACHABLE, error.reason, service=FOREMAN) from None
             if answer.status == 401 and not last:
                 await self._log_in(logins)
@@ -415,7 +415,7 @@ class Foreman:
                     async with self._places:
                         self._cookies.clear()
                         answer = await self._exchange("GET", "status", None, total=self._limits.foreman_read, meter=self._reads)
-                except NoAnswer as error:
+                except RequestFailed as error:
                     raise StageFailure(Cause.UNREACHABLE, error.reason, service=FOREMAN) from None
                 if last or answer.status != 401 or answer.body.strip():
                     break  # an empty 401 speaks of an old session, never of the password
@@ -440,7 +440,7 @@ class Foreman:
         total: float,
         meter: Meter,
         before_send: Callable[[str], Awaitable[None]] | None = None,
-    ) -> Answer:
+    ) -> Response:
         if self._refused:
             raise CredentialsRefused(self._refused)
         login = f"{self._username}:{self._password.reveal()}".encode()
@@ -467,7 +467,7 @@ class Foreman:
         self._certificate = answer.certificate
         return answer
 
-    def _body(self, answer: Answer) -> object:
+    def _body(self, answer: Response) -> object:
         try:
             return answer.json()
         except NotJson as error:

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Identity
-from quads_tui.rollout.meters import Meter
-from quads_tui.rollout.ports import Acts, Clock
+from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.ports import Clock, SideEffects
 
 from ..http import Http
 from .boot import BootChange
+from .connection import BmcConnection
 from .dell import Unfit
-from .device import DeviceBoot
-from .documents import OFF, ON, Observation
-from .line import Line
-from .machine import Machine, Unclear
-from .order import BootOrder, told
+from .dell_boot_order import BootOrder, told
+from .one_time_device import DeviceBoot
 from .power import PowerChange
+from .resources import OFF, ON, Observation
+from .system import Machine, Unclear
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Bmc:
         clock: Clock,
         limits: Limits,
         meter: Meter,
-        acts: Acts,
+        acts: SideEffects,
         device: str = "",
         system: str = "",
     ) -> None:
@@ -61,7 +61,7 @@ class Bmc:
 
         `system`: which of several systems behind the BMC, by id or path, as the assignment names it.
         """
-        self._line = Line(http, address, host, username, password, tls, clock, limits, meter, acts)
+        self._line = BmcConnection(http, address, host, username, password, tls, clock, limits, meter, acts)
         self._machine = Machine(self._line, system)
         self._device = device
         self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 
-from .complaints import Complaint
-from .documents import Boot, System
-from .machine import Machine
-from .patch import Changes
+from .errors import Complaint
+from .resources import Boot, System
+from .settings_patch import Changes
+from .system import Machine
 
 _READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH that was accepted
 _BY_TASK = (6.0,) * 7  # and that long beyond it where a task was started (202)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BootSnapshot:
     """Both places at once: the system itself and, where it carries the override too, its settings resource."""
 
     system: System
@@ -59,7 +59,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PatchTarget:
     """Where a PATCH goes and how much it carries. Places differ per family; what is refused here may be right there."""
 
     path: str
@@ -79,15 +79,15 @@ class BootChange:
         self._mode = ""
         self.stays = False  # the BMC made a lasting PXE boot of the one-time one
 
-    async def look(self) -> Look:
+    async def look(self) -> BootSnapshot:
         """Fresh. Raises StageFailure."""
         system = await self._machine.look(self._deadline)
         bare = self._machine.bare_settings
         if not system.settings or system.settings == system.path or system.settings in bare - self._patched:
-            return Look(system, Boot(), "")
+            return BootSnapshot(system, Boot(), "")
         boot, etag = await self._machine.boot_at(system.settings, self._deadline)
         (bare.discard if boot.present else bare.add)(system.settings)
-        return Look(system, boot, etag)
+        return BootSnapshot(system, boot, etag)
 
     async def set_pxe_once(self) -> str:
         """Give the note for the stage. Raises StageFailure and what Acts.intend raises."""
@@ -103,7 +103,7 @@ class BootChange:
         )
         return "this BMC knows no one-time boot: PXE stays set until the install has ended" if self.stays else ""
 
-    def _accept_lasting(self, look: Look) -> bool:
+    def _accept_lasting(self, look: BootSnapshot) -> bool:
         """Once was accepted and reads Continuous, every time: the service has nothing better. It is taken back afterwards."""
         self.stays = self._changes.taken and not look.pxe_once and look.pxe_next
         return self.stays
@@ -123,11 +123,11 @@ class BootChange:
 
     async def _change(
         self,
-        look: Look,
+        look: BootSnapshot,
         wanted: Callable[[Boot], dict[str, str]],
-        done: Callable[[Look], bool],
+        done: Callable[[BootSnapshot], bool],
         what: str,
-        otherwise: Callable[[Look], bool] = lambda look: False,
+        otherwise: Callable[[BootSnapshot], bool] = lambda look: False,
     ) -> None:
         """Raises StageFailure when no way leads to `done`, nor to `otherwise`, which is asked at the end."""
         self._mode = look.mode
@@ -154,7 +154,7 @@ class BootChange:
             raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._changes.last}{reads}")
         raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._changes.sent} times without effect{reads}")
 
-    def _ways(self, look: Look) -> Iterator[Way]:
+    def _ways(self, look: BootSnapshot) -> Iterator[PatchTarget]:
         """Per property: the settings resource where it carries the override itself, else the system; then the other one."""
         system = look.system
         places = [system.path]
@@ -162,12 +162,12 @@ class BootChange:
             places.insert(0 if look.settings.present else 1, system.settings)
         full = self._machine.full_boot
         for path in places:
-            yield Way(path, full)
+            yield PatchTarget(path, full)
         if not full and self._mode:
             for path in places:
-                yield Way(path, True)
+                yield PatchTarget(path, True)
 
-    async def _patch(self, look: Look, way: Way, override: dict[str, str]) -> Complaint | None:
+    async def _patch(self, look: BootSnapshot, way: PatchTarget, override: dict[str, str]) -> Complaint | None:
         """As Changes.patch."""
         boot, etag = look.place(way.path)
         mode = boot.mode or (self._mode if way.path == look.system.path else "")  # as this very place has it
@@ -179,7 +179,7 @@ class BootChange:
 
         return await self._changes.patch(way.path, {"Boot": override}, etag, afresh)
 
-    async def _read_back(self, done: Callable[[Look], bool], *, patient: bool) -> Look:
+    async def _read_back(self, done: Callable[[BootSnapshot], bool], *, patient: bool) -> BootSnapshot:
         look = await self.look()
         pauses = (*_READ_BACK, *_BY_TASK) if self._changes.by_task else _READ_BACK
         for pause in pauses if patient else ():
@@ -189,7 +189,7 @@ class BootChange:
             look = await self.look()
         return look
 
-    async def _keep_mode(self, look: Look, way: Way, wanted: Callable[[Boot], dict[str, str]]) -> Look:
+    async def _keep_mode(self, look: BootSnapshot, way: PatchTarget, wanted: Callable[[Boot], dict[str, str]]) -> BootSnapshot:
         """A BMC that moved the mode along gets it told again as it was; one that keeps on is a failure, and a loud one."""
         before, now = self._mode, look.mode
         if not before or not now or now == before:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..answers import Answer
-from .documents import Document, System, dell_links, etag_of, local_path, mapping, members, strings, text
-from .line import Missing
-from .machine import Machine
+from quads_tui.services.responses import Response
+
+from .connection import Missing
+from .resources import Document, System, dell_links, etag_of, local_path, mapping, members, strings, text
+from .system import Machine
 
 _MOST_JOBS = 8  # of the newest: a queue keeps hundreds that have ended
 _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "canceled", "rebootcompleted", "rebootfailed"})
@@ -76,7 +77,7 @@ class Dell:
             raise Unfit("the BMC is no Dell's")
         return system
 
-    async def page(self, path: str, what: str) -> tuple[Document, Answer]:
+    async def page(self, path: str, what: str) -> tuple[Document, Response]:
         """`what` names the resource in a reason."""
         if not path:
             raise Unfit(f"the BMC tells no {what}")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 
-from .documents import Document, local_path
-from .line import Line, Missing
+from .connection import BmcConnection, Missing
+from .resources import Document, local_path
 
 _COUNTS = ("Members@odata.count", "@odata.count")
 _MOST_PAGES = 64
@@ -47,12 +47,12 @@ class Listing:
         return self.ended and self.count == len(self.members)
 
 
-def ends_at(line: Line, deadline: float) -> float:
+def ends_at(line: BmcConnection, deadline: float) -> float:
     """Own time at which the reading of many documents stops, wherever it is."""
     return max(deadline, line.clock.deadline(_PATIENCE))
 
 
-async def listing(line: Line, path: str, deadline: float) -> Listing:
+async def listing(line: BmcConnection, path: str, deadline: float) -> Listing:
     """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
     found: dict[str, Member] = {}
     entries = told = 0

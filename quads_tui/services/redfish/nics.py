@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import mac_of
 
-from .documents import Document, System, local_path, mapping, text
-from .line import Line, Missing
+from .connection import BmcConnection, Missing
 from .listing import Listing, Member, ends_at, listing
+from .resources import Document, System, local_path, mapping, text
 
 _MOST_ADAPTERS = 32
 _PARTS = ("NetworkDeviceFunctions", "Ports", "NetworkPorts")  # of a network interface, by how much they tell
@@ -31,7 +31,7 @@ class Nics:
 class NicReader:
     """Reads the NICs of one system. `wanted`: MACs at the first of which the reading stops. `deadline` in own time."""
 
-    def __init__(self, line: Line, wanted: Collection[str], deadline: float) -> None:
+    def __init__(self, line: BmcConnection, wanted: Collection[str], deadline: float) -> None:
         self._line = line
         self._wanted = frozenset(wanted)
         self._deadline = deadline

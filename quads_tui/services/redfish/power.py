@@ -5,13 +5,13 @@ from __future__ import annotations
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
+from quads_tui.services.responses import RequestFailed
 
-from ..answers import NoAnswer
-from .complaints import Complaint, complaint
-from .documents import OFF, ON, POWERING_OFF, POWERING_ON, System, reset_type
-from .line import failure_from, failure_of
-from .machine import Machine
+from .connection import failure_from, failure_of
+from .errors import Complaint, complaint
+from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System, reset_type
 from .session import Busy
+from .system import Machine
 
 _STEPS = (1.0, 2.0, 2.0, 4.0, 6.0, 8.0)
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
@@ -85,7 +85,7 @@ class PowerChange:
         await acts.intend("reset", {"type": wanted, "power": system.power})
         try:
             answer = await self._line.exchange("POST", system.reset_target, {"ResetType": wanted})
-        except NoAnswer as error:
+        except RequestFailed as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
             if error.sent:
                 self._unsettled(wanted, error.reason)

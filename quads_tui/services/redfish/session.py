@@ -14,12 +14,12 @@ from urllib.parse import urljoin
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.ports import Acts, Clock
+from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
+from quads_tui.services.responses import NotJson, RequestFailed, Response
 
-from ..answers import Answer, NoAnswer, NotJson
-from .complaints import WRONG_LOGIN, Complaint, complaint
-from .documents import local_path, text
+from .errors import WRONG_LOGIN, Complaint, complaint
+from .resources import local_path, text
 
 ROOT = "/redfish/v1/"
 _PLACES = ("/redfish/v1/SessionService/Sessions", "/redfish/v1/Sessions")  # the second: iDRAC7 and 8
@@ -28,7 +28,7 @@ _ENDING = 15.0  # real seconds for those of an earlier process, with a login of 
 _TRIES = 2  # of a DELETE
 _MOST_REFUSALS = 2
 
-Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Answer]]
+Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response]]
 
 
 class Busy(Exception):
@@ -42,7 +42,7 @@ class Busy(Exception):
 class Session:
     """`send` puts one request on the wire (method, path, headers, body); this class knows what to put into its headers."""
 
-    def __init__(self, send: Send, username: str, password: Secret, clock: Clock, acts: Acts) -> None:
+    def __init__(self, send: Send, username: str, password: Secret, clock: Clock, acts: SideEffects) -> None:
         self.place = ""  # Links.Sessions of the service root, once it is known
         self._send = send
         self._username = username
@@ -59,7 +59,7 @@ class Session:
         self._busy = 0
 
     async def headers(self) -> dict[str, str]:
-        """What proves who we are; logs in where nothing does yet. Raises StageFailure, Busy and NoAnswer."""
+        """What proves who we are; logs in where nothing does yet. Raises StageFailure, Busy and RequestFailed."""
         if self._refused:
             raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
         if not self._token and not self._basic:
@@ -69,7 +69,7 @@ class Session:
             return {"Authorization": "Basic " + base64.b64encode(login).decode()}
         return {"X-Auth-Token": self._token}
 
-    async def doubt(self, answer: Answer) -> None:
+    async def doubt(self, answer: Response) -> None:
         """A 401 came back: an expired session is made anew by the next `headers`; Basic refused counts towards a lock-out."""
         if self._basic:
             await self._refuse(complaint(answer))
@@ -79,7 +79,7 @@ class Session:
         """Our credentials were good for an answer."""
         self._refusals = 0
 
-    def stop(self, answer: Answer) -> StageFailure:
+    def stop(self, answer: Response) -> StageFailure:
         """A fresh login was refused all the same: no more of it."""
         self._refused = f"{complaint(answer).text} (user {clean(self._username, 40)}, after a new login)"
         return StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
@@ -122,7 +122,7 @@ class Session:
                 while left:
                     await self._delete(left[0], headers)
                     del left[0]
-        except (NoAnswer, Busy, StageFailure, TimeoutError) as error:
+        except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
             why = str(error) or f"not done within {_ENDING:g} s"
             self._acts.note(f"{len(left)} sessions of an earlier process are left at the BMC: {why}")
 
@@ -132,7 +132,7 @@ class Session:
         for _ in range(_TRIES):
             try:
                 answer = await self._send("DELETE", path, headers, None)
-            except NoAnswer as error:
+            except RequestFailed as error:
                 why = error.reason
                 continue
             if answer.ok or answer.status in (404, 410):
@@ -155,7 +155,7 @@ class Session:
             await self._acts.owned()
             try:
                 answer = await self._send("POST", places[0], {}, body)
-            except NoAnswer as error:
+            except RequestFailed as error:
                 if error.sent:
                     self._acts.note("the answer to a login was lost: a session that it made stays at the BMC until it ends there")
                 raise
@@ -188,7 +188,7 @@ class Session:
                 break
         self._basic = True
 
-    def _begin(self, answer: Answer, place: str) -> None:
+    def _begin(self, answer: Response, place: str) -> None:
         token = answer.headers.get("X-Auth-Token", "")
         if not token or not token.isascii() or not token.isprintable():
             self._basic = True
@@ -211,7 +211,7 @@ class Session:
         await self._clock.sleep(2)
 
 
-def _own_path(answer: Answer, place: str) -> str:
+def _own_path(answer: Response, place: str) -> str:
     """Where the session is that was made by a POST to `place`; empty where the BMC does not tell.
 
     DSP0266 wants it in Location. Some leave it out, give it relative, or name the collection there; the body tells then.

@@ -51,7 +51,7 @@ class FakeForeman:
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: Any
     text: str
@@ -82,7 +82,7 @@ class Lab:
         number: int = 0,
         headers: dict[str, str] | None = None,
         basic: bool = True,
-    ) -> Answer:
+    ) -> Response:
         """One request; with Basic credentials unless told otherwise, no redirects followed."""
         sent = dict(headers or {})
         if basic:
@@ -92,16 +92,16 @@ class Lab:
         ) as response:
             text = await response.text()
             is_json = "json" in response.headers.get("Content-Type", "") and text
-            return Answer(response.status, response.headers, text, await response.json() if is_json else None)
+            return Response(response.status, response.headers, text, await response.json() if is_json else None)
 
-    async def patch(self, boot: dict[str, str], *, number: int = 0, path: str | None = None) -> Answer:
+    async def patch(self, boot: dict[str, str], *, number: int = 0, path: str | None = None) -> Response:
         """PATCH of Boot with the ETag that a read gives, where it gives one."""
         path = path or self.bmc(number).family.system
         read = await self.call("GET", path + "/", number=number)
         headers = {"If-Match": read.headers["ETag"]} if "ETag" in read.headers else {}
         return await self.call("PATCH", path, {"Boot": boot}, number=number, headers=headers)
 
-    async def reset(self, kind: str, *, number: int = 0) -> Answer:
+    async def reset(self, kind: str, *, number: int = 0) -> Response:
         return await self.call("POST", self.bmc(number).family.reset, {"ResetType": kind}, number=number)
 
     async def until(self, true: Callable[[], bool], seconds: float = 5.0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from quads_tui.emulators.foreman import Answer, Cost, Costs, ForemanOptions, json_answer
+from quads_tui.emulators.foreman import Cost, Costs, ForemanOptions, Response, json_answer
 from quads_tui.render.overview import numbers
 from quads_tui.rollout.causes import CredentialsRefused
 from quads_tui.rollout.stages import HostStatus
@@ -43,8 +43,8 @@ async def _last_of_thirty(bench: Bench) -> None:
     assert await bench.provision((HOSTS[-1],), parameters={"overcloud": "true"}) == {HostStatus.DONE: 1}
 
 
-def _list_is(body: object) -> Answer:
-    return body if isinstance(body, Answer) else json_answer(body)
+def _list_is(body: object) -> Response:
+    return body if isinstance(body, Response) else json_answer(body)
 
 
 def _listed(broken: str, answers: str, body: object, does: str, reads: str, count: int) -> Rule:
@@ -109,7 +109,7 @@ RULES = (
         "401, empty, each time",
         "one login per attempt, then the attempt has failed; three attempts",
         "Foreman 401 with an empty body; left off",
-        answered(Answer(401, "", "text/plain"), count=99),
+        answered(Response(401, "", "text/plain"), count=99),
         {"writes": 6, "logins": 4, "failed_logins": 0},
     ),
     Rule(
@@ -157,7 +157,7 @@ RULES = (
     _listed(
         "the API answers: a login page stands in front of it",
         "200, an HTML page",
-        Answer(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
+        Response(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
         "believes none of it",
         "no JSON from Foreman: Foreman 200 (a web page, not the API): Log in – SSO",
         2,

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.services.answers import NoAnswer
-from quads_tui.services.redfish.complaints import Complaint
-from quads_tui.services.redfish.line import failure_from, failure_of
+from quads_tui.services.redfish.connection import failure_from, failure_of
+from quads_tui.services.redfish.errors import Complaint
+from quads_tui.services.responses import RequestFailed
 
 from .conftest import Bench
 from .fake import PASSWORD, RESET, SESSIONS, SYSTEM, USER, FakeBmc, error, hang_up
@@ -29,7 +29,7 @@ def refuse_tls(bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str) -> No
 
     async def refusing(verb: str, *arguments: Any, **members: Any) -> Any:
         if verb == method:
-            raise NoAnswer("the certificate is not the pinned one", sent=False, kind="tls")
+            raise RequestFailed("the certificate is not the pinned one", sent=False, kind="tls")
         return await request(verb, *arguments, **members)
 
     monkeypatch.setattr(bench.http, "request", refusing)
@@ -71,7 +71,7 @@ async def test_a_reset_that_certainly_did_not_arrive_is_tried_again_after_a_whil
         nonlocal refused
         if verb == "POST" and bench.bmc.created and refused < times:
             refused += 1
-            raise NoAnswer("refused the connection", sent=False, kind="refused")
+            raise RequestFailed("refused the connection", sent=False, kind="refused")
         return await request(verb, *arguments, **members)
 
     monkeypatch.setattr(bench.http, "request", refusing)
@@ -268,5 +268,5 @@ def test_what_an_answer_means_for_the_stage(status: int, key: str, cause: Cause,
 
 @pytest.mark.parametrize("kind", ["refused", "timeout", "tls", "dns", "reset", "body"])
 def test_only_a_certificate_does_not_get_better_by_asking_again(kind: str) -> None:
-    failure = failure_from(NoAnswer("words", sent=False, kind=kind))
+    failure = failure_from(RequestFailed("words", sent=False, kind=kind))
     assert (failure.cause, failure.retryable) == (Cause.UNREACHABLE, kind != "tls")

@@ -12,7 +12,7 @@ from quads_tui.emulators.world import Machine, Time
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Comparison, compared
-from quads_tui.rollout.meters import Meter
+from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from tests.clocks import FastClock

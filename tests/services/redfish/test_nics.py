@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Comparison, Identity, compared
-from quads_tui.services.answers import Answer
-from quads_tui.services.redfish.complaints import complaint
-from quads_tui.services.redfish.documents import System
-from quads_tui.services.redfish.line import Missing
+from quads_tui.services.redfish.connection import Missing
+from quads_tui.services.redfish.errors import complaint
 from quads_tui.services.redfish.nics import NicReader, Nics
+from quads_tui.services.redfish.resources import System
+from quads_tui.services.responses import Response
 from tests.clocks import FastClock
 
 from .conftest import Bench
@@ -299,14 +299,14 @@ class Pages:
         self.documents = documents
         self.reads = 0
 
-    async def read(self, path: str, deadline: float) -> tuple[Any, Answer]:
+    async def read(self, path: str, deadline: float) -> tuple[Any, Response]:
         self.reads += 1
         found = self.documents.get(path)
         if isinstance(found, StageFailure):
             raise found
         if found is None:
-            raise Missing(complaint(Answer(404)))
-        return found, Answer(200)
+            raise Missing(complaint(Response(404)))
+        return found, Response(200)
 
 
 nic = st.sampled_from(["told", "permanent", "inline", "silent", "placeholder", "gone", "away", "null", "twice"])

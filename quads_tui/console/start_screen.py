@@ -1,0 +1,225 @@
+"""The screen of all rollouts: which run, which are unfinished, which have been; and how a new one is begun."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from quads_tui.render import rollout_list
+from quads_tui.render.host_row import cut
+from quads_tui.render.palette import BAR, PALETTES, STRONG
+from quads_tui.render.rollout_list import HERE, RUNNING, UNFINISHED, Row
+
+from .dialogs import Question, Typed
+from .driver import TerminalGone
+from .fault_tolerant_app import FaultTolerantApp, SafeScreen, settle_garbage
+from .key_actions import BY_NAME, TYPE_THE_COUNT, of_place
+from .line_panel import LinePanel
+from .scroll import Scroll
+
+REFRESH = 0.5  # seconds
+_MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # acts of a rollout's screens that are here, too
+
+
+class RolloutActions(Protocol):
+    """What the screen shows and orders. `news` is the last thing that was said."""
+
+    news: str
+
+    def rows(self) -> Sequence[Row]: ...
+
+    def sources(self) -> Sequence[str]:
+        """What a new rollout can be made of, in words."""
+
+    def begin(self, source: int) -> None:
+        """Plan a new rollout of this source; it is asked about before it begins."""
+
+    def resume(self, rollout: str) -> None: ...
+
+
+class StartApp(FaultTolerantApp[tuple[str, str]]):
+    """Ends with ("open" or "attach", rollout), ("leave", "") or ("gone", ""). `frozen`: no timers, for tests."""
+
+    BINDINGS: ClassVar = [Binding("ctrl+c", "leave", show=False, priority=True)]
+
+    def __init__(self, shelf: RolloutActions, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.shelf = shelf
+        self._frozen = frozen
+        self._main = StartScreen(shelf)
+        super().__init__(monotonic)
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self._main
+
+    def on_mount(self) -> None:
+        if not self._frozen:
+            self.set_interval(REFRESH, self.guarded(self._main.draw))
+            self.set_timer(2.0, settle_garbage)
+
+    def flash(self, text: str) -> None:
+        self.shelf.news = text
+        self._main.draw()
+
+    def on_terminal_gone(self, event: TerminalGone) -> None:
+        self.exit(("gone", ""))
+
+    async def agreed(self, lines: Sequence[str], count: int, what: str) -> bool:
+        """Show the plan, ask; more than five hosts: their number must be typed. `count` 0: there is nothing to do."""
+        words = f"{count} hosts will be {what}" if count != 1 else f"1 host will be {what}"
+        page = Scroll("The plan", lines, f"enter {words}: asks once more   esc nothing is done" if count else "esc back")
+        if await self._answer(page) != "go" or not count:
+            return False
+        if count > TYPE_THE_COUNT:
+            asked: Screen[str] = Typed([f"{words}.", "", f"Type {count} to start; esc cancels."], self.monotonic)
+            return await self._answer(asked) == str(count)
+        return await self._answer(Question([f"{words}."], {"n": "no", "y": "start"}, self.monotonic)) == "y"
+
+    async def sure(self, question: str) -> bool:
+        return await self._answer(Question([question], {"n": "no", "y": "yes"}, self.monotonic)) == "y"
+
+    async def told(self, title: str, lines: Sequence[str]) -> None:
+        """Something to read before anything else."""
+        await self._answer(Scroll(title, lines, "esc back"))
+
+    async def _answer(self, screen: Screen[str]) -> str:
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def given(value: str | None) -> None:
+            if not answer.done():
+                answer.set_result(value or "")
+
+        self.ask(screen, given)
+        return await answer
+
+    def pick(self) -> None:
+        """What the new rollout is made of."""
+        sources = self.shelf.sources()
+
+        def picked(place: str | None) -> None:
+            if place:
+                self.shelf.begin(int(place))
+
+        self.ask(Scroll("A new rollout of", sources, "enter plans it   esc back", pick=True), picked)
+
+    def action_theme(self) -> None:
+        names = list(PALETTES)
+        self.wear(names[(names.index(self.palette) + 1) % len(names)])
+        self.refresh_css(animate=False)
+        for screen in self.screen_stack:
+            screen.notify_style_update()
+        self.flash(f"theme {self.palette}")
+
+    def action_help(self) -> None:
+        acts = [*of_place("start"), *(BY_NAME[name] for name in (*_MOVES, *_COMMON))]
+        self.push_screen(Scroll("Keys", [f"{act.shown:8} {act.help}" for act in acts], "esc back"))
+
+    def action_leave(self) -> None:
+        here = sum(row.group == HERE for row in self.shelf.rows())
+        asked = isinstance(self.screen, Question)
+        if not here or (isinstance(self.screen, Question) and self.screen.heard):
+            self.exit(("leave", ""))
+        if not here or asked:
+            return
+        lines = [f"{here} rollouts run in this console." if here > 1 else "A rollout runs in this console."]
+
+        def chosen(answer: str | None) -> None:
+            if answer == "l":
+                self.exit(("leave", ""))
+
+        answers = {"n": "stay", "l": "leave the screen: they go on in plain lines, and end when nothing moves"}
+        self.ask(Question(lines, answers, self.monotonic), chosen)
+
+
+class StartScreen(SafeScreen, Screen[None]):
+    """The cursor is a rollout's name, so that it survives what comes and goes."""
+
+    DEFAULT_CSS = "StartScreen { layout: vertical; } StartScreen #body { height: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(act.keys, act.name, show=False) for act in [*of_place("start"), *(BY_NAME[name] for name in _MOVES)]),
+        *(Binding(BY_NAME[name].keys, f"app.{name}", show=False) for name in _COMMON),
+    ]
+
+    def __init__(self, shelf: RolloutActions) -> None:
+        super().__init__()
+        self._shelf = shelf
+        self._rows: list[Row] = []
+        self._cursor = ""
+
+    @property
+    def start(self) -> StartApp:
+        assert isinstance(self.app, StartApp)
+        return self.app
+
+    def compose(self) -> ComposeResult:
+        yield LinePanel("header")
+        yield LinePanel("body")
+        yield LinePanel("footer")
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.start.guarded(self.draw))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.start.guarded(self.draw))
+
+    def draw(self) -> None:
+        if not self.is_mounted:
+            return
+        width, height = self.size
+        self._rows = rollout_list.order(self._shelf.rows())
+        place = self._place()
+        self._cursor = self._rows[place].rollout if self._rows else ""
+        self.query_one("#header", LinePanel).put(rollout_list.head(self._rows, width))
+        lines, at = rollout_list.listing(self._rows, place, width)
+        if not self._rows:
+            lines = [Text(cut(" No rollout yet: n begins one, of a file, of QUADS' moves, or as a rehearsal.", width), STRONG)]
+        room = max(1, height - 4)
+        top = max(0, min(at - room // 2, len(lines) - room))
+        lines = lines[top : top + room]
+        self.query_one("#body", LinePanel).put([*lines, *[Text(" " * width)] * (room - len(lines))])
+        keys = "  ".join(f"{act.shown} {act.name}" for act in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]])
+        news = Text(cut(f" {self._shelf.news}", width), STRONG)
+        self.query_one("#footer", LinePanel).put([news, Text(cut(f" {keys}", width), BAR)])
+
+    def _place(self) -> int:
+        return next((place for place, row in enumerate(self._rows) if row.rollout == self._cursor), 0)
+
+    @property
+    def row(self) -> Row | None:
+        return self._rows[self._place()] if self._rows else None
+
+    def _move(self, step: int) -> None:
+        if self._rows:
+            self._cursor = self._rows[max(0, min(self._place() + step, len(self._rows) - 1))].rollout
+        self.draw()
+
+    def action_cursor_up(self) -> None:
+        self._move(-1)
+
+    def action_cursor_down(self) -> None:
+        self._move(1)
+
+    def action_open(self) -> None:
+        if self.row:
+            self.start.exit(("open", self.row.rollout))
+
+    def action_attach(self) -> None:
+        if self.row and self.row.group == RUNNING:
+            self.start.exit(("attach", self.row.rollout))
+        else:
+            self.start.flash("only a rollout that runs elsewhere can be attached to")
+
+    def action_resume(self) -> None:
+        if self.row and self.row.group == UNFINISHED:
+            self._shelf.resume(self.row.rollout)
+        else:
+            self.start.flash("only an unfinished rollout that nobody runs can be resumed")
+
+    def action_new(self) -> None:
+        self.start.pick()

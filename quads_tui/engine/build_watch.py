@@ -1,0 +1,146 @@
+"""One look at Foreman serves all hosts: builds are verified and installs followed by shared searches, never one read a host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.ports import Clock
+from quads_tui.services.foreman import HostRecord
+
+
+class HostReads(Protocol):
+    """What the watch needs of a Foreman client."""
+
+    async def in_build(self) -> frozenset[str]: ...
+
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]: ...
+
+
+class _PendingQuestion:
+    """A question about one host, open until a look that began after it was asked answers it."""
+
+    def __init__(self, host: str, asked: float) -> None:
+        self.host = host
+        self.asked = asked
+        self.answer: asyncio.Future[HostRecord | bool] = asyncio.get_running_loop().create_future()
+
+
+class BuildWatch:
+    """Asks Foreman every `poll` own seconds while anybody wants to know: one thin search, and full records of those that need one
+    every second time. A failed look answers nobody: unknown stays unknown. `on_trouble` gets the reason, "" when it ends."""
+
+    def __init__(
+        self,
+        foreman: HostReads,
+        clock: Clock,
+        poll: float,
+        *,
+        on_trouble: Callable[[str], None] = lambda why: None,
+        on_refused: Callable[[CredentialsRefused], None] = lambda refused: None,
+    ) -> None:
+        self._foreman = foreman
+        self._clock = clock
+        self._poll = poll
+        self._on_trouble = on_trouble
+        self._on_refused = on_refused
+        self._flags: list[_PendingQuestion] = []  # is it in build?
+        self._armed: list[_PendingQuestion] = []  # tell when it is in build
+        self._left: list[_PendingQuestion] = []  # tell when it is no longer
+        self._records: list[_PendingQuestion] = []  # show it in full
+        self._wanted = asyncio.Event()
+
+    async def is_in_build(self, host: str) -> bool:
+        """Whether Foreman has the host in build, by a look that begins after this call."""
+        return bool(await self._ask(self._flags, host))
+
+    async def until_in_build(self, host: str) -> None:
+        """Return when a fresh look shows the host in build."""
+        await self._ask(self._armed, host)
+
+    async def until_left(self, host: str) -> HostRecord:
+        """The host's record from the first look that shows it out of build."""
+        return _record(await self._ask(self._left, host))
+
+    async def record(self, host: str) -> HostRecord:
+        """A fresh full record; waits for as long as Foreman does not show the host."""
+        return _record(await self._ask(self._records, host))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        turn, trouble = 0, ""
+        while True:
+            await self._wanted.wait()
+            began = self._clock.now()
+            try:
+                await self._look(began, full=turn % 2 == 1)
+                turn += 1
+                if trouble:
+                    trouble = ""
+                    self._on_trouble(trouble)
+            except StageFailure as failure:
+                if failure.reason != trouble:  # told once, not at every look
+                    trouble = failure.reason
+                    self._on_trouble(trouble)
+            except CredentialsRefused as refused:
+                self._on_refused(refused)
+                return
+            self._drop_given_up()
+            await self._clock.sleep(self._poll - (self._clock.now() - began))
+
+    async def _ask(self, looks: list[_PendingQuestion], host: str) -> HostRecord | bool:
+        look = _PendingQuestion(host, self._clock.now())
+        looks.append(look)
+        self._wanted.set()
+        return await look.answer
+
+    async def _look(self, began: float, full: bool) -> None:
+        if self._flags or self._armed or self._left:
+            names = await self._foreman.in_build()
+            for look in _taken(self._flags, began):
+                _tell(look, look.host in names)
+            for look in _taken(self._armed, began, lambda look: look.host in names):
+                _tell(look, True)
+            gone = [look for look in self._left if look.asked < began and look.host not in names and not look.answer.done()]
+        else:
+            gone = []
+        if full and (gone or self._records):
+            began = self._clock.now()
+            records = await self._foreman.records({look.host for look in (*gone, *self._records)})
+            for look in _taken(self._records, began, lambda look: look.host in records):
+                _tell(look, records[look.host])
+            for look in _taken(self._left, began, lambda look: look in gone and _out_of_build(records.get(look.host))):
+                _tell(look, records[look.host])
+
+    def _drop_given_up(self) -> None:
+        for looks in (self._flags, self._armed, self._left, self._records):
+            looks[:] = [look for look in looks if not look.answer.done()]
+        if not (self._flags or self._armed or self._left or self._records):
+            self._wanted.clear()
+
+
+def _out_of_build(record: HostRecord | None) -> bool:
+    return record is not None and record.build is False
+
+
+def _taken(
+    looks: list[_PendingQuestion], began: float, answered: Callable[[_PendingQuestion], bool] = lambda look: True
+) -> list[_PendingQuestion]:
+    """Take those out of the list that were asked before the look began and that it answers."""
+    taken = [look for look in looks if look.asked <= began and not look.answer.done() and answered(look)]
+    gone = set(map(id, taken))
+    looks[:] = [look for look in looks if id(look) not in gone]
+    return taken
+
+
+def _tell(look: _PendingQuestion, answer: HostRecord | bool) -> None:
+    if not look.answer.done():
+        look.answer.set_result(answer)
+
+
+def _record(answer: HostRecord | bool) -> HostRecord:
+    if not isinstance(answer, HostRecord):
+        raise TypeError("a look for a record was answered with a flag")
+    return answer

@@ -1,0 +1,116 @@
+"""The interfaces file: what Dell calls the boot devices of a model or of a host, in both spellings that labs have.
+
+One line a type and a model, `foreman_r650: NIC.Integrated.1-1-1,HardDisk.List.1-1,NIC.Slot.1-1-1`: boot devices in order, the
+first is the NIC to boot from. A key may name rack, unit and blade too (`foreman_f18_r640`, `director_b01_fc640`); QUADS puts
+the model before the blade and the word `interfaces` behind (`director_fc640_b01_interfaces`). The words of a key are therefore
+taken without their order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .diagnostics import Report, nearest
+from .section import Section
+from .yaml_reader import read_yaml
+
+FOREMAN = "foreman"  # the type whose first device is the NIC that Foreman provisions through
+_KEY = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
+_DEVICE = re.compile(r"[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+){1,7}")
+_KEY_EXPECTED = "TYPE_MODEL such as foreman_r650, with rack, unit and blade where it is for some hosts only"
+_DEVICES_EXPECTED = "boot devices with commas between them, such as NIC.Integrated.1-1-1,HardDisk.List.1-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Interfaces:
+    """A whole file: type of order (foreman, director...) and words of the key to boot devices."""
+
+    rows: Mapping[tuple[str, frozenset[str]], tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def types(self) -> frozenset[str]:
+        return frozenset(kind for kind, _ in self.rows)
+
+    def devices(self, kind: str, host: str, model: str = "") -> tuple[str, ...]:
+        """Of the most specific key that fits; empty where there is none.
+
+        `host` is named RACK-UNIT-BLADE-MODEL, blade `000` or left out where there is none; `model` is another word for the
+        model. Of two keys with as many words the one with the blade wins: sleds of one model differ by their slot.
+        """
+        rack, unit, blade, named = _parts(host)
+        words = {word for word in (rack, unit, blade, named, model.lower()) if word}
+        fitting = [key for key in self.rows if key[0] == kind and key[1] <= words and key[1] & {named, model.lower()}]
+        best = max(fitting, key=lambda key: (len(key[1]), blade in key[1], unit in key[1], named in key[1]), default=None)
+        return self.rows[best] if best is not None else ()
+
+
+def _parts(host: str) -> tuple[str, str, str, str]:
+    """Rack, unit, blade and model, as far as the name tells them."""
+    words = host.partition(".")[0].lower().split("-")
+    if len(words) < 3:
+        return "", "", "", words[-1] if len(words) > 1 else ""
+    return words[0], words[1], words[2] if len(words) > 3 else "", words[-1]
+
+
+def read_interfaces(part: Section) -> Interfaces:
+    """The file beside the site that `interfaces` names. Its problems are told with its own name and lines."""
+    text = part.text("interfaces", "a file's path", most=4096)
+    if text is None:
+        return Interfaces()
+    report = Report(part.report.file.parent / text)
+    root = read_yaml(report.file, report)
+    rows: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
+    written: dict[tuple[str, frozenset[str]], str] = {}
+    if root is not None and root.kind == "map":
+        section = Section(report, root, "", tuple(root.entries))
+        for name in root.entries:
+            key = _key(name)
+            if key is None:
+                section.add(name, f"is no key of this file; expected {_KEY_EXPECTED}")
+                continue
+            if key in written:
+                section.add(name, f"is {written[key]} in other words; expected one of them")
+            written[key] = name
+            if devices := _devices(section, name):
+                rows[key] = devices
+    elif root is not None:
+        report.add(root.line, "", f"expected a mapping of keys ({_KEY_EXPECTED}) and boot devices")
+    part.report.problems += report.problems
+    return Interfaces(rows)
+
+
+def read_boot_order(part: Section, interfaces: Interfaces) -> str:
+    """The type of order that hosts get for good; empty where none is asked for."""
+    kind = part.text("boot_order", "a type of the interfaces file, such as director")
+    if kind is None:
+        return ""
+    if not part.has("interfaces"):
+        part.add("boot_order", "needs the file that names the devices; expected redfish.interfaces beside it")
+    elif interfaces.rows and kind not in interfaces.types:
+        part.add("boot_order", f"is no type of the interfaces file; {nearest(kind, interfaces.types)}")
+    return kind
+
+
+def _key(name: str) -> tuple[str, frozenset[str]] | None:
+    plain = name.lower().removesuffix("_interfaces")
+    if not _KEY.fullmatch(plain):
+        return None
+    kind, *words = plain.split("_")
+    return kind, frozenset(words)
+
+
+def _devices(section: Section, name: str) -> tuple[str, ...]:
+    text = section.text(name, _DEVICES_EXPECTED, most=2000)
+    if text is None:
+        return ()
+    devices = tuple(device.strip() for device in text.split(","))
+    for number, device in enumerate(devices, 1):
+        if not _DEVICE.fullmatch(device):
+            section.add(name, f"device {number} is none; expected {_DEVICES_EXPECTED}")
+            return ()
+    if len(set(devices)) < len(devices):
+        section.add(name, "names a device twice; expected each once")
+        return ()
+    return devices

@@ -1,0 +1,361 @@
+"""The plan: names resolved, hosts and BMCs looked up, refusals found, before anything is written anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address
+from quads_tui.inputs.assignment import CLOUD
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
+from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown, UserRecord, pick
+from quads_tui.services.peers import peers_of, place_of
+
+from .bmc_survey import BmcSurvey, unasked
+from .needs import misplaced_owners, missing_on, missing_permissions, short_tokens
+from .sharing import (
+    Conflicts,
+    protected_addresses,
+    protected_machines,
+    sharing_addresses,
+    sharing_machines,
+    without_chassis_serials,
+)
+
+Say = Callable[[str], None]
+
+
+async def make_plan(
+    assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say, survey: BmcSurvey | None = None
+) -> Plan:
+    """Read what there is to know. Raises StageFailure and CredentialsRefused when Foreman does not answer or refuses us.
+
+    `say` gets a line per step, since this takes seconds on a big Foreman. The BMCs are asked last, and only where nothing is
+    refused; `survey` None: they are not asked.
+    """
+    plan = await drafted(assignments, site)
+    if not plan.refusals:
+        spare = plan.kinds == {Kind.SPARE}
+        plan = await (recognisable(plan, foreman) if spare else _through_foreman(plan, assignments, site, foreman, say))
+    if plan.refusals:
+        return plan
+    if survey is None:
+        return unasked(plan)
+    return refusing(await survey.of(plan))
+
+
+def refusing(plan: Plan) -> Plan:
+    """With refusals where the BMCs told that two hosts, or a host and a protected one, are one machine."""
+    plan, conflicts = _by_machine(plan)
+    return replace(plan, refusals=tuple(conflicts.values()))
+
+
+async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
+    """What the files and the name service tell, with the refusals that follow from them: no service has been asked."""
+    named = [host.name for assignment in assignments for host in assignment.hosts]
+    refusals = [f"{name} is a protected host (site file, protected_hosts)" for name in named if name in site.protected_hosts]
+    refusals += [f"{name} is in more than one of the assignments" for name, count in Counter(named).items() if count > 1]
+    goals = [_goal(assignment, site) for assignment in assignments]
+    # In a thread: the site's expression for racks is bounded, but hundreds of names add up.
+    hosts = await asyncio.to_thread(
+        lambda: [_host(goal, host, site) for goal, given in zip(goals, assignments, strict=True) for host in given.hosts]
+    )
+    plan = Plan(
+        goals=tuple(goals),
+        hosts=tuple(hosts),
+        warnings=(*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)),
+        hooks=tuple(hook.name for hook in site.hooks),
+    )
+    if not refusals:
+        plan, conflicts = await _by_address(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
+        refusals = list(conflicts.values())
+        plan = replace(plan, warnings=(*plan.warnings, *plan.untold))
+    return replace(plan, refusals=tuple(refusals))
+
+
+async def surveyed_again(
+    plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None, say: Callable[[str], None]
+) -> Plan:
+    """A confirmed plan with what the BMCs of its untouched hosts say now, and with the protected hosts of now.
+
+    Hosts under way must not wait for ever for what is wrong with another one: it ends the untouched host, and refuses nothing.
+    The addresses of protected hosts need no Foreman, so they are known also when it is away.
+    """
+    reached = [host for host in plan.hosts if host.name in untouched and plan.reaches_bmc(host)]
+    plan, conflicts = await _by_address(plan, reached, site)
+    plan = _ended(plan, untouched, conflicts)
+    for line in plan.untold:
+        say(line)
+    try:
+        plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
+        if survey is not None and untouched:
+            plan = await survey.of(plan, untouched)
+    except (StageFailure, CredentialsRefused) as error:
+        say(f"the BMCs of {len(untouched)} untouched hosts were not asked again: {error}")
+        return plan
+    plan, conflicts = _by_machine(plan)
+    return _ended(plan, untouched, conflicts)
+
+
+def _ended(plan: Plan, untouched: Collection[str], conflicts: Conflicts) -> Plan:
+    """Untouched hosts that conflict with another one, or with a protected one, end before anything is done to them."""
+    why = {name: words for names, words in conflicts.items() for name in names if name in untouched}
+    hosts = (
+        replace(host, trouble=why[host.name], trouble_stage=plan.goal(host).kind.stages[0], trouble_cause=Cause.WRONG_BMC)
+        if host.name in why
+        else host
+        for host in plan.hosts
+    )
+    return replace(plan, hosts=tuple(hosts))
+
+
+def _by_machine(plan: Plan) -> tuple[Plan, Conflicts]:
+    """With serial numbers that tell machines apart only, and the conflicts that follow from what the BMCs told."""
+    hosts = without_chassis_serials(plan.hosts)
+    acted_on = [host for host in hosts if plan.reaches_bmc(host)]  # one that is known to be another machine is in nobody's way
+    return replace(plan, hosts=hosts), {**sharing_machines(acted_on), **protected_machines(hosts, plan.protected)}
+
+
+async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tuple[Plan, Conflicts]:
+    """With the addresses of protected hosts, and the conflicts that follow from addresses alone."""
+    guarded: dict[str, str] = {}
+    for name in sorted(site.protected_hosts):
+        try:
+            guarded[name] = bmc_address(site, HostSpec(name))
+        except InputError:
+            continue  # a name or a scheme that can be no BMC's address here: nothing to compare
+    first = await peers_of(guarded.values())  # with time of their own, however many other names are slow
+    found = {**await peers_of({host.address for host in reached} - first.keys()), **first}
+    protected = tuple(
+        one for name in sorted(site.protected_hosts) for one in _protected(name, guarded.get(name, ""), first, plan.protected)
+    )
+    known: dict[str, set[str]] = defaultdict(set)
+    for one in protected:
+        known[one.name] |= {one.machine.peer} - {""} or _named(guarded.get(one.name, ""))
+    peers = {address: there or _named(address) for address, there in found.items()}
+    conflicts = {**sharing_addresses(reached, peers), **protected_addresses(reached, known, peers)}
+    return replace(plan, protected=protected), conflicts
+
+
+def _protected(
+    name: str, address: str, found: Mapping[str, frozenset[str] | None], before: Sequence[Protected]
+) -> list[Protected]:
+    """One for each address; where the name service does not tell them now, those that it told earlier."""
+    peers = found.get(address, frozenset())
+    if peers is not None:
+        return [Protected(name, Identity(peer=peer)) for peer in sorted(peers) or [""]]
+    earlier = [one for one in before if one.name == name and one.machine.peer]
+    return earlier or [Protected(name, Identity(), unknown=place_of(address)[0])]
+
+
+def _named(address: str) -> frozenset[str]:
+    """Where an address leads to by its words alone: equal ones lead to one place, also while nobody tells where that is."""
+    host, port = place_of(address)
+    return frozenset({f"{host}:{port}"} if host else ())
+
+
+async def _with_macs(protected: Sequence[Protected], foreman: Foreman) -> tuple[Protected, ...]:
+    """With the MACs that Foreman has of them; it need not know them."""
+    names = {one.name for one in protected}
+    known = [name for name in await foreman.records(names) if name in names]
+    macs = dict(zip(known, await asyncio.gather(*map(foreman.all_macs, known)), strict=True))
+    return tuple(
+        replace(one, machine=replace(one.machine, macs=tuple(sorted(macs.get(one.name, frozenset()))))) for one in protected
+    )
+
+
+def _goal(assignment: Assignment, site: Site) -> Goal:
+    kind = Kind.OWNERSHIP if not assignment.wipe else Kind.BUILD
+    if assignment.cloud == site.spare_pool:
+        kind = Kind.SPARE
+    build = kind is Kind.BUILD
+    return Goal(
+        cloud=assignment.cloud,
+        kind=kind,
+        description=assignment.description,
+        owner=assignment.owner,
+        ticket=assignment.ticket or "",
+        os=(assignment.os or site.defaults.os or "") if build else "",
+        ptable=(assignment.ptable or site.defaults.ptable or "") if build else "",
+        medium=(assignment.medium or site.defaults.medium or "") if build else "",
+        quads_id=assignment.quads_id,
+        schedule=assignment.schedule,
+    )
+
+
+def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
+    compared = site.redfish.compares(host.name)
+    found = HostPlan(
+        host.name,
+        bmc_address(site, host),
+        host.model or "",
+        cloud=goal.cloud,
+        source=host.source,
+        schedule=host.schedule,
+        system=host.system,
+        rack=site.rack(host.name),
+        own_address=host.bmc is not None,
+        by_template=host.bmc is None and host.name not in site.redfish.addresses,
+        compared=compared,
+        unverified="" if compared or goal.kind is Kind.OWNERSHIP else CHECK_MACS_OFF,
+        accepted=site.redfish.accepts(host.name),
+    )
+    if goal.kind is not Kind.BUILD:
+        return found
+    interfaces, kind = site.redfish.interfaces, site.redfish.boot_order
+    first = interfaces.devices(FOREMAN, host.name, host.model or "")[:1]
+    order = interfaces.devices(kind, host.name, host.model or "") if kind else ()
+    return replace(found, device="".join(first), order=order)
+
+
+async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say) -> Plan:
+    """With all that Foreman knows, and what it would refuse."""
+    say(f"asking Foreman {foreman.url}")
+    version = await foreman.prime()
+    plan = replace(plan, foreman=f"{foreman.url} (Foreman {version})")
+    warnings = [foreman.version_warning] if foreman.version_warning else []
+    parameters = any(assignment.parameters for assignment in assignments)
+    if missing := await missing_permissions(plan.goals, parameters, foreman):
+        return replace(plan, refusals=tuple(missing), warnings=(*plan.warnings, *warnings))
+    users = await foreman.users()
+    goals, refusals, unknown = [], [], list[str]()
+    for assignment, goal in zip(assignments, plan.goals, strict=True):
+        target, missing = await _resolve(assignment, goal, users, foreman)
+        goals.append(replace(goal, target=target))
+        unknown += missing
+        if not missing and target.operatingsystem_id is not None:
+            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
+    refusals += dict.fromkeys(unknown)
+    plan = replace(plan, goals=tuple(goals))
+    if not unknown:
+        say(f"looking up {len(plan.hosts)} hosts")
+        known = await foreman.names()
+        records = await foreman.records({host.name for host in plan.hosts} & known)
+        plan = replace(plan, hosts=tuple(await _looked_up(plan, known, records, users, foreman, site.spare_pool)))
+        writes = [host for host in plan.hosts if not host.trouble and plan.goal(host).kind is not Kind.SPARE]
+        refusals += await misplaced_owners(writes, records, users, foreman)
+        refusals += await missing_on(writes[0], plan.goal(writes[0]).kind, foreman) if writes else []
+        plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
+    if Kind.BUILD in plan.kinds:
+        warnings += await short_tokens(foreman, site.limits)
+    return replace(plan, refusals=tuple(refusals), warnings=(*plan.warnings, *warnings))
+
+
+async def _resolve(
+    assignment: Assignment, goal: Goal, users: Mapping[str, UserRecord], foreman: Foreman
+) -> tuple[Target, list[str]]:
+    """The ids, asked for once an assignment, and what Foreman does not know."""
+    if goal.kind is Kind.SPARE:
+        return Target(), []
+    unknown = []
+    owner, ids = None, dict[str, int]()
+    try:
+        owner = pick("user", goal.cloud, users).id
+    except NameUnknown as error:
+        unknown.append(str(error))
+    wanted = {"operating system": goal.os, "partition table": goal.ptable, "installation medium": goal.medium}
+    for what, name in wanted.items():
+        try:
+            ids |= {what: await foreman.find(what, name)} if name else {}
+        except NameUnknown as error:
+            unknown.append(str(error))
+    return (
+        Target(
+            owner_id=owner,
+            operatingsystem_id=ids.get("operating system"),
+            ptable_id=ids.get("partition table"),
+            medium_id=ids.get("installation medium"),
+            parameters=dict(assignment.parameters) if goal.kind is Kind.BUILD else {},
+        ),
+        unknown,
+    )
+
+
+async def _looked_up(
+    plan: Plan,
+    known: Collection[str],
+    records: Mapping[str, HostRecord],
+    users: Mapping[str, UserRecord],
+    foreman: Foreman,
+    spare_pool: str,
+) -> list[HostPlan]:
+    """Thin searches over the whole Foreman, beside the full records of the hosts: their MACs, their owners."""
+    building = {host.name for host in plan.hosts if plan.goal(host).kind is Kind.BUILD}
+    in_build = await foreman.in_build() & building if building else frozenset()
+    unmanaged = await _unmanaged(foreman) if building else frozenset()
+    logins = {user.id: user.login for user in users.values()}
+    wanted = {pair for goal in plan.goals for pair in goal.target.parameters.items()}
+    having = {pair: await foreman.with_parameter(*pair) for pair in sorted(wanted)}
+    found = []
+    for host in plan.hosts:
+        goal = plan.goal(host)
+        record = records.get(host.name)
+        if goal.kind is Kind.SPARE:
+            found.append(replace(host, mac=_mac(record, host)))
+            continue
+        trouble, cause = "", Cause.FOREMAN
+        if host.name not in known:
+            trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
+        elif host.name in unmanaged and goal.kind is Kind.BUILD:
+            trouble = "Foreman does not manage this host: it cannot build it"
+        building_now = host.name in in_build
+        owners = _owner_notes(record, logins, host, spare_pool) if goal.kind is Kind.BUILD else ()
+        found.append(
+            replace(
+                host,
+                in_build=building_now,
+                parameters=tuple(pair[0] for pair in goal.target.parameters.items() if host.name not in having[pair]),
+                notes=(*owners, *(_build_notes(record) if building_now else ())),
+                mac=_mac(record, host),
+                mode=record.boot_mode if record else "",
+                trouble=trouble,
+                trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
+                trouble_cause=cause if trouble else None,
+            )
+        )
+    return found
+
+
+async def recognisable(plan: Plan, foreman: Foreman) -> Plan:
+    """With the MACs by which a wrong BMC is seen. Powering off needs no Foreman, so one that is away is a warning."""
+    if not plan.protected and not any(host.compared for host in plan.hosts):
+        return plan
+    try:
+        records = await foreman.records({host.name for host in plan.hosts})
+        protected = await _with_macs(plan.protected, foreman)
+    except (StageFailure, CredentialsRefused) as error:
+        words = f"whether a BMC is the right one, and none of a protected host, is not known: {error}"
+        return replace(plan, warnings=(*plan.warnings, words))
+    hosts = tuple(replace(host, mac=_mac(records.get(host.name), host)) for host in plan.hosts)
+    return replace(plan, hosts=hosts, protected=protected)
+
+
+def _mac(record: HostRecord | None, host: HostPlan) -> str:
+    return (record.mac or "") if record and host.compared else ""
+
+
+def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, spare_pool: str) -> tuple[str, ...]:
+    """Owned by a cloud that it does not come from, as far as anybody told where it comes from."""
+    owner = logins.get(record.owner_id or 0, "") if record is not None and record.owner_type != "Usergroup" else ""
+    if not CLOUD.fullmatch(owner) or owner in (host.cloud, host.source, spare_pool):
+        return ()
+    return (f"owned by {owner} in Foreman",)
+
+
+def _build_notes(record: HostRecord | None) -> tuple[str, ...]:
+    if record is not None and record.build_status == 2:
+        return ("in build already, its token has expired: cancelled first",)
+    return ("in build already: cancelled first",)
+
+
+async def _unmanaged(foreman: Foreman) -> frozenset[str]:
+    """Hosts that Foreman only knows of. A server that cannot search for it will say so at the write."""
+    try:
+        return await foreman.unmanaged()
+    except StageFailure:
+        return frozenset()

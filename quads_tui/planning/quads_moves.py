@@ -1,0 +1,91 @@
+"""What QUADS wants moved, as assignments; and what QUADS knows of an assignment that came from a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from quads_tui.inputs import Assignment, HostSpec, Site
+from quads_tui.inputs.addresses import AddressError, host_name
+from quads_tui.inputs.assignment import CLOUD
+from quads_tui.services.quads import Quads, QuadsError, QuadsHost
+
+_NAMED = 10  # how many hosts a note names
+
+
+async def assignments_from(quads: Quads, site: Site, *, cloud: str | None = None, date: str = "") -> tuple[Assignment, ...]:
+    """One assignment for each cloud that hosts move to, in the order of QUADS' moves; `cloud` picks one.
+
+    Hosts that are broken, retired or protected are left out, and a note says so. Raises QuadsTrouble.
+    """
+    moves = [move for move in await quads.moves(date) if cloud in (None, move.new)]
+    known = await quads.hosts() if moves else {}
+    found: dict[str, list[HostSpec]] = {}
+    notes: dict[str, list[str]] = {}
+    for move in moves:
+        if not CLOUD.fullmatch(move.new):
+            raise QuadsError(f"QUADS moves {move.host} to {move.new!r}, which is no cloud's name", final=True)
+        try:
+            name = host_name(move.host)
+        except AddressError as trouble:
+            raise QuadsError(f"QUADS moves {move.host!r}, which {trouble}", final=True) from None
+        hosts, said = found.setdefault(move.new, []), notes.setdefault(move.new, [])
+        if why := _left_out(name, known, site):
+            said.append(f"{name} is left out: {why}")
+            continue
+        hosts.append(HostSpec(name, known[name].model or None, source=move.current))
+    return tuple([await _assignment(quads, site, name, hosts, notes[name], date) for name, hosts in found.items() if hosts])
+
+
+async def enriched(quads: Quads, assignment: Assignment) -> Assignment:
+    """The assignment of a file, with the ids under which QUADS knows it, and where QUADS has its hosts now.
+
+    A QUADS that does not answer is a note.
+    """
+    try:
+        active = await quads.assignment(assignment.cloud)
+        schedules = await quads.schedules(assignment.cloud)
+        known = await quads.hosts()
+    except QuadsError as trouble:
+        return replace(assignment, notes=(*assignment.notes, f"QUADS cannot be told which moves these are: {trouble.reason}"))
+    hosts = tuple(
+        replace(host, schedule=schedules.get(host.name), source=known[host.name].cloud if host.name in known else "")
+        for host in assignment.hosts
+    )
+    there = [host.name for host in hosts if host.source == assignment.cloud]
+    more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+    words = f"hosts of the assignment that QUADS has in {assignment.cloud} already: {', '.join(there[:_NAMED])}{more}"
+    notes = (*assignment.notes, words) if there else assignment.notes
+    return replace(assignment, hosts=hosts, quads_id=active.id if active else None, notes=notes)
+
+
+def _left_out(name: str, known: dict[str, QuadsHost], site: Site) -> str:
+    if name in site.protected_hosts:
+        return "protected (site file, protected_hosts)"
+    host = known.get(name)
+    if host is None:
+        return "QUADS does not list it"
+    return "broken, says QUADS" if host.broken else "retired, says QUADS" if host.retired else ""
+
+
+async def _assignment(quads: Quads, site: Site, cloud: str, hosts: list[HostSpec], notes: list[str], date: str) -> Assignment:
+    path = Path("QUADS")
+    if cloud == site.spare_pool:
+        return Assignment(path, cloud, tuple(hosts), "back to the spare pool", notes=tuple(notes))
+    active = await quads.assignment(cloud)
+    if active is None:
+        raise QuadsError(f"QUADS moves hosts to {cloud}, but shows no active assignment of it", final=True)
+    schedules = await quads.schedules(cloud, date)
+    return Assignment(
+        path=path,
+        cloud=cloud,
+        hosts=tuple(replace(host, schedule=schedules.get(host.name)) for host in hosts),
+        description=active.description,
+        owner=active.owner,
+        ticket=active.ticket or None,
+        ccuser=active.ccuser,
+        wipe=active.wipe,
+        os=active.os or None,
+        notes=tuple(notes),
+        quads_id=active.id,
+    )

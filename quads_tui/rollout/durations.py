@@ -1,0 +1,201 @@
+"""How quick a rollout is, kept event by event: the seconds of every stage by model, and from one Foreman write to the next."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from itertools import islice
+from math import isfinite, log, sqrt
+from typing import Any
+
+from .events import FOREMAN_ACTS, Event, HostChanged, Intent, Outcome, Paused, RolloutStarted, StageChanged
+from .lognormal import LogMoments
+from .metrics import quantile
+from .plan import Plan
+from .stages import Kind, Stage, StageStatus
+
+KEPT = 200  # samples of one thing: enough for its p90, and what the rollout is now outweighs what it was hours ago
+SEEDS = 20  # samples of one thing from an earlier rollout: soon outweighed by this one's
+WRITES = "write"  # beside the stages: seconds from one applied write to the next
+_OWN = 3  # samples of a model from which on they are believed more than those of all models
+_STAGES = frozenset(stage.value for stage in Stage)
+
+
+class Samples:
+    """The newest seconds of one thing."""
+
+    def __init__(self, limit: int = KEPT) -> None:
+        self.ended = LogMoments()
+        self._seconds: deque[float] = deque(maxlen=limit)
+        self._total = 0.0
+        self._squares = 0.0
+        self._ordered: list[float] | None = None
+
+    def __len__(self) -> int:
+        return len(self._seconds)
+
+    def add(self, seconds: float) -> None:
+        first = self._seconds[0] if len(self._seconds) == self._seconds.maxlen else None
+        self._seconds.append(seconds)
+        self._ordered = None
+        for value, sign in ((seconds, 1), (first, -1)):
+            if value is not None:
+                self._total += sign * value
+                self._squares += sign * value * value
+                logarithm = log(max(value, 0.1))
+                self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
+
+    @property
+    def ordered(self) -> list[float]:
+        """Ascending."""
+        if self._ordered is None:
+            self._ordered = sorted(self._seconds)
+        return self._ordered
+
+    @property
+    def newest(self) -> list[float]:
+        """At most as many as another rollout wants to know."""
+        return list(islice(reversed(self._seconds), SEEDS))[::-1]
+
+    @property
+    def mean(self) -> float:
+        return max(0.0, self._total) / len(self) if self._seconds else 0.0
+
+    @property
+    def deviation(self) -> float:
+        return sqrt(max(0.0, self._squares / len(self) - self.mean**2)) if self._seconds else 0.0
+
+    def quantile(self, share: float) -> float:
+        return quantile(self.ordered, share)
+
+
+class Attempts:
+    """Which ends of a stage tell how long it takes. They do not where the attempt failed, where all was right already
+    (finished with a reason: the time to look, not to do), and where only the rest of a stage was left that a dying process had
+    cut off."""
+
+    def __init__(self) -> None:
+        self._cut: set[tuple[str, Stage]] = set()
+
+    def tells(self, event: StageChanged) -> bool:
+        """Asked once about every event, in their order."""
+        if event.status is StageStatus.STARTED:
+            return False
+        key = (event.host, event.stage)
+        rest = key in self._cut
+        (self._cut.add if event.status is StageStatus.SKIPPED else self._cut.discard)(key)
+        return event.status is StageStatus.FINISHED and not event.reason and not rest
+
+
+class DurationStats:
+    """All of a rollout. Seconds are its own. Of `foreman_build` only what follows the write's answer: the rest is the lane's."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._models = {host.name: host.model for host in plan.hosts}
+        goals = {goal.cloud: goal.kind for goal in plan.goals}
+        only = plan.goals[0].kind if len(goals) == 1 else None
+        self.kinds: dict[str, Kind] = {host.name: only or goals[host.cloud] for host in plan.hosts}
+        builds = {host.name for host in plan.hosts if self.kinds[host.name] is Kind.BUILD}
+        self.writes: dict[str, int] = {  # to be made for a host, by the plan
+            host.name: 1 + host.in_build + len(host.parameters) if host.name in builds else 1 for host in plan.hosts
+        }
+        self.written: dict[str, float] = {}  # hosts whose own write is applied: real time of that
+        self.installing: dict[str, float] = {}  # real time at which it began, also in an earlier process
+        self.between = Samples(60)  # from one applied write to the next
+        self.last_write: float | None = None  # real time; None where the time since says nothing about the lane
+        self._samples: dict[tuple[str, Stage], Samples] = {}
+        self._all: dict[Stage, Samples] = {stage: Samples() for stage in Stage}
+        self._attempts = Attempts()
+        self._acts: dict[str, tuple[int, str]] = {}  # the write of a host that is on its way: number, act
+        self._speed = 1.0
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, StageChanged):
+            self._take_stage(event)
+        elif isinstance(event, Intent):
+            if event.act in FOREMAN_ACTS:
+                self._acts[event.host] = (event.number, event.act)
+        elif isinstance(event, Outcome):
+            number, act = self._acts.get(event.host, (0, ""))
+            if number == event.number:
+                del self._acts[event.host]
+                if event.result == "applied":
+                    self._wrote(event.host, act, event.at)
+        elif isinstance(event, HostChanged):
+            if event.status.ended:
+                self.installing.pop(event.host, None)
+        elif isinstance(event, RolloutStarted):
+            self._speed, self.last_write = event.speed, None
+        elif isinstance(event, Paused):
+            self.last_write = None
+
+    def first_write_verified(self) -> None:
+        """The time to the second write says nothing about the lane: until now one write was out at a time."""
+        self.last_write = None
+
+    def samples(self, model: str | None, stage: Stage) -> Samples:
+        """Of the model where it has some, else (and for None) of all models."""
+        own = None if model is None else self._samples.get((model, stage))
+        return own if own is not None and len(own) >= _OWN else self._all[stage]
+
+    def ended(self, model: str | None, stage: Stage) -> LogMoments:
+        """For a fit: of one model, or of all (None)."""
+        if model is None:
+            return self._all[stage].ended
+        own = self._samples.get((model, stage))
+        return own.ended if own is not None else LogMoments()
+
+    def seed(self, kept: Mapping[str, Any]) -> None:
+        """Begin with what an earlier rollout kept. What is no number of seconds is passed over: journals are files."""
+        for model, stages in kept.items():
+            for name, seconds in stages.items() if isinstance(stages, Mapping) else ():
+                told = [float(value) for value in seconds if _seconds(value)][-SEEDS:] if isinstance(seconds, list) else []
+                for value in told:
+                    if name == WRITES:
+                        self.between.add(value)
+                    elif name in _STAGES:
+                        self._add(model, Stage(name), value)
+
+    def kept(self) -> dict[str, dict[str, list[float]]]:
+        """For the next rollout, as JSON types: by model and stage, oldest first; the lane's by the model ""."""
+        found: dict[str, dict[str, list[float]]] = {}
+        for (model, stage), samples in self._samples.items():
+            found.setdefault(model, {})[stage.value] = samples.newest
+        found.setdefault("", {})[WRITES] = self.between.newest
+        return found
+
+    def _take_stage(self, event: StageChanged) -> None:
+        host, stage = event.host, event.stage
+        tells = self._attempts.tells(event)
+        if event.status is StageStatus.STARTED:
+            if stage is Stage.POWER_OFF:
+                self.written.pop(host, None)
+            if stage is Stage.INSTALL:
+                self.installing.setdefault(host, event.at)
+            return
+        seconds = event.seconds
+        if stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:
+            written = self.written.setdefault(host, event.at)
+            seconds = (event.at - written) * self._speed
+        if tells:
+            self._add(self._models.get(host, ""), stage, max(0.0, seconds))
+
+    def _wrote(self, host: str, act: str, at: float) -> None:
+        if self.last_write is not None:
+            self.between.add(max(0.0, at - self.last_write) * self._speed)
+        self.last_write = at
+        if act in ("build", "owner"):
+            self.written[host] = at
+        elif act == "cancel":
+            self.written.pop(host, None)
+
+    def _add(self, model: str, stage: Stage, seconds: float) -> None:
+        own = self._samples.get((model, stage))
+        if own is None:
+            own = self._samples[model, stage] = Samples()
+        own.add(seconds)
+        self._all[stage].add(seconds)
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value) and 0 <= value < 1e6

@@ -1,0 +1,202 @@
+"""What the operator's graphs show: latencies of every service and the write lane, sampled once a second."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class MeterPoint(NamedTuple):
+    """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0.
+
+    `work`: the median of what the server says it worked on an exchange; 0 where it does not say.
+    """
+
+    p50: float
+    p95: float
+    exchanges: int
+    errors: int
+    work: float = 0.0
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of the ordered values lie (nearest rank); 0 for none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+class DownsampledSeries(Generic[T]):
+    """A series of any length in bounded room: when it is full, neighbours are merged and each point stands for twice as long."""
+
+    def __init__(self, merge: Callable[[T, T], T], size: int = 1440) -> None:
+        self._merge = merge
+        self._size = size
+        self._points: list[T] = []
+        self._open: T | None = None
+        self._count = 0  # seconds in the open point
+        self._step = 1  # seconds that a point stands for
+
+    def add(self, value: T) -> None:
+        """One second's."""
+        self._open = value if self._open is None else self._merge(self._open, value)
+        self._count += 1
+        if self._count < self._step:
+            return
+        self._points.append(self._open)
+        self._open, self._count = None, 0
+        if len(self._points) >= self._size:
+            pairs = zip(self._points[::2], self._points[1::2], strict=True)
+            self._points = [self._merge(*pair) for pair in pairs]
+            self._step *= 2
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self._points
+        if self._open is not None:
+            yield self._open
+
+
+def _merged(one: MeterPoint, other: MeterPoint) -> MeterPoint:
+    """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
+    count = one.exchanges + other.exchanges
+    p50, work = (
+        (a * one.exchanges + b * other.exchanges) / max(1, count) for a, b in ((one.p50, other.p50), (one.work, other.work))
+    )
+    return MeterPoint(p50, max(one.p95, other.p95), count, one.errors + other.errors, work)
+
+
+class Meter:
+    """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
+
+    def __init__(self, history: int = 1800, window: int = 1000) -> None:
+        self.points: deque[MeterPoint] = deque(maxlen=history)
+        self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(_merged)
+        self.total = 0
+        self.errors = 0
+        self.p50 = 0.0
+        self.p95 = 0.0
+        self.work = 0.0  # p50 of the server's own work; p50 less this is queueing and the wire
+        self._recent: deque[float] = deque(maxlen=window)
+        self._recent_work: deque[float] = deque(maxlen=window)
+        self._second: list[float] = []
+        self._second_work: list[float] = []
+        self._second_errors = 0
+
+    def observe(self, seconds: float, ok: bool, work: float | None = None) -> None:
+        """One exchange took this long on the wire; not ok means no answer, or one of 500 and above.
+
+        `work`: seconds of it that the server says it worked (X-Runtime), None where it says nothing.
+        """
+        self.total += 1
+        if work is not None:
+            self._second_work.append(work)
+            self._recent_work.append(work)
+        self._second.append(seconds)
+        self._recent.append(seconds)
+        if not ok:
+            self.errors += 1
+            self._second_errors += 1
+
+    def tick(self) -> None:
+        """Close the present second."""
+        ordered = sorted(self._second)
+        work = quantile(sorted(self._second_work), 0.5)
+        point = MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors, work)
+        self.points.append(point)
+        self.whole.add(point)
+        self._second.clear()
+        self._second_work.clear()
+        self._second_errors = 0
+        recent = sorted(self._recent)
+        self.p50, self.p95 = quantile(recent, 0.5), quantile(recent, 0.95)
+        self.work = quantile(sorted(self._recent_work), 0.5)
+
+    def take(self, point: MeterPoint) -> None:
+        """A second that another process measured: its quantiles stand for the exchanges of that second."""
+        self.points.append(point)
+        self.whole.add(point)
+        self.total += point.exchanges
+        self.errors += point.errors
+        if point.exchanges:
+            self.p50, self.p95, self.work = point.p50, point.p95, point.work
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A write that Foreman has not settled yet. `since` is the rollout's own time (Clock.now)."""
+
+    host: str
+    act: str
+    since: float
+    settling: str = ""  # why the lane stays shut behind it, in words
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """The write lane as it is now. Times in the rollout's own seconds."""
+
+    width: int = 1
+    depth: int = 0  # hosts waiting
+    head: str = ""  # the host at the head of the queue
+    head_age: float = 0.0
+    in_flight: tuple[InFlight, ...] = ()
+    granted: int = 0
+    paused: bool = False
+    shut: str = ""  # why nobody may write now, in words
+    places: Mapping[str, int] = field(default_factory=dict)  # of those that wait, from 1; samples do not keep it
+
+
+@dataclass(slots=True)
+class Meters:
+    """All of it, as the screen reads it."""
+
+    redfish: Meter = field(default_factory=Meter)
+    foreman_reads: Meter = field(default_factory=Meter)
+    foreman_writes: Meter = field(default_factory=Meter)
+    lane: LaneState = field(default_factory=LaneState)
+    lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
+    lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
+    lane_rates: deque[float] = field(default_factory=lambda: deque(maxlen=60))  # grants a second, the last minute
+
+    def tick(self, lane: LaneState) -> None:
+        """Once a second."""
+        self.redfish.tick()
+        self.foreman_reads.tick()
+        self.foreman_writes.tick()
+        self.lane_rates.append(lane.granted - self.lane.granted)
+        self.lane_depths.append(lane.depth)
+        self.lane_whole.add(lane.depth)
+        self.lane = lane
+
+    def take(self, facts: Mapping[str, Any], now: float) -> None:
+        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
+        for name in ("redfish", "foreman_reads", "foreman_writes"):
+            getattr(self, name).take(MeterPoint(*facts[name]))
+        lane = lane_from(facts, now)
+        self.lane_rates.append(lane.granted - self.lane.granted)
+        self.lane_depths.append(lane.depth)
+        self.lane_whole.add(lane.depth)
+        self.lane = lane
+
+
+def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:
+    """What a sample keeps of the lane beside its figures, as JSON types. Ages in own seconds."""
+    flights = [[flight.host, flight.act, round(now - flight.since, 1), flight.settling] for flight in lane.in_flight]
+    return {"width": lane.width, "head": lane.head, "paused": lane.paused, "shut": lane.shut, "in_flight": flights}
+
+
+def lane_from(facts: Mapping[str, Any], now: float) -> LaneState:
+    """The inverse, of a whole sample."""
+    lane = facts["lane"]
+    return LaneState(
+        width=lane["width"],
+        depth=facts["depth"],
+        head=lane["head"],
+        head_age=facts["head_age"],
+        in_flight=tuple(InFlight(host, act, now - age, settling) for host, act, age, settling in lane["in_flight"]),
+        granted=facts["granted"],
+        paused=lane["paused"],
+        shut=lane["shut"],
+    )

@@ -1,0 +1,210 @@
+"""The hosts of a rollout that are still to end, sorted by what is left for them: a look at one moment, for the forecast."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping
+from math import sqrt
+from typing import NamedTuple
+
+from .durations import Samples
+from .lognormal import NINE_OF_TEN, LogMoments, Lognormal, fit
+from .stages import HostStatus, Kind, Stage
+from .state import HostState, Rollout
+
+_OVERDUE = (0.25, 1.0)  # longer in a stage than anybody before: this much of that again, at p50 and p90
+_SPREAD = 0.25  # how far the installs of one model lie apart (of the logarithm), before any are seen
+_WEIGHT = 3.0  # hosts that this expectation counts as; so much counts what is known of all models, for one of them
+_FINENESS = 16  # parties that the hosts of one model are put into by their age, up to the usual duration
+_MOST = 4 * _FINENESS
+_UNWRITTEN = (Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF, None)  # in the order in which they come to the lane
+
+
+class HostGroup(NamedTuple):
+    """Hosts that are alike. `p50` and `p90`: own seconds until they begin the last of their stages; `age`: since they did."""
+
+    key: tuple[str, Stage]  # the model, and the last stage
+    many: int
+    unwritten: bool
+    p50: float = 0.0
+    p90: float = 0.0
+    age: float = 0.0
+
+
+class Crowd:
+    """One pass over the hosts."""
+
+    def __init__(self, rollout: Rollout, now: float) -> None:
+        self._pace, self._now, self._speed = rollout.pace, now, rollout.speed
+        self._unwritten: dict[Stage | None, list[HostState]] = {stage: [] for stage in _UNWRITTEN}
+        self._last: dict[tuple[str, Stage], dict[int, list[float]]] = {}  # ages of those in their last stage, near ones together
+        self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
+        self._whole: dict[tuple[str, Stage, int], float] = {}  # what a stage takes, at p50 (0) and p90 (1)
+        self._fits: dict[tuple[str | None, Stage], Lognormal] = {}
+        self.not_begun: Counter[str] = Counter()  # by model
+        self.writes_left = 0
+        kinds, written, writes = self._pace.kinds, self._pace.written, self._pace.writes
+        widths = {stage: max(1.0, self._pace.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
+        for host in rollout.hosts.values():
+            status = host.status
+            if status is HostStatus.DONE or status.ended:
+                continue
+            stage, kind = host.stage, kinds[host.name]
+            last = Stage.INSTALL if kind is Kind.BUILD else Stage.POWER_OFF if kind is Kind.SPARE else Stage.FOREMAN_BUILD
+            if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
+                age = self._age(host)
+                place = min(int(age / widths[last]), _MOST)
+                self._last.setdefault((host.model, last), {}).setdefault(place, []).append(age)
+                continue
+            if status is HostStatus.QUEUED and (stage is None or stage is kind.stages[0]):
+                self.not_begun[host.model] += 1
+            if kind is not Kind.SPARE and host.name not in written and stage in self._unwritten:
+                self._unwritten[stage].append(host)
+                self.writes_left += writes[host.name]
+            else:
+                self._before.append((host, last))
+
+    def turns(self, between: float) -> dict[str, float]:
+        """Own seconds until each host's own write is applied, where one comes every `between` seconds."""
+        turns: dict[str, float] = {}
+        writes, ahead = self._pace.writes, 0
+        fresh: dict[str, float] = {}  # by model, until one that has not begun may come to the lane
+        for stage, hosts in self._unwritten.items():
+            for host in hosts:
+                name = host.name
+                ahead += writes[name]
+                if stage is not None:
+                    ready = self._ready(host)
+                elif host.model in fresh:
+                    ready = fresh[host.model]
+                else:
+                    ready = fresh[host.model] = self._ready(host)
+                turns[name] = max(ahead * between, ready + between)
+        return turns
+
+    def parties(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
+        """`slower`: how many times as long the lane may take as `turns` say."""
+        found = [
+            HostGroup(key, len(ages), False, age=sum(ages) / len(ages))
+            for key, near in self._last.items()
+            for ages in near.values()
+        ]
+        found += self._on_their_way()
+        found += self._yet_to_be_written(turns, slower)
+        return found
+
+    def spread(self, model: str, last: Stage, known: int) -> tuple[Lognormal, Lognormal] | None:
+        """How long the stage takes on this model: the likeliest, and as slow as the samples leave open. None: not known."""
+        if self._pace.ended(None, last).count < known:
+            return None
+        seen = self._pace.ended(model, last).count
+        found = self._fits.get((model, last))
+        if found is None:
+            found = self._fits[model, last] = self._fitted(model, last, seen)
+        apart = found.spread if seen >= _WEIGHT else max(found.spread, self._all(last).spread)
+        return found, found.slower(NINE_OF_TEN * apart / sqrt(seen + 1.0))
+
+    def _all(self, last: Stage) -> Lognormal:
+        """Of all models."""
+        found = self._fits.get((None, last))
+        if found is None:
+            found = self._fits[None, last] = self._fitted(None, last, _WEIGHT)
+        return found
+
+    def _fitted(self, model: str | None, last: Stage, seen: float) -> Lognormal:
+        running = [
+            (sum(ages) / len(ages), len(ages))
+            for (of, stage), near in self._last.items()
+            if stage is last and model in (None, of)
+            for ages in near.values()
+        ]
+        ended = self._pace.ended(model, last)
+        if seen < _WEIGHT:
+            ended += LogMoments.like(Lognormal(self._all(last).middle, _SPREAD), _WEIGHT - seen)
+        return fit(ended, running, spread=_SPREAD, weight=_WEIGHT)
+
+    def _age(self, host: HostState) -> float:
+        since = host.since
+        if host.stage is Stage.INSTALL:
+            since = self._pace.installing.get(host.name, since)
+        elif host.stage is Stage.FOREMAN_BUILD:
+            since = self._pace.written.get(host.name, since)
+        return max(0.0, (self._now - since) * self._speed)
+
+    def _ready(self, host: HostState) -> float:
+        """Own seconds until the host may come to the lane."""
+        if self._pace.kinds[host.name] is not Kind.BUILD or host.stage is Stage.FOREMAN_BUILD:
+            return self._wait(host)
+        off = self._stage(host, Stage.POWER_OFF, 0) if host.stage is not Stage.PXE_SET else 0.0
+        return self._wait(host) + off + self._stage(host, Stage.PXE_SET, 0)
+
+    def _wait(self, host: HostState) -> float:
+        """Until its next attempt."""
+        due = host.until if host.status is HostStatus.WAITING else None
+        return max(0.0, (due - self._now) * self._speed) if due is not None else 0.0
+
+    def _stage(self, host: HostState, stage: Stage, which: int) -> float:
+        """What is left of this stage for the host, at p50 or p90; all of it where it has not begun."""
+        if host.stage is stage and host.status is HostStatus.RUNNING:
+            return left(self._pace.samples(host.model, stage), self._age(host), which)
+        key = (host.model, stage, which)
+        if key not in self._whole:
+            self._whole[key] = left(self._pace.samples(host.model, stage), 0.0, which)
+        return self._whole[key]
+
+    def _on_their_way(self) -> list[HostGroup]:
+        """To their last stage: each for itself, but those that are equal to the second."""
+        found: dict[tuple[tuple[str, Stage], int, int], int] = {}
+        for host, last in self._before:
+            p50, wide, begun = self._wait(host), 0.0, False
+            for stage in self._pace.kinds[host.name].stages:
+                begun = begun or host.stage in (None, stage)
+                if begun and stage is not last:
+                    half, most = (self._stage(host, stage, which) for which in (0, 1))
+                    p50, wide = p50 + half, wide + (most - half) ** 2
+            key = (host.model, last), round(p50), round(p50 + sqrt(wide))
+            found[key] = found.get(key, 0) + 1
+        return [HostGroup(key, count, False, float(p50), float(p90)) for (key, p50, p90), count in found.items()]
+
+    def _yet_to_be_written(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
+        """The last eight one by one, those before them in parties that grow: they seldom decide."""
+        found: dict[tuple[str, Kind, int], list[float]] = {}
+        behind, kinds = self.unwritten, self._pace.kinds
+        for hosts in self._unwritten.values():
+            for host in hosts:
+                behind -= 1
+                bits = behind.bit_length()
+                place = behind if bits < 4 else 4 * bits + (behind >> (bits - 2))
+                found.setdefault((host.model, kinds[host.name], place), []).append(turns[host.name])
+        afters = {which: self._after(*which) for which in {key[:2] for key in found}}
+        parties = []
+        for (model, kind, _), theirs in found.items():
+            turn = sum(theirs) / len(theirs)
+            after, wide = afters[model, kind]
+            wide = sqrt(wide + (turn * (slower - 1.0)) ** 2)
+            parties.append(HostGroup((model, kind.stages[-1]), len(theirs), True, turn + after, turn + after + wide))
+        return parties
+
+    def _after(self, model: str, kind: Kind) -> tuple[float, float]:
+        """Between a host's write and its last stage: the median, and the square of what p90 adds."""
+        after, wide = 0.0, 0.0
+        for stage in (Stage.FOREMAN_BUILD, Stage.POWER_ON) if kind is Kind.BUILD else ():
+            samples = self._pace.samples(model, stage)
+            half, most = left(samples, 0.0, 0), left(samples, 0.0, 1)
+            after, wide = after + half, wide + (most - half) ** 2
+        return after, wide
+
+    @property
+    def unwritten(self) -> int:
+        return sum(map(len, self._unwritten.values()))
+
+
+def left(samples: Samples, age: float, which: int) -> float:
+    """What is left of a stage after `age` seconds of it, at p50 (0) or p90 (1); never under zero."""
+    ordered = samples.ordered
+    first = bisect_right(ordered, age) if age > 0.0 else 0
+    if first == len(ordered):
+        return age * _OVERDUE[which] if ordered else 0.0
+    among = len(ordered) - first
+    return ordered[first + min(among - 1, int((0.5, 0.9)[which] * among))] - age

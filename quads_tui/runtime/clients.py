@@ -1,0 +1,98 @@
+"""The clients of one process, and what they measure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from quads_tui.inputs import Secret, Site, resolve_secret
+from quads_tui.rollout.metrics import Meter, Meters
+from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.ports import Clock, SideEffects
+from quads_tui.services.foreman import Foreman
+from quads_tui.services.http import Exchange, Http
+from quads_tui.services.quads import Quads
+from quads_tui.services.redfish import Bmc
+
+
+class Services:
+    """Foreman, the BMCs and QUADS of a site. `observers` hear of every exchange."""
+
+    def __init__(self, site: Site, clock: Clock, passwords: dict[str, Secret], pins: Path) -> None:
+        self.meters = Meters()
+        self.observers: list[Callable[[Exchange], None]] = []
+        self._site = site
+        self._clock = clock
+        self._passwords = passwords
+        self.http = Http(clock, handshakes=site.limits.redfish_handshakes, on_exchange=self._exchanged, pins=pins)
+        self.foreman = Foreman(
+            self.http,
+            url=site.foreman.url,
+            username=site.foreman.username,
+            password=passwords["foreman"],
+            tls=site.foreman.tls,
+            clock=clock,
+            limits=site.limits,
+            reads=self.meters.foreman_reads,
+            writes=self.meters.foreman_writes,
+            write_width=site.foreman.write_width,
+        )
+
+        self.quads = (
+            Quads(
+                self.http,
+                url=site.quads.url,
+                username=site.quads.username,
+                password=passwords["quads"],
+                tls=site.quads.tls,
+                clock=clock,
+                limits=site.limits,
+                meter=Meter(),
+                zone=site.quads_zone,
+                spare_pool=site.spare_pool,
+            )
+            if site.quads
+            else None
+        )
+
+    def bmc(self, host: HostPlan, acts: SideEffects) -> Bmc:
+        site = self._site
+        return Bmc(
+            self.http,
+            host.address,
+            host.name,
+            site.redfish.username,
+            self._passwords["redfish"],
+            site.redfish.tls_of(host.name),
+            self._clock,
+            site.limits,
+            self.meters.redfish,
+            acts,
+            host.device,
+            host.system,
+        )
+
+    def requests(self) -> dict[str, int]:
+        """All that went on the wire: retries and logins included."""
+        counted = self.http.requests
+        return {
+            "foreman_writes": counted["foreman", True],
+            "foreman_reads": counted["foreman", False],
+            "redfish_requests": counted["redfish", True] + counted["redfish", False],
+        }
+
+    def _exchanged(self, exchange: Exchange) -> None:
+        for observer in self.observers:
+            observer(exchange)
+
+
+async def open_services(site: Site, clock: Clock, state: Path) -> Services:
+    """Secrets are read off the loop: a `command` may take its ten seconds. Raises InputError."""
+    passwords = {
+        "foreman": await asyncio.to_thread(resolve_secret, site.foreman.password),
+        "redfish": await asyncio.to_thread(resolve_secret, site.redfish.password),
+    }
+    if site.quads is not None:
+        passwords["quads"] = await asyncio.to_thread(resolve_secret, site.quads.password)
+    return Services(site, clock, passwords, state / "pins.json")

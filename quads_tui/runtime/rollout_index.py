@@ -1,0 +1,142 @@
+"""What the start screen lists: rollouts of the state directory, those of this process, and assignments to begin one of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from quads_tui.cli.history import Unreadable, entry_of
+from quads_tui.cli.watch import followed
+from quads_tui.inputs import InputError, load_assignment
+from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
+from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
+
+from .journal_follower import Follower
+from .process_resources import ProcessResources
+
+_SHOWN = 30  # ended rollouts
+_FILES = 200  # of a directory, that are looked at as assignments
+_LOOK = 1.0  # real seconds between two looks at the state directory
+
+
+class RolloutIndex:
+    """Journals of other processes are followed; those that ended are read once."""
+
+    def __init__(self, state: Path, station: ProcessResources) -> None:
+        self._state = state
+        self._station = station
+        self._running: dict[str, Follower] = {}
+        self._ended: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
+        self._kept: list[tuple[StoredRollout, str, str]] = []  # with its group and its holder
+        self.files: list[Path] = []
+
+    def find_files(self) -> None:
+        """Assignments of this directory, of its sample_assignments, and of earlier rollouts."""
+        places = (Path(), Path("sample_assignments"))
+        candidates = [path for place in places for path in sorted(place.glob("*.*"))[:_FILES]]
+        for rollout in stored_rollouts(self._state):
+            if rollout.rehearsal is None:
+                candidates += [Path(given["path"]) for given in rollout.facts.get("assignments", ())]
+        self.files = list(dict.fromkeys(path for path in candidates if _is_assignment(path)))
+
+    def rows(self) -> Sequence[Row]:
+        here = [_row(front.rollout, HERE, front.clock.wall()) for front in self._station.fronts]
+        ours = {row.rollout for row in here}
+        return [*here, *(row for row in self._others() if row.rollout not in ours)]
+
+    async def look(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.to_thread(self._look_once)
+            for follower in self._running.values():
+                await follower.step()
+            await asyncio.sleep(_LOOK)
+
+    def close(self) -> None:
+        for follower in self._running.values():
+            follower.close()
+
+    def _look_once(self) -> None:
+        kept = []
+        ended = 0
+        for rollout in stored_rollouts(self._state):
+            holder = rollout.holder()
+            group = RUNNING if holder else UNFINISHED if rollout.unfinished else RECENT
+            ended += group == RECENT
+            if group != RECENT or ended <= _SHOWN:
+                kept.append((rollout, group, holder))
+        for rollout, group, holder in kept:
+            if group == RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _ours(holder):
+                self._running[rollout.id] = followed(rollout)
+            elif group != RUNNING and (rollout.id, _size(rollout)) not in self._ended:
+                self._ended[rollout.id, _size(rollout)] = _ended_row(rollout, group)
+        self._kept = kept
+
+    def _others(self) -> Iterator[Row]:
+        for rollout, group, holder in self._kept:
+            if group != RUNNING:
+                row = self._ended.get((rollout.id, _size(rollout)))
+                if row is not None:
+                    yield replace(row, group=group)
+            elif not _ours(holder):
+                follower = self._running.get(rollout.id)
+                if follower is None:
+                    yield Row(rollout.id, RUNNING, words=f"plans, run by {holder}")
+                else:
+                    yield replace(_row(follower.rollout, RUNNING, follower.clock.wall()), words=f"run by {holder}")
+
+
+def _ours(holder: str) -> bool:
+    return holder.startswith(f"process {os.getpid()} ")
+
+
+def _row(rollout: Rollout, group: str, now: float) -> Row:
+    counts = rollout.counts
+    created = datetime.fromtimestamp(rollout.started_at or now).astimezone().strftime("%Y-%m-%d %H:%M")
+    waits = rollout.settled and (counts[HostStatus.FAILED] or counts[HostStatus.HELD])
+    return Row(
+        rollout.id,
+        group,
+        rollout.plan.cloud,
+        created,
+        rollout.seconds(now),
+        len(rollout.hosts),
+        counts[HostStatus.DONE],
+        counts[HostStatus.FAILED],
+        len(rollout.armed),
+        "waits for you" if waits else " ".join(f"{what} paused" for what in rollout.paused) or "runs",
+    )
+
+
+def _ended_row(kept: StoredRollout, group: str) -> Row:
+    try:
+        found = entry_of(kept)
+    except Unreadable as why:
+        return Row(kept.id, group, words=f"cannot be read: {why}")
+    created = datetime.fromtimestamp(found.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    words = (
+        found.state.value + (f" ({found.end_reason})" if found.end_reason else "") + (", rehearsal" if found.rehearsal else "")
+    )
+    return Row(kept.id, group, found.cloud, created, found.seconds, found.hosts, found.done, found.failed, found.armed, words)
+
+
+def _size(rollout: StoredRollout) -> int:
+    try:
+        return rollout.journal.stat().st_size
+    except OSError:
+        return 0
+
+
+def _is_assignment(path: Path) -> bool:
+    if path.suffix not in (".yaml", ".yml", ".json") or path.name == "site.yaml" or not path.is_file():
+        return False
+    try:
+        return bool(load_assignment(path).hosts)
+    except InputError:
+        return False

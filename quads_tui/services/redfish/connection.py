@@ -1,0 +1,305 @@
+"""The line to one BMC: one request at a time, signed, redirects to the same resource followed, reads repeated while time is left.
+
+A name is resolved once and the address kept, so that what is read and what is acted on are one peer. It is resolved again only
+when that peer does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.ports import Clock, SideEffects
+from quads_tui.rollout.text import clean, time_of_day
+from quads_tui.services.responses import NotJson, RequestFailed, Response
+
+from ..http import Http
+from .errors import Complaint, complaint
+from .resources import Document, local_path, plain_path, same_path
+from .session import ROOT, Busy, Session
+
+_REDIRECTS = frozenset({301, 302, 307, 308})
+_LASTING = frozenset({301, 308})
+_NOTICED = 5.0  # real seconds
+_LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
+
+
+class Missing(Exception):
+    """404: the BMC has no such resource (any more)."""
+
+    def __init__(self, what: Complaint) -> None:
+        super().__init__(what.text)
+        self.complaint = what
+
+
+class BmcConnection:
+    """Sends requests to one BMC. Deadlines are own time (Clock.now); HTTP deadlines real seconds."""
+
+    def __init__(
+        self,
+        http: Http,
+        address: str,
+        host: str,
+        username: str,
+        password: Secret,
+        tls: TlsPolicy,
+        clock: Clock,
+        limits: Limits,
+        meter: Meter,
+        acts: SideEffects,
+    ) -> None:
+        self.clock = clock
+        self.acts = acts
+        self.session = Session(self._send, username, password, clock, acts)
+        self._http = http
+        self._address = address.rstrip("/")
+        self._host = host
+        self._tls = tls
+        self._limits = limits
+        self._meter = meter
+        self._lock = asyncio.Lock()
+        self._wire = asyncio.Lock()
+        self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled
+        self.peer = ""  # IP address and port of the last answer
+        self.moves = 0  # how often that changed
+        self.act_peer = ""  # the peer that the machine was last seen at: acts go there or nowhere
+        self._named = not _is_ip_address(address)
+        self._at = ""  # the IP address that the name is taken for; empty: resolved by the next connection
+
+    async def exchange(
+        self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """One signed request and its answer. Raises RequestFailed, Busy (before it was sent), StageFailure (our credentials).
+
+        A 401 was not executed, so the request goes out again after one new login. What is no read goes to the peer that the last
+        look at the machine came from: where another one answers now, RequestFailed says that nothing was sent, and it is to be
+        looked at again.
+        """
+        async with self._lock:
+            for last in (False, True):
+                try:
+                    signed = await self.session.headers()
+                except RequestFailed as error:  # to the login: the request itself never left
+                    raise RequestFailed(error.reason, sent=False, kind=error.kind) from None
+                answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
+                if answer.status != 401:
+                    if answer.ok:
+                        self.session.accepted()
+                    return answer
+                if last:
+                    break
+                await self.session.doubt(answer)
+            raise self.session.stop(answer)
+
+    async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
+        """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
+
+        Raises Missing (404) and StageFailure.
+        """
+        wait = RetryBackoff(self, deadline)
+        while True:
+            try:
+                answer = await self.exchange("GET", path)
+            except (RequestFailed, Busy) as error:
+                await wait.after(error)
+                continue
+            if answer.ok:
+                try:
+                    document = answer.json()
+                except NotJson as error:
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    continue
+                if isinstance(document, Mapping):
+                    return document, answer
+                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
+                continue
+            said = complaint(answer)
+            if answer.status == 404 and not said.page:
+                raise Missing(said)
+            await wait.after(failure_of(said))
+
+    async def wait_as_told(self, seconds: float, why: str) -> None:
+        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not told."""
+        if seconds >= _NOTICED:
+            until = time_of_day(self.clock.wall() + seconds)
+            self.acts.note(f"the BMC asks to wait until {until}: {clean(why)}", waits=True)
+        await self.clock.sleep_real(seconds)
+
+    async def root(self, deadline: float) -> Document:
+        """The service root, which needs no login (DSP0266 13.2.2); remembers where sessions are made."""
+        wait = RetryBackoff(self, deadline)
+        while True:
+            try:
+                async with self._lock:
+                    answer = await self._send("GET", ROOT, {}, None)
+                document: Any = answer.json() if answer.ok else None
+            except RequestFailed as error:
+                await wait.after(error)
+                continue
+            except NotJson as error:
+                await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of the Redfish service root"))
+                continue
+            if answer.status in (401, 403):
+                document, _ = await self.read(ROOT, deadline)
+            elif not answer.ok:
+                said = complaint(answer)
+                if answer.status == 404 and not said.page:
+                    raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {said.text}")
+                await wait.after(failure_of(said))
+                continue
+            if isinstance(document, Mapping):
+                links = document.get("Links")
+                self.session.place = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                return document
+            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False
+    ) -> Response:
+        """One request on the wire; a redirect to the same resource is followed once by sending the same again.
+
+        Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: RequestFailed.
+        `acts`: it is asked once more before its first byte whether it may go. Raises what Acts.confirm raises.
+        """
+        reads = method == "GET"
+        async with self._wire:
+            answer = await self._put(method, self._moved.get(path, path) if reads else path, headers, body, acts)
+            if answer.status not in _REDIRECTS:
+                return answer
+            where = local_path(answer.headers.get("Location", ""))
+            if not where or where == path:
+                return answer
+            if not (same_path(path, where) if reads else plain_path(path) == plain_path(where)):
+                raise RequestFailed(_redirects(path, where), sent=False, kind="redirect")
+            if reads and answer.status in _LASTING:
+                self._moved[path] = where
+            return await self._put(method, where, headers, body, acts)
+
+    def forget_peer(self) -> None:
+        """Nobody answers there: the name may lead elsewhere by now."""
+        self._at = ""
+
+    async def _confirm(self, peer: str) -> None:
+        if peer != self.act_peer:
+            seen = self.act_peer or "no address"
+            raise RequestFailed(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="check")
+        await self.acts.confirm()
+
+    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
+        try:
+            answer = await self._http.request(
+                method,
+                self._address + path,
+                service="redfish",
+                host=self._host,
+                meter=self._meter,
+                tls=self._tls,
+                headers={"OData-Version": "4.0", **headers},
+                json=body,
+                connect=self.clock.real(self._limits.connect, 5),
+                total=self.clock.real(self._limits.redfish_request, 15),
+                before_send=self._confirm if acts else None,
+                at=self._at,
+                fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
+            )
+        except RequestFailed as error:
+            if not error.sent and error.kind in ("refused", "timeout"):
+                self.forget_peer()
+            raise
+        if answer.peer and answer.peer != self.peer:
+            self.moves += bool(self.peer)
+            self.peer = answer.peer
+        if self._named and answer.peer:
+            self._at = _ip_address(answer.peer)
+        return answer
+
+
+def _redirects(path: str, where: str) -> str:
+    words = f"the BMC redirects {clean(path)} to {clean(where)}"
+    if same_path(where, "/redfish") or where.casefold().startswith("/redfish/"):
+        return f"{words}, which is another resource: it is not followed"
+    return f"{words}: its Redfish service is not ready"
+
+
+def _is_ip_address(address: str) -> bool:
+    try:
+        ipaddress.ip_address(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _ip_address(peer: str) -> str:
+    """Of a peer, without its port; empty for one that only this machine's own interface makes an address of (fe80::1%eth0)."""
+    address = peer.rpartition(":")[0].strip("[]")
+    return "" if "%" in address else address
+
+
+class RetryBackoff:
+    """Patience between tries of one thing: 1, 2, 4, 8 own seconds with jitter, or what the server asked for."""
+
+    def __init__(self, line: BmcConnection, deadline: float) -> None:
+        self._line = line
+        self._deadline = deadline
+        self._step = 1.0
+        self._told = ""
+
+    async def after(self, error: RequestFailed | Busy | StageFailure) -> None:
+        """Wait for the next try, or raise the failure when the time is up or when waiting cannot help."""
+        failure = failure_from(error)
+        if not failure.retryable:
+            raise failure
+        clock = self._line.clock
+        if failure.after is not None:
+            real = min(failure.after, _LONGEST_WAIT)
+            if clock.now() + real * clock.speed > self._deadline or failure.after > _LONGEST_WAIT:
+                raise failure
+            self._tell(failure.reason)
+            await self._line.wait_as_told(real, failure.reason)
+            return
+        pause = self._step * random.uniform(0.7, 1.3)
+        self._step = min(self._step * 2, 8.0)
+        if clock.now() + pause > self._deadline:
+            raise failure
+        self._tell(failure.reason)
+        await clock.sleep(pause)
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._told:
+            self._told = reason
+            self._line.acts.note(f"waiting: {reason}", waits=True)
+
+
+def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
+    if isinstance(error, RequestFailed):
+        if error.kind == "redirect":
+            return StageFailure(Cause.PROTOCOL, error.reason)
+        # A certificate that is not believed does not get better by asking again.
+        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind != "tls")
+    if isinstance(error, Busy):
+        return failure_of(error.complaint)
+    return error
+
+
+def failure_of(said: Complaint) -> StageFailure:
+    """What an answer that is no success means for the stage."""
+    if said.status == 401:
+        return StageFailure(Cause.CREDENTIALS, said.text, retryable=False)
+    if "PasswordChangeRequired" in said.keys:
+        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {said.text}", retryable=False)
+    if said.busy:
+        return StageFailure(Cause.BUSY, said.text, after=said.after)
+    if said.status >= 500:
+        return StageFailure(Cause.PROTOCOL, said.text, after=said.after)
+    if said.page:
+        return StageFailure(Cause.PROTOCOL, said.text)
+    if said.status in (403, 405):
+        return StageFailure(Cause.REFUSED, said.text, retryable=False)
+    return StageFailure(Cause.REFUSED, said.text)

@@ -1,0 +1,176 @@
+"""Dell's one-time boot device: this NIC and no other for the next boot, where an override takes whichever NIC comes first.
+
+Two BIOS attributes, applied at the next reset by a job that the BMC makes itself. Proof is what its settings object holds
+afterwards, and that job. Jobs of others are never touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quads_tui.rollout.causes import Cause, StageFailure
+
+from .dell import Dell, Job, Settings, Unfit, boot_names, known_as, sequence
+from .errors import Complaint
+from .resources import mapping
+from .settings_patch import Changes
+from .system import Machine
+
+_MODE = "OneTimeBootMode"
+_READ_BACK = (0.5, 1.0, 2.0, 4.0, 8.0)  # own seconds between looks after a change that was accepted
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSnapshot:
+    """The BIOS as far as this device is concerned."""
+
+    settings: Settings
+    wanted: dict[str, str]  # attributes
+    name: str  # what the BIOS calls the device
+
+    @property
+    def coming(self) -> bool:
+        """The device is the next boot's, now or once what is pending is applied."""
+        return all(self.settings.coming.get(name) == value for name, value in self.wanted.items())
+
+    @property
+    def pending(self) -> bool:
+        """It is by what still waits for a reset."""
+        return not self.settings.pending.keys().isdisjoint(self.wanted) and self.coming
+
+
+class DeviceBoot:
+    """One change of the one-time device until a fresh read shows it, or `deadline` (own time) has passed."""
+
+    def __init__(self, machine: Machine, device: str, deadline: float) -> None:
+        self._device = device
+        self._name = ""  # what the BIOS calls it
+        self._clock = machine.line.clock
+        self._deadline = deadline
+        self._dell = Dell(machine, deadline)
+        self._changes = Changes(machine.line, "the one-time boot device", deadline)
+
+    async def set(self) -> str:
+        """Give the note for the stage. Raises Unfit (nothing of it is pending), StageFailure and what Acts.intend raises."""
+        look = await self._look()
+        if not look.settings.on_reset:
+            raise Unfit("the BIOS settings cannot be applied on reset")
+        said: Complaint | None = None
+        if look.pending and await self._has_job():
+            return f"{look.name} was set for the next boot already"
+        ignored = 0
+        while ignored < 2:
+            said = await self._changes.patch(look.settings.path, _body(look), look.settings.etag, self._etag)
+            look = await self._read_back(said)
+            if await self._stands(look):
+                return f"boots once from {look.name}"
+            if said is None:
+                ignored += 1
+            elif _spoken_for(said):
+                raise await self._foreign(look, said)
+            elif not await self._changes.worth_repeating(said):
+                break
+        if look.pending:
+            await self.clear()
+        raise Unfit(self._changes.last or "the one-time boot device was accepted without effect")
+
+    async def clear(self) -> None:
+        """Take it back as far as it still waits for a reset. Raises StageFailure in plain words for what stays, and as `set`."""
+        try:
+            look = await self._look()
+        except Unfit:
+            return
+        if not look.pending:
+            return
+        if others := sorted(set(look.settings.pending) - set(look.wanted)):
+            raise _stays(look, f"it waits together with {_listed(others)}, which are not ours")
+        jobs = await self._dell.jobs()
+        if len(jobs) > 1:
+            raise _stays(look, f"{_listed([job.id for job in jobs])} all wait for a reset, and it is not clear which is ours")
+        for job in jobs:
+            look = await self._take_back("DELETE", job.path, None)
+        if look.pending and look.settings.clear and not await self._dell.jobs():
+            look = await self._take_back("POST", look.settings.clear, {})
+        if look.pending:
+            raise _stays(look, self._changes.last or "the BMC offers no way to forget it")
+
+    async def armed(self) -> bool:
+        """Whether the next boot is from this device as far as the BIOS tells."""
+        try:
+            return (await self._look()).coming
+        except Unfit:
+            return False
+
+    async def _look(self) -> DeviceSnapshot:
+        system = await self._dell.system()
+        settings = await self._dell.settings(system.bios, "BIOS attributes")
+        order = sequence(settings.current, system)
+        names = [_MODE, f"OneTime{order}Dev"]
+        if missing := [name for name in names if name not in settings.current]:
+            raise Unfit(f"the BIOS knows no {_listed(missing)}")
+        if not self._name:
+            sources, _ = await self._dell.page(system.boot_sources, "boot sources")
+            listed = boot_names(mapping(sources.get("Attributes")), order)
+            self._name = known_as(self._device, listed, settings.current)
+        if not self._name:
+            raise Unfit(f"the BIOS lists no boot device {self._device} in {order}")
+        return DeviceSnapshot(settings, dict(zip(names, (f"OneTime{order}", self._name), strict=True)), self._name)
+
+    async def _etag(self) -> str:
+        return (await self._look()).settings.etag
+
+    async def _read_back(self, said: Complaint | None) -> DeviceSnapshot:
+        look = await self._look()
+        for pause in _READ_BACK if said is None else ():
+            if await self._stands(look) or self._clock.now() + pause > self._deadline:
+                break
+            await self._clock.sleep(pause)
+            look = await self._look()
+        return look
+
+    async def _stands(self, look: DeviceSnapshot) -> bool:
+        return look.coming and (not look.pending or await self._has_job())
+
+    async def _has_job(self) -> bool:
+        """Whether something will apply what is pending. Where the BMC shows no queue, what is pending has to do as a proof."""
+        return not await self._dell.jobs_path() or bool(await self._dell.jobs())
+
+    async def _take_back(self, method: str, path: str, body: dict[str, object] | None) -> DeviceSnapshot:
+        """One way to do it, and what a fresh look then shows."""
+        while True:
+            said = await self._changes.send(method, path, body)
+            look = await self._look()
+            for pause in _READ_BACK if said is None else ():
+                if not look.pending or self._clock.now() + pause > self._deadline:
+                    break
+                await self._clock.sleep(pause)
+                look = await self._look()
+            if said is None or not look.pending or not await self._changes.worth_repeating(said):
+                return look
+
+    async def _foreign(self, look: DeviceSnapshot, said: Complaint) -> StageFailure:
+        jobs: list[Job] = await self._dell.jobs()
+        named = f" by {_listed([job.id for job in jobs])}" if jobs else ""
+        return StageFailure(
+            Cause.REFUSED,
+            f"other BIOS settings wait for a reset{named} ({_listed(sorted(look.settings.pending)) or 'not told which'}): "
+            f"let that job run, or delete it if it is not wanted. {said.text}",
+            retryable=False,
+        )
+
+
+def _body(look: DeviceSnapshot) -> dict[str, object]:
+    return {"Attributes": look.wanted, "@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}}
+
+
+def _spoken_for(said: Complaint) -> bool:
+    return "SYS011" in said.keys or "already committed" in said.text.lower()
+
+
+def _stays(look: DeviceSnapshot, why: str) -> StageFailure:
+    return StageFailure(Cause.REFUSED, f"its next boot stays set to {look.name}: {why}", retryable=False)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")

@@ -1,0 +1,150 @@
+"""What a server answered, or that it did not: the words that every client of this room speaks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from quads_tui.rollout.text import clean
+
+MAX_RETRY_AFTER = 3600.0
+
+
+class NotJson(Exception):
+    """The body is no JSON document. `reason` says what it is instead, in a few clean words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RequestFailed(Exception):
+    """No answer that could be read whole.
+
+    `kind`: refused, timeout, tls, dns, reset, body, check (the last check before the first byte said no), or redirect (to another
+    resource). `sent`: False means that certainly no server took the request (refused, no connection in time, no address, no
+    trust, sent elsewhere); True means that nobody knows.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, kind: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One exchange as the observer hears of it. `path` comes without its query, `seconds` are real, `status` 0 is none."""
+
+    service: str
+    host: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    error: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """Status, headers (names in any case), the whole body, the cookies that it sets, and who sent it (IP address and port)."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    peer: str = ""
+    certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.headers, CIMultiDictProxy):
+            object.__setattr__(self, "headers", CIMultiDictProxy(CIMultiDict(self.headers)))
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON types. Raises NotJson and never anything else."""
+        text = self._text()
+        try:
+            return json.loads(text, parse_constant=_no_constant)
+        except RecursionError:
+            raise NotJson("JSON nested too deeply") from None
+        except json.JSONDecodeError as error:
+            if error.msg == "Extra data":
+                raise NotJson("more than one JSON document in one answer") from None
+            words = clean(error.msg.removesuffix(" at"), 60)
+            raise NotJson(f"broken JSON: {words} at character {error.pos} of {len(text)}") from None
+        except ValueError as error:
+            raise NotJson(f"broken JSON: {clean(error, 60)}") from None
+
+    def first_json(self) -> Any:
+        """As json(), but content with the first of several documents glued together (old iDRACs): for error texts only."""
+        try:
+            return json.JSONDecoder(parse_constant=_no_constant).raw_decode(self._text().lstrip())[0]
+        except RecursionError:
+            raise NotJson("JSON nested too deeply") from None
+        except ValueError:
+            return self.json()
+
+    def _text(self) -> str:
+        if not self.body.strip():
+            raise NotJson("an empty body")
+        try:
+            text = self.body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise NotJson("a body that is no UTF-8") from None
+        if text.lstrip()[:1] == "<":
+            raise NotJson("an HTML page" if "html" in text[:2000].lower() else "an XML document")
+        return text
+
+    @property
+    def runtime(self) -> float | None:
+        """Seconds that the application says it worked on this (X-Runtime); the rest of the wall time is queueing and the wire."""
+        try:
+            seconds = float(self.headers.get("X-Runtime", ""))
+        except ValueError:
+            return None
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Real seconds to wait before the next try (RFC 9110 10.2.3), bounded to an hour; None where the server says nothing.
+
+        A date is taken relative to the server's own Date, since clocks of BMCs are often years off, and ours may step.
+        """
+        text = self.headers.get("Retry-After", "").strip()
+        if not text:
+            return None
+        try:
+            seconds = float(text)
+        except ValueError:
+            then = _date(text)
+            if then is None:
+                return None
+            now = _date(self.headers.get("Date", ""))
+            if now is None:
+                return None
+            seconds = then - now
+        return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
+
+
+def _date(text: str) -> float | None:
+    try:
+        then: datetime = parsedate_to_datetime(text)
+        return then.replace(tzinfo=then.tzinfo or UTC).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
