@@ -32,14 +32,13 @@ from quads_tui.planning.quads_moves import assignments_from, enriched
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.plan import Plan
-from quads_tui.rollout.ports import JournalBroken
+from quads_tui.rollout.ports import JournalBroken, QuadsError
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.clients import Services, open_services
 from quads_tui.runtime.options import Options, Refused, Usage, emit_json, raise_file_limit, say, who
 from quads_tui.runtime.process_resources import SIGNALS, ProcessResources, Writer
 from quads_tui.runtime.runner import RolloutRunner, Show
-from quads_tui.services.quads import QuadsError
 
 
 @dataclass(frozen=True, slots=True)

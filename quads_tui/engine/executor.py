@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import (
@@ -29,7 +28,9 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
+from quads_tui.rollout.hooks import CommandRunner, Hook
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters, lane_facts
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
@@ -86,6 +87,7 @@ class RolloutContext:
     token_seconds: float
     write_width: int
     who: str
+    run_command: CommandRunner  # of the hooks
     hooks: tuple[Hook, ...] = ()
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
@@ -167,6 +169,7 @@ class RolloutExecutor:
                 clock,
                 self.emit,
                 at_once=setting.limits.hooks,
+                run=setting.run_command,
                 done=frozenset(recalled.cloud_hooks),
             ),
             rollout=setting.rollout.id,

@@ -15,11 +15,10 @@ from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.foreman import HostRecord
-from quads_tui.services.foreman.client import attributes
 
 from .dell_boot_order import ensure_order
 from .host import HostMemory, HostSideEffects, Ports
@@ -308,7 +307,7 @@ class _Flow:
         await self._writes.owner(self._acts)
         self._acts.note("waits for a look at Foreman that shows its new owner", waits=True)
         record = await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
-        if not record.has(attributes(self._goal.target)):
+        if not record.has(self._goal.target.attributes()):
             raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
         return ""
 

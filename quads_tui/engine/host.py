@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import BmcSession, Event, HostNote, Intent, Outcome, Remembered
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity, identity_from
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.moments import LONG_AGO, Moment, moment_from
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Clock, Gate, Lane, NotSent, Probe, SideEffects, Ticket
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.foreman import HostRecord
 
 from .claims import Machines
 from .gate import DISARM

@@ -39,6 +39,19 @@ class NotSent(Exception):
     """The last check before the first byte did not pass for now: nothing was sent, and the same may be tried again."""
 
 
+class QuadsError(Exception):
+    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
+
+    `answered`: the server said so itself, about this request; else it is away.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, answered: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+        self.answered = answered
+
+
 REFUSALS = (Skipped, Held, Stopping, JournalBroken)
 """What Acts.intend and Acts.confirm raise: the act is not to be."""
 

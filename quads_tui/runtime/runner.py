@@ -22,6 +22,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.services.commands import run_command
 from quads_tui.services.http import Exchange
 
 from .alert_command import called
@@ -88,6 +89,7 @@ class RolloutRunner:
             write_width=site.foreman.write_width,
             who=who(),
             recall=recalled,
+            run_command=run_command,
             hooks=site.hooks,
             quads=services.quads,
             machines=self._station.machines,

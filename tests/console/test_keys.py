@@ -23,8 +23,8 @@ from quads_tui.rollout.stages import HostStatus
 from .feed import NOW, rollout
 from .test_console import Desk, desk
 from .test_keyboard import CHAT
-from .test_start import ROWS, Shelf, text
 from .test_plain_session import Plain
+from .test_start import ROWS, Shelf, text
 
 NAMES = {"\r": "enter", "\x1b": "escape", "/": "slash", ":": "colon"}
 

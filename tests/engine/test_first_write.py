@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Pause, Retry
 from quads_tui.rollout.events import HostAhead, HostNote, Intent, Paused, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout

@@ -224,7 +224,7 @@ _HOLES = (
     _row("U20 no mode", "services/redfish/boot.py", "if not full and self._mode:", "if not full:", BOUNDS),
     # Words
     _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)\n", "", WAYS_OUT),
-    _row("U21 owner", "engine/flow.py", "if not record.has(attributes(self._goal.target)):", "if False:", WAYS_OUT),
+    _row("U21 owner", "engine/flow.py", "if not record.has(self._goal.target.attributes()):", "if False:", WAYS_OUT),
     _row("U21 silent is armed", "engine/flow.py", ".pxe_armed()\n        except (StageFailure, Held):\n            return True", ".pxe_armed()\n        except (StageFailure, Held):\n            return False", WAYS_OUT),
     _row("U21 not safe", "engine/flow.py", 'reason += f"; NOT SAFE: {trouble}"', "pass", WAYS_OUT),
     _row("U21 why not", "engine/flow.py", "trouble = failure.reason\n", 'trouble = ""\n', WAYS_OUT),
