@@ -61,6 +61,7 @@ from .host import BmcPort, ForemanPort, HostSideEffects, Ports, longest_intent
 from .lane import WriteLane
 from .quads_sync import QuadsExchange, QuadsPort
 from .resume_state import Recall, recall
+from .write_queue import WriteQueue
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class RolloutContext:
     hooks: tuple[Hook, ...] = ()
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
-    lanes: list[WriteLane] | None = None  # of the other rollouts of this process on the same Foreman; this one's joins them
+    write_queue: WriteQueue | None = None  # that the rollouts of this process on the same Foreman share; None: this one's alone
     machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
     protected_machines: Mapping[str, Identity] = field(default_factory=dict)  # of protected hosts, as far as they are known
     locked: Callable[[], Awaitable[None]] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
@@ -119,7 +120,7 @@ class RolloutExecutor:
             width=1 if setting.rollout.narrowed else setting.write_width,
             write_deadline=setting.limits.write_deadline,
             on_narrowed=self._narrowed,
-            beside=setting.lanes,
+            queue=setting.write_queue,
             mark=setting.mark,
             patience=setting.limits.foreman_build,
             on_gone=self._safety,
@@ -191,7 +192,7 @@ class RolloutExecutor:
         if self._quads is not None:
             self._helpers.append(asyncio.create_task(self._quads.run()))
         if setting.left_write is not None:
-            place = self.lane.occupied("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
+            place = self.lane.adopt_in_flight("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
             self._help("the write of another rollout", partial(self._wait_out, place))
         if setting.recall is not None:
             self._go_on(setting.recall)
@@ -239,7 +240,7 @@ class RolloutExecutor:
             self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             sent_at = setting.clock.now() - self._since(intent.moment)
-            place = self.lane.occupied(name, intent.act, sent_at)
+            place = self.lane.adopt_in_flight(name, intent.act, sent_at)
             if intent.act == "build":
                 self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)

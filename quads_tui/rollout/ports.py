@@ -218,7 +218,7 @@ class Lane(Protocol):
         """
         ...
 
-    def occupied(self, host: str, act: str, sent_at: float) -> Ticket:
+    def adopt_in_flight(self, host: str, act: str, sent_at: float) -> Ticket:
         """A write of a process that died is on its way since own time `sent_at`: its place is taken from now on."""
         ...
 

@@ -94,7 +94,7 @@ class RolloutRunner:
             quads=services.quads,
             machines=self._station.machines,
             protected_machines=rollout.plan.protected_machines,
-            lanes=self._writer.lanes,
+            write_queue=self._writer.queue,
             locked=self._writer.check,
             mark=self._writer.mark(rollout.id, clock),
             left_write=self._writer.left_write(rollout.id),
