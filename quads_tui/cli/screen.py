@@ -260,5 +260,5 @@ async def _drawn(front: RunningRollout) -> None:
         task = progress.add_task("", total=len(front.rollout.hosts))
         while True:
             counts = front.rollout.counts
-            progress.update(task, completed=sum(counts[status] for status in HostStatus if status.ended))
+            progress.update(task, completed=sum(counts[status] for status in HostStatus if status.is_final))
             await asyncio.sleep(0.25)

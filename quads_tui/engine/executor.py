@@ -57,10 +57,11 @@ from .claims import Machines
 from .flow import disarm, provision
 from .gate import RolloutGate
 from .hooks import Hooks
-from .host import BmcPort, ForemanPort, HostSideEffects, Ports, longest_intent
 from .lane import WriteLane
+from .ports import BmcPort, ForemanPort, Ports
 from .quads_sync import QuadsExchange, QuadsPort
 from .resume_state import Recall, recall
+from .side_effects import HostSideEffects, longest_intent
 from .write_queue import WriteQueue
 from .writes import HostWrites
 
@@ -237,7 +238,7 @@ class RolloutExecutor:
         if "writes" in setting.rollout.paused:
             self.lane.pause(True)
         for name, order in recalled.orders.items():
-            self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
+            self.gate.exclude(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             sent_at = setting.clock.now() - self._since(intent.moment)
             place = self.lane.adopt_in_flight(name, intent.act, sent_at)
@@ -255,14 +256,14 @@ class RolloutExecutor:
             memory.resumed = True
             if memory.identity is not None:
                 self._machines.hold(setting.rollout.id, host.name, memory.identity)
-                if host.status.ended and not memory.stands:
+                if host.status.is_final and not memory.stands:
                     self._machines.release(setting.rollout.id, host.name)
-            if host.status.ended and host.name not in recalled.orders:
+            if host.status.is_final and host.name not in recalled.orders:
                 continue
             if host.status is HostStatus.QUEUED and host.stage is None:
                 fresh.append(host.name)
                 continue
-            self.gate.known(host.name)
+            self.gate.mark_begun(host.name)
             if self._memories[host.name].built_at is not None:
                 self.gate.write_stands(host.name)
             reset = recalled.resets.get(host.name)
@@ -424,7 +425,7 @@ class RolloutExecutor:
     def _fault(self, name: str, words: str) -> None:
         """Nobody works on the host any more: it has failed, and may be retried. A host that had ended stays as it was."""
         host = self._setting.rollout.hosts[name]
-        if host.status.ended:
+        if host.status.is_final:
             self._notice("error", f"{name}: {words}")
         else:
             self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words))
@@ -519,9 +520,9 @@ class RolloutExecutor:
             memory.accepted = memory.asked
         memory.asked = None
         memory.rewind(from_start, self._kind(name))
-        self.gate.put_back(name)
+        self.gate.readmit(name)
         if memory.attempts:
-            self.gate.known(name)  # no new host: the operator asks for this one
+            self.gate.mark_begun(name)  # no new host: the operator asks for this one
         self._ports.remember(name, memory)
         self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
         self._launch(name, _RETRY_SPREAD * len(self._tasks), "not all of them at once")
@@ -532,7 +533,7 @@ class RolloutExecutor:
         if status is None or status is HostStatus.DONE or self.stopped:
             return False
         self.emit(Ordered(self._setting.clock.wall(), name, "skip" if kind is Skipped else "hold", reason))
-        self.gate.take_out(name, kind, reason)
+        self.gate.exclude(name, kind, reason)
         self.lane.withdraw(name, kind(reason))
         if name not in self._tasks:  # it had ended: let its flow leave properly, disarming what is armed
             self._launch(name)
@@ -552,7 +553,7 @@ class RolloutExecutor:
         else:
             memory.failed = (self._kind(name).stages[0], Cause.UNKNOWN)  # a retry begins anew
             self._ports.remember(name, memory)
-        if self.gate.is_out(name):  # a skip or a hold came meanwhile: it leaves as such
+        if self.gate.is_excluded(name):  # a skip or a hold came meanwhile: it leaves as such
             await self._provision(name)
 
     # Samples

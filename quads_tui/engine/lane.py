@@ -177,7 +177,7 @@ class WriteLane:
                 seen = await probe()
             except Exception:  # a look that fails tells nothing, whatever it failed of
                 seen = Probe.UNREADABLE
-            over = unknown.ended or began > deadline
+            over = unknown.server_done or began > deadline
             if seen is Probe.APPLIED or (seen is Probe.LIKELY and over):
                 return
             if seen is Probe.NEVER or (seen is Probe.ABSENT and over):

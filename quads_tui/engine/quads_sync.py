@@ -140,7 +140,7 @@ class Outbox:
         cloud = self._plan.goal(host).cloud
         if host.name not in self._undone[cloud]:
             return  # done is done
-        if not event.status.ended:
+        if not event.status.is_final:
             self._runs(host)
             if event.status is HostStatus.QUEUED:
                 self._progress(host.name, "pending", event.reason)

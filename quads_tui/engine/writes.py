@@ -12,7 +12,9 @@ from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
 
-from .host import HostMemory, HostSideEffects, Ports
+from .memory import HostMemory
+from .ports import Ports
+from .side_effects import HostSideEffects
 
 T = TypeVar("T")
 

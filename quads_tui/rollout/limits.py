@@ -10,7 +10,7 @@ class Limits:
     """Counts are whole numbers, all else is seconds. `speed` divides the waits and the deadlines of stages."""
 
     ahead: int = 20
-    """Hosts that may be off and waiting for the write lane: the fleet never stands dark for nothing."""
+    """Hosts that may be powered off and not yet written to Foreman: no machine is off for nothing."""
     attempts: int = 3
     """Automatic attempts of one stage: most BMC faults are gone at the second, and what fails thrice needs a human."""
     foreman_connections: int = 8

@@ -164,7 +164,7 @@ def status(rollout: Rollout, stopped: str) -> int:
 
 
 def _unfinished(rollout: Rollout) -> int:
-    return sum(not host.status.ended for host in rollout.hosts.values())
+    return sum(not host.status.is_final for host in rollout.hosts.values())
 
 
 def _told_to(listener: Callable[[Event], None]) -> Callable[[list[Event]], None]:

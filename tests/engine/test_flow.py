@@ -465,7 +465,7 @@ async def _any_schedule(
     assert len(changes) >= 5
     for name, host in rollout.hosts.items():
         machine = lab.machine(name)
-        assert host.status.ended
+        assert host.status.is_final
         assert machine.wipes <= 1 + human_rebuilds
         if host.status is HostStatus.DONE:
             assert (machine.build, machine.build_status, machine.power) == (False, 0, "On")

@@ -100,7 +100,7 @@ async def play(plan: list[Write], width: int, rollouts: int = 1) -> tuple[Server
             if write.fate == "refused":
                 raise ValueError("422")
             if write.fate == "500 after rollback":
-                raise UnknownOutcome("500", ended=True)
+                raise UnknownOutcome("500", server_done=True)
             return mark
 
         async def probe() -> Probe:

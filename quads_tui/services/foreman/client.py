@@ -322,7 +322,7 @@ class Foreman:
         except NotJson:
             record = None
         if record is None:
-            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", ended=True)
+            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", server_done=True)
         return record
 
     async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Response:
