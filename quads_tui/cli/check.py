@@ -25,12 +25,12 @@ from quads_tui.planning.planner import drafted, recognisable, refusing
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
+from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, open_services
 from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, raise_file_limit, say
 from quads_tui.services.http import RequestFailed
-from quads_tui.services.quads import QuadsError
 
 from .terminal import run_with_exit_status
 

@@ -48,5 +48,5 @@ async def _drawn(running: RunningRollout) -> None:
         task = progress.add_task("", total=len(running.rollout.hosts))
         while True:
             counts = running.rollout.counts
-            progress.update(task, completed=sum(counts[status] for status in HostStatus if status.ended))
+            progress.update(task, completed=sum(counts[status] for status in HostStatus if status.is_final))
             await asyncio.sleep(0.25)

@@ -83,7 +83,7 @@ class HostTable(Fenced, Widget):
         """Once a second: the times of visible hosts that move are old."""
         hosts = self._rollout.hosts
         visible = self._rows[self._top : self._top + self.page]
-        self._stale.update(name for name in visible if not hosts[name].status.ended and hosts[name].since)
+        self._stale.update(name for name in visible if not hosts[name].status.is_final and hosts[name].since)
 
     # Moving
 
@@ -132,7 +132,7 @@ class HostTable(Fenced, Widget):
         host = self._rollout.hosts[self._rows[row]]
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._view_context.clock.wall(), self._rollout.speed
-        second = None if host.status.ended else int((now - host.since) * speed)
+        second = None if host.status.is_final else int((now - host.since) * speed)
         note = host.reason if host.status is HostStatus.FAILED else self._view_context.why(host)
         key = (host.name, host.version, second, note, cursor, marked, width)
         strip = self._strips.get(key)

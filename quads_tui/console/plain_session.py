@@ -47,7 +47,7 @@ class PlainSession:
     @property
     def _share(self) -> int:
         """How many milestones are behind."""
-        ended = sum(self._rollout.counts[status] for status in HostStatus if status.ended)
+        ended = sum(self._rollout.counts[status] for status in HostStatus if status.is_final)
         return _MILESTONES * ended // max(1, len(self._rollout.hosts))
 
     def _say(self, text: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.inputs import Site
 from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
 from quads_tui.journal.locks import LockHeld, QuadsLock
@@ -30,11 +30,11 @@ SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
 
 @dataclass
 class Writer:
-    """This process writes to a Foreman: the lanes of its rollouts there, and the lock. Held while `users` is not 0."""
+    """This process writes to a Foreman: the queue that its rollouts there share, and the lock. Held while `users` is not 0."""
 
     lock: ForemanLock
     users: int = 0
-    lanes: list[WriteLane] = field(default_factory=list)
+    queue: WriteQueue = field(default_factory=WriteQueue)
     _sent: dict[object, dict[str, object]] = field(default_factory=dict)  # by ticket: what others are told of the write
 
     def mark(self, rollout: str, clock: RealClock) -> WriteMark:

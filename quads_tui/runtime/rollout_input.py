@@ -11,7 +11,7 @@ from pathlib import Path
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Assignment, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.planning.quads_moves import assignments_from, enriched
-from quads_tui.services.quads import QuadsError
+from quads_tui.rollout.ports import QuadsError
 
 from .clients import open_services
 from .options import Options, Refused, Usage

@@ -19,6 +19,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.services.commands import run_command
 from quads_tui.services.http import Exchange
 
 from .alert_command import alerting
@@ -86,11 +87,12 @@ class RolloutRunner:
             write_width=site.foreman.write_width,
             who=who(),
             recall=recalled,
+            run_command=run_command,
             hooks=site.hooks,
             quads=services.quads,
             machines=self._resources.machines,
             protected_machines=rollout.plan.protected_machines,
-            lanes=self.writer.lanes,
+            write_queue=self.writer.queue,
             locked=self.writer.check,
             mark=self.writer.mark(rollout.id, clock),
             left_write=self.writer.left_write(rollout.id),
@@ -168,7 +170,7 @@ def status(rollout: Rollout, stopped: str) -> int:
 
 
 def _unfinished(rollout: Rollout) -> int:
-    return sum(not host.status.ended for host in rollout.hosts.values())
+    return sum(not host.status.is_final for host in rollout.hosts.values())
 
 
 def _of_hosts(clock: RealClock, *listeners: Callable[[Exchanged], None]) -> Callable[[Exchange], None]:

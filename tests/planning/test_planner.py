@@ -14,13 +14,14 @@ import pytest
 from quads_tui.cli.terminal import consequence
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.interfaces import Machine, Time
-from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, Site, TlsPolicy, load_site
+from quads_tui.inputs import Assignment, HostSpec, Secret, Site, TlsPolicy, load_site
 from quads_tui.planning import planner, sharing
 from quads_tui.planning.bmc_survey import BmcSurvey
 from quads_tui.planning.planner import make_plan, surveyed_again
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, Protected, plan_from
 from quads_tui.rollout.ports import SideEffects

@@ -10,9 +10,11 @@ import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.interfaces import Machine, Time
-from quads_tui.engine.lane import LaneTicket, WriteLane
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.write_queue import LaneTicket
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import NotSent, Probe, TakenOver, UnknownOutcome, WriteAbsent

@@ -10,11 +10,13 @@ import pytest
 
 from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.emulators.quads import InjectedFault, QuadsDatabase, QuadsEmulator
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.ports import QuadsError
 from quads_tui.services.http import Http
-from quads_tui.services.quads import Move, Quads, QuadsError
+from quads_tui.services.quads import Move, Quads
 from tests.clocks import FastClock
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(4)]

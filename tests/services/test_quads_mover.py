@@ -15,11 +15,12 @@ import pytest
 from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
 from quads_tui.engine.quads_sync import Outbox, QuadsExchange
-from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, TlsPolicy
+from quads_tui.inputs import Assignment, HostSpec, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
 from quads_tui.planning.quads_moves import enriched
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, StageStatus

@@ -142,7 +142,7 @@ class View(SafeScreen, Screen[str]):
     def draw_too_small(self, width: int, height: int) -> None:
         """One honest line, and nothing else."""
         rollout = self.context.rollout
-        ended = sum(rollout.counts[status] for status in HostStatus if status.ended)
+        ended = sum(rollout.counts[status] for status in HostStatus if status.is_final)
         words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout goes on: {ended}/{len(rollout.hosts)}"
         for panel in self.query(LinePanel):
             panel.put([])

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure
-from quads_tui.rollout.foreman_host import HostRecord, UserRecord, pick
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import mac_of
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Clock, NotSent, Probe, Ticket, UnknownOutcome
@@ -21,6 +22,8 @@ from quads_tui.rollout.text import clean
 
 from ..http import Http, NotJson, RequestFailed, Response
 from .errors import explain, failure, judged, unanswered
+from .names import pick
+from .users import UserRecord
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 _PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
@@ -285,14 +288,14 @@ class Foreman:
 
     async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
         """The one PUT: os, ptable, medium, owner and build together. `progress` is a new UUID, kept for settling."""
-        return await self._put_host(ticket, host, {**attributes(target), "build": True}, progress)
+        return await self._put_host(ticket, host, {**target.attributes(), "build": True}, progress)
 
     async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord:
         """Take the host out of build mode: its token dies, its PXE configuration points to the disk again."""
         return await self._put_host(ticket, host, {"build": False}, progress)
 
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
-        return await self._put_host(ticket, host, attributes(target), progress)
+        return await self._put_host(ticket, host, target.attributes(), progress)
 
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:
         """Have the PXE files of the host's present state written again (hosts/rebuild_config)."""
@@ -319,7 +322,7 @@ class Foreman:
         except NotJson:
             record = None
         if record is None:
-            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", ended=True)
+            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", server_done=True)
         return record
 
     async def _write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Response:
@@ -474,23 +477,6 @@ class Foreman:
             page = answer.body.lstrip()[:1] == b"<"
             words = f"no JSON from Foreman: {explain(answer) if page else error.reason}"
             raise StageFailure(Cause.PROTOCOL, words, service=FOREMAN) from None
-
-
-def attributes(target: Target) -> dict[str, object]:
-    """The target as members of PUT /hosts/:id; what is None is left as it is."""
-    wanted: dict[str, object] = {
-        name: value
-        for name, value in (
-            ("operatingsystem_id", target.operatingsystem_id),
-            ("ptable_id", target.ptable_id),
-            ("medium_id", target.medium_id),
-            ("owner_id", target.owner_id),
-        )
-        if value is not None
-    }
-    if target.owner_id is not None:
-        wanted["owner_type"] = "User"  # without it Foreman keeps the old type
-    return wanted
 
 
 def _results(body: object) -> list[Mapping[str, Any]]:

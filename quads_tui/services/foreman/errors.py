@@ -81,7 +81,7 @@ def judged(answer: Response) -> Response:
     if answer.status in (502, 504) or (answer.status >= 500 and not ours):
         raise UnknownOutcome(explain(answer), conflict=met(answer))  # a front server speaks; Foreman may still be working
     if answer.status == 500:
-        raise UnknownOutcome(explain(answer), ended=True, conflict=True)
+        raise UnknownOutcome(explain(answer), server_done=True, conflict=True)
     raise failure(answer)
 
 

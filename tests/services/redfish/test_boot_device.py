@@ -14,8 +14,9 @@ from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Reply, Request
 from quads_tui.emulators.bmc.service import RedfishService
 from quads_tui.emulators.interfaces import Machine, Time
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
