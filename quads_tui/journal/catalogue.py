@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
+
 from .locks import holder
 from .reader import JournalReader, NoJournal
 
 
-class NotFound(Exception):
+class NotFound(QuadsTuiError):
     """No such rollout. The text names those that come near."""
 
 

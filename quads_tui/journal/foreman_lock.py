@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.text import clean
 
@@ -33,7 +34,7 @@ _TRIES = 20  # of a file that others remove and make anew at the same time
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class NoDirectory(Exception):
+class NoDirectory(QuadsTuiError):
     """The directory of the lock files cannot be used. The text says why, and how to mend it."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import Event, from_row
 from quads_tui.rollout.http_log import Exchanged
 
@@ -17,7 +18,7 @@ from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
 _GROUP = 2000  # events that are decoded together
 
 
-class NoJournal(Exception):
+class NoJournal(QuadsTuiError):
     """The file is missing, or not a journal of ours, or of a newer version. The text says which."""
 
 

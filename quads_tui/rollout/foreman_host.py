@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from quads_tui.rollout.text import clean
 
+from .errors import QuadsTuiError
+
 T = TypeVar("T")
 
 
-class NameUnknown(Exception):
+class NameUnknown(QuadsTuiError):
     """Foreman knows no such operating system, partition table, medium or user. `nearest` are names that it has."""
 
     def __init__(self, what: str, name: str, nearest: tuple[str, ...]) -> None:

@@ -26,6 +26,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
@@ -41,7 +42,7 @@ _LAST_CHECK = 1.0  # seconds that `before_send` may take
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
-class _Died(aiohttp.ClientError):
+class _Died(QuadsTuiError, aiohttp.ClientError):
     """A connection ended under a request."""
 
 
@@ -296,15 +297,15 @@ class Http:
         attempt.start()
 
 
-class _Stale(Exception):
+class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
 
 
-class _TooLong(Exception):
+class _TooLong(QuadsTuiError):
     """The body passed its bound."""
 
 
-class _Closed(Exception):
+class _Closed(QuadsTuiError):
     """The client was closed."""
 
 
@@ -328,7 +329,7 @@ class _Call:
     at: str
 
 
-class _NotSent(Exception):
+class _NotSent(QuadsTuiError):
     """The last check refused: nothing of the request was written."""
 
     def __init__(self, why: Exception) -> None:

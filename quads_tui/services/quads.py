@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy, Zone, local_zone
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
@@ -23,7 +24,7 @@ _BODY = 64 << 20  # GET /hosts is a megabyte for 700 hosts
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
 
 
-class QuadsError(Exception):
+class QuadsError(QuadsTuiError):
     """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
 
     `answered`: the server said so itself, about this request; else it is away.

@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 MAX_RETRY_AFTER = 3600.0
 
 
-class NotJson(Exception):
+class NotJson(QuadsTuiError):
     """The body is no JSON document. `reason` says what it is instead, in a few clean words."""
 
     def __init__(self, reason: str) -> None:
@@ -25,7 +26,7 @@ class NotJson(Exception):
         self.reason = reason
 
 
-class RequestFailed(Exception):
+class RequestFailed(QuadsTuiError):
     """No answer that could be read whole.
 
     `kind`: refused, timeout, tls, dns, reset, body, check (the last check before the first byte said no), or redirect (to another

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean, time_of_day
@@ -31,7 +32,7 @@ _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
 
 
-class Missing(Exception):
+class Missing(QuadsTuiError):
     """404: the BMC has no such resource (any more)."""
 
     def __init__(self, what: Complaint) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.services.responses import Response
 
 from .connection import Missing
@@ -20,7 +21,7 @@ _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "
 _GOOD = frozenset({"completed", "rebootcompleted"})
 
 
-class Unfit(Exception):
+class Unfit(QuadsTuiError):
     """This BMC or this BIOS has no such thing. Carries the reason; nothing was changed."""
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import NotJson, RequestFailed, Response
@@ -31,7 +32,7 @@ _MOST_REFUSALS = 2
 Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response]]
 
 
-class Busy(Exception):
+class Busy(QuadsTuiError):
     """The BMC answered that it cannot now. Nothing was done."""
 
     def __init__(self, what: Complaint) -> None:
