@@ -14,7 +14,7 @@ from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.eta import header_words
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.forecast import Outlook
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
@@ -75,7 +75,7 @@ class RunningRollout:
         self.hung_up = asyncio.Event()  # the terminal has gone: nobody is left to be asked or shown anything
         self.attached = Attached()
         self.let_go: Callable[[], None] = lambda: None  # gives the terminal back at once
-        self._exchanges: dict[str, deque[Exchanged]] = {}
+        self._exchanges: dict[str, deque[Exchange]] = {}
         self._outlook = Outlook(rollout, meters)
 
     @contextmanager
@@ -92,10 +92,10 @@ class RunningRollout:
         finally:
             self.attached.changed = lambda who: None
 
-    def exchanged(self, one: Exchanged) -> None:
+    def exchanged(self, one: Exchange) -> None:
         self._exchanges.setdefault(one.host, deque(maxlen=20)).append(one)
 
-    def exchanges(self, host: str) -> Sequence[Exchanged]:
+    def exchanges(self, host: str) -> Sequence[Exchange]:
         """The last ones of a host, for its detail view."""
         return tuple(self._exchanges.get(host, ()))
 

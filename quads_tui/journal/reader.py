@@ -11,7 +11,7 @@ from typing import Any
 
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import Event, from_row
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 
 from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
 
@@ -72,13 +72,13 @@ class JournalReader:
         for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
 
-    def exchanges(self, host: str, last: int = 20) -> list[Exchanged]:
+    def exchanges(self, host: str, last: int = 20) -> list[Exchange]:
         """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""
         if self._schema < 2:
             return []
-        asked = "select at, host, method, path, status, seconds, error from exchange where host = ? order by n desc limit ?"
-        rows = self._db.execute(asked, (host, last))
-        return [Exchanged(*row) for row in rows][::-1]
+        names = ("at", "host", "method", "path", "status", "seconds", "error")
+        rows = self._db.execute(f"select {', '.join(names)} from exchange where host = ? order by n desc limit ?", (host, last))
+        return [Exchange(**dict(zip(names, row, strict=True))) for row in rows][::-1]
 
     def close(self) -> None:
         self._db.close()

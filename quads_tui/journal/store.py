@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from quads_tui.rollout.events import Event, to_row
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 
 APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
@@ -148,7 +148,7 @@ class JournalStore:
         if not self._broken:
             self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
 
-    def exchange(self, one: Exchanged) -> None:
+    def exchange(self, one: Exchange) -> None:
         """For the host's history. May be lost."""
         if not self._broken:
             values = (one.at, one.host, one.method, one.path, one.status, one.seconds, one.error)

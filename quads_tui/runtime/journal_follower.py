@@ -11,7 +11,7 @@ from quads_tui.engine.clock import RealClock
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.reader import JournalReader, StoredSample
 from quads_tui.rollout.events import Event
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.state import Rollout
@@ -74,7 +74,7 @@ class Follower:
             await self.step(taken)
             await asyncio.sleep(STEP)
 
-    def exchanges(self, host: str) -> list[Exchanged]:
+    def exchanges(self, host: str) -> list[Exchange]:
         """The last requests that were made for a host."""
         return self._reader.exchanges(host)
 

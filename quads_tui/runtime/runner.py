@@ -17,12 +17,10 @@ from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import Event
-from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
-from quads_tui.services.http import Exchange
 
 from .alert_command import called
 from .clients import Services
@@ -102,7 +100,7 @@ class RolloutRunner:
         front = RunningRollout(rollout, services.meters, executor, clock, self._options.json, site.warnings, rehearsal, directory)
         self._station.listen()
         keys = KeyServer(directory, executor, front.attached.take)
-        services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))
+        services.observers += [front.exchanged, journal.exchange]
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
         if retry_ended:
@@ -171,13 +169,3 @@ def _told_to(listener: Callable[[Event], None]) -> Callable[[list[Event]], None]
             listener(event)
 
     return told
-
-
-def _told_of_hosts(clock: RealClock, *listeners: Callable[[Exchanged], None]) -> Callable[[Exchange], None]:
-    def heard(one: Exchange) -> None:
-        if one.host:
-            kept = Exchanged(clock.wall(), one.host, one.method, one.path, one.status, one.seconds, one.error)
-            for listener in listeners:
-                listener(kept)
-
-    return heard

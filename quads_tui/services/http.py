@@ -27,14 +27,15 @@ from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
-from .responses import Exchange, NotJson, RequestFailed, Response
+from .responses import NotJson, RequestFailed, Response
 from .trust import Pin, Trust, TrustBroken, Trusted
 
-__all__ = ["Exchange", "Http", "NotJson", "RequestFailed", "Response"]
+__all__ = ["Http", "NotJson", "RequestFailed", "Response"]
 
 READS = frozenset({"GET", "HEAD"})
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
@@ -192,7 +193,16 @@ class Http:
                 meter.observe(seconds, 0 < status < 500, runtime)
             if self._on_exchange is not None and error != "not sent":
                 self._on_exchange(
-                    Exchange(call.service, call.host or call.netloc, call.method, clean(call.path), status, seconds, error)
+                    Exchange(
+                        at=self._clock.wall(),
+                        service=call.service,
+                        host=call.host or call.netloc,
+                        method=call.method,
+                        path=clean(call.path),
+                        status=status,
+                        seconds=seconds,
+                        error=error,
+                    )
                 )
 
     async def _exchange(self, call: _Call, attempt: _Attempt, *, kept: bool, identity: bool) -> Response:

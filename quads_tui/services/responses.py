@@ -41,19 +41,6 @@ class RequestFailed(QuadsTuiError):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One exchange as the observer hears of it. `path` comes without its query, `seconds` are real, `status` 0 is none."""
-
-    service: str
-    host: str
-    method: str
-    path: str
-    status: int
-    seconds: float
-    error: str
-
-
 @dataclass(frozen=True)
 class Response:
     """Status, headers (names in any case), the whole body, the cookies that it sets, and who sent it (IP address and port)."""

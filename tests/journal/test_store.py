@@ -39,7 +39,7 @@ from quads_tui.rollout.events import (
     from_row,
     to_row,
 )
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.moments import LONG_AGO, Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
@@ -220,7 +220,7 @@ async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
     await store.close()
     again = JournalStore(store.path, existing=True)
     await again.commit(EVENTS[1])
-    again.exchange(Exchanged(3.0, "h1", "GET", "/redfish/v1", 200, 0.25, ""))
+    again.exchange(Exchange(at=3.0, host="h1", method="GET", path="/redfish/v1", status=200, seconds=0.25, error=""))
     await again.close()
     reader = JournalReader(store.path)
     assert [event for _, event in reader.events()] == EVENTS[:2]
@@ -252,7 +252,7 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
     assert before.exchanges("h1") == []
     before.close()
     again = JournalStore(store.path, existing=True)
-    again.exchange(Exchanged(3.0, "h1", "GET", "/", 0, 0.0, "refused"))
+    again.exchange(Exchange(at=3.0, host="h1", method="GET", path="/", status=0, seconds=0.0, error="refused"))
     await again.commit(EVENTS[6])
     await again.close()
     after = JournalReader(store.path)
