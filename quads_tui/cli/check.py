@@ -83,7 +83,7 @@ async def _check(path: Path | None, options: Options) -> int:
     clock = RealClock(site.speed)
     services = await open_services(site, clock, options.state)
     try:
-        asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.prime)]
+        asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.login)]
         if services.quads is not None and site.quads is not None:
             asked.append(_Asked("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
         count = len(asked)

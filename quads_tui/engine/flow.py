@@ -20,7 +20,7 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.services.foreman import HostRecord
-from quads_tui.services.foreman.client import attributes
+from quads_tui.services.foreman.writes import attributes
 
 from .dell_boot_order import ensure_order
 from .host import HostMemory, HostSideEffects, Ports

@@ -11,7 +11,7 @@ from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
 from quads_tui.services.foreman import HostRecord
-from quads_tui.services.foreman.client import attributes
+from quads_tui.services.foreman.writes import attributes
 
 from .host import HostMemory, HostSideEffects, Ports
 

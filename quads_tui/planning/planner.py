@@ -216,7 +216,7 @@ def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
 async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say) -> Plan:
     """With all that Foreman knows, and what it would refuse."""
     say(f"asking Foreman {foreman.url}")
-    version = await foreman.prime()
+    version = await foreman.login()
     plan = replace(plan, foreman=f"{foreman.url} (Foreman {version})")
     warnings = [foreman.version_warning] if foreman.version_warning else []
     parameters = any(assignment.parameters for assignment in assignments)
@@ -229,7 +229,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
         goals.append(replace(goal, target=target))
         unknown += missing
         if not missing and target.operatingsystem_id is not None:
-            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
+            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.incompatible_media(target)]
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:
