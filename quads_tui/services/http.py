@@ -28,11 +28,11 @@ from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
 from .request_errors import request_failed
-from .responses import NotJson, RequestFailed, Response
-from .sending import READS, SENDING, Attempt, Call, CheckedRequest, Closed, CheckRefused, Sending, TooLong, never_twice
+from .responses import FailureKind, NotJson, RequestFailed, Response
+from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
 from .trust import Trust, TrustBroken
 
-__all__ = ["Http", "NotJson", "RequestFailed", "Response"]
+__all__ = ["FailureKind", "Http", "NotJson", "RequestFailed", "Response"]
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
@@ -100,7 +100,7 @@ class Http:
         try:
             trusted = await self._trust.of(tls, origin)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=False, kind="tls") from None
+            raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS) from None
         call = Call(
             *(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body),
             *(before_send, at),
@@ -118,7 +118,7 @@ class Http:
         try:
             await self._trust.remember(trusted)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=True, kind="tls") from None
+            raise RequestFailed(str(error), sent=True, kind=FailureKind.TLS) from None
         return answer
 
     async def close(self) -> None:
@@ -149,7 +149,13 @@ class Http:
         except Exception as caught:
             failed = request_failed(caught, call, sent=attempt is not None and attempt.sent)
             error = failed.reason
-            if kept and not last and attempt is not None and attempt.reused and failed.kind in ("reset", "body"):
+            if (
+                kept
+                and not last
+                and attempt is not None
+                and attempt.reused
+                and failed.kind in (FailureKind.RESET, FailureKind.BODY)
+            ):
                 raise _Stale(error) from None
             raise failed from None
         finally:
@@ -285,4 +291,4 @@ def _parts(url: str) -> SplitResult:
             return parts
     except ValueError:
         pass
-    raise RequestFailed("the address of the service is no http or https address", sent=False, kind="dns")
+    raise RequestFailed("the address of the service is no http or https address", sent=False, kind=FailureKind.DNS)

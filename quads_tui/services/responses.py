@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any, NoReturn
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -26,15 +27,26 @@ class NotJson(QuadsTuiError):
         self.reason = reason
 
 
-class RequestFailed(QuadsTuiError):
-    """No answer that could be read whole.
+class FailureKind(StrEnum):
+    """Where a request failed."""
 
-    `kind`: refused, timeout, tls, dns, reset, body, check (the last check before the first byte said no), or redirect (to another
-    resource). `sent`: False means that certainly no server took the request (refused, no connection in time, no address, no
-    trust, sent elsewhere); True means that nobody knows.
+    DNS = "dns"  # no address for the name, or no usable address
+    REFUSED = "refused"  # no connection was made
+    TIMEOUT = "timeout"
+    TLS = "tls"  # whom we reached is not believed
+    RESET = "reset"  # the connection was closed under the request
+    BODY = "body"  # something came, and no whole response
+    CHECK = "check"  # the last check before the first byte said no
+    REDIRECT = "redirect"  # to another resource, where it is not followed
+
+
+class RequestFailed(QuadsTuiError):
+    """No response that could be read whole. `reason`: clean words for the operator.
+
+    `sent`: False means that certainly no server took the request; True means that nobody knows.
     """
 
-    def __init__(self, reason: str, *, sent: bool, kind: str) -> None:
+    def __init__(self, reason: str, *, sent: bool, kind: FailureKind) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent

@@ -15,7 +15,7 @@ import aiohttp
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
-from .responses import RequestFailed
+from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
 READS = frozenset({"GET", "HEAD"})
@@ -112,7 +112,9 @@ class CheckedRequest(aiohttp.ClientRequest):
             except TimeoutError:
                 where = clean(call.netloc, 100)
                 raise CheckRefused(
-                    RequestFailed(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="check")
+                    RequestFailed(
+                        f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind=FailureKind.CHECK
+                    )
                 ) from None
             except Exception as why:
                 raise CheckRefused(why) from None

@@ -11,7 +11,7 @@ from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.text import clean
 
-from ..http import NotJson, RequestFailed, Response
+from ..http import FailureKind, NotJson, RequestFailed, Response
 
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.S | re.I)
 # What PostgreSQL, ActiveRecord and Foreman say when two writes met.
@@ -88,7 +88,7 @@ def checked_write(answer: Response) -> Response:
 
 def no_response_error(error: RequestFailed) -> StageFailure | UnknownOutcome:
     """What no answer to a write means. Two writes at once were reset by the servers of 2019, also in the handshake."""
-    reset = error.kind == "reset"
+    reset = error.kind is FailureKind.RESET
     if not error.sent:
         return StageFailure(Cause.UNREACHABLE, error.reason, conflict=reset, service=FOREMAN)
     return UnknownOutcome(error.reason, conflict=reset)

@@ -15,7 +15,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, NotSent, Ticket
 from quads_tui.rollout.text import clean
 
-from ..http import Http, NotJson, RequestFailed, Response
+from ..http import FailureKind, Http, NotJson, RequestFailed, Response
 from .errors import checked_write, explain, failure, no_response_error
 
 PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
@@ -136,7 +136,7 @@ class ForemanSession:
                     method, path, body, total=self._limits.foreman_write, meter=self._writes, before_send=first_byte
                 )
             except RequestFailed as error:
-                if error.kind == "check":
+                if error.kind is FailureKind.CHECK:
                     raise NotSent(error.reason) from None
                 raise no_response_error(error) from None
             if answer.status == 401 and not last:

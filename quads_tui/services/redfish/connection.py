@@ -19,7 +19,7 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean, time_of_day
-from quads_tui.services.responses import NotJson, RequestFailed, Response
+from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
 from .errors import Complaint, complaint
@@ -178,7 +178,7 @@ class BmcConnection:
             if not where or where == path:
                 return answer
             if not (same_path(path, where) if reads else plain_path(path) == plain_path(where)):
-                raise RequestFailed(_redirects(path, where), sent=False, kind="redirect")
+                raise RequestFailed(_redirects(path, where), sent=False, kind=FailureKind.REDIRECT)
             if reads and answer.status in _LASTING:
                 self._moved[path] = where
             return await self._put(method, where, headers, body, acts)
@@ -190,7 +190,9 @@ class BmcConnection:
     async def _confirm(self, peer: str) -> None:
         if peer != self.act_peer:
             seen = self.act_peer or "no address"
-            raise RequestFailed(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="check")
+            raise RequestFailed(
+                f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind=FailureKind.CHECK
+            )
         await self.acts.confirm()
 
     async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
@@ -211,7 +213,7 @@ class BmcConnection:
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
             )
         except RequestFailed as error:
-            if not error.sent and error.kind in ("refused", "timeout"):
+            if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
                 self.forget_peer()
             raise
         if answer.peer and answer.peer != self.peer:
@@ -280,10 +282,10 @@ class RetryBackoff:
 
 def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
     if isinstance(error, RequestFailed):
-        if error.kind == "redirect":
+        if error.kind is FailureKind.REDIRECT:
             return StageFailure(Cause.PROTOCOL, error.reason)
         # A certificate that is not believed does not get better by asking again.
-        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind != "tls")
+        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
     if isinstance(error, Busy):
         return failure_of(error.complaint)
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import failure_from, failure_of
 from .errors import Complaint, complaint
@@ -89,7 +89,7 @@ class PowerChange:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
             if error.sent:
                 self._unsettled(wanted, error.reason)
-            elif error.kind == "tls":
+            elif error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
             else:
                 self._wait_on(error.reason, None)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import BmcConnection, failure_from, failure_of
 from .errors import LOCKED_BY_POST, Complaint, complaint
@@ -64,7 +64,7 @@ class Changes:
             answer = await self._line.exchange(method, path, body, {"If-Match": tag} if tag else {})
         except RequestFailed as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
-            if error.kind == "tls":
+            if error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
             return None if error.sent else Complaint(503, frozenset(), error.reason)
         except (Busy, StageFailure) as error:
