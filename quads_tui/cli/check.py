@@ -28,8 +28,8 @@ from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, open_services
 from quads_tui.runtime.options import Options, emit_json, raise_file_limit, say
-from quads_tui.services.http import FailureKind, RequestFailed
 from quads_tui.services.quads import QuadsError
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .run import bmc_survey, guarded
 

@@ -28,11 +28,9 @@ from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
 from .request_errors import request_failed
-from .responses import FailureKind, NotJson, RequestFailed, Response
+from .responses import FailureKind, RequestFailed, Response
 from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
 from .trust import Trust, TrustBroken
-
-__all__ = ["FailureKind", "Http", "NotJson", "RequestFailed", "Response"]
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back

@@ -9,7 +9,7 @@ import pytest
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.services.foreman.errors import checked_write, explain, failure, may_be_conflict, no_response_error
-from quads_tui.services.http import FailureKind, RequestFailed, Response
+from quads_tui.services.responses import FailureKind, RequestFailed, Response
 
 
 def answer(status: int, body: object, headers: dict[str, str] | None = None) -> Response:

@@ -11,7 +11,7 @@ from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.text import clean
 
-from ..http import FailureKind, NotJson, RequestFailed, Response
+from ..responses import FailureKind, NotJson, RequestFailed, Response
 
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.S | re.I)
 # What PostgreSQL, ActiveRecord and Foreman say when two writes met.

@@ -15,7 +15,8 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, NotSent, Ticket
 from quads_tui.rollout.text import clean
 
-from ..http import FailureKind, Http, NotJson, RequestFailed, Response
+from ..http import Http
+from ..responses import FailureKind, NotJson, RequestFailed, Response
 from .errors import checked_write, explain, failure, no_response_error
 
 PAGE = 10_000  # where the version does not know per_page=all (before 2.2)

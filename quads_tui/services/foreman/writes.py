@@ -9,7 +9,7 @@ from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Ticket, UnknownOutcome
 
-from ..http import NotJson
+from ..responses import NotJson
 from .session import ForemanSession
 
 
