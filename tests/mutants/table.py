@@ -216,7 +216,7 @@ _HOLES = (
     _row("U20 Retry-After, PATCH", "services/redfish/settings_patch.py", "if self._clock.now() + said.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
     _row("U20 no use in waiting", "services/redfish/connection.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
     _row("U20 401", "services/redfish/connection.py", "if said.status == 401:", "if False:", BOUNDS),
-    _row("U20 password to be changed", "services/redfish/connection.py", 'if "PasswordChangeRequired" in said.keys:', "if False:", BOUNDS),
+    _row("U20 password to be changed", "services/redfish/connection.py", "if said.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
     _row("U20 TLS", "services/redfish/connection.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
     _row("U20 Basic in front", "services/redfish/session.py", 'if answer.status == 401 and not self.place and "basic" in', 'if False and "basic" in', BOUNDS),
     _row("U20 Basic in front counts", "services/redfish/session.py", "                await self._refuse(said)\n                break", "                break", BOUNDS),

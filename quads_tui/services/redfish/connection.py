@@ -23,6 +23,7 @@ from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Re
 
 from ..http import Http
 from .errors import Complaint, complaint
+from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, Busy, Session
 
@@ -295,7 +296,7 @@ def failure_of(said: Complaint) -> StageFailure:
     """What an answer that is no success means for the stage."""
     if said.status == 401:
         return StageFailure(Cause.CREDENTIALS, said.text, retryable=False)
-    if "PasswordChangeRequired" in said.keys:
+    if said.means(Meaning.PASSWORD_CHANGE):
         return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {said.text}", retryable=False)
     if said.busy:
         return StageFailure(Cause.BUSY, said.text, after=said.after)

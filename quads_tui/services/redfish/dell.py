@@ -74,7 +74,7 @@ class Dell:
 
     async def system(self) -> System:
         system = await self._machine.look(self._deadline)
-        if not any("dell" in family for family in self._machine.families):
+        if not any(maker.dell_attributes for maker in self._machine.makers):
             raise Unfit("the BMC is no Dell's")
         return system
 

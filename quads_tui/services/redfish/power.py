@@ -9,7 +9,8 @@ from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import failure_from, failure_of
 from .errors import Complaint, complaint
-from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System, reset_type
+from .quirks import Meaning, reset_type
+from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .session import Busy
 from .system import Machine
 
@@ -123,7 +124,7 @@ class PowerChange:
             await self._not_now(said)
         elif said.status >= 500:
             self._unsettled(wanted, said.text)
-        elif said.status in (401, 403) or "PasswordChangeRequired" in said.keys:
+        elif said.status in (401, 403) or said.means(Meaning.PASSWORD_CHANGE):
             if not said.page:
                 raise failure_of(said)
             self._wait_on(said.text, None)
