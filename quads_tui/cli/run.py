@@ -23,7 +23,7 @@ import click
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Assignment, InputError, Site, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.journal.catalogue import StoredRollout, known_pace, stored_rollouts
-from quads_tui.journal.foreman_lock import Identity
+from quads_tui.journal.foreman_lock import ServerIdentity
 from quads_tui.journal.locks import JournalLock, LockHeld
 from quads_tui.journal.servers import spelled
 from quads_tui.planning.bmc_survey import BmcSurvey
@@ -246,7 +246,7 @@ async def alone(writer: Writer, services: Services, desk: OperatorPrompt, *, ask
         certificate, url = await services.foreman.identity()
     except (StageFailure, CredentialsRefused):
         return  # away: the rollout waits for it; its address is locked
-    words = await writer.alike(Identity(certificate, url))
+    words = await writer.alike(ServerIdentity(certificate, url))
     if not words:
         return
     if not ask or not sys.stdin.isatty():

@@ -62,8 +62,8 @@ def _chosen(name: str | None, options: Options) -> StoredRollout:
 
 def followed(kept: StoredRollout, pace: float | None = None) -> Follower:
     """Raises Usage."""
-    if kept.trouble:
-        raise Usage(kept.trouble)
+    if kept.unreadable:
+        raise Usage(kept.unreadable)
     if "plan" not in kept.facts:
         raise Usage(f"{kept.id} has no confirmed plan: there is nothing to see yet")
     try:

@@ -20,12 +20,12 @@ class NotFound(QuadsTuiError):
 
 @dataclass(frozen=True, slots=True)
 class StoredRollout:
-    """One rollout. `facts` as JournalStore.describe kept them; `trouble` is why its journal cannot be read."""
+    """One rollout. `facts` as JournalStore.describe kept them; `unreadable`: why its journal cannot be read."""
 
     id: str
     directory: Path
     facts: dict[str, Any]
-    trouble: str = ""
+    unreadable: str = ""
 
     @property
     def journal(self) -> Path:
@@ -45,7 +45,7 @@ class StoredRollout:
     def unfinished(self) -> bool:
         """Hosts are left that need no human to go on: it died, or was stopped."""
         ended = self.facts.get("ended")
-        return not self.trouble and (ended is None or bool(ended["unfinished"]))
+        return not self.unreadable and (ended is None or bool(ended["unfinished"]))
 
     @property
     def owed(self) -> int:
@@ -115,8 +115,8 @@ def known_pace(state: Path, foreman: str) -> dict[str, Any]:
 def _read(directory: Path) -> StoredRollout:
     try:
         reader = JournalReader(directory / "journal.db")
-    except NoJournal as trouble:
-        return StoredRollout(directory.name, directory, {}, str(trouble))
+    except NoJournal as error:
+        return StoredRollout(directory.name, directory, {}, str(error))
     try:
         return StoredRollout(directory.name, directory, reader.facts())
     except Exception as error:  # damage inside: told, never a traceback

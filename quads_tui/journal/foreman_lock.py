@@ -60,7 +60,7 @@ def _made_with(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ServerIdentity:
     """By what two addresses turn out to be one Foreman. Empty members are not known."""
 
     certificate: str = ""  # SHA-256 of the DER, hexadecimal
@@ -105,7 +105,7 @@ class ForemanLock:
         for file in self._files.values():
             file.mark(writing)
 
-    def alike(self, own: Identity) -> str:
+    def alike(self, own: ServerIdentity) -> str:
         """Tell others what our Foreman is, and say who writes to one that is the same by that; empty where nobody does."""
         for file in self._files.values():
             file.tell(own)
@@ -194,7 +194,7 @@ class _File:
         self.path = path
         self.left: dict[str, object] = {}
         self._file = file
-        self._identity = Identity()
+        self._identity = ServerIdentity()
         self._writing: dict[str, object] | None = None
 
     @classmethod
@@ -222,7 +222,7 @@ class _File:
                 continue
             if made.stands:
                 made.left = _writing(_told(made._file)) or left
-                made.tell(Identity())
+                made.tell(ServerIdentity())
                 return made, replaced
             os.close(made._file)
         raise LockHeld(f"the lock {path} changes hands all the time")
@@ -235,7 +235,7 @@ class _File:
         except OSError:
             return False
 
-    def tell(self, identity: Identity) -> None:
+    def tell(self, identity: ServerIdentity) -> None:
         """Who holds it, for those whom the kernel does not tell (in another container, say)."""
         self._identity = identity
         self._write()

@@ -16,7 +16,7 @@ from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.lane import WriteLane
 from quads_tui.inputs import Site
-from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
@@ -57,7 +57,7 @@ class Writer:
         """Raises TakenOver."""
         await asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.check)
 
-    async def alike(self, identity: Identity) -> str:
+    async def alike(self, identity: ServerIdentity) -> str:
         """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
         return await asyncio.to_thread(self.lock.alike, identity)
 

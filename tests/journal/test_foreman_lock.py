@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from quads_tui.journal import servers
-from quads_tui.journal.foreman_lock import ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.foreman_lock import ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld
 from quads_tui.journal.servers import Server, server_of, spelled
 from quads_tui.rollout.ports import TakenOver
@@ -266,14 +266,14 @@ def test_c2_the_file_tells_its_holder_where_the_kernel_does_not(directory: Path,
 @pytest.mark.parametrize(
     ("mine", "theirs", "asks"),
     [
-        (Identity("c1", "https://f"), Identity("c1", "https://g"), "TLS certificate"),
-        (Identity("", "https://f"), Identity("c2", "https://f"), "setting foreman_url"),
-        (Identity("c1", "https://f"), Identity("c2", "https://g"), ""),
-        (Identity(), Identity(), ""),
+        (ServerIdentity("c1", "https://f"), ServerIdentity("c1", "https://g"), "TLS certificate"),
+        (ServerIdentity("", "https://f"), ServerIdentity("c2", "https://f"), "setting foreman_url"),
+        (ServerIdentity("c1", "https://f"), ServerIdentity("c2", "https://g"), ""),
+        (ServerIdentity(), ServerIdentity(), ""),
     ],
 )
 def test_c1_the_same_foreman_behind_another_address_is_asked_about(
-    directory: Path, mine: Identity, theirs: Identity, asks: str
+    directory: Path, mine: ServerIdentity, theirs: ServerIdentity, asks: str
 ) -> None:
     other = Server("front.example.com:443", ("front.test:443",))
     with held(directory, other) as first, held(directory) as second:

@@ -7,13 +7,12 @@ when that peer does not answer.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.rollout.addresses import host_and_port, ip_address
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.metrics import Meter
@@ -234,7 +233,7 @@ def _redirects(path: str, where: str) -> str:
 
 def _is_ip_address(address: str) -> bool:
     try:
-        ipaddress.ip_address(urlsplit(address).hostname or "")
+        ip_address(host_and_port(address)[0])
     except ValueError:
         return False
     return True
