@@ -15,7 +15,7 @@ from .reader import JournalReader, NoJournal
 
 
 class NotFound(QuadsTuiError):
-    """No such rollout. The text names those that come near."""
+    """No such rollout. The text names similar ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class StoredRollout:
 
     @property
     def owed(self) -> int:
-        """Updates that QUADS has not taken over yet."""
+        """How many updates to QUADS are pending."""
         ended = self.facts.get("ended")
         return int(ended.get("owed", 0)) if isinstance(ended, dict) else 0
 
@@ -90,7 +90,7 @@ def find(state: Path, name: str) -> StoredRollout:
     where = state / "rollouts"
     if not rollouts:
         raise NotFound(f"there is no rollout in {where}")
-    raise NotFound(f"there is no rollout {name} in {where}" + (f"; near it: {', '.join(near[:5])}" if near else ""))
+    raise NotFound(f"there is no rollout {name} in {where}" + (f"; similar: {', '.join(near[:5])}" if near else ""))
 
 
 def newest(state: Path, usable: Callable[[StoredRollout], bool], *, held: bool = False) -> StoredRollout | None:
@@ -119,7 +119,7 @@ def _read(directory: Path) -> StoredRollout:
         return StoredRollout(directory.name, directory, {}, str(error))
     try:
         return StoredRollout(directory.name, directory, reader.facts())
-    except Exception as error:  # damage inside: told, never a traceback
+    except Exception as error:  # damage inside: shown, never a traceback
         return StoredRollout(directory.name, directory, {}, f"{directory / 'journal.db'} is damaged: {error}")
     finally:
         reader.close()

@@ -42,9 +42,9 @@ class JournalReader:
         except sqlite3.Error as error:
             raise NoJournal(f"{path} cannot be read as a journal: {error}") from None
         if found != APPLICATION_ID:
-            raise NoJournal(f"{path} is no journal of quads-tui")
+            raise NoJournal(f"{path} is not a journal of quads-tui")
         if schema > SCHEMA:
-            raise NoJournal(f"{path} was written by a newer quads-tui (schema {schema}, this one knows {SCHEMA})")
+            raise NoJournal(f"{path} was written by a newer quads-tui (schema {schema}; supported: 1 to {SCHEMA})")
 
     def facts(self) -> dict[str, Any]:
         """What JournalStore.describe kept."""

@@ -59,7 +59,7 @@ class Writer:
 
     async def alike(self, identity: ServerIdentity) -> str:
         """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
-        return await asyncio.to_thread(self.lock.alike, identity)
+        return await asyncio.to_thread(self.lock.same_foreman, identity)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class ProcessResources:
             writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
             if writer is None:
                 writer = Writer(ForemanLock(_locks(say)))
-            await asyncio.to_thread(writer.lock.take, server, take_over=take_over)
+            await asyncio.to_thread(writer.lock.acquire, server, take_over=take_over)
             if not writer.users:
                 self._writers.append(writer)
             writer.users += 1
