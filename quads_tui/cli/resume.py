@@ -29,8 +29,8 @@ def resume_command(name: str | None, *, failed: bool, options: Options) -> int:
 
 def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False) -> int:
     """In this process. A rehearsal's emulators end with it, as they do with the first console."""
-    if rollout.trouble:
-        raise Usage(rollout.trouble)
+    if rollout.unreadable:
+        raise Usage(rollout.unreadable)
     if rollout.rehearsal is None:
         return asyncio.run(_resumed(rollout, options, failed))
     if not emulators_run(rollout.rehearsal):

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class _StageGaveUp(Exception):
+class _StageGaveUp(QuadsTuiError):
     """A stage failed for good."""
 
     def __init__(self, stage: Stage, failure: StageFailure) -> None:

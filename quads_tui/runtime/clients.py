@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quads_tui.inputs import Secret, Site, resolve_secret
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter, Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.services.foreman import Foreman
-from quads_tui.services.http import Exchange, Http
+from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from quads_tui.services.redfish import Bmc
 

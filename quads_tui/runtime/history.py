@@ -9,6 +9,7 @@ from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report
 from quads_tui.render.report.listing import Entry, entry
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
@@ -16,7 +17,7 @@ FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
 _DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
 
-class Unreadable(Exception):
+class Unreadable(QuadsTuiError):
     """In words, clean."""
 
 

@@ -100,8 +100,8 @@ class Follower:
 
 def follow(kept: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> Follower:
     """Raises Usage for one that cannot be followed."""
-    if kept.trouble:
-        raise Usage(kept.trouble)
+    if kept.unreadable:
+        raise Usage(kept.unreadable)
     if "plan" not in kept.facts:
         raise Usage(f"{kept.id} has no confirmed plan: there is nothing to see yet")
     try:

@@ -15,7 +15,7 @@ from typing import Any
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Site
 from quads_tui.journal.catalogue import StoredRollout, known_pace, stored_rollouts
-from quads_tui.journal.foreman_lock import Identity
+from quads_tui.journal.foreman_lock import ServerIdentity
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.servers import spelled
 from quads_tui.planning.bmc_survey import BmcSurvey
@@ -131,7 +131,7 @@ async def confirm_other_foreman(writer: Writer, services: Services, operator: Op
         certificate, url = await services.foreman.identity()
     except (StageFailure, CredentialsRefused):
         return  # away: the rollout waits for it; its address is locked
-    words = await writer.alike(Identity(certificate, url))
+    words = await writer.alike(ServerIdentity(certificate, url))
     if not words:
         return
     if not ask or not operator.can_answer:

@@ -15,7 +15,7 @@ from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.inputs import Site
-from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
@@ -57,9 +57,9 @@ class Writer:
         """Raises TakenOver."""
         await asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.check)
 
-    async def alike(self, identity: Identity) -> str:
+    async def alike(self, identity: ServerIdentity) -> str:
         """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
-        return await asyncio.to_thread(self.lock.alike, identity)
+        return await asyncio.to_thread(self.lock.same_foreman, identity)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class ProcessResources:
             writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
             if writer is None:
                 writer = Writer(ForemanLock(_locks(say)))
-            await asyncio.to_thread(writer.lock.take, server, take_over=take_over)
+            await asyncio.to_thread(writer.lock.acquire, server, take_over=take_over)
             if not writer.users:
                 self._writers.append(writer)
             writer.users += 1

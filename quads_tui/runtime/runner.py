@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,13 +13,11 @@ from quads_tui.inputs import Site
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
-from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
-from quads_tui.services.http import Exchange
 
 from .alert_command import alerting
 from .clients import Services
@@ -110,7 +107,8 @@ class RolloutRunner:
         )
         self._resources.listen()
         socket = ControlServer(directory, executor, running.control.changed)
-        services.subscribe(_of_hosts(clock, running.exchanged, journal.exchange))
+        services.subscribe(running.exchanged)
+        services.subscribe(journal.exchange)
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
         if retry_ended:
@@ -171,15 +169,3 @@ def status(rollout: Rollout, stopped: str) -> int:
 
 def _unfinished(rollout: Rollout) -> int:
     return sum(not host.status.is_final for host in rollout.hosts.values())
-
-
-def _of_hosts(clock: RealClock, *listeners: Callable[[Exchanged], None]) -> Callable[[Exchange], None]:
-    """Passes on what was exchanged with hosts."""
-
-    def exchanged(one: Exchange) -> None:
-        if one.host:
-            kept = Exchanged(clock.wall(), one.host, one.method, one.path, one.status, one.seconds, one.error)
-            for listener in listeners:
-                listener(kept)
-
-    return exchanged

@@ -12,7 +12,7 @@ from typing import Protocol
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.eta import header_words
 from quads_tui.render.progress import plain_line
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
@@ -87,7 +87,7 @@ class RunningRollout:
         self.hung_up = asyncio.Event()  # the terminal has gone: nobody is left to be asked or shown anything
         self.control = ControlHolder()
         self._screens: list[RolloutScreen] = []
-        self._exchanges: dict[str, deque[Exchanged]] = {}
+        self._exchanges: dict[str, deque[Exchange]] = {}
 
     @contextmanager
     def shown_on(self, screen: RolloutScreen) -> Iterator[None]:
@@ -107,11 +107,11 @@ class RunningRollout:
         for screen in self._screens:
             screen.release_terminal()
 
-    def exchanged(self, one: Exchanged) -> None:
+    def exchanged(self, one: Exchange) -> None:
         """A request was made for a host."""
         self._exchanges.setdefault(one.host, deque(maxlen=_KEPT)).append(one)
 
-    def exchanges(self, host: str) -> Sequence[Exchanged]:
+    def exchanges(self, host: str) -> Sequence[Exchange]:
         """The last requests of a host, for its details."""
         return tuple(self._exchanges.get(host, ()))
 

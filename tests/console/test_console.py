@@ -22,7 +22,7 @@ from quads_tui.console.line_panel import LinePanel
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
@@ -39,7 +39,7 @@ class Desk:
         self.clock = Clock()
         self.seconds = 100.0
         self.stumbles = 0  # that are expected
-        self.exchanges: list[Exchanged] = []
+        self.exchanges: list[Exchange] = []
         view = RolloutView(
             rollout=model, meters=meters(), clock=self.clock, title="REHEARSAL", exchanges=lambda host: self.exchanges
         )
@@ -480,7 +480,9 @@ async def test_copy_gives_the_story_of_one_and_the_names_of_many() -> None:
 async def test_exchanges_stand_in_the_history_of_their_host() -> None:
     async with desk() as d:
         host = d.app.table.cursor
-        d.exchanges = [Exchanged(NOW - 500, host, "PATCH", "/redfish/v1/Systems/1", 503, 1.9, "busy")]
+        d.exchanges = [
+            Exchange(at=NOW - 500, host=host, method="PATCH", path="/redfish/v1/Systems/1", status=503, seconds=1.9, error="busy")
+        ]
         await d.press("enter")
         assert host in d.text
         assert "> PATCH /redfish/v1/Systems/1  503  1.9s  busy" in d.text
