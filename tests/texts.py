@@ -65,8 +65,8 @@ def _of(node: ast.AST, *, docstrings: bool) -> Iterator[tuple[int, str]]:
             pass
         case ast.Assign(targets=[ast.Name(id=name)]) if "CSS" in name:
             pass
-        case ast.FunctionDef(decorator_list=[_, *_]) if docstrings and (words := ast.get_docstring(node)):
-            yield node.lineno, " ".join(words.split())
+        case ast.FunctionDef(decorator_list=[_, *_]) if docstrings and (help_text := ast.get_docstring(node)):
+            yield node.lineno, " ".join(help_text.split())
             yield from _below(node, docstrings=docstrings)
         case _:
             yield from _below(node, docstrings=docstrings)

@@ -119,7 +119,7 @@ class Host:
         """Of the console: the screen on top, what was said and ordered, what stands in the field."""
         app = self.app
         assert isinstance(app, Console)
-        told = {"orders": list(map(str, self.control.orders)), "said": app.context.flash, "stumbles": app.stumbles}
+        told = {"orders": list(map(str, self.control.orders)), "said": app.context.flash, "stumbles": app.error_count}
         if not app.is_running:
             return {"frames": 0, "screen": "", "typing": False, "field": "", **told}
         field = app.focused if isinstance(app.focused, Input) else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quads_tui.console.dialogs import DEAF
+from quads_tui.console.dialogs import DEBOUNCE
 from quads_tui.console.field import COMMAND, FILTER
 
 from .pty_terminal import HOST, Terminal
@@ -54,11 +54,11 @@ class Keys:
         before, now = -1.0, 0.0
         while now - before > 0.15:
             self.terminal.read(0.01)
-            time.sleep(2 * DEAF)
+            time.sleep(2 * DEBOUNCE)
             before, now = now, self.terminal.ask()["cpu"]
 
     def press(self, key: bytes, **wanted: Any) -> dict[str, Any]:
-        time.sleep(2 * DEAF)  # a question takes no key in its first moments, and a paste has a tail
+        time.sleep(2 * DEBOUNCE)  # a question takes no key in its first moments, and a paste has a tail
         self.write(key)
         return self.until(**wanted)
 
@@ -72,7 +72,7 @@ def keys() -> Iterator[Keys]:
 
 def test_f2_a_chat_line_pasted_without_marks_acts_on_nothing_and_is_said(keys: Keys) -> None:
     keys.write(CHAT.replace(b"\n", b"\r"))  # as tmux paste-buffer sends it
-    stats = keys.said(f"{len(CHAT)} characters came at once (pasted?) and were ignored")
+    stats = keys.said(f"{len(CHAT)} characters received at once (pasted?) were ignored")
     assert (stats["orders"], stats["screen"]) == ([], "TableScreen")
     keys.write(b"\x1b[200~" + CHAT + b"\x1b[201~?")  # and with marks; what is pressed behind it is a key
     stats = keys.until(screen="HelpScreen")
@@ -82,7 +82,7 @@ def test_f2_a_chat_line_pasted_without_marks_acts_on_nothing_and_is_said(keys: K
 def test_f2_a_paste_into_a_question_is_no_answer_and_keys_of_a_quick_hand_are(keys: Keys) -> None:
     keys.write(b"P")
     keys.until(screen="Question")
-    time.sleep(2 * DEAF)
+    time.sleep(2 * DEBOUNCE)
     keys.write(b"yes, do it\r")
     stats = keys.said("were ignored")
     assert (stats["orders"], stats["screen"]) == ([], "Question")
@@ -116,7 +116,7 @@ def test_f3_no_paste_holds_the_loop_and_a_field_takes_a_bounded_line(keys: Keys)
     for name, (field, data, limit) in PASTES.items():
         if field:
             keys.press(field, typing=True)
-            time.sleep(2 * DEAF)
+            time.sleep(2 * DEBOUNCE)
         keys.terminal.ask("calm")
         keys.write(data)
         if limit:
@@ -162,8 +162,8 @@ def test_f4_garbage_ends_nothing_and_orders_nothing(keys: Keys) -> None:
         time.sleep(0.15)
         stats = keys.terminal.ask()
         assert (stats["result"], stats["orders"], stats["stumbles"]) == ("", [], 0), garbage
-    time.sleep(2 * DEAF)
+    time.sleep(2 * DEBOUNCE)
     keys.write(b"\x1b")
-    time.sleep(2 * DEAF)
+    time.sleep(2 * DEBOUNCE)
     keys.write(b"?")
     keys.until(screen="HelpScreen")
