@@ -186,8 +186,11 @@ class Fleet:
         try:
             body = await incoming.read()
             path, _, query = incoming.raw_path.partition("?")
+            client = str(transport.get_extra_info("peername")[0])
             headers = {key.lower(): value for key, value in incoming.headers.items()}
-            request = Request(incoming.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused)
+            request = Request(
+                incoming.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused, client
+            )
             async with service.queue:
                 await self.time.sleep(service.latency(request))
                 await service.bmc.reachable.wait()

@@ -21,6 +21,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     reused: bool = False  # the connection carried a request before
+    client: str = ""  # IP address
 
     def json(self) -> Any:
         """The body's value; ValueError when it is no JSON."""

@@ -214,7 +214,7 @@ class RedfishService:
             return self.family.error(400, ("PropertyMissing", "UserName"))
         if not self.bmc.admits(user, password):
             return self.family.unauthorized()
-        session = self.bmc.sessions.create(user)
+        session = self.bmc.sessions.create(user, request.client)
         if session is None:
             return self.family.sessions_full()
         document = self.family.session_document(session)
