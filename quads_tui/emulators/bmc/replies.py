@@ -64,6 +64,7 @@ class Message:
     severity: str = "Critical"
 
     def filled(self, args: tuple[str, ...]) -> str:
+        """The text with these arguments."""
         text = self.text
         for number, arg in enumerate(args, 1):
             text = text.replace(f"%{number}", arg)

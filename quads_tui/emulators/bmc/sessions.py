@@ -36,6 +36,7 @@ class Sessions:
             del self._by_token[token]
 
     def open(self) -> list[Session]:
+        """The live sessions."""
         self._sweep()
         return list(self._by_token.values())
 
@@ -67,6 +68,7 @@ class Sessions:
         return next((session for session in self.open() if session.id == id), None)
 
     def delete(self, id: str) -> bool:
+        """Whether there was one to delete."""
         session = self.find(id)
         if session is None:
             return False
