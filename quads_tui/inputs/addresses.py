@@ -6,13 +6,15 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from .diagnostics import InputError
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 HOST_NAME = "a DNS name such as f21-h17-000-r650.example.com"
 
 
-class AddressError(ValueError):
+class AddressError(InputError):
     """Why a name or an address cannot be used. Never holds the address: it may carry a password."""
 
 
@@ -52,7 +54,7 @@ def _literal(host: str) -> str:
         return str(ipaddress.ip_address(host))
     except ValueError:
         if ":" in host:
-            raise AddressError("holds an IPv6 address that is none; expected https://[ADDRESS][:PORT]") from None
+            raise AddressError("is not a valid IPv6 address; expected https://[ADDRESS][:PORT]") from None
         return host_name(host)
 
 

@@ -159,7 +159,7 @@ def _clouds(report: Report, root: Node, wanted: str | None) -> tuple[Section, di
     for name in names:
         if clouds is not None:
             if not CLOUD.fullmatch(name):
-                report.add(clouds.entries[name].line, f"clouds.{name}", f"is no cloud's name; expected {CLOUD_EXPECTED}")
+                report.add(clouds.entries[name].line, f"clouds.{name}", f"is not the name of a cloud; expected {CLOUD_EXPECTED}")
             picked[name] = Section(report, _without_nulls(clouds.entries[name].value), f"clouds.{name}", _CLOUD_KEYS)
     chosen = wanted or (names[0] if len(names) == 1 else None)
     if chosen in picked:

@@ -37,7 +37,7 @@ def test_the_spare_pool_is_cloud01_where_the_site_names_none(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["pool", "cloud1", "cloud-01", "cloud01x"])
 def test_a_spare_pool_that_is_no_cloud_is_refused(tmp_path: Path, name: str) -> None:
     text = site_refusal(tmp_path, site_with("spare_pool: cloud01", f"spare_pool: {name}"))
-    assert ":17: spare_pool: is no cloud's name" in text
+    assert ":17: spare_pool: is not the name of a cloud" in text
 
 
 # One BMC, one host
@@ -154,6 +154,9 @@ VERIFIED = "  tls: {ca_file: a.yaml}\n"
         ('  address: "https://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
          '  address: "http://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n' + VERIFIED,
          "redfish.address: is http:// off this machine"),
+        ('  address: "https://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
+         '  address: "HTTP://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n' + VERIFIED,
+         "redfish.address: is http:// off this machine"),
         ('  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
          '  password: {env: BMC_PASSWORD}\n  tls: {pin: first_use}\n  old_tls: ["*-r620*"]\n',
          "redfish.old_tls: does not go with a pinned certificate"),
@@ -172,7 +175,7 @@ def test_a_site_that_cannot_be_as_meant_is_refused(tmp_path: Path, old: str, new
         ("  username: root\n", "  username: root\n  check_macs: false\n", "check_macs"),
         ("  username: root\n", '  username: root\n  old_tls: ["*-r620*"]\n', "*-r620*"),
         ("  write_width: 1\n", "  write_width: 3\n", "3 writes at once"),
-        ("https://foreman.example.com", "http://foreman.example.com", "foreman: http:// off this machine"),
+        ("https://foreman.example.com", "http://foreman.example.com", "foreman.url: http:// off this machine"),
     ],
 )
 def test_what_a_site_does_without_is_warned_of(tmp_path: Path, old: str, new: str, warning: str) -> None:
