@@ -49,7 +49,7 @@ HOST = Table(
         Key(
             "model",
             Text("a model such as R650"),
-            "Its model; by default the last part of the first label of its name",
+            "Its model, by which hosts are grouped and Dell's boot devices found",
             sample="R650",
         ),
         Key(
@@ -95,7 +95,7 @@ class Hosts(Reader):
         return found if section.node.entries[key].value.kind == "list" else None
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"anyOf": [{"type": "string"}, HOST.schema()]}, "minItems": 1}
+        return {"type": "array", "items": {"anyOf": [{"type": "string"}, HOST.schema()]}}
 
 
 def _mention(section: Section, node: Node, path: str) -> _Mention:

@@ -58,7 +58,7 @@ HOOK = Table(
         Key(
             "run",
             Command(),
-            "The program and its arguments, without a shell; the host's facts are in its environment",
+            "A program without a shell; has QUADS_TUI_HOST, _MODEL, _BMC and others in its environment",
             required=True,
             sample="[/opt/lab/bin/tenant-bmc]",
         ),

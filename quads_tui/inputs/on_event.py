@@ -25,7 +25,7 @@ ON_EVENT = Table(
         Key(
             "run",
             Command(),
-            "The program and its arguments, without a shell; QUADS_TUI_EVENT, _TEXT, _ROLLOUT and counts are in its environment",
+            "A program without a shell; has QUADS_TUI_EVENT, _TEXT, _ROLLOUT and counts in its environment",
             required=True,
             sample="[/opt/lab/bin/page-me]",
         ),

@@ -175,7 +175,7 @@ FOREMAN = Table(
         Key(
             "password",
             Password(),
-            "Its password: {env: NAME}, {file: PATH} (mode 0600, your own) or {command: [PROGRAM, ARGUMENT]}",
+            "{env: NAME}, {file: PATH} (mode 0600) or {command: [PROGRAM, ARGUMENT]}",
             required=True,
             sample="{env: FOREMAN_PASSWORD}",
         ),
@@ -216,7 +216,7 @@ REDFISH = Table(
             sample="bmcs.yaml",
             optional=True,
         ),
-        Key("username", _USER, "One account for all BMCs", required=True, sample="root"),
+        Key("username", _USER, "The account", required=True, sample="root"),
         Key("password", Password(), "Its password", required=True, sample="{env: BMC_PASSWORD}"),
         replace(_TLS_ROW, help="How a BMC proves who it is; most have self-signed certificates"),
         Key(
@@ -229,7 +229,7 @@ REDFISH = Table(
         Key(
             "check_macs",
             Unchecked(),
-            "Refuse a BMC with another machine's NICs: true, false, or patterns of hosts for which it is off",
+            "Refuse a BMC with another machine's NICs; or false, or patterns of the hosts for which it is off",
             default="true",
             sample="true",
             field="unchecked",
@@ -291,9 +291,9 @@ QUADS = Table(
 SITE = Table(
     Site,
     (
-        Key("foreman", Mapping(FOREMAN), "Where Foreman is", required=True),
+        Key("foreman", Mapping(FOREMAN), "The Foreman server", required=True),
         Key("defaults", Mapping(DEFAULTS), "For assignments that do not name them"),
-        Key("redfish", Mapping(REDFISH), "The BMCs", required=True),
+        Key("redfish", Mapping(REDFISH), "The BMCs, one account for all", required=True),
         Key("quads", Mapping(QUADS), "The QUADS server", optional=True),
         Key(
             "racks",
@@ -310,7 +310,7 @@ SITE = Table(
         ),
         Key("hooks", HOOKS, "Commands of yours before or after a stage", optional=True),
         Key("on_event", Mapping(ON_EVENT), "A command of yours that is run when something calls for an operator", optional=True),
-        Key("limits", Mapping(LIMITS), "Counts and times of a rollout; each has a default", sample="{}"),
+        Key("limits", Mapping(LIMITS), "Counts and times of a rollout", optional=True),
         Key(
             "speed",
             Number(10_000),
