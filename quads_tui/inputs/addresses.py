@@ -38,13 +38,13 @@ def service_url(text: str, *, path: bool) -> str:
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text) or not text.isascii():
         raise AddressError(f"is not an http or https address; {expected}")
     if "@" in parts.netloc:
-        raise AddressError(f"holds a user name or password; {expected}, and those under their own keys")
+        raise AddressError(f"contains a user name or password; {expected}, with those under their own keys")
     if "?" in text or "#" in text:
-        raise AddressError(f"holds a query or a fragment; {expected}")
+        raise AddressError(f"contains a query or a fragment; {expected}")
     if parts.path.strip("/") and not path:
-        raise AddressError(f"holds a path; {expected}")
+        raise AddressError(f"contains a path; {expected}")
     if port == 0:
-        raise AddressError(f"holds the port 0; {expected}")
+        raise AddressError(f"has port 0; {expected}")
     named = f"[{_literal(host)}]" if ":" in host else _literal(host)
     return f"{parts.scheme}://{named}" + (f":{port}" if port is not None else "") + parts.path.rstrip("/")
 

@@ -69,7 +69,7 @@ class HostList:
         bmc: str | None = None,
         system: str = "",
     ) -> None:
-        """One mention of a host; `file` is the hosts_file it stands in."""
+        """One mention of a host; `file` is the hosts_file that it is in."""
         try:
             name = host_name(text)
         except AddressError as error:
@@ -77,7 +77,7 @@ class HostList:
             return
         place = f"{(file or self._report.file).name}:{line}"
         if name in self._names:
-            self._report.add(line, key, f"the host {name} is given twice, first in {self._names[name]}; expected it once", file)
+            self._report.add(line, key, f"the host {name} is listed twice, first in {self._names[name]}; expected it once", file)
             return
         self._names[name] = place
         if bmc is not None:

@@ -147,7 +147,7 @@ def _listed(report: Report, text: str, file: Path) -> list[_Mention]:
     found: list[_Mention] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if control := CONTROLS.search(line.rstrip("\r").replace("\t", " ")):
-            message = f"holds the control character U+{ord(control[0]):04X}; expected host names"
+            message = f"contains the control character U+{ord(control[0]):04X}; expected host names"
             report.add(number, "", message, file)
             found.append(_Mention(number, "", file=file))
             continue

@@ -104,7 +104,7 @@ def _rows(report: Report, root: Node) -> dict[tuple[str, frozenset[str]], tuple[
             section.add(name, f"is not a key of this file; expected {_KEY_EXPECTED}")
             continue
         if key in written:
-            section.add(name, f"is {written[key]} in other words; expected one of them")
+            section.add(name, f"means the same as {written[key]}; expected only one of them")
         written[key] = name
         if devices := _devices(section, name):
             rows[key] = devices
@@ -126,9 +126,9 @@ def _devices(section: Section, name: str) -> tuple[str, ...]:
     devices = tuple(device.strip() for device in text.split(","))
     for number, device in enumerate(devices, 1):
         if not _DEVICE.fullmatch(device):
-            section.add(name, f"device {number} is not one; expected {_DEVICES_EXPECTED}")
+            section.add(name, f"device {number} is not the name of a boot device; expected {_DEVICES_EXPECTED}")
             return ()
     if len(set(devices)) < len(devices):
-        section.add(name, "names a device twice; expected each once")
+        section.add(name, "lists a device twice; expected each once")
         return ()
     return devices

@@ -37,7 +37,7 @@ def _hook(name: str, run: tuple[str, ...], before: str = "", after: str = "", pe
 def _check(section: Section, values: dict[str, Any]) -> None:
     if section.has("before") == section.has("after"):
         when = "before" if section.has("before") else "after"
-        section.add(when, f"either before or after is needed; expected one of them, with a stage: {_STAGES}")
+        section.add(when, f"needs either before or after; expected exactly one of them, with a stage: {_STAGES}")
 
 
 HOOK = Table(
@@ -74,7 +74,7 @@ HOOK = Table(
         Key(
             "timeout",
             Number(24 * 3600),
-            "How long it may take; then it has failed",
+            "How long it may take before it counts as failed",
             unit="s",
             sample="60",
         ),

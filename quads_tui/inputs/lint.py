@@ -67,6 +67,7 @@ class _Read:
             self.report.add(self.root.line, "", message)
 
     def checked(self) -> CheckedFile:
+        """What was found so far."""
         return CheckedFile(self.report.file, self.kind, self.summary, self.report.found(), tuple(self.report.warnings))
 
     def check_site(self) -> Site | None:
@@ -95,7 +96,7 @@ class _Read:
     def _check_on(self, site: Site, assignment: Assignment) -> None:
         for host in assignment.hosts:
             if host.name in site.protected_hosts:
-                self._add("hosts", f"{host.name} is one of the site's protected_hosts; expected none of them")
+                self._add("hosts", f"{host.name} is a protected host of the site; expected none of protected_hosts")
         if assignment.wipe and assignment.cloud != site.spare_pool:
             for name in ("os", "ptable", "medium"):
                 if not (getattr(assignment, name) or getattr(site.defaults, name)):

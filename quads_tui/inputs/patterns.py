@@ -67,6 +67,7 @@ class Unchecked(Patterns):
 
 
 def fits(host: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns, in lower case, is that of the host."""
     return any(fnmatchcase(host, pattern) for pattern in patterns)
 
 

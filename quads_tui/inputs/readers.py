@@ -291,7 +291,7 @@ class Mappings(Reader):
             path = f"{section.name(key)}[{index}]"
             one = self.rows.read(section.report, node, path)
             if one is not None and self.unique(one) in found:
-                message = f"the {self.noun} {self.unique(one)} is given twice; expected it once"
+                message = f"the {self.noun} {self.unique(one)} is listed twice; expected it once"
                 section.report.add(node.entries["name"].line, f"{path}.name", message)
             elif one is not None:
                 found[self.unique(one)] = one

@@ -129,8 +129,8 @@ def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
     if where:
         raise InputError([Problem(path, 0, where, "there is no such file; expected the site file there")])
     message = (
-        "there is no site file: --site not given, $QUADS_TUI_SITE not set, nothing here; "
-        "expected one at any of them: copy sample_assignments/site.yaml and adapt it"
+        "there is no site file: --site is not given, $QUADS_TUI_SITE is not set, and this file does not exist; "
+        "expected a site file: copy sample_assignments/site.yaml and adapt it"
     )
     raise InputError([Problem(path, 0, "", message)])
 

@@ -42,7 +42,7 @@ class BmcTemplate(Reader):
             return None
         rest = text.replace("{host}", "")
         if "{host}" not in text or "{" in rest or "}" in rest:
-            section.add(key, f"must hold {{host}} and no other braces; expected {self.expected}")
+            section.add(key, f"must contain {{host}} and no other braces; expected {self.expected}")
             return None
         try:
             service_url(text.replace("{host}", "h"), path=False)
@@ -120,12 +120,16 @@ def _check_redfish(section: Section, values: dict[str, Any]) -> None:
     check_boot_order(section, values)
     if old := values.get("old_tls"):
         if _tls(values).kind in ("fingerprint", "first_use"):
-            message = "does not go with a pinned certificate; expected tls: {ca_file: FILE} or {verify: false} beside it"
+            message = "cannot be combined with a pinned certificate; expected tls: {ca_file: FILE} or {verify: false} beside it"
             section.add("old_tls", message)
-        _warn(section, "old_tls", f"TLS of before 1.2 is taken from {', '.join(old)}")
+        _warn(section, "old_tls", f"TLS older than 1.2 is accepted from {', '.join(old)}")
     if unchecked := values.get("check_macs"):
         whom = "all hosts" if "*" in unchecked else ", ".join(unchecked)
-        _warn(section, "check_macs", f"off for {whom}: a wrong BMC behind a name is not noticed, they are not verified")
+        _warn(
+            section,
+            "check_macs",
+            f"off for {whom}: another host's BMC behind a name is not noticed, so these hosts are not verified",
+        )
 
 
 def _check_plain_http(section: Section, key: str, values: Values[str, Any]) -> None:
@@ -216,7 +220,7 @@ REDFISH = Table(
             sample="bmcs.yaml",
             optional=True,
         ),
-        Key("username", _USER, "The account", required=True, sample="root"),
+        Key("username", _USER, "User name of the account", required=True, sample="root"),
         Key("password", Password(), "Its password", required=True, sample="{env: BMC_PASSWORD}"),
         replace(_TLS_ROW, help="How a BMC proves who it is; most have self-signed certificates"),
         Key(
@@ -243,14 +247,14 @@ REDFISH = Table(
         Key(
             "interfaces",
             InterfacesFile(),
-            "QUADS' file of Dell's boot devices (foreman_r650: NIC...); Dells boot once from that NIC",
+            "QUADS' file of Dell boot devices (foreman_r650: NIC...); Dell machines boot once from the first",
             sample="idrac_interfaces.yml",
             optional=True,
         ),
         Key(
             "boot_order",
             Text("a type of the interfaces file, such as director"),
-            "A type of that file: Dells get its order for good, by a restart where it is another one",
+            "A type of that file: the boot order that Dell machines get for good, by a restart if theirs differs",
             sample="director",
             optional=True,
         ),

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from .diagnostics import InputError, Problem
 
-EARLIEST, LATEST = 1970, 9000  # years; beyond them the C library and Python disagree on what they can tell
+EARLIEST, LATEST = 1970, 9000  # years; beyond them the C library and Python disagree
 EXPECTED = 'a time such as "2026-11-29 22:00"'
 _SHAPES = tuple(
     f"%Y-%m-%d{between}{time}{offset}" for between in (" ", "T") for time in ("%H:%M", "%H:%M:%S") for offset in ("", "%z", " %z")
@@ -94,7 +94,7 @@ class Zone:
         try:
             return naive.replace(tzinfo=self.info, fold=fold).timestamp()
         except (OverflowError, OSError, ValueError):
-            raise BadTime(f"cannot be told in {self}; expected {EXPECTED}") from None
+            raise BadTime(f"cannot be represented in {self}; expected {EXPECTED}") from None
 
 
 def parsed(text: str, *, latest: int = LATEST) -> datetime:

@@ -92,7 +92,7 @@ class Tls(Reader):
         if node.kind == "bad":
             return None
         if node.kind == "map" and len(node.entries) != 1:
-            section.add(key, f"has {len(node.entries)} members; expected {self.expected}")
+            section.add(key, f"has {len(node.entries)} keys; expected {self.expected}")
         policy = TLS.read(section.report, node, section.name(key))
         if policy is not None and policy.kind == "off":
             section.report.warn(section.line(key), section.name(key), "certificates are not verified")
@@ -172,7 +172,7 @@ class Password(Reader):
             return None
         place = PASSWORD.read(section.report, node, path)
         if len(node.entries) != 1:
-            section.add(key, f"has {len(node.entries)} members; expected {self.expected}")
+            section.add(key, f"has {len(node.entries)} keys; expected {self.expected}")
         elif place is not None and place.env is not None:
             return SecretSource("env", origin, line, path, variable=place.env)
         elif place is not None and place.file is not None:

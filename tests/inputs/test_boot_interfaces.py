@@ -77,10 +77,10 @@ def test_the_most_specific_key_wins_in_either_spelling(tmp_path: Path) -> None:
         ("foreman: NIC.Slot.1-1", "2: foreman: is not a key of this file; expected TYPE_MODEL"),
         ("foreman_r650: [NIC.Slot.1-1]", "2: foreman_r650: found a list; expected boot devices"),
         ("foreman_r650:", "2: foreman_r650: found no value; expected boot devices"),
-        ("foreman_r650: NIC.Slot.1-1,,HardDisk.List.1-1", "2: foreman_r650: device 2 is not one"),
-        ("foreman_r650: NIC Slot 1", "2: foreman_r650: device 1 is not one"),
-        ("foreman_r650: NIC.Slot.1-1,NIC.Slot.1-1", "2: foreman_r650: names a device twice"),
-        ("foreman_fc640_b01: NIC.Slot.1-1", "2: foreman_fc640_b01: is foreman_b01_fc640_interfaces in other words"),
+        ("foreman_r650: NIC.Slot.1-1,,HardDisk.List.1-1", "2: foreman_r650: device 2 is not the name of a boot device"),
+        ("foreman_r650: NIC Slot 1", "2: foreman_r650: device 1 is not the name of a boot device"),
+        ("foreman_r650: NIC.Slot.1-1,NIC.Slot.1-1", "2: foreman_r650: lists a device twice"),
+        ("foreman_fc640_b01: NIC.Slot.1-1", "2: foreman_fc640_b01: means the same as foreman_b01_fc640_interfaces"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_files_own_line(tmp_path: Path, line: str, told: str) -> None:

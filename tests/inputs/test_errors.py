@@ -347,7 +347,7 @@ def test_check_macs_is_a_word_or_the_patterns_for_which_it_is_off(
     text = SITE.replace("  username: root", f"  check_macs: {value}\n  unverified: [g0*]\n  username: root")
     site = load_site(written(tmp_path, text, "site.yaml"))
     assert [site.redfish.compares(host) for host in (*off, *on)] == [False] * len(off) + [True] * len(on)
-    assert any("they are not verified" in warning for warning in site.warnings) == bool(off)
+    assert any("these hosts are not verified" in warning for warning in site.warnings) == bool(off)
     assert (site.redfish.accepts("g01.example.com"), site.redfish.accepts("f21-h17.example.com")) == (True, False)
 
 

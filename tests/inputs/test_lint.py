@@ -75,7 +75,7 @@ def test_an_assignment_is_checked_against_the_site_that_is_given_or_the_only_one
     asked = written(tmp_path, GOOD.replace("medium: RHEL Local\n", "").replace("os: RHEL 9.4\n", ""))
     wrong = [
         "a.yaml:1: medium: is named neither here nor in the site's defaults; expected medium in one of them",
-        "a.yaml:9: hosts: f21-h17-000-r650.example.com is one of the site's protected_hosts; expected none of them",
+        "a.yaml:9: hosts: f21-h17-000-r650.example.com is a protected host of the site; expected none of protected_hosts",
     ]
     assert found(asked) == []
     assert found(asked, place) == found(asked, site=place) == wrong

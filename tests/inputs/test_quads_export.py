@@ -138,7 +138,7 @@ def test_b2_when_all_are_there_already_there_is_nothing_to_do(tmp_path: Path) ->
 
 def test_b2_the_same_host_twice_counts_where_both_are_due(tmp_path: Path) -> None:
     assert taken(export(tmp_path, line(0, -9, -1), line(0, -1, 1), line(0, 1, 9)))[0] == [HOSTS[0]]
-    assert "is given twice, first in export.yaml:5" in refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2)))
+    assert "is listed twice, first in export.yaml:5" in refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2)))
     said = refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2, cloud="cloud07")))
     assert f"{HOSTS[0]} is scheduled for cloud07 at the same time (line 6); expected one cloud" in said
 
