@@ -55,12 +55,10 @@ def test_the_files_are_written_below_a_directory(tmp_path: Path) -> None:
 def test_a_row_says_what_it_means(table: Table[Any], key: Any) -> None:
     assert len(table.help(key)) > 5 and not table.help(key).endswith(".")
     assert key.reader.kind and key.reader.expected
-    if is_dataclass(table.into):
-        members = {member.name: member for member in fields(table.into)}
-        member = members.get(key.field or key.name)
-        if member is not None:
-            needed = member.default is MISSING and member.default_factory is MISSING
-            assert key.required or not needed or key.default or key.name == "hosts", "a key without a value for its member"
+    if is_dataclass(table.into) and key.name not in ("hosts", "hosts_file"):  # two rows that fill one member
+        member = {member.name: member for member in fields(table.into)}[key.field or key.name]
+        optional = member.default is not MISSING or member.default_factory is not MISSING
+        assert key.required or optional or key.default, "nothing holds without the key"
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("cloud*.yaml")), ids=lambda path: path.name)
