@@ -11,12 +11,12 @@ from quads_tui.rollout.text import clean
 from quads_tui.runtime.options import Options, emit_json
 
 from .history import reader_may_leave
-from .run import guarded
+from .terminal import run_with_exit_status
 
 
 def lint_files(paths: Sequence[Path], options: Options) -> int:
     """Prints problems and warnings on stdout. 0, or 2 where a file has a problem."""
-    return guarded(options, lambda: _lint(paths, options))
+    return run_with_exit_status(options, lambda: _lint(paths, options))
 
 
 def _lint(paths: Sequence[Path], options: Options) -> int:

@@ -6,8 +6,6 @@ from .assignment import Assignment, HostSpec, system_key
 from .assignment_file import load_assignment
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
-from .hooks import Hook
-from .limits import Limits
 from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
@@ -32,11 +30,9 @@ __all__ = [
     "BadTime",
     "Defaults",
     "ForemanSite",
-    "Hook",
     "HostSpec",
     "InputError",
     "Interfaces",
-    "Limits",
     "Problem",
     "QuadsSite",
     "RedfishSite",

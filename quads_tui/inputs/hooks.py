@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.stages import Stage
 
 from .readers import Choice, Command, Mappings, Number, Text
@@ -14,18 +14,6 @@ from .table import Key, Table
 
 _STAGES = ", ".join(Stage)
 _STAGE = Choice(f"a stage: {_STAGES}", tuple(Stage))
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """`run` is a program and its arguments, never a shell's line. `timeout` in seconds (speed divides it)."""
-
-    name: str
-    run: tuple[str, ...]
-    when: Literal["before", "after"]
-    stage: Stage
-    per_cloud: bool = False  # once for all hosts of a cloud; those that come to the stage meanwhile wait for it
-    timeout: float = 300.0
 
 
 def _hook(name: str, run: tuple[str, ...], before: str = "", after: str = "", per: str = "host", **given: float) -> Hook | None:

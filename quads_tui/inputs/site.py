@@ -9,12 +9,13 @@ from pathlib import Path
 
 import platformdirs
 
+from quads_tui.rollout.hooks import Hook
+from quads_tui.rollout.limits import Limits
+
 from .addresses import AddressError, is_loopback, service_url
 from .assignment import HostSpec
 from .boot_interfaces import Interfaces
 from .diagnostics import InputError, Problem
-from .hooks import Hook
-from .limits import Limits
 from .on_event import AlertCommand
 from .patterns import LOOKED_AT, fits
 from .secrets import SecretSource
