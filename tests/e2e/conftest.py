@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 60.0  # seconds until a process that says nothing is called dead
+from tests.waiting import PATIENCE, wait_for
 
 
 @dataclass
@@ -82,16 +81,6 @@ def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none",
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
-
-
-def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Poll until it holds; fail when patience ends."""
-    end = time.monotonic() + patience
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain")
-        time.sleep(0.05)
-    return value
 
 
 @pytest.fixture

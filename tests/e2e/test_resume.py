@@ -20,8 +20,9 @@ from quads_tui.cli.resume import _assignment, _chosen, _why_nothing
 from quads_tui.inputs import Assignment, HostSpec
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for, whole_lines
+from .conftest import Lab, lines, whole_lines
 
 HOSTS = 5
 KILLED = -signal.SIGKILL

@@ -17,8 +17,9 @@ from quads_tui.cli.schedule import countdown, starts_at
 from quads_tui.cli.session import Wanted
 from quads_tui.inputs import InputError, Zone
 from quads_tui.inputs.times import zone_named
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 

@@ -14,7 +14,7 @@ import pytest
 from quads_tui.cli.options import Refused
 from quads_tui.cli.session import fate, told_apart
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.world import Machine
 from quads_tui.engine import planner, sharing
 from quads_tui.engine.planner import make_plan, surveyed_again
 from quads_tui.engine.survey import BmcSurvey
@@ -30,7 +30,7 @@ from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Survey
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(6)]
 FOREMAN_HOST = "foreman.example.com"  # one of the machines, protected where a test says so
@@ -105,7 +105,7 @@ class Told:
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     clock = FastClock(speed=500.0)
     machines = [Machine(name, "R650", mac(n)) for n, name in enumerate([*HOSTS, FOREMAN_HOST])]
-    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(500.0), seed=7, options=ForemanOptions())
     url = await server.serve()
     path = tmp_path / "site.yaml"
     path.write_text(

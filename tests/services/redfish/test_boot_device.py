@@ -12,13 +12,13 @@ from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Call, Reply
 from quads_tui.emulators.bmc.service import Bmc as Emulated
 from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.world import Machine
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.meters import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 from .test_families import Foreman
@@ -35,7 +35,7 @@ class Dell:
     def __init__(self, model: str, mode: str, device: str, trouble: Trouble) -> None:
         self.fleet = Fleet(
             [Machine(HOST, model, "04:3f:72:00:00:01")],
-            time=Time(SPEED),
+            time=GrantedTime(SPEED),
             seed=1,
             provisioner=Foreman(),
             username="root",

@@ -8,14 +8,14 @@ from quads_tui.emulators.bmc import members
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.trouble import Trouble
 from quads_tui.emulators.faults import RARITIES, Fault
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.world import Machine
 from quads_tui.inputs import Limits, Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Comparison, compared
 from quads_tui.rollout.meters import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 from .test_families import SPEED, Foreman
@@ -29,7 +29,7 @@ class Lab:
         self.trouble = trouble
         self.fleet = Fleet(
             [Machine(NAME, model, MAC)],
-            time=Time(SPEED),
+            time=GrantedTime(SPEED),
             seed=1,
             provisioner=Foreman(),
             username="root",
