@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from tests.waiting import PATIENCE, wait_for
+
+from .forks import Forked
 
 
 @dataclass
@@ -49,9 +52,12 @@ class Lab:
         return [sys.executable, "-m", "quads_tui", *map(str, words), *common]
 
     def run(self, *words: str | Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words, site=site), capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False
-        )
+        """The command to its end, with nothing to read; standard input is empty."""
+        command = self.command(*words, site=site)
+        with TemporaryDirectory() as place:
+            out, err = Path(place, "out"), Path(place, "err")
+            status = Forked(command[3:], out=str(out), err=str(err)).wait(300)
+            return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
 
     def edited(self, name: str, change: Callable[[str], str]) -> Path:
         """A copy of a file of the lab beside it, changed."""
@@ -73,7 +79,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1, quads: str = "") -> Iterator[Lab]:
     words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
     words += ["--quads", quads] if quads else []
-    process = subprocess.Popen([sys.executable, "-m", "quads_tui", "emulate", *words], stdout=subprocess.DEVNULL)
+    process = Forked(["emulate", *words])
     try:
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"
