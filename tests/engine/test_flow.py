@@ -371,7 +371,7 @@ async def test_a_foreman_that_is_away_costs_time_and_no_host() -> None:
 
 
 async def test_a_foreman_that_stays_away_stops_the_rollout_with_few_hosts_dark() -> None:
-    lab = Lab(names(40))
+    lab = Lab(names(40), limits=Limits(foreman_build=120))  # seconds until it counts as away
     for name in names(40)[1:]:
         lab.machine(name).troubles = [("build", StageFailure(Cause.UNREACHABLE, "Foreman refused the connection"))] * 500
     lab.executor.start()
