@@ -48,9 +48,7 @@ class Copy:
     def __init__(self, place: Path) -> None:
         self._place = place
 
-    def test(
-        self, tests: Sequence[str], *, timeout: float, compile_files: bool = False, options: Sequence[str] = ()
-    ) -> Ended:
+    def test(self, tests: Sequence[str], *, timeout: float, compile_files: bool = False, options: Sequence[str] = ()) -> Ended:
         """Run these tests until one fails. Running longer than `timeout` (seconds) counts as noticed."""
         options = ("-x", "-q", "--tb=line", "-n0", "-pno:cacheprovider", "--hypothesis-profile=mutants", *options)
         environ = os.environ | {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
