@@ -210,6 +210,17 @@ async def test_a_host_that_leaves_in_its_turn_hands_it_on() -> None:
     await cancelled(*turns.values())
 
 
+async def test_a_host_that_keeps_its_place_keeps_no_turn() -> None:
+    g = gate()
+    await admitted(g, range(3))
+    turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
+    g.keep("h0")
+    g.gone("h0")
+    await asyncio.sleep(1)
+    assert (inside(turns), dark(g)) == (["h0", "h1"], 3)
+    await cancelled(*turns.values())
+
+
 async def test_the_turn_of_another_is_not_ended() -> None:
     g = gate()
     await admitted(g, range(3))
@@ -271,6 +282,19 @@ async def test_why_a_host_waits_for_a_place_is_told_with_the_number_and_the_limi
     more = await admitted(g, (4,))
     assert told.waits == [("h4", "4 hosts are powered off ahead of the write to Foreman (limits.ahead)")]
     await cancelled(*tasks.values(), *more.values())
+
+
+async def test_why_a_host_waits_is_told_once_and_not_at_every_change() -> None:
+    told = Told()
+    g = gate(told)
+    tasks = await admitted(g, range(5))
+    assert [host for host, _ in told.waits] == ["h3", "h4"]
+    g.pause(False)
+    g.hold_model("other", False)
+    g.lit("h0")
+    await asyncio.sleep(1)
+    assert [host for host, _ in told.waits] == ["h3", "h4"]
+    await cancelled(*tasks.values())
 
 
 async def test_a_host_is_waited_for_until_it_is_let_in_or_leaves() -> None:

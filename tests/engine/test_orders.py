@@ -343,7 +343,7 @@ async def test_what_is_under_way_at_a_stop_gets_twenty_seconds() -> None:
         await asyncio.sleep(0.1)
     began = lab.clock.now()
     await lab.executor.finish("SIGTERM")
-    assert lab.clock.now() - began == pytest.approx(20, abs=1)
+    assert lab.clock.now() - began == pytest.approx(20, abs=0.5)
     assert not +lab.world.sessions
     assert ended(lab.journal.events) == ["SIGTERM"]
 
