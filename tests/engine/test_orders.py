@@ -511,3 +511,32 @@ async def test_a_busy_bmc_under_a_pause_is_no_standstill() -> None:
     await lab.executor.settled()
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     await lab.end()
+
+
+async def test_who_waits_for_the_end_after_an_order_waits_for_what_comes_of_it() -> None:
+    lab = Lab([NAME])
+    lab.machine(NAME).troubles = [("off", StageFailure(Cause.REFUSED, "no", retryable=False))]
+    await lab.run()
+    lab.executor.submit(Retry((NAME,)))
+    await lab.executor.settled()
+    assert ends(lab.rollout) == {HostStatus.DONE: 1}
+    lab.executor.submit(Retry((NAME,)))  # of a host that is done: nothing comes of it
+    await asyncio.wait_for(lab.executor.settled(), 1)
+    await lab.end()
+
+
+async def test_hosts_that_are_about_to_be_let_in_are_waited_for() -> None:
+    """A pause that is lifted while others stand: the rollout has not settled in that very moment."""
+    lab = Lab(names(9), limits=Limits(ahead=2))
+    lab.executor.submit(Pause("writes", True))
+    await lab.run()
+    assert sum(machine.power == "Off" for machine in lab.world.machines.values()) == 2
+    assert not lab.world.writes
+    lab.executor.submit(Pause("writes", False))
+    lab.executor.submit(Pause("admission", True))
+    await lab.executor.settled()
+    assert ends(lab.rollout) == {HostStatus.DONE: 2, HostStatus.QUEUED: 7}
+    lab.executor.submit(Pause("admission", False))
+    await lab.executor.settled()
+    await lab.end()
+    assert ends(lab.rollout) == {HostStatus.DONE: 9}

@@ -297,6 +297,12 @@ async def test_an_attempt_that_was_cut_off_is_told_with_its_seconds() -> None:
     assert lines[-1] == "host done"
 
 
+async def test_the_seconds_of_a_stage_are_kept_to_the_millisecond() -> None:
+    lab = Lab([NAME])
+    lab.machine(NAME).on_seconds = 14.44449
+    assert "power_on finished 1 after 14.744 s" in told(await whole(lab))
+
+
 # Pauses between attempts
 
 

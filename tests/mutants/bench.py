@@ -50,7 +50,8 @@ class Copy:
 
     def test(self, tests: Sequence[str], *, timeout: float, compile_files: bool = False, options: Sequence[str] = ()) -> Ended:
         """Run these tests until one fails. Running longer than `timeout` (seconds) counts as noticed."""
-        options = ("-x", "-q", "--tb=line", "-n0", "-pno:cacheprovider", "--hypothesis-profile=mutants", *options)
+        without = ("-pno:cacheprovider", "-pno:textual-snapshot", "-pno:syrupy")  # what costs half a second and is not used
+        options = ("-x", "-q", "--tb=line", "-n0", *without, "--hypothesis-profile=mutants", *options)
         environ = os.environ | {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
         began = time.monotonic()
         process = subprocess.Popen(

@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if into := config.getoption("--reach-into"):
         config.pluginmanager.register(_Recorder(Path(into), config.getoption("--reach-of").split(",")))
     if known := config.getoption("--reach-from"):
-        config.pluginmanager.register(_Limits(json.loads(Path(known).read_text())["seconds"]))
+        config.pluginmanager.register(_Limits(config, json.loads(Path(known).read_text())["seconds"]))
 
 
 class _Recorder:
@@ -118,12 +118,14 @@ class _Recorder:
 
 
 class _Limits:
-    def __init__(self, seconds: dict[str, float]) -> None:
+    def __init__(self, config: pytest.Config, seconds: dict[str, float]) -> None:
+        self._config = config
         self._seconds = seconds
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         def end(*_: object) -> None:
+            self._config.pluginmanager.getplugin("capturemanager").suspend_global_capture()  # else nobody reads the next line
             os.write(1, f"\nFAILED {item.nodeid} (no end) - \n".encode())
             os._exit(3)
 
