@@ -13,7 +13,7 @@ from quads_tui.engine.claims import Machines
 from quads_tui.engine.hooks import Hooks
 from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
-from quads_tui.rollout.commands import Pause, Retry, Skip, Unskip
+from quads_tui.rollout.commands import Disarm, Pause, Retry, Skip, Unskip
 from quads_tui.rollout.events import HostChanged, HostNote, Intent, StageChanged
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -743,3 +743,16 @@ async def test_a_machine_is_free_for_others_once_nothing_of_its_host_stands_on_i
     await lab.end()
     assert facts[armed] is not None
     assert not machines.claim("other", "y", facts[armed])  # the rollout has left
+
+
+async def test_a_machine_is_free_for_others_once_its_host_is_disarmed() -> None:
+    machines = Machines()
+    lab = Lab([NAME], machines=machines)
+    lab.machine(NAME).troubles = [("on", StageFailure(Cause.TIMEOUT, "never On", retryable=False))]
+    await lab.run()
+    machine = lab.executor._memories[NAME].identity
+    assert machine is not None
+    assert machines.claim("other", "x", machine)
+    await ordered(lab, Disarm((NAME,)))
+    assert not machines.claim("other", "x", machine)
+    await lab.end()
