@@ -18,8 +18,8 @@ from quads_tui.services.foreman import HostRecord
 
 from .model import Lab, ModelForeman
 from .test_flow import ends, names
-from .test_timeline import NAME, failures, told, whole, without_seconds
 from .test_ways_out import assert_disarmed, ordered
+from .timeline import NAME, failures, told, whole, without_seconds
 
 pytestmark = pytest.mark.looptime
 

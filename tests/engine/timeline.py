@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import (
     BmcSession,
     Commanded,
@@ -22,6 +24,12 @@ from quads_tui.rollout.events import (
     RolloutEnded,
     StageChanged,
 )
+from quads_tui.rollout.stages import Stage, StageStatus
+
+from .model import Lab
+from .test_flow import names
+
+NAME = names(1)[0]
 
 
 def timeline(events: Iterable[Event], host: str) -> list[str]:
@@ -62,6 +70,28 @@ def timeline(events: Iterable[Event], host: str) -> list[str]:
                     told.append("remembers " + ", ".join(f"{name}={value}" for name, value in sorted(changed.items())))
                 known = dict(event.facts)
     return told
+
+
+def told(lab: Lab, host: str = NAME) -> list[str]:
+    return timeline(lab.journal.events, host)
+
+
+def without_seconds(lines: list[str]) -> list[str]:
+    return [re.sub(r" after [\d.]+ s", "", line) for line in lines]
+
+
+def failures(lab: Lab, stage: Stage) -> list[tuple[Cause | None, str]]:
+    return [
+        (event.cause, event.reason)
+        for event in lab.journal.events
+        if isinstance(event, StageChanged) and event.stage is stage and event.status is StageStatus.FAILED
+    ]
+
+
+async def whole(lab: Lab) -> Lab:
+    await lab.run()
+    await lab.end()
+    return lab
 
 
 def notices(events: Iterable[Event]) -> list[str]:

@@ -35,6 +35,9 @@ UNSENT = "tests/engine/test_unsent_writes.py"
 TIMELINE = "tests/engine/test_timeline.py"
 RECALLED = "tests/engine/test_recalled.py"
 ORDERS = "tests/engine/test_orders.py"
+EXECUTOR = "tests/engine/test_executor.py"
+ATTEMPTS = "tests/engine/test_attempts.py"
+INSTALL_END = "tests/engine/test_install_end.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,27 +309,27 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U25 met another write", "engine/writes.py", "self._built(shown, pxe_lost=True)", "self._built(shown, pxe_lost=False)", UNSENT),
     _row("U25 vanished", "engine/writes.py", 'self._memory.left_in_build |= act == "build"', "pass", UNSENT),
     # A host's timeline
-    _row("U26 pause of attempts", "engine/flow.py", "pause = max(pause, failure.after * clock.speed)", "pause = failure.after * clock.speed", TIMELINE),
-    _row("U26 longest pause", "engine/flow.py", "min(limits.backoff * 2 ** max(0, tries - 1), limits.backoff_max)", "limits.backoff * 2 ** max(0, tries - 1)", TIMELINE),
-    _row("U26 five looks", "engine/flow.py", "5 * ports.limits.poll", "4 * ports.limits.poll", TIMELINE),
-    _row("U26 cancelled", "engine/flow.py", "raise StageFailure(Cause.CANCELLED, words, retryable=False)", "raise StageFailure(Cause.CANCELLED, words)", TIMELINE),
-    _row("U26 expired token", "engine/flow.py", "if record is not None and record.build_status == 2:", "if False:", TIMELINE),
-    _row("U26 last read", "engine/flow.py", "if record is not None and record.build is False:\n            return record", "if False:\n            return record", TIMELINE),
-    _row("U26 off again", "engine/flow.py", "        if self._memory.off:\n            self._remember(off=False)\n", "", TIMELINE),
-    _row("U26 half its life", "engine/flow.py", "life / 2", "life / 3", TIMELINE),
+    _row("U26 pause of attempts", "engine/flow.py", "pause = max(pause, failure.after * clock.speed)", "pause = failure.after * clock.speed", ATTEMPTS),
+    _row("U26 longest pause", "engine/flow.py", "min(limits.backoff * 2 ** max(0, tries - 1), limits.backoff_max)", "limits.backoff * 2 ** max(0, tries - 1)", ATTEMPTS),
+    _row("U26 five looks", "engine/flow.py", "5 * ports.limits.poll", "4 * ports.limits.poll", INSTALL_END),
+    _row("U26 cancelled", "engine/flow.py", "raise StageFailure(Cause.CANCELLED, words, retryable=False)", "raise StageFailure(Cause.CANCELLED, words)", INSTALL_END),
+    _row("U26 expired token", "engine/flow.py", "if record is not None and record.build_status == 2:", "if False:", INSTALL_END),
+    _row("U26 last read", "engine/flow.py", "if record is not None and record.build is False:\n            return record", "if False:\n            return record", INSTALL_END),
+    _row("U26 off again", "engine/flow.py", "        if self._memory.off:\n            self._remember(off=False)\n", "", ATTEMPTS),
+    _row("U26 half its life", "engine/flow.py", "life / 2", "life / 3", ATTEMPTS),
     _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
     # What a journal tells a resume
     _row("U27 orders of the ended", "engine/recall.py", "ended:\n                self.orders.pop(event.host, None)", "ended:\n                pass", RECALLED),
     _row("U27 another outcome", "engine/recall.py", "if intent is not None and intent.number == event.number:", "if intent is not None:", RECALLED),
     # The executor's answers, errors and end
     _row("U28 audit", "engine/executor.py", "if len(done) > 5", "if len(done) > 6", ORDERS),
-    _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", ORDERS),
-    _row("U28 error after the end", "engine/executor.py", 'self._notice("error", f"{name}: {words}")', "pass", ORDERS),
-    _row("U28 grace", "engine/executor.py", "_GRACE = 20.0 ", "_GRACE = 21.0 ", ORDERS),
-    _row("U28 QUADS in between", "engine/executor.py", "self._helpers.append(asyncio.create_task(self._quads.run()))", "pass", ORDERS),
-    _row("U28 QUADS at the end", "engine/executor.py", "await self._quads.flush(_QUADS_GRACE)", "pass", ORDERS),
-    _row("U28 left by another rollout", "engine/executor.py", "            await self.lane.settle(place, probe)\n", "            pass\n", ORDERS),
-    _row("U28 reset shows", "engine/executor.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 30.0", ORDERS),
+    _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", EXECUTOR),
+    _row("U28 error after the end", "engine/executor.py", 'self._notice("error", f"{name}: {words}")', "pass", EXECUTOR),
+    _row("U28 grace", "engine/executor.py", "_GRACE = 20.0 ", "_GRACE = 21.0 ", EXECUTOR),
+    _row("U28 QUADS in between", "engine/executor.py", "self._helpers.append(asyncio.create_task(self._quads.run()))", "pass", EXECUTOR),
+    _row("U28 QUADS at the end", "engine/executor.py", "await self._quads.flush(_QUADS_GRACE)", "pass", EXECUTOR),
+    _row("U28 left by another rollout", "engine/executor.py", "            await self.lane.settle(place, probe)\n", "            pass\n", EXECUTOR),
+    _row("U28 reset shows", "engine/executor.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 30.0", EXECUTOR),
 )  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY, *_KINDS)
