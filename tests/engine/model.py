@@ -512,8 +512,11 @@ class Lab:
         rollout: str = "r1",
         hooks: tuple[Hook, ...] = (),
         foreman: type[ModelForeman] = ModelForeman,
+        **setting: Any,
     ) -> None:
+        """`setting`: other members of the executor's."""
         self._foreman = foreman
+        self._setting = setting
         self._protected_machines = protected_machines or {}
         self._machines = machines
         self._rollout = rollout
@@ -554,11 +557,11 @@ class Lab:
                 who="me@here",
                 machines=self._machines,
                 protected_machines=self._protected_machines,
-                sample_seconds=600.0,  # each one costs as much as a host's stage
                 run_command=run_command,
                 hooks=self._hooks,
                 recall=recalled,
                 locked=self.locked,
+                **{"sample_seconds": 600.0, **self._setting},  # each sample costs as much as a host's stage
             )
         )
 

@@ -10,7 +10,7 @@ import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.interfaces import Machine
-from quads_tui.engine.lane import LaneTicket, WriteLane
+from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.write_queue import LaneTicket
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure

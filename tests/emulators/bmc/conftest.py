@@ -14,7 +14,7 @@ import trustme
 from quads_tui.emulators.bmc.bmc import Bmc
 from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.bmc.service import Bmc, RedfishService
+from quads_tui.emulators.bmc.service import RedfishService
 from quads_tui.emulators.interfaces import Machine
 from tests.clocks import GrantedTime
 from tests.waiting import until

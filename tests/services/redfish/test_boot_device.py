@@ -12,7 +12,6 @@ from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Reply, Request
-from quads_tui.emulators.bmc.service import Bmc as Emulated
 from quads_tui.emulators.bmc.service import RedfishService
 from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
