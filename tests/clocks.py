@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import looptime
-from quads_tui.emulators.world import Time
 
+from quads_tui.emulators.interfaces import Time
 from quads_tui.rollout.moments import Moment
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from quads_tui.engine.hooks import Hooks
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.commands import Pause
 from quads_tui.rollout.events import HostChanged, HostNote, Intent, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from quads_tui.engine.gate import RolloutGate
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.commands import Pause, Retry
 from quads_tui.rollout.events import HostChanged, HostNote, Intent, LaneNarrowed, RolloutStarted
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import JournalBroken
@@ -117,7 +117,7 @@ async def test_an_error_of_ours_after_a_host_has_ended_is_a_notice_and_the_host_
 
     async def breaks(bmc: ModelBmc) -> None:
         await close(bmc)
-        if lab.rollout.hosts[bmc._host].status.ended:
+        if lab.rollout.hosts[bmc._host].status.is_final:
             raise ValueError("x")
 
     lab = Lab(names(2))

@@ -63,14 +63,14 @@ async def test_every_place_that_is_taken_or_given_back_is_told_once() -> None:
     told.places.clear()
     await g.admit("h0", Stage.PXE_SET)
     await g.admit("h0", Stage.FOREMAN_BUILD)
-    g.lit("h0")  # answered: as the first write it keeps its place until it is verified
+    g.leave_powered_off_set("h0")  # answered: as the first write it keeps its place until it is verified
     assert told.places == []
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert told.places == [("h0", False), ("h3", True), ("h4", True)]
     told.places.clear()
-    g.lit("h0")
-    g.lit("h1")
+    g.leave_powered_off_set("h0")
+    g.leave_powered_off_set("h1")
     g.gone("h1")
     g.gone("h2")
     assert told.places == [("h1", False), ("h2", False)]
@@ -152,11 +152,11 @@ async def test_a_host_that_the_operator_takes_out_keeps_no_place(order: type[Ski
     g = gate(told)
     await admitted(g, range(3))
     g.keep("h0")
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     g.gone("h0")
     assert ("h0", False) not in told.places
-    g.take_out("h0", order, "why")
-    assert g.is_out("h0")
+    g.exclude("h0", order, "why")
+    assert g.is_excluded("h0")
     g.gone("h0")
     assert told.places[-1] == ("h0", False)
 
@@ -167,14 +167,14 @@ async def test_a_host_that_is_retried_keeps_its_place_no_longer_than_any_other()
     await admitted(g, range(3))
     g.keep("h0")
     g.gone("h0")
-    g.put_back("h0")
-    assert not g.is_out("h0")
+    g.readmit("h0")
+    assert not g.is_excluded("h0")
     await g.admit("h0", Stage.POWER_OFF)
     g.gone("h0")
     assert told.places[-1] == ("h0", False)
 
 
-@pytest.mark.parametrize("decide", [RolloutGate.proved, RolloutGate.clear_kept])
+@pytest.mark.parametrize("decide", [RolloutGate.first_write_verified, RolloutGate.clear_kept])
 async def test_kept_places_are_given_back_once(decide: Callable[[RolloutGate], None]) -> None:
     told = Told()
     g = gate(told)
@@ -226,7 +226,7 @@ async def test_the_turn_of_another_is_not_ended() -> None:
     await admitted(g, range(3))
     turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
     g.turn_over("h1")
-    g.lit("h1")
+    g.leave_powered_off_set("h1")
     await asyncio.sleep(1)
     assert inside(turns) == ["h0"]
     await asyncio.wait_for(g.admit("h0", Stage.FOREMAN_BUILD), 1)  # its own turn goes on
@@ -241,7 +241,7 @@ async def test_a_write_that_may_be_out_since_an_earlier_process_has_the_turn() -
     turns = await admitted(g, (1,), Stage.FOREMAN_BUILD)
     assert inside(turns) == []
     assert told.waits == [("h1", "ready; waits until the first write to Foreman is verified, that of h0")]
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     assert ("h0", False) not in told.places
     await asyncio.wait_for(g.admit("h0", Stage.FOREMAN_BUILD), 1)
     g.turn_over("h0")
@@ -253,10 +253,10 @@ async def test_a_write_that_may_be_out_since_an_earlier_process_has_the_turn() -
 
 async def test_a_write_that_stands_concerns_nobody_once_the_first_one_is_verified() -> None:
     g = gate(places=("h0", "h1"))
-    g.proved()
+    g.first_write_verified()
     g.write_stands("h0")
     await asyncio.wait_for(g.admit("h1", Stage.FOREMAN_BUILD), 1)
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     assert dark(g) == 1
 
 
@@ -264,7 +264,7 @@ async def test_all_that_are_ready_are_written_when_the_first_write_is_verified()
     g = gate()
     await admitted(g, range(3))
     turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1", "h2"]
 
@@ -278,7 +278,7 @@ async def test_why_a_host_waits_for_a_place_is_told_with_the_number_and_the_limi
     tasks = await admitted(g, range(4))
     assert told.waits == [("h3", "waits until the first write to Foreman is verified; 3 hosts are powered off for it")]
     told.waits.clear()
-    g.proved()
+    g.first_write_verified()
     more = await admitted(g, (4,))
     assert told.waits == [("h4", "4 hosts are powered off ahead of the write to Foreman (limits.ahead)")]
     await cancelled(*tasks.values(), *more.values())
@@ -291,7 +291,7 @@ async def test_why_a_host_waits_is_told_once_and_not_at_every_change() -> None:
     assert [host for host, _ in told.waits] == ["h3", "h4"]
     g.pause(False)
     g.hold_model("other", False)
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     await asyncio.sleep(1)
     assert [host for host, _ in told.waits] == ["h3", "h4"]
     await cancelled(*tasks.values())
@@ -302,7 +302,7 @@ async def test_a_host_is_waited_for_until_it_is_let_in_or_leaves() -> None:
     tasks = await admitted(g, range(3))
     assert [g.waits(f"h{n}") for n in range(4)] == [False, False, True, False]
     assert not g.deciding
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     assert g.deciding  # who waits may be let in at once
     await asyncio.sleep(1)
     assert not g.deciding
@@ -314,7 +314,7 @@ async def test_a_host_is_waited_for_until_it_is_let_in_or_leaves() -> None:
 
 async def test_a_stop_ends_every_wait_at_once() -> None:
     g = gate(ahead=3, places=("h0", "h1", "h2"))
-    g.known("h5")
+    g.mark_begun("h5")
     await g.admit("h0", Stage.FOREMAN_BUILD)
     waits = [
         *(await admitted(g, (1,), Stage.FOREMAN_BUILD)).values(),  # for its turn
@@ -333,7 +333,7 @@ async def test_a_stop_ends_every_wait_at_once() -> None:
 async def test_a_pause_of_new_hosts_and_of_a_model_do_not_lift_each_other() -> None:
     told = Told()
     g = gate(told, models=dict.fromkeys(HOSTS, "R650"))
-    g.proved()
+    g.first_write_verified()
     g.pause(True)
     g.hold_model("R650", True)
     tasks = await admitted(g, (0,))
@@ -352,9 +352,9 @@ async def test_a_pause_of_new_hosts_and_of_a_model_do_not_lift_each_other() -> N
 
 async def test_a_host_that_was_under_way_before_is_no_new_host() -> None:
     g = gate()
-    g.proved()
+    g.first_write_verified()
     g.pause(True)
-    g.known("h1")
+    g.mark_begun("h1")
     await asyncio.wait_for(g.admit("h1", Stage.POWER_OFF), 1)
 
 
@@ -374,7 +374,7 @@ async def test_what_was_watched_for_ends_with_the_watching() -> None:
 
     with pytest.raises(TimeoutError):
         await g.watch("h0", answer("too late"), 5)
-    asyncio.get_running_loop().call_later(5, g.take_out, "h1", Skipped, "enough")
+    asyncio.get_running_loop().call_later(5, g.exclude, "h1", Skipped, "enough")
     with pytest.raises(Skipped):
         await g.watch("h1", answer("skipped"))
     await asyncio.sleep(0)
@@ -383,12 +383,12 @@ async def test_what_was_watched_for_ends_with_the_watching() -> None:
 
 async def test_an_order_that_was_taken_back_ends_no_later_watching() -> None:
     g = gate()
-    asyncio.get_running_loop().call_later(1, g.take_out, "h0", Held, "wait")
+    asyncio.get_running_loop().call_later(1, g.exclude, "h0", Held, "wait")
     with pytest.raises(Held, match="wait"):
         await g.watch("h0", asyncio.sleep(10))
     with pytest.raises(Held):  # and while it stands nothing is waited for
         await asyncio.wait_for(g.watch("h0", asyncio.sleep(10)), 1)
-    g.put_back("h0")
+    g.readmit("h0")
     assert await g.watch("h0", asyncio.sleep(10, "answer"), 20) == "answer"
 
 

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
 from .model import EPOCH, Lab, ModelForeman

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from quads_tui.rollout.meters import InFlight, LaneState
 
 from quads_tui.engine.lane import LaneTicket, WriteLane
+from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.rollout.causes import ServiceGone
+from quads_tui.rollout.metrics import InFlight, LaneState
 from quads_tui.rollout.ports import Probe, Stopping, UnknownOutcome, WriteAbsent
 from tests.clocks import VirtualClock
 
@@ -40,7 +41,7 @@ class Foreman:
         self.sent.append((ticket.host, now()))
         await asyncio.sleep(self.seconds)
         if ticket.host == self.lost:
-            raise UnknownOutcome("no answer in time", ended=self.ended)
+            raise UnknownOutcome("no answer in time", server_done=self.ended)
         return f"answer to {ticket.host}"
 
     async def probe(self) -> Probe:
@@ -120,8 +121,8 @@ async def test_a_host_that_leaves_the_queue_hears_why_and_the_others_stay() -> N
 
 
 async def test_the_looks_grow_further_apart_and_are_counted_on_the_screen() -> None:
-    beside: list[WriteLane] = []
-    lane, other = (WriteLane(VirtualClock(), beside=beside) for _ in range(2))
+    queue = WriteQueue()
+    lane, other = (WriteLane(VirtualClock(), queue=queue) for _ in range(2))
     foreman = Foreman(lost="a", see=lambda at: Probe.UNREADABLE)
     began = now()
     write = foreman.write(lane, "a")
@@ -129,9 +130,9 @@ async def test_the_looks_grow_further_apart_and_are_counted_on_the_screen() -> N
     for look in LOOKS:
         await asyncio.sleep(began + 10 + look + 0.5 - now())
         said.append(lane.state().shut)
-        assert lane.state().in_flight[0].settling == lane.barrier == said[-1]
+        assert lane.state().in_flight[0].settling == lane._handle.barrier == said[-1]
         assert other.state().shut == f"in another rollout: {said[-1]}"
-        assert other.barrier == ""
+        assert other._handle.barrier == ""
     assert [at - began - 10 for at in foreman.looks] == LOOKS
     assert said == [f"outcome unknown (no answer in time), look {number}" for number in range(1, 8)]
     foreman.see = lambda at: Probe.APPLIED
@@ -180,10 +181,10 @@ async def test_a_write_of_a_dead_process_has_its_place_and_the_time_that_is_gone
     lane = WriteLane(VirtualClock(), write_deadline=100.0)
     foreman = Foreman(see=lambda at: Probe.ABSENT)
     began = now()
-    place = lane.occupied("a", "build", began - 90)
+    place = lane.adopt_in_flight("a", "build", began - 90)
     assert lane.state().in_flight == (InFlight("a", "build", began - 90, "outcome unknown (the console ended)"),)
     assert lane.state().shut == "outcome unknown (the console ended)"
-    more = lane.occupied("c", "cancel", began)
+    more = lane.adopt_in_flight("c", "cancel", began)
     assert len(lane.state().in_flight) == 2
     write = foreman.write(lane, "b")
     with pytest.raises(WriteAbsent, match="the console ended"):
@@ -205,7 +206,7 @@ async def test_every_ticket_has_its_own_number() -> None:
     async def send(ticket: LaneTicket) -> None:
         numbers.append(ticket.number)
 
-    place = lane.occupied("z", "build", now())
+    place = lane.adopt_in_flight("z", "build", now())
     foreman.see = lambda at: Probe.APPLIED
     await lane.settle(place, foreman.probe)
     await asyncio.gather(*(lane.write(host, "build", send, foreman.probe) for host in "abc"))
@@ -243,9 +244,9 @@ async def test_a_look_that_tells_something_begins_the_patience_anew() -> None:
 
 async def test_a_rollout_that_has_left_waits_for_its_write_to_the_write_deadline_whatever_its_patience() -> None:
     gone: list[ServiceGone] = []
-    beside: list[WriteLane] = []
-    lane = WriteLane(VirtualClock(), patience=20.0, write_deadline=100.0, on_gone=gone.append, beside=beside)
-    other = WriteLane(VirtualClock(), beside=beside)
+    queue = WriteQueue()
+    lane = WriteLane(VirtualClock(), patience=20.0, write_deadline=100.0, on_gone=gone.append, queue=queue)
+    other = WriteLane(VirtualClock(), queue=queue)
     foreman = Foreman(lost="a", see=lambda at: Probe.UNREADABLE)
     write = foreman.write(lane, "a")
     await asyncio.sleep(11)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostNote, Ordered
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 
 from .model import Lab, busy

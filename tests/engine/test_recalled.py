@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from quads_tui.engine.recall import Recall, recall
 
+from quads_tui.engine.resume_state import Recall, recall
 from quads_tui.rollout.events import (
     BmcSession,
     Event,

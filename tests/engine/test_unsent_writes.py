@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Skip
 from quads_tui.rollout.events import Intent, Outcome
+from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Ticket, UnknownOutcome
 from quads_tui.rollout.stages import HostStatus, Stage
-from quads_tui.services.foreman import HostRecord
 
 from .model import Lab, ModelForeman
 from .test_flow import ends, names

@@ -61,7 +61,8 @@ def timeline(events: Iterable[Event], host: str) -> list[str]:
             case Outcome():
                 told.append(f"outcome: {event.result}" + (f" ({event.detail['why']})" if "why" in event.detail else ""))
             case BmcSession():
-                told.append("session opened" if event.is_open else "session closed")
+                if event.uri:  # else only that a login is about to be sent
+                    told.append("session opened" if event.is_open else "session closed")
             case Ordered():
                 told.append(f"ordered: {event.order or 'nothing any more'}")
             case Remembered():
