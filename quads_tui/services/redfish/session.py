@@ -18,7 +18,7 @@ from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import RequestFailed, Response
 
-from .errors import Complaint, complaint
+from .errors import ErrorResponse, error_response
 from .quirks import SESSION_COLLECTIONS, Meaning, session_path
 
 ROOT = "/redfish/v1/"
@@ -33,9 +33,9 @@ Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response
 class Busy(QuadsTuiError):
     """The BMC answered that it cannot now. Nothing was done."""
 
-    def __init__(self, what: Complaint) -> None:
+    def __init__(self, what: ErrorResponse) -> None:
         super().__init__(what.text)
-        self.complaint = what
+        self.response = what
 
 
 class Session:
@@ -68,19 +68,19 @@ class Session:
             return {"Authorization": "Basic " + base64.b64encode(login).decode()}
         return {"X-Auth-Token": self._token}
 
-    async def doubt(self, answer: Response) -> None:
+    async def on_unauthorized(self, answer: Response) -> None:
         """A 401 came back: an expired session is made anew by the next `headers`; Basic refused counts towards a lock-out."""
         if self._basic:
-            await self._refuse(complaint(answer))
+            await self._refuse(error_response(answer))
         self._token = ""
 
-    def accepted(self) -> None:
+    def reset_failures(self) -> None:
         """Our credentials were good for an answer."""
         self._refusals = 0
 
-    def stop(self, answer: Response) -> StageFailure:
+    def refuse_login(self, answer: Response) -> StageFailure:
         """A fresh login was refused all the same: no more of it."""
-        self._refused = f"{complaint(answer).text} (user {clean(self._username, 40)}, after a new login)"
+        self._refused = f"{error_response(answer).text} (user {clean(self._username, 40)}, after a new login)"
         return StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
 
     async def close(self) -> None:
@@ -126,7 +126,7 @@ class Session:
             self._acts.note(f"{len(left)} sessions of an earlier process are left at the BMC: {why}")
 
     async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
-        """Once more where it is refused; then it is said."""
+        """Once more where it is refused; then it is noted."""
         why = ""
         for _ in range(_TRIES):
             try:
@@ -137,7 +137,7 @@ class Session:
             if answer.ok or answer.status in (404, 410):
                 self._acts.session(path, False)
                 return
-            why = complaint(answer).text
+            why = error_response(answer).text
         self._acts.note(f"the session {path} is left at the BMC, its deletion was refused {_TRIES} times: {why}")
 
     async def _log_in(self) -> None:
@@ -161,29 +161,29 @@ class Session:
             if answer.ok:
                 self._begin(answer, places[0])
                 return
-            said = complaint(answer)
-            if said.means(Meaning.PASSWORD_CHANGE):
-                self._refused = f"the password must be changed first: {said.text}"
+            refusal = error_response(answer)
+            if refusal.means(Meaning.PASSWORD_CHANGE):
+                self._refused = f"the password must be changed first: {refusal.text}"
                 raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
             if answer.status == 401 and not self.place and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
                 # Not even the service root is open: something in front of the service wants Basic, and knows no sessions.
-                await self._refuse(said)
+                await self._refuse(refusal)
                 break
-            if answer.status == 401 or said.means(Meaning.WRONG_LOGIN):
-                await self._refuse(said)
-            elif said.means(Meaning.SESSIONS_FULL):
-                self._acts.note(f"no session is free, going on with Basic: {said.text}")
+            if answer.status == 401 or refusal.means(Meaning.WRONG_LOGIN):
+                await self._refuse(refusal)
+            elif refusal.means(Meaning.SESSIONS_FULL):
+                self._acts.note(f"no session is free, going on with Basic: {refusal.text}")
                 self._basic = self._basic_for_now = True
                 return
-            elif said.busy and self._busy < 1:
+            elif refusal.busy and self._busy < 1:
                 self._busy += 1
-                raise Busy(said)
+                raise Busy(refusal)
             elif answer.status == 404:
                 places.pop(0)
             elif answer.status >= 500 and answer.status not in (501, 503):
-                raise Busy(said)
+                raise Busy(refusal)
             else:
-                self._basic_for_now = said.busy
+                self._basic_for_now = refusal.busy
                 break
         self._basic = True
 
@@ -201,10 +201,10 @@ class Session:
         else:
             self._acts.note("the BMC does not tell where its session is: it is left to end by itself")
 
-    async def _refuse(self, said: Complaint) -> None:
+    async def _refuse(self, refusal: ErrorResponse) -> None:
         """Count a refused login; the second one is the last."""
         self._refusals += 1
         if self._refusals >= _MOST_REFUSALS:
-            self._refused = f"{said.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
+            self._refused = f"{refusal.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
             raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
         await self._clock.sleep(2)

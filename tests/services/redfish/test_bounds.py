@@ -10,7 +10,7 @@ from aiohttp import web
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.services.redfish.connection import failure_from, failure_of
-from quads_tui.services.redfish.errors import Complaint
+from quads_tui.services.redfish.errors import ErrorResponse
 from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .conftest import Bench
@@ -260,7 +260,7 @@ async def test_basic_in_front_of_the_service_root_that_refuses_us_is_asked_no_th
     ],
 )
 def test_what_an_answer_means_for_the_stage(status: int, key: str, cause: Cause, retryable: bool) -> None:
-    failure = failure_of(Complaint(status, frozenset({key} - {""}), "words", 7.0))
+    failure = failure_of(ErrorResponse(status, frozenset({key} - {""}), "words", 7.0))
     assert (failure.cause, failure.retryable) == (cause, retryable)
     assert "words" in failure.reason
     assert failure.after == (7.0 if status >= 500 or key == "SYS518" else None)
