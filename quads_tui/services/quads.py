@@ -253,7 +253,7 @@ class Quads:
         answer = await self._exchange("POST", "login/", None, {"Authorization": f"Basic {basic}"})
         if answer.status == 401:
             # Not final: what it is to be told must not be lost for a password that somebody can put right.
-            raise QuadsError(f"QUADS does not take the login of {clean(self._username, 40)}")
+            raise QuadsError(f"QUADS refused the login of {clean(self._username, 40)}")
         found = self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
@@ -265,7 +265,7 @@ class Quads:
         found = self._json(answer, f"PATCH {path}")
         unlike = [name for name, value in wanted.items() if _member(found, name) != value]
         if unlike:
-            raise QuadsError(f"QUADS answered {answer.status} but did not take over {', '.join(unlike)}", final=True)
+            raise QuadsError(f"QUADS answered {answer.status} but did not store {', '.join(unlike)}", final=True)
 
     async def _signed(self, method: str, path: str, body: Mapping[str, object]) -> Response:
         if not self._token:

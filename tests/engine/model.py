@@ -329,7 +329,7 @@ class ModelBmc:
         machine = await self._read()
         self._fail("pxe")
         if machine.override:
-            return "PXE was set for the next boot already"
+            return "PXE is already set for the next boot"
         await self._intend("override", {})
         await asyncio.shield(self._world.work(self._arm(self._reached())))
         return ""
@@ -355,7 +355,7 @@ class ModelBmc:
     async def stage_order(self, order: Sequence[str], deadline: float) -> str:
         machine = await self._read()
         if machine.ordered:
-            return "the boot order is right"
+            return "the boot order is already as wanted"
         if not machine.order_job:
             await self._acts.intend("override", {})
             self._world.machines[self._reached()].order_job = "waits"

@@ -139,7 +139,7 @@ async def test_an_expired_token_is_made_anew_once(newest: Bench) -> None:
 
 async def test_a_rolled_back_patch_is_not_believed(newest: Bench) -> None:
     newest.server.mishaps.append(Mishap("PATCH", "/hosts", "rolled-back", 2))
-    with pytest.raises(QuadsError, match="200 but did not take over cloud, build"):
+    with pytest.raises(QuadsError, match="200 but did not store cloud, build"):
         await newest.quads.tell_host(HOSTS[0], "cloud02", BUILT)
     assert newest.server.lab.hosts[HOSTS[0]].cloud == "cloud01"
 
@@ -166,7 +166,7 @@ async def test_troubles_that_pass_are_not_final(newest: Bench, kind: str, words:
 
 async def test_a_wrong_password_can_be_put_right_and_is_never_shown() -> None:
     async for bench in bench_of("2.1", password="hunter2"):
-        with pytest.raises(QuadsError, match="does not take the login of admin") as refused:
+        with pytest.raises(QuadsError, match="refused the login of admin") as refused:
             await bench.quads.tell_assignment(1, provisioned=True, validated=False)
         assert not refused.value.final
         assert "hunter2" not in str(refused.value)

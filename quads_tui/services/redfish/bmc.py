@@ -38,8 +38,8 @@ class Survey:
 class Bmc:
     """One session and one request at a time, to one address. Deadlines are own time (Clock.deadline).
 
-    Every call raises StageFailure in the BMC's own words, and what SideEffects.intend raises. After `close` it may be used again; it
-    then makes a new session.
+    Every call raises StageFailure in the BMC's own words, and what SideEffects.intend raises. After `close` it may be used
+    again; it then makes a new session.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Bmc:
 
         Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was.
         """
-        left = f"{len(uris)} sessions of an earlier process are left at the BMC"
+        left = f"{len(uris)} sessions of an earlier process stay open at the BMC"
         try:
             await self._connection.root(self._connection.clock.now())
         except StageFailure as failure:

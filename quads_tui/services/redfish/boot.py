@@ -93,7 +93,7 @@ class BootChange:
         """Give the note for the stage. Raises StageFailure and what SideEffects.intend raises."""
         look = await self.look()
         if look.certain:
-            return "PXE was set for the next boot already"
+            return "PXE is already set for the next boot"
         await self._change(
             look,
             lambda boot: {"BootSourceOverrideTarget": _spelled("Pxe", boot), "BootSourceOverrideEnabled": "Once"},
@@ -101,7 +101,7 @@ class BootChange:
             "PXE for the next boot",
             otherwise=self._accept_lasting,
         )
-        return "this BMC knows no one-time boot: PXE stays set until the install has ended" if self.stays else ""
+        return "this BMC has no one-time boot: PXE stays set until the install ends" if self.stays else ""
 
     def _accept_lasting(self, look: BootSnapshot) -> bool:
         """Once was accepted and reads Continuous, every time: the service has nothing better. It is taken back afterwards."""
@@ -149,7 +149,7 @@ class BootChange:
                     break
         if otherwise(look):
             return
-        reads = f"; it reads {look}"
+        reads = f"; the BMC shows {look}"
         if self._changes.last:
             raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._changes.last}{reads}")
         raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._changes.sent} times without effect{reads}")
@@ -201,7 +201,7 @@ class BootChange:
         if look.mode != before:
             raise StageFailure(
                 Cause.REFUSED,
-                f"the BMC changed the boot mode from {before} to {look.mode} and does not take it back: set it by hand",
+                f"the BMC changed the boot mode from {before} to {look.mode} and refuses to restore it: set it by hand",
                 retryable=False,
             )
         return look

@@ -75,17 +75,17 @@ class Dell:
     async def system(self) -> System:
         system = await self._machine.look(self._deadline)
         if not any(maker.dell_attributes for maker in self._machine.makers):
-            raise Unsupported("the BMC is no Dell's")
+            raise Unsupported("the BMC is not a Dell")
         return system
 
     async def page(self, path: str, what: str) -> tuple[Document, Response]:
         """`what` names the resource in a reason."""
         if not path:
-            raise Unsupported(f"the BMC tells no {what}")
+            raise Unsupported(f"the BMC does not show its {what}")
         try:
             return await self._machine.read(path, self._deadline)
         except Missing as gone:
-            raise Unsupported(f"the BMC tells no {what} ({gone})") from None
+            raise Unsupported(f"the BMC does not show its {what} ({gone})") from None
 
     async def settings(self, path: str, what: str) -> Settings:
         """As `page`, with the settings object."""

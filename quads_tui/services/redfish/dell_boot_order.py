@@ -62,11 +62,11 @@ class BootOrder:
         try:
             look = await self._look()
             if look.right:
-                return "the boot order is right"
+                return "the boot order is already as wanted"
             if not await self._dell.jobs_path():
                 raise Unsupported("the BMC shows no queue of jobs")
         except Unsupported as no:
-            return f"the boot order is left alone: {no}"
+            return f"the boot order was not changed: {no}"
         if look.pending and await self._dell.jobs():
             return ""  # committed by an earlier attempt
         if not look.pending:

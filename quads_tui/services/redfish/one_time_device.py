@@ -59,7 +59,7 @@ class DeviceBoot:
             raise Unsupported("the BIOS settings cannot be applied on reset")
         refusal: ErrorResponse | None = None
         if look.pending and await self._has_job():
-            return f"{look.name} was set for the next boot already"
+            return f"{look.name} is already set for the next boot"
         ignored = 0
         while ignored < 2:
             refusal = await self._changes.patch(look.settings.path, _body(look), look.settings.etag, self._etag)
@@ -85,7 +85,7 @@ class DeviceBoot:
         if not look.pending:
             return
         if others := sorted(set(look.settings.pending) - set(look.wanted)):
-            raise _stays(look, f"it waits together with {_listed(others)}, which are not ours")
+            raise _stays(look, f"it is pending together with {_listed(others)}, which are not ours")
         jobs = await self._dell.jobs()
         if len(jobs) > 1:
             raise _stays(look, f"{_listed([job.id for job in jobs])} all wait for a reset, and it is not clear which is ours")
@@ -94,7 +94,7 @@ class DeviceBoot:
         if look.pending and look.settings.clear and not await self._dell.jobs():
             look = await self._take_back("POST", look.settings.clear, {})
         if look.pending:
-            raise _stays(look, self._changes.last or "the BMC offers no way to forget it")
+            raise _stays(look, self._changes.last or "the BMC offers no way to discard it")
 
     async def armed(self) -> bool:
         """Whether the next boot is from this device as far as the BIOS tells."""
@@ -109,7 +109,7 @@ class DeviceBoot:
         order = sequence(settings.current, system)
         names = [_MODE, f"OneTime{order}Dev"]
         if missing := [name for name in names if name not in settings.current]:
-            raise Unsupported(f"the BIOS knows no {_listed(missing)}")
+            raise Unsupported(f"the BIOS has no attribute {_listed(missing)}")
         if not self._name:
             sources, _ = await self._dell.page(system.boot_sources, "boot sources")
             listed = boot_names(mapping(sources.get("Attributes")), order)
@@ -153,10 +153,11 @@ class DeviceBoot:
     async def _foreign(self, look: DeviceSnapshot, refusal: ErrorResponse) -> StageFailure:
         jobs: list[Job] = await self._dell.jobs()
         named = f" by {_listed([job.id for job in jobs])}" if jobs else ""
+        pending = _listed(sorted(look.settings.pending)) or "the BMC does not say which"
         return StageFailure(
             Cause.REFUSED,
-            f"other BIOS settings wait for a reset{named} ({_listed(sorted(look.settings.pending)) or 'not told which'}): "
-            f"let that job run, or delete it if it is not wanted. {refusal.text}",
+            f"other BIOS settings wait for a reset{named} ({pending}): let that job run, or delete it if it is not wanted. "
+            f"{refusal.text}",
             retryable=False,
         )
 
@@ -166,7 +167,7 @@ def _body(look: DeviceSnapshot) -> dict[str, object]:
 
 
 def _stays(look: DeviceSnapshot, why: str) -> StageFailure:
-    return StageFailure(Cause.REFUSED, f"its next boot stays set to {look.name}: {why}", retryable=False)
+    return StageFailure(Cause.REFUSED, f"the next boot stays set to {look.name}: {why}", retryable=False)
 
 
 def _listed(names: list[str]) -> str:

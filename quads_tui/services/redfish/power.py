@@ -77,7 +77,7 @@ class PowerChange:
 
     async def _reset(self, system: System) -> None:
         if not system.reset_target:
-            self._wait_on("the BMC offers no Reset of this system", None)
+            self._wait_on("the BMC offers no Reset action for this system", None)
             return
         if self._lost >= _MOST_LOST:
             raise StageFailure(Cause.UNREACHABLE, f"the answer to {self._wanted} was lost {self._lost} times: {self._last}")

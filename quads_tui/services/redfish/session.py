@@ -104,7 +104,7 @@ class Session:
                     await self._delete(path, {"X-Auth-Token": token})
                     del self._open[0]
         for path, _ in self._open:
-            self._acts.note(f"the session {path} is left at the BMC: no answer to its deletion within {_CLOSING:g} s")
+            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
         if self._login is not None:
             self._login.cancel()
         if self._basic_for_now:
@@ -123,7 +123,7 @@ class Session:
                     del left[0]
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
             why = str(error) or f"not done within {_ENDING:g} s"
-            self._acts.note(f"{len(left)} sessions of an earlier process are left at the BMC: {why}")
+            self._acts.note(f"{len(left)} sessions of an earlier process stay open at the BMC: {why}")
 
     async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
         """Once more where it is refused; then it is noted."""
@@ -138,7 +138,7 @@ class Session:
                 self._acts.session(path, False)
                 return
             why = error_response(answer).text
-        self._acts.note(f"the session {path} is left at the BMC, its deletion was refused {_TRIES} times: {why}")
+        self._acts.note(f"the session {path} stays open at the BMC, its deletion was refused {_TRIES} times: {why}")
 
     async def _log_in(self) -> None:
         """Shielded: a login whose answer nobody waits for leaves a session behind that nobody closes."""
@@ -156,7 +156,9 @@ class Session:
                 answer = await self._send("POST", places[0], {}, body)
             except RequestFailed as error:
                 if error.sent:
-                    self._acts.note("the answer to a login was lost: a session that it made stays at the BMC until it ends there")
+                    self._acts.note(
+                        "no answer to a login: the session that it may have made stays open at the BMC until it expires"
+                    )
                 raise
             if answer.ok:
                 self._begin(answer, places[0])
@@ -172,7 +174,7 @@ class Session:
             if answer.status == 401 or refusal.means(Meaning.WRONG_LOGIN):
                 await self._refuse(refusal)
             elif refusal.means(Meaning.SESSIONS_FULL):
-                self._acts.note(f"no session is free, going on with Basic: {refusal.text}")
+                self._acts.note(f"no session is free, using Basic authentication: {refusal.text}")
                 self._basic = self._basic_for_now = True
                 return
             elif refusal.busy and self._busy < 1:
@@ -199,7 +201,7 @@ class Session:
             self._open.append((where, token))
             self._acts.session(where, True)
         else:
-            self._acts.note("the BMC does not tell where its session is: it is left to end by itself")
+            self._acts.note("the BMC does not say where its session is: it stays open until it expires")
 
     async def _refuse(self, refusal: ErrorResponse) -> None:
         """Count a refused login; the second one is the last."""

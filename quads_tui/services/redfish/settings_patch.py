@@ -57,7 +57,7 @@ class Changes:
     async def send(self, method: str, path: str, body: dict[str, object] | None, tag: str = "") -> ErrorResponse | None:
         """One request; None where it was accepted, or nobody knows. Raises StageFailure and what SideEffects.intend raises."""
         if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:
-            raise StageFailure(Cause.TIMEOUT, f"{self._what} is not taken: {self.last or 'no effect'}")
+            raise StageFailure(Cause.TIMEOUT, f"{self._what} was not set: {self.last or 'no effect'}")
         acts = self._connection.acts
         await acts.intend("override", {"path": path, **(body or {"method": method})})
         self.sent += 1

@@ -149,14 +149,14 @@ class Machine:
                 agreeing = same_after_move(now, before)
                 moved = f"the BMC's address changed from {before.peer} to {now.peer}"
                 if not agreeing:
-                    nothing = "and nothing tells for certain that it is the same machine"
+                    nothing = "and nothing proves that it is the same machine"
                     raise Unidentified(f"{moved}, {nothing}. Now {now}; before {before}")
                 self.connection.acts.note(f"{moved}: the same machine by its {' and '.join(agreeing)}")
         self._known = now if before is None else now.with_known(before)
         return now
 
     def _moving(self) -> StageFailure:
-        words = f"the BMC's name leads to one address and then to another (now {self.connection.peer}) while the machine is read"
+        words = f"the BMC's name led to different addresses while the machine was read (now {self.connection.peer})"
         return StageFailure(Cause.UNREACHABLE, words)
 
     # Reading
@@ -237,7 +237,7 @@ class Machine:
         try:
             listed = await listing(self.connection, collection, deadline)
         except Missing as error:
-            raise StageFailure(Cause.PROTOCOL, f"no collection of systems: {error.response.text}") from None
+            raise StageFailure(Cause.PROTOCOL, f"the BMC has no collection of systems: {error.response.text}") from None
         listed = replace(listed, members=tuple(member for member in listed.members if member.path))
         if not listed.members:
             raise StageFailure(Cause.BUSY, "the BMC lists no systems (it may be restarting)")
@@ -249,7 +249,7 @@ class Machine:
         if self._name:
             path = _named(self._name, paths)
             if not path:
-                words = f"`system: {self._name}` in the assignment is none of the BMC's systems ({_ids(paths)})"
+                words = f"`system: {self._name}` in the assignment is not one of the BMC's systems ({_ids(paths)})"
                 raise StageFailure(Cause.PROTOCOL, words)
         elif listed.count == 1 and not listed.cut:
             path = paths[0]
@@ -275,7 +275,7 @@ class Machine:
         if holders:
             words = (
                 f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
-                f"through, is told by {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+                f"through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
             )
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
@@ -286,7 +286,7 @@ class Machine:
         if listed.cut or listed.count > len(listed.members):
             failures.append(StageFailure(Cause.BUSY, "not all members are listed"))
         if len(paths) > _MOST_SYSTEMS:
-            failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were looked at", retryable=False))
+            failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were read", retryable=False))
         if len(machines) == 1 and not failures:
             return machines[0]  # the others say of themselves that they are no machines
         holders, unread = await self._holders(machines if self._macs else [])
@@ -296,7 +296,7 @@ class Machine:
             return holders[0]
         why = "no MAC address is known to choose by"
         if self._macs:
-            why = f"{some(self._macs)}, which Foreman provisions through, is told by {len(holders) or 'none'} of them"
+            why = f"{some(self._macs)}, which Foreman provisions through, is on {len(holders) or 'none'} of them"
         for_now = [failure for failure in failures if failure.retryable]
         first = f"; {(for_now or failures)[0].reason}" if failures else ""
         unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"

@@ -99,7 +99,7 @@ async def test_sushy_emulator(tmp_path: Path) -> None:
             deadline = bmc._connection.clock.deadline(600)
             assert (await bmc.observe(deadline)).power == "On"
             await bmc.ensure_off(deadline)
-            assert "PXE stays set until the install has ended" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
+            assert "PXE stays set until the install ends" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
             assert bmc.pxe_stays
             assert await bmc.pxe_armed()
             await bmc.ensure_on(deadline)
