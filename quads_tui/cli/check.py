@@ -25,13 +25,14 @@ from quads_tui.planning.planner import drafted, recognisable, refusing
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
+from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, open_services
+from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, raise_file_limit, say
-from quads_tui.services.quads import QuadsError
 from quads_tui.services.responses import FailureKind, RequestFailed
 
-from .run import bmc_survey, guarded
+from .terminal import run_with_exit_status
 
 _ASKED = 3  # times, for the median
 _LATE = 5.0  # seconds that a clock may be off before it is said aloud
@@ -70,7 +71,7 @@ class _Asked:
 
 def check(assignment: Path | None, options: Options) -> int:
     """Gives the exit status: 0 when all is well, else 3. The BMCs asked are those of the assignment."""
-    return guarded(options, lambda: asyncio.run(_check(assignment, options)))
+    return run_with_exit_status(options, lambda: asyncio.run(_check(assignment, options)))
 
 
 async def _check(path: Path | None, options: Options) -> int:

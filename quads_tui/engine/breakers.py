@@ -26,7 +26,7 @@ class Breakers:
         self._clock = clock
         self._emit = emit
         self._models = {model_pause(host.model): host.model for host in rollout.plan.hosts}
-        self._proved = False
+        self._verified = False
         rollout.refusals.first = min(rollout.refusals.first, ahead)
 
     def resume(self) -> None:
@@ -36,15 +36,15 @@ class Breakers:
         for host in list(rollout.ahead):
             if host not in taken:
                 self._emit(HostAhead(self._clock.wall(), host, False))
-            elif rollout.hosts[host].status.ended:
+            elif rollout.hosts[host].status.is_final:
                 self._gate.keep(host)
-        self._proof()
+        self._note_first_write()
         for what in rollout.paused:
             self._set(what, True)
 
     def take(self, event: Event) -> None:
         trip = self._rollout.refusals.trip
-        self._proof()
+        self._note_first_write()
         if isinstance(event, StageChanged):
             ended = event.stage is Stage.FOREMAN_BUILD and event.status is not StageStatus.STARTED
             if ended and not (event.status is StageStatus.FAILED and event.cause in _AWAY):
@@ -70,10 +70,10 @@ class Breakers:
             self._set(each, paused)
         return True
 
-    def _proof(self) -> None:
-        if self._rollout.first_write_verified and not self._proved:
-            self._proved = True
-            self._gate.proved()
+    def _note_first_write(self) -> None:
+        if self._rollout.first_write_verified and not self._verified:
+            self._verified = True
+            self._gate.first_write_verified()
 
     def _set(self, what: str, paused: bool) -> None:
         if what == ADMISSION:
@@ -96,4 +96,4 @@ class Breakers:
 def places(rollout: Rollout) -> list[str]:
     """The hosts that stand in their places ahead of the write, as their events tell: under way, or ended and kept."""
     hosts, keeps = rollout.hosts, rollout.refusals.keeps_its_place
-    return [name for name in rollout.ahead if not hosts[name].status.ended or keeps(name)]
+    return [name for name in rollout.ahead if not hosts[name].status.is_final or keeps(name)]

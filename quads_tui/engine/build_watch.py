@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.ports import Clock
-from quads_tui.services.foreman import HostRecord
 
 
 class HostReads(Protocol):

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone
 from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import (
@@ -29,7 +28,9 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
+from quads_tui.rollout.hooks import CommandRunner, Hook
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters, lane_facts
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
@@ -56,10 +57,12 @@ from .claims import Machines
 from .flow import disarm, provision
 from .gate import RolloutGate
 from .hooks import Hooks
-from .host import BmcPort, ForemanPort, HostSideEffects, Ports, longest_intent
 from .lane import WriteLane
+from .ports import BmcPort, ForemanPort, Ports
 from .quads_sync import QuadsExchange, QuadsPort
 from .resume_state import Recall, recall
+from .side_effects import HostSideEffects, longest_intent
+from .write_queue import WriteQueue
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -86,10 +89,11 @@ class RolloutContext:
     token_seconds: float
     write_width: int
     who: str
+    run_command: CommandRunner  # of the hooks
     hooks: tuple[Hook, ...] = ()
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
-    lanes: list[WriteLane] | None = None  # of the other rollouts of this process on the same Foreman; this one's joins them
+    write_queue: WriteQueue | None = None  # that the rollouts of this process on the same Foreman share; None: this one's alone
     machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
     protected_machines: Mapping[str, Identity] = field(default_factory=dict)  # of protected hosts, as far as they are known
     locked: Callable[[], Awaitable[None]] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
@@ -117,7 +121,7 @@ class RolloutExecutor:
             width=1 if setting.rollout.narrowed else setting.write_width,
             write_deadline=setting.limits.write_deadline,
             on_narrowed=self._narrowed,
-            beside=setting.lanes,
+            queue=setting.write_queue,
             mark=setting.mark,
             patience=setting.limits.foreman_build,
             on_gone=self._safety,
@@ -167,6 +171,7 @@ class RolloutExecutor:
                 clock,
                 self.emit,
                 at_once=setting.limits.hooks,
+                run=setting.run_command,
                 done=frozenset(recalled.cloud_hooks),
             ),
             rollout=setting.rollout.id,
@@ -188,7 +193,7 @@ class RolloutExecutor:
         if self._quads is not None:
             self._helpers.append(asyncio.create_task(self._quads.run()))
         if setting.left_write is not None:
-            place = self.lane.occupied("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
+            place = self.lane.adopt_in_flight("another rollout", "write", setting.clock.now() - self._since(setting.left_write))
             self._help("the write of another rollout", partial(self._wait_out, place))
         if setting.recall is not None:
             self._go_on(setting.recall)
@@ -233,10 +238,10 @@ class RolloutExecutor:
         if "writes" in setting.rollout.paused:
             self.lane.pause(True)
         for name, order in recalled.orders.items():
-            self.gate.take_out(name, Skipped if order.order == "skip" else Held, order.reason)
+            self.gate.exclude(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             sent_at = setting.clock.now() - self._since(intent.moment)
-            place = self.lane.occupied(name, intent.act, sent_at)
+            place = self.lane.adopt_in_flight(name, intent.act, sent_at)
             if intent.act == "build":
                 self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
@@ -251,14 +256,14 @@ class RolloutExecutor:
             memory.resumed = True
             if memory.identity is not None:
                 self._machines.hold(setting.rollout.id, host.name, memory.identity)
-                if host.status.ended and not memory.stands:
+                if host.status.is_final and not memory.stands:
                     self._machines.release(setting.rollout.id, host.name)
-            if host.status.ended and host.name not in recalled.orders:
+            if host.status.is_final and host.name not in recalled.orders:
                 continue
             if host.status is HostStatus.QUEUED and host.stage is None:
                 fresh.append(host.name)
                 continue
-            self.gate.known(host.name)
+            self.gate.mark_begun(host.name)
             if self._memories[host.name].built_at is not None:
                 self.gate.write_stands(host.name)
             reset = recalled.resets.get(host.name)
@@ -420,7 +425,7 @@ class RolloutExecutor:
     def _fault(self, name: str, words: str) -> None:
         """Nobody works on the host any more: it has failed, and may be retried. A host that had ended stays as it was."""
         host = self._setting.rollout.hosts[name]
-        if host.status.ended:
+        if host.status.is_final:
             self._notice("error", f"{name}: {words}")
         else:
             self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words))
@@ -515,9 +520,9 @@ class RolloutExecutor:
             memory.accepted = memory.asked
         memory.asked = None
         memory.rewind(from_start, self._kind(name))
-        self.gate.put_back(name)
+        self.gate.readmit(name)
         if memory.attempts:
-            self.gate.known(name)  # no new host: the operator asks for this one
+            self.gate.mark_begun(name)  # no new host: the operator asks for this one
         self._ports.remember(name, memory)
         self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
         self._launch(name, _RETRY_SPREAD * len(self._tasks), "not all of them at once")
@@ -528,7 +533,7 @@ class RolloutExecutor:
         if status is None or status is HostStatus.DONE or self.stopped:
             return False
         self.emit(Ordered(self._setting.clock.wall(), name, "skip" if kind is Skipped else "hold", reason))
-        self.gate.take_out(name, kind, reason)
+        self.gate.exclude(name, kind, reason)
         self.lane.withdraw(name, kind(reason))
         if name not in self._tasks:  # it had ended: let its flow leave properly, disarming what is armed
             self._launch(name)
@@ -548,7 +553,7 @@ class RolloutExecutor:
         else:
             memory.failed = (self._kind(name).stages[0], Cause.UNKNOWN)  # a retry begins anew
             self._ports.remember(name, memory)
-        if self.gate.is_out(name):  # a skip or a hold came meanwhile: it leaves as such
+        if self.gate.is_excluded(name):  # a skip or a hold came meanwhile: it leaves as such
             await self._provision(name)
 
     # Samples

@@ -16,15 +16,16 @@ from typing import Any, TypeVar
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.foreman import HostRecord
-from quads_tui.services.foreman.writes import attributes
 
 from .dell_boot_order import ensure_order
-from .host import HostMemory, HostSideEffects, Ports
 from .machine import Asked, HostMachine
+from .memory import HostMemory
+from .ports import Ports
+from .side_effects import HostSideEffects
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class _Flow:
         except (Skipped, Held) as out:
             await self._left(out)
         finally:
-            self._ports.gate.lit(self._host)
+            self._ports.gate.leave_powered_off_set(self._host)
             await self.close()
 
     async def close(self) -> None:
@@ -194,7 +195,7 @@ class _Flow:
                 asked = stage is Stage.FOREMAN_BUILD or failure.service == FOREMAN
                 away = asked and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
                 if away:
-                    # Foreman is away for all hosts: this one waits in its place, so that no further ones go dark behind it.
+                    # Foreman is away for all hosts: this one keeps its place, so that no further ones are powered off.
                     gone += clock.now() - max(began, self._writes.carried_at)
                     if gone > limits.foreman_build:
                         raise ServiceGone(f"Foreman is away for {gone / 60:.0f} min: {failure.reason}") from None
@@ -202,8 +203,8 @@ class _Flow:
                     tries, gone = tries + 1, 0.0
                 if not failure.retryable or tries >= limits.attempts:
                     raise _StageGaveUp(stage, failure) from None
-                if not self._memory.off:
-                    self._ports.gate.lit(self._host)  # it does not stand dark while it waits for its next attempt
+                if not self._memory.off:  # on while it waits for its next attempt: it keeps no place
+                    self._ports.gate.leave_powered_off_set(self._host)
                 failed_at = clock.now()
                 await self._wait_for_next(stage, failure, tries)
                 gone += clock.now() - failed_at if away else 0.0
@@ -261,7 +262,7 @@ class _Flow:
         return reason
 
     async def _reach(self) -> None:
-        """A host whose BMC does not answer is not dark: it waits outside, so that the others are not held up."""
+        """A host whose BMC does not answer gives its place up: it waits outside, so that the others are not held up."""
         ports = self._ports
         if self._memory.off:
             self._remember(off=False)
@@ -271,7 +272,7 @@ class _Flow:
         except StageFailure as failure:
             if not failure.retryable:
                 raise
-        ports.gate.lit(self._host)
+        ports.gate.leave_powered_off_set(self._host)
         await self._machine.look(ports.clock.deadline(ports.limits.power_off))
         await ports.gate.admit(self._host, Stage.POWER_OFF)
 
@@ -296,7 +297,7 @@ class _Flow:
                 await self._writes.parameter(self._acts, name, self._goal.target.parameters[name])
             await self._writes.build(self._acts)
             reason = ""
-        ports.gate.lit(self._host)
+        ports.gate.leave_powered_off_set(self._host)
         self._acts.note("waits for a look at Foreman that shows it in build", waits=True)
         try:
             await ports.gate.watch(self._host, ports.watch.until_in_build(self._host), self._patience())
@@ -309,7 +310,7 @@ class _Flow:
         await self._writes.owner(self._acts)
         self._acts.note("waits for a look at Foreman that shows its new owner", waits=True)
         record = await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
-        if not record.has(attributes(self._goal.target)):
+        if not record.has(self._goal.target.attributes()):
             raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
         return ""
 

@@ -24,9 +24,8 @@ from typing import Any, Protocol
 
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged
 from quads_tui.rollout.plan import HostPlan, Plan
-from quads_tui.rollout.ports import Clock, JournalBroken
+from quads_tui.rollout.ports import Clock, JournalBroken, QuadsError
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.quads import QuadsError
 
 _PAUSES = (2.0, 5.0, 15.0, 30.0, 60.0)  # own seconds between tries at a QUADS that is away; the last one repeats
 _ASK_AGAIN = 60.0  # own seconds between two looks at whether QUADS still schedules the hosts that failed
@@ -141,7 +140,7 @@ class Outbox:
         cloud = self._plan.goal(host).cloud
         if host.name not in self._undone[cloud]:
             return  # done is done
-        if not event.status.ended:
+        if not event.status.is_final:
             self._runs(host)
             if event.status is HostStatus.QUEUED:
                 self._progress(host.name, "pending", event.reason)

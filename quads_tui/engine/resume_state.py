@@ -21,7 +21,7 @@ from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
-from .host import HostMemory
+from .memory import HostMemory
 from .quads_sync import Outbox
 
 
@@ -76,7 +76,7 @@ class Recall:
                     self.orders[event.host] = event
                 else:
                     self.orders.pop(event.host, None)
-            case HostChanged() if event.status.ended:
+            case HostChanged() if event.status.is_final:
                 self.orders.pop(event.host, None)
             case _:
                 pass

@@ -5,8 +5,6 @@ from __future__ import annotations
 from .assignment import Assignment, HostSpec, load_assignment, local_zone, system_key
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
-from .hooks import Hook
-from .limits import Limits
 from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
@@ -31,11 +29,9 @@ __all__ = [
     "BadTime",
     "Defaults",
     "ForemanSite",
-    "Hook",
     "HostSpec",
     "InputError",
     "Interfaces",
-    "Limits",
     "Problem",
     "QuadsSite",
     "RedfishSite",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.stages import Stage
 
 from .diagnostics import Report
@@ -15,18 +15,6 @@ from .yaml_reader import Node
 KEYS = ("name", "run", "before", "after", "per", "timeout")
 _STAGES = ", ".join(Stage)
 _MOST = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """`run` is a program and its arguments, never a shell's line. `timeout` in seconds (speed divides it)."""
-
-    name: str
-    run: tuple[str, ...]
-    when: Literal["before", "after"]
-    stage: Stage
-    per_cloud: bool = False  # once for all hosts of a cloud; those that come to the stage meanwhile wait for it
-    timeout: float = 300.0
 
 
 def read_hooks(report: Report, nodes: list[Node]) -> tuple[Hook, ...]:

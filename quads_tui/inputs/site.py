@@ -9,13 +9,16 @@ from pathlib import Path
 
 import platformdirs
 
+from quads_tui.rollout.hooks import Hook
+from quads_tui.rollout.limits import Limits
+
 from .addresses import HOST_NAME, AddressError, host_name, is_loopback, service_url
 from .assignment import CLOUD, CLOUD_EXPECTED, HostSpec, local_zone
 from .boot_interfaces import Interfaces, read_boot_order, read_interfaces
 from .diagnostics import InputError, Problem, Report
-from .hooks import Hook, read_hooks
+from .hooks import read_hooks
 from .limits import NAMES as LIMIT_NAMES
-from .limits import Limits, read_limits
+from .limits import read_limits
 from .on_event import AlertCommand, read_on_event
 from .patterns import LOOKED_AT, fits, read_patterns, read_rack
 from .secrets import SecretSource

@@ -43,10 +43,7 @@ _META = "insert or replace into meta (key, value) values (?, ?)"
 
 
 class JournalStore:
-    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses.
-
-    `on_events` gets events in their order when they are on disk, or when it is certain that they never will be.
-    """
+    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses."""
 
     def __init__(
         self,
@@ -61,7 +58,7 @@ class JournalStore:
         """
         self.path = path
         self._on_broken = on_broken
-        self.on_events: Callable[[list[Event]], None] | None = None
+        self._listeners: list[Callable[[Event], None]] = []
         self._broken = ""
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Row | None] = SimpleQueue()
@@ -126,9 +123,18 @@ class JournalStore:
             pragma user_version={SCHEMA}; commit;"""
         )
 
+    def subscribe(self, listener: Callable[[Event], None]) -> None:
+        """It gets events in their order, in the loop, when they are on disk or when it is certain that they never will be."""
+        self._listeners.append(listener)
+
+    def _written(self, events: list[Event]) -> None:
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+
     def record(self, event: Event) -> None:
-        if self._broken and self.on_events is not None:
-            self.on_events([event])
+        if self._broken:
+            self._written([event])
         self._put((_EVENT, (event,), None))
 
     async def commit(self, event: Event) -> None:
@@ -192,8 +198,8 @@ class JournalStore:
                 self._broken = why
                 self._in_loop(self._on_broken, why)
             events = [values[0] for sql, values, _ in group if sql == _EVENT]
-            if events and self.on_events is not None:
-                self._in_loop(self.on_events, events)
+            if events and self._listeners:
+                self._in_loop(self._written, events)
             waiting = [done for _, _, done in group if done is not None]
             if waiting:
                 self._in_loop(_resolve, waiting, why)

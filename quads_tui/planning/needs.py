@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import some
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import Goal, HostPlan
 from quads_tui.rollout.stages import Kind
-from quads_tui.services.foreman import Foreman, HostRecord, UserRecord
+from quads_tui.services.foreman import Foreman, UserRecord
 
 
 async def missing_permissions(goals: Sequence[Goal], parameters: bool, foreman: Foreman) -> list[str]:

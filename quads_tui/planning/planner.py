@@ -11,10 +11,11 @@ from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bm
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown, UserRecord, pick
+from quads_tui.services.foreman import Foreman, NameUnknown, UserRecord, pick
 from quads_tui.services.peers import peers_of
 
 from .bmc_survey import BmcSurvey, unasked

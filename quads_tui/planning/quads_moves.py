@@ -8,7 +8,8 @@ from pathlib import Path
 from quads_tui.inputs import Assignment, HostSpec, Site
 from quads_tui.inputs.addresses import AddressError, host_name
 from quads_tui.inputs.assignment import CLOUD
-from quads_tui.services.quads import Quads, QuadsError, QuadsHost
+from quads_tui.rollout.ports import QuadsError
+from quads_tui.services.quads import Quads, QuadsHost
 
 _NAMED = 10  # how many hosts a note names
 

@@ -27,7 +27,7 @@ def detail_head(
     head = Text(cut(f" {host.name}{cloud}  {host.model}  BMC {host.address}", width), STRONG)
     state = f" {host.status.value.upper()}" + (f" at {host.stage.value}" if host.stage else "")
     state += f", attempt {host.attempt}" if host.attempt else ""
-    if host.since and not host.status.ended:
+    if host.since and not host.status.is_final:
         state += f", for {clock_text((now - host.since) * speed)}"
     state += "  ARMED: the next boot wipes it" if host.armed else ""
     lines = [head, Text(cut(state, width), STYLES[host.status])]

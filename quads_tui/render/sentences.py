@@ -85,7 +85,7 @@ def _failure(group: FailureGroup) -> str:
 def host(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float, why: str = "") -> list[str]:
     """All that is known of it, the newest of its history last. `why`: why it waits, in words."""
     where = f" at {host.stage.value}, attempt {host.attempt}" if host.stage else ""
-    since = f", for {span((now - host.since) * speed)}" if host.since and not host.status.ended else ""
+    since = f", for {span((now - host.since) * speed)}" if host.since and not host.status.is_final else ""
     lines = [f"{host.name}, {host.cloud}, model {host.model}, BMC {host.address}.", f"{host.status.value}{where}{since}."]
     lines += ["ARMED: the next boot wipes it."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []

@@ -57,6 +57,22 @@ class Target:
     medium_id: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
 
+    def attributes(self) -> dict[str, object]:
+        """As members of PUT /hosts/:id (Foreman API v2); what is None is left as it is."""
+        wanted: dict[str, object] = {
+            name: value
+            for name, value in (
+                ("operatingsystem_id", self.operatingsystem_id),
+                ("ptable_id", self.ptable_id),
+                ("medium_id", self.medium_id),
+                ("owner_id", self.owner_id),
+            )
+            if value is not None
+        }
+        if self.owner_id is not None:
+            wanted["owner_type"] = "User"  # without it Foreman keeps the old type
+        return wanted
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:

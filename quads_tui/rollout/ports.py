@@ -40,6 +40,19 @@ class NotSent(QuadsTuiError):
     """The last check before the first byte did not pass for now: nothing was sent, and the same may be tried again."""
 
 
+class QuadsError(QuadsTuiError):
+    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
+
+    `answered`: the server said so itself, about this request; else it is away.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, answered: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+        self.answered = answered
+
+
 REFUSALS = (Skipped, Held, Stopping, JournalBroken)
 """What Acts.intend and Acts.confirm raise: the act is not to be."""
 
@@ -172,13 +185,13 @@ class Probe(StrEnum):
 class UnknownOutcome(QuadsTuiError):
     """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is.
 
-    `ended`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on there and
-    one read settles it. `conflict`: it may come of two writes at once.
+    `server_done`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on
+    there and one read settles it. `conflict`: it may come of two writes at once.
     """
 
-    def __init__(self, reason: str, *, ended: bool = False, conflict: bool = False) -> None:
+    def __init__(self, reason: str, *, server_done: bool = False, conflict: bool = False) -> None:
         super().__init__(reason)
-        self.ended = ended
+        self.server_done = server_done
         self.conflict = conflict
 
 
@@ -206,7 +219,7 @@ class Lane(Protocol):
         """
         ...
 
-    def occupied(self, host: str, act: str, sent_at: float) -> Ticket:
+    def adopt_in_flight(self, host: str, act: str, sent_at: float) -> Ticket:
         """A write of a process that died is on its way since own time `sent_at`: its place is taken from now on."""
         ...
 
@@ -236,8 +249,8 @@ class Gate(Protocol):
         """Wait for `wanted`, at most own `seconds` (TimeoutError). Skip, hold and stop end the wait, as `enter` raises."""
         ...
 
-    def lit(self, host: str) -> None:
-        """The host no longer stands dark before the lane: its build was answered, or it left the flow."""
+    def leave_powered_off_set(self, host: str) -> None:
+        """The host is no longer powered off and not yet written: its build was answered, it is on, or it left the flow."""
         ...
 
 

@@ -48,7 +48,7 @@ class Crowd:
         widths = {stage: max(1.0, self._pace.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
         for host in rollout.hosts.values():
             status = host.status
-            if status is HostStatus.DONE or status.ended:
+            if status is HostStatus.DONE or status.is_final:
                 continue
             stage, kind = host.stage, kinds[host.name]
             last = Stage.INSTALL if kind is Kind.BUILD else Stage.POWER_OFF if kind is Kind.SPARE else Stage.FOREMAN_BUILD

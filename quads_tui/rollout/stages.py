@@ -72,11 +72,11 @@ class HostStatus(StrEnum):
     HELD = "held"
 
     @property
-    def ended(self) -> bool:
-        return self in _ENDED
+    def is_final(self) -> bool:
+        return self in _FINAL
 
 
-_ENDED = frozenset({HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD})
+_FINAL = frozenset({HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD})
 
 
 class StageStatus(StrEnum):

@@ -27,7 +27,7 @@ class NotRunning(QuadsTuiError):
     """Nobody serves the keys of this rollout."""
 
 
-class KeyServer:
+class ControlServer:
     """Beside a running rollout. `on_holder` gets the name of who took the keys from the own screen; empty when they are back."""
 
     def __init__(self, directory: Path, control: Control, on_holder: Callable[[str], None]) -> None:

@@ -46,7 +46,7 @@ class JsonLines:
 def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str, Any]:
     """The members of `rollout_finished`. `requests`: foreman_writes, foreman_reads, redfish_requests of this process."""
     counts = rollout.counts
-    ends = {status.value: counts[status] for status in HostStatus if status.ended}
+    ends = {status.value: counts[status] for status in HostStatus if status.is_final}
     hosts = rollout.hosts.values()
     return {
         "rollout": rollout.id,

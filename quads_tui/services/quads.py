@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy, Zone, local_zone
-from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.inputs import Secret, TlsPolicy, Zone, local_zone
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
-from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.ports import Clock, QuadsError
 from quads_tui.rollout.text import clean
 
 from .http import Http
@@ -23,19 +23,6 @@ from .responses import NotJson, RequestFailed, Response
 
 _BODY = 64 << 20  # GET /hosts is a megabyte for 700 hosts
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
-
-
-class QuadsError(QuadsTuiError):
-    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
-
-    `answered`: the server said so itself, about this request; else it is away.
-    """
-
-    def __init__(self, reason: str, *, final: bool = False, answered: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.final = final
-        self.answered = answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,18 @@ from typing import Any
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.executor import RolloutContext, RolloutExecutor
 from quads_tui.engine.resume_state import Recall, recall
-from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
+from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.ports import REFUSALS, Probe, SideEffects, TakenOver, Ticket, UnknownOutcome
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
-from quads_tui.services.foreman import HostRecord
+from quads_tui.services.commands import run_command
 from tests.clocks import VirtualClock
 
 from .network import Network
@@ -550,6 +552,7 @@ class Lab:
                 machines=self._machines,
                 protected_machines=self._protected_machines,
                 sample_seconds=600.0,  # each one costs as much as a host's stage
+                run_command=run_command,
                 hooks=self._hooks,
                 recall=recalled,
                 locked=self.locked,

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Pause, Retry
 from quads_tui.rollout.events import HostAhead, HostNote, Intent, Paused, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
@@ -411,7 +411,7 @@ async def _anything(number: int) -> None:
         crashes = 0
         await lab.crash()
         lab.resume()
-    waiting = [host for host in lab.rollout.hosts.values() if not host.status.ended]
+    waiting = [host for host in lab.rollout.hosts.values() if not host.status.is_final]
     assert all(lab.rollout.new_host_paused(host.name) in lab.rollout.safety for host in waiting), number
     assert lab.executor.held_back is bool(waiting), number
     assert await to_the_end(lab) == (4 if waiting else 1 if lab.rollout.counts[HostStatus.DONE] < count else 0), number

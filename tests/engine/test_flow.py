@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Intent, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -465,7 +465,7 @@ async def _any_schedule(
     assert len(changes) >= 5
     for name, host in rollout.hosts.items():
         machine = lab.machine(name)
-        assert host.status.ended
+        assert host.status.is_final
         assert machine.wipes <= 1 + human_rebuilds
         if host.status is HostStatus.DONE:
             assert (machine.build, machine.build_status, machine.power) == (False, 0, "On")

@@ -24,12 +24,12 @@ def gate(kind: Kind = Kind.BUILD, ahead: int = 3, protected: frozenset[str] = fr
     [
         ("h1", "reset", lambda g: None, None),
         ("stranger", "reset", lambda g: None, Held),
-        ("h1", "reset", lambda g: g.take_out("h1", Skipped, "why"), Skipped),
-        ("h1", DISARM, lambda g: g.take_out("h1", Skipped, "why"), None),
-        ("h1", "build", lambda g: g.take_out("h1", Held, "why"), Held),
-        ("h1", DISARM, lambda g: g.take_out("h1", Held, "why"), None),
-        ("h2", "build", lambda g: g.take_out("h1", Held, "why"), None),
-        ("h1", "reset", lambda g: (g.take_out("h1", Skipped, "why"), g.put_back("h1")), None),
+        ("h1", "reset", lambda g: g.exclude("h1", Skipped, "why"), Skipped),
+        ("h1", DISARM, lambda g: g.exclude("h1", Skipped, "why"), None),
+        ("h1", "build", lambda g: g.exclude("h1", Held, "why"), Held),
+        ("h1", DISARM, lambda g: g.exclude("h1", Held, "why"), None),
+        ("h2", "build", lambda g: g.exclude("h1", Held, "why"), None),
+        ("h1", "reset", lambda g: (g.exclude("h1", Skipped, "why"), g.readmit("h1")), None),
         ("h1", "reset", lambda g: g.stop(), Stopping),
         ("h1", DISARM, lambda g: g.stop(), Stopping),
     ],
@@ -71,11 +71,11 @@ async def test_three_hosts_are_powered_off_until_the_first_write_is_verified_the
     g = gate(ahead=5)
     tasks = await admitted(g, range(9))
     assert inside(tasks) == ["h0", "h1", "h2"]
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4"]
     await g.admit("h1", Stage.FOREMAN_BUILD)  # its place is its own until it is written
-    g.lit("h1")
+    g.leave_powered_off_set("h1")
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4", "h5"]
     assert dark(g) == 5
@@ -137,10 +137,10 @@ async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1", "h2"]
     assert not again.done()
-    g.lit("h2")  # answered, and not verified yet
+    g.leave_powered_off_set("h2")  # answered, and not verified yet
     await asyncio.sleep(1)
     assert (dark(g), again.done()) == (3, False)
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert again.done()
     assert dark(g) == 2
@@ -158,14 +158,14 @@ async def test_hosts_that_are_retried_together_at_the_write_are_written_one_at_a
         waits=lambda host, why: said.append((host, why)),
     )
     for n in range(3):
-        g.known(f"h{n}")
+        g.mark_begun(f"h{n}")
     turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
     assert inside(turns) == ["h0"]
     assert said == [(f"h{n}", "ready; waits until the first write to Foreman is verified, that of h0") for n in (1, 2)]
     g.turn_over("h0")
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1"]
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1", "h2"]
 
@@ -197,14 +197,14 @@ async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified(
         racks={f"h{n}": "b" if n else "a" for n in range(10)},  # the host that comes again is of the better rack
     )
     await admitted(g, range(3))
-    g.lit("h0")  # its BMC does not answer: it waits outside
+    g.leave_powered_off_set("h0")  # its BMC does not answer: it waits outside
     again = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
     new = await admitted(g, range(3, 5))
     assert (inside(new), again.done()) == (["h3"], False)
-    g.lit("h1")
+    g.leave_powered_off_set("h1")
     await asyncio.sleep(1)
     assert (inside(new), again.done()) == (["h3", "h4"], False)
-    g.lit("h2")
+    g.leave_powered_off_set("h2")
     await again
     assert dark(g) == 3
 
@@ -220,7 +220,7 @@ async def test_new_hosts_of_a_held_model_wait_and_the_others_go_on() -> None:
         models={f"h{n}": "R650" if n % 2 else "R660" for n in range(10)},
         waits=lambda host, why: said.append((host, why)),
     )
-    g.proved()
+    g.first_write_verified()
     await g.admit("h1", Stage.POWER_OFF)
     g.hold_model("R650", True)
     tasks = await admitted(g, range(2, 8))
@@ -239,10 +239,10 @@ async def test_a_skipped_host_leaves_the_queue_at_once_and_takes_no_place() -> N
     waiting = asyncio.ensure_future(g.admit("h1", Stage.POWER_OFF))
     behind = asyncio.ensure_future(g.admit("h2", Stage.POWER_OFF))
     await asyncio.sleep(1)
-    g.take_out("h1", Skipped, "broken disk")
+    g.exclude("h1", Skipped, "broken disk")
     with pytest.raises(Skipped, match="broken disk"):
         await waiting
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     await behind
     assert dark(g) == 1
 
@@ -250,21 +250,21 @@ async def test_a_skipped_host_leaves_the_queue_at_once_and_takes_no_place() -> N
 @pytest.mark.looptime
 async def test_after_the_first_write_who_had_a_place_before_does_not_queue_behind_those_who_had_none() -> None:
     g = gate(ahead=1)
-    g.proved()
+    g.first_write_verified()
     for name in ("h0", "h1"):
         await g.admit(name, Stage.POWER_OFF)
-        g.lit(name)  # its BMC did not answer: it waited outside
+        g.leave_powered_off_set(name)  # its BMC did not answer: it waited outside
     await g.admit("h2", Stage.POWER_OFF)
     order: list[str] = []
 
     async def want(name: str) -> None:
         await g.admit(name, Stage.POWER_OFF)
         order.append(name)
-        g.lit(name)
+        g.leave_powered_off_set(name)
 
     tasks = [asyncio.ensure_future(want(name)) for name in ("h3", "h4", "h0")]
     await asyncio.sleep(1)
-    g.lit("h2")
+    g.leave_powered_off_set("h2")
     await asyncio.gather(*tasks)
     assert order == ["h0", "h3", "h4"]
 
@@ -272,7 +272,7 @@ async def test_after_the_first_write_who_had_a_place_before_does_not_queue_behin
 @pytest.mark.looptime
 async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
     g = gate(ahead=3)
-    g.proved()
+    g.first_write_verified()
     g.pause(True)
     new = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
     await g.admit("h1", Stage.POWER_ON)
@@ -303,7 +303,7 @@ async def test_watch_ends_with_its_answer_its_deadline_or_the_operator() -> None
         await g.watch("h1", answer(), 2)
     watching = asyncio.ensure_future(g.watch("h1", asyncio.sleep(1000), None))
     began = clock.now()
-    asyncio.get_running_loop().call_later(3, g.take_out, "h1", Skipped, "enough")
+    asyncio.get_running_loop().call_later(3, g.exclude, "h1", Skipped, "enough")
     with pytest.raises(Skipped, match="enough"):
         await watching
     assert clock.now() - began == pytest.approx(3)

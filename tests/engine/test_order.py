@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.commands import Skip
 from quads_tui.rollout.events import HostNote, Intent, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 

@@ -14,9 +14,8 @@ from quads_tui.engine.quads_sync import Outbox, QuadsExchange
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.ports import TakenOver
+from quads_tui.rollout.ports import QuadsError, TakenOver
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.quads import QuadsError
 from tests.clocks import VirtualClock
 
 HOSTS = tuple(HostPlan(f"h{n}.example.com", "x", cloud="cloud02", schedule=n + 1) for n in range(3))

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from quads_tui.inputs import Hook
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Skip
 from quads_tui.rollout.events import HookRan, Intent, StageChanged
+from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
 from .model import EPOCH, Lab

@@ -302,7 +302,7 @@ async def test_a_file_that_is_not_sound_and_ours_is_refused_and_left_as_it_is(
 async def test_events_are_told_when_they_are_on_disk_and_when_they_never_will_be(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "journal.db")
     told: list[Event] = []
-    store.on_events = told.extend
+    store.subscribe(told.append)
     store.record(EVENTS[1])
     await store.commit(EVENTS[2])
     assert told == EVENTS[1:3]

@@ -4,7 +4,7 @@ python -m tests.mutants                              every row of the table: sta
 python -m tests.mutants --only lane                  the rows whose case, module or text holds this word
 python -m tests.mutants --stale                      only whether each row's text is still in the code (no test is run)
 python -m tests.mutants --random 100 --seed 1        breaks at random in gate, lane, writes, flow, executor and recall
-python -m tests.mutants --random 20 --in engine/host.py,inputs/site.py
+python -m tests.mutants --random 20 --in engine/memory.py,inputs/site.py
 """
 
 from __future__ import annotations

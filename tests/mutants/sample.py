@@ -35,6 +35,7 @@ _LANE = (
 MODULES: dict[str, tuple[str, ...]] = {
     "engine/gate.py": _ENGINE,
     "engine/lane.py": _LANE,
+    "engine/write_queue.py": _LANE,
     "engine/writes.py": _ENGINE,
     "engine/flow.py": _ENGINE,
     "engine/executor.py": _ENGINE,

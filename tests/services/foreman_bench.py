@@ -11,18 +11,20 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine.executor import RolloutContext, RolloutExecutor
-from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
+from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Probe, SideEffects
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.services.commands import run_command
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
 from tests.clocks import FastClock
@@ -195,6 +197,7 @@ class Bench:
             token_seconds=self.server.options.token_minutes * 60.0,
             write_width=width,
             who="me@here",
+            run_command=run_command,
         )
 
     def _look_at(self, executor: RolloutExecutor) -> None:

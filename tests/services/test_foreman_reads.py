@@ -9,8 +9,9 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Probe
 from quads_tui.services.foreman import Foreman

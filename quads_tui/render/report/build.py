@@ -279,11 +279,11 @@ def _progress(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> tu
         else:
             continue
         before = ends.get(event.host)
-        if event.host not in rollout.hosts or status is before or not (status.ended or before):
+        if event.host not in rollout.hosts or status is before or not (status.is_final or before):
             continue
         if before:
             counts[before] -= 1
-        if status.ended:
+        if status.is_final:
             counts[status] += 1
             ends[event.host] = status
         else:

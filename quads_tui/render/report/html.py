@@ -68,7 +68,7 @@ def _section(title: str, body: str, kind: str = "") -> str:
 def _head(report: Report, title: str) -> str:
     tag = ' <span class="tag warning">REHEARSAL</span>' if report.asked.rehearsal else ""
     tiles = [(f"{len(report.hosts):,}", "hosts", "")]
-    tiles += [(f"{report.counts[end]:,}", end.value, end.value) for end in HostStatus if end.ended]
+    tiles += [(f"{report.counts[end]:,}", end.value, end.value) for end in HostStatus if end.is_final]
     tiles += [(f"{report.unfinished:,}", "at no end", "unfinished" if report.unfinished else "")]
     tiles += [(clock_text(report.seconds), "own time", ""), (f"{len(report.armed):,}", "armed", "failed" if report.armed else "")]
     shown = "".join(
@@ -111,7 +111,7 @@ def _failures(report: Report) -> str:
 def _others(report: Report) -> str:
     """Hosts that are neither done nor failed."""
     rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
-    begun = [host for host in rest if host.began is not None or host.status.ended]
+    begun = [host for host in rest if host.began is not None or host.status.is_final]
     left = f"<p>{count(len(rest) - len(begun), 'host')} not begun.</p>" if len(rest) > len(begun) else ""
     return _section("Hosts skipped, held or at no end", (_evidence(begun) if begun else "") + left)
 

@@ -89,7 +89,7 @@ def _failures(report: Report) -> list[str]:
 def _others(report: Report) -> list[str]:
     """Hosts that are neither done nor failed."""
     rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
-    begun = [host for host in rest if host.began is not None or host.status.ended]
+    begun = [host for host in rest if host.began is not None or host.status.is_final]
     lines = [f"- {markdown(host.name)}: {markdown(standing(host))}" for host in begun]
     lines += ["", f"{count(len(rest) - len(begun), 'host')} not begun."] if len(rest) > len(begun) else []
     return ["## Hosts skipped, held or at no end", "", *lines, ""] if lines else []

@@ -164,5 +164,5 @@ def why(host: HostReport) -> str:
 
 def standing(host: HostReport) -> str:
     """Where a host stands and why, in one line."""
-    where = f" in {STAGE_WORDS[host.stage]}" if host.stage and not host.status.ended else ""
+    where = f" in {STAGE_WORDS[host.stage]}" if host.stage and not host.status.is_final else ""
     return f"{host.status.value}{where}" + (f": {why(host)}" if why(host) else "")

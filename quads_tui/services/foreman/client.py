@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 

@@ -82,7 +82,7 @@ def checked_write(answer: Response) -> Response:
         # A front server speaks; Foreman may still be working.
         raise UnknownOutcome(explain(answer), conflict=may_be_conflict(answer))
     if answer.status == 500:
-        raise UnknownOutcome(explain(answer), ended=True, conflict=True)
+        raise UnknownOutcome(explain(answer), server_done=True, conflict=True)
     raise failure(answer)
 
 

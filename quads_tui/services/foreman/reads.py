@@ -10,13 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
-from quads_tui.rollout.foreman_host import HostRecord, UserRecord, pick
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import mac_of
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Probe
 from quads_tui.rollout.text import clean
 
+from .names import pick
 from .session import PAGE, ForemanSession, results
+from .users import UserRecord
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 KNOWN = ((1, 24), (3, 16))  # the first and the last version whose answers are known here

@@ -20,14 +20,14 @@ class ForemanWrites:
 
     async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
         """The one PUT: os, ptable, medium, owner and build together. `progress` is a new UUID, kept for settling."""
-        return await self._put_host(ticket, host, {**attributes(target), "build": True}, progress)
+        return await self._put_host(ticket, host, {**target.attributes(), "build": True}, progress)
 
     async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord:
         """Take the host out of build mode: its token dies, its PXE configuration points to the disk again."""
         return await self._put_host(ticket, host, {"build": False}, progress)
 
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
-        return await self._put_host(ticket, host, attributes(target), progress)
+        return await self._put_host(ticket, host, target.attributes(), progress)
 
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:
         """Have the PXE files of the host's present state written again (hosts/rebuild_config)."""
@@ -52,22 +52,5 @@ class ForemanWrites:
         except NotJson:
             record = None
         if record is None:
-            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", ended=True)
+            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", server_done=True)
         return record
-
-
-def attributes(target: Target) -> dict[str, object]:
-    """The target as members of PUT /hosts/:id; what is None is left as it is."""
-    wanted: dict[str, object] = {
-        name: value
-        for name, value in (
-            ("operatingsystem_id", target.operatingsystem_id),
-            ("ptable_id", target.ptable_id),
-            ("medium_id", target.medium_id),
-            ("owner_id", target.owner_id),
-        )
-        if value is not None
-    }
-    if target.owner_id is not None:
-        wanted["owner_type"] = "User"  # without it Foreman keeps the old type
-    return wanted

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 

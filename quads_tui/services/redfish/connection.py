@@ -11,10 +11,11 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.addresses import host_and_port, ip_address
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean, time_of_day

@@ -6,9 +6,10 @@ import pytest
 
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.identity import Comparison, compared
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc

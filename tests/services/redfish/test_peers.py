@@ -16,8 +16,9 @@ import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
