@@ -65,14 +65,14 @@ class Bmc:
         self._connection = BmcConnection(http, address, host, username, password, tls, clock, limits, meter, acts)
         self._machine = Machine(self._connection, system)
         self._device = device
-        self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
+        self.pxe_persistent = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
         """Off, seen twice; ForceOff where it is not. Gives "was off already" or an empty text."""
         return await PowerChange(self._machine, OFF, deadline).run()
 
     async def ensure_pxe_next(self, deadline: float) -> str:
-        """PXE for exactly the next boot, read back; the boot mode stays as it is. Sets `pxe_stays`."""
+        """PXE for exactly the next boot, read back; the boot mode stays as it is. Sets `pxe_persistent`."""
         instead = ""
         if self._device:
             try:
@@ -81,7 +81,7 @@ class Bmc:
                 instead = f"PXE of any NIC instead of {self._device}: {no}"
         change = BootChange(self._machine, deadline)
         note = await change.set_pxe_once()
-        self.pxe_stays = change.stays
+        self.pxe_persistent = change.persistent
         return "; ".join(words for words in (note, instead) if words)
 
     async def ensure_on(self, deadline: float) -> str:

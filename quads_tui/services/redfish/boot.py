@@ -77,7 +77,7 @@ class BootChange:
         self._changes = Changes(machine.connection, "the boot override", deadline)
         self._patched: set[str] = set()
         self._mode = ""
-        self.stays = False  # the BMC made a lasting PXE boot of the one-time one
+        self.persistent = False  # the BMC made a lasting PXE boot of the one-time one
 
     async def look(self) -> BootSnapshot:
         """Fresh. Raises StageFailure."""
@@ -101,12 +101,12 @@ class BootChange:
             "PXE for the next boot",
             otherwise=self._accept_lasting,
         )
-        return "this BMC has no one-time boot: PXE stays set until the install ends" if self.stays else ""
+        return "this BMC has no one-time boot: PXE stays set until the install ends" if self.persistent else ""
 
     def _accept_lasting(self, look: BootSnapshot) -> bool:
         """Once was accepted and reads Continuous, every time: the service has nothing better. It is taken back afterwards."""
-        self.stays = self._changes.accepted and not look.pxe_once and look.pxe_next
-        return self.stays
+        self.persistent = self._changes.accepted and not look.pxe_once and look.pxe_next
+        return self.persistent
 
     async def clear(self) -> str:
         """Take a PXE boot back, whoever set it; other overrides stay. As set_pxe_once."""

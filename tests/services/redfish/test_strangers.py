@@ -101,7 +101,7 @@ async def test_sushy_emulator(tmp_path: Path) -> None:
             assert (await bmc.observe(deadline)).power == "On"
             await bmc.ensure_off(deadline)
             assert "PXE stays set until the install ends" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
-            assert bmc.pxe_stays
+            assert bmc.pxe_persistent
             assert await bmc.pxe_armed()
             await bmc.ensure_on(deadline)
             assert await bmc.ensure_on(deadline) == "was on already"
