@@ -281,7 +281,7 @@ class _Flow:
         if self._plan.order:
             ordered = await ensure_order(self._plan, self._ports, bmc, self._acts, self._memory)
         reason = await bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
-        self._remember(override=True, stays=bmc.pxe_stays)
+        self._remember(override=True, stays=bmc.pxe_persistent)
         return "; ".join(words for words in (ordered, reason) if words)
 
     async def _build(self) -> str:

@@ -127,7 +127,7 @@ def test_other_refusals(lab: MakeLab) -> None:
         (world.run("run", world.assignment, "--json", "--yes", site=protected), f"{first} is a protected host"),
     ]
     (world.directory / "foreman.password").write_text("wrong")
-    cases.append((world.run("run", world.assignment, "--json", "--yes"), "thirty failed logins lock us out"))
+    cases.append((world.run("run", world.assignment, "--json", "--yes"), "Foreman locks an address out after 30 failed logins"))
     for ran, words in cases:
         assert ran.returncode == 3, ran.stderr
         assert words in lines(ran.stdout)[-1]["reasons"][0]

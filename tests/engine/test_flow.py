@@ -45,7 +45,7 @@ async def test_sixteen_hosts_end_done_with_one_write_and_one_wipe_each() -> None
 
 async def test_a_bmc_that_knows_no_one_time_boot_is_cleared_when_the_install_has_ended() -> None:
     lab = Lab(names(2))
-    lab.world.pxe_stays = True
+    lab.world.pxe_persistent = True
     rollout = await lab.run()
     await lab.end()
     assert ends(rollout) == {HostStatus.DONE: 2}

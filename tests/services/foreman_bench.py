@@ -46,7 +46,7 @@ class BootingBmc:
         self._on = on
         self._works = works
         self._override = False
-        self.pxe_stays = False
+        self.pxe_persistent = False
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)

@@ -124,7 +124,7 @@ async def test_wrong_credentials_are_tried_once_and_never_again(bench: Bench) ->
     foreman = bench.client("wrong")
     results = await asyncio.gather(*(foreman.host(name) for name in HOSTS[:10]), return_exceptions=True)
     assert all(isinstance(result, CredentialsRefused) for result in results)
-    with pytest.raises(CredentialsRefused, match="nothing more is sent"):
+    with pytest.raises(CredentialsRefused, match="no more requests are sent"):
         await foreman.in_build()
     assert bench.server.counts()["failed_logins"] == 1
 

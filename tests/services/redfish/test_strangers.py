@@ -95,11 +95,11 @@ async def test_sushy_emulator(tmp_path: Path) -> None:
     port = free_port()
     with running(sushy_emulator(tmp_path, port, 1), port, tmp_path, {}):
         async with client(port, TlsPolicy("ca_file", ca_file=tmp_path / "ca.pem"), "admin", "sesame") as (bmc, told):
-            deadline = bmc._line.clock.deadline(600)
+            deadline = bmc._connection.clock.deadline(600)
             assert (await bmc.observe(deadline)).power == "On"
             await bmc.ensure_off(deadline)
-            assert "PXE stays set until the install has ended" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
-            assert bmc.pxe_stays
+            assert "PXE stays set until the install ends" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
+            assert bmc.pxe_persistent
             assert await bmc.pxe_armed()
             await bmc.ensure_on(deadline)
             assert await bmc.ensure_on(deadline) == "was on already"
@@ -114,7 +114,7 @@ async def test_sushy_emulator_with_two_systems_is_not_guessed_at(tmp_path: Path)
     with running(sushy_emulator(tmp_path, port, 2), port, tmp_path, {}):
         async with client(port, TlsPolicy("off"), "admin", "sesame") as (bmc, told):
             with pytest.raises(StageFailure, match="not clear which is meant") as failure:
-                await bmc.ensure_off(bmc._line.clock.deadline(60))
+                await bmc.ensure_off(bmc._connection.clock.deadline(60))
             assert failure.value.cause is Cause.PROTOCOL
             assert told.intents == []
 
@@ -124,7 +124,7 @@ async def test_sushy_emulator_and_a_wrong_password(tmp_path: Path) -> None:
     with running(sushy_emulator(tmp_path, port, 1), port, tmp_path, {}):
         async with client(port, TlsPolicy("off"), "admin", "wrong") as (bmc, _):
             with pytest.raises(StageFailure) as failure:
-                await bmc.ensure_off(bmc._line.clock.deadline(60))
+                await bmc.ensure_off(bmc._connection.clock.deadline(60))
             assert failure.value.cause is Cause.CREDENTIALS
             assert "wrong" not in failure.value.reason
 
@@ -139,7 +139,7 @@ async def test_badfish_emulator(tmp_path: Path) -> None:
     }
     with running(words, port, tmp_path, environment):
         async with client(port, TlsPolicy("off"), "quads", "quads") as (bmc, _):
-            deadline = bmc._line.clock.deadline(600)
+            deadline = bmc._connection.clock.deadline(600)
             await bmc.ensure_off(deadline)
             assert await bmc.ensure_pxe_next(deadline) == ""
             assert await bmc.pxe_armed()
