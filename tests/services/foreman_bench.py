@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.world import Machine, Time
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.commands import Retry
