@@ -36,6 +36,7 @@ from quads_tui.rollout.events import Event, HostNote, StageChanged
 from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 from tests.console.feed import Recorder
 from tests.console.feed import rollout as believable
 
@@ -124,7 +125,7 @@ async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> N
     if role.startswith("console"):
         from quads_tui.console.app import Console
 
-        app = Console(model, meters, Recorder(), RealClock(), title="BENCHMARK")
+        app = Console(RolloutView(rollout=model, meters=meters, clock=RealClock(), title="BENCHMARK"), Recorder())
     elif role == "datatable":
         app = datatable(model)
     work = [asyncio.create_task(measured(seconds, file))]
@@ -286,7 +287,7 @@ async def large(hosts: int) -> None:
     async def opened(name: str, shown: Rollout) -> Console:
         """Until everything is painted."""
         began = time.process_time()
-        app = Console(shown, Meters(), Recorder(), RealClock(), frozen=True)
+        app = Console(RolloutView(rollout=shown, meters=Meters(), clock=RealClock()), Recorder(), frozen=True)
         async with app.run_test(size=(200, 60)) as pilot:
             await pilot.pause()
             figures[name] = 1000 * (time.process_time() - began)

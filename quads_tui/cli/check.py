@@ -28,10 +28,11 @@ from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, open_services
+from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, raise_file_limit, say
-from quads_tui.services.http import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
-from .run import bmc_survey, guarded
+from .terminal import run_with_exit_status
 
 _ASKED = 3  # times, for the median
 _LATE = 5.0  # seconds that a clock may be off before it is said aloud
@@ -70,7 +71,7 @@ class _Asked:
 
 def check(assignment: Path | None, options: Options) -> int:
     """Gives the exit status: 0 when all is well, else 3. The BMCs asked are those of the assignment."""
-    return guarded(options, lambda: asyncio.run(_check(assignment, options)))
+    return run_with_exit_status(options, lambda: asyncio.run(_check(assignment, options)))
 
 
 async def _check(path: Path | None, options: Options) -> int:
@@ -83,7 +84,7 @@ async def _check(path: Path | None, options: Options) -> int:
     clock = RealClock(site.speed)
     services = await open_services(site, clock, options.state)
     try:
-        asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.prime)]
+        asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.login)]
         if services.quads is not None and site.quads is not None:
             asked.append(_Asked("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
         count = len(asked)
@@ -125,7 +126,9 @@ def judged(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
     if host is None:
         return one
     if trouble := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
-        return replace(one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES["timeout"]("redfish"))
+        return replace(
+            one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES[FailureKind.TIMEOUT]("redfish")
+        )
     return replace(one, unverified=host.unverified)
 
 
@@ -177,7 +180,7 @@ async def _checked(services: Services, asked: _Asked) -> Checked:
         checked = replace(checked, seconds=statistics.median(asked.done), clock=_clock(headers), tls=await _certificate(asked))
         version = await asked.log_in()
     except RequestFailed as error:
-        kind = error.kind if error.kind in _REMEDIES else "refused"
+        kind = error.kind if error.kind in _REMEDIES else FailureKind.REFUSED
         return replace(checked, trouble=error.reason, remedy=_REMEDIES[kind](asked.key))
     except (CredentialsRefused, QuadsError, StageFailure, TimeoutError) as error:
         return replace(checked, trouble=str(error) or f"no answer within {PATIENCE:.0f} s", remedy=_remedy(error, asked.key))
@@ -221,11 +224,11 @@ def _clock(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-_REMEDIES: dict[str, Callable[[str], str]] = {
-    "refused": lambda key: f"is it up, and does {key}.{_place(key)} name the right host and port?",
-    "timeout": lambda key: f"is there a way to it from here (route, firewall), and is {key}.{_place(key)} right?",
-    "dns": lambda key: f"check {key}.{_place(key)}, and this machine's name service",
-    "tls": lambda key: f"say whom to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
+_REMEDIES: dict[FailureKind, Callable[[str], str]] = {
+    FailureKind.REFUSED: lambda key: f"is it up, and does {key}.{_place(key)} name the right host and port?",
+    FailureKind.TIMEOUT: lambda key: f"is there a way to it from here (route, firewall), and is {key}.{_place(key)} right?",
+    FailureKind.DNS: lambda key: f"check {key}.{_place(key)}, and this machine's name service",
+    FailureKind.TLS: lambda key: f"say whom to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
 }
 
 
@@ -240,7 +243,7 @@ def _remedy(error: Exception, key: str) -> str:
     if cause is Cause.BUSY:
         return "it says: not now. Ask again in a minute"
     if cause is Cause.UNREACHABLE or isinstance(error, TimeoutError):
-        return _REMEDIES["timeout"](key)
+        return _REMEDIES[FailureKind.TIMEOUT](key)
     return f"does something else answer at {key}.{_place(key)} (a proxy, another service)?"
 
 

@@ -1,29 +1,19 @@
-"""`rollouts` and `report`: what the journals of the state directory tell, without touching them."""
+"""`rollouts` and `report`."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import islice
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
-from quads_tui.journal.reader import JournalReader, NoJournal
-from quads_tui.render.report import as_html, as_json, as_markdown, build_report
-from quads_tui.render.report.listing import Entry, damaged, entry, heading, line, members
+from quads_tui.render.report.listing import Entry, damaged, heading, line, members
 from quads_tui.rollout.text import clean
+from quads_tui.runtime.history import Unreadable, entry_of, written
 from quads_tui.runtime.options import Options, emit_json, say
-
-FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
-# What reading a journal raises that is damaged, or that somebody else made: SQLite's, JSON's, and ours for what is in it.
-_DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
-
-
-class Unreadable(Exception):
-    """In words, clean."""
 
 
 def rollouts(options: Options) -> int:
@@ -47,7 +37,7 @@ def rollouts(options: Options) -> int:
 def report(rollout: str | None, format: str, options: Options) -> int:
     """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
     try:
-        text = _written(_meant(rollout, options), format)
+        text = written(_meant(rollout, options), format)
     except (NotFound, Unreadable) as error:
         say(f"quads-tui: {clean(error, 2000)}")
         return 2
@@ -68,31 +58,6 @@ def _meant(rollout: str | None, options: Options) -> StoredRollout:
     for kept in stored_rollouts(options.state):
         return kept
     raise NotFound(f"there is no rollout in {options.state / 'rollouts'}")
-
-
-def _written(rollout: StoredRollout, format: str) -> str:
-    """Raises Unreadable."""
-    try:
-        with closing(JournalReader(rollout.journal)) as journal:
-            events = [event for _, event in journal.events()]
-            told = build_report(journal.facts(), events, list(journal.samples()), rollout.holder())
-        return FORMATS[format](told)
-    except NoJournal as error:
-        raise Unreadable(clean(error, 1000)) from None
-    except _DAMAGE as error:
-        raise Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
-
-
-def entry_of(rollout: StoredRollout) -> Entry:
-    """Raises Unreadable."""
-    try:
-        with closing(JournalReader(rollout.journal)) as journal:
-            events = (event for _, event in journal.events())
-            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()], rollout.holder())
-    except NoJournal as error:
-        raise Unreadable(clean(error, 1000)) from None
-    except _DAMAGE as error:
-        raise Unreadable(f"damaged: {clean(error)}") from None
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def check(assignment: Path | None, **common: Any) -> None:
 @_common
 def resume(rollout: str | None, failed: bool, **common: Any) -> None:
     """Go on with an interrupted rollout: the newest unfinished one, or ROLLOUT."""
-    from .resume import resume as start
+    from .resume import resume_command as start
 
     _end(start(rollout, failed=failed, options=_options(common)))
 
@@ -190,7 +190,7 @@ def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any)
     """Look at a rollout that another process runs, read-only."""
     from .watch import watch as start
 
-    _end(start(rollout, replay=replay, pace=speed, options=_options(common)))
+    _end(start(rollout, replay=replay, replay_speed=speed, options=_options(common)))
 
 
 @cli.command()
@@ -260,7 +260,7 @@ def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | Non
 
 
 def _wanted(given: dict[str, Any]) -> Any:
-    from .run import RunRequest
+    from quads_tui.runtime.rollout_input import RunRequest
 
     if given["from_quads"] == (given["assignment"] is not None):
         raise click.UsageError("give either ASSIGNMENT or --from-quads")

@@ -14,8 +14,7 @@ from quads_tui.console.plain_session import PlainSession
 from quads_tui.console.view_context import ViewContext
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
-
-from .screen import RunningRollout
+from quads_tui.runtime.running_rollout import RunningRollout
 
 _TICK = 1.0  # real seconds
 _PACE = 0.1  # real seconds; lines that follow each other faster were not typed by a hand
@@ -25,10 +24,10 @@ _LONGEST = 4096  # bytes of a line
 class PlainScreen:
     """Tells, and takes orders, as long as it is shown. Words are taken where stdin is a terminal."""
 
-    def __init__(self, desk: ViewContext, control: Control | None) -> None:
-        self._desk = desk
+    def __init__(self, context: ViewContext, control: Control | None) -> None:
+        self._view_context = context
         self._output = Output(sys.stdout.fileno(), sys.stdout.encoding)
-        self._talk = PlainSession(self._desk, control, lambda text: print(text, file=self._output))
+        self._talk = PlainSession(self._view_context, control, lambda text: print(text, file=self._output))
         self._typed = b""  # of a line that has not ended
         self._lines: list[bytes] = []  # that wait for _PACE, the first few
         self._count = 0  # of all of them
@@ -37,13 +36,16 @@ class PlainScreen:
 
     @property
     def read_only(self) -> str:
-        return self._desk.read_only
+        return self._view_context.read_only
 
     @read_only.setter
     def read_only(self, why: str) -> None:
-        if why != self._desk.read_only:
-            print(f"Read-only: {why}." if why else "The keys are here.", file=self._output)
-        self._desk.read_only = why
+        if why != self._view_context.read_only:
+            print(f"Read-only: {why}." if why else "You have control.", file=self._output)
+        self._view_context.read_only = why
+
+    def release_terminal(self) -> None:
+        """Nothing to do: lines leave the terminal as it is."""
 
     @property
     def attended(self) -> bool:
@@ -116,17 +118,15 @@ class PlainScreen:
             asyncio.get_running_loop().remove_reader(sys.stdin)
 
 
-async def plain(front: RunningRollout) -> None:
+async def plain(running: RunningRollout) -> None:
     """Until no host can move by itself; where somebody can type, until that somebody has nothing left to decide, or leaves."""
-    title = "REHEARSAL" if front.rehearsal else ""
-    warnings = (*front.warnings, *front.rollout.plan.cautions)
-    desk = ViewContext(front.rollout, front.meters, front.clock, time.monotonic, title, warnings, front.exchanges)
-    screen = PlainScreen(desk, front.executor)
-    with front.keys_at(screen):
+    context = ViewContext(running.view, time.monotonic)
+    screen = PlainScreen(context, running.executor)
+    with running.shown_on(screen):
         async with screen.shown():
             while True:
-                await front.settled()
-                done = front.rollout.counts[HostStatus.DONE] == len(front.rollout.hosts)
-                if done or front.executor.stopped or front.hung_up.is_set() or not screen.attended:
+                await running.settled()
+                done = running.rollout.counts[HostStatus.DONE] == len(running.rollout.hosts)
+                if done or running.executor.stopped or running.hung_up.is_set() or not screen.attended:
                     return
                 await asyncio.sleep(_TICK / 4)

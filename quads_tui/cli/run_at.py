@@ -16,28 +16,21 @@ from quads_tui.render.progress import clock_text
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.text import clean
+from quads_tui.runtime.launch import connected, planned, refuse_unguarded, roll_out
+from quads_tui.runtime.operator import Operator
 from quads_tui.runtime.options import Options, Refused, Usage, say
+from quads_tui.runtime.process_resources import ProcessResources
+from quads_tui.runtime.rollout_input import RolloutInput, RunRequest, load
 
-from .run import (
-    OperatorPrompt,
-    RolloutInput,
-    RunRequest,
-    connected,
-    front_end,
-    guarded,
-    load,
-    planned,
-    resume_or_anew,
-    roll_out,
-    told_apart,
-)
+from .run import resume_or_anew
+from .terminal import TerminalOperator, chosen_front_end, run_with_exit_status
 
 AGAIN = 1800.0  # real seconds before the start at which the plan is made again
 _PLAIN = 600.0  # real seconds between two lines of a countdown that nobody watches
 
 
-def run_at(wanted: RunRequest, when: str, options: Options) -> int:
-    """As session.run, at `when`: a local time, one with an offset, or "schedule". Gives the exit status.
+def run_at(request: RunRequest, when: str, options: Options) -> int:
+    """As run.run, at `when`: a local time, one with an offset, or "schedule". Gives the exit status.
 
     No lock is held meanwhile: days of waiting must not keep other rollouts from this Foreman. What others did until then is seen
     by the plan, which is made again half an hour before and at the start.
@@ -45,18 +38,18 @@ def run_at(wanted: RunRequest, when: str, options: Options) -> int:
 
     def work() -> int:
         zone = load_site(find_site(options.site, os.environ)).quads_zone
-        at = starts_at(when, wanted, zone, time.time())
-        then = replace(wanted, at=at)
-        loaded = load(then, options)
+        at = starts_at(when, request, zone, time.time())
+        then = replace(request, at=at)
+        loaded = load(then, options, say)
         old = resume_or_anew(loaded, options)
         if isinstance(old, int):
             return old
-        return asyncio.run(_at(at, then, loaded, front_end(options, None), old))
+        return asyncio.run(_at(at, then, loaded, options, old))
 
-    return guarded(options, work)
+    return run_with_exit_status(options, work)
 
 
-def starts_at(when: str, wanted: RunRequest, quads_zone: Zone, now: float) -> float:
+def starts_at(when: str, request: RunRequest, quads_zone: Zone, now: float) -> float:
     """Real time. `now` is too. Raises Usage for what is no time, comes twice or never, or has passed; and InputError.
 
     A local time that comes twice is refused, with both offsets, instead of taking the later one: who types it can say which he
@@ -65,10 +58,10 @@ def starts_at(when: str, wanted: RunRequest, quads_zone: Zone, now: float) -> fl
     """
     if when != "schedule":
         at = _typed(when)
-    elif wanted.date:
-        at = _of_quads(wanted.date, quads_zone)
+    elif request.date:
+        at = _of_quads(request.date, quads_zone)
     else:
-        found = next_start(wanted.path, wanted.cloud, quads_zone, now) if wanted.path is not None else None
+        found = next_start(request.path, request.cloud, quads_zone, now) if request.path is not None else None
         if found is None:
             raise Usage("--at schedule: neither the assignment nor --date tells of a schedule that is still to start")
         at, odd = found
@@ -113,37 +106,43 @@ def _of_quads(text: str, zone: Zone) -> float:
         raise Usage(f"--date {text}: {bad}") from None
 
 
-async def _at(at: float, wanted: RunRequest, work: RolloutInput, options: Options, old: StoredRollout | None) -> int:
-    desk, watched = OperatorPrompt(), sys.stderr.isatty() and not options.plain
-    confirmed = await _plan(work, wanted, options)
-    if not options.yes and not await desk.agreed(confirmed):
+async def _at(at: float, request: RunRequest, given: RolloutInput, options: Options, old: StoredRollout | None) -> int:
+    options, front_end = chosen_front_end(options)
+    operator, watched = TerminalOperator(), sys.stderr.isatty() and not options.plain
+    confirmed = await _plan(given, request, options)
+    if not options.yes and not await operator.agree_to_plan(confirmed):
         say("nothing was done")
         return 4
     if not options.yes:
         confirmed = confirmed.confirmed()
     if at - AGAIN > time.time():
         await countdown(at - AGAIN, at, say, watched=watched)
-        work = await asyncio.to_thread(load, wanted, options)
-        confirmed = await _accepted(confirmed, await _plan(work, wanted, options), options, desk)
+        given = await asyncio.to_thread(load, request, options, say)
+        confirmed = await _accepted(confirmed, await _plan(given, request, options), options, operator)
     await countdown(at, at, say, watched=watched)
-    work = await asyncio.to_thread(load, wanted, options)
+    given = await asyncio.to_thread(load, request, options, say)
 
-    async def agreed(made: Plan) -> bool:
-        await _accepted(confirmed, made, options, desk)
-        return True
+    class AtStart(TerminalOperator):
+        """Asked only where the plan has become worse since it was confirmed."""
 
-    return await roll_out(work, options, expect=wanted.expect, instead_of=old, desk=OperatorPrompt(agreed=agreed), ask=True)
+        async def agree_to_plan(self, plan: Plan) -> bool:
+            await _accepted(confirmed, plan, options, operator)
+            return True
+
+    return await roll_out(
+        given, options, ProcessResources(), AtStart(), front_end, expect=request.expect, instead_of=old, ask=True
+    )
 
 
-async def _plan(work: RolloutInput, wanted: RunRequest, options: Options) -> Plan:
-    async with connected(work.site, options) as (services, _):
-        made = await planned(work, services, wanted.expect, survey=options.survey)
-    if options.yes and work.rehearsal is None:
-        told_apart(made)
+async def _plan(given: RolloutInput, request: RunRequest, options: Options) -> Plan:
+    async with connected(given.site, options) as (services, _):
+        made = await planned(given, services, request.expect, survey=options.survey, say=say)
+    if options.yes and given.rehearsal is None:
+        refuse_unguarded(made)
     return made
 
 
-async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: OperatorPrompt) -> Plan:
+async def _accepted(confirmed: Plan, made: Plan, options: Options, operator: Operator) -> Plan:
     """The new plan, where it is no worse or somebody says yes to it. Raises Refused."""
     found = worse(confirmed, made)
     if not found:
@@ -155,7 +154,7 @@ async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: Operato
         raise Refused(lines)
     for line in lines:
         say(line)
-    if not await desk.agreed(made):
+    if not await operator.agree_to_plan(made):
         raise Refused(["the new plan was not confirmed"])
     return made.confirmed()
 
@@ -185,4 +184,4 @@ async def countdown(
 
 
 def _words(start: float, now: float) -> str:
-    return f"starts in {clock_text(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c leaves, nothing has begun"
+    return f"starts in {clock_text(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c cancels; nothing has started"

@@ -23,11 +23,11 @@ from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
-from quads_tui.rollout.http_log import Exchanges
-from quads_tui.rollout.metrics import Meters, quantile
-from quads_tui.rollout.ports import Clock, Control
+from quads_tui.rollout.metrics import quantile
+from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import HostState, Rollout
+from quads_tui.rollout.state import HostState
+from quads_tui.rollout.view import RolloutView
 
 from .command_line import ActProvider, CommandLine
 from .dialogs import Question, Typed
@@ -65,8 +65,7 @@ LATE = 0.05  # seconds of loop lag from which the screen draws less
 class Console(FaultTolerantApp[str]):
     """Ends with "leave" when the viewer left, "gone" when the terminal has, None when the screen broke; never by itself.
 
-    `control` may be None while `read_only` says why. `shots`: where screenshots go. `frozen`: no timers, for tests that call
-    frame and panels.
+    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
     """
 
     COMMANDS: ClassVar = {ActProvider}
@@ -76,28 +75,21 @@ class Console(FaultTolerantApp[str]):
 
     def __init__(
         self,
-        rollout: Rollout,
-        meters: Meters,
+        view: RolloutView,
         control: Control | None,
-        clock: Clock,
         *,
-        title: str = "",
         read_only: str = "",
-        warnings: Sequence[str] = (),
-        exchanges: Exchanges = lambda host: (),
-        shots: Path | None = None,
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
-        self.desk = ViewContext(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
-        self._main = TableScreen(self.desk)
+        self.context = ViewContext(view, monotonic, read_only, symbols)
+        self._main = TableScreen(self.context)
         super().__init__(monotonic)
         self._control = control
-        self._shots = shots
         self._frozen = frozen
-        self._told = len(rollout.notices)
-        self._alerts = Alerts(rollout)
+        self._told = len(view.rollout.notices)
+        self._alerts = Alerts(view.rollout)
         self._muted = False
         self._lags: deque[float] = deque(maxlen=500)
         self._blurred = False
@@ -114,11 +106,11 @@ class Console(FaultTolerantApp[str]):
 
     @property
     def read_only(self) -> str:
-        return self.desk.read_only
+        return self.context.read_only
 
     @read_only.setter
     def read_only(self, why: str) -> None:
-        self.desk.read_only = why
+        self.context.read_only = why
 
     @property
     def view(self) -> View:
@@ -140,8 +132,8 @@ class Console(FaultTolerantApp[str]):
     def _tick(self) -> None:
         """Five frames a second, ten after a key, one when nobody looks; fewer when the loop is late: provisioning comes first."""
         self._frames += 1
-        lag = self.desk.lag
-        lively = self.desk.monotonic() - self.desk.last_key < LIVELY
+        lag = self.context.lag
+        lively = self.context.monotonic() - self.context.last_key < LIVELY
         every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1 if lively else 2
         if self._frames % every == 0:
             self.frame()
@@ -152,16 +144,16 @@ class Console(FaultTolerantApp[str]):
 
     def frame(self) -> None:
         """Hosts that changed since the last frame, as far as they are visible."""
-        dirty, self.desk.rollout.dirty = self.desk.rollout.dirty, set()
+        dirty, self.context.rollout.dirty = self.context.rollout.dirty, set()
         if self.view.is_current:
             self.view.frame(dirty)
 
     def panels(self, *, graphs: bool = True) -> None:
         """Once a second: everything else."""
-        notices = self.desk.rollout.notices
+        notices = self.context.rollout.notices
         if len(notices) != self._told and notices:
             self._told = len(notices)
-            self.desk.flash = notices[-1].text
+            self.context.flash = notices[-1].text
         if self._alerts.new() and not self._muted:
             self.bell()
         if self.view.is_current and self.view.is_mounted:
@@ -171,7 +163,7 @@ class Console(FaultTolerantApp[str]):
 
     def flash(self, text: str) -> None:
         """One line above the keys."""
-        self.desk.flash = text
+        self.context.flash = text
         self.view.draw_footer()
 
     def on_terminal_gone(self, event: TerminalGone) -> None:
@@ -185,7 +177,7 @@ class Console(FaultTolerantApp[str]):
             await asyncio.sleep(PROBE)
             self._lags.append(time.perf_counter() - began - PROBE)
             if len(self._lags) % 50 == 0:
-                self.desk.lag = quantile(sorted(self._lags), 0.99)
+                self.context.lag = quantile(sorted(self._lags), 0.99)
 
     def on_app_blur(self, event: AppBlur) -> None:
         self._blurred = True
@@ -195,7 +187,7 @@ class Console(FaultTolerantApp[str]):
 
     def on_key(self, event: Key) -> None:
         """Letters that come here while a field has the focus were typed before it had: they are the field's, no acts on hosts."""
-        self.desk.last_key = self.desk.monotonic()
+        self.context.last_key = self.context.monotonic()
         field = self.focused
         if isinstance(field, Input) and isinstance(self.screen, TableScreen | CommandLine) and event.is_printable:
             field.insert_text_at_cursor(event.character or "")
@@ -240,7 +232,7 @@ class Console(FaultTolerantApp[str]):
     # Looking
 
     def action_causes(self) -> None:
-        screen = CausesScreen(self.desk)
+        screen = CausesScreen(self.context)
 
         def left(answer: str | None) -> None:
             if answer == "only" and (group := screen.group):
@@ -249,13 +241,13 @@ class Console(FaultTolerantApp[str]):
         self._open(screen, left)
 
     def action_graphs(self) -> None:
-        self._open(GraphsScreen(self.desk))
+        self._open(GraphsScreen(self.context))
 
     def action_messages(self) -> None:
-        self._open(MessagesScreen(self.desk))
+        self._open(MessagesScreen(self.context))
 
     def action_help(self) -> None:
-        self._open(HelpScreen(self.desk))
+        self._open(HelpScreen(self.context))
 
     def _open(self, screen: View, left: Callable[[str | None], None] = lambda answer: None) -> None:
         """One screen over the table at a time."""
@@ -273,8 +265,8 @@ class Console(FaultTolerantApp[str]):
         """Several hosts: their names. One: all that is known of it."""
         names = self.view.chosen()
         if len(names) == 1:
-            host, clock = self.desk.rollout.hosts[names[0]], self.desk.clock
-            text = as_text(host, self.desk.exchanges(host.name), now=clock.wall(), speed=self.desk.rollout.speed)
+            host, clock = self.context.rollout.hosts[names[0]], self.context.clock
+            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), speed=self.context.rollout.speed)
         else:
             text = "\n".join(names)
         self.copy_to_clipboard(text)
@@ -296,8 +288,8 @@ class Console(FaultTolerantApp[str]):
         if name and name not in names:
             self.flash(f"no symbols {name!r}: {', '.join(names)}")
             return
-        self.desk.symbols = SYMBOLS[name or names[(names.index(self.desk.symbols.name) + 1) % len(names)]]
-        self._redrawn(f"symbols {self.desk.symbols.name}")
+        self.context.symbols = SYMBOLS[name or names[(names.index(self.context.symbols.name) + 1) % len(names)]]
+        self._redrawn(f"symbols {self.context.symbols.name}")
 
     def _redrawn(self, what: str) -> None:
         self.refresh_css(animate=False)
@@ -311,7 +303,7 @@ class Console(FaultTolerantApp[str]):
 
     def action_shot(self) -> None:
         try:
-            kept = keep_shot(self, self.desk, self._shots or Path.cwd())
+            kept = keep_shot(self, self.context, self.context.view.directory or Path.cwd())
         except OSError as error:
             self.flash(f"no screenshot: {error}")
         else:
@@ -332,7 +324,7 @@ class Console(FaultTolerantApp[str]):
     def _choose(self, act: KeyAction) -> tuple[list[HostState], int, int]:
         """The hosts an act applies to, how many of them are not shown, and how many chosen ones do not fit."""
         view = self.view
-        hosts = [self.desk.rollout.hosts[name] for name in view.chosen()]
+        hosts = [self.context.rollout.hosts[name] for name in view.chosen()]
         chosen = [host for host in hosts if host.status in act.fits]
         shown = view.shown()
         return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen)
@@ -364,14 +356,14 @@ class Console(FaultTolerantApp[str]):
             if answer != agreement(len(hosts)):
                 self.flash(f"{name}: nothing was done")
             elif act.reason and not why:
-                self.ask(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, act.reason), because)
+                self.ask(Typed(["Why? (esc: nothing is done)"], self.context.monotonic, act.reason), because)
             else:
                 submit(why)
 
         if len(hosts) > TYPE_THE_COUNT:
-            self.ask(Typed([*lines, "", f"Type {len(hosts)} to do it; esc cancels."], self.desk.monotonic), agreed)
+            self.ask(Typed([*lines, "", f"Type {len(hosts)} to do it; esc cancels."], self.context.monotonic), agreed)
         else:
-            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
+            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
     def action_retry(self) -> None:
         self._ask("retry")
@@ -406,7 +398,7 @@ class Console(FaultTolerantApp[str]):
         """Pause it, or go on. A pause that came, went or found another cause while the question stood is asked about anew."""
         if self._barred():
             return
-        paused = self.desk.rollout.paused
+        paused = self.context.rollout.paused
         why = paused_why(paused, what)
 
         def agreed(answer: str | None) -> None:
@@ -417,7 +409,7 @@ class Console(FaultTolerantApp[str]):
             else:
                 self._submit(Pause(what, not why))
 
-        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
+        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
     def action_leave(self) -> None:
         self.exit("leave")
@@ -441,4 +433,4 @@ class Console(FaultTolerantApp[str]):
                 self._submit(Stop())
 
         answers = {"g": "go on", "a": "stop admission", "s": "stop"}
-        self.ask(Question(lines, answers, self.desk.monotonic), chosen)
+        self.ask(Question(lines, answers, self.context.monotonic), chosen)

@@ -144,7 +144,7 @@ class SafeDriver(LinuxDriver):
         self._output.on_ready = self._output.on_dead = None
         self._output.drain(0 if self._output.dropping else GRACE)
 
-    def let_go(self) -> None:
+    def release_terminal(self) -> None:
         """Give the terminal back now, whatever the app does; takes 0.2 s at most. What the app draws later is not written."""
         self.stop_application_mode()
         self.close()

@@ -168,10 +168,10 @@ class FaultTolerantApp(Fenced, App[ReturnType], Generic[ReturnType]):
         self._exception_event.set()
         self.exit(message=f"The screen broke: {type(error).__name__}. The rollout goes on.")
 
-    def let_go(self) -> None:
+    def release_terminal(self) -> None:
         """Give the terminal back as it was, at once: the process is about to end without further ado."""
         if isinstance(self._driver, SafeDriver):
-            self._driver.let_go()
+            self._driver.release_terminal()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         """None of textual's own: they would change themes under the palette and end the app without a word."""

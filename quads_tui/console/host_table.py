@@ -27,10 +27,10 @@ class HostTable(Fenced, Widget):
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
     can_focus = True
 
-    def __init__(self, desk: ViewContext) -> None:
+    def __init__(self, context: ViewContext) -> None:
         super().__init__(id="hosts")
-        self._desk = desk
-        self._rollout = desk.rollout
+        self._view_context = context
+        self._rollout = context.rollout
         self._rows: list[str] = []
         self._place: dict[str, int] = {}
         self._top = 0
@@ -123,7 +123,7 @@ class HostTable(Fenced, Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = Columns.of(self._rollout.plan, width, self._desk.symbols)
+        columns = Columns.of(self._rollout.plan, width, self._view_context.symbols)
         if y == 0:
             return self._strip(heading(columns), width)
         row = self._top + y - 1
@@ -131,9 +131,9 @@ class HostTable(Fenced, Widget):
             return Strip.blank(width, self.rich_style)
         host = self._rollout.hosts[self._rows[row]]
         cursor, marked = host.name == self.cursor, host.name in self.marks
-        now, speed = self._desk.clock.wall(), self._rollout.speed
+        now, speed = self._view_context.clock.wall(), self._rollout.speed
         second = None if host.status.is_final else int((now - host.since) * speed)
-        note = host.reason if host.status is HostStatus.FAILED else self._desk.why(host)
+        note = host.reason if host.status is HostStatus.FAILED else self._view_context.why(host)
         key = (host.name, host.version, second, note, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:

@@ -30,11 +30,11 @@ COMMANDS = [act for act in ACTS if act.order or act.where == "plain" or act.name
 class PlainSession:
     """`say` gets whole, clean lines. `control` is None for who only looks. `left`: the operator is done with it."""
 
-    def __init__(self, desk: ViewContext, control: Control | None, say: Callable[[str], None]) -> None:
-        self._desk = desk
+    def __init__(self, context: ViewContext, control: Control | None, say: Callable[[str], None]) -> None:
+        self._view_context = context
         self._control = control
         self._write = say
-        self._alerts = Alerts(desk.rollout)
+        self._alerts = Alerts(context.rollout)
         self._ended = self._share
         self._told_at = -math.inf
         self._answer: Callable[[str], None] | None = None  # takes the next line
@@ -42,7 +42,7 @@ class PlainSession:
 
     @property
     def _rollout(self) -> Rollout:
-        return self._desk.rollout
+        return self._view_context.rollout
 
     @property
     def _share(self) -> int:
@@ -55,9 +55,9 @@ class PlainSession:
 
     def begin(self, orders: bool) -> None:
         """`orders`: words can be typed."""
-        rollout, title = self._rollout, self._desk.title
+        rollout, title = self._rollout, self._view_context.view.title
         self._say(f"{title + ': ' if title else ''}{rollout.id}, {sentences.counted(len(rollout.hosts), 'host')}.")
-        for warning in self._desk.warnings:
+        for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._say(f"Warning: {warning}")
         if orders:
             self._say("Type status, failed, or help for all commands.")
@@ -66,16 +66,16 @@ class PlainSession:
         """What is new; meant to be called once a second."""
         for alert in self._alerts.new():
             self._say(f"New failure: {alert.text}." if alert.kind == FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}.")
-        now = self._desk.monotonic()
+        now = self._view_context.monotonic()
         if self._share != self._ended or now - self._told_at >= MINUTE:
             self._ended, self._told_at = self._share, now
-            self._say(sentences.progress(self._rollout, self._desk.forecast, self._desk.clock.wall()))
+            self._say(sentences.progress(self._rollout, self._view_context.forecast, self._view_context.clock.wall()))
 
     # What is typed
 
     def take(self, line: str) -> None:
         """One line: the answer to a question that stands, else a command."""
-        self._desk.last_key = self._desk.monotonic()
+        self._view_context.last_key = self._view_context.monotonic()
         if self._answer is not None:
             answer, self._answer = self._answer, None
             answer(line.strip())
@@ -86,8 +86,8 @@ class PlainSession:
         act = command_named(name, COMMANDS)
         if act is None:
             self._say(f"No command {name}. Type help.")
-        elif act.dangerous and (self._desk.read_only or self._control is None):
-            self._say(f"Read-only: {self._desk.read_only or 'nobody runs it from here'}.")
+        elif act.dangerous and (self._view_context.read_only or self._control is None):
+            self._say(f"Read-only: {self._view_context.read_only or 'nobody runs it from here'}.")
         elif act.order:
             self._ask(act, words.strip())
         else:
@@ -132,8 +132,8 @@ class PlainSession:
 
     def _submit(self, command: Command, said: str) -> None:
         """Asked again here: the keys may have been taken while a question stood open."""
-        if self._desk.read_only or self._control is None:
-            self._say(f"Read-only: {self._desk.read_only}. Nothing was done.")
+        if self._view_context.read_only or self._control is None:
+            self._say(f"Read-only: {self._view_context.read_only}. Nothing was done.")
             return
         self._control.submit(command)
         self._say(said)
@@ -175,7 +175,9 @@ class PlainSession:
         self._wait_for("y", lambda: self._submit(Stop(), "Stop ordered."))
 
     def _status(self, words: str) -> None:
-        for line in sentences.status(self._rollout, self._desk.meters, self._desk.forecast, self._desk.clock.wall()):
+        for line in sentences.status(
+            self._rollout, self._view_context.meters, self._view_context.forecast, self._view_context.clock.wall()
+        ):
             self._say(line)
 
     def _failed(self, words: str) -> None:
@@ -188,9 +190,9 @@ class PlainSession:
             fit = f"{len(hosts)} hosts fit {words}: {sentences.names(host.name for host in hosts)}."
             self._say(fit if hosts else f"No host fits {words}." if words else "Show which host?")
             return
-        (host,), desk = hosts, self._desk
+        (host,), context = hosts, self._view_context
         told = sentences.host(
-            host, desk.exchanges(host.name), now=desk.clock.wall(), speed=self._rollout.speed, why=desk.why(host)
+            host, context.view.exchanges(host.name), now=context.clock.wall(), speed=self._rollout.speed, why=context.why(host)
         )
         for line in told:
             self._say(line)

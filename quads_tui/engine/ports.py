@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from quads_tui.rollout.events import Event, Notice, Remembered
 from quads_tui.rollout.foreman_host import HostRecord
@@ -128,9 +128,18 @@ class Ports:
     machines: Machines
     protected_machines: Mapping[str, Identity]  # of protected hosts, as far as Foreman and their names tell, by name
 
-    def remember(self, host: str, memory: HostMemory) -> None:
-        """To the journal, before the outcome of the act that it comes from: a crash between the two forgets neither."""
+    def remember(self, host: str, memory: HostMemory, **changes: Any) -> None:
+        """Change these members, and write the memory to the journal.
+
+        Before the outcome of the act that the change comes from: a crash between the two forgets neither.
+        """
+        for name, value in changes.items():
+            setattr(memory, name, value)
         self.emit(Remembered(self.clock.wall(), host, memory.facts()))
+
+    def patience(self) -> float:
+        """Own seconds for Foreman to show what it accepted."""
+        return self.clock.deadline(self.limits.foreman_build) - self.clock.now()
 
     def notice(self, level: str, text: str) -> None:
         """A line for the operator, of no host; `level`: info, warning or error."""

@@ -6,13 +6,15 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from quads_tui.rollout.errors import QuadsTuiError
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 HOST_NAME = "a DNS name such as f21-h17-000-r650.example.com"
 
 
-class AddressError(ValueError):
+class AddressError(QuadsTuiError, ValueError):
     """Why a name or an address cannot be used. Never holds the address: it may carry a password."""
 
 

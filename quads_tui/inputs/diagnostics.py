@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 # A hostile file must not turn into megabytes of messages; a real one of 700 hosts fits whole.
@@ -27,7 +28,7 @@ class Problem:
         return ": ".join(part for part in (place, clean(self.key), clean(self.message, 1000)) if part)
 
 
-class InputError(Exception):
+class InputError(QuadsTuiError):
     """A file, a setting or a secret that cannot be used. All problems of a file at once, one line each in `str()`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

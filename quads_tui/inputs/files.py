@@ -6,8 +6,10 @@ import os
 import stat
 from pathlib import Path
 
+from quads_tui.rollout.errors import QuadsTuiError
 
-class FileError(Exception):
+
+class FileError(QuadsTuiError):
     """Why a file could not be read, in words for the operator."""
 
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
+from quads_tui.rollout.errors import QuadsTuiError
+
 EARLIEST, LATEST = 1970, 9000  # years; beyond them the C library and Python disagree on what they can tell
 EXPECTED = 'a time such as "2026-11-29 22:00"'
 _SHAPES = tuple(
@@ -22,7 +24,7 @@ _SHAPES = tuple(
 _POSIX = re.compile(r":?(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d")  # TZ such as CET-1CEST,M3.5.0,M10.5.0/3
 
 
-class BadTime(Exception):
+class BadTime(QuadsTuiError):
     """What is wrong with a time or a zone, to be put behind its name."""
 
 

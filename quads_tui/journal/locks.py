@@ -9,10 +9,11 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 
-class LockHeld(Exception):
+class LockHeld(QuadsTuiError):
     """Somebody else holds it. The text names process, user and since when, as far as the kernel tells."""
 
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address
 from quads_tui.inputs.assignment import CLOUD
+from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, NameUnknown, UserRecord, pick
-from quads_tui.services.peers import peers_of, place_of
+from quads_tui.services.peers import peers_of
 
 from .bmc_survey import BmcSurvey, unasked
 from .needs import misplaced_owners, missing_on, missing_permissions, short_tokens
@@ -151,12 +152,12 @@ def _protected(
     if peers is not None:
         return [Protected(name, Identity(peer=peer)) for peer in sorted(peers) or [""]]
     earlier = [one for one in before if one.name == name and one.machine.peer]
-    return earlier or [Protected(name, Identity(), unknown=place_of(address)[0])]
+    return earlier or [Protected(name, Identity(), unknown=host_and_port(address)[0])]
 
 
 def _named(address: str) -> frozenset[str]:
     """Where an address leads to by its words alone: equal ones lead to one place, also while nobody tells where that is."""
-    host, port = place_of(address)
+    host, port = host_and_port(address)
     return frozenset({f"{host}:{port}"} if host else ())
 
 
@@ -217,7 +218,7 @@ def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
 async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say) -> Plan:
     """With all that Foreman knows, and what it would refuse."""
     say(f"asking Foreman {foreman.url}")
-    version = await foreman.prime()
+    version = await foreman.login()
     plan = replace(plan, foreman=f"{foreman.url} (Foreman {version})")
     warnings = [foreman.version_warning] if foreman.version_warning else []
     parameters = any(assignment.parameters for assignment in assignments)
@@ -230,7 +231,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
         goals.append(replace(goal, target=target))
         unknown += missing
         if not missing and target.operatingsystem_id is not None:
-            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
+            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.incompatible_media(target)]
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from rich.text import Text
 
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
@@ -64,7 +64,7 @@ def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> st
     return why or host.note or ("it waits for its turn" if host.status is HostStatus.QUEUED else "under way")
 
 
-def history(host: HostState, exchanges: Iterable[Exchanged], width: int) -> list[Text]:
+def history(host: HostState, exchanges: Iterable[Exchange], width: int) -> list[Text]:
     """Timeline and exchanges as they came, the oldest first."""
     lines: list[tuple[float, Text]] = []
     for line in host.timeline:
@@ -78,7 +78,7 @@ def history(host: HostState, exchanges: Iterable[Exchanged], width: int) -> list
     return [text for _, text in sorted(lines, key=lambda pair: pair[0])]
 
 
-def as_text(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: float) -> str:
+def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float) -> str:
     """The same as plain text, for a ticket."""
     lines = [*detail_head(host, now=now, speed=speed, width=200), *history(host, exchanges, 200)]
     return "\n".join(line.plain.rstrip() for line in lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from quads_tui.rollout.forecast import Bound, Forecast
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, HostState, Rollout
@@ -82,7 +82,7 @@ def _failure(group: FailureGroup) -> str:
     return f"{counted(len(group.hosts), 'host')} failed at {where}, {group.cause.value}: {group.reason}: {names(group.hosts)}."
 
 
-def host(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: float, why: str = "") -> list[str]:
+def host(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float, why: str = "") -> list[str]:
     """All that is known of it, the newest of its history last. `why`: why it waits, in words."""
     where = f" at {host.stage.value}, attempt {host.attempt}" if host.stage else ""
     since = f", for {span((now - host.since) * speed)}" if host.since and not host.status.is_final else ""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from .commands import Command
+from .errors import QuadsTuiError
 from .events import Event
 from .metrics import LaneState
 from .moments import Moment
@@ -15,19 +16,19 @@ from .stages import HostStatus, Stage
 T = TypeVar("T")
 
 
-class Skipped(Exception):
+class Skipped(QuadsTuiError):
     """Raised by the gate: the operator took the host out of the rollout. Carries the operator's reason."""
 
 
-class Held(Exception):
+class Held(QuadsTuiError):
     """Raised by the gate: the host waits for a human, an operator's hold or a rule of the gate. Carries the reason."""
 
 
-class Stopping(Exception):
+class Stopping(QuadsTuiError):
     """Raised by the gate: the rollout is ending, no new act may begin."""
 
 
-class JournalBroken(Exception):
+class JournalBroken(QuadsTuiError):
     """The journal can no longer be written (a full disk, say): nothing may act without its intent on disk."""
 
 
@@ -35,11 +36,11 @@ class TakenOver(JournalBroken):
     """Another process has taken this rollout, or the locks of its Foreman, over: from here nothing may be written any more."""
 
 
-class NotSent(Exception):
+class NotSent(QuadsTuiError):
     """The last check before the first byte did not pass for now: nothing was sent, and the same may be tried again."""
 
 
-class QuadsError(Exception):
+class QuadsError(QuadsTuiError):
     """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
 
     `answered`: the server said so itself, about this request; else it is away.
@@ -181,7 +182,7 @@ class Probe(StrEnum):
     UNREADABLE = "unreadable"  # no answer that tells
 
 
-class UnknownOutcome(Exception):
+class UnknownOutcome(QuadsTuiError):
     """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is.
 
     `server_done`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on
@@ -194,7 +195,7 @@ class UnknownOutcome(Exception):
         self.conflict = conflict
 
 
-class WriteAbsent(Exception):
+class WriteAbsent(QuadsTuiError):
     """A write with an unknown outcome was settled: it did not happen and will not. A resend is a new intent."""
 
 

@@ -21,7 +21,7 @@ _MOST = 100  # waiting calls; what comes beyond it is dropped, and logged
 
 
 @asynccontextmanager
-async def called(call: AlertCommand | None, rollout: Rollout) -> AsyncIterator[None]:
+async def alerting(call: AlertCommand | None, rollout: Rollout) -> AsyncIterator[None]:
     """While it lasts, what is new in the rollout is told; what is new at its end, last of all."""
     if call is None:
         yield

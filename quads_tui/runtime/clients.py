@@ -7,21 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quads_tui.inputs import Secret, Site, resolve_secret
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter, Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.services.foreman import Foreman
-from quads_tui.services.http import Exchange, Http
+from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from quads_tui.services.redfish import Bmc
 
 
 class Services:
-    """Foreman, the BMCs and QUADS of a site. `observers` hear of every exchange."""
+    """Foreman, the BMCs and QUADS of a site."""
 
     def __init__(self, site: Site, clock: Clock, passwords: dict[str, Secret], pins: Path) -> None:
         self.meters = Meters()
-        self.observers: list[Callable[[Exchange], None]] = []
+        self._listeners: list[Callable[[Exchange], None]] = []
         self._site = site
         self._clock = clock
         self._passwords = passwords
@@ -73,6 +74,10 @@ class Services:
             host.system,
         )
 
+    def subscribe(self, listener: Callable[[Exchange], None]) -> None:
+        """It hears of every exchange."""
+        self._listeners.append(listener)
+
     def requests(self) -> dict[str, int]:
         """All that went on the wire: retries and logins included."""
         counted = self.http.requests
@@ -83,8 +88,8 @@ class Services:
         }
 
     def _exchanged(self, exchange: Exchange) -> None:
-        for observer in self.observers:
-            observer(exchange)
+        for listener in self._listeners:
+            listener(exchange)
 
 
 async def open_services(site: Site, clock: Clock, state: Path) -> Services:

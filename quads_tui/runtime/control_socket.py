@@ -16,17 +16,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from quads_tui.rollout.commands import Command, from_dict, to_dict
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.text import clean
 
 _LONGEST = 200_000  # bytes of a line: a command that names 5,000 hosts
 
 
-class NotRunning(Exception):
+class NotRunning(QuadsTuiError):
     """Nobody serves the keys of this rollout."""
 
 
-class KeyServer:
+class ControlServer:
     """Beside a running rollout. `on_holder` gets the name of who took the keys from the own screen; empty when they are back."""
 
     def __init__(self, directory: Path, control: Control, on_holder: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 
@@ -44,7 +45,7 @@ class Options:
         return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-class Refused(Exception):
+class Refused(QuadsTuiError):
     """Nothing may start (exit status 3)."""
 
     def __init__(self, reasons: Iterable[str]) -> None:
@@ -52,7 +53,7 @@ class Refused(Exception):
         super().__init__("; ".join(self.reasons))
 
 
-class Usage(Exception):
+class Usage(QuadsTuiError):
     """Bad usage or a bad input file (exit status 2). The text may have several lines."""
 
 

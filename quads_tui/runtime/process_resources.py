@@ -11,18 +11,18 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quads_tui.cli.screen import RunningRollout
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.inputs import Site
-from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
 from .options import say
+from .running_rollout import RunningRollout
 
 _LOOKING = ThreadPoolExecutor(1, "locks")  # its own: the loop's threads may all wait for DNS
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
@@ -57,9 +57,9 @@ class Writer:
         """Raises TakenOver."""
         await asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.check)
 
-    async def alike(self, identity: Identity) -> str:
+    async def alike(self, identity: ServerIdentity) -> str:
         """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
-        return await asyncio.to_thread(self.lock.alike, identity)
+        return await asyncio.to_thread(self.lock.same_foreman, identity)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class ProcessResources:
         self.signal = ""
         self.ended = asyncio.Event()
         self.hung_up = asyncio.Event()
-        self.fronts: list[RunningRollout] = []
+        self.running: list[RunningRollout] = []
         self.machines = Machines()
         self._writers: list[Writer] = []
         self._movers: dict[Path, _Mover] = {}
@@ -116,7 +116,7 @@ class ProcessResources:
             writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
             if writer is None:
                 writer = Writer(ForemanLock(_locks(say)))
-            await asyncio.to_thread(writer.lock.take, server, take_over=take_over)
+            await asyncio.to_thread(writer.lock.acquire, server, take_over=take_over)
             if not writer.users:
                 self._writers.append(writer)
             writer.users += 1
@@ -156,30 +156,30 @@ class ProcessResources:
                     mover.lock.release()
 
     @contextmanager
-    def shows(self, front: RunningRollout) -> Iterator[None]:
-        self.fronts.append(front)
+    def runs(self, running: RunningRollout) -> Iterator[None]:
+        self.running.append(running)
         try:
             yield
         finally:
-            self.fronts.remove(front)
+            self.running.remove(running)
 
     def _signalled(self, name: str) -> None:
         """The first signal ends well; a second one leaves at once."""
         if self.signal:
-            for front in self.fronts:
-                front.let_go()
+            for running in self.running:
+                running.release_terminal()
             os._exit(SIGNALS[name])
         self.signal = name
         self.ended.set()
-        if self.fronts:
-            say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
-        for front in self.fronts:
-            front.executor.stop(name)
+        if self.running:
+            say(f"{name}: nothing new is started; requests under way are finished. Press again to exit immediately.")
+        for running in self.running:
+            running.executor.stop(name)
 
     def _gone(self) -> None:
         self.hung_up.set()
-        for front in self.fronts:
-            front.hung_up.set()
+        for running in self.running:
+            running.hung_up.set()
 
 
 def _locks(say: Callable[[str], None]) -> Path | None:

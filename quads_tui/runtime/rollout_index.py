@@ -9,15 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from quads_tui.cli.history import Unreadable, entry_of
-from quads_tui.cli.watch import followed
 from quads_tui.inputs import InputError, load_assignment
 from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
 from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 
-from .journal_follower import Follower
+from .history import Unreadable, entry_of
+from .journal_follower import Follower, follow
 from .process_resources import ProcessResources
 
 _SHOWN = 30  # ended rollouts
@@ -28,9 +27,9 @@ _LOOK = 1.0  # real seconds between two looks at the state directory
 class RolloutIndex:
     """Journals of other processes are followed; those that ended are read once."""
 
-    def __init__(self, state: Path, station: ProcessResources) -> None:
+    def __init__(self, state: Path, resources: ProcessResources) -> None:
         self._state = state
-        self._station = station
+        self._resources = resources
         self._running: dict[str, Follower] = {}
         self._ended: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
         self._kept: list[tuple[StoredRollout, str, str]] = []  # with its group and its holder
@@ -46,7 +45,7 @@ class RolloutIndex:
         self.files = list(dict.fromkeys(path for path in candidates if _is_assignment(path)))
 
     def rows(self) -> Sequence[Row]:
-        here = [_row(front.rollout, HERE, front.clock.wall()) for front in self._station.fronts]
+        here = [_row(running.view, HERE) for running in self._resources.running]
         ours = {row.rollout for row in here}
         return [*here, *(row for row in self._others() if row.rollout not in ours)]
 
@@ -73,7 +72,7 @@ class RolloutIndex:
                 kept.append((rollout, group, holder))
         for rollout, group, holder in kept:
             if group == RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _ours(holder):
-                self._running[rollout.id] = followed(rollout)
+                self._running[rollout.id] = follow(rollout)
             elif group != RUNNING and (rollout.id, _size(rollout)) not in self._ended:
                 self._ended[rollout.id, _size(rollout)] = _ended_row(rollout, group)
         self._kept = kept
@@ -89,14 +88,15 @@ class RolloutIndex:
                 if follower is None:
                     yield Row(rollout.id, RUNNING, words=f"plans, run by {holder}")
                 else:
-                    yield replace(_row(follower.rollout, RUNNING, follower.clock.wall()), words=f"run by {holder}")
+                    yield replace(_row(follower.view, RUNNING), words=f"run by {holder}")
 
 
 def _ours(holder: str) -> bool:
     return holder.startswith(f"process {os.getpid()} ")
 
 
-def _row(rollout: Rollout, group: str, now: float) -> Row:
+def _row(view: RolloutView, group: str) -> Row:
+    rollout, now = view.rollout, view.clock.wall()
     counts = rollout.counts
     created = datetime.fromtimestamp(rollout.started_at or now).astimezone().strftime("%Y-%m-%d %H:%M")
     waits = rollout.settled and (counts[HostStatus.FAILED] or counts[HostStatus.HELD])

@@ -18,7 +18,8 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, QuadsError
 from quads_tui.rollout.text import clean
 
-from .http import Http, NotJson, RequestFailed, Response
+from .http import Http
+from .responses import NotJson, RequestFailed, Response
 
 _BODY = 64 << 20  # GET /hosts is a megabyte for 700 hosts
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts

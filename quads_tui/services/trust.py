@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 _LEGACY_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
@@ -20,7 +21,7 @@ _LEGACY_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python names 
 Trusted = ssl.SSLContext | aiohttp.Fingerprint | bool
 
 
-class TrustBroken(Exception):
+class TrustBroken(QuadsTuiError):
     """A policy cannot be used: its CA file or the file of pins is missing or damaged. The message names the file."""
 
 

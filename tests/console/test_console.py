@@ -22,9 +22,10 @@ from quads_tui.console.line_panel import LinePanel
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 
 from .feed import NOW, Clock, Recorder, meters, rollout
 
@@ -38,9 +39,11 @@ class Desk:
         self.clock = Clock()
         self.seconds = 100.0
         self.stumbles = 0  # that are expected
-        self.app = Console(
-            model, meters(), self.control, self.clock, title="REHEARSAL", frozen=True, monotonic=lambda: self.seconds
+        self.exchanges: list[Exchange] = []
+        view = RolloutView(
+            rollout=model, meters=meters(), clock=self.clock, title="REHEARSAL", exchanges=lambda host: self.exchanges
         )
+        self.app = Console(view, self.control, frozen=True, monotonic=lambda: self.seconds)
         self.pilot: Pilot[str]
 
     async def press(self, *keys: str) -> None:
@@ -260,7 +263,7 @@ async def test_a_broken_panel_becomes_one_line(monkeypatch: pytest.MonkeyPatch) 
         d.app.guarded(d.app.panels)()
         await d.pilot.pause()
         assert "the screen stumbled: ZeroDivisionError" in d.text
-        d.app.desk.flash = ""
+        d.app.context.flash = ""
         await d.press("f")  # a key's act draws the panels, too
         assert "the screen stumbled: ZeroDivisionError" in d.text
 
@@ -452,9 +455,9 @@ async def test_themes_change_colours_and_nothing_else() -> None:
         assert len(seen) == 4
 
 
-async def test_a_shot_keeps_picture_text_and_state_for_the_owner_only(tmp_path: Path) -> None:
+async def test_a_shot_keeps_picture_text_and_state_for_the_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     async with desk() as d:
-        d.app._shots = tmp_path
         await d.press("S")
         svg, text, told = (next(tmp_path.glob(f"shots/*.{ending}")) for ending in ("svg", "txt", "json"))
         assert svg.read_text().startswith("<svg")
@@ -477,7 +480,9 @@ async def test_copy_gives_the_story_of_one_and_the_names_of_many() -> None:
 async def test_exchanges_stand_in_the_history_of_their_host() -> None:
     async with desk() as d:
         host = d.app.table.cursor
-        d.app.desk.exchanges = lambda name: [Exchanged(NOW - 500, name, "PATCH", "/redfish/v1/Systems/1", 503, 1.9, "busy")]
+        d.exchanges = [
+            Exchange(at=NOW - 500, host=host, method="PATCH", path="/redfish/v1/Systems/1", status=503, seconds=1.9, error="busy")
+        ]
         await d.press("enter")
         assert host in d.text
         assert "> PATCH /redfish/v1/Systems/1  503  1.9s  busy" in d.text

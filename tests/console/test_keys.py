@@ -225,7 +225,7 @@ async def test_f2_a_marked_paste_acts_on_nothing_and_is_said(place: str) -> None
         await d.pilot.pause()
         assert d.app.screen is screen
         assert not d.control.orders
-        assert d.app.desk.flash.startswith(f"{len(CHAT)} characters came at once (pasted?) and were ignored")
+        assert d.app.context.flash.startswith(f"{len(CHAT)} characters came at once (pasted?) and were ignored")
 
 
 async def test_f2_even_as_keys_pasted_text_orders_nothing() -> None:
@@ -253,7 +253,7 @@ async def test_f2_who_only_looks_pastes_and_orders_nothing() -> None:
 async def test_f2_control_that_is_taken_while_a_question_stands_orders_nothing() -> None:
     async with desk() as d:
         await d.press("p")
-        d.app.read_only = "the keys are held by bob"
+        d.app.read_only = "controlled by bob"
         await d.press("y")
         assert not d.control.orders
 
@@ -277,10 +277,10 @@ async def test_f3_a_field_takes_one_bounded_line_and_says_what_it_did_not_take(k
         field = d.app.focused
         assert isinstance(field, Field)
         assert field.value == "x" * limit
-        assert f"{10_006 - limit} of 10006 characters were not taken: one line of at most {limit}" in d.app.desk.flash
+        assert f"{10_006 - limit} of 10006 characters were not taken: one line of at most {limit}" in d.app.context.flash
         await d.press("y")
         assert field.value == "x" * limit
-        assert d.app.desk.flash == f"at most {limit} characters"
+        assert d.app.context.flash == f"at most {limit} characters"
 
 
 async def test_f3_a_line_that_comes_at_once_with_enter_is_entered_and_asks() -> None:
@@ -326,7 +326,7 @@ async def test_f4_a_handler_that_fails_is_one_line_and_ends_nothing(monkeypatch:
         await d.press("slash", "x", "escape", "p", "y")
         d.stumbles = d.app.stumbles
         assert d.stumbles >= 2
-        assert "ZeroDivisionError" in d.app.desk.flash
+        assert "ZeroDivisionError" in d.app.context.flash
         assert d.app.is_running
 
 

@@ -15,6 +15,7 @@ from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip
 from quads_tui.rollout.events import HostChanged, Paused
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 
 from .feed import NOW, Clock, Recorder, meters, rollout
 
@@ -28,8 +29,8 @@ class Plain:
         self.clock = Clock()
         self.seconds = 100.0
         self.said: list[str] = []
-        self.desk = ViewContext(self.model, meters(), self.clock, lambda: self.seconds)  # type: ignore[arg-type]
-        self.talk = PlainSession(self.desk, self.control if control else None, self.said.append)
+        self.context = ViewContext(RolloutView(rollout=self.model, meters=meters(), clock=self.clock), lambda: self.seconds)  # type: ignore[arg-type]
+        self.talk = PlainSession(self.context, self.control if control else None, self.said.append)
 
     def type(self, *lines: str) -> str:
         self.said.clear()
@@ -101,7 +102,7 @@ def test_who_only_looks_orders_nothing(command: str) -> None:
     q = Plain()
     q.type(f"{command} failed")  # a question stands, and now the keys are taken
     taken = len(q.control.orders)
-    q.desk.read_only = "the keys are held by somebody"
+    q.context.read_only = "controlled by somebody"
     q.type("y", "y", "")
     assert len(q.control.orders) == taken
 

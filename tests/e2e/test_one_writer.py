@@ -183,7 +183,7 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         if act == "build":  # the second one waits for the write deadline now: it can be attached to
             assert second.poll() is None
             assert (rollout / "keys.sock").exists()
-        assert f"another process has taken the rollout {rollout.name} over: nothing more is done from here" in said
+        assert f"another process has taken over the rollout {rollout.name}: this process does nothing more" in said
         out, _ = second.communicate(timeout=120)
     assert second.returncode == 0
     assert whole_lines(out)[-1]["done"] == hosts

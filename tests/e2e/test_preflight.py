@@ -8,13 +8,18 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pytest
 
-from quads_tui.cli.run import OperatorPrompt, RunRequest, fate, load, roll_out
+from quads_tui.cli.headless import headless
+from quads_tui.cli.terminal import TerminalOperator, consequence
 from quads_tui.rollout.plan import Plan
+from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import Options
+from quads_tui.runtime.process_resources import ProcessResources
+from quads_tui.runtime.rollout_input import RunRequest, load
 
 from .conftest import Lab, lines
 
@@ -194,22 +199,23 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     shown: list[Plan] = []
     said: list[str] = []
 
-    async def no(made: Plan) -> bool:
-        shown.append(made)
-        return False
+    class SaysNo(TerminalOperator):
+        async def agree_to_plan(self, plan: Plan) -> bool:
+            shown.append(plan)
+            return False
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     for survey in (True, False):
         options = Options(site=site, headless=True, state_dir=world.state, survey=survey)
-        work = load(RunRequest(world.assignment), options)
-        assert asyncio.run(roll_out(work, options, desk=OperatorPrompt(say=said.append, agreed=no))) == 4
+        work = load(RunRequest(world.assignment), options, said.append)
+        assert asyncio.run(roll_out(work, options, ProcessResources(), SaysNo(), partial(headless, json=False))) == 4
     (told,) = lines(world.run("plan", world.assignment, "--json", site=site).stdout)
     assert json.loads(json.dumps(asdict(shown[0])["hosts"])) == told["hosts"]
     assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not asked yet"}
     (mute,) = shown[0].unaccepted
     assert mute.unverified.startswith("its BMC tells no MAC address")
     question = "wiped and rebuilt, 1 of them without their machine having been compared with Foreman's host (not verified)"
-    assert fate(shown[0]) == question
+    assert consequence(shown[0]) == question
     untouched(world)
 
 

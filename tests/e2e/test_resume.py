@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from quads_tui.cli.resume import _assignment, _chosen, _why_nothing
+from quads_tui.cli.resume import _chosen, _why_nothing
 from quads_tui.inputs import Assignment, HostSpec
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
 from quads_tui.runtime.options import Options
+from quads_tui.runtime.resume import _assignment
 
 from .conftest import Lab, lines, wait_for, whole_lines
 
@@ -110,7 +111,7 @@ def test_sigterm_ends_well_and_says_how_to_go_on(lab: Callable[..., Lab]) -> Non
     assert process.returncode == 143
     assert told[-1]["event"] == "rollout_finished"
     assert told[-1]["unfinished"] > 0
-    assert "no new acts" in err
+    assert "nothing new is started" in err
     assert place.counts()["bmc"]["sessions_open"] == 0
     (rollout,) = (place.state / "rollouts").iterdir()
     again = place.run("resume", rollout.name, "--json", "--yes")

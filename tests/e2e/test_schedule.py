@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.run import RunRequest
 from quads_tui.cli.run_at import countdown, starts_at
 from quads_tui.inputs import InputError, Zone
 from quads_tui.inputs.times import zone_named
 from quads_tui.runtime.options import Usage
+from quads_tui.runtime.rollout_input import RunRequest
 
 from .conftest import Lab, lines, wait_for
 

@@ -38,7 +38,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "engine/write_queue.py": _LANE,
     "engine/writes.py": _ENGINE,
     "engine/flow.py": _ENGINE,
+    "engine/host_stages.py": _ENGINE,
     "engine/executor.py": _ENGINE,
+    "engine/commands.py": _ENGINE,
+    "engine/resumption.py": _ENGINE,
     "engine/resume_state.py": _ENGINE,
     "": ("tests/rollout", "tests/inputs", "tests/engine", "tests/services", "tests/journal"),
 }

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.run import fate, told_apart
+from quads_tui.cli.terminal import consequence
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.inputs import Assignment, HostSpec, Secret, Site, TlsPolicy, load_site
 from quads_tui.planning import planner, sharing
 from quads_tui.planning.bmc_survey import BmcSurvey
@@ -26,6 +26,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, Protected, plan_from
 from quads_tui.rollout.ports import SideEffects
 from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.runtime.launch import refuse_unguarded
 from quads_tui.runtime.options import Refused
 from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
@@ -243,7 +244,7 @@ async def test_a3_a_bmc_address_that_leads_to_a_protected_host_is_refused_before
 @pytest.mark.parametrize("bonded", [False, True])
 async def test_a3_a_bmc_that_tells_a_protected_hosts_macs_is_refused(lab: Lab, check: str, bonded: bool) -> None:
     if bonded:
-        lab.server.order({"bonded": {FOREMAN_HOST: "52:54:00:ff:00:01"}})
+        lab.server.control({"bonded": {FOREMAN_HOST: "52:54:00:ff:00:01"}})
     lab.with_site(f"  check_macs: {check}\nprotected_hosts: [{FOREMAN_HOST}]\n")
     guarded = Identity("192.0.2.99:443", "/redfish/v1/Systems/1", UUIDS[9], "", (mac(6),), True)
     lab.machines = {HOSTS[1]: guarded}
@@ -308,10 +309,10 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
         " no BMC address can be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
-    assert "1 of them without their BMC having been compared with that of a protected host" in fate(plan)
+    assert "1 of them without their BMC having been compared with that of a protected host" in consequence(plan)
     assert "their BMC may be that of a protected host: its address is not known now: 1" in shown(plan)
     with pytest.raises(Refused) as refused:
-        told_apart(plan)
+        refuse_unguarded(plan)
     assert refused.value.reasons[0] == warning
     assert refused.value.reasons[1].startswith(f"not compared with the BMC of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; ")
     assert plan_from(json.loads(json.dumps(asdict(plan)))) == plan
@@ -323,7 +324,7 @@ async def test_a3_an_address_of_its_own_is_no_reason_to_refuse_where_the_machine
     names[f"mgmt-{FOREMAN_HOST}"] = SILENT
     lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
-    told_apart(plan)
+    refuse_unguarded(plan)
     assert plan.hosts[0].identity and not plan.unguarded and plan.untold
 
 
@@ -340,7 +341,7 @@ async def test_a3_a_bmc_that_was_not_asked_can_be_compared_later_only_with_macs_
 async def test_a3_a_protected_host_without_a_bmc_is_a_note_and_no_warning(lab: Lab) -> None:
     lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
-    told_apart(plan)
+    refuse_unguarded(plan)
     assert plan.warnings == lab.site.warnings and not plan.refusals
     assert f"note protected hosts that have no BMC by the name service: {FOREMAN_HOST}" in shown(plan)
 
@@ -430,7 +431,7 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
 
 
 async def test_a6_the_provisioning_nic_counts_where_the_primary_interface_is_a_bond(lab: Lab) -> None:
-    lab.server.order({"bonded": {HOSTS[0]: "52:54:00:ff:00:01"}})
+    lab.server.control({"bonded": {HOSTS[0]: "52:54:00:ff:00:01"}})
     plan = await lab.plan()
     assert [(host.trouble, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
 
@@ -439,7 +440,7 @@ async def test_a6_the_provisioning_nic_counts_where_the_primary_interface_is_a_b
 
 
 async def test_b1_an_owner_outside_the_hosts_organization_or_location_is_refused(lab: Lab) -> None:
-    lab.server.order({"elsewhere": ["cloud02"], "displaced": ["cloud02", "cloud03"]})
+    lab.server.control({"elsewhere": ["cloud02"], "displaced": ["cloud02", "cloud03"]})
     owned = lab.assignment(*HOSTS[3:5], cloud="cloud03", wipe=False)
     plan = await lab.plan(lab.assignment(), owned)
     assert plan.refusals == (
@@ -455,7 +456,7 @@ async def test_b1_an_owner_outside_the_hosts_organization_or_location_is_refused
 async def test_b1_an_owner_who_is_an_administrator_or_in_the_parent_organization_is_not_refused(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.server.order({"elsewhere": ["cloud02", "cloud03"]})
+    lab.server.control({"elsewhere": ["cloud02", "cloud03"]})
     lab.server.foreman.database.by_login["cloud03"].admin = True
     assert not (await lab.plan(lab.assignment(cloud="cloud03"))).refusals
 
@@ -467,7 +468,7 @@ async def test_b1_an_owner_who_is_an_administrator_or_in_the_parent_organization
 
 
 async def test_b1_all_permissions_that_are_missing_are_told_at_once(lab: Lab) -> None:
-    lab.server.order({"permissions": ["view_hosts", "edit_hosts", "view_ptables"]})
+    lab.server.control({"permissions": ["view_hosts", "edit_hosts", "view_ptables"]})
     plan = await lab.plan(lab.assignment(parameters={"overcloud": "true"}))
     assert plan.refusals == (
         "our Foreman user lacks the permissions build_hosts, create_params, edit_params, view_media, view_operatingsystems, "
@@ -482,11 +483,11 @@ async def test_b1_a_foreman_that_does_not_list_our_permissions_is_asked_where_th
         return None
 
     monkeypatch.setattr(lab.foreman, "granted", untold)
-    lab.server.order({"permissions": ["view_hosts", "view_ptables"]})
+    lab.server.control({"permissions": ["view_hosts", "view_ptables"]})
     (reason,) = (await lab.plan()).refusals
     assert reason == "our Foreman user lacks the permissions view_media, view_operatingsystems, view_users"
     reading = ["view_hosts", "view_users", "view_ptables", "view_media", "view_operatingsystems", "view_settings"]
-    lab.server.order({"permissions": reading})
+    lab.server.control({"permissions": reading})
     (reason,) = (await lab.plan()).refusals
     assert reason == f"our Foreman user lacks the permissions build_hosts, edit_hosts on {HOSTS[0]}"
 

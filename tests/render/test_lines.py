@@ -20,7 +20,7 @@ from quads_tui.render.progress import clock_text, plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
@@ -135,7 +135,7 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
     model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, clean(reason)))
     symbols = SYMBOLS[kind]
     columns = Columns(width, cloud=True, hooks=("switch", "tenant"), symbols=symbols)
-    exchange = Exchanged(NOW, host.name, "PATCH", clean(name), 0, 1.0, clean(reason))
+    exchange = Exchange(at=NOW, host=host.name, method="PATCH", path=clean(name), status=0, seconds=1.0, error=clean(reason))
     lines = [
         host_row(host, columns, now=NOW, speed=1.0, note=host.note, cursor=True),
         heading(columns),

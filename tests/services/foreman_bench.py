@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine.context import RolloutContext
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy

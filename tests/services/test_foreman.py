@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.write_queue import LaneTicket
 from quads_tui.inputs import Secret, TlsPolicy
@@ -208,7 +208,7 @@ async def test_a_server_that_is_gone_is_unreachable_and_surely_not_written_to(be
 
 async def test_a6_the_provisioning_mac_is_that_of_the_interface_not_of_the_record(bench: Bench) -> None:
     foreman, (first, second, *_) = bench.client(), HOSTS
-    bench.server.order({"bonded": {first: "52:54:00:ff:00:01"}})
+    bench.server.control({"bonded": {first: "52:54:00:ff:00:01"}})
     record = await foreman.host(first)
     assert record is not None and record.mac == "52:54:00:ff:00:01"
     assert await foreman.provisioning_macs(first) == {"52:54:00:00:00:00"}

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter
-from quads_tui.services.http import Exchange, Http, RequestFailed, Response
+from quads_tui.services.http import Http
+from quads_tui.services.responses import RequestFailed, Response
 from tests.clocks import FastClock
 
 from .rawserver import HangUp, RawServer, Request, Write, reply

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from quads_tui.emulators.quads import Lab, Mishap, QuadsEmulator
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.quads import InjectedFault, QuadsDatabase, QuadsEmulator
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
 from quads_tui.rollout.limits import Limits
@@ -47,7 +47,7 @@ async def bench_of(generation: str, *, password: str = "secret", sqlite: bool = 
     """A QUADS in Berlin, at the evening of BUILT."""
     time, clock = Moment(), FastClock()
     time.epoch(datetime.fromtimestamp(BUILT, UTC))
-    lab = Lab(BERLIN.clock(BUILT))
+    lab = QuadsDatabase(BERLIN.clock(BUILT))
     lab.assign("cloud02", [Machine(name, "R650", "") for name in HOSTS], wipe=True, os="RHEL 9.4")
     server = QuadsEmulator(
         lab, time=time, username="admin", password="secret", generation=generation, sqlite=sqlite, zone=BERLIN.info or UTC
@@ -132,7 +132,7 @@ async def test_an_expired_token_is_made_anew_once(newest: Bench) -> None:
     newest.time.ahead = 16_000.0
     await newest.quads.tell_assignment(1, provisioned=True, validated=True)
     assert newest.server.logins == 2
-    newest.server.mishaps.append(Mishap("PATCH", "/assignments", "expired", 2))
+    newest.server.faults.append(InjectedFault("PATCH", "/assignments", "expired", 2))
     with pytest.raises(QuadsError) as refused:
         await newest.quads.tell_assignment(1, provisioned=True, validated=False)
     assert not refused.value.final
@@ -140,7 +140,7 @@ async def test_an_expired_token_is_made_anew_once(newest: Bench) -> None:
 
 
 async def test_a_rolled_back_patch_is_not_believed(newest: Bench) -> None:
-    newest.server.mishaps.append(Mishap("PATCH", "/hosts", "rolled-back", 2))
+    newest.server.faults.append(InjectedFault("PATCH", "/hosts", "rolled-back", 2))
     with pytest.raises(QuadsError, match="200 but did not take over cloud, build"):
         await newest.quads.tell_host(HOSTS[0], "cloud02", BUILT)
     assert newest.server.lab.hosts[HOSTS[0]].cloud == "cloud01"
@@ -159,7 +159,7 @@ async def test_a_database_that_stumbles_over_the_time_gets_the_rest() -> None:
     [("html", "HTTP 500 and an HTML page"), ("reset", "closed the connection without an answer"), ("hang", "no answer from")],
 )
 async def test_troubles_that_pass_are_not_final(newest: Bench, kind: str, words: str) -> None:
-    newest.server.mishaps.append(Mishap("GET", "/moves", kind))
+    newest.server.faults.append(InjectedFault("GET", "/moves", kind))
     with pytest.raises(QuadsError, match=words) as trouble:
         await newest.quads.moves()
     assert not trouble.value.final

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from quads_tui.emulators.quads import Lab, QuadsEmulator
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
 from quads_tui.engine.quads_sync import Outbox, QuadsExchange
 from quads_tui.inputs import Assignment, HostSpec, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
@@ -50,7 +50,7 @@ class Still(Time):
 
 @dataclass
 class World:
-    lab: Lab
+    lab: QuadsDatabase
     server: QuadsEmulator
     quads: Quads
     url: str
@@ -74,12 +74,12 @@ class World:
         return [line for line in self.server.log if "moves/progress/" not in line]
 
 
-Scene = Callable[[Lab], None]
+Scene = Callable[[QuadsDatabase], None]
 
 
 @asynccontextmanager
 async def world(generation: str, scene: Scene) -> AsyncIterator[World]:
-    lab = Lab(ZONE.clock(NOW))
+    lab = QuadsDatabase(ZONE.clock(NOW))
     scene(lab)
     assert ZONE.info is not None
     server = QuadsEmulator(lab, time=Still(), username="admin", password="secret", generation=generation, zone=ZONE.info)
@@ -98,7 +98,7 @@ def machines(names: list[str]) -> list[Machine]:
     return [Machine(name, "R650", "") for name in names]
 
 
-def build(lab: Lab) -> None:
+def build(lab: QuadsDatabase) -> None:
     """Six hosts for cloud02: two from the spare pool, two from cloud03 and two from cloud04, which nobody schedules any more."""
     lab.assign("cloud02", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES[2:4])
@@ -106,32 +106,32 @@ def build(lab: Lab) -> None:
     lab.assignments[1].validated = lab.assignments[1].provisioned = True  # cloud02 stood before, and grows
 
 
-def one_source(lab: Lab) -> None:
+def one_source(lab: QuadsDatabase) -> None:
     """The mover of 2.0.5 and 2.1 looks at the cloud that the first host leaves, and at no other."""
     lab.assign("cloud02", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES[:4])
 
 
-def still_used(lab: Lab) -> None:
+def still_used(lab: QuadsDatabase) -> None:
     """cloud03 keeps a host that is scheduled there."""
     one_source(lab)
     lab.schedules[6].assignment = 2
     lab.hosts[NAMES[5]].cloud = "cloud03"
 
 
-def ownership(lab: Lab) -> None:
+def ownership(lab: QuadsDatabase) -> None:
     lab.assign("cloud02", machines(NAMES), wipe=False)
     lab.settle("cloud03", NAMES[:3])
 
 
-def back(lab: Lab) -> None:
+def back(lab: QuadsDatabase) -> None:
     """To the spare pool: nothing is scheduled for them any more."""
     lab.assign("cloud03", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES)
     lab.unschedule(NAMES)
 
 
-def both(lab: Lab) -> None:
+def both(lab: QuadsDatabase) -> None:
     """Some to cloud02, some back to the spare pool, from one cloud."""
     lab.assign("cloud02", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES)
@@ -191,7 +191,7 @@ async def left_by_the_mover(
     generation: str,
     scene: Scene,
     fails: frozenset[str] = frozenset(),
-    under_way: Callable[[Lab], None] = lambda lab: None,
+    under_way: Callable[[QuadsDatabase], None] = lambda lab: None,
     repair: bool = False,
 ) -> dict[str, Any]:
     async with world(generation, scene) as place:
@@ -250,7 +250,7 @@ async def test_e5_a_failed_host_whose_schedule_is_removed_under_way_does_not_kee
 
 @pytest.mark.parametrize("generation", VERSIONS)
 async def test_e5_a_schedule_that_is_removed_or_replaced_under_way_stops_nothing(generation: str) -> None:
-    def changed(lab: Lab) -> None:
+    def changed(lab: QuadsDatabase) -> None:
         lab.unschedule(NAMES[:2])
         replaced = lab.schedules.pop(3)
         replaced.id = 17

@@ -25,6 +25,7 @@ from quads_tui.console.app import Console
 from quads_tui.console.driver import SafeDriver, TerminalGone
 from quads_tui.console.fault_tolerant_app import FaultTolerantApp
 from quads_tui.console.output import terminal
+from quads_tui.rollout.view import RolloutView
 from tests.console.feed import Clock, Recorder, meters, rollout
 
 STEP, FRAME = 0.01, 0.02  # seconds
@@ -83,7 +84,7 @@ class Host:
         self.status = 0
 
     def console(self) -> Console:
-        return Console(rollout(700), meters(), self.control, Clock())  # type: ignore[arg-type]
+        return Console(RolloutView(rollout=rollout(700), meters=meters(), clock=Clock()), self.control)  # type: ignore[arg-type]
 
     async def work(self) -> None:
         while True:
@@ -118,7 +119,7 @@ class Host:
         """Of the console: the screen on top, what was said and ordered, what stands in the field."""
         app = self.app
         assert isinstance(app, Console)
-        told = {"orders": list(map(str, self.control.orders)), "said": app.desk.flash, "stumbles": app.stumbles}
+        told = {"orders": list(map(str, self.control.orders)), "said": app.context.flash, "stumbles": app.stumbles}
         if not app.is_running:
             return {"frames": 0, "screen": "", "typing": False, "field": "", **told}
         field = app.focused if isinstance(app.focused, Input) else None
@@ -141,7 +142,7 @@ class Host:
         elif word == "let go":
             driver = self.app._driver
             assert isinstance(driver, SafeDriver)
-            driver.let_go()
+            driver.release_terminal()
         elif word == "freeze":
             assert isinstance(self.app, Board)
             self.app.frame()

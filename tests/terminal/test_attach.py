@@ -93,9 +93,9 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
 
     terminals.open("second", place.command("attach"), (100, 30))
     terminals.shows("second", "ATTACHED")
-    terminals.shows("first", "READ-ONLY: the keys are held by")
+    terminals.shows("first", "READ-ONLY: controlled by")
     terminals.keys("first", "p")
-    terminals.shows("first", "read-only: the keys are held by")
+    terminals.shows("first", "read-only: controlled by")
     assert not ordered(place, "admission")  # neither of the two could
     terminals.keys("second", "p")
     terminals.shows("second", "Pause new hosts?")

@@ -13,6 +13,7 @@ import pytest
 from quads_tui.cli.plain import PlainScreen
 from quads_tui.console.view_context import ViewContext
 from quads_tui.rollout.commands import Pause
+from quads_tui.rollout.view import RolloutView
 from tests.console.feed import Clock, Recorder, meters, rollout
 from tests.console.test_keyboard import CHAT
 
@@ -25,7 +26,8 @@ class Words:
         self.control = Recorder()
         self.said: list[str] = []
         clock = Clock()
-        self.screen = PlainScreen(ViewContext(rollout(60), meters(), clock, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
+        view = RolloutView(rollout=rollout(60), meters=meters(), clock=clock)
+        self.screen = PlainScreen(ViewContext(view, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
 
     def type(self, data: bytes) -> None:
         os.write(self._master, data)

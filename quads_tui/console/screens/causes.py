@@ -34,15 +34,15 @@ class CausesScreen(View):
     ]
     keys = "esc back  enter its hosts only"
 
-    def __init__(self, desk: ViewContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
         self._key: Key | None = None
         self._place = 0
 
     @property
     def group(self) -> FailureGroup | None:
         """Under the cursor."""
-        told = overview.groups(self.desk.rollout)
+        told = overview.groups(self.context.rollout)
         found = next((place for place, group in enumerate(told) if key_of(group) == self._key), None)
         self._place = found if found is not None else max(0, min(self._place, len(told) - 1))
         group = told[self._place] if told else None
@@ -54,7 +54,7 @@ class CausesScreen(View):
         return list(group.hosts) if group else []
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        told, here = overview.groups(self.desk.rollout), self.group
+        told, here = overview.groups(self.context.rollout), self.group
         if here is None:
             return [Text(cut(" No host has failed.", width), STRONG)]
         lines = [Text(cut(self._count(told), width), STRONG)]
@@ -74,13 +74,13 @@ class CausesScreen(View):
 
     def _count(self, told: Sequence[FailureGroup]) -> str:
         failed = sum(len(group.hosts) for group in told)
-        return f" {failed} of {len(self.desk.rollout.hosts)} hosts failed in {len(told)} way{'' if len(told) == 1 else 's'}"
+        return f" {failed} of {len(self.context.rollout.hosts)} hosts failed in {len(told)} way{'' if len(told) == 1 else 's'}"
 
     def frame(self, dirty: set[str]) -> None:
         pass  # once a second is enough for counts
 
     def action_move(self, step: int) -> None:
-        told = overview.groups(self.desk.rollout)
+        told = overview.groups(self.context.rollout)
         if self.group is not None:
             self._place = max(0, min(self._place + step, len(told) - 1))
             self._key = key_of(told[self._place])

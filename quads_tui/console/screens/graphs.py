@@ -21,14 +21,14 @@ class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
     keys = "esc back  t window"
 
-    def __init__(self, desk: ViewContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
         self._window = _WINDOWS[0]
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        desk = self.desk
-        lane = lane_words(desk.forecast)
-        return latencies.large(desk.meters, desk.clock.now(), width, height, self._window, lane, desk.symbols)
+        context = self.context
+        lane = lane_words(context.forecast)
+        return latencies.large(context.meters, context.clock.now(), width, height, self._window, lane, context.symbols)
 
     def action_window(self) -> None:
         self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]

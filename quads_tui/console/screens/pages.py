@@ -65,7 +65,7 @@ class MessagesScreen(Page):
 
     def whole(self, width: int) -> Sequence[Text]:
         lines = []
-        for told in reversed(self.desk.rollout.notices):
+        for told in reversed(self.context.rollout.notices):
             stamp = datetime.fromtimestamp(told.at).astimezone().strftime("%H:%M:%S")
             if isinstance(told, Notice):
                 lines.append(Text(cut(f" {stamp} {told.level:7} {told.text}", width), BAD if told.level == "error" else ""))

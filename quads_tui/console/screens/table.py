@@ -51,9 +51,9 @@ class TableScreen(View):
     TableScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
     """
 
-    def __init__(self, desk: ViewContext) -> None:
-        super().__init__(desk)
-        self.table = HostTable(desk)
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
+        self.table = HostTable(context)
         self._words = ""
         self._plain: list[str] = []  # patterns of the filter that are taken as plain text
         self._failures_only = False
@@ -107,18 +107,18 @@ class TableScreen(View):
             self.draw_too_small(width, height)
             return
         self.query_one("#middle").display = True
-        desk = self.desk
-        if desk.monotonic() - desk.last_key >= STILL and desk.monotonic() >= self._next_order:
+        context = self.context
+        if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_order:
             began = time.thread_time()
             self.resort()
-            self._next_order = desk.monotonic() + SPARING * (time.thread_time() - began)
+            self._next_order = context.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
-        self.put("pipeline", [overview.pipeline(desk.rollout, width)])
+        self.put("pipeline", [overview.pipeline(context.rollout, width)])
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
             self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(height)))
-        self.put("failures", [] if wide else overview.failures(desk.rollout, width, 8 if height >= 36 else 4))
+        self.put("failures", [] if wide else overview.failures(context.rollout, width, 8 if height >= 36 else 4))
         self.table.tick()
         self.draw_footer()
 
@@ -126,28 +126,28 @@ class TableScreen(View):
         width, height = self.size
         if (width, height) < SMALLEST or height < SMALLEST[1]:
             return
-        desk = self.desk
-        lane = lane_words(desk.forecast)
+        context = self.context
+        lane = lane_words(context.forecast)
         rows = _graph_rows(height)
         if rows > 1:
-            self.put("graphs", latencies.small(desk.meters, desk.clock.now(), width, rows, lane, desk.symbols))
+            self.put("graphs", latencies.small(context.meters, context.clock.now(), width, rows, lane, context.symbols))
         else:
-            self.put("graphs", [overview.numbers(desk.meters, width, lane)])
+            self.put("graphs", [overview.numbers(context.meters, width, lane)])
 
     def _drawer(self, width: int, height: int) -> Sequence[Text]:
         """Failures by cause, and the host under the cursor with the newest of its history."""
-        desk = self.desk
+        context = self.context
         lines = [Text(cut(" Failures by cause (F)", width), STRONG)]
-        lines += overview.failures(desk.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
+        lines += overview.failures(context.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
         lines.append(Text(" " * width))
-        host = desk.rollout.hosts.get(self.table.cursor)
+        host = context.rollout.hosts.get(self.table.cursor)
         if host is not None:
-            now, speed = desk.clock.wall(), desk.rollout.speed
-            lines += detail_head(host, now=now, speed=speed, width=width, why=desk.why(host), symbols=desk.symbols)
+            now, speed = context.clock.wall(), context.rollout.speed
+            lines += detail_head(host, now=now, speed=speed, width=width, why=context.why(host), symbols=context.symbols)
             lines.append(Text(" " * width))
             room = max(0, height - len(lines))
-            lines += history(host, desk.exchanges(host.name), width)[-room:] if room else []
-        side = desk.symbols.box[-1]
+            lines += history(host, context.view.exchanges(host.name), width)[-room:] if room else []
+        side = context.symbols.box[-1]
         return [
             Text().append(side, QUIET).append_text(line)
             for line in [*lines, *[Text(" " * width)] * (height - len(lines))][:height]
@@ -155,7 +155,7 @@ class TableScreen(View):
 
     def state(self) -> str:
         marked = len(self.table.marks)
-        state = f" {len(self.table.shown)}/{len(self.desk.rollout.hosts)} shown"
+        state = f" {len(self.table.shown)}/{len(self.context.rollout.hosts)} shown"
         state += f", {marked} marked" if marked else ""
         state += ", failures only" if self._failures_only else ""
         state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
@@ -164,15 +164,15 @@ class TableScreen(View):
         return state + (f" ({self._plain[0]!r} as plain text: its repeats could take for ever)" if self._plain else "")
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
-        return where != "start" and not (dangerous and self.desk.read_only)
+        return where != "start" and not (dangerous and self.context.read_only)
 
     def resort(self) -> None:
         """Filter and order anew."""
         fits = host_filter(self._words, self._failures_only)
         group = self._group.hosts if self._group is not None else None
-        hosts = fits.of(host for host in self.desk.rollout.hosts.values() if group is None or host.name in group)
+        hosts = fits.of(host for host in self.context.rollout.hosts.values() if group is None or host.name in group)
         self._plain = fits.plain
-        self.table.show(ordered(hosts, self._order, self.desk.slowness(), turned=self._turned))
+        self.table.show(ordered(hosts, self._order, self.context.slowness(), turned=self._turned))
 
     def only(self, group: FailureGroup) -> None:
         """The hosts of one group and no others."""
@@ -184,7 +184,7 @@ class TableScreen(View):
     # Looking
 
     def _moved(self, rows: int) -> None:
-        self.desk.last_key = self.desk.monotonic()
+        self.context.last_key = self.context.monotonic()
         self.table.move(rows)
 
     def action_cursor_up(self) -> None:
@@ -206,12 +206,12 @@ class TableScreen(View):
         self._moved(len(self.table.shown))
 
     def step_to_failed(self, step: int) -> None:
-        hosts, shown = self.desk.rollout.hosts, self.table.shown
+        hosts, shown = self.context.rollout.hosts, self.table.shown
         here = shown.index(self.table.cursor) if self.table.cursor else 0
         ahead = range(here + 1, len(shown)) if step > 0 else range(here - 1, -1, -1)
         found = next((row for row in ahead if hosts[shown[row]].status is HostStatus.FAILED), None)
         if found is None:
-            self.desk.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
+            self.context.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
         else:
             self._moved(found - here)
         self.panels()
@@ -229,7 +229,7 @@ class TableScreen(View):
             self.table.marks.update(dict.fromkeys(shown[ends[0] : ends[1] + 1]))
             self.table.refresh()
         else:
-            self.desk.flash = "mark the first host of the range with space"
+            self.context.flash = "mark the first host of the range with space"
         self.panels()
 
     def action_mark_shown(self) -> None:
@@ -253,7 +253,7 @@ class TableScreen(View):
 
     def action_order(self, name: str = "") -> None:
         if name and name not in ORDERS:
-            self.desk.flash = f"no column {name!r}: {', '.join(ORDERS)}"
+            self.context.flash = f"no column {name!r}: {', '.join(ORDERS)}"
         else:
             self._order = name or ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._again()
@@ -269,7 +269,7 @@ class TableScreen(View):
     def action_detail(self) -> None:
         if self.table.cursor:
             app: Any = self.app
-            app.ask(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
+            app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self._looked_at)
 
     def _looked_at(self, name: str | None) -> None:
         if name in self.table.shown:

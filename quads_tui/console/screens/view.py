@@ -32,9 +32,9 @@ class View(SafeScreen, Screen[str]):
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
 
-    def __init__(self, desk: ViewContext) -> None:
+    def __init__(self, context: ViewContext) -> None:
         super().__init__()
-        self.desk = desk
+        self.context = context
         self._awaited = False
 
     def compose(self) -> ComposeResult:
@@ -106,17 +106,17 @@ class View(SafeScreen, Screen[str]):
         self.draw_footer()
 
     def draw_header(self, width: int) -> None:
-        desk = self.desk
-        warnings = [f"READ-ONLY: {desk.read_only}", *desk.warnings] if desk.read_only else desk.warnings
+        context = self.context
+        warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
         head = overview.header(
-            desk.rollout,
-            now=desk.clock.wall(),
+            context.rollout,
+            now=context.clock.wall(),
             width=width,
-            title=desk.title,
-            lag=desk.lag,
+            title=context.view.title,
+            lag=context.lag,
             warnings=warnings,
-            forecast=desk.forecast,
-            symbols=desk.symbols,
+            forecast=context.forecast,
+            symbols=context.symbols,
         )
         self.put("header", head)
 
@@ -126,7 +126,7 @@ class View(SafeScreen, Screen[str]):
 
     def draw_footer(self) -> None:
         width, keys = self.size.width, self.keys
-        flash = self.desk.flash
+        flash = self.context.flash
         state = self.state()[: max(width // 3, width - len(flash) - 2)]
         line = Text(cut(f"{state}  {flash}", width), STRONG if flash else "")
         acts = [act for act in ACTS if act.footer and self._works_here(act.where, act.dangerous)]
@@ -137,11 +137,11 @@ class View(SafeScreen, Screen[str]):
         self.put("footer", [line, Text(cut(" " + "  ".join(parts), width), BAR)])
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
-        return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.desk.read_only)
+        return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.context.read_only)
 
     def draw_too_small(self, width: int, height: int) -> None:
         """One honest line, and nothing else."""
-        rollout = self.desk.rollout
+        rollout = self.context.rollout
         ended = sum(rollout.counts[status] for status in HostStatus if status.is_final)
         words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout goes on: {ended}/{len(rollout.hosts)}"
         for panel in self.query(LinePanel):

@@ -9,8 +9,8 @@ from typing import Any
 from .answers import Answer, Refusal, invalid
 from .database import Database
 from .options import ForemanOptions
-from .puma import Work
 from .records import FAILED, INSTALLED, LOCAL, Host, Token
+from .web_server import Work
 
 KINDS = ("PXELinux", "PXEGrub2", "iPXE")
 TIMED_OUT = (

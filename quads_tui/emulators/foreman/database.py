@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
-from ..world import Machine, Time, seeded
+from ..interfaces import Machine, Time, seeded
 from .options import ForemanOptions
 from .records import (
     LOCAL,
@@ -54,7 +54,7 @@ class Database:
     def __init__(self, machines: Sequence[Machine], time: Time, seed: int, options: ForemanOptions) -> None:
         self.time = time
         self.options = options
-        self.luck: random.Random = seeded(seed, "foreman", "ids")
+        self.generator: random.Random = seeded(seed, "foreman", "ids")
         self.created = time.utc() - timedelta(days=400)
         self._parameter_ids = count(1)
         self._row_ids = count(1)
@@ -154,7 +154,7 @@ class Database:
     # Making and finding
 
     def uuid(self) -> str:
-        digits = f"{self.luck.getrandbits(128):032x}"
+        digits = f"{self.generator.getrandbits(128):032x}"
         return "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "a" + digits[17:20], digits[20:]))
 
     def now(self) -> str:

@@ -11,24 +11,24 @@ from typing import Any
 
 from aiohttp import web
 
-from ..world import Machine, Time, seeded
+from ..interfaces import Machine, Time, seeded
 from .answers import Answer, page
 from .application import COOKIE, LINE, Application
 from .builds import Builds
-from .calls import Foreman
 from .database import DISPLACED, ELSEWHERE, Database
 from .documents import HostBodies
+from .faults import BEFORE, FaultInjector, InjectedFault
 from .fields import host_fields
 from .listener import Listener
 from .membership import Membership
-from .mishaps import BEFORE, Fault, Mishaps
 from .options import ForemanOptions
+from .routing import Foreman
 from .saving import Saving
 from .traffic import Connection, Exchange, Traffic
 
 
 class ForemanEmulator:
-    """A Foreman of `machines`; also the world.Provisioner that booting machines talk to."""
+    """A Foreman of `machines`; also the interfaces.Provisioner that booting machines talk to."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ForemanEmulator:
             Membership(database, options), host_fields(database),
         )  # fmt: skip
         self._application = Application(self.foreman, time, seed)
-        self._mishaps = Mishaps(seeded(seed, "foreman", "overlap"))
+        self._mishaps = FaultInjector(seeded(seed, "foreman", "overlap"))
         self._traffic = Traffic(options.log_length)
         self._running: set[asyncio.Task[Answer]] = set()
         self._closing = asyncio.Event()
@@ -97,7 +97,9 @@ class ForemanEmulator:
             "owner": self.foreman.database.owner_login(host), "pxe": self.foreman.database.pxe_files.get(host.mac),
         }  # fmt: skip
 
-    def inject(self, fault: Fault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0) -> None:
+    def inject(
+        self, fault: InjectedFault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0
+    ) -> None:
         """The next `count` requests of this method whose path matches the expression suffer `fault`."""
         self._mishaps.inject(fault, count, method, path, seconds)
 
@@ -109,7 +111,7 @@ class ForemanEmulator:
         """The smart proxy loses the host's PXE file: it boots its disk."""
         self.foreman.database.pxe_files.pop(self.foreman.database.hosts[host].mac, None)
 
-    def order(self, wanted: dict[str, Any]) -> None:
+    def control(self, wanted: dict[str, Any]) -> None:
         """What its administrator does; see Control's page. Raises LookupError and TypeError for what cannot be done."""
         database = self.foreman.database
         for login in wanted.get("elsewhere", ()):

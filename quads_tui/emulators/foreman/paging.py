@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .answers import Answer, bare
+from .answers import Answer, Refusal, bare
 from .options import ForemanOptions
 from .search import Fields, QueryError, compiled
 
@@ -50,7 +50,7 @@ def matching(rows: Iterable[Any], fields: Fields, query: Mapping[str, str]) -> l
     return [row for row in rows if accepts(row)]
 
 
-def refused(error: QueryError) -> Exception:
+def refused(error: QueryError) -> Refusal:
     return bare(400, {"error": {"message": str(error), "class": "ScopedSearch::QueryNotSupported"}})
 
 

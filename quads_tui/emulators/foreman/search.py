@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ..errors import EmulatorError
+
 Predicate = Callable[[Any], bool]
 Kind = Literal["text", "integer", "boolean", "choice", "moment"]
 
@@ -24,7 +26,7 @@ SPELLINGS = {"in": "^", "notin": "!^", "like": "~", "unlike": "!~"}
 NESTING = 100  # Python's own recursion limit must not be what ends a hostile query
 
 
-class QueryError(Exception):
+class QueryError(EmulatorError):
     """A query that scoped_search refuses: `{"error": {"message": ..., "class": "ScopedSearch::QueryNotSupported"}}`."""
 
 

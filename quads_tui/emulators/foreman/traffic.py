@@ -65,7 +65,7 @@ class Traffic:
         return known
 
     def begin(self, exchange: Exchange) -> bool:
-        """Counts a request to the API; says whether it is a write that overlaps another one."""
+        """Count a request to the API; whether it is a write that overlaps another one."""
         if not exchange.path.startswith("/api/"):
             return False
         if exchange.method not in WRITES:

@@ -6,12 +6,13 @@ import difflib
 from collections.abc import Mapping
 from typing import TypeVar
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 T = TypeVar("T")
 
 
-class NameUnknown(Exception):
+class NameUnknown(QuadsTuiError):
     """Foreman knows no such operating system, partition table, medium or user. `nearest` are names that it has."""
 
     def __init__(self, what: str, name: str, nearest: tuple[str, ...]) -> None:

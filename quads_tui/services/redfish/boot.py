@@ -160,7 +160,7 @@ class BootChange:
         places = [system.path]
         if system.settings and system.settings != system.path:
             places.insert(0 if look.settings.present else 1, system.settings)
-        full = self._machine.full_boot
+        full = any(maker.fills_gaps for maker in self._machine.makers)
         for path in places:
             yield PatchTarget(path, full)
         if not full and self._mode:

@@ -7,22 +7,23 @@ when that peer does not answer.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from quads_tui.inputs import Secret, TlsPolicy
+from quads_tui.rollout.addresses import host_and_port, ip_address
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean, time_of_day
-from quads_tui.services.responses import NotJson, RequestFailed, Response
+from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
 from .errors import Complaint, complaint
+from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, Busy, Session
 
@@ -32,7 +33,7 @@ _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
 
 
-class Missing(Exception):
+class Missing(QuadsTuiError):
     """404: the BMC has no such resource (any more)."""
 
     def __init__(self, what: Complaint) -> None:
@@ -178,7 +179,7 @@ class BmcConnection:
             if not where or where == path:
                 return answer
             if not (same_path(path, where) if reads else plain_path(path) == plain_path(where)):
-                raise RequestFailed(_redirects(path, where), sent=False, kind="redirect")
+                raise RequestFailed(_redirects(path, where), sent=False, kind=FailureKind.REDIRECT)
             if reads and answer.status in _LASTING:
                 self._moved[path] = where
             return await self._put(method, where, headers, body, acts)
@@ -190,7 +191,9 @@ class BmcConnection:
     async def _confirm(self, peer: str) -> None:
         if peer != self.act_peer:
             seen = self.act_peer or "no address"
-            raise RequestFailed(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="check")
+            raise RequestFailed(
+                f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind=FailureKind.CHECK
+            )
         await self.acts.confirm()
 
     async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
@@ -211,7 +214,7 @@ class BmcConnection:
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
             )
         except RequestFailed as error:
-            if not error.sent and error.kind in ("refused", "timeout"):
+            if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
                 self.forget_peer()
             raise
         if answer.peer and answer.peer != self.peer:
@@ -231,7 +234,7 @@ def _redirects(path: str, where: str) -> str:
 
 def _is_ip_address(address: str) -> bool:
     try:
-        ipaddress.ip_address(urlsplit(address).hostname or "")
+        ip_address(host_and_port(address)[0])
     except ValueError:
         return False
     return True
@@ -280,10 +283,10 @@ class RetryBackoff:
 
 def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
     if isinstance(error, RequestFailed):
-        if error.kind == "redirect":
+        if error.kind is FailureKind.REDIRECT:
             return StageFailure(Cause.PROTOCOL, error.reason)
         # A certificate that is not believed does not get better by asking again.
-        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind != "tls")
+        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
     if isinstance(error, Busy):
         return failure_of(error.complaint)
     return error
@@ -293,7 +296,7 @@ def failure_of(said: Complaint) -> StageFailure:
     """What an answer that is no success means for the stage."""
     if said.status == 401:
         return StageFailure(Cause.CREDENTIALS, said.text, retryable=False)
-    if "PasswordChangeRequired" in said.keys:
+    if said.means(Meaning.PASSWORD_CHANGE):
         return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {said.text}", retryable=False)
     if said.busy:
         return StageFailure(Cause.BUSY, said.text, after=said.after)

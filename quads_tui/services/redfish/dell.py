@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.services.responses import Response
 
 from .connection import Missing
@@ -20,7 +21,7 @@ _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "
 _GOOD = frozenset({"completed", "rebootcompleted"})
 
 
-class Unfit(Exception):
+class Unfit(QuadsTuiError):
     """This BMC or this BIOS has no such thing. Carries the reason; nothing was changed."""
 
 
@@ -73,7 +74,7 @@ class Dell:
 
     async def system(self) -> System:
         system = await self._machine.look(self._deadline)
-        if not any("dell" in family for family in self._machine.families):
+        if not any(maker.dell_attributes for maker in self._machine.makers):
             raise Unfit("the BMC is no Dell's")
         return system
 

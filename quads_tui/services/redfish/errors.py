@@ -9,24 +9,8 @@ from typing import Any
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import NotJson, Response
 
-# Keys are the part of a MessageId after its last dot.
-BUSY = frozenset(
-    {
-        "SYS518",
-        "SWC0700",
-        "ServiceTemporarilyUnavailable",
-        "ResourceNotReadyRetry",
-        "ServiceInUnknownState",
-        "ServiceShuttingDown",
-        "ResourceInUse",
-        "ServiceDisabled",
-    }
-)
-LOCKED_BY_POST = frozenset({"UnableToModifyDuringSystemPOST", "InvalidOperationForSystemState"})
-SESSIONS_FULL = frozenset({"RAC0218", "SessionLimitExceeded", "CreateLimitReachedForResource"})
-WRONG_LOGIN = frozenset(
-    {"UnauthorizedLoginAttempt", "LoginAttemptFailed", "UserAuthenticationFailure", "ResourceAtUriUnauthorized"}
-)
+from .quirks import Meaning, meanings
+
 _GENERAL = ("a general error has occurred", "see @message.extendedinfo", "see extendedinfo")
 
 
@@ -40,15 +24,13 @@ class Complaint:
     after: float | None = None
     page: bool = False  # a web page: a proxy speaks, or a web server whose Redfish is not up yet
 
+    def means(self, meaning: Meaning) -> bool:
+        return meaning in meanings(self.keys, self.text)
+
     @property
     def busy(self) -> bool:
         """It says: not now. Nothing was done."""
-        return self.status in (429, 503) or bool(self.keys & BUSY)
-
-    @property
-    def sessions_full(self) -> bool:
-        words = self.text.lower()
-        return bool(self.keys & SESSIONS_FULL) or "number of user sessions" in words or "maximum number of sessions" in words
+        return self.status in (429, 503) or self.means(Meaning.BUSY)
 
 
 def complaint(answer: Response) -> Complaint:

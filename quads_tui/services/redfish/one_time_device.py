@@ -12,6 +12,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 
 from .dell import Dell, Job, Settings, Unfit, boot_names, known_as, sequence
 from .errors import Complaint
+from .quirks import Meaning
 from .resources import mapping
 from .settings_patch import Changes
 from .system import Machine
@@ -67,7 +68,7 @@ class DeviceBoot:
                 return f"boots once from {look.name}"
             if said is None:
                 ignored += 1
-            elif _spoken_for(said):
+            elif said.means(Meaning.COMMITTED):
                 raise await self._foreign(look, said)
             elif not await self._changes.worth_repeating(said):
                 break
@@ -162,10 +163,6 @@ class DeviceBoot:
 
 def _body(look: DeviceSnapshot) -> dict[str, object]:
     return {"Attributes": look.wanted, "@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}}
-
-
-def _spoken_for(said: Complaint) -> bool:
-    return "SYS011" in said.keys or "already committed" in said.text.lower()
 
 
 def _stays(look: DeviceSnapshot, why: str) -> StageFailure:

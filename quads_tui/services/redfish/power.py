@@ -5,11 +5,12 @@ from __future__ import annotations
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import failure_from, failure_of
 from .errors import Complaint, complaint
-from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System, reset_type
+from .quirks import Meaning, reset_type
+from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .session import Busy
 from .system import Machine
 
@@ -89,7 +90,7 @@ class PowerChange:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
             if error.sent:
                 self._unsettled(wanted, error.reason)
-            elif error.kind == "tls":
+            elif error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
             else:
                 self._wait_on(error.reason, None)
@@ -123,7 +124,7 @@ class PowerChange:
             await self._not_now(said)
         elif said.status >= 500:
             self._unsettled(wanted, said.text)
-        elif said.status in (401, 403) or "PasswordChangeRequired" in said.keys:
+        elif said.status in (401, 403) or said.means(Meaning.PASSWORD_CHANGE):
             if not said.page:
                 raise failure_of(said)
             self._wait_on(said.text, None)

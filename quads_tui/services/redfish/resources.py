@@ -197,13 +197,6 @@ def reset_values(info: Document) -> tuple[str, ...]:
     return ()
 
 
-def reset_type(wanted: str, offered: tuple[str, ...]) -> str:
-    """On or ForceOff as this BMC names it. Lists advise and do not forbid: they come with typing errors and gaps."""
-    if wanted == "On" and "On" not in offered and "ForceOn" in offered:
-        return "ForceOn"
-    return wanted
-
-
 def references(found: object) -> list[str]:
     """The paths of a list of references."""
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]

@@ -10,19 +10,18 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from urllib.parse import urljoin
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import NotJson, RequestFailed, Response
+from quads_tui.services.responses import RequestFailed, Response
 
-from .errors import WRONG_LOGIN, Complaint, complaint
-from .resources import local_path, text
+from .errors import Complaint, complaint
+from .quirks import SESSION_COLLECTIONS, Meaning, session_path
 
 ROOT = "/redfish/v1/"
-_PLACES = ("/redfish/v1/SessionService/Sessions", "/redfish/v1/Sessions")  # the second: iDRAC7 and 8
 _CLOSING = 4.0  # real seconds
 _ENDING = 15.0  # real seconds for those of an earlier process, with a login of our own
 _TRIES = 2  # of a DELETE
@@ -31,7 +30,7 @@ _MOST_REFUSALS = 2
 Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response]]
 
 
-class Busy(Exception):
+class Busy(QuadsTuiError):
     """The BMC answered that it cannot now. Nothing was done."""
 
     def __init__(self, what: Complaint) -> None:
@@ -150,7 +149,7 @@ class Session:
 
     async def _log_in_now(self) -> None:
         body = {"UserName": self._username, "Password": self._password.reveal()}
-        places = list(dict.fromkeys(place for place in (self.place, *_PLACES) if place))
+        places = list(dict.fromkeys(place for place in (self.place, *SESSION_COLLECTIONS) if place))
         while places:
             await self._acts.owned()
             try:
@@ -163,16 +162,16 @@ class Session:
                 self._begin(answer, places[0])
                 return
             said = complaint(answer)
-            if "PasswordChangeRequired" in said.keys:
+            if said.means(Meaning.PASSWORD_CHANGE):
                 self._refused = f"the password must be changed first: {said.text}"
                 raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
             if answer.status == 401 and not self.place and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
                 # Not even the service root is open: something in front of the service wants Basic, and knows no sessions.
                 await self._refuse(said)
                 break
-            if answer.status == 401 or said.keys & WRONG_LOGIN:
+            if answer.status == 401 or said.means(Meaning.WRONG_LOGIN):
                 await self._refuse(said)
-            elif said.sessions_full:
+            elif said.means(Meaning.SESSIONS_FULL):
                 self._acts.note(f"no session is free, going on with Basic: {said.text}")
                 self._basic = self._basic_for_now = True
                 return
@@ -195,7 +194,7 @@ class Session:
             return
         self._token = token
         self._busy = 0
-        where = _own_path(answer, place)
+        where = session_path(answer, place)
         if where:
             self._open.append((where, token))
             self._acts.session(where, True)
@@ -209,24 +208,3 @@ class Session:
             self._refused = f"{said.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
             raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
         await self._clock.sleep(2)
-
-
-def _own_path(answer: Response, place: str) -> str:
-    """Where the session is that was made by a POST to `place`; empty where the BMC does not tell.
-
-    DSP0266 wants it in Location. Some leave it out, give it relative, or name the collection there; the body tells then.
-    """
-    body: object = None
-    with suppress(NotJson):
-        body = answer.json()
-    document = body if isinstance(body, Mapping) else {}
-    collection = place.rstrip("/")
-    relative = answer.headers.get("Location", "").strip()
-    if relative and ":" not in relative and not relative.startswith("/"):
-        relative = urljoin(f"{collection}/" if "/" not in relative else collection, relative)
-    own = text(document, "Id")
-    by_id = f"{collection}/{own}" if own and "/" not in own else ""
-    for path in (local_path(relative), local_path(document), local_path(by_id)):
-        if path and path.rstrip("/") not in (collection, collection.removesuffix("/Members")):
-            return path
-    return ""

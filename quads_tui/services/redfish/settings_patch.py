@@ -5,15 +5,16 @@ What became of a change is for the caller to read. Setting the same again does n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import BmcConnection, failure_from, failure_of
-from .errors import LOCKED_BY_POST, Complaint, complaint
+from .errors import Complaint, complaint
+from .quirks import Meaning, if_match
 from .session import Busy
 
 _LOCKED = (5.0, 10.0, 15.0, 30.0, 30.0)  # while the BIOS holds the settings during POST
@@ -37,7 +38,7 @@ class Changes:
         self, path: str, body: dict[str, object], etag: str, afresh: Callable[[], Awaitable[str]]
     ) -> Complaint | None:
         """Send it with the entity tag that the BMC wants; `afresh` reads it again. As `send`."""
-        tags = _tags(etag)
+        tags = if_match(etag)
         refreshed = False
         said: Complaint | None = None
         while True:
@@ -51,7 +52,7 @@ class Changes:
                 tags = iter(["*"])
             elif said.status == 412 and tag and not refreshed:
                 refreshed = True
-                tags = _tags(await afresh(), again=True)
+                tags = if_match(await afresh(), again=True)
 
     async def send(self, method: str, path: str, body: dict[str, object] | None, tag: str = "") -> Complaint | None:
         """One request; None when the BMC said yes or when nobody knows. Raises StageFailure and what Acts.intend raises."""
@@ -64,7 +65,7 @@ class Changes:
             answer = await self._line.exchange(method, path, body, {"If-Match": tag} if tag else {})
         except RequestFailed as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
-            if error.kind == "tls":
+            if error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
             return None if error.sent else Complaint(503, frozenset(), error.reason)
         except (Busy, StageFailure) as error:
@@ -100,7 +101,7 @@ class Changes:
                 return True
         elif said.status in (401, 403) and not said.page:
             raise failure
-        elif not said.keys & LOCKED_BY_POST and said.status not in (409, 412, 428) and said.status < 500 and not said.page:
+        elif not said.means(Meaning.LOCKED) and said.status not in (409, 412, 428) and said.status < 500 and not said.page:
             return False
         pause = _LOCKED[min(self.sent - 1, len(_LOCKED) - 1)]
         if self._clock.now() + pause > self._deadline:
@@ -108,14 +109,3 @@ class Changes:
         self._line.acts.note(f"waiting: {clean(said.text)}", waits=True)
         await self._clock.sleep(pause)
         return True
-
-
-def _tags(etag: str, *, again: bool = False) -> Iterator[str]:
-    """If-Match in the order in which BMCs take it: as written, weak made strong, none at all. An empty text: no header."""
-    if etag:
-        yield etag
-        if again and etag.startswith("W/"):
-            yield etag[2:]
-        if not again:
-            return
-    yield ""

@@ -19,12 +19,12 @@ from .connection import BmcConnection, Missing, RetryBackoff
 from .errors import Complaint
 from .listing import Listing, listing
 from .nics import NicReader, Nics
+from .quirks import MAKERS, Maker
 from .resources import Boot, Document, System, beside, etag_of, last_part, local_path, reset_values, same_path
 
 _STEPS = (2.0, 4.0, 8.0, 15.0)  # Dell's collection is empty for 70 s and more after its job queue was cleared
 _MOST_SYSTEMS = 32  # that are looked at to find one; among more the assignment has to name it
 _MOST_MOVES = 3
-_FULL_BOOT = ("supermicro", "super micro", "american megatrends", "asrock")
 _REMEDY = "name it with `system:` in the assignment"
 
 
@@ -121,9 +121,9 @@ class Machine:
         return self._reset_types
 
     @property
-    def full_boot(self) -> bool:
-        """Families that fill what a PATCH of Boot leaves out with defaults of their own, the mode too."""
-        return any(family == "ami" or any(word in family for word in _FULL_BOOT) for family in self.families)
+    def makers(self) -> list[Maker]:
+        """The rows of quirks.py that hold for this BMC, by what it has said of itself until now."""
+        return [maker for maker in MAKERS if maker.known_by(self.families)]
 
     # Comparing
 

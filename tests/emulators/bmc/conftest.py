@@ -12,10 +12,11 @@ import aiohttp
 import pytest
 import trustme
 
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.bmc.service import RedfishService
+from quads_tui.emulators.interfaces import Machine, Time
 
 USER, PASSWORD = "root", "calvin's heir"
 SPEED = 3000.0
@@ -70,6 +71,9 @@ class Lab:
     def bmc(self, number: int = 0) -> Bmc:
         return self.fleet.bmcs[self.names[number]]
 
+    def service(self, number: int = 0) -> RedfishService:
+        return self.fleet.services[self.names[number]]
+
     def url(self, number: int = 0) -> str:
         return self.fleet.address(self.names[number])
 
@@ -120,7 +124,7 @@ async def start(tmp_path: Any) -> AsyncIterator[Start]:
     labs: list[Lab] = []
 
     async def begin(
-        *models: str, speed: float = SPEED, troubles: dict[int, Trouble] | None = None, tls: bool = False, seed: int = 7
+        *models: str, speed: float = SPEED, faults: dict[int, Fault] | None = None, tls: bool = False, seed: int = 7
     ) -> Lab:
         machines = [
             Machine(f"a01-h{number + 1:02d}-000-{model.lower()}.example.com", model, f"b0:7b:25:00:00:{number:02x}")
@@ -135,7 +139,7 @@ async def start(tmp_path: Any) -> AsyncIterator[Start]:
             provisioner=foreman,
             username=USER,
             password=PASSWORD,
-            troubles={names[number]: trouble for number, trouble in (troubles or {}).items()},
+            faults={names[number]: fault for number, fault in (faults or {}).items()},
         )
         context, ca_file = None, None
         if tls:

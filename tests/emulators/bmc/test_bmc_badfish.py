@@ -30,6 +30,7 @@ KNOWN: dict[str, tuple[tuple[str, ...], str, str]] = {
     "DGXH100": (("--pxe",), "error code is 428", "it sends no If-Match"),
     "3500RX": (("--pxe",), "error code is 428", "it sends no If-Match"),
 }
+SEED = 22  # with it the R620 answers its first PATCH with an error status, and the GB200 lists its baseboard first
 # badfish with its waits shortened as much as the emulated time is.
 PROGRAM = """
 import asyncio, sys
@@ -57,7 +58,7 @@ async def badfish(lab: Any, command: str) -> tuple[int | None, str]:
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_badfish_switches_off_sets_pxe_and_switches_on(start: Any, model: str) -> None:
-    lab = await start(model, tls=True)
+    lab = await start(model, tls=True, seed=SEED)
     hardware = lab.bmc().hardware
     wrong = {}
     done = {

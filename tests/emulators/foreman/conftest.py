@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 
 
 @dataclass

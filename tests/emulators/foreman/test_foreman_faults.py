@@ -9,7 +9,7 @@ import pytest
 
 from quads_tui.emulators.foreman import ForemanFaults
 from quads_tui.emulators.foreman.answers import GENERIC_500
-from quads_tui.emulators.foreman.mishaps import OVERLAP_TEXTS
+from quads_tui.emulators.foreman.faults import OVERLAP_TEXTS
 
 SEED = ForemanFaults(concurrency_2019=True)
 

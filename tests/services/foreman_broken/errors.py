@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from quads_tui.emulators.foreman import Response, json_answer, page
+from quads_tui.emulators.foreman import Answer, json_answer, page
 from quads_tui.rollout.stages import HostStatus
 
 from ..foreman_bench import HOST, Bench
@@ -102,7 +102,7 @@ RULES = (
         "422, empty",
         REFUSED,
         "Foreman 422 with an empty body; left off",
-        answered(Response(422, "", "application/json")),
+        answered(Answer(422, "", "application/json")),
         {"writes": 1},
     ),
     Rule(
@@ -127,7 +127,7 @@ RULES = (
         SETTLED,
         "the write did not take effect: Foreman 502 (a web page, not the API): Proxy Error & co",
         answered(
-            Response(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"),
+            Answer(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"),
             ends=HostStatus.DONE,
         ),
         {"writes": 2, "peak_writes": 1},

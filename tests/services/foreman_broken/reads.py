@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from quads_tui.emulators.foreman import Cost, Costs, ForemanOptions, Response, json_answer
+from quads_tui.emulators.foreman import Answer, Cost, Costs, ForemanOptions, json_answer
 from quads_tui.render.overview import numbers
 from quads_tui.rollout.causes import CredentialsRefused
 from quads_tui.rollout.stages import HostStatus
@@ -18,7 +18,7 @@ ONE_OF_MANY = {"total": 30, "subtotal": 30, "page": 1, "per_page": 30, "results"
 
 
 async def _expired_for_many(bench: Bench) -> None:
-    await bench.foreman.prime()
+    await bench.foreman.login()
     bench.server.expire_sessions()
     assert None not in await asyncio.gather(*(bench.foreman.host(name) for name in HOSTS))
     assert bench.server.counts()["logins"] <= 1 + bench.site.limits.foreman_connections
@@ -31,7 +31,7 @@ async def _wrong_password(bench: Bench) -> None:
 
 async def _locked_out(bench: Bench) -> None:
     bench.server.answer_with(json_answer({"error": {"message": "Too many tries, please try again in a few minutes."}}, 401))
-    for work in (bench.foreman.prime(), bench.foreman.names(), bench.foreman.host(HOST)):
+    for work in (bench.foreman.login(), bench.foreman.names(), bench.foreman.host(HOST)):
         try:
             await work
         except CredentialsRefused as refused:
@@ -43,13 +43,13 @@ async def _last_of_thirty(bench: Bench) -> None:
     assert await bench.provision((HOSTS[-1],), parameters={"overcloud": "true"}) == {HostStatus.DONE: 1}
 
 
-def _list_is(body: object) -> Response:
-    return body if isinstance(body, Response) else json_answer(body)
+def _list_is(body: object) -> Answer:
+    return body if isinstance(body, Answer) else json_answer(body)
 
 
 def _listed(broken: str, answers: str, body: object, does: str, reads: str, count: int) -> Rule:
     async def play(bench: Bench) -> None:
-        await bench.foreman.prime()
+        await bench.foreman.login()
         bench.server.answer_with(_list_is(body), count=99, path="/api/hosts$")
         await told(bench, bench.foreman.in_build())
 
@@ -57,7 +57,7 @@ def _listed(broken: str, answers: str, body: object, does: str, reads: str, coun
 
 
 async def _cut_off(bench: Bench) -> None:
-    await bench.foreman.prime()
+    await bench.foreman.login()
     bench.server.inject("truncated", path=f"/hosts/{HOST}$")
     await told(bench, bench.foreman.host(HOST))
 
@@ -109,7 +109,7 @@ RULES = (
         "401, empty, each time",
         "one login per attempt, then the attempt has failed; three attempts",
         "Foreman 401 with an empty body; left off",
-        answered(Response(401, "", "text/plain"), count=99),
+        answered(Answer(401, "", "text/plain"), count=99),
         {"writes": 6, "logins": 4, "failed_logins": 0},
     ),
     Rule(
@@ -157,7 +157,7 @@ RULES = (
     _listed(
         "the API answers: a login page stands in front of it",
         "200, an HTML page",
-        Response(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
+        Answer(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
         "believes none of it",
         "no JSON from Foreman: Foreman 200 (a web page, not the API): Log in – SSO",
         2,

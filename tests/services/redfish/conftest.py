@@ -10,9 +10,10 @@ import pytest
 
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
-from quads_tui.services.http import Exchange, Http
+from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from tests.clocks import FastClock
 

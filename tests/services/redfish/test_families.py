@@ -6,7 +6,7 @@ import pytest
 
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.identity import Comparison, compared
 from quads_tui.rollout.limits import Limits

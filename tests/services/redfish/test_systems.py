@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.services.http import Response
 from quads_tui.services.redfish.errors import complaint
 from quads_tui.services.redfish.resources import Boot, System, local_path, members, reset_values
+from quads_tui.services.responses import Response
 
 from .conftest import Bench
 from .fake import RESET, SYSTEM, FakeBmc

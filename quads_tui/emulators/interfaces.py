@@ -1,4 +1,4 @@
-"""What the emulated Foreman and the emulated BMCs have in common: their time, their machines and the wire between them."""
+"""What the emulated services have in common: their time, their machines, and what a booting machine asks of Foreman."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -61,12 +62,29 @@ class Provisioner(Protocol):
 
 
 def seeded(seed: int, *names: str) -> random.Random:
-    """A generator that depends on the seed and the names alone, so that one host's luck never moves another's."""
+    """A generator that depends on the seed and the names alone, so that what one host draws never changes another's."""
     digest = hashlib.sha256("\0".join((str(seed), *names)).encode()).digest()
     return random.Random(int.from_bytes(digest[:8], "big"))
 
 
-def lognormal(luck: random.Random, median: float, p95: float) -> float:
+class Draws:
+    """Random numbers of one emulated thing, by what they are for.
+
+    The nth draw for a purpose depends on the seed, the thing's names, the purpose and n, and not on what else was drawn: a
+    machine takes the same time for its second POST however many requests its BMC has answered by then.
+    """
+
+    def __init__(self, seed: int, *names: str) -> None:
+        self._seed, self._names = seed, names
+        self._drawn: Counter[str] = Counter()
+
+    def next(self, purpose: str) -> random.Random:
+        """A fresh generator for the next draw of this purpose."""
+        self._drawn[purpose] += 1
+        return seeded(self._seed, *self._names, purpose, str(self._drawn[purpose]))
+
+
+def lognormal(generator: random.Random, median: float, p95: float) -> float:
     """A draw from the log-normal distribution with this median and 95th percentile."""
     spread = (p95 / median) ** (1 / 1.6449)  # 1.6449 standard deviations reach the 95th percentile
-    return float(median * spread ** luck.gauss(0.0, 1.0))
+    return float(median * spread ** generator.gauss(0.0, 1.0))

@@ -1,144 +1,141 @@
-"""Troubles of the answers themselves: bodies that are no Redfish, connections that break or stall, reads that are old."""
+"""Faults of the replies: bodies that are not Redfish, connections that break or stall, reads from a cache."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from quads_tui.emulators.bmc.replies import Call, Reply, dumps
-from quads_tui.emulators.bmc.trouble import Trouble
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault
+from quads_tui.emulators.bmc.replies import Reply, Request, dumps
 
 PAGE = b"<!DOCTYPE html><html><head><title>Loading</title></head><body><h1>Please wait</h1></body></html>"
 
 
-class Spoils(Trouble):
-    """Every third read of the system goes wrong, `times` times in all."""
+class CorruptReads(Fault):
+    """Every third read of the system gets a corrupt reply, `times` times in all."""
 
     def __init__(self, times: int = 3) -> None:
         self.left = times
         self.reads = 0
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if call.method != "GET" or call.path != bmc.family.system or reply.status != 200:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if request.method != "GET" or request.path != bmc.family.system or reply.status != 200:
             return
         self.reads += 1
         if self.left and self.reads % 3 == 2:
             self.left -= 1
-            self.spoil(reply)
+            self.corrupt(reply)
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         raise NotImplementedError
 
 
-class Html(Spoils):
+class HtmlPage(CorruptReads):
     """A page for people, with 200."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body, reply.headers = PAGE, {"Content-Type": "text/html"}
 
 
-class HtmlForbidden(Spoils):
+class HtmlForbidden(CorruptReads):
     """A page for people, with 403."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.status, reply.body, reply.headers = 403, PAGE, {"Content-Type": "text/html"}
 
 
-class Glued(Spoils):
+class TwoDocuments(CorruptReads):
     """The document, and at once another one."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body += reply.body
 
 
-class Garbled(Spoils):
+class InvalidUtf8(CorruptReads):
     """Bytes that are no UTF-8 in the middle of a text."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body = reply.body.replace(b'"Name":"', b'"Name":"\xff\xfe', 1)
 
 
-class Empty(Spoils):
+class EmptyBody(CorruptReads):
     """200 and nothing."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.body = b""
 
 
-class Truncated(Spoils):
+class TruncatedBody(CorruptReads):
     """The connection closes in the middle of the body."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.cut = len(reply.body) // 2
+    def corrupt(self, reply: Reply) -> None:
+        reply.truncate_at = len(reply.body) // 2
 
 
-class Endless(Spoils):
+class EndlessBody(CorruptReads):
     """The body has no end."""
 
-    def spoil(self, reply: Reply) -> None:
+    def corrupt(self, reply: Reply) -> None:
         reply.endless = True
 
 
-class Drips(Spoils):
+class SlowBody(CorruptReads):
     """A byte each emulated second."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.drip = 1.0
+    def corrupt(self, reply: Reply) -> None:
+        reply.seconds_per_byte = 1.0
 
 
-class Hangs(Spoils):
+class NoReply(CorruptReads):
     """The request is taken, and nothing comes back."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.silent = True
+    def corrupt(self, reply: Reply) -> None:
+        reply.never_sent = True
 
 
-class Breaks(Spoils):
+class ConnectionReset(CorruptReads):
     """The connection is reset before the answer."""
 
-    def spoil(self, reply: Reply) -> None:
-        reply.lost = True
+    def corrupt(self, reply: Reply) -> None:
+        reply.connection_reset = True
 
 
-class DropsReused(Trouble):
+class ResetsReusedConnections(Fault):
     """Every request on a connection that carried one before meets a reset; nothing is done."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        return Reply(0, lost=True) if call.reused else None
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        return Reply(0, connection_reset=True) if request.reused else None
 
 
-class MembersGone(Trouble):
+class MembersMissing(Fault):
     """The systems collection is empty, or its Members are null, for `seconds` from the first session on."""
 
     def __init__(self, seconds: float = 70.0, *, null: bool = False) -> None:
         self.seconds, self.null = seconds, null
         self.until: float | None = None
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
         if self.until is None and reply.status == 201:
             self.until = bmc.time.now() + self.seconds
         if self.until is None or bmc.time.now() >= self.until:
             return
-        if call.method == "GET" and call.path == f"{bmc.family.root}/Systems" and reply.status == 200:
+        if request.method == "GET" and request.path == f"{bmc.family.root}/Systems" and reply.status == 200:
             document = json.loads(reply.body)
             document.update({"Members": None if self.null else [], "Members@odata.count": 0})
             reply.body = dumps(document)
 
 
-class NullMember(Trouble):
+class NullMember(Fault):
     """One entry of the systems collection is null, and stays so."""
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if call.method == "GET" and call.path == f"{bmc.family.root}/Systems" and reply.status == 200:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if request.method == "GET" and request.path == f"{bmc.family.root}/Systems" and reply.status == 200:
             document = json.loads(reply.body)
             document["Members"] = [None, *document["Members"]]
             reply.body = dumps(document)
 
 
-class StaleReads(Trouble):
+class StaleReads(Fault):
     """Reads of the system come from a cache that is renewed every `seconds`."""
 
     def __init__(self, seconds: float = 30.0) -> None:
@@ -146,8 +143,8 @@ class StaleReads(Trouble):
         self.until = 0.0
         self.kept: Reply | None = None
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if call.method != "GET" or call.path != bmc.family.system or reply.status != 200:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if request.method != "GET" or request.path != bmc.family.system or reply.status != 200:
             return
         now = bmc.time.now()
         if self.kept is None or now >= self.until:
@@ -155,22 +152,22 @@ class StaleReads(Trouble):
         reply.body, reply.headers = self.kept.body, dict(self.kept.headers)
 
 
-class NoActionInfo(Trouble):
+class NoActionInfo(Fault):
     """The documents refer to an ActionInfo that is not there."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if call.path.endswith("/ResetActionInfo"):
-            return bmc.family.error(404, ("ResourceMissingAtURI", call.path))
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.path.endswith("/ResetActionInfo"):
+            return bmc.family.error(404, ("ResourceMissingAtURI", request.path))
         return None
 
 
-class Redirects(Trouble):
+class Redirects(Fault):
     """Whatever comes without a final slash is sent to the path that has it, by `status` 301, 307 or 308."""
 
     def __init__(self, status: int = 308) -> None:
         self.status = status
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if call.slash:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.slash:
             return None
-        return Reply(self.status, b"", {"Location": call.path + "/" + (f"?{call.query}" if call.query else "")})
+        return Reply(self.status, b"", {"Location": request.path + "/" + (f"?{request.query}" if request.query else "")})

@@ -13,10 +13,10 @@ from .database import Database
 from .documents import HostBodies
 from .membership import Membership
 from .options import ForemanOptions
-from .puma import Work
 from .records import User
 from .saving import Saving
 from .search import Fields
+from .web_server import Work
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Foreman:
 
 
 @dataclass(slots=True)
-class Call:
+class ApiRequest:
     foreman: Foreman
     work: Work
     caller: User
@@ -45,7 +45,7 @@ class Call:
     keys: tuple[str, ...]  # what the path holds in the places of `:id`
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[ApiRequest], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quads_tui.emulators.bmc.bios import SEQUENCES, Bios, Job
-from quads_tui.emulators.bmc.replies import Call, Document, Reply, collection, dumps, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.families.idrac9 import Idrac9
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.family import Family
+from quads_tui.emulators.bmc.replies import Document, Reply, Request, collection, dumps, json_reply, ref
+from quads_tui.emulators.bmc.state import BmcState
 
 CLEAR = "Actions/Oem/DellManager.ClearPending"
 APPLY_TIMES = ["OnReset", "AtMaintenanceWindowStart", "InMaintenanceWindowOnReset"]
 
 
-class Setup:
+class DellFamily(Family):
+    """A BMC that shows the BIOS settings and their jobs, and where."""
+
+    pxe_devices = True  # UEFI boots NICs under names of their own
+    job_created = 200
+    drops_with_job = True  # what a deleted job would have done is forgotten too
+
+    @property
+    def bios_page(self) -> str:
+        return f"{self.system}/Bios"
+
+    @property
+    def sources_page(self) -> str:
+        return f"{self.system}/BootSources"
+
+    @property
+    def jobs_page(self) -> str:
+        return f"{self.manager}/Jobs"
+
+    def make_bios(self) -> Bios | None:
+        return Bios(self.nics, pxe_devices=self.pxe_devices)
+
+    def own_reply(self, bmc: BmcState, request: Request) -> Reply | None:
+        bios = bmc.hardware.bios
+        return None if bios is None else BiosPages(bmc, self, bios).reply(request)
+
+
+class BiosPages:
     """What one BMC answers on those pages."""
 
-    def __init__(self, bmc: Bmc, family: Idrac9, bios: Bios) -> None:
+    def __init__(self, bmc: BmcState, family: DellFamily, bios: Bios) -> None:
         self._bmc, self._family, self._bios = bmc, family, bios
         self._settings = {f"{family.bios_page}/Settings": "bios", f"{family.sources_page}/Settings": "order"}
 
-    def answer(self, call: Call) -> Reply | None:
-        """The answer to a request for one of the pages; None for all others."""
-        path = call.path
+    def reply(self, request: Request) -> Reply | None:
+        """The reply to a request for one of the pages; None for all others."""
+        path = request.path
         owner, _, action = path.partition("/Actions/")
-        if call.method == "POST" and owner in self._settings and f"Actions/{action}" == CLEAR:
+        if request.method == "POST" and owner in self._settings and f"Actions/{action}" == CLEAR:
             return self._clear(self._settings[owner])
         page = self.page(path)
         if page is None:
             return None
         body = dumps(page)
         etag = self._family.etag(path, body)
-        if call.method in ("GET", "HEAD"):
-            return Reply(200, body if call.method == "GET" else b"", {"ETag": etag} if etag else {})
-        if call.method == "PATCH" and path in self._settings:
-            return self._family.precondition(self._bmc, call, etag) or self._patch(call, self._settings[path])
-        if call.method == "POST" and path == self._family.jobs_page:
-            return self._commit(call)
-        if call.method == "DELETE" and path.startswith(f"{self._family.jobs_page}/"):
+        if request.method in ("GET", "HEAD"):
+            return Reply(200, body if request.method == "GET" else b"", {"ETag": etag} if etag else {})
+        if request.method == "PATCH" and path in self._settings:
+            return self._family.precondition(self._bmc, request, etag) or self._patch(request, self._settings[path])
+        if request.method == "POST" and path == self._family.jobs_page:
+            return self._commit(request)
+        if request.method == "DELETE" and path.startswith(f"{self._family.jobs_page}/"):
             return self._delete(path.rpartition("/")[2])
         return self._family.error(405, "OperationNotAllowed", headers={"Allow": "GET, HEAD"})
 
     def page(self, path: str) -> Document | None:
+        """The document of this path as it is now; None where it is none of the pages."""
         family, bios, mode = self._family, self._bios, self._bmc.hardware.boot.mode
         if path == family.bios_page:
             return self._resource(path, "Bios", bios.attributes(mode), f"{path}/Settings")
@@ -95,10 +121,10 @@ class Setup:
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    def _patch(self, call: Call, target: str) -> Reply:
+    def _patch(self, request: Request, target: str) -> Reply:
         family, bios, hardware = self._family, self._bios, self._bmc.hardware
         try:
-            body = call.json()
+            body = request.json()
             attributes = body["Attributes"]
             on_reset = body.get("@Redfish.SettingsApplyTime", {}).get("ApplyTime") == "OnReset"
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -114,7 +140,7 @@ class Setup:
             return refusal
         hardware.note(f"{target} settings pending")
         if not on_reset:
-            return self._bmc.json(200, {"@Message.ExtendedInfo": [family.info("Success")]})
+            return json_reply(200, {"@Message.ExtendedInfo": [family.message_info("Success")]})
         job = bios.schedule(target)
         return Reply(202, b"", {"Location": f"/redfish/v1/TaskService/Tasks/{job.id}"})
 
@@ -140,9 +166,9 @@ class Setup:
         self._bios.pending_order = names
         return None
 
-    def _commit(self, call: Call) -> Reply:
+    def _commit(self, request: Request) -> Reply:
         try:
-            target = self._settings.get(call.json()["TargetSettingsURI"])
+            target = self._settings.get(request.json()["TargetSettingsURI"])
         except (ValueError, KeyError, TypeError):
             target = None
         if target is None:
@@ -161,10 +187,10 @@ class Setup:
         self._bios.jobs.remove(job)
         if job.waits and self._family.drops_with_job:
             self._bios.drop(job.target)
-        return self._bmc.json(200, {"@Message.ExtendedInfo": [self._family.info("Success")]})
+        return json_reply(200, {"@Message.ExtendedInfo": [self._family.message_info("Success")]})
 
     def _clear(self, target: str) -> Reply:
         if self._bios.committed(target):
             return self._family.error(400, "SYS011")
         self._bios.drop(target)
-        return self._bmc.json(200, {"@Message.ExtendedInfo": [self._family.info("Success")]})
+        return json_reply(200, {"@Message.ExtendedInfo": [self._family.message_info("Success")]})

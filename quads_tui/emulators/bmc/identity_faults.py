@@ -1,25 +1,23 @@
-"""Troubles of identity: several systems behind one BMC, members that are away, lists of NICs with gaps, facts that are none."""
+"""Faults that hide which machine a BMC belongs to: several systems, missing members, lists of NICs with gaps, placeholders."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from quads_tui.emulators.bmc.replies import Call, Document, Reply, dumps, ref
-from quads_tui.emulators.bmc.trouble import Trouble
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault
+from quads_tui.emulators.bmc.replies import Document, Reply, Request, dumps, json_reply, ref
 
 PAGE = 4  # members of a page
 
 
-class Edited(Trouble):
-    """What a read of some resource is answered, changed in its document."""
+class Edited(Fault):
+    """Reads of some resources show a changed document."""
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        edit = self.edit(bmc, call.path) if call.method == "GET" and reply.status == 200 else None
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        edit = self.edit(bmc, request.path) if request.method == "GET" and reply.status == 200 else None
         if edit is not None:
             document = json.loads(reply.body)
             edit(document)
@@ -33,47 +31,49 @@ class Edited(Trouble):
 # -- systems -----------------------------------------------------------------------------------------------------------
 
 
-class Twin(Edited):
-    """A second system, equal to the first in all but its facts, comes before it in the list.
+class SecondSystem(Edited):
+    """A second system comes before ours in the list, equal but for its UUID, serial number and MACs.
 
     away: so many reads of our own system find it gone (404), or unavailable (503), at first. no_reset: or without its Reset.
-    same_serial: both tell the number of their chassis. struck: what was sent to change the twin, which must be nothing.
+    same_serial: both show the number of their chassis. changes_received: requests to change the second system: a bug.
     """
 
-    mac_of_twin = "b0:7b:25:ee:ee:ee"
+    mac_of_second = "b0:7b:25:ee:ee:ee"
 
     def __init__(self, *, away: int = 0, status: int = 404, no_reset: int = 0, same_serial: bool = False) -> None:
         self.away, self.status, self.no_reset, self.same_serial = away, status, no_reset, same_serial
-        self.struck: list[str] = []
+        self.changes_received: list[str] = []
 
     def path(self, bmc: Bmc) -> str:
         return f"{bmc.family.root}/Systems/Twin"
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        twin = self.path(bmc)
-        if call.path == twin or call.path.startswith(f"{twin}/"):
-            return self._of_twin(bmc, call, twin)
-        if call.path == bmc.family.system and call.method == "GET" and self.away and "x-auth-token" in call.headers:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        second = self.path(bmc)
+        if request.path == second or request.path.startswith(f"{second}/"):
+            return self._of_second(bmc, request, second)
+        if request.path == bmc.family.system and request.method == "GET" and self.away and "x-auth-token" in request.headers:
             self.away -= 1
-            return bmc.family.not_ready(1) if self.status == 503 else bmc.family.error(404, ("ResourceMissingAtURI", call.path))
+            return (
+                bmc.family.not_ready(1) if self.status == 503 else bmc.family.error(404, ("ResourceMissingAtURI", request.path))
+            )
         return None
 
-    def _of_twin(self, bmc: Bmc, call: Call, twin: str) -> Reply:
-        if call.method not in ("GET", "HEAD"):
-            self.struck.append(f"{call.method} {call.path}")
+    def _of_second(self, bmc: Bmc, request: Request, second: str) -> Reply:
+        if request.method not in ("GET", "HEAD"):
+            self.changes_received.append(f"{request.method} {request.path}")
             return Reply(204)
         family = bmc.family
-        if call.path == twin:
-            text = dumps(family.system_document(bmc)).decode().replace(f'"{family.system}', f'"{twin}')
+        if request.path == second:
+            text = dumps(family.system_document(bmc)).decode().replace(f'"{family.system}', f'"{second}')
             document: Document = json.loads(text)
             document["UUID"] = f"{bmc.uuid[:-4]}{int(bmc.uuid[-4:], 16) ^ 1:04x}"
             document["SerialNumber"] = bmc.serial if self.same_serial else f"{bmc.serial}T"
             if family.nics:
-                document["EthernetInterfaces"] = ref(f"{twin}/EthernetInterfaces")
-            return bmc.json(200, document)
-        if call.path == f"{twin}/EthernetInterfaces" and family.nics:
-            return bmc.json(200, {"Members": [{"Id": "1", "MACAddress": self.mac_of_twin}], "Members@odata.count": 1})
-        return family.error(404, ("ResourceMissingAtURI", call.path))
+                document["EthernetInterfaces"] = ref(f"{second}/EthernetInterfaces")
+            return json_reply(200, document)
+        if request.path == f"{second}/EthernetInterfaces" and family.nics:
+            return json_reply(200, {"Members": [{"Id": "1", "MACAddress": self.mac_of_second}], "Members@odata.count": 1})
+        return family.error(404, ("ResourceMissingAtURI", request.path))
 
     def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
         if path == f"{bmc.family.root}/Systems":
@@ -91,7 +91,7 @@ class Twin(Edited):
 
 
 class Placeholders(Edited):
-    """Nobody wrote the facts of this machine into its firmware."""
+    """UUID and serial number are placeholders of the board's maker."""
 
     uuid: Any = "03000200-0400-0500-0006-000700080009"
     serial: Any = "To be filled by O.E.M."
@@ -129,15 +129,15 @@ class Nics(Edited):
         raise NotImplementedError
 
 
-class NicsNotTold(Edited):
-    """The BMC tells nothing of the system's NICs."""
+class NicsNotShown(Edited):
+    """The BMC does not show the system's NICs."""
 
     def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
         return (lambda document: document.pop("EthernetInterfaces", None)) if path == bmc.family.system else None
 
 
 class NicGone(Nics):
-    """One NIC is listed first and is not there; `missing`: ours is not listed at all, so that some are told and ours is not."""
+    """The first NIC of the list does not exist (404). `missing`: ours is not listed either, though others are."""
 
     def __init__(self, *, missing: bool = False) -> None:
         self.missing = missing
@@ -148,7 +148,7 @@ class NicGone(Nics):
 
 
 class NicWithoutMac(Nics):
-    """One NIC comes first and tells no MAC, or a `placeholder` that is none."""
+    """The first NIC of the list has no MAC, or a `placeholder` instead of one."""
 
     def __init__(self, placeholder: str | None = None) -> None:
         self.placeholder = placeholder
@@ -156,11 +156,11 @@ class NicWithoutMac(Nics):
     def relist(self, bmc: Bmc, document: Document) -> None:
         document.update(_listed([ref(f"{bmc.family.interfaces}/Silent"), *document["Members"]]))
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
         path = f"{bmc.family.interfaces}/Silent"
-        if call.method != "GET" or call.path != path or "x-auth-token" not in call.headers:
+        if request.method != "GET" or request.path != path or "x-auth-token" not in request.headers:
             return None
-        return bmc.json(200, {"@odata.id": path, "Id": "Silent", "MACAddress": self.placeholder})
+        return json_reply(200, {"@odata.id": path, "Id": "Silent", "MACAddress": self.placeholder})
 
 
 class NicsMiscounted(Nics):
@@ -190,11 +190,11 @@ class NicsPaged(NicsInline):
         self.circle = circle
         self.page = 0
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        skip = call.query.partition("skip=")[2]
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        skip = request.query.partition("skip=")[2]
         self.page = int(skip) // PAGE if skip.isdigit() else 0
-        if call.path == bmc.family.interfaces:
-            call.query = ""  # a strict service refuses queries, those of others
+        if request.path == bmc.family.interfaces:
+            request.query = ""  # a strict service refuses queries, those of others
         return None
 
     def relist(self, bmc: Bmc, document: Document) -> None:
@@ -206,14 +206,14 @@ class NicsPaged(NicsInline):
             document["Members@odata.nextLink"] = f"{bmc.family.interfaces}?$skip={first + PAGE if rest else 0}"
 
 
-class NicsAway(Trouble):
+class NicsAway(Fault):
     """The list of NICs is unavailable (503) at the first `times` reads."""
 
     def __init__(self, times: int = 2) -> None:
         self.left = times
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if not self.left or call.method != "GET" or call.path != bmc.family.interfaces:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if not self.left or request.method != "GET" or request.path != bmc.family.interfaces:
             return None
         self.left -= 1
         return bmc.family.not_ready(1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.emulators.bmc.families import family_of
-from quads_tui.emulators.faults import FAILURES, HICCUPS, PROFILES, SWITCH, hosts_with, plan, troubles
-from quads_tui.emulators.lab import made_up
+from quads_tui.emulators.fault_profiles import FAILURES, PROFILES, SWITCH, TRANSIENT_FAULTS, bmc_faults, hosts_with, plan
+from quads_tui.emulators.lab import generated
 
 
 def failing(faults: dict) -> dict:
@@ -14,7 +14,7 @@ def failing(faults: dict) -> dict:
 
 
 def test_the_seed_alone_decides() -> None:
-    machines = made_up(120, 5).machines
+    machines = generated(120, 5).machines
     names = {name: fault.name for name, fault in plan("realistic", machines, 5).items()}
     assert names == {name: fault.name for name, fault in plan("realistic", machines, 5).items()}
     assert names != {name: fault.name for name, fault in plan("realistic", machines, 6).items()}
@@ -22,7 +22,7 @@ def test_the_seed_alone_decides() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_realistic_of_700_hosts(seed: int) -> None:
-    faults = plan("realistic", made_up(700, seed).machines, seed)
+    faults = plan("realistic", generated(700, seed).machines, seed)
     failed = failing(faults)
     assert 0.035 * 700 <= len(failed) <= 0.045 * 700
     assert 0.05 * 700 <= len(faults) - len(failed) <= 0.07 * 700
@@ -30,28 +30,28 @@ def test_realistic_of_700_hosts(seed: int) -> None:
     assert len(pairs) >= 6
     assert {fault.cured_by for fault in failed.values()} == {"retry", None}
     assert all(fault.cured_by == "automatic" for name, fault in faults.items() if name not in failed)
-    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*FAILURES, *HICCUPS)}
+    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*FAILURES, *TRANSIENT_FAULTS)}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_failure_appears_from_sixty_hosts_on(seed: int) -> None:
-    faults = plan("realistic", made_up(60, seed).machines, seed)
+    faults = plan("realistic", generated(60, seed).machines, seed)
     assert {fault.name for fault in failing(faults).values()} == {fault.name for fault in FAILURES}
 
 
 @pytest.mark.parametrize(("hosts", "most"), [(1, 0), (6, 0), (14, 2), (30, 4)])
 def test_small_fleets_are_not_drowned(hosts: int, most: int) -> None:
-    assert len(failing(plan("realistic", made_up(hosts, 1).machines, 1))) <= most
+    assert len(failing(plan("realistic", generated(hosts, 1).machines, 1))) <= most
 
 
 @pytest.mark.parametrize("profile", ["none", "foreman-2019"])
 def test_profiles_that_choose_no_host(profile: str) -> None:
-    assert plan(profile, made_up(300, 1).machines, 1) == {}
+    assert plan(profile, generated(300, 1).machines, 1) == {}
     assert PROFILES["foreman-2019"].concurrency_2019
 
 
 def test_faults_that_need_a_family_get_one() -> None:
-    machines = made_up(700, 3).machines
+    machines = generated(700, 3).machines
     models = {machine.name: machine.model for machine in machines}
     stale = hosts_with(plan("realistic", machines, 3), "stale-power")
     assert stale
@@ -60,37 +60,41 @@ def test_faults_that_need_a_family_get_one() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_chaos_has_every_fault_on_families_that_can_have_it(seed: int) -> None:
-    machines = made_up(700, seed).machines
-    families = {machine.name: family_of(machine.model).name for machine in machines}
+    machines = generated(700, seed).machines
+    families = {machine.name: family_of(machine.model) for machine in machines}
     faults = plan("chaos", machines, seed)
     chaos = PROFILES["chaos"]
-    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*chaos.failures, *chaos.hiccups)} | {SWITCH}
-    assert all(not fault.families or families[name] in fault.families for name, fault in faults.items())
+    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*chaos.failures, *chaos.transient_faults)} | {
+        SWITCH
+    }
+    assert all(fault.applies(families[name]) for name, fault in faults.items())
     assert 0.035 * 700 <= len(failing(faults)) <= 0.045 * 700
-    wild = {fault.name for fault in (*chaos.failures, *chaos.hiccups)} - {fault.name for fault in (*FAILURES, *HICCUPS)}
+    wild = {fault.name for fault in (*chaos.failures, *chaos.transient_faults)} - {
+        fault.name for fault in (*FAILURES, *TRANSIENT_FAULTS)
+    }
     assert len(wild) > 30
     assert {name for name, fault in plan("realistic", machines, seed).items() if fault.name in wild} == set()
 
 
 def test_forty_eight_neighbours_hang_on_one_switch() -> None:
-    machines = made_up(700, 1).machines
+    machines = generated(700, 1).machines
     faults = plan("chaos", machines, 1)
     dropped = hosts_with(faults, SWITCH)
     assert len(dropped) == 48
     racks = [name[:3] for name in dropped]
     assert len(set(racks)) < 6
-    wrong = troubles(faults)
+    wrong = bmc_faults(faults)
     assert len({id(wrong[name].switch) for name in dropped}) == 1
-    assert troubles(faults)[dropped[0]] is not wrong[dropped[0]]
+    assert bmc_faults(faults)[dropped[0]] is not wrong[dropped[0]]
 
 
 def test_each_host_has_a_trouble_of_its_own_and_foreman_has_the_rest() -> None:
-    faults = plan("realistic", made_up(700, 1).machines, 1)
-    wrong = troubles(faults)
-    assert len({id(trouble) for trouble in wrong.values()}) == len(wrong)
+    faults = plan("realistic", generated(700, 1).machines, 1)
+    wrong = bmc_faults(faults)
+    assert len({id(fault) for fault in wrong.values()}) == len(wrong)
     assert set(faults) - set(wrong) == {*hosts_with(faults, "dhcp-conflict"), *hosts_with(faults, "proxy-hangs-once")}
 
 
 def test_an_unknown_profile_is_an_error() -> None:
     with pytest.raises(KeyError):
-        plan("apocalypse", made_up(3, 1).machines, 1)
+        plan("apocalypse", generated(3, 1).machines, 1)

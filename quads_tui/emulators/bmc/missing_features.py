@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from quads_tui.emulators.bmc.members import Edited
-from quads_tui.emulators.bmc.replies import Call, Document, Reply
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.identity_faults import Edited
+from quads_tui.emulators.bmc.replies import Document, Reply, Request
 
 
 class NoOverride(Edited):
-    """The system's Boot tells no override, there is no settings object, and a PATCH of it is refused."""
+    """The system's Boot shows no override, there is no settings object, and a PATCH of it is refused."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if call.method == "PATCH" and b"BootSourceOverride" in call.body:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.method == "PATCH" and b"BootSourceOverride" in request.body:
             return bmc.family.error(400, ("PropertyUnknown", "BootSourceOverrideTarget"))
         return None
 
@@ -34,8 +31,8 @@ class NoOverride(Edited):
 class NoForceOff(Edited):
     """It offers to power on and to restart, and no more."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if call.method == "POST" and call.path.endswith(".Reset") and b"Off" in call.body:
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.method == "POST" and request.path.endswith(".Reset") and b"Off" in request.body:
             return bmc.family.error(400, ("ActionParameterUnknown", "ComputerSystem.Reset", "ForceOff"))
         return None
 

@@ -1,4 +1,4 @@
-"""Troubles of identity, as the wire shows them."""
+"""Faults of identity, as the wire shows them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quads_tui.emulators.bmc import members
+from quads_tui.emulators.bmc import identity_faults
 
 SYSTEM = "/redfish/v1/Systems/1"
 TWIN = "/redfish/v1/Systems/Twin"
@@ -21,38 +21,38 @@ async def token(lab: Any, number: int = 0) -> dict[str, str]:
 
 
 async def test_a_twin_looks_like_the_machine_and_does_nothing(start: Any) -> None:
-    trouble = members.Twin()
-    lab = await start(MODEL, troubles={0: trouble})
+    fault = identity_faults.SecondSystem()
+    lab = await start(MODEL, faults={0: fault})
     listed = (await lab.call("GET", "/redfish/v1/Systems/")).json
     assert [member["@odata.id"] for member in listed["Members"]] == [TWIN, SYSTEM]
     ours, twin = [(await lab.call("GET", path)).json for path in (SYSTEM, TWIN)]
     assert twin["Actions"]["#ComputerSystem.Reset"]["target"].startswith(TWIN)
     assert ours["UUID"] != twin["UUID"] and ours["SerialNumber"] != twin["SerialNumber"]
     assert (await lab.call("POST", twin["Actions"]["#ComputerSystem.Reset"]["target"], {"ResetType": "ForceOff"})).status == 204
-    assert trouble.struck == [f"POST {TWIN}/Actions/ComputerSystem.Reset"]
+    assert fault.changes_received == [f"POST {TWIN}/Actions/ComputerSystem.Reset"]
     assert lab.bmc().hardware.power == "On"
 
 
 @pytest.mark.parametrize("status", [404, 503])
 async def test_our_system_is_away_for_so_many_reads(start: Any, status: int) -> None:
-    lab = await start(MODEL, troubles={0: members.Twin(away=2, status=status)})
+    lab = await start(MODEL, faults={0: identity_faults.SecondSystem(away=2, status=status)})
     signed = await token(lab)
     statuses = [(await lab.call("GET", SYSTEM, headers=signed, basic=False)).status for _ in range(3)]
     assert statuses == [status, status, 200]
 
 
 async def test_reset_is_hidden_for_so_many_reads(start: Any) -> None:
-    lab = await start(MODEL, troubles={0: members.Twin(no_reset=1)})
+    lab = await start(MODEL, faults={0: identity_faults.SecondSystem(no_reset=1)})
     assert ["Actions" in (await lab.call("GET", SYSTEM)).json for _ in range(2)] == [False, True]
 
 
 async def test_twins_with_the_serial_number_of_their_chassis(start: Any) -> None:
-    lab = await start(MODEL, troubles={0: members.Twin(same_serial=True)})
+    lab = await start(MODEL, faults={0: identity_faults.SecondSystem(same_serial=True)})
     assert len({(await lab.call("GET", path)).json["SerialNumber"] for path in (SYSTEM, TWIN)}) == 1
 
 
 async def test_facts_that_nobody_wrote_and_that_go_with_the_power(start: Any) -> None:
-    lab = await start(MODEL, MODEL, troubles={0: members.Placeholders(), 1: members.UnknownWhileOff()})
+    lab = await start(MODEL, MODEL, faults={0: identity_faults.Placeholders(), 1: identity_faults.UnknownWhileOff()})
     assert (await lab.call("GET", SYSTEM)).json["SerialNumber"] == "To be filled by O.E.M."
     assert (await lab.call("GET", SYSTEM, number=1)).json["UUID"]
     await lab.reset("ForceOff", number=1)
@@ -62,7 +62,7 @@ async def test_facts_that_nobody_wrote_and_that_go_with_the_power(start: Any) ->
 
 
 async def test_pages_of_nics(start: Any) -> None:
-    lab = await start(MODEL, MODEL, troubles={0: members.NicsPaged(), 1: members.NicsPaged(circle=True)})
+    lab = await start(MODEL, MODEL, faults={0: identity_faults.NicsPaged(), 1: identity_faults.NicsPaged(circle=True)})
     for number, last in ((0, None), (1, f"{NICS}?$skip=0")):
         link, macs, pages = NICS, [], 0
         while link and pages < 11:
@@ -74,8 +74,14 @@ async def test_pages_of_nics(start: Any) -> None:
 
 
 async def test_gaps_in_the_list_of_nics(start: Any) -> None:
-    troubles = (members.NicGone(), members.NicWithoutMac(), members.NicsMiscounted(), members.NicsNotTold(), members.NicsAway(1))
-    lab = await start(*[MODEL] * 5, troubles=dict(enumerate(troubles)))
+    faults = (
+        identity_faults.NicGone(),
+        identity_faults.NicWithoutMac(),
+        identity_faults.NicsMiscounted(),
+        identity_faults.NicsNotShown(),
+        identity_faults.NicsAway(1),
+    )
+    lab = await start(*[MODEL] * 5, faults=dict(enumerate(faults)))
     gone, silent, miscounted = [(await lab.call("GET", NICS, number=number)).json for number in range(3)]
     assert (await lab.call("GET", gone["Members"][0]["@odata.id"])).status == 404
     signed = await token(lab)

@@ -1,4 +1,4 @@
-"""Faults on the way: those that a test injects into chosen requests, and the seed's own of two writes at once."""
+"""Faults that tests inject into chosen requests, and those of overlapping writes, which follow the seed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ..errors import OptionsError
 from .answers import GENERIC_500, Answer, json_answer, page
 
-Fault = Literal[
+InjectedFault = Literal[
     "html_503",  # the page of the web server in front; nothing is executed
     "html_502",
     "empty_401",  # as from a session that was idle too long
@@ -25,7 +26,7 @@ Fault = Literal[
     "taken_back",  # a PUT of a host meets an equal one that wins: that build stands, and ours is rolled back, PXE files and all
     "taken_back_unheard",  # the same, and the connection is reset instead of answered
 ]
-FAULTS = frozenset(get_args(Fault))
+FAULTS = frozenset(get_args(InjectedFault))
 BEFORE: dict[str, Answer] = {
     "html_503": page(503, "Service Unavailable"),
     "html_502": page(502, "Proxy Error"),
@@ -38,7 +39,7 @@ OVERLAP_TEXTS = (GENERIC_500, "resource have no errors", "Validation failed: Own
 
 @dataclass(slots=True)
 class Injection:
-    fault: Fault
+    fault: InjectedFault
     left: int
     method: str | None
     path: re.Pattern[str]
@@ -46,17 +47,17 @@ class Injection:
     answer: Answer | None = None
 
 
-class Mishaps:
-    def __init__(self, luck: random.Random) -> None:
-        self._luck = luck
+class FaultInjector:
+    def __init__(self, generator: random.Random) -> None:
+        self._generator = generator
         self._injections: list[Injection] = []
         self.handshakes = 0  # how many of the next connections are reset in their handshake
 
     def inject(
-        self, fault: Fault, count: int, method: str | None, path: str, seconds: float, answer: Answer | None = None
+        self, fault: InjectedFault, count: int, method: str | None, path: str, seconds: float, answer: Answer | None = None
     ) -> None:
         if fault not in FAULTS:
-            raise ValueError(f"unknown fault {fault!r}, expected one of {', '.join(sorted(FAULTS))}")
+            raise OptionsError(f"unknown fault {fault!r}, expected one of {', '.join(sorted(FAULTS))}")
         self._injections.append(Injection(fault, count, method, re.compile(path), seconds, answer))
 
     def clear(self) -> None:
@@ -73,8 +74,8 @@ class Mishaps:
                 return injection
         return None
 
-    def overlap(self) -> tuple[Fault | None, Answer | None]:
+    def overlap(self) -> tuple[InjectedFault | None, Answer | None]:
         """What becomes of a write that overlaps another: a 500, or a reset before or after it was applied."""
-        if self._luck.random() < 0.5:
-            return None, json_answer({"error": {"message": self._luck.choice(OVERLAP_TEXTS)}}, 500)
-        return ("answer_lost_after_apply" if self._luck.random() < 0.5 else "reset_before_apply"), None
+        if self._generator.random() < 0.5:
+            return None, json_answer({"error": {"message": self._generator.choice(OVERLAP_TEXTS)}}, 500)
+        return ("answer_lost_after_apply" if self._generator.random() < 0.5 else "reset_before_apply"), None

@@ -1,4 +1,4 @@
-"""The rarer troubles, one by one: what the wire shows, what the machine did, and when it is over."""
+"""The rarer faults, one by one: what the wire shows, what the machine did, and when it is over."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from quads_tui.emulators.bmc import lies, outages, spoilt
-from quads_tui.emulators.bmc.trouble import WrongPassword
+from quads_tui.emulators.bmc import corrupt_responses, faulty_changes, outages
+from quads_tui.emulators.bmc.faults import WrongPassword
 
 LOGIN = {"UserName": "root", "Password": "calvin's heir"}
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -36,7 +36,7 @@ async def spoilt_read(lab: Any, number: int = 0) -> tuple[int, Any, bytes]:
 
 
 async def test_a_page_for_people(start: Any) -> None:
-    lab = await start("R650", "1029U", troubles={0: spoilt.Html(), 1: spoilt.HtmlForbidden()})
+    lab = await start("R650", "1029U", faults={0: corrupt_responses.HtmlPage(), 1: corrupt_responses.HtmlForbidden()})
     for number, status in enumerate((200, 403)):
         got, headers, body = await spoilt_read(lab, number)
         assert (got, headers["Content-Type"]) == (status, "text/html")
@@ -44,7 +44,12 @@ async def test_a_page_for_people(start: Any) -> None:
 
 
 async def test_documents_that_are_no_json(start: Any) -> None:
-    lab = await start("R650", "R650", "R650", troubles={0: spoilt.Glued(), 1: spoilt.Empty(), 2: spoilt.Garbled()})
+    lab = await start(
+        "R650",
+        "R650",
+        "R650",
+        faults={0: corrupt_responses.TwoDocuments(), 1: corrupt_responses.EmptyBody(), 2: corrupt_responses.InvalidUtf8()},
+    )
     glued = (await spoilt_read(lab))[2]
     assert json.loads(glued[: len(glued) // 2]) == json.loads(glued[len(glued) // 2 :])
     assert (await spoilt_read(lab, 1))[2] == b""
@@ -53,20 +58,20 @@ async def test_documents_that_are_no_json(start: Any) -> None:
 
 
 async def test_it_is_over_after_so_many_times(start: Any) -> None:
-    lab = await start("R650", troubles={0: spoilt.Empty(times=2)})
+    lab = await start("R650", faults={0: corrupt_responses.EmptyBody(times=2)})
     path = lab.bmc().family.system
     empty = [(await lab.call("GET", path)).text == "" for _ in range(12)]
     assert empty == [False, True, False, False, True, *[False] * 7]
 
 
 async def test_a_body_that_breaks_off(start: Any) -> None:
-    lab = await start("R650", troubles={0: spoilt.Truncated()})
+    lab = await start("R650", faults={0: corrupt_responses.TruncatedBody()})
     with pytest.raises(aiohttp.ClientPayloadError):
         await spoilt_read(lab)
 
 
 async def test_a_connection_that_breaks(start: Any) -> None:
-    lab = await start("R650", troubles={0: spoilt.Breaks()})
+    lab = await start("R650", faults={0: corrupt_responses.ConnectionReset()})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     # By hand, since the client would read again by itself.
@@ -78,11 +83,11 @@ async def test_a_connection_that_breaks(start: Any) -> None:
     except ConnectionResetError:
         pass
     writer.close()
-    assert lab.bmc().trouble.left == 2
+    assert lab.service().fault.left == 2
 
 
 async def test_a_body_without_end(start: Any) -> None:
-    lab = await start("R650", troubles={0: spoilt.Endless()})
+    lab = await start("R650", faults={0: corrupt_responses.EndlessBody()})
     url = lab.url() + lab.bmc().family.system
     auth = {"Authorization": aiohttp.encode_basic_auth("root", "calvin's heir")}
     await lab.call("GET", lab.bmc().family.system)
@@ -96,11 +101,11 @@ async def test_a_body_without_end(start: Any) -> None:
 
 
 async def test_silence_until_the_client_hangs_up(start: Any) -> None:
-    lab = await start("R650", troubles={0: spoilt.Hangs()})
+    lab = await start("R650", faults={0: corrupt_responses.NoReply()})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     hanging = asyncio.create_task(lab.call("GET", path))
-    await lab.until(lambda: lab.bmc().trouble.left == 2)
+    await lab.until(lambda: lab.service().fault.left == 2)
     assert not hanging.done()
     hanging.cancel()
     assert (await lab.call("GET", path)).status == 200
@@ -108,7 +113,7 @@ async def test_silence_until_the_client_hangs_up(start: Any) -> None:
 
 
 async def test_a_byte_a_second_comes_whole_in_the_end(start: Any) -> None:
-    lab = await start("R650", speed=30_000.0, troubles={0: spoilt.Drips()})
+    lab = await start("R650", speed=30_000.0, faults={0: corrupt_responses.SlowBody()})
     before = lab.fleet.time.now()
     body = (await spoilt_read(lab))[2]
     assert json.loads(body)["PowerState"] == "On"
@@ -116,7 +121,7 @@ async def test_a_byte_a_second_comes_whole_in_the_end(start: Any) -> None:
 
 
 async def test_a_reused_connection_is_reset_and_nothing_done(start: Any) -> None:
-    lab = await start("R650", "DL320", troubles={0: spoilt.DropsReused()})
+    lab = await start("R650", "DL320", faults={0: corrupt_responses.ResetsReusedConnections()})
     for number in (0, 1):
         url, bmc = lab.url(number), lab.bmc(number)
         async with aiohttp.ClientSession(
@@ -131,35 +136,37 @@ async def test_a_reused_connection_is_reset_and_nothing_done(start: Any) -> None
 
 
 async def test_members_are_gone_for_a_while(start: Any) -> None:
-    lab = await start("R650", "GB200", troubles={0: spoilt.MembersGone(), 1: spoilt.MembersGone(null=True)})
-    lab.bmc(1).cold = 0
+    lab = await start(
+        "R650", "GB200", faults={0: corrupt_responses.MembersMissing(), 1: corrupt_responses.MembersMissing(null=True)}
+    )
+    lab.bmc(1).requests_until_ready = 0
     for number, gone in enumerate(([], None)):
         whole = len((await lab.call("GET", SYSTEMS, number=number)).json["Members"])
         assert whole == number + 1
         await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
         assert (await lab.call("GET", SYSTEMS, number=number)).json["Members"] == gone
-        lab.bmc(number).trouble.until = lab.fleet.time.now()
+        lab.service(number).fault.until = lab.fleet.time.now()
         assert len((await lab.call("GET", SYSTEMS, number=number)).json["Members"]) == whole
 
 
 async def test_a_member_that_is_null(start: Any) -> None:
-    lab = await start("1029U", troubles={0: spoilt.NullMember()})
+    lab = await start("1029U", faults={0: corrupt_responses.NullMember()})
     assert (await lab.call("GET", SYSTEMS)).json["Members"] == [None, {"@odata.id": lab.bmc().family.system}]
 
 
 async def test_reads_from_a_cache(start: Any) -> None:
-    lab = await start("R650", troubles={0: spoilt.StaleReads(seconds=1e9)})
+    lab = await start("R650", faults={0: corrupt_responses.StaleReads(seconds=1e9)})
     path = lab.bmc().family.system
     await lab.call("GET", path)
     await lab.reset("ForceOff")
     await lab.until(lambda: lab.bmc().hardware.reported == "Off")
     assert (await lab.call("GET", path)).json["PowerState"] == "On"
-    lab.bmc().trouble.until = 0.0
+    lab.service().fault.until = 0.0
     assert (await lab.call("GET", path)).json["PowerState"] == "Off"
 
 
 async def test_an_action_info_that_is_not_there(start: Any) -> None:
-    lab = await start("621C", troubles={0: spoilt.NoActionInfo()})
+    lab = await start("621C", faults={0: corrupt_responses.NoActionInfo()})
     action = (await lab.call("GET", lab.bmc().family.system)).json["Actions"]["#ComputerSystem.Reset"]
     assert "ResetType@Redfish.AllowableValues" not in action
     assert (await lab.call("GET", action["@Redfish.ActionInfo"])).status == 404
@@ -167,7 +174,7 @@ async def test_an_action_info_that_is_not_there(start: Any) -> None:
 
 @pytest.mark.parametrize("status", [301, 307, 308])
 async def test_redirects_of_reads_and_changes(start: Any, status: int) -> None:
-    lab = await start("R650", troubles={0: spoilt.Redirects(status)})
+    lab = await start("R650", faults={0: corrupt_responses.Redirects(status)})
     bmc = lab.bmc()
     for method, path, body in (("GET", bmc.family.system, None), ("POST", bmc.family.reset, {"ResetType": "ForceOff"})):
         answer = await lab.call(method, path, body)
@@ -181,7 +188,7 @@ async def test_redirects_of_reads_and_changes(start: Any, status: int) -> None:
 
 
 async def test_a_patch_that_is_not_made_and_one_that_is(start: Any) -> None:
-    lab = await start("R650", "R650", troubles={0: lies.PatchNotApplied(), 1: lies.PatchDenied()})
+    lab = await start("R650", "R650", faults={0: faulty_changes.PatchNotApplied(), 1: faulty_changes.PatchDenied()})
     assert (await lab.patch(ONCE)).status == 200
     assert not lab.bmc().hardware.armed
     assert (await lab.patch(ONCE)).status == 200
@@ -192,7 +199,7 @@ async def test_a_patch_that_is_not_made_and_one_that_is(start: Any) -> None:
 
 
 async def test_a_patch_without_a_mode_that_changes_it(start: Any) -> None:
-    lab = await start("R650", troubles={0: lies.FlipsMode()})
+    lab = await start("R650", faults={0: faulty_changes.FlipsMode()})
     mode = lab.bmc().hardware.boot.mode
     await lab.patch(ONCE)
     assert lab.bmc().hardware.boot.mode != mode
@@ -200,16 +207,21 @@ async def test_a_patch_without_a_mode_that_changes_it(start: Any) -> None:
 
 
 async def test_locked_boot_settings(start: Any) -> None:
-    lab = await start("R650", troubles={0: lies.BootLocked(seconds=1e9)})
+    lab = await start("R650", faults={0: faulty_changes.BootLocked(seconds=1e9)})
     for _ in range(2):
         answer = await lab.patch(ONCE)
         assert (answer.status, keys(answer)) == (400, ["UnableToModifyDuringSystemPOST"])
-    lab.bmc().trouble.until = 0.0
+    lab.service().fault.until = 0.0
     assert (await lab.patch(ONCE)).status == 200
 
 
 async def test_the_ladder_of_etags(start: Any) -> None:
-    lab = await start("R650", "1029U", "R650", troubles={0: lies.EtagOutdated(), 1: lies.EtagWeakened(), 2: lies.EtagDemanded()})
+    lab = await start(
+        "R650",
+        "1029U",
+        "R650",
+        faults={0: faulty_changes.EtagOutdated(), 1: faulty_changes.EtagWeakened(), 2: faulty_changes.EtagDemanded()},
+    )
     assert [(await lab.patch(ONCE)).status for _ in range(2)] == [412, 200]
     path = lab.bmc(1).family.system
     read = await lab.call("GET", path, number=1)
@@ -226,7 +238,7 @@ async def test_the_ladder_of_etags(start: Any) -> None:
 
 
 async def test_a_reset_that_comes_late(start: Any) -> None:
-    lab = await start("R650", speed=300.0, troubles={0: lies.DelayedReset()})
+    lab = await start("R650", speed=300.0, faults={0: faulty_changes.DelayedReset()})
     hardware = lab.bmc().hardware
     assert (await lab.reset("ForceOff")).status == 204
     assert (hardware.power, hardware.resets) == ("On", 0)
@@ -237,7 +249,7 @@ async def test_a_reset_that_comes_late(start: Any) -> None:
 @pytest.mark.parametrize("monitor", [True, False])
 @pytest.mark.parametrize("fails", [True, False])
 async def test_changes_by_task(start: Any, monitor: bool, fails: bool) -> None:
-    lab = await start("R650", troubles={0: lies.Tasks(polls=2, monitor=monitor, fails=fails)})
+    lab = await start("R650", faults={0: faulty_changes.Tasks(polls=2, monitor=monitor, fails=fails)})
     answer = await lab.patch(ONCE)
     assert (answer.status, answer.json["TaskState"]) == (202, "Running")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -254,7 +266,7 @@ async def test_changes_by_task(start: Any, monitor: bool, fails: bool) -> None:
 
 
 async def test_a_bmc_that_wakes_late(start: Any) -> None:
-    lab = await start("R650", speed=300.0, troubles={0: outages.WakesLate(seconds=60.0)})
+    lab = await start("R650", speed=300.0, faults={0: outages.WakesLate(seconds=60.0)})
     with pytest.raises(aiohttp.ClientConnectorError):
         await lab.call("GET", SYSTEMS)
     async with asyncio.timeout(5):
@@ -270,7 +282,7 @@ async def test_a_bmc_that_wakes_late(start: Any) -> None:
 
 async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> None:
     switch = outages.Switch(seconds=120.0)
-    lab = await start(*["R650"] * 5, speed=300.0, troubles={number: outages.BehindSwitch(switch) for number in range(4)})
+    lab = await start(*["R650"] * 5, speed=300.0, faults={number: outages.BehindSwitch(switch) for number in range(4)})
     made = await lab.call("POST", SESSIONS, LOGIN, number=3, basic=False)
     await lab.reset("ForceOff", number=0)
     assert lab.bmc(3).reachable.is_set()
@@ -280,7 +292,7 @@ async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> 
     assert (await lab.call("GET", SYSTEMS, number=4)).status == 200
     # What somebody gave up on while the switch was down never reaches the BMC.
     given_up = asyncio.create_task(lab.reset("ForceOff", number=2))
-    await lab.until(lambda: lab.bmc(2).requests == 1)
+    await lab.until(lambda: lab.service(2).requests == 1)
     given_up.cancel()
     held = await lab.call("GET", SYSTEMS, number=3, headers={"X-Auth-Token": made.headers["X-Auth-Token"]}, basic=False)
     assert held.status == 200
@@ -290,8 +302,8 @@ async def test_a_switch_drops_all_behind_it_and_loses_no_session(start: Any) -> 
 
 
 async def test_how_long_to_wait_is_told_as_a_date_or_not_at_all(start: Any) -> None:
-    makes = {0: outages.NotReadyUntil(1e9), 1: outages.NotReadyUntold(1e9), 2: outages.NotReady400(1e9)}
-    lab = await start("R650", "R650", "R650", troubles=makes)
+    makes = {0: outages.NotReadyWithDate(1e9), 1: outages.NotReadyWithoutTime(1e9), 2: outages.NotReady400(1e9)}
+    lab = await start("R650", "R650", "R650", faults=makes)
     for number in range(3):
         await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
     dated = await lab.call("GET", SYSTEMS)
@@ -304,7 +316,7 @@ async def test_how_long_to_wait_is_told_as_a_date_or_not_at_all(start: Any) -> N
 
 
 async def test_sessions_that_end_in_the_middle(start: Any) -> None:
-    lab = await start("R650", troubles={0: outages.SessionEnds(every=3, times=1)})
+    lab = await start("R650", faults={0: outages.SessionEnds(every=3, times=1)})
     statuses = []
     for _ in range(2):
         made = await lab.call("POST", SESSIONS, LOGIN, basic=False)
@@ -315,7 +327,7 @@ async def test_sessions_that_end_in_the_middle(start: Any) -> None:
 
 
 async def test_a_password_that_must_be_changed(start: Any) -> None:
-    lab = await start("R650", troubles={0: outages.PasswordExpired()})
+    lab = await start("R650", faults={0: outages.PasswordExpired()})
     made = await lab.call("POST", SESSIONS, LOGIN, basic=False)
     assert made.status == 201
     refused = await lab.call("GET", SYSTEMS)
@@ -336,18 +348,18 @@ async def test_five_wrong_passwords_lock_the_right_one_out(start: Any) -> None:
     await lab.call("POST", SESSIONS, wrong, basic=False)
     assert lab.fleet.counts()["lockouts"] == 1
     assert (await lab.call("GET", SYSTEMS)).status == 401
-    lab.bmc()._guard._until = lab.fleet.time.now()
+    lab.bmc()._lockout._until = lab.fleet.time.now()
     assert (await lab.call("GET", SYSTEMS)).status == 200
 
 
 async def test_a_password_that_never_fits_locks_out_too(start: Any) -> None:
-    lab = await start("R650", troubles={0: WrongPassword()})
+    lab = await start("R650", faults={0: WrongPassword()})
     for _ in range(5):
         assert (await lab.call("POST", SESSIONS, LOGIN, basic=False)).status == 401
     assert lab.fleet.counts()["lockouts"] == 1
 
 
 async def test_slow_answers_take_longer(start: Any) -> None:
-    lab = await start("R650", "R650", troubles={1: outages.Slow(1000.0)})
+    lab = await start("R650", "R650", faults={1: outages.SlowReplies(1000.0)})
     call = type("Call", (), {"method": "GET", "path": "/x"})()
-    assert min(lab.bmc(1).latency(call) for _ in range(50)) > max(lab.bmc().latency(call) for _ in range(50))
+    assert min(lab.service(1).latency(call) for _ in range(50)) > max(lab.service().latency(call) for _ in range(50))

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..world import Time, lognormal
+from ..errors import EmulatorError
+from ..interfaces import Time, lognormal
 from .options import Cost
 
 NAP = 0.0005  # real seconds; a shorter wait is carried over into the next one, since the loop cannot sleep so briefly
 
 
-class Overloaded(Exception):
+class Overloaded(EmulatorError):
     """More requests wait for a thread than the queue holds."""
 
 
@@ -27,10 +28,10 @@ class Worker:
 class Work:
     """What one request has spent so far; `elapsed`, in real seconds, is its X-Runtime."""
 
-    def __init__(self, time: Time, worker: Worker, luck: random.Random) -> None:
+    def __init__(self, time: Time, worker: Worker, generator: random.Random) -> None:
         self.time = time
         self.worker = worker
-        self.luck = luck
+        self.generator = generator
         self.began = time.now()
         self._due = self.began
 
@@ -41,11 +42,11 @@ class Work:
         async with lock:
             if waited:
                 self._due = self.time.now()
-            await self._spend(lognormal(self.luck, cost.median, cost.p95) + more)
+            await self._spend(lognormal(self.generator, cost.median, cost.p95) + more)
 
     async def wait(self, cost: Cost | float) -> None:
         """Waits for another service, without the interpreter lock."""
-        seconds = cost if isinstance(cost, float) else lognormal(self.luck, cost.median, cost.p95)
+        seconds = cost if isinstance(cost, float) else lognormal(self.generator, cost.median, cost.p95)
         await self._spend(seconds)
 
     async def _spend(self, seconds: float) -> None:
@@ -59,7 +60,9 @@ class Work:
         return max(self.time.now(), self._due) - self.began
 
 
-class Puma:
+class WebServer:
+    """Puma as Foreman runs it: `queue_limit` requests at most wait for a thread."""
+
     def __init__(self, workers: int, threads: int, queue_limit: int) -> None:
         self._workers = [Worker() for _ in range(workers)]
         self._threads = threads
