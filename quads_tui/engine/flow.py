@@ -81,9 +81,9 @@ class _Flow:
     async def run(self) -> None:
         memory, stages = self._memory, self._goal.kind.stages
         try:
-            if self._plan.trouble and self._plan.trouble_stage is not None:
-                cause = self._plan.trouble_cause or Cause.UNKNOWN
-                await self._ends_in(self._plan.trouble_stage, StageFailure(cause, self._plan.trouble))
+            if self._plan.blocker and self._plan.blocker_stage is not None:
+                cause = self._plan.blocker_cause or Cause.UNKNOWN
+                await self._ends_in(self._plan.blocker_stage, StageFailure(cause, self._plan.blocker))
             await self._alone_at_the_bmc()
             if memory.resumed:
                 await self._find_place()
