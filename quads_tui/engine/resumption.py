@@ -74,9 +74,10 @@ class Resumption:
             self.gate.exclude(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             self._settle_later(name, intent)
-        for name, uris in recalled.sessions.items():
-            if uris and name in self.tasks.plans and name not in self.context.protected:
-                self.memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris)))
+        for name in [name for name, uris in recalled.sessions.items() if uris] + list(recalled.logins):
+            if name in self.tasks.plans and name not in self.context.protected and self.memories[name].ending is None:
+                uris, login = recalled.sessions.get(name, {}), recalled.logins.get(name)
+                self.memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris), login))
                 self.endings.append(ending)
         self._launch_all(recalled)
 
@@ -123,12 +124,12 @@ class Resumption:
         for name in fresh:
             self.tasks.launch(name)
 
-    async def _end_sessions(self, name: str, uris: tuple[str, ...]) -> None:
+    async def _end_sessions(self, name: str, uris: tuple[str, ...], login: float | None) -> None:
         """What another process left at this host's BMC, by a login of our own; a host that has ended is left as it is else."""
         bmc = self.context.bmc(self.tasks.plans[name], HostSideEffects(name, self.ports))
         try:
             identity = self.memories[name].identity
-            await bmc.end_sessions(uris, identity.peer if identity else "")
+            await bmc.end_sessions(uris, identity.peer if identity else "", login)
         except JournalBroken as why:
             self.on_safety(why)
         finally:

@@ -382,7 +382,9 @@ class ModelBmc:
         self._fail("off?")
         return machine.power == "Off"
 
-    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
+        if login is not None:  # this BMC tells which session was made then
+            uris = [*uris, *(uri for uri in self._world.left[self._host] if uri not in uris)]
         for uri in uris:
             self._world.left[self._host].discard(uri)
             self._acts.session(uri, False)
@@ -407,6 +409,7 @@ class ModelBmc:
     async def _session(self) -> None:
         await self._world.clock.sleep(0.3)
         if not self._open:
+            await self._acts.before_login()
             self._open = True
             self._world.sessions[self._host] += 1
             self._uri = f"/Sessions/{next(self._world.numbers)}"

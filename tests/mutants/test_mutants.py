@@ -36,9 +36,7 @@ def test_a_stale_row_is_told_with_its_reason() -> None:
 
 def test_cheap_breaks_are_noticed_and_a_harmless_one_is_not(tmp_path: Path) -> None:
     rows = [row for row in TABLE if row.case in CHEAP]
-    harmless = Mutant(
-        "harmless", "inputs/site.py", "speed if speed is not None else 1,", "(speed if speed is not None else 1),", (INPUTS,)
-    )
+    harmless = Mutant("harmless", "inputs/site.py", "speed: float = 1", "speed: float = 1.0", (INPUTS,))
     assert len(rows) == len(CHEAP)
     bench = Bench(tmp_path, 1)
     bench.baseline((INPUTS,))

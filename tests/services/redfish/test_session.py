@@ -360,7 +360,7 @@ async def test_first_byte_a_thawed_process_does_not_even_log_in(bench: Bench, mo
     async def taken_over() -> None:
         raise TakenOver("taken over")
 
-    monkeypatch.setattr(bench.told, "owned", taken_over)
+    monkeypatch.setattr(bench.told, "before_login", taken_over)
     with pytest.raises(TakenOver):
         await bench.off()
     assert bench.bmc.created == 0
