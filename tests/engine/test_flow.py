@@ -251,8 +251,8 @@ async def test_a_lost_answer_is_settled_by_a_read_and_not_sent_again() -> None:
 
 async def test_an_unusable_host_fails_in_its_stage_and_nothing_is_done_to_it() -> None:
     name = names(2)[0]
-    trouble = HostPlan(name, "x", trouble="no such host", trouble_stage=Stage.FOREMAN_BUILD, trouble_cause=Cause.UNKNOWN_HOST)
-    lab = Lab(names(2), plans={name: trouble})
+    blocked = HostPlan(name, "x", blocker="no such host", blocker_stage=Stage.FOREMAN_BUILD, blocker_cause=Cause.UNKNOWN_HOST)
+    lab = Lab(names(2), plans={name: blocked})
     rollout = await lab.run()
     host = rollout.hosts[name]
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.FOREMAN_BUILD, Cause.UNKNOWN_HOST)

@@ -17,7 +17,10 @@ MODULES = (
     "engine/write_queue.py",
     "engine/writes.py",
     "engine/flow.py",
+    "engine/host_stages.py",
     "engine/executor.py",
+    "engine/commands.py",
+    "engine/resumption.py",
     "engine/resume_state.py",
 )
 TESTS = ("tests/engine",)  # that must notice breaks of MODULES

@@ -194,7 +194,7 @@ async def test_a2_a_host_that_is_known_to_be_another_machine_is_in_nobodys_way(l
     lab.machines = {HOSTS[0]: of_second}
     plan = await lab.plan()
     assert not plan.refusals
-    assert [host.trouble_cause for host in plan.hosts] == [Cause.WRONG_BMC, None, None]
+    assert [host.blocker_cause for host in plan.hosts] == [Cause.WRONG_BMC, None, None]
 
 
 async def test_a2_twin_nodes_that_tell_their_chassis_serial_number_are_two_machines(lab: Lab) -> None:
@@ -433,7 +433,7 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
 async def test_a6_the_provisioning_nic_counts_where_the_primary_interface_is_a_bond(lab: Lab) -> None:
     lab.server.control({"bonded": {HOSTS[0]: "52:54:00:ff:00:01"}})
     plan = await lab.plan()
-    assert [(host.trouble, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
+    assert [(host.blocker, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
 
 
 # B1: what Foreman would refuse
@@ -515,7 +515,7 @@ async def test_b5_a_resume_looks_at_untouched_hosts_only_and_ends_those_that_con
     again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey, lambda line: None)
     assert sorted(lab.asked) == HOSTS[1:3] and not again.refusals
     assert again.hosts[:2] == plan.hosts[:2]
-    assert (again.hosts[2].trouble_stage, again.hosts[2].trouble_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)
+    assert (again.hosts[2].blocker_stage, again.hosts[2].blocker_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)
 
 
 async def test_a_plan_is_kept_and_read_again_with_all_that_it_knows(lab: Lab) -> None:

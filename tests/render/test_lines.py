@@ -199,7 +199,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     hosts = (
         HostPlan("a.example.com", "x", "R650"),
         HostPlan("b.example.com", "x", "R650", in_build=True, notes=("in build already: cancelled first",)),
-        HostPlan("c.example.com", "x", "", trouble="Foreman has no host of this name", trouble_stage=Stage.FOREMAN_BUILD),
+        HostPlan("c.example.com", "x", "", blocker="Foreman has no host of this name", blocker_stage=Stage.FOREMAN_BUILD),
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
     assert "cannot be done, nothing is done to them: 1\n    c.example.com  Foreman has no host of this name" in text

@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
 from quads_tui.emulators.interfaces import Machine
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.commands import Retry
@@ -172,7 +173,7 @@ class Bench:
         specs = tuple(HostSpec(name, "R650", f"http://127.0.0.1:{port}") for port, name in enumerate(hosts, 1))
         asked = Assignment(Path("a.yaml"), "cloud02", specs, wipe=wipe, os="RHEL 9.4", ptable="generic-rhel9", medium=medium)
         plan = await make_plan((replace(asked, parameters=dict(parameters)),), self.site, self.foreman, lambda line: None)
-        for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.trouble))):
+        for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.blocker))):
             if text:
                 self.says(text)
         return plan
