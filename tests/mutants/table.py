@@ -317,7 +317,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U26 cancelled", "engine/host_stages.py", "raise StageFailure(Cause.CANCELLED, words, retryable=False)", "raise StageFailure(Cause.CANCELLED, words)", INSTALL_END),
     _row("U26 expired token", "engine/host_stages.py", "if record is not None and record.build_status == 2:", "if False:", INSTALL_END),
     _row("U26 last read", "engine/host_stages.py", "if record is not None and record.build is False:\n            return record", "if False:\n            return record", INSTALL_END),
-    _row("U26 off again", "engine/host_stages.py", "        if self.memory.off:\n            self.remember(off=False)\n", "", ATTEMPTS),
+    _row("U26 off again", "engine/host_stages.py", "        if self.memory.off:\n            self._remember(off=False)\n", "", ATTEMPTS),
     _row("U26 half its life", "engine/host_stages.py", "life / 2", "life / 3", ATTEMPTS),
     _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
     # What a journal tells a resume
