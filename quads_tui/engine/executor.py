@@ -246,9 +246,10 @@ class RolloutExecutor:
                 self.gate.write_stands(name)
             writes = HostWrites(name, self._ports, self._memories[name], setting.rollout.plan.goal(self._plans[name]).target)
             self._memories[name].settling = self._help(f"the write of {name}", partial(self._settle, writes, intent, place))
-        for name, uris in recalled.sessions.items():
-            if uris and name in self._plans and name not in setting.protected:
-                self._memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris)))
+        for name in [name for name, uris in recalled.sessions.items() if uris] + list(recalled.logins):
+            if name in self._plans and name not in setting.protected and self._memories[name].ending is None:
+                uris, login = recalled.sessions.get(name, {}), recalled.logins.get(name)
+                self._memories[name].ending = ending = asyncio.create_task(self._end_sessions(name, tuple(uris), login))
                 self._endings.append(ending)
         fresh = []
         for host in setting.rollout.hosts.values():
@@ -275,12 +276,12 @@ class RolloutExecutor:
         if not self._tasks:
             self._idle.set()
 
-    async def _end_sessions(self, name: str, uris: tuple[str, ...]) -> None:
+    async def _end_sessions(self, name: str, uris: tuple[str, ...], login: float | None) -> None:
         """What another process left at this host's BMC, by a login of our own; a host that has ended is left as it is else."""
         bmc = self._setting.bmc(self._plans[name], HostSideEffects(name, self._ports))
         try:
             identity = self._memories[name].identity
-            await bmc.end_sessions(uris, identity.peer if identity else "")
+            await bmc.end_sessions(uris, identity.peer if identity else "", login)
         except JournalBroken as why:
             self._safety(why)
         finally:

@@ -44,7 +44,7 @@ class OnlyLooking:
     async def confirm(self) -> None:
         raise RuntimeError("a plan never acts")
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         pass
 
     def session(self, uri: str, is_open: bool) -> None:

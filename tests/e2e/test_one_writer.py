@@ -19,8 +19,9 @@ import pytest
 
 from quads_tui.inputs import load_site
 from quads_tui.runtime.process_resources import ProcessResources
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for, whole_lines
+from .conftest import Lab, lines, whole_lines
 
 MakeLab = Callable[..., Lab]
 

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from .conftest import Lab, lines, wait_for
+from tests.waiting import wait_for
+
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 

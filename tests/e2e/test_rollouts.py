@@ -14,8 +14,9 @@ import pytest
 
 from quads_tui.journal.reader import JournalReader
 from quads_tui.rollout.events import RolloutEnded
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 

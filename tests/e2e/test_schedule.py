@@ -17,8 +17,9 @@ from quads_tui.inputs import InputError, Zone
 from quads_tui.inputs.times import zone_named
 from quads_tui.runtime.options import Usage
 from quads_tui.runtime.rollout_input import RunRequest
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 

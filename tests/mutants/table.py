@@ -1,6 +1,6 @@
 """The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
 
-Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U22 holes that were found in the tests by random breaks and
+Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U28 holes that were found in the tests by random breaks and
 closed, A1 to A4 what tells machines apart. Rows may share a case; neighbours of a hole are rows of their own.
 """
 
@@ -29,6 +29,15 @@ FOREMAN = "tests/services/test_foreman_reads.py"
 IDENTITY = "tests/engine/test_identity.py"
 MEMBERS = "tests/services/redfish/test_members.py"
 PEERS = "tests/services/redfish/test_peers.py"
+PLACES = "tests/engine/test_gate_places.py"
+LANE_STATE = "tests/engine/test_lane_state.py"
+UNSENT = "tests/engine/test_unsent_writes.py"
+TIMELINE = "tests/engine/test_timeline.py"
+RECALLED = "tests/engine/test_recalled.py"
+ORDERS = "tests/engine/test_orders.py"
+EXECUTOR = "tests/engine/test_executor.py"
+ATTEMPTS = "tests/engine/test_attempts.py"
+INSTALL_END = "tests/engine/test_install_end.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,4 +290,48 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A6 interface that provisions", "engine/machine.py", "if result is not Comparison.SAME and machine.macs:", "if False:", IDENTITY),
 )  # fmt: skip
 
-TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY)
+_KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, closings, waits, limits of pauses
+    # Places and turns at the gate
+    _row("U23 places told", "engine/gate.py", "            self._on_place(host, False)\n", "            pass\n", PLACES),
+    _row("U23 turn of one that leaves", "engine/gate.py", 'if self._writing == host:\n            self._writing = ""\n        if host not', "if host not", PLACES),
+    _row("U23 kept and taken out", "engine/gate.py", "self._kept.discard(host)\n        self._wake(host)", "self._wake(host)", PLACES),
+    _row("U23 kept and retried", "engine/gate.py", "self._excluded.pop(host, None)\n        self._kept.discard(host)", "self._excluded.pop(host, None)", PLACES),
+    _row("U23 under way before", "engine/gate.py", "self._begun.add(host)\n\n    def write_stands", "pass\n\n    def write_stands", PLACES),
+    _row("U23 no longer watched for", "engine/gate.py", "            task.cancel()\n            self._interrupts", "            self._interrupts", PLACES),
+    # Looks and limits of the lane
+    _row("U24 pause between looks", "engine/lane.py", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 16.0)", LANE_STATE),
+    _row("U24 write deadline", "engine/lane.py", "began > deadline", "began >= deadline", LANE_STATE),
+    _row("U24 shortest deadline", "engine/lane.py", "clock.real(write_deadline, 15.0)", "clock.real(write_deadline, 16.0)", LANE_STATE),
+    _row("U24 patience of one that left", "engine/lane.py", "elif not self._handle.left and (silent", "elif (silent", LANE_STATE),
+    _row("U24 patience anew", "engine/lane.py", "                told_at = self._clock.now()\n", "                pass\n", LANE_STATE),
+    _row("U24 let in after leaving", "engine/write_queue.py", "if handle.paused or handle.left or self.barrier:", "if handle.paused or self.barrier:", LANE_STATE),
+    # Writes that did not leave
+    _row("U25 ten tries", "engine/writes.py", "_MOST_TRIES = 10", "_MOST_TRIES = 11", UNSENT),
+    _row("U25 longest pause", "engine/writes.py", "_LONGEST_PAUSE = 30.0", "_LONGEST_PAUSE = 31.0", UNSENT),
+    _row("U25 met another write", "engine/writes.py", "self._built(shown, pxe_lost=True)", "self._built(shown, pxe_lost=False)", UNSENT),
+    _row("U25 vanished", "engine/writes.py", 'self._memory.left_in_build |= act == "build"', "pass", UNSENT),
+    # A host's timeline
+    _row("U26 pause of attempts", "engine/flow.py", "pause = max(pause, failure.after * clock.speed)", "pause = failure.after * clock.speed", ATTEMPTS),
+    _row("U26 longest pause", "engine/flow.py", "min(limits.backoff * 2 ** max(0, tries - 1), limits.backoff_max)", "limits.backoff * 2 ** max(0, tries - 1)", ATTEMPTS),
+    _row("U26 five looks", "engine/flow.py", "5 * ports.limits.poll", "4 * ports.limits.poll", INSTALL_END),
+    _row("U26 cancelled", "engine/flow.py", "raise StageFailure(Cause.CANCELLED, words, retryable=False)", "raise StageFailure(Cause.CANCELLED, words)", INSTALL_END),
+    _row("U26 expired token", "engine/flow.py", "if record is not None and record.build_status == 2:", "if False:", INSTALL_END),
+    _row("U26 last read", "engine/flow.py", "if record is not None and record.build is False:\n            return record", "if False:\n            return record", INSTALL_END),
+    _row("U26 off again", "engine/flow.py", "        if self._memory.off:\n            self._remember(off=False)\n", "", ATTEMPTS),
+    _row("U26 half its life", "engine/flow.py", "life / 2", "life / 3", ATTEMPTS),
+    _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
+    # What a journal tells a resume
+    _row("U27 orders of the ended", "engine/resume_state.py", "is_final:\n                self.orders.pop(event.host, None)", "ended:\n                pass", RECALLED),
+    _row("U27 another outcome", "engine/resume_state.py", "if intent is not None and intent.number == event.number:", "if intent is not None:", RECALLED),
+    # The executor's answers, errors and end
+    _row("U28 audit", "engine/executor.py", "if len(done) > 5", "if len(done) > 6", ORDERS),
+    _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", EXECUTOR),
+    _row("U28 error after the end", "engine/executor.py", 'self._notice("error", f"{name}: {words}")', "pass", EXECUTOR),
+    _row("U28 grace", "engine/executor.py", "_GRACE = 20.0 ", "_GRACE = 21.0 ", EXECUTOR),
+    _row("U28 QUADS in between", "engine/executor.py", "self._helpers.append(asyncio.create_task(self._quads.run()))", "pass", EXECUTOR),
+    _row("U28 QUADS at the end", "engine/executor.py", "await self._quads.flush(_QUADS_GRACE)", "pass", EXECUTOR),
+    _row("U28 left by another rollout", "engine/executor.py", "            await self.lane.settle(place, probe)\n", "            pass\n", EXECUTOR),
+    _row("U28 reset shows", "engine/executor.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 30.0", EXECUTOR),
+)  # fmt: skip
+
+TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY, *_KINDS)
