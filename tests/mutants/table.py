@@ -256,6 +256,8 @@ _HOLES = (
     _row("U22 values", "inputs/yaml_reader.py", "if self._nodes > MOST_NODES:", "if self._nodes >= MOST_NODES:", INPUTS),
     _row("U22 values, bound", "inputs/yaml_reader.py", "if self._nodes > MOST_NODES:", "if False:", INPUTS),
     _row("U22 below a password", "inputs/yaml_reader.py", "break  # what stands below", "pass  # what stands below", INPUTS),
+    _row("U22 a value below a password", "inputs/section.py", 'return "" if self._hidden else f', 'return f', INPUTS),
+    _row("U22 http in capitals", "inputs/site_file.py", 'url = values.get(key, "").lower()', 'url = values.get(key, "")', INPUTS),
     _row("U22 symbolic link", "inputs/assignment_file.py", "follow=False)", "follow=True)", INPUTS),
     _row("U22 encoding's line", "inputs/assignment_file.py", 'line = data.count(b"\\n", 0, error.start) + 1', 'line = data.count(b"\\n", 0, error.start)', INPUTS),
     _row("U22 control characters", "inputs/assignment_file.py", 'report.add(number, "", message, file)', "pass", INPUTS),
