@@ -201,7 +201,7 @@ class _Flow:
                 else:
                     tries, gone = tries + 1, 0.0
                 if not failure.retryable or tries >= limits.attempts:
-                    return _StageGaveUp(stage, failure) from None
+                    raise _StageGaveUp(stage, failure) from None
                 if not self._memory.off:  # on while it waits for its next attempt: it keeps no place
                     self._ports.gate.leave_powered_off_set(self._host)
                 failed_at = clock.now()
