@@ -90,7 +90,7 @@ class HostStages:
         if self.plan.order:
             ordered = await ensure_order(self.plan, self.ports, bmc, self.acts, self.memory)
         reason = await bmc.ensure_pxe_next(self.ports.clock.deadline(self.ports.limits.pxe_set))
-        self._remember(override=True, stays=bmc.pxe_stays)
+        self._remember(override=True, stays=bmc.pxe_persistent)
         return "; ".join(words for words in (ordered, reason) if words)
 
     async def _build(self) -> str:

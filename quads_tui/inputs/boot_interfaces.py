@@ -88,7 +88,9 @@ def check_boot_order(section: Section, values: Mapping[str, Any]) -> None:
     if not section.has("interfaces"):
         section.add("boot_order", "needs the file that names the devices; expected redfish.interfaces beside it")
     elif interfaces is not None and interfaces.rows and kind not in interfaces.types:
-        section.add("boot_order", f"is not a type of the interfaces file; {nearest(kind, interfaces.types)}")
+        section.add(
+            "boot_order", f"{section.quoted(kind)}is not a type of the interfaces file; {nearest(kind, interfaces.types)}"
+        )
 
 
 def _rows(report: Report, root: Node) -> dict[tuple[str, frozenset[str]], tuple[str, ...]]:

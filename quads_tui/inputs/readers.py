@@ -32,7 +32,7 @@ class Text(Reader):
         text = section.text(key, self.expected, numbers=self.numbers, most=self.most)
         if text is None or self.pattern is None or self.pattern.fullmatch(text):
             return text
-        section.add(key, f"{self.wrong}; expected {self.expected}")
+        section.add(key, f"{section.quoted(text)}{self.wrong}; expected {self.expected}")
         return None
 
     def schema(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Choice(Reader):
         text = section.text(key, self.expected)
         if text is None or text in self.words:
             return text
-        section.add(key, f'"{text[:80]}" is not supported; expected {self.expected}')
+        section.add(key, f"{section.quoted(text)}is not supported; expected {self.expected}")
         return None
 
     def schema(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class Texts(Reader):
         found = section.texts(key, self.item)
         for text in found:
             if self.words and text not in self.words:
-                section.add(key, f'"{text[:80]}" is not supported; {nearest(text, self.words)}')
+                section.add(key, f"{section.quoted(text)}is not supported; {nearest(text, self.words)}")
         return found
 
     def schema(self) -> dict[str, Any]:

@@ -76,7 +76,9 @@ class Table(Generic[T]):
     """One mapping of a file. `into` takes the values under the names of their fields, those that were given and are good.
 
     `check` sees the values by key before that; it may note problems and warnings, and change values. `hidden`: neither keys nor
-    values may be shown, since they may be secrets. `needs` are lists of keys of which one each must be there (for the schema).
+    values may be shown, since they may be secrets. `single`: takes exactly one of its keys, `needs`: at least one of these (both
+    for the schema; the messages are those of the reader and the check). `shape`: the dataclass that has the defaults and the
+    texts below its fields, where `into` is a function.
     """
 
     into: Callable[..., T]
@@ -116,7 +118,7 @@ class Table(Generic[T]):
         if isinstance(found, bool):
             return "true" if found else "false"
         if isinstance(found, int | float):
-            return f"{found:g}"
+            return f"{found:.15g}"
         return str(found) if isinstance(found, str | Path) else ""
 
     def help(self, key: Key) -> str:

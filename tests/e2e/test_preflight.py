@@ -89,7 +89,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_done(lab: Make
         ran = world.run("run", edited, "--json", "--yes")
         assert ran.returncode == 3, (change, ran.stdout)
         (reason,) = lines(ran.stdout)[-1]["reasons"]
-        assert "does not go with the operating system" in reason
+        assert "is not associated with the operating system" in reason
     untouched(world)
 
 

@@ -92,7 +92,7 @@ def test_what_is_wrong_is_told_with_the_files_own_line(tmp_path: Path, line: str
 def test_a_boot_order_is_a_type_of_the_file(tmp_path: Path) -> None:
     assert site(tmp_path, FILE, "  boot_order: director\n").boot_order == "director"
     assert site(tmp_path, FILE).boot_order == ""
-    with pytest.raises(InputError, match=r"boot_order: is not a type of the interfaces file; did you mean director\?"):
+    with pytest.raises(InputError, match=r'boot_order: "directr" is not a type of the interfaces file; did you mean director\?'):
         site(tmp_path, FILE, "  boot_order: directr\n")
     (tmp_path / "site.yaml").write_text(SITE + "  boot_order: director\n")
     with pytest.raises(InputError, match=r"boot_order: needs the file that names the devices"):

@@ -37,7 +37,7 @@ def test_the_spare_pool_is_cloud01_where_the_site_names_none(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["pool", "cloud1", "cloud-01", "cloud01x"])
 def test_a_spare_pool_that_is_no_cloud_is_refused(tmp_path: Path, name: str) -> None:
     text = site_refusal(tmp_path, site_with("spare_pool: cloud01", f"spare_pool: {name}"))
-    assert ":17: spare_pool: is not the name of a cloud" in text
+    assert f':17: spare_pool: "{name}" is not the name of a cloud' in text
 
 
 # One BMC, one host
@@ -236,7 +236,16 @@ def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     "password",
-    ["{hunter2: &a b}", "{hunter2: [*a]}", "{hunter2: {deep: !x y}}", "{file: {hunter2: &a b}}"],
+    [
+        "{env: hunter2!}",
+        "{file: [hunter2]}",
+        "{command: {hunter2: x}}",
+        "{hunter2: x, env: A}",
+        "{hunter2: &a b}",
+        "{hunter2: [*a]}",
+        "{hunter2: {deep: !x y}}",
+        "{file: {hunter2: &a b}}",
+    ],
 )
 def test_what_stands_below_a_password_is_never_shown(tmp_path: Path, password: str) -> None:
     text = site_refusal(tmp_path, site_with("{env: FOREMAN_PASSWORD}", password))

@@ -1,6 +1,6 @@
 """The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
 
-Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U22 holes that were found in the tests by random breaks and
+Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U28 holes that were found in the tests by random breaks and
 closed, A1 to A4 what tells machines apart. Rows may share a case; neighbours of a hole are rows of their own.
 """
 
@@ -29,6 +29,15 @@ FOREMAN = "tests/services/test_foreman_reads.py"
 IDENTITY = "tests/engine/test_identity.py"
 MEMBERS = "tests/services/redfish/test_members.py"
 PEERS = "tests/services/redfish/test_peers.py"
+PLACES = "tests/engine/test_gate_places.py"
+LANE_STATE = "tests/engine/test_lane_state.py"
+UNSENT = "tests/engine/test_unsent_writes.py"
+TIMELINE = "tests/engine/test_timeline.py"
+RECALLED = "tests/engine/test_recalled.py"
+ORDERS = "tests/engine/test_orders.py"
+EXECUTOR = "tests/engine/test_executor.py"
+ATTEMPTS = "tests/engine/test_attempts.py"
+INSTALL_END = "tests/engine/test_install_end.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +219,18 @@ _HOLES = (
     _row("U20 refused Resets, count", "services/redfish/power.py", "if self._refused > _MOST_REFUSED:", "if self._refused >= _MOST_REFUSED:", BOUNDS),
     _row("U20 TLS at a Reset", "services/redfish/power.py", 'elif error.kind is FailureKind.TLS:', "elif False:", BOUNDS),
     _row("U20 not sent", "services/redfish/power.py", "self._wait_on(error.reason, None)", "pass", BOUNDS),
-    _row("U20 Retry-After, Reset", "services/redfish/power.py", "if self._clock.now() + said.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
+    _row("U20 Retry-After, Reset", "services/redfish/power.py", "if self._clock.now() + refusal.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
     _row("U20 PATCHes", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
     _row("U20 PATCHes, deadline", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self.sent >= _MOST_SENT:", BOUNDS),
     _row("U20 TLS at a PATCH", "services/redfish/settings_patch.py", 'if error.kind is FailureKind.TLS:', "if False:", BOUNDS),
     _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result("unknown", {"error": "interrupted"})\n            raise', "raise", BOUNDS),
-    _row("U20 Retry-After, PATCH", "services/redfish/settings_patch.py", "if self._clock.now() + said.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
+    _row("U20 Retry-After, PATCH", "services/redfish/settings_patch.py", "if self._clock.now() + refusal.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
     _row("U20 no use in waiting", "services/redfish/connection.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
-    _row("U20 401", "services/redfish/connection.py", "if said.status == 401:", "if False:", BOUNDS),
-    _row("U20 password to be changed", "services/redfish/connection.py", "if said.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
+    _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
+    _row("U20 password to be changed", "services/redfish/connection.py", "if refusal.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
     _row("U20 TLS", "services/redfish/connection.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
     _row("U20 Basic in front", "services/redfish/session.py", 'if answer.status == 401 and not self.place and "basic" in', 'if False and "basic" in', BOUNDS),
-    _row("U20 Basic in front counts", "services/redfish/session.py", "                await self._refuse(said)\n                break", "                break", BOUNDS),
+    _row("U20 Basic in front counts", "services/redfish/session.py", "                await self._refuse(refusal)\n                break", "                break", BOUNDS),
     _row("U20 mode repeated", "services/redfish/boot.py", "if not full and self._mode:", "if False:", BOUNDS),
     _row("U20 no mode", "services/redfish/boot.py", "if not full and self._mode:", "if not full:", BOUNDS),
     # Words
@@ -247,6 +256,8 @@ _HOLES = (
     _row("U22 values", "inputs/yaml_reader.py", "if self._nodes > MOST_NODES:", "if self._nodes >= MOST_NODES:", INPUTS),
     _row("U22 values, bound", "inputs/yaml_reader.py", "if self._nodes > MOST_NODES:", "if False:", INPUTS),
     _row("U22 below a password", "inputs/yaml_reader.py", "break  # what stands below", "pass  # what stands below", INPUTS),
+    _row("U22 a value below a password", "inputs/section.py", 'return "" if self._hidden else f', 'return f', INPUTS),
+    _row("U22 http in capitals", "inputs/site_file.py", 'url = values.get(key, "").lower()', 'url = values.get(key, "")', INPUTS),
     _row("U22 symbolic link", "inputs/assignment_file.py", "follow=False)", "follow=True)", INPUTS),
     _row("U22 encoding's line", "inputs/assignment_file.py", 'line = data.count(b"\\n", 0, error.start) + 1', 'line = data.count(b"\\n", 0, error.start)', INPUTS),
     _row("U22 control characters", "inputs/assignment_file.py", 'report.add(number, "", message, file)', "pass", INPUTS),
@@ -262,7 +273,7 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A1 absent members dropped", "services/redfish/system.py", "elif listed.count == 1 and not listed.cut:", "elif len(paths) == 1:", MEMBERS),
     _row("A1 unreadable members dropped", "services/redfish/system.py", "if len(machines) == 1 and not failures:", "if len(machines) == 1:", MEMBERS),
     _row("A4 peer not pinned", "services/redfish/connection.py", "if peer != self.act_peer:", "if False:", PEERS),
-    _row("A4 decided elsewhere", "services/redfish/system.py", "if answer.peer != self.line.act_peer:", "if False:", PEERS),
+    _row("A4 decided elsewhere", "services/redfish/system.py", "if answer.peer != self.connection.act_peer:", "if False:", PEERS),
     _row("A4 MACs at a new address", "services/redfish/system.py", '"UUID" not in now.agreeing(before)', "not now.agreeing(before)", PEERS),
     _row("A1 client pinned", "engine/machine.py", "self._client.pin(self._identity)", "pass", IDENTITY),
     _row("A1 compared with before", "engine/machine.py", "if why := now.differs(known):", 'if why := "":', IDENTITY),
@@ -281,4 +292,48 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A6 interface that provisions", "engine/machine.py", "if result is not Comparison.SAME and machine.macs:", "if False:", IDENTITY),
 )  # fmt: skip
 
-TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY)
+_KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, closings, waits, limits of pauses
+    # Places and turns at the gate
+    _row("U23 places told", "engine/gate.py", "            self._on_place(host, False)\n", "            pass\n", PLACES),
+    _row("U23 turn of one that leaves", "engine/gate.py", 'if self._writing == host:\n            self._writing = ""\n        if host not', "if host not", PLACES),
+    _row("U23 kept and taken out", "engine/gate.py", "self._kept.discard(host)\n        self._wake(host)", "self._wake(host)", PLACES),
+    _row("U23 kept and retried", "engine/gate.py", "self._excluded.pop(host, None)\n        self._kept.discard(host)", "self._excluded.pop(host, None)", PLACES),
+    _row("U23 under way before", "engine/gate.py", "self._begun.add(host)\n\n    def write_stands", "pass\n\n    def write_stands", PLACES),
+    _row("U23 no longer watched for", "engine/gate.py", "            task.cancel()\n            self._interrupts", "            self._interrupts", PLACES),
+    # Looks and limits of the lane
+    _row("U24 pause between looks", "engine/lane.py", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 16.0)", LANE_STATE),
+    _row("U24 write deadline", "engine/lane.py", "began > deadline", "began >= deadline", LANE_STATE),
+    _row("U24 shortest deadline", "engine/lane.py", "clock.real(write_deadline, 15.0)", "clock.real(write_deadline, 16.0)", LANE_STATE),
+    _row("U24 patience of one that left", "engine/lane.py", "elif not self._handle.left and (silent", "elif (silent", LANE_STATE),
+    _row("U24 patience anew", "engine/lane.py", "                told_at = self._clock.now()\n", "                pass\n", LANE_STATE),
+    _row("U24 let in after leaving", "engine/write_queue.py", "if handle.paused or handle.left or self.barrier:", "if handle.paused or self.barrier:", LANE_STATE),
+    # Writes that did not leave
+    _row("U25 ten tries", "engine/writes.py", "_MOST_TRIES = 10", "_MOST_TRIES = 11", UNSENT),
+    _row("U25 longest pause", "engine/writes.py", "_LONGEST_PAUSE = 30.0", "_LONGEST_PAUSE = 31.0", UNSENT),
+    _row("U25 met another write", "engine/writes.py", "self._built(shown, pxe_lost=True)", "self._built(shown, pxe_lost=False)", UNSENT),
+    _row("U25 vanished", "engine/writes.py", 'self._memory.left_in_build |= act == "build"', "pass", UNSENT),
+    # A host's timeline
+    _row("U26 pause of attempts", "engine/flow.py", "pause = max(pause, failure.after * clock.speed)", "pause = failure.after * clock.speed", ATTEMPTS),
+    _row("U26 longest pause", "engine/flow.py", "min(limits.backoff * 2 ** max(0, tries - 1), limits.backoff_max)", "limits.backoff * 2 ** max(0, tries - 1)", ATTEMPTS),
+    _row("U26 five looks", "engine/host_stages.py", "5 * ports.limits.poll", "4 * ports.limits.poll", INSTALL_END),
+    _row("U26 cancelled", "engine/host_stages.py", "raise StageFailure(Cause.CANCELLED, words, retryable=False)", "raise StageFailure(Cause.CANCELLED, words)", INSTALL_END),
+    _row("U26 expired token", "engine/host_stages.py", "if record is not None and record.build_status == 2:", "if False:", INSTALL_END),
+    _row("U26 last read", "engine/host_stages.py", "if record is not None and record.build is False:\n            return record", "if False:\n            return record", INSTALL_END),
+    _row("U26 off again", "engine/host_stages.py", "        if self.memory.off:\n            self._remember(off=False)\n", "", ATTEMPTS),
+    _row("U26 half its life", "engine/host_stages.py", "life / 2", "life / 3", ATTEMPTS),
+    _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
+    # What a journal tells a resume
+    _row("U27 orders of the ended", "engine/resume_state.py", "is_final:\n                self.orders.pop(event.host, None)", "ended:\n                pass", RECALLED),
+    _row("U27 another outcome", "engine/resume_state.py", "if intent is not None and intent.number == event.number:", "if intent is not None:", RECALLED),
+    # The executor's answers, errors and end
+    _row("U28 audit", "engine/commands.py", "if len(done) > 5", "if len(done) > 6", ORDERS),
+    _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", EXECUTOR),
+    _row("U28 error after the end", "engine/host_tasks.py", 'self.ports.notice("error", f"{name}: {words}")', "pass", EXECUTOR),
+    _row("U28 grace", "engine/executor.py", "_GRACE = 20.0 ", "_GRACE = 21.0 ", EXECUTOR),
+    _row("U28 QUADS in between", "engine/executor.py", "self._helpers.append(asyncio.create_task(self._quads.run()))", "pass", EXECUTOR),
+    _row("U28 QUADS at the end", "engine/executor.py", "await self._quads.flush(_QUADS_GRACE)", "pass", EXECUTOR),
+    _row("U28 left by another rollout", "engine/resumption.py", "            await self.lane.settle(place, probe)\n", "            pass\n", EXECUTOR),
+    _row("U28 reset shows", "engine/resumption.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 30.0", EXECUTOR),
+)  # fmt: skip
+
+TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY, *_KINDS)

@@ -13,7 +13,7 @@ import pytest
 
 from quads_tui.cli.terminal import consequence
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Assignment, HostSpec, Secret, Site, TlsPolicy, load_site
 from quads_tui.planning import planner, sharing
 from quads_tui.planning.bmc_survey import BmcSurvey
@@ -32,7 +32,7 @@ from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Survey
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(6)]
 FOREMAN_HOST = "foreman.example.com"  # one of the machines, protected where a test says so
@@ -107,7 +107,7 @@ class Told:
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     clock = FastClock(speed=500.0)
     machines = [Machine(name, "R650", mac(n)) for n, name in enumerate([*HOSTS, FOREMAN_HOST])]
-    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(500.0), seed=7, options=ForemanOptions())
     url = await server.serve()
     path = tmp_path / "site.yaml"
     path.write_text(

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.engine.context import RolloutContext
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy
@@ -28,7 +28,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 SPEED = 500.0
 HOSTS = tuple(f"f21-h{number:02}-000-r650.example.com" for number in range(1, 31))
@@ -47,7 +47,7 @@ class BootingBmc:
         self._on = on
         self._works = works
         self._override = False
-        self.pxe_stays = False
+        self.pxe_persistent = False
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)
@@ -244,7 +244,7 @@ class Bench:
 async def open_bench(options: ForemanOptions | None = None, *, password: str = "changeme") -> AsyncIterator[Bench]:
     clock = FastClock(speed=SPEED, floor=1.5)
     machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
-    server = ForemanEmulator(machines, time=Time(SPEED), seed=7, options=options or ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(SPEED), seed=7, options=options or ForemanOptions())
     url = await server.serve()
     http, meters = Http(clock), Meters()
     tls, secret = TlsPolicy("off"), SecretSource("plain", Path("site.yaml"), 1, "password")

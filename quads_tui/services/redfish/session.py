@@ -19,7 +19,7 @@ from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import NotJson, RequestFailed, Response
 
-from .errors import Complaint, complaint
+from .errors import ErrorResponse, error_response
 from .left_sessions import MOST, SessionFacts, is_left, session_facts
 from .quirks import SESSION_COLLECTIONS, Meaning, session_path
 
@@ -35,9 +35,9 @@ Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response
 class Busy(QuadsTuiError):
     """The BMC answered that it cannot now. Nothing was done."""
 
-    def __init__(self, what: Complaint) -> None:
+    def __init__(self, what: ErrorResponse) -> None:
         super().__init__(what.text)
-        self.complaint = what
+        self.response = what
 
 
 class Session:
@@ -70,19 +70,19 @@ class Session:
             return {"Authorization": "Basic " + base64.b64encode(login).decode()}
         return {"X-Auth-Token": self._token}
 
-    async def doubt(self, answer: Response) -> None:
+    async def on_unauthorized(self, answer: Response) -> None:
         """A 401 came back: an expired session is made anew by the next `headers`; Basic refused counts towards a lock-out."""
         if self._basic:
-            await self._refuse(complaint(answer))
+            await self._refuse(error_response(answer))
         self._token = ""
 
-    def accepted(self) -> None:
+    def reset_failures(self) -> None:
         """Our credentials were good for an answer."""
         self._refusals = 0
 
-    def stop(self, answer: Response) -> StageFailure:
+    def refuse_login(self, answer: Response) -> StageFailure:
         """A fresh login was refused all the same: no more of it."""
-        self._refused = f"{complaint(answer).text} (user {clean(self._username, 40)}, after a new login)"
+        self._refused = f"{error_response(answer).text} (user {clean(self._username, 40)}, after a new login)"
         return StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
 
     async def close(self) -> None:
@@ -106,7 +106,7 @@ class Session:
                     await self._delete(path, {"X-Auth-Token": token})
                     del self._open[0]
         for path, _ in self._open:
-            self._acts.note(f"the session {path} is left at the BMC: no answer to its deletion within {_CLOSING:g} s")
+            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
         if self._login is not None:
             self._login.cancel()
         if self._basic_for_now:
@@ -130,7 +130,7 @@ class Session:
                     await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
             why = str(error) or f"not done within {_ENDING:g} s"
-            self._acts.note(f"{len(left)} sessions of an earlier process are left at the BMC: {why}")
+            self._acts.note(f"{len(left)} sessions of an earlier process stay open at the BMC: {why}")
 
     async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:
         """Find the session of a login `age` seconds before our own, by what the BMC tells of both."""
@@ -145,9 +145,7 @@ class Session:
                 await self._delete(path, headers)
                 return
         if not own_path or (others and not own.told):
-            self._acts.note(
-                "a login of an earlier process was interrupted: a session may be left at the BMC until it times out there"
-            )
+            self._acts.note("a login of an earlier process was interrupted: a session may be left at the BMC until it expires")
 
     async def _document(self, path: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
         answer = await self._send("GET", path, headers, None)
@@ -158,7 +156,7 @@ class Session:
         return body if isinstance(body, Mapping) else {}
 
     async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
-        """Once more where it is refused; then it is said."""
+        """Once more where it is refused; then it is noted."""
         why = ""
         for _ in range(_TRIES):
             try:
@@ -169,8 +167,8 @@ class Session:
             if answer.ok or answer.status in (404, 410):
                 self._acts.session(path, False)
                 return
-            why = complaint(answer).text
-        self._acts.note(f"the session {path} is left at the BMC, its deletion was refused {_TRIES} times: {why}")
+            why = error_response(answer).text
+        self._acts.note(f"the session {path} stays open at the BMC, its deletion was refused {_TRIES} times: {why}")
 
     async def _log_in(self) -> None:
         """Shielded: a login whose answer nobody waits for leaves a session behind that nobody closes."""
@@ -190,35 +188,37 @@ class Session:
                 if not error.sent:
                     self._acts.session("", False)
                 else:
-                    self._acts.note("the answer to a login was lost: a session that it made stays at the BMC until it ends there")
+                    self._acts.note(
+                        "no answer to a login: the session that it may have made stays open at the BMC until it expires"
+                    )
                 raise
             if answer.ok:
                 self._begin(answer, places[0])
                 return
             self._acts.session("", False)
-            said = complaint(answer)
-            if said.means(Meaning.PASSWORD_CHANGE):
-                self._refused = f"the password must be changed first: {said.text}"
+            refusal = error_response(answer)
+            if refusal.means(Meaning.PASSWORD_CHANGE):
+                self._refused = f"the password must be changed first: {refusal.text}"
                 raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
             if answer.status == 401 and not self.place and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
                 # Not even the service root is open: something in front of the service wants Basic, and knows no sessions.
-                await self._refuse(said)
+                await self._refuse(refusal)
                 break
-            if answer.status == 401 or said.means(Meaning.WRONG_LOGIN):
-                await self._refuse(said)
-            elif said.means(Meaning.SESSIONS_FULL):
-                self._acts.note(f"no session is free, going on with Basic: {said.text}")
+            if answer.status == 401 or refusal.means(Meaning.WRONG_LOGIN):
+                await self._refuse(refusal)
+            elif refusal.means(Meaning.SESSIONS_FULL):
+                self._acts.note(f"no session is free, using Basic authentication: {refusal.text}")
                 self._basic = self._basic_for_now = True
                 return
-            elif said.busy and self._busy < 1:
+            elif refusal.busy and self._busy < 1:
                 self._busy += 1
-                raise Busy(said)
+                raise Busy(refusal)
             elif answer.status == 404:
                 places.pop(0)
             elif answer.status >= 500 and answer.status not in (501, 503):
-                raise Busy(said)
+                raise Busy(refusal)
             else:
-                self._basic_for_now = said.busy
+                self._basic_for_now = refusal.busy
                 break
         self._basic = True
 
@@ -236,12 +236,12 @@ class Session:
             self._acts.session(where, True)
         else:
             self._acts.session("", False)
-            self._acts.note("the BMC does not tell where its session is: it is left to end by itself")
+            self._acts.note("the BMC does not say where its session is: it stays open until it expires")
 
-    async def _refuse(self, said: Complaint) -> None:
+    async def _refuse(self, refusal: ErrorResponse) -> None:
         """Count a refused login; the second one is the last."""
         self._refusals += 1
         if self._refusals >= _MOST_REFUSALS:
-            self._refused = f"{said.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
+            self._refused = f"{refusal.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
             raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
         await self._clock.sleep(2)
