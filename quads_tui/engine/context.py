@@ -17,7 +17,6 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Clock, Journal, SideEffects, WriteMark
 from quads_tui.rollout.state import Rollout
 
-from .breakers import places
 from .build_watch import BuildWatch, HostReads
 from .claims import Machines
 from .gate import RolloutGate
@@ -105,7 +104,7 @@ def write_lane(
 def rollout_gate(
     context: RolloutContext, *, waits: Callable[[str, str], None], on_place: Callable[[str, bool], None]
 ) -> RolloutGate:
-    """The gate for the hosts of the plan; those that stand powered off since an earlier process have their places."""
+    """The gate for the hosts of the plan; its places are what the rollout's events tell, those of an earlier process included."""
     plan = context.rollout.plan
     return RolloutGate(
         context.clock,
@@ -114,7 +113,7 @@ def rollout_gate(
         ahead=context.limits.ahead,
         racks={host.name: host.rack or host.name for host in plan.hosts},
         models={host.name: host.model for host in plan.hosts},
-        places=places(context.rollout),
+        powered_off_waiting=context.rollout.powered_off_waiting,
         waits=waits,
         on_place=on_place,
     )

@@ -20,7 +20,7 @@ async def sample(context: RolloutContext, lane: Lane) -> None:
             "head_age": round(state.head_age, 1),
             "in_flight": len(state.in_flight),
             "granted": state.granted,
-            "powered_off_waiting": len(context.rollout.ahead),
+            "powered_off_waiting": len(context.rollout.powered_off_waiting),
             "lane": lane_facts(state, context.clock.now()),
         }
         for name in ("redfish", "foreman_reads", "foreman_writes"):
