@@ -125,9 +125,9 @@ def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
     host = hosts.get(one.service)
     if host is None:
         return one
-    if problem := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
+    if problem := host.blocker or (host.bmc if host.bmc != NOT_ASKED else ""):
         return replace(
-            one, ok=False, problem=problem, remedy=_MACHINE if host.trouble else _REMEDIES[FailureKind.TIMEOUT]("redfish")
+            one, ok=False, problem=problem, remedy=_MACHINE if host.blocker else _REMEDIES[FailureKind.TIMEOUT]("redfish")
         )
     return replace(one, unverified=host.unverified)
 
@@ -279,7 +279,7 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         lines += [f"        the clocks of {late} of these BMCs are off by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
     if unverified := [one for one in good if one.unverified]:
         lines.append(
-            f"note  {len(unverified)} of these BMCs are not verified: a rollout asks about them, unless redfish.unverified lists them"
+            f"note  {len(unverified)} of these are not verified: rollouts ask about them, unless redfish.unverified names them"
         )
         lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_MAX_LISTED]]
         lines += [f"        and {len(unverified) - _MAX_LISTED} more (--json lists all)"] if len(unverified) > _MAX_LISTED else []

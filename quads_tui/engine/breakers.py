@@ -33,7 +33,7 @@ class Breakers:
         """What was in force when the other process ended."""
         rollout = self._rollout
         taken = set(places(rollout))
-        for host in list(rollout.ahead):
+        for host in list(rollout.powered_off_waiting):
             if host not in taken:
                 self._emit(HostAhead(self._clock.wall(), host, False))
             elif rollout.hosts[host].status.is_final:
@@ -54,7 +54,7 @@ class Breakers:
         if trip is not None:
             self._trip(trip)
 
-    def order(self, what: str, paused: bool, who: str) -> bool:
+    def pause(self, what: str, paused: bool, who: str) -> bool:
         """An operator pauses new hosts (admission), or lets them begin; then those of held models too. False: no such pause."""
         rollout = self._rollout
         if what != ADMISSION and what not in self._models:
@@ -96,4 +96,4 @@ class Breakers:
 def places(rollout: Rollout) -> list[str]:
     """The hosts that stand in their places ahead of the write, as their events tell: under way, or ended and kept."""
     hosts, keeps = rollout.hosts, rollout.refusals.keeps_its_place
-    return [name for name in rollout.ahead if not hosts[name].status.is_final or keeps(name)]
+    return [name for name in rollout.powered_off_waiting if not hosts[name].status.is_final or keeps(name)]

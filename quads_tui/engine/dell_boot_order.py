@@ -22,7 +22,7 @@ async def ensure_order(host: HostPlan, ports: Ports, bmc: BmcPort, acts: SideEff
     clock, limits = ports.clock, ports.limits
     patience = clock.deadline(limits.foreman_build) - clock.now()
     if await ports.gate.watch(host.name, ports.watch.is_in_build(host.name), patience):
-        return "the boot order is left alone: the host is in build, and a restart would install it"
+        return "the boot order was not changed: the host is in build, and a restart would install it"
     deadline = clock.deadline(limits.boot_order)
     reason = await bmc.stage_order(host.order, deadline)
     if not reason:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
@@ -24,11 +24,13 @@ _Queue = OrderedDict[str, tuple[Stage, asyncio.Future[None]]]
 class RolloutGate:
     """Implements rollout.ports.Gate: protected hosts, the confirmed plan (`kinds`, by host), skip, hold, stop, pauses, `ahead`.
 
-    A host that is powered off ahead of its write has a place; there are `ahead` of them. Until the first write of the rollout is
+    A host that is powered off and not yet written has a place; there are `ahead` of them. Until the first write of the rollout is
     verified there are three at most, for hosts of different racks and models where there are such, and one of those hosts at a
     time may be written: a Foreman that does not do what it says costs three hosts, not a fleet.
 
-    `racks` and `models` by host. `on_place` hears of every place taken or given back, `waits` why a host waits.
+    `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
+    `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
+    `waits` hears why a host waits.
     """
 
     def __init__(
@@ -40,11 +42,10 @@ class RolloutGate:
         ahead: int,
         racks: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
-        places: Iterable[str] = (),
+        powered_off_waiting: Collection[str],
+        on_place: Callable[[str, bool], None],
         waits: Callable[[str, str], None] = lambda host, why: None,
-        on_place: Callable[[str, bool], None] = lambda host, taken: None,
     ) -> None:
-        """`places`: hosts that stand powered off since an earlier process."""
         self._clock = clock
         self._kinds = kinds
         self._all_build = set(kinds.values()) == {Kind.BUILD}
@@ -59,7 +60,7 @@ class RolloutGate:
         self._paused = False
         self._held: set[str] = set()  # models whose new hosts wait
         self._excluded: dict[str, tuple[type[Skipped] | type[Held], str]] = {}
-        self._places: dict[str, None] = dict.fromkeys(places)
+        self._places = powered_off_waiting
         self._kept: set[str] = set()  # ended, and still in their places
         self._begun: set[str] = set(self._places)  # have begun
         self._writing = ""  # before the first write is verified: whose turn it is
@@ -175,6 +176,16 @@ class RolloutGate:
         return any(host in queue and not queue[host][1].done() for queue in (self._turns, self._new, self._again))
 
     @property
+    def powered_off_waiting(self) -> int:
+        """How many hosts are powered off, or on the way to it, and not yet written."""
+        return len(self._places)
+
+    @property
+    def stopping(self) -> bool:
+        """No new act begins any more."""
+        return self._stopping
+
+    @property
     def deciding(self) -> bool:
         """Hosts that wait now may be let in at once."""
         return self._due
@@ -252,7 +263,6 @@ class RolloutGate:
             self._tried.update(self._kin(host))
         if self._limited(host, stage):
             if host not in self._places:
-                self._places[host] = None
                 self._on_place(host, True)
             if stage is Stage.FOREMAN_BUILD and not self._verified:
                 self._writing = host
@@ -260,7 +270,6 @@ class RolloutGate:
 
     def _give_back(self, host: str) -> None:
         if host in self._places:
-            del self._places[host]
             self._on_place(host, False)
             self._let_in_soon()
 

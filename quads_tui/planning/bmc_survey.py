@@ -44,7 +44,7 @@ class ReadOnlySideEffects:
     async def confirm(self) -> None:
         raise RuntimeError("the plan must not act")
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         pass
 
     def session(self, uri: str, is_open: bool) -> None:
@@ -159,7 +159,7 @@ class BmcSurvey:
         host = _with_findings(
             replace(host, bmc=why), kind, survey, machine.with_known(survey.identity) if machine else survey.identity
         )
-        return host if machine is None or host.trouble else await self._with_comparison(host, machine)
+        return host if machine is None or host.blocker else await self._with_comparison(host, machine)
 
     async def _with_provisioning_mac(self, host: HostPlan) -> HostPlan:
         """With the MAC of the provisioning interface, where Foreman has another one than the primary interface."""
@@ -184,7 +184,7 @@ class BmcSurvey:
                 result, why = compared(machine, provisioning)
                 host = replace(host, mac=min(provisioning))
         if result is Comparison.OTHER:
-            return replace(host, trouble=why, trouble_stage=Stage.POWER_OFF, trouble_cause=Cause.WRONG_BMC)
+            return replace(host, blocker=why, blocker_stage=Stage.POWER_OFF, blocker_cause=Cause.WRONG_BMC)
         return replace(host, unverified=why)
 
 
@@ -210,7 +210,7 @@ def _with_findings(host: HostPlan, kind: Kind, survey: Survey, machine: Identity
     notes = list(dict.fromkeys(notes))  # an earlier survey may have found the same
     host = replace(host, power=survey.power, model=host.model or survey.model, notes=tuple(notes), identity=machine)
     if survey.force_off is False and survey.power != "Off":
-        return replace(host, trouble=NO_FORCE_OFF, trouble_stage=Stage.POWER_OFF, trouble_cause=Cause.REFUSED)
+        return replace(host, blocker=NO_FORCE_OFF, blocker_stage=Stage.POWER_OFF, blocker_cause=Cause.REFUSED)
     if survey.override is False and kind is Kind.BUILD and not host.device:
-        return replace(host, trouble=NO_OVERRIDE, trouble_stage=Stage.PXE_SET, trouble_cause=Cause.REFUSED)
+        return replace(host, blocker=NO_OVERRIDE, blocker_stage=Stage.PXE_SET, blocker_cause=Cause.REFUSED)
     return host

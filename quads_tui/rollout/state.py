@@ -103,7 +103,7 @@ class Rollout:
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
         self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
-        self.ahead: dict[str, None] = {}  # powered off (or on the way to it) and not yet written: those that have a place for it
+        self.powered_off_waiting: dict[str, None] = {}  # powered off, or on the way to it, and not yet written
         self.paused: dict[str, str] = {}  # what -> why
         self.safety: set[str] = set()  # what of it no operator paused
         self.narrowed = ""  # why the write lane went back to one wide
@@ -170,9 +170,9 @@ class Rollout:
 
     def _apply_ahead(self, event: HostAhead) -> None:
         if not event.ahead:
-            self.ahead.pop(event.host, None)
+            self.powered_off_waiting.pop(event.host, None)
         elif event.host in self.hosts:
-            self.ahead[event.host] = None
+            self.powered_off_waiting[event.host] = None
 
     def _apply_to_host(self, host: HostState, event: Event) -> None:
         if isinstance(event, StageChanged):

@@ -289,4 +289,4 @@ def _parts(url: str) -> SplitResult:
             return parts
     except ValueError:
         pass
-    raise RequestFailed("the address of the service is no http or https address", sent=False, kind=FailureKind.DNS)
+    raise RequestFailed("the address of the service is not an http or https URL", sent=False, kind=FailureKind.DNS)

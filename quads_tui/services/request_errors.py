@@ -17,25 +17,29 @@ from .trust import Pin
 def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed:
     """What an exception of the wire means, in words for the operator."""
     where, what = clean(call.netloc, 100), f"{call.method} {clean(call.path, 120)}"
-    hint = " (a BMC of before TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
+    hint = " (a BMC older than TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return RequestFailed(f"no address for the name {where}", sent=False, kind=FailureKind.DNS)
+        return RequestFailed(f"cannot resolve the name {where}", sent=False, kind=FailureKind.DNS)
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         pinned = call.trusted.complaint if isinstance(call.trusted, Pin) else ""
-        other = f"the certificate of {where} is not the one of the fingerprint: expected sha256:{error.expected.hex()}, "
+        other = f"the certificate of {where} does not match the fingerprint: expected sha256:{error.expected.hex()}, "
         return RequestFailed(pinned or f"{other}got sha256:{error.got.hex()}", sent=False, kind=FailureKind.TLS)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return RequestFailed(f"TLS with {where}: {_words(error.certificate_error)}", sent=False, kind=FailureKind.TLS)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         cause = error.os_error
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return RequestFailed(f"{where} broke off the TLS handshake{hint}", sent=False, kind=FailureKind.RESET)
+            return RequestFailed(
+                f"{where} closed the connection during the TLS handshake{hint}", sent=False, kind=FailureKind.RESET
+            )
         return RequestFailed(f"TLS with {where}: {_words(cause)}", sent=False, kind=FailureKind.TLS)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return RequestFailed(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind=FailureKind.TIMEOUT)
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionResetError):
-            return RequestFailed(f"{where} broke off the connection while it was made{hint}", sent=False, kind=FailureKind.RESET)
+            return RequestFailed(
+                f"{where} reset the connection while it was being made{hint}", sent=False, kind=FailureKind.RESET
+            )
         if isinstance(error.os_error, ConnectionRefusedError):
             return RequestFailed(f"{where} refused the connection", sent=False, kind=FailureKind.REFUSED)
         return RequestFailed(f"{where} cannot be reached: {_words(error.os_error)}", sent=False, kind=FailureKind.REFUSED)
@@ -48,14 +52,16 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
             f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind=FailureKind.BODY
         )
     if isinstance(error, aiohttp.ClientPayloadError):
-        return RequestFailed(f"the answer of {where} to {what} broke off", sent=sent, kind=FailureKind.BODY)
+        return RequestFailed(f"the answer of {where} to {what} was cut short", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, Died | aiohttp.ClientConnectionError | OSError):
         return RequestFailed(f"{where} closed the connection without an answer to {what}", sent=sent, kind=FailureKind.RESET)
     if isinstance(error, Closed):
-        return RequestFailed(f"{what} was not sent to {where}: closing", sent=False, kind=FailureKind.REFUSED)
+        return RequestFailed(f"{what} was not sent to {where}: quads-tui is closing", sent=False, kind=FailureKind.REFUSED)
     if isinstance(error, aiohttp.InvalidURL):
         return RequestFailed(f"{where}: not a usable address", sent=False, kind=FailureKind.DNS)
-    return RequestFailed(f"what {where} sent to {what} is no HTTP ({type(error).__name__})", sent=sent, kind=FailureKind.BODY)
+    return RequestFailed(
+        f"the answer of {where} to {what} is not HTTP ({type(error).__name__})", sent=sent, kind=FailureKind.BODY
+    )
 
 
 def _words(error: BaseException | None) -> str:

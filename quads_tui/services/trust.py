@@ -47,7 +47,7 @@ class Pin(aiohttp.Fingerprint):
         if found != self.known:
             self.complaint = (
                 f"the certificate of {self.origin} has changed: pinned sha256:{self.known}, now sha256:{found}; "
-                f"if that is right, delete its line from {self.path or 'the pins'}"
+                f"if that is expected, delete its line from {self.path or 'the pins'}"
             )
             peer = transport.get_extra_info("peername") or ("", 0)
             raise aiohttp.ServerFingerprintMismatch(bytes.fromhex(self.known), bytes.fromhex(found), peer[0], peer[1])
@@ -143,7 +143,7 @@ def _read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError):
-        raise TrustBroken(f"the pins in {path} cannot be read: mend that file or delete it") from None
+        raise TrustBroken(f"the pins in {path} cannot be read: repair or delete that file") from None
     return data
 
 

@@ -49,14 +49,14 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
         host = hosts[name]
         match fault["fault"]:
             case "wrong-bmc":
-                assert "not the machine that Foreman means" in host["trouble"]
+                assert "not the machine that Foreman means" in host["blocker"]
             case "bmc-dead":
                 assert "refused the connection" in host["bmc"]
             case "bmc-password":
                 assert "credentials" in host["bmc"]
             case "pxe-licence" | "never-on" | "stays-on":
-                assert not (host["trouble"] or host["bmc"] or host["notes"])
-    assert {host["name"] for host in told["hosts"] if host["trouble_cause"] == "wrong-bmc"} == {
+                assert not (host["blocker"] or host["bmc"] or host["notes"])
+    assert {host["name"] for host in told["hosts"] if host["blocker_cause"] == "wrong-bmc"} == {
         name for name, fault in faults.items() if fault["fault"] == "wrong-bmc"
     }
 
@@ -89,7 +89,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_done(lab: Make
         ran = world.run("run", edited, "--json", "--yes")
         assert ran.returncode == 3, (change, ran.stdout)
         (reason,) = lines(ran.stdout)[-1]["reasons"]
-        assert "does not go with the operating system" in reason
+        assert "is not associated with the operating system" in reason
     untouched(world)
 
 
@@ -224,5 +224,5 @@ def test_check_tells_what_is_not_verified_of_each_bmc(lab: MakeLab) -> None:
     told: list[dict[str, Any]] = lines(world.run("check", world.assignment, "--json").stdout)
     (mute,) = [line for line in told if line["unverified"]]
     assert mute["ok"] and "6048r" in mute["service"] and mute["unverified"].startswith("its BMC tells no MAC address")
-    assert re.search(r"^note +1 of these BMCs are not verified", world.run("check", world.assignment).stdout, re.M)
+    assert re.search(r"^note +1 of these are not verified", world.run("check", world.assignment).stdout, re.M)
     untouched(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,20 @@ HOSTS = frozenset(f"h{n}" for n in range(10))
 
 
 def gate(kind: Kind = Kind.BUILD, ahead: int = 3, protected: frozenset[str] = frozenset()) -> RolloutGate:
-    return RolloutGate(VirtualClock(), kinds=dict.fromkeys(HOSTS, kind), protected=protected, ahead=ahead)
+    return gate_of(VirtualClock(), kinds=dict.fromkeys(HOSTS, kind), protected=protected, ahead=ahead)
+
+
+def gate_of(clock: VirtualClock, **given: Any) -> RolloutGate:
+    """With places that nobody but the gate takes."""
+    places: dict[str, None] = {}
+
+    def on_place(host: str, taken: bool) -> None:
+        if taken:
+            places[host] = None
+        else:
+            del places[host]
+
+    return RolloutGate(clock, powered_off_waiting=places, on_place=on_place, **given)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +75,6 @@ def inside(tasks: dict[str, asyncio.Task[None]]) -> list[str]:
     return [name for name, task in tasks.items() if task.done()]
 
 
-def dark(g: RolloutGate) -> int:
-    """Hosts that have a place: off, or going off, and not yet written."""
-    return len(g._places)
-
-
 @pytest.mark.looptime
 async def test_three_hosts_are_powered_off_until_the_first_write_is_verified_then_ahead() -> None:
     g = gate(ahead=5)
@@ -78,7 +87,7 @@ async def test_three_hosts_are_powered_off_until_the_first_write_is_verified_the
     g.leave_powered_off_set("h1")
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4", "h5"]
-    assert dark(g) == 5
+    assert g.powered_off_waiting == 5
     for task in tasks.values():
         task.cancel()
 
@@ -104,7 +113,7 @@ async def test_the_first_hosts_are_of_different_racks_and_models_where_there_are
     racks: str, models: str, chosen: list[str]
 ) -> None:
     names = [f"h{n}" for n in range(10)]
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -118,7 +127,7 @@ async def test_the_first_hosts_are_of_different_racks_and_models_where_there_are
 @pytest.mark.looptime
 async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes_behind_the_others() -> None:
     said: list[tuple[str, str]] = []
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -139,18 +148,18 @@ async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes
     assert not again.done()
     g.leave_powered_off_set("h2")  # answered, and not verified yet
     await asyncio.sleep(1)
-    assert (dark(g), again.done()) == (3, False)
+    assert (g.powered_off_waiting, again.done()) == (3, False)
     g.first_write_verified()
     await asyncio.sleep(1)
     assert again.done()
-    assert dark(g) == 2
+    assert g.powered_off_waiting == 2
 
 
 @pytest.mark.looptime
 async def test_hosts_that_are_retried_together_at_the_write_are_written_one_at_a_time_too() -> None:
     """They stand off from their first try and have no place any more: they come to the gate at the write itself."""
     said: list[tuple[str, str]] = []
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -179,7 +188,7 @@ async def test_a_host_that_a_service_refused_keeps_its_place_one_of_a_bad_bmc_re
         g.gone(name)
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3"]
-    assert dark(g) == 3
+    assert g.powered_off_waiting == 3
     g.clear_kept()
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4"]
@@ -189,7 +198,7 @@ async def test_a_host_that_a_service_refused_keeps_its_place_one_of_a_bad_bmc_re
 
 @pytest.mark.looptime
 async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified() -> None:
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -206,13 +215,13 @@ async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified(
     assert (inside(new), again.done()) == (["h3", "h4"], False)
     g.leave_powered_off_set("h2")
     await again
-    assert dark(g) == 3
+    assert g.powered_off_waiting == 3
 
 
 @pytest.mark.looptime
 async def test_new_hosts_of_a_held_model_wait_and_the_others_go_on() -> None:
     said: list[tuple[str, str]] = []
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -244,7 +253,7 @@ async def test_a_skipped_host_leaves_the_queue_at_once_and_takes_no_place() -> N
         await waiting
     g.leave_powered_off_set("h0")
     await behind
-    assert dark(g) == 1
+    assert g.powered_off_waiting == 1
 
 
 @pytest.mark.looptime
@@ -286,7 +295,9 @@ async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
 async def test_ahead_is_for_hosts_that_wait_for_the_lane(kind: Kind) -> None:
     g = gate(kind=kind, ahead=1)
     for n in range(5):
-        await g.admit(f"h{n}", kind.stages[0])
+        entering = asyncio.ensure_future(g.admit(f"h{n}", kind.stages[0]))
+        await asyncio.sleep(0)
+        assert entering.done(), "it waited for a place ahead of the lane"
 
 
 @pytest.mark.looptime

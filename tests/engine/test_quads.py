@@ -40,40 +40,40 @@ class Server:
         self._answer()
         return self._tracks
 
-    async def tell_progress(self, schedule: int, status: str, message: str, error: str) -> None:
+    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None:
         self._answer("progress")
         self.told.append(("progress", schedule, status))
 
-    async def tell_begun(self, host: str) -> None:
+    async def send_started(self, host: str) -> None:
         self._answer(host=host)
         await asyncio.sleep(self.slow)
         self.told.append(("begun", host))
 
-    async def tell_tracking(self, host: str) -> None:
+    async def start_tracking(self, host: str) -> None:
         self._answer(host=host)
         self.told.append(("tracking", host))
 
-    async def tell_failure(self, host: str) -> None:
+    async def send_failure(self, host: str) -> None:
         self._answer()
         self.told.append(("failure", host))
 
-    async def tell_host(self, host: str, cloud: str, built_at: float) -> None:
+    async def send_built(self, host: str, cloud: str, built_at: float) -> None:
         self._answer("host", host)
         self.told.append(("host", host, cloud))
 
-    async def tell_schedule(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
         self._answer()
         self.told.append(("schedule", host, begun_at, built_at))
 
-    async def tell_unvalidated(self, assignment: int) -> None:
+    async def mark_unvalidated(self, assignment: int) -> None:
         self._answer()
         self.told.append(("unvalidated", assignment))
 
-    async def tell_emptied(self, cloud: str) -> None:
+    async def end_empty_assignment(self, cloud: str) -> None:
         self._answer()
         self.told.append(("emptied", cloud))
 
-    async def tell_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
         self._answer()
         self.told.append(("assignment", assignment, provisioned, validated))
 

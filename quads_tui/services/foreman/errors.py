@@ -105,7 +105,7 @@ def failure(answer: Response) -> StageFailure:
     if status >= 500:
         return refused(Cause.PROTOCOL, words, after=answer.retry_after, conflict=conflict)
     if status == 404:
-        return refused(Cause.UNKNOWN_HOST, f"{words} (it has none, or our user may not see it)", retryable=False)
+        return refused(Cause.UNKNOWN_HOST, f"{words} (it does not exist, or our user may not see it)", retryable=False)
     if status == 403:
         return refused(Cause.REFUSED, words, retryable=False)
     # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute, and a lock is gone then.

@@ -47,8 +47,8 @@ class ForemanReads:
         if found is not None and KNOWN[0] <= found <= KNOWN[1]:
             return ""
         first, last = (f"{major}.{minor}" for major, minor in KNOWN)
-        words = f"is Foreman {self._session.version}" if self._session.version else "does not tell its version"
-        return f"{self._session.url} {words}; known here are {first} to {last}"
+        words = f"is Foreman {self._session.version}" if self._session.version else "does not state its version"
+        return f"{self._session.url} {words}; supported: {first} to {last}"
 
     async def find(self, what: str, name: str) -> int:
         """The id of an operating system, partition table, medium or user. Raises NameUnknown with the nearest names."""
@@ -98,7 +98,9 @@ class ForemanReads:
             if wanted is None or not isinstance(listed, list) or wanted in known:
                 continue
             names = list(known.values())
-            said.append(f"the {what} does not go with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}")
+            said.append(
+                f"the {what} is not associated with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}"
+            )
         return said
 
     async def users(self) -> dict[str, UserRecord]:
@@ -134,7 +136,7 @@ class ForemanReads:
             return None
         record = HostRecord.read(self._session.body(answer))
         if record is None:
-            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host cannot be understood", service=FOREMAN)
+            raise StageFailure(Cause.PROTOCOL, "unexpected response from Foreman: not a host", service=FOREMAN)
         return record
 
     async def provisioning_macs(self, name: str) -> frozenset[str]:
@@ -155,7 +157,7 @@ class ForemanReads:
         body = self._session.body(answer) if answer.status == 200 else None
         interfaces = body.get("interfaces") if isinstance(body, Mapping) else None
         if not isinstance(interfaces, list):
-            raise StageFailure(Cause.PROTOCOL, "Foreman's answer about the host tells no interfaces", service=FOREMAN)
+            raise StageFailure(Cause.PROTOCOL, "unexpected response from Foreman: a host without its interfaces", service=FOREMAN)
         macs = {mac_of(one.get("mac")) for one in interfaces if isinstance(one, Mapping) and wanted(one)}
         return frozenset(macs - {""})
 

@@ -103,13 +103,13 @@ class ForemanSession:
             body = self.body(answer)
             wanted = body.get("subtotal") if isinstance(body, Mapping) else None
             if not isinstance(wanted, int) or not isinstance(body, Mapping) or not isinstance(body.get("results"), list):
-                raise StageFailure(Cause.PROTOCOL, f"what Foreman answered about {path} is no list", service=FOREMAN)
+                raise StageFailure(Cause.PROTOCOL, f"unexpected response from Foreman /{path}: not a list", service=FOREMAN)
             before = len(items)
             items |= {item.get("id", (page, place)): item for place, item in enumerate(results(body))}
             if len(items) >= wanted:
                 return list(items.values())
             if len(items) == before:
-                raise StageFailure(Cause.PROTOCOL, f"Foreman shows {before} of {wanted} {path} and no more", service=FOREMAN)
+                raise StageFailure(Cause.PROTOCOL, f"incomplete list from Foreman /{path}: {before} of {wanted}", service=FOREMAN)
             if page == 1 and isinstance(body.get("per_page"), int):
                 size = str(min(body["per_page"], before + len(results(body))))  # as many as it gave, so that pages join
             page += 1
@@ -171,9 +171,8 @@ class ForemanSession:
                 if last or answer.status != 401 or answer.body.strip():
                     break  # an empty 401 speaks of an old session, never of the password
             if answer.status == 401:
-                self._refused = (
-                    f"{explain(answer)} (user {self._username}); nothing more is sent, thirty failed logins lock us out"
-                )
+                remedy = "no more requests are sent: Foreman locks an address out after 30 failed logins"
+                self._refused = f"{explain(answer)} (user {self._username}); {remedy}"
                 raise CredentialsRefused(self._refused)
             if answer.status != 200:
                 raise failure(answer)

@@ -1,4 +1,4 @@
-"""The line to one BMC: one request at a time, signed, redirects to the same resource followed, reads repeated while time is left.
+"""The connection to one BMC: one request at a time, signed; reads are repeated while time is left.
 
 A name is resolved once and the address kept, so that what is read and what is acted on are one peer. It is resolved again only
 when that peer does not answer.
@@ -22,7 +22,7 @@ from quads_tui.rollout.text import clean, time_of_day
 from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
-from .errors import Complaint, complaint
+from .errors import ErrorResponse, error_response
 from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, Busy, Session
@@ -36,9 +36,9 @@ _LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one sta
 class Missing(QuadsTuiError):
     """404: the BMC has no such resource (any more)."""
 
-    def __init__(self, what: Complaint) -> None:
+    def __init__(self, what: ErrorResponse) -> None:
         super().__init__(what.text)
-        self.complaint = what
+        self.response = what
 
 
 class BmcConnection:
@@ -93,12 +93,12 @@ class BmcConnection:
                 answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
                 if answer.status != 401:
                     if answer.ok:
-                        self.session.accepted()
+                        self.session.reset_failures()
                     return answer
                 if last:
                     break
-                await self.session.doubt(answer)
-            raise self.session.stop(answer)
+                await self.session.on_unauthorized(answer)
+            raise self.session.refuse_login(answer)
 
     async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
@@ -122,13 +122,13 @@ class BmcConnection:
                     return document, answer
                 await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
                 continue
-            said = complaint(answer)
-            if answer.status == 404 and not said.page:
-                raise Missing(said)
-            await wait.after(failure_of(said))
+            refusal = error_response(answer)
+            if answer.status == 404 and not refusal.page:
+                raise Missing(refusal)
+            await wait.after(failure_of(refusal))
 
-    async def wait_as_told(self, seconds: float, why: str) -> None:
-        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not told."""
+    async def obey_retry_after(self, seconds: float, why: str) -> None:
+        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not noted."""
         if seconds >= _NOTICED:
             until = time_of_day(self.clock.wall() + seconds)
             self.acts.note(f"the BMC asks to wait until {until}: {clean(why)}", waits=True)
@@ -151,10 +151,10 @@ class BmcConnection:
             if answer.status in (401, 403):
                 document, _ = await self.read(ROOT, deadline)
             elif not answer.ok:
-                said = complaint(answer)
-                if answer.status == 404 and not said.page:
-                    raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {said.text}")
-                await wait.after(failure_of(said))
+                refusal = error_response(answer)
+                if answer.status == 404 and not refusal.page:
+                    raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
+                await wait.after(failure_of(refusal))
                 continue
             if isinstance(document, Mapping):
                 links = document.get("Links")
@@ -168,7 +168,7 @@ class BmcConnection:
         """One request on the wire; a redirect to the same resource is followed once by sending the same again.
 
         Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: RequestFailed.
-        `acts`: it is asked once more before its first byte whether it may go. Raises what Acts.confirm raises.
+        `acts`: it is asked once more before its first byte whether it may go. Raises what SideEffects.confirm raises.
         """
         reads = method == "GET"
         async with self._wire:
@@ -249,36 +249,36 @@ def _ip_address(peer: str) -> str:
 class RetryBackoff:
     """Patience between tries of one thing: 1, 2, 4, 8 own seconds with jitter, or what the server asked for."""
 
-    def __init__(self, line: BmcConnection, deadline: float) -> None:
-        self._line = line
+    def __init__(self, connection: BmcConnection, deadline: float) -> None:
+        self._connection = connection
         self._deadline = deadline
         self._step = 1.0
-        self._told = ""
+        self._noted = ""
 
     async def after(self, error: RequestFailed | Busy | StageFailure) -> None:
         """Wait for the next try, or raise the failure when the time is up or when waiting cannot help."""
         failure = failure_from(error)
         if not failure.retryable:
             raise failure
-        clock = self._line.clock
+        clock = self._connection.clock
         if failure.after is not None:
             real = min(failure.after, _LONGEST_WAIT)
             if clock.now() + real * clock.speed > self._deadline or failure.after > _LONGEST_WAIT:
                 raise failure
-            self._tell(failure.reason)
-            await self._line.wait_as_told(real, failure.reason)
+            self._note(failure.reason)
+            await self._connection.obey_retry_after(real, failure.reason)
             return
         pause = self._step * random.uniform(0.7, 1.3)
         self._step = min(self._step * 2, 8.0)
         if clock.now() + pause > self._deadline:
             raise failure
-        self._tell(failure.reason)
+        self._note(failure.reason)
         await clock.sleep(pause)
 
-    def _tell(self, reason: str) -> None:
-        if reason != self._told:
-            self._told = reason
-            self._line.acts.note(f"waiting: {reason}", waits=True)
+    def _note(self, reason: str) -> None:
+        if reason != self._noted:
+            self._noted = reason
+            self._connection.acts.note(f"waiting: {reason}", waits=True)
 
 
 def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
@@ -288,22 +288,22 @@ def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
         # A certificate that is not believed does not get better by asking again.
         return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
     if isinstance(error, Busy):
-        return failure_of(error.complaint)
+        return failure_of(error.response)
     return error
 
 
-def failure_of(said: Complaint) -> StageFailure:
+def failure_of(refusal: ErrorResponse) -> StageFailure:
     """What an answer that is no success means for the stage."""
-    if said.status == 401:
-        return StageFailure(Cause.CREDENTIALS, said.text, retryable=False)
-    if said.means(Meaning.PASSWORD_CHANGE):
-        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {said.text}", retryable=False)
-    if said.busy:
-        return StageFailure(Cause.BUSY, said.text, after=said.after)
-    if said.status >= 500:
-        return StageFailure(Cause.PROTOCOL, said.text, after=said.after)
-    if said.page:
-        return StageFailure(Cause.PROTOCOL, said.text)
-    if said.status in (403, 405):
-        return StageFailure(Cause.REFUSED, said.text, retryable=False)
-    return StageFailure(Cause.REFUSED, said.text)
+    if refusal.status == 401:
+        return StageFailure(Cause.CREDENTIALS, refusal.text, retryable=False)
+    if refusal.means(Meaning.PASSWORD_CHANGE):
+        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {refusal.text}", retryable=False)
+    if refusal.busy:
+        return StageFailure(Cause.BUSY, refusal.text, after=refusal.after)
+    if refusal.status >= 500:
+        return StageFailure(Cause.PROTOCOL, refusal.text, after=refusal.after)
+    if refusal.page:
+        return StageFailure(Cause.PROTOCOL, refusal.text)
+    if refusal.status in (403, 405):
+        return StageFailure(Cause.REFUSED, refusal.text, retryable=False)
+    return StageFailure(Cause.REFUSED, refusal.text)

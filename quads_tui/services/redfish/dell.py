@@ -21,7 +21,7 @@ _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "
 _GOOD = frozenset({"completed", "rebootcompleted"})
 
 
-class Unfit(QuadsTuiError):
+class Unsupported(QuadsTuiError):
     """This BMC or this BIOS has no such thing. Carries the reason; nothing was changed."""
 
 
@@ -65,7 +65,7 @@ class Job:
 
 
 class Dell:
-    """Fresh looks at one Dell; `deadline` in own time. Raises StageFailure, and Unfit for what is no such machine."""
+    """Fresh looks at one Dell; `deadline` in own time. Raises StageFailure, and Unsupported for what is no such machine."""
 
     def __init__(self, machine: Machine, deadline: float) -> None:
         self._machine = machine
@@ -75,17 +75,17 @@ class Dell:
     async def system(self) -> System:
         system = await self._machine.look(self._deadline)
         if not any(maker.dell_attributes for maker in self._machine.makers):
-            raise Unfit("the BMC is no Dell's")
+            raise Unsupported("the BMC is not a Dell")
         return system
 
     async def page(self, path: str, what: str) -> tuple[Document, Response]:
         """`what` names the resource in a reason."""
         if not path:
-            raise Unfit(f"the BMC tells no {what}")
+            raise Unsupported(f"the BMC does not show its {what}")
         try:
             return await self._machine.read(path, self._deadline)
         except Missing as gone:
-            raise Unfit(f"the BMC tells no {what} ({gone})") from None
+            raise Unsupported(f"the BMC does not show its {what} ({gone})") from None
 
     async def settings(self, path: str, what: str) -> Settings:
         """As `page`, with the settings object."""
@@ -93,7 +93,7 @@ class Dell:
         annotation = mapping(page.get("@Redfish.Settings"))
         place = local_path(mapping(annotation.get("SettingsObject")))
         if not place:
-            raise Unfit(f"the {what} cannot be set")
+            raise Unsupported(f"the {what} cannot be set")
         coming, answer = await self.page(place, f"settings of the {what}")
         actions = mapping(mapping(coming.get("Actions")).get("Oem"))
         return Settings(

@@ -15,7 +15,7 @@ _GENERAL = ("a general error has occurred", "see @message.extendedinfo", "see ex
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ErrorResponse:
     """`keys` to decide by, `text` (clean) to show: the server's own words where it has any. `after`: real seconds or None."""
 
     status: int
@@ -33,13 +33,13 @@ class Complaint:
         return self.status in (429, 503) or self.means(Meaning.BUSY)
 
 
-def complaint(answer: Response) -> Complaint:
+def error_response(answer: Response) -> ErrorResponse:
     """Read an answer that is no success; never raises."""
     try:
         document = answer.first_json()
     except NotJson as none:
         page = answer.body.lstrip()[:1] == b"<"
-        return Complaint(answer.status, frozenset(), f"HTTP {answer.status} with {none.reason}", answer.retry_after, page)
+        return ErrorResponse(answer.status, frozenset(), f"HTTP {answer.status} with {none.reason}", answer.retry_after, page)
     messages = _messages(document)
     keys = frozenset(key for key in (_key(message) for message in messages) if key)
     error = _first(document, "error")
@@ -48,7 +48,7 @@ def complaint(answer: Response) -> Complaint:
     after = answer.retry_after
     if after is None:
         after = _seconds(messages)
-    return Complaint(answer.status, keys, _text(answer.status, error, messages), after)
+    return ErrorResponse(answer.status, keys, _text(answer.status, error, messages), after)
 
 
 def _messages(document: Any) -> list[Mapping[str, Any]]:

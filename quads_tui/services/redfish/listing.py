@@ -47,22 +47,22 @@ class Listing:
         return self.ended and self.count == len(self.members)
 
 
-def ends_at(line: BmcConnection, deadline: float) -> float:
+def ends_at(connection: BmcConnection, deadline: float) -> float:
     """Own time at which the reading of many documents stops, wherever it is."""
-    return max(deadline, line.clock.deadline(_PATIENCE))
+    return max(deadline, connection.clock.deadline(_PATIENCE))
 
 
-async def listing(line: BmcConnection, path: str, deadline: float) -> Listing:
+async def listing(connection: BmcConnection, path: str, deadline: float) -> Listing:
     """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
     found: dict[str, Member] = {}
     entries = told = 0
     seen: set[str] = set()
-    ends = ends_at(line, deadline)
+    ends = ends_at(connection, deadline)
     page, ended, cut = path, False, False
     while True:
         seen.add(page)
         try:
-            document, _ = await line.read(page, deadline)
+            document, _ = await connection.read(page, deadline)
         except Missing:
             if len(seen) == 1:
                 raise
@@ -90,7 +90,7 @@ async def listing(line: BmcConnection, path: str, deadline: float) -> Listing:
             ended = not cut
             break
         following = local_path(links[0])
-        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or line.clock.now() > ends:
+        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or connection.clock.now() > ends:
             cut = True
             break
         page = following

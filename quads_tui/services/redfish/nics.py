@@ -31,11 +31,11 @@ class Nics:
 class NicReader:
     """Reads the NICs of one system. `wanted`: MACs at the first of which the reading stops. `deadline` in own time."""
 
-    def __init__(self, line: BmcConnection, wanted: Collection[str], deadline: float) -> None:
-        self._line = line
+    def __init__(self, connection: BmcConnection, wanted: Collection[str], deadline: float) -> None:
+        self._connection = connection
         self._wanted = frozenset(wanted)
         self._deadline = deadline
-        self._ends = ends_at(line, deadline)
+        self._ends = ends_at(connection, deadline)
 
     async def of(self, system: System) -> Nics:
         """Raises StageFailure while a list cannot be read for now: that is not the same as no list."""
@@ -77,7 +77,7 @@ class NicReader:
             told = set(macs_in(document))
             complete = complete and (bool(told) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
             macs |= told
-            if self._wanted & macs or self._line.clock.now() > self._ends:
+            if self._wanted & macs or self._connection.clock.now() > self._ends:
                 complete = complete and number == len(listed.members)
                 break
         return Nics(frozenset(macs), complete and bool(macs))
@@ -85,7 +85,7 @@ class NicReader:
     async def _listing(self, path: str) -> Listing:
         """Without members where the BMC has no such list or will not show it."""
         try:
-            return await listing(self._line, path, self._deadline)
+            return await listing(self._connection, path, self._deadline)
         except Missing:
             return Listing()
         except StageFailure as failure:
@@ -98,7 +98,7 @@ class NicReader:
         if any(member.document.get(name) for name in enough) or not member.path:
             return member.document
         try:
-            return (await self._line.read(member.path, self._deadline))[0]
+            return (await self._connection.read(member.path, self._deadline))[0]
         except Missing:
             return {}
         except StageFailure as failure:

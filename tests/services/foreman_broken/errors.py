@@ -83,7 +83,7 @@ RULES = (
         "the host is there: 404, also for hosts that are hidden from us",
         404,
         {"error": {"message": f"Resource host not found by id '{HOST}'"}},
-        f"Foreman 404: Resource host not found by id '{HOST}' (it has none, or our user may not see it)",
+        f"Foreman 404: Resource host not found by id '{HOST}' (it does not exist, or our user may not see it)",
     ),
     _refused(
         "the server reads our JSON",

@@ -13,7 +13,7 @@ from quads_tui.rollout.stages import HostStatus
 from ..foreman_bench import HOST, HOSTS, Bench
 from .rule import NOTHING, Rule, answered, suffering, told
 
-LOCKED = "nothing more is sent, thirty failed logins lock us out"
+LOCKED = "no more requests are sent: Foreman locks an address out after 30 failed logins"
 ONE_OF_MANY = {"total": 30, "subtotal": 30, "page": 1, "per_page": 30, "results": [{"id": 201, "name": HOST}]}
 
 
@@ -143,7 +143,7 @@ RULES = (
         "subtotal 30, the same one host on each page",
         ONE_OF_MANY,
         "believes none of it: a list with holes would make hosts look built",
-        "Foreman shows 1 of 30 hosts and no more",
+        "incomplete list from Foreman /hosts: 1 of 30",
         3,
     ),
     _listed(
@@ -151,7 +151,7 @@ RULES = (
         "200 `{}`",
         {},
         "believes none of it: no list is not an empty list",
-        "what Foreman answered about hosts is no list",
+        "unexpected response from Foreman /hosts: not a list",
         2,
     ),
     _listed(
@@ -192,6 +192,6 @@ RULES = (
     _version("2.5.4"),
     _version("3.5.0-rc1"),
     _version("3.16.0-develop"),
-    _version("1.20.4", "http://foreman is Foreman 1.20.4; known here are 1.24 to 3.16"),
-    _version("4.0.0", "http://foreman is Foreman 4.0.0; known here are 1.24 to 3.16"),
+    _version("1.20.4", "http://foreman is Foreman 1.20.4; supported: 1.24 to 3.16"),
+    _version("4.0.0", "http://foreman is Foreman 4.0.0; supported: 1.24 to 3.16"),
 )

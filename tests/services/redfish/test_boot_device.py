@@ -13,14 +13,14 @@ from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Reply, Request
 from quads_tui.emulators.bmc.service import RedfishService
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 from .test_families import Foreman
@@ -37,7 +37,7 @@ class Dell:
     def __init__(self, model: str, mode: str, device: str, fault: Fault) -> None:
         self.fleet = Fleet(
             [Machine(HOST, model, "04:3f:72:00:00:01")],
-            time=Time(SPEED),
+            time=GrantedTime(SPEED),
             seed=1,
             provisioner=Foreman(),
             username="root",
@@ -126,7 +126,7 @@ async def test_it_boots_from_foremans_nic_though_another_comes_first(dell: Make,
     assert len(machine.bios.jobs) == 1, "the BMC made the one job, and we no second"
     assert machine.hardware.armed and await machine.client.pxe_armed()
     assert await machine.another().pxe_armed()
-    assert await machine.set() == f"{name(mode, model)} was set for the next boot already"
+    assert await machine.set() == f"{name(mode, model)} is already set for the next boot"
     assert await machine.boot() == "installer"
     assert len(machine.bios.jobs) == 1
     assert not await machine.client.pxe_armed()
@@ -155,8 +155,8 @@ async def test_it_is_taken_back_by_whoever_comes_later(dell: Make, model: str, m
     ("model", "device", "why"),
     [
         ("R650", "NIC.Slot.9-1-1", "the BIOS lists no boot device NIC.Slot.9-1-1 in BootSeq"),
-        ("R620", FOREMANS, "the BMC tells no BIOS attributes"),
-        ("1029U", FOREMANS, "the BMC is no Dell's"),
+        ("R620", FOREMANS, "the BMC does not show its BIOS attributes"),
+        ("1029U", FOREMANS, "the BMC is not a Dell"),
     ],
 )
 async def test_without_such_a_device_the_override_is_used_and_said(dell: Make, model: str, device: str, why: str) -> None:
@@ -285,7 +285,7 @@ async def test_an_order_is_set_by_one_job_and_then_left_alone(dell: Make, model:
     await applied(machine)
     assert order(machine)[0] == name(mode, model)
     intents = len(machine.told.intents)
-    assert await staged(machine) == "the boot order is right"
+    assert await staged(machine) == "the boot order is already as wanted"
     assert len(machine.told.intents) == intents
 
 
@@ -300,13 +300,13 @@ async def test_the_order_of_what_is_not_named_stays(dell: Make) -> None:
     ("model", "wanted", "why"),
     [
         ("R650", ("NIC.Slot.9-1-1",), "the BIOS lists none of NIC.Slot.9-1-1 in BootSeq"),
-        ("R620", ORDER, "the BMC tells no BIOS attributes"),
-        ("DL360", ORDER, "the BMC is no Dell's"),
+        ("R620", ORDER, "the BMC does not show its BIOS attributes"),
+        ("DL360", ORDER, "the BMC is not a Dell"),
     ],
 )
 async def test_an_order_that_cannot_be_is_left_alone_and_said(dell: Make, model: str, wanted: tuple[str, ...], why: str) -> None:
     machine = await dell(model)
-    assert await staged(machine, wanted) == f"the boot order is left alone: {why}"
+    assert await staged(machine, wanted) == f"the boot order was not changed: {why}"
     assert machine.told.intents == []
 
 
