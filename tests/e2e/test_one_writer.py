@@ -153,7 +153,7 @@ def test_c1_the_same_foreman_behind_another_address_is_refused_where_nobody_can_
             r"a Foreman with the same (TLS certificate|setting foreman_url) is being written to at localhost:", reason
         )
         assert f"process {first.pid} of " in reason
-        assert "start at a terminal, without --yes, and answer" in reason
+        assert "start from a terminal without --yes and answer the question" in reason
     finally:
         first.send_signal(signal.SIGTERM)
         first.communicate()

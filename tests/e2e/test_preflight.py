@@ -128,7 +128,7 @@ def test_b1_an_owner_outside_the_hosts_organization_is_refused_before_anything_i
     ran = world.run("run", world.assignment, "--json", "--yes")
     assert ran.returncode == 3, ran.stdout
     (reason,) = lines(ran.stdout)[-1]["reasons"]
-    assert reason.startswith("the user cloud02 is not in the organization Scale Lab of 3 hosts (a01-")
+    assert reason.startswith("the Foreman user cloud02 is not in the organization Scale Lab of 3 hosts (a01-")
     untouched(world)
 
 

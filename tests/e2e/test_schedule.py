@@ -136,7 +136,7 @@ def test_b3_an_offset_says_which_zone_it_is(written: str) -> None:
         ("0001-01-01 00:00", "has the year 1;"),
         ("1970-01-01 00:00", "has passed"),
         ("", "is not a time"),
-        ("schedule", "neither the assignment nor --date tells of a schedule that is still to start"),
+        ("schedule", "neither the assignment nor --date has a schedule that starts in the future"),
     ],
 )  # fmt: skip
 def test_b3_what_is_no_time_to_start_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, says: str) -> None:
@@ -221,7 +221,7 @@ def test_b2_an_export_waits_for_its_dates_and_then_takes_what_is_due(lab: MakeLa
         export.write_text(head + line(first, starts) + line(second, now + 90_000))
         process = begun(world, str(export), "--at", "schedule")
         out, err = process.communicate(timeout=seconds + PATIENCE)
-        if process.returncode != 2 or "still to start" not in err:  # else it was read too late
+        if process.returncode != 2 or "starts in the future" not in err:  # else it was read too late
             break
     assert process.returncode == 0, err
     assert lines(out)[-1]["hosts"] == 1

@@ -198,12 +198,12 @@ def test_squeezing_loses_no_peak(values: list[float], count: int) -> None:
 def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     hosts = (
         HostPlan("a.example.com", "x", "R650"),
-        HostPlan("b.example.com", "x", "R650", in_build=True, notes=("in build already: cancelled first",)),
+        HostPlan("b.example.com", "x", "R650", in_build=True, notes=("already in build mode: that build is cancelled first",)),
         HostPlan("c.example.com", "x", "", blocker="Foreman has no host of this name", blocker_stage=Stage.FOREMAN_BUILD),
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
     assert "cannot be done, nothing is done to them: 1\n    c.example.com  Foreman has no host of this name" in text
-    assert "differs: 1\n    b.example.com  in build already: cancelled first" in text
+    assert "differs: 1\n    b.example.com  already in build mode: that build is cancelled first" in text
     assert "writes   3 to Foreman" in text
     assert "ptable   as Foreman has it" in text
     assert "boots" not in text
