@@ -83,7 +83,7 @@ class _Flow:
         try:
             if self._plan.blocker and self._plan.blocker_stage is not None:
                 cause = self._plan.blocker_cause or Cause.UNKNOWN
-                await self._ends_in(self._plan.blocker_stage, StageFailure(cause, self._plan.blocker))
+                raise await self._ended_in(self._plan.blocker_stage, StageFailure(cause, self._plan.blocker))
             await self._alone_at_the_bmc()
             if memory.resumed:
                 await self._find_place()
@@ -106,12 +106,12 @@ class _Flow:
 
     # Attempts
 
-    async def _ends_in(self, stage: Stage, failure: StageFailure) -> None:
+    async def _ended_in(self, stage: Stage, failure: StageFailure) -> _StageGaveUp:
         """This stage cannot be done: nothing before it is begun either."""
         await self._ports.gate.enter(self._host, "plan")
         attempt = self._begin(stage)
         self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)
-        raise _StageGaveUp(stage, failure)
+        return _StageGaveUp(stage, failure)
 
     async def _find_place(self) -> None:
         """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
@@ -138,8 +138,7 @@ class _Flow:
         try:
             return await self._recognised(self._look_for_off())
         except StageFailure as failure:
-            await self._ends_in(self._memory.start, failure)
-            raise AssertionError("unreachable") from None
+            raise await self._ended_in(self._memory.start, failure) from None
 
     async def _look_for_off(self) -> bool:
         return await (await self._machine.bmc()).is_off()
@@ -177,8 +176,7 @@ class _Flow:
             raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None
         if record is None:
             gone = StageFailure(Cause.UNKNOWN_HOST, "Foreman no longer shows this host", retryable=False)
-            await self._ends_in(self._memory.start, gone)
-            raise AssertionError("unreachable")
+            raise await self._ended_in(self._memory.start, gone)
         return record
 
     async def _attempts(self, stage: Stage) -> None:

@@ -62,8 +62,8 @@ async def test_a_lane_that_was_narrowed_is_told_and_stays_so() -> None:
 async def test_the_samples_show_the_lane_the_places_and_the_latencies(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[float, dict[str, Any]]] = []
     monkeypatch.setattr(MemoryJournal, "sample", lambda journal, at, data: kept.append((at, data)))
-    lab = Lab(names(5), sample_seconds=10.0)
-    meters = lab.executor._setting.meters
+    lab = Lab(names(5), sample_seconds=10.0137)
+    meters = lab.executor._context.meters
     lab.executor.submit(Pause("writes", True))
     lab.executor.start()
     began = lab.clock.wall()
@@ -75,7 +75,8 @@ async def test_the_samples_show_the_lane_the_places_and_the_latencies(monkeypatc
     at, sample = kept[-1]
     assert [round(moment - began) for moment, _ in kept] == [10, 20, 30, 40]
     state = lab.executor.lane.state()
-    assert (sample["depth"], sample["in_flight"], sample["granted"], sample["dark"]) == (1, 0, 0, 3)
+    assert (sample["depth"], sample["in_flight"], sample["granted"], sample["powered_off_waiting"]) == (1, 0, 0, 3)
+    assert sample["head_age"] != round(sample["head_age"])
     assert sample["head_age"] == round(state.head_age - (lab.clock.wall() - at), 1)
     assert sample["lane"] == {"width": 1, "head": NAME, "paused": True, "shut": "paused", "in_flight": []}
     assert sample["redfish"] == [0.1235, 0.7654, 3, 1, 0.0543]

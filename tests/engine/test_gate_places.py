@@ -251,6 +251,18 @@ async def test_a_write_that_may_be_out_since_an_earlier_process_has_the_turn() -
     await cancelled(again, *turns.values())
 
 
+async def test_who_had_its_turn_in_an_earlier_process_stands_behind_those_who_had_none() -> None:
+    g = gate(places=("h0", "h1", "h2"))
+    g.write_stands("h0")
+    g.write_stands("h1")
+    turns = await admitted(g, (0, 2), Stage.FOREMAN_BUILD)
+    assert inside(turns) == []
+    g.turn_over("h1")
+    await asyncio.sleep(1)
+    assert inside(turns) == ["h2"]
+    await cancelled(*turns.values())
+
+
 async def test_a_write_that_stands_concerns_nobody_once_the_first_one_is_verified() -> None:
     g = gate(places=("h0", "h1"))
     g.first_write_verified()

@@ -314,6 +314,17 @@ async def test_a_write_that_is_cut_off_before_its_first_byte_shuts_nothing() -> 
     behind.cancel()
 
 
+async def test_a_settling_that_is_cut_off_is_no_answer() -> None:
+    """Whoever waits for it must not take the write for applied."""
+    foreman, lane = Foreman(see=lambda at: Probe.UNREADABLE), WriteLane(VirtualClock())
+    settling = asyncio.ensure_future(lane.settle(lane.adopt_in_flight("a", "build", now()), foreman.probe))
+    await asyncio.sleep(5)
+    settling.cancel()
+    await asyncio.wait((settling,))
+    assert settling.cancelled()
+    assert lane.state().shut == "a write of a is not settled"
+
+
 # Width
 
 

@@ -195,7 +195,7 @@ _HOLES = (
     _row("U15 begun anew", "engine/flow.py", "memory.start, memory.built_at = first, None", "memory.built_at = None", RESUMED),
     _row("U15 in build", "engine/flow.py", "if record.build is not False:", "if False:", RESUMED),
     _row("U15 Foreman away", "engine/flow.py", 'raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None', "raise", RESUMED),
-    _row("U15 host gone", "engine/flow.py", "            await self._ends_in(self._memory.start, gone)\n", "", RESUMED),
+    _row("U15 host gone", "engine/flow.py", "            raise await self._ended_in(self._memory.start, gone)\n", "", RESUMED),
     _row("U16 missing host", "engine/build_watch.py", "return record is not None and record.build is False", "return record.build is False", LOOKS),
     _row("U16 still in build", "engine/build_watch.py", "return record is not None and record.build is False", "return record is not None", LOOKS),
     _row("U16 told once", "engine/build_watch.py", "if failure.reason != trouble:", "if True:", LOOKS),
