@@ -20,7 +20,8 @@ _AWAY = (Cause.UNREACHABLE, Cause.BUSY)  # a Foreman that is away refuses nobody
 class Breakers:
     """Hears every event after the rollout has taken it in. `emit` is the engine's."""
 
-    def __init__(self, rollout: Rollout, gate: RolloutGate, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
+    def __init__(self, rollout: Rollout, gate: RolloutGate, *, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
+        """`ahead`: hosts that may be powered off and not yet written; that many of a cause pause new hosts, where it is few."""
         self._rollout = rollout
         self._gate = gate
         self._clock = clock
@@ -43,6 +44,7 @@ class Breakers:
             self._set(what, True)
 
     def take(self, event: Event) -> None:
+        """An event that the rollout has taken in."""
         trip = self._rollout.refusals.trip
         self._note_first_write()
         if isinstance(event, StageChanged):

@@ -62,12 +62,16 @@ class RolloutExecutor:
         self.gate = make_gate(
             context, waits=self._waits, on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken))
         )
-        self._breakers = Breakers(rollout, self.gate, clock, self.emit, context.limits.ahead)
+        self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, ahead=context.limits.ahead)
         self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety)
         recalled = context.recall or recall(plan, ())
         self._memories = recalled.memories
         self._machines = Machines() if context.machines is None else context.machines
-        self._quads = QuadsExchange(context.quads, recalled.outbox, clock, self.emit, self._owned) if context.quads else None
+        self._quads = (
+            QuadsExchange(context.quads, recalled.outbox, clock=clock, emit=self.emit, owned=self._owned)
+            if context.quads
+            else None
+        )
         self._ports = Ports(
             clock=clock,
             lane=self.lane,
@@ -84,10 +88,10 @@ class RolloutExecutor:
             token_seconds=context.token_seconds,
             hooks=Hooks(
                 context.hooks,
-                plan,
-                rollout.id,
-                clock,
-                self.emit,
+                plan=plan,
+                rollout=rollout.id,
+                clock=clock,
+                emit=self.emit,
                 at_once=context.limits.hooks,
                 run=context.run_command,
                 done=frozenset(recalled.cloud_hooks),
@@ -218,6 +222,7 @@ class RolloutExecutor:
         return self._quads.undecided if self._quads is not None else []
 
     def emit(self, event: Event) -> None:
+        """Apply it to the rollout and record it; breakers and QUADS hear of it. A journal that is broken stops the rollout."""
         self._context.rollout.apply(event)
         if self._quads is not None:
             self._quads.take(event)

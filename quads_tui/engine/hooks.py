@@ -23,11 +23,11 @@ class Hooks:
     def __init__(
         self,
         hooks: Sequence[Hook],
+        *,
         plan: Plan,
         rollout: str,
         clock: Clock,
         emit: Callable[[Event], None],
-        *,
         at_once: int,
         run: CommandRunner,
         done: frozenset[tuple[str, str]] = frozenset(),

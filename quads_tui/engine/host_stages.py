@@ -51,6 +51,7 @@ class HostStages:
                 assert_never(stage)
 
     async def carry_out(self, stage: Stage) -> str:
+        """One attempt, after `identify`."""
         match stage:
             case Stage.POWER_OFF:
                 return await self._power_off()

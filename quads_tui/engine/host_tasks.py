@@ -52,6 +52,7 @@ class HostTasks:
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
+        """One for each host that is being worked on."""
         return list(self._tasks.values())
 
     def launch(self, name: str, delay: float = 0.0, why: str = "") -> None:

@@ -45,19 +45,54 @@ _IN_A_ROW = 5  # updates that a QUADS which answers may stumble over before it c
 
 
 class QuadsPort(Protocol):
-    """What the exchange needs of a QUADS client. Times are real time. Raises QuadsTrouble."""
+    """What the exchange needs of a QUADS client. Times are real, in seconds since 1970 UTC. Raises QuadsError.
 
-    async def tracks(self) -> bool: ...
-    async def send_started(self, host: str) -> None: ...
-    async def start_tracking(self, host: str) -> None: ...
-    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None: ...
-    async def send_failure(self, host: str) -> None: ...
-    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None: ...
-    async def send_built(self, host: str, cloud: str, built_at: float) -> None: ...
-    async def mark_unvalidated(self, assignment: int) -> None: ...
-    async def end_empty_assignment(self, cloud: str) -> None: ...
-    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None: ...
-    async def all_built(self, cloud: str) -> bool: ...
+    What QUADS took over was in its answer; an update may be sent again.
+    """
+
+    async def tracks(self) -> bool:
+        """Whether this server keeps the progress of moves (2.2 and later)."""
+        ...
+
+    async def send_started(self, host: str) -> None:
+        """The host is about to be moved."""
+        ...
+
+    async def start_tracking(self, host: str) -> None:
+        """Have the server keep the progress of this host's move; nothing where it cannot."""
+        ...
+
+    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None:
+        """One of QUADS' own stages (`status`), in words; `error` is empty where it did not fail."""
+        ...
+
+    async def send_failure(self, host: str) -> None:
+        """The move failed."""
+        ...
+
+    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+        """When the move began and ended, for the schedule that the host has for this cloud; nothing where it was removed."""
+        ...
+
+    async def send_built(self, host: str, cloud: str, built_at: float) -> None:
+        """The host is in its new cloud."""
+        ...
+
+    async def mark_unvalidated(self, assignment: int) -> None:
+        """Hosts of it are about to be wiped. `assignment`: its id."""
+        ...
+
+    async def end_empty_assignment(self, cloud: str) -> None:
+        """Hosts have left the cloud: without a current schedule there its assignment is over."""
+        ...
+
+    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+        """What our side of the assignment (its id) has come to."""
+        ...
+
+    async def all_built(self, cloud: str) -> bool:
+        """Whether every host that is scheduled for the cloud now is built and there; False where none is scheduled."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +127,7 @@ class Outbox:
             self._runs(host)
 
     def take(self, event: Event) -> None:
+        """One event, in the journal's order."""
         match event:
             case StageChanged(status=StageStatus.STARTED):
                 self._begin(event)
@@ -228,6 +264,7 @@ class QuadsExchange:
         self,
         port: QuadsPort,
         outbox: Outbox,
+        *,
         clock: Clock,
         emit: Callable[[Event], None],
         owned: Callable[[], Awaitable[None]],

@@ -110,7 +110,7 @@ def exchange(server: Server, plan: Plan = PLAN) -> tuple[QuadsExchange, list[Eve
         said.append(event)
         made.take(event)
 
-    made = QuadsExchange(server, Outbox(plan), VirtualClock(), emit, owned)
+    made = QuadsExchange(server, Outbox(plan), clock=VirtualClock(), emit=emit, owned=owned)
     return made, said
 
 
@@ -433,7 +433,7 @@ async def test_c3_a_process_that_was_taken_over_tells_quads_nothing() -> None:
         raise TakenOver("another process has taken the rollout over")
 
     server = Server()
-    made = QuadsExchange(server, Outbox(PLAN), VirtualClock(), lambda event: None, taken_over)
+    made = QuadsExchange(server, Outbox(PLAN), clock=VirtualClock(), emit=lambda event: None, owned=taken_over)
     for event in history(0):
         made.take(event)
     await made.flush(5)

@@ -163,7 +163,7 @@ def exchange_of(place: World, outbox: Outbox, journal: list[Event]) -> QuadsExch
         journal.append(event)
         made.take(event)
 
-    made = QuadsExchange(place.quads, outbox, FastClock(), emit, owned)
+    made = QuadsExchange(place.quads, outbox, clock=FastClock(), emit=emit, owned=owned)
     return made
 
 
@@ -330,7 +330,7 @@ async def test_e5_after_a_crash_at_any_point_a_resume_ends_up_the_same_and_tells
 
             if crash:
                 try:
-                    await QuadsExchange(place.quads, outbox, FastClock(), died, owned).flush(20)
+                    await QuadsExchange(place.quads, outbox, clock=FastClock(), emit=died, owned=owned).flush(20)
                 except Died:
                     pass
             resumed = Outbox(plan)
