@@ -29,6 +29,7 @@ class Member:
 
     @property
     def key(self) -> str:
+        """By which two entries are one."""
         return self.path.rstrip("/")
 
 

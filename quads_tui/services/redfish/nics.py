@@ -19,6 +19,8 @@ _OTHER_NETWORKS = frozenset({"fibrechannel", "fibrechanneloverethernet"})
 
 @dataclass(frozen=True, slots=True)
 class Nics:
+    """The MACs of a system (lower case with colons), as far as they were read."""
+
     macs: frozenset[str] = frozenset()
     complete: bool = False  # every NIC that is listed was read and told a MAC, and the list had its end
 
