@@ -159,7 +159,7 @@ class BmcConnection:
                 continue
             if isinstance(document, Mapping):
                 links = document.get("Links")
-                self.session.place = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
