@@ -125,9 +125,9 @@ def judged(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
     host = hosts.get(one.service)
     if host is None:
         return one
-    if trouble := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
+    if trouble := host.blocker or (host.bmc if host.bmc != NOT_ASKED else ""):
         return replace(
-            one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES[FailureKind.TIMEOUT]("redfish")
+            one, ok=False, trouble=trouble, remedy=_MACHINE if host.blocker else _REMEDIES[FailureKind.TIMEOUT]("redfish")
         )
     return replace(one, unverified=host.unverified)
 

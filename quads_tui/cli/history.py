@@ -23,7 +23,7 @@ def rollouts(options: Options) -> int:
         say(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
     width = max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in kept))
-    with _reader_may_leave():
+    with reader_may_leave():
         if not options.json:
             print(heading(width))
         for rollout in kept:
@@ -41,7 +41,7 @@ def report(rollout: str | None, format: str, options: Options) -> int:
     except (NotFound, Unreadable) as error:
         say(f"quads-tui: {clean(error, 2000)}")
         return 2
-    with _reader_may_leave():
+    with reader_may_leave():
         sys.stdout.buffer.write(text.encode())  # UTF-8 whatever the locale: the HTML says so of itself
         sys.stdout.buffer.flush()
     return 0
@@ -61,7 +61,7 @@ def _meant(rollout: str | None, options: Options) -> StoredRollout:
 
 
 @contextmanager
-def _reader_may_leave() -> Iterator[None]:
+def reader_may_leave() -> Iterator[None]:
     """`| head` closes the pipe: no error, neither here nor in the flush at the end of the process."""
     try:
         yield

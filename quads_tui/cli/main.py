@@ -159,6 +159,16 @@ def plan(**given: Any) -> None:
 
 
 @cli.command()
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@_common
+def lint(files: tuple[Path, ...], **common: Any) -> None:
+    """Check assignments, site files and QUADS' exports offline: 0, or 2 where something is wrong."""
+    from .lint import lint_files
+
+    _end(lint_files(files, _options(common)))
+
+
+@cli.command()
 @click.argument("assignment", type=click.Path(path_type=Path), required=False)
 @_common
 def check(assignment: Path | None, **common: Any) -> None:

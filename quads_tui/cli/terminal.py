@@ -72,7 +72,7 @@ def chosen_front_end(options: Options) -> tuple[Options, FrontEnd]:
 
 def consequence(made: Plan) -> str:
     """What becomes of its hosts, for the question."""
-    counts = Counter(made.goal(host).kind for host in made.hosts if not host.trouble)
+    counts = Counter(made.goal(host).kind for host in made.hosts if not host.blocker)
     what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
     if unaccepted := len(made.unaccepted):

@@ -31,11 +31,15 @@ class Foreman(Protocol):
 
     def counts(self) -> dict[str, Any]: ...
 
-    def host_counts(self, name: str) -> dict[str, Any]: ...
+    def host_counts(self, name: str) -> dict[str, Any]:
+        """Of one host; zeros for one that this Foreman does not know."""
+        ...
 
     def live_token(self, host: str) -> str | None: ...
 
-    def control(self, wanted: dict[str, Any]) -> None: ...
+    def control(self, wanted: dict[str, Any]) -> None:
+        """What its administrator does; see ABOUT. Raises LookupError or TypeError for what cannot be done."""
+        ...
 
 
 class Quads(Protocol):
@@ -43,7 +47,9 @@ class Quads(Protocol):
 
     def counts(self) -> dict[str, Any]: ...
 
-    async def control(self, wanted: dict[str, Any]) -> None: ...
+    async def control(self, wanted: dict[str, Any]) -> None:
+        """What its users do; see ABOUT. Raises KeyError for a host that it does not know."""
+        ...
 
 
 class Control:
@@ -87,6 +93,7 @@ class Control:
         return bool(self.foreman.host_counts(name)["in_build"])
 
     def host(self, name: str) -> dict[str, Any]:
+        """All that GET /hosts/<fqdn> shows. KeyError for a host that is not in the lab."""
         bmc = self.fleet.bmcs[name]
         hardware = bmc.hardware
         fault = self.faults.get(name)

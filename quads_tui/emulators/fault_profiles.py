@@ -40,6 +40,7 @@ class FaultKind:
         return self.cured_by is None
 
     def document(self) -> dict[str, Any]:
+        """The entry of GET /faults."""
         return {
             "fault": self.name,
             "stage": self.stage,

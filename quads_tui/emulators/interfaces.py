@@ -29,6 +29,7 @@ class Time:
         return self._epoch + timedelta(seconds=self.now())
 
     async def sleep(self, seconds: float) -> None:
+        """Emulated seconds; none for a negative number."""
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
     def retry_after(self, seconds: float) -> int:

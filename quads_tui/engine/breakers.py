@@ -54,7 +54,7 @@ class Breakers:
         if trip is not None:
             self._trip(trip)
 
-    def order(self, what: str, paused: bool, who: str) -> bool:
+    def pause(self, what: str, paused: bool, who: str) -> bool:
         """An operator pauses new hosts (admission), or lets them begin; then those of held models too. False: no such pause."""
         rollout = self._rollout
         if what != ADMISSION and what not in self._models:

@@ -175,6 +175,11 @@ class RolloutGate:
         return any(host in queue and not queue[host][1].done() for queue in (self._turns, self._new, self._again))
 
     @property
+    def stopping(self) -> bool:
+        """No new act begins any more."""
+        return self._stopping
+
+    @property
     def deciding(self) -> bool:
         """Hosts that wait now may be let in at once."""
         return self._due

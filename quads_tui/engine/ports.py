@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from quads_tui.rollout.events import Event, Remembered
+from quads_tui.rollout.events import Event, Notice, Remembered
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.limits import Limits
@@ -49,7 +49,7 @@ class BmcPort(Protocol):
     async def order_job(self, deadline: float) -> str: ...
     async def verify_order(self, order: Sequence[str], deadline: float) -> None: ...
     async def is_off(self) -> bool: ...
-    async def end_sessions(self, uris: Sequence[str], peer: str) -> None: ...
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -78,7 +78,35 @@ class WatchPort(Protocol):
     async def record(self, host: str) -> HostRecord: ...
 
 
-@dataclass(slots=True)
+class RolloutWatch(WatchPort, Protocol):
+    """The looks, and the task that makes them."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ...
+
+
+class RolloutLane(Lane, Protocol):
+    """The lane as the executor of one rollout steers it."""
+
+    def pause(self, paused: bool) -> None:
+        """Paused: no ticket is granted; what is in flight ends as it would."""
+        ...
+
+    def withdraw(self, host: str, why: Exception) -> None:
+        """The host leaves the queue with this exception; a write of its own that is in flight is not touched."""
+        ...
+
+    async def drained(self, timeout: float) -> bool:
+        """Wait real seconds for the writes in flight to be settled; False when some are not."""
+        ...
+
+    def leave(self) -> None:
+        """The rollout is over. A write without an outcome keeps other rollouts waiting until the write deadline."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
 class Ports:
     """All that a flow meets. `emit` applies and records an event; `commit` returns when it is on disk."""
 
@@ -100,6 +128,19 @@ class Ports:
     machines: Machines
     protected_machines: Mapping[str, Identity]  # of protected hosts, as far as Foreman and their names tell, by name
 
-    def remember(self, host: str, memory: HostMemory) -> None:
-        """To the journal, before the outcome of the act that it comes from: a crash between the two forgets neither."""
+    def remember(self, host: str, memory: HostMemory, **changes: Any) -> None:
+        """Change these members, and write the memory to the journal.
+
+        Before the outcome of the act that the change comes from: a crash between the two forgets neither.
+        """
+        for name, value in changes.items():
+            setattr(memory, name, value)
         self.emit(Remembered(self.clock.wall(), host, memory.facts()))
+
+    def patience(self) -> float:
+        """Own seconds for Foreman to show what it accepted."""
+        return self.clock.deadline(self.limits.foreman_build) - self.clock.now()
+
+    def notice(self, level: str, text: str) -> None:
+        """A line for the operator, of no host; `level`: info, warning or error."""
+        self.emit(Notice(self.clock.wall(), level, text))

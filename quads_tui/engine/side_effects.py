@@ -43,8 +43,9 @@ class HostSideEffects:
         await self._ports.gate.enter(self._host, self._act)
         await self._ports.owned()
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         await self._ports.owned()
+        await self._ports.commit(BmcSession(self._ports.clock.wall(), self._host, "", True))
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self._ports.emit(Outcome(self._ports.clock.wall(), self._host, self._last, result, dict(detail)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .assignment import Assignment, HostSpec, load_assignment, local_zone, system_key
+from .assignment import Assignment, HostSpec, system_key
+from .assignment_file import load_assignment
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
 from .on_event import AlertCommand
@@ -17,9 +18,9 @@ from .site import (
     bmc_address,
     check_speed,
     find_site,
-    load_site,
 )
-from .times import BadTime, Zone, parsed
+from .site_file import load_site
+from .times import BadTime, Zone, local_zone, parsed
 from .trust import TlsPolicy
 
 __all__ = [

@@ -1,29 +1,32 @@
-"""The `limits` section: the limits of a rollout as the site file gives them."""
+"""The `limits` section: the limits of a rollout as the site file gives them. Each field of Limits is a key."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from quads_tui.rollout.limits import Limits
 
+from .readers import Number
 from .section import Section
+from .table import Key, Table
 
 MOST_COUNT = 10_000
 MOST_SECONDS = 7 * 24 * 3600
-COUNTS = frozenset({"ahead", "attempts", "foreman_connections", "redfish_handshakes", "hooks"})
-NAMES = tuple(member.name for member in fields(Limits))
 
 
-def read_limits(section: Section) -> Limits:
-    """The limits that the file names, the defaults for the others. Problems go into the section's report."""
-    given: dict[str, float | int] = {}
-    for name in NAMES:
-        whole = name in COUNTS
-        value = section.number(name, whole=whole, most=MOST_COUNT if whole else MOST_SECONDS)
-        if value is not None:
-            given[name] = int(value) if whole else value
-    limits = Limits(**given)  # type: ignore[arg-type]
+def _check(section: Section, values: dict[str, Any]) -> None:
+    limits = Limits(**values)
     if limits.backoff > limits.backoff_max:
         key = "backoff_max" if section.has("backoff_max") else "backoff"
-        section.add(key, f"backoff ({limits.backoff:g} s) is above backoff_max ({limits.backoff_max:g} s); expected the contrary")
-    return limits
+        message = f"backoff must not exceed backoff_max: {limits.backoff:g} s is more than {limits.backoff_max:g} s"
+        section.add(key, f"{message}; expected a smaller backoff or a larger backoff_max")
+
+
+def _row(name: str, kind: object) -> Key:
+    """Counts are whole numbers, all else is seconds."""
+    whole = kind in (int, "int")
+    return Key(name, Number(MOST_COUNT if whole else MOST_SECONDS, whole=whole), unit="" if whole else "s", optional=True)
+
+
+LIMITS = Table(Limits, tuple(_row(member.name, member.type) for member in fields(Limits)), check=_check)

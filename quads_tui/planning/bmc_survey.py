@@ -44,7 +44,7 @@ class OnlyLooking:
     async def confirm(self) -> None:
         raise RuntimeError("a plan never acts")
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         pass
 
     def session(self, uri: str, is_open: bool) -> None:
@@ -155,7 +155,7 @@ class BmcSurvey:
         finally:
             await bmc.close()
         host = _seen(replace(host, bmc=why), kind, told, machine.with_known(told.identity) if machine else told.identity)
-        return host if machine is None or host.trouble else await self._compared(host, machine)
+        return host if machine is None or host.blocker else await self._compared(host, machine)
 
     async def _provisioned(self, host: HostPlan) -> HostPlan:
         """With the MAC of the interface that provisions, where Foreman tells another one than the primary's."""
@@ -180,7 +180,7 @@ class BmcSurvey:
                 result, why = compared(machine, provisioning)
                 host = replace(host, mac=min(provisioning))
         if result is Comparison.OTHER:
-            return replace(host, trouble=why, trouble_stage=Stage.POWER_OFF, trouble_cause=Cause.WRONG_BMC)
+            return replace(host, blocker=why, blocker_stage=Stage.POWER_OFF, blocker_cause=Cause.WRONG_BMC)
         return replace(host, unverified=why)
 
 
@@ -206,7 +206,7 @@ def _seen(host: HostPlan, kind: Kind, told: Survey, machine: Identity) -> HostPl
     notes = list(dict.fromkeys(notes))  # an earlier survey may have said the same
     host = replace(host, power=told.power, model=host.model or told.model, notes=tuple(notes), identity=machine)
     if told.force_off is False and told.power != "Off":
-        return replace(host, trouble=NO_FORCE_OFF, trouble_stage=Stage.POWER_OFF, trouble_cause=Cause.REFUSED)
+        return replace(host, blocker=NO_FORCE_OFF, blocker_stage=Stage.POWER_OFF, blocker_cause=Cause.REFUSED)
     if told.override is False and kind is Kind.BUILD and not host.device:
-        return replace(host, trouble=NO_OVERRIDE, trouble_stage=Stage.PXE_SET, trouble_cause=Cause.REFUSED)
+        return replace(host, blocker=NO_OVERRIDE, blocker_stage=Stage.PXE_SET, blocker_cause=Cause.REFUSED)
     return host

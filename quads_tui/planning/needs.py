@@ -54,7 +54,7 @@ async def misplaced_owners(
     apart: dict[tuple[str, str, int, str], list[str]] = defaultdict(list)
     for host in hosts:
         record, owner = records.get(host.name), users.get(host.cloud)
-        if record is None or owner is None or owner.admin or host.trouble:
+        if record is None or owner is None or owner.admin or host.blocker:
             continue
         for kind, place, theirs in (
             ("organization", record.organization, owner.organizations),

@@ -108,7 +108,7 @@ def _ended(plan: Plan, untouched: Collection[str], conflicts: Conflicts) -> Plan
     """Untouched hosts that conflict with another one, or with a protected one, end before anything is done to them."""
     why = {name: words for names, words in conflicts.items() for name in names if name in untouched}
     hosts = (
-        replace(host, trouble=why[host.name], trouble_stage=plan.goal(host).kind.stages[0], trouble_cause=Cause.WRONG_BMC)
+        replace(host, blocker=why[host.name], blocker_stage=plan.goal(host).kind.stages[0], blocker_cause=Cause.WRONG_BMC)
         if host.name in why
         else host
         for host in plan.hosts
@@ -239,7 +239,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
         known = await foreman.names()
         records = await foreman.records({host.name for host in plan.hosts} & known)
         plan = replace(plan, hosts=tuple(await _looked_up(plan, known, records, users, foreman, site.spare_pool)))
-        writes = [host for host in plan.hosts if not host.trouble and plan.goal(host).kind is not Kind.SPARE]
+        writes = [host for host in plan.hosts if not host.blocker and plan.goal(host).kind is not Kind.SPARE]
         refusals += await misplaced_owners(writes, records, users, foreman)
         refusals += await missing_on(writes[0], plan.goal(writes[0]).kind, foreman) if writes else []
         plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
@@ -300,11 +300,11 @@ async def _looked_up(
         if goal.kind is Kind.SPARE:
             found.append(replace(host, mac=_mac(record, host)))
             continue
-        trouble, cause = "", Cause.FOREMAN
+        blocker, cause = "", Cause.FOREMAN
         if host.name not in known:
-            trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
+            blocker, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
-            trouble = "Foreman does not manage this host: it cannot build it"
+            blocker = "Foreman does not manage this host: it cannot build it"
         building_now = host.name in in_build
         owners = _owner_notes(record, logins, host, spare_pool) if goal.kind is Kind.BUILD else ()
         found.append(
@@ -315,9 +315,9 @@ async def _looked_up(
                 notes=(*owners, *(_build_notes(record) if building_now else ())),
                 mac=_mac(record, host),
                 mode=record.boot_mode if record else "",
-                trouble=trouble,
-                trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
-                trouble_cause=cause if trouble else None,
+                blocker=blocker,
+                blocker_stage=Stage.FOREMAN_BUILD if blocker else None,
+                blocker_cause=cause if blocker else None,
             )
         )
     return found

@@ -36,8 +36,8 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     unaccepted = {host.name for host in plan.unaccepted}
     accepted = [(host, host.unverified) for host in plan.not_verified if host.name not in unaccepted]
-    silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.trouble]
-    lines += _group("cannot be done, nothing is done to them", [(host, host.trouble) for host in plan.hosts if host.trouble])
+    silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.blocker]
+    lines += _group("cannot be done, nothing is done to them", [(host, host.blocker) for host in plan.hosts if host.blocker])
     lines += _group(
         "not verified: nobody can tell whether these are the machines that Foreman means",
         [(host, host.unverified) for host in plan.unaccepted],
@@ -45,7 +45,7 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     lines += _group("BMC did not answer; tried again when their turn comes", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
-    lines += _group("differs", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.trouble])
+    lines += _group("differs", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker])
     return lines + _totals(plan)
 
 
@@ -96,7 +96,7 @@ def _goal(goal: Goal, hosts: int) -> list[str]:
 def _writes(plan: Plan, host: HostPlan) -> int:
     """How many there will be if nothing goes wrong."""
     kind = plan.goal(host).kind
-    if host.trouble or kind is Kind.SPARE:
+    if host.blocker or kind is Kind.SPARE:
         return 0
     return 1 if kind is Kind.OWNERSHIP else 1 + host.in_build + len(host.parameters)
 

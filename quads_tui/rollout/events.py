@@ -130,7 +130,10 @@ class Outcome(Event):
 
 @dataclass(slots=True)
 class BmcSession(Event):
-    """A session of ours at the host's BMC was made, or has gone. Its address only, never its token."""
+    """A session of ours at the host's BMC was made, or has gone. Its address only, never its token.
+
+    `uri` empty: a login is about to be sent (open), or made no session (not open).
+    """
 
     kind: ClassVar[str] = "session"
     host: str

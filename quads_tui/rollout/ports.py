@@ -125,8 +125,8 @@ class SideEffects(Protocol):
         """
         ...
 
-    async def owned(self) -> None:
-        """Raises TakenOver. For what is no act on a machine but leaves something behind: a login."""
+    async def before_login(self) -> None:
+        """A login is about to be sent: that is on disk when this returns, so that a resume knows of it. Raises TakenOver."""
         ...
 
     def result(self, result: str, detail: dict[str, object]) -> None:
@@ -134,7 +134,10 @@ class SideEffects(Protocol):
         ...
 
     def session(self, uri: str, is_open: bool) -> None:
-        """A session at the host's BMC was made, or has gone; kept so that another process can delete what this one leaves."""
+        """A session at the host's BMC was made, or has gone; kept so that another process can delete what this one leaves.
+
+        An empty `uri` that is not open: the login made no session.
+        """
         ...
 
     def note(self, text: str, waits: bool = False) -> None:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.engine.resume_state import Recall
 from quads_tui.inputs import Site
 from quads_tui.journal.store import JournalStore

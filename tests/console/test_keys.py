@@ -19,6 +19,7 @@ from quads_tui.render.host_filter import BUDGET, host_filter
 from quads_tui.rollout.commands import Pause, Retry, Skip
 from quads_tui.rollout.events import Paused
 from quads_tui.rollout.stages import HostStatus
+from tests.waiting import PATIENCE
 
 from .feed import NOW, rollout
 from .test_console import Desk, desk
@@ -153,7 +154,7 @@ async def test_f1_the_dialogs_of_the_start_screen_end_once() -> None:
         await keys("\r\r\r")  # the page, and a question that is deaf
         assert isinstance(app.screen, Question)
         await keys("yyr")
-        assert await asyncio.wait_for(asked, 5)
+        assert await asyncio.wait_for(asked, PATIENCE)
         await keys("qqq")
         assert isinstance(app.screen, Question), "q once more is no answer"
         await keys("nn")

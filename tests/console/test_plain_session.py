@@ -139,7 +139,7 @@ def test_what_it_answers() -> None:
     assert p.talk.left
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=40), max_size=6))
 def test_no_typed_line_breaks_it(lines: list[str]) -> None:
     p = Plain()

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from quads_tui.console.start_screen import StartApp
 from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
+from tests.waiting import PATIENCE
 
 ROWS = (
     Row("20261120-2200-cloud07-aa01", RECENT, "cloud07", "2026-11-20 22:00", 9000, 36, 35, 1, 0, "ended"),
@@ -128,4 +129,4 @@ async def test_a_plan_is_read_and_its_hosts_are_counted_before_anything_begins(c
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
-        assert await asyncio.wait_for(asked, 5) is begins
+        assert await asyncio.wait_for(asked, PATIENCE) is begins

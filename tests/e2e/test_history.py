@@ -16,8 +16,9 @@ import pytest
 from quads_tui.cli.history import report, rollouts
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.runtime.options import Options
+from tests.waiting import wait_for
 
-from .conftest import Lab, emulated, lines, wait_for
+from .conftest import Lab, emulated, lines
 
 
 @pytest.fixture(scope="module")

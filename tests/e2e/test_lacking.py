@@ -67,7 +67,7 @@ async def test_b4_a_host_whose_bmc_lacks_override_or_force_off_is_told_and_never
     made, fleet = work
     options = Options(state_dir=tmp_path / "state", headless=True, yes=True)
     plan = await plan_of(made, options)
-    assert [(host.trouble, host.trouble_stage) for host in plan.hosts] == [
+    assert [(host.blocker, host.blocker_stage) for host in plan.hosts] == [
         (NO_OVERRIDE, Stage.PXE_SET),
         (NO_FORCE_OFF, Stage.POWER_OFF),
         ("", None),

@@ -49,14 +49,14 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
         host = hosts[name]
         match fault["fault"]:
             case "wrong-bmc":
-                assert "not the machine that Foreman means" in host["trouble"]
+                assert "not the machine that Foreman means" in host["blocker"]
             case "bmc-dead":
                 assert "refused the connection" in host["bmc"]
             case "bmc-password":
                 assert "credentials" in host["bmc"]
             case "pxe-licence" | "never-on" | "stays-on":
-                assert not (host["trouble"] or host["bmc"] or host["notes"])
-    assert {host["name"] for host in told["hosts"] if host["trouble_cause"] == "wrong-bmc"} == {
+                assert not (host["blocker"] or host["bmc"] or host["notes"])
+    assert {host["name"] for host in told["hosts"] if host["blocker_cause"] == "wrong-bmc"} == {
         name for name, fault in faults.items() if fault["fault"] == "wrong-bmc"
     }
 

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from .conftest import Lab, lines, wait_for
+from tests.waiting import PATIENCE, wait_for
+
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 
@@ -105,7 +107,7 @@ def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -
     )
     wait_for(lambda: any(host["wipes"] for host in world.counts()["hosts"].values()))
     world.ask("quads", {"down": True})
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     events = lines(out)
     assert events[-1]["done"] == 4
@@ -136,7 +138,7 @@ def test_the_lock_of_quads_own_mover(lab: MakeLab) -> None:
     with (world.directory / "quads.lock").open() as wanted, pytest.raises(BlockingIOError):
         fcntl.flock(wanted, fcntl.LOCK_EX | fcntl.LOCK_NB)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_hooks_run_round_the_stages_with_the_facts(lab: MakeLab, tmp_path: Path) -> None:

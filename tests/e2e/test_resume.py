@@ -21,8 +21,9 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
 from quads_tui.runtime.options import Options
 from quads_tui.runtime.resume import _assignment
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for, whole_lines
+from .conftest import Lab, lines, whole_lines
 
 HOSTS = 5
 KILLED = -signal.SIGKILL

@@ -14,8 +14,9 @@ import pytest
 
 from quads_tui.journal.reader import JournalReader
 from quads_tui.rollout.events import RolloutEnded
+from tests.waiting import PATIENCE, wait_for
 
-from .conftest import Lab, lines, wait_for
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 
@@ -186,7 +187,7 @@ def test_a_signal_ends_well(lab: MakeLab, sent: signal.Signals, status: int) -> 
     )
     wait_for(lambda: world.counts()["foreman"]["writes"] >= 5)
     process.send_signal(sent)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == status
     end = lines(out)[-1]
     assert end["event"] == "rollout_finished"
@@ -207,7 +208,7 @@ def test_a_second_rollout_on_the_same_foreman_is_refused_with_its_holder(lab: Ma
     assert second.returncode == 3
     assert f"process {process.pid}" in json.loads(second.stdout)["reasons"][0]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_a_wide_lane_is_taken_back_loudly_at_the_first_conflict(lab: MakeLab) -> None:

@@ -88,7 +88,7 @@ def test_forty_eight_neighbours_hang_on_one_switch() -> None:
     assert bmc_faults(faults)[dropped[0]] is not wrong[dropped[0]]
 
 
-def test_each_host_has_a_trouble_of_its_own_and_foreman_has_the_rest() -> None:
+def test_each_host_has_a_fault_of_its_own_and_foreman_has_the_rest() -> None:
     faults = plan("realistic", generated(700, 1).machines, 1)
     wrong = bmc_faults(faults)
     assert len({id(fault) for fault in wrong.values()}) == len(wrong)

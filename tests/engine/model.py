@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quads_tui.engine.claims import Machines
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.engine.resume_state import Recall, recall
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
@@ -381,7 +382,9 @@ class ModelBmc:
         self._fail("off?")
         return machine.power == "Off"
 
-    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
+        if login is not None:  # this BMC tells which session was made then
+            uris = [*uris, *(uri for uri in self._world.left[self._host] if uri not in uris)]
         for uri in uris:
             self._world.left[self._host].discard(uri)
             self._acts.session(uri, False)
@@ -406,6 +409,7 @@ class ModelBmc:
     async def _session(self) -> None:
         await self._world.clock.sleep(0.3)
         if not self._open:
+            await self._acts.before_login()
             self._open = True
             self._world.sessions[self._host] += 1
             self._uri = f"/Sessions/{next(self._world.numbers)}"
@@ -509,8 +513,11 @@ class Lab:
         rollout: str = "r1",
         hooks: tuple[Hook, ...] = (),
         foreman: type[ModelForeman] = ModelForeman,
+        **setting: Any,
     ) -> None:
+        """`setting`: other members of the executor's."""
         self._foreman = foreman
+        self._setting = setting
         self._protected_machines = protected_machines or {}
         self._machines = machines
         self._rollout = rollout
@@ -551,11 +558,11 @@ class Lab:
                 who="me@here",
                 machines=self._machines,
                 protected_machines=self._protected_machines,
-                sample_seconds=600.0,  # each one costs as much as a host's stage
                 run_command=run_command,
                 hooks=self._hooks,
                 recall=recalled,
                 locked=self.locked,
+                **{"sample_seconds": 600.0, **self._setting},  # each sample costs as much as a host's stage
             )
         )
 

@@ -286,7 +286,9 @@ async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
 async def test_ahead_is_for_hosts_that_wait_for_the_lane(kind: Kind) -> None:
     g = gate(kind=kind, ahead=1)
     for n in range(5):
-        await g.admit(f"h{n}", kind.stages[0])
+        entering = asyncio.ensure_future(g.admit(f"h{n}", kind.stages[0]))
+        await asyncio.sleep(0)
+        assert entering.done(), "it waited for a place ahead of the lane"
 
 
 @pytest.mark.looptime

@@ -216,6 +216,10 @@ def test_c2_files_left_by_the_dead_hold_nobody_up(directory: Path) -> None:
     (directory / "foreman-one.test:443.lock").write_text('{"holder": "process 1 of \\u001b[2J"}' * 1000)
     with held(directory) as lock:
         lock.check()
+        told = (directory / "foreman-one.test:443.lock").read_text()
+        assert f"process {os.getpid()} of " in told
+        assert "\x1b" not in told
+        assert "process 1 of" not in told
 
 
 def test_c2_a_directory_where_anybody_may_remove_files_is_refused(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.moments import LONG_AGO, Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+from tests.waiting import PATIENCE
 
 EVENTS: list[Event] = [
     RolloutStarted(1.5, "r1", 2, False, "me@here", 60.0),
@@ -207,7 +208,7 @@ async def test_the_owner_is_read_beside_a_thread_pool_that_is_full(tmp_path: Pat
     free = threading.Event()
     full = [asyncio.get_running_loop().run_in_executor(None, free.wait) for _ in range(64)]  # look-ups of names, say
     try:
-        await asyncio.wait_for(store.owned(), 20)
+        await asyncio.wait_for(store.owned(), PATIENCE)
     finally:
         free.set()
         await asyncio.gather(*full)

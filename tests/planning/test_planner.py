@@ -13,7 +13,7 @@ import pytest
 
 from quads_tui.cli.terminal import consequence
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Assignment, HostSpec, Secret, Site, TlsPolicy, load_site
 from quads_tui.planning import planner, sharing
 from quads_tui.planning.bmc_survey import BmcSurvey
@@ -32,7 +32,7 @@ from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Survey
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(6)]
 FOREMAN_HOST = "foreman.example.com"  # one of the machines, protected where a test says so
@@ -107,7 +107,7 @@ class Told:
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     clock = FastClock(speed=500.0)
     machines = [Machine(name, "R650", mac(n)) for n, name in enumerate([*HOSTS, FOREMAN_HOST])]
-    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(500.0), seed=7, options=ForemanOptions())
     url = await server.serve()
     path = tmp_path / "site.yaml"
     path.write_text(
@@ -194,7 +194,7 @@ async def test_a2_a_host_that_is_known_to_be_another_machine_is_in_nobodys_way(l
     lab.machines = {HOSTS[0]: of_second}
     plan = await lab.plan()
     assert not plan.refusals
-    assert [host.trouble_cause for host in plan.hosts] == [Cause.WRONG_BMC, None, None]
+    assert [host.blocker_cause for host in plan.hosts] == [Cause.WRONG_BMC, None, None]
 
 
 async def test_a2_twin_nodes_that_tell_their_chassis_serial_number_are_two_machines(lab: Lab) -> None:
@@ -433,7 +433,7 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
 async def test_a6_the_provisioning_nic_counts_where_the_primary_interface_is_a_bond(lab: Lab) -> None:
     lab.server.control({"bonded": {HOSTS[0]: "52:54:00:ff:00:01"}})
     plan = await lab.plan()
-    assert [(host.trouble, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
+    assert [(host.blocker, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
 
 
 # B1: what Foreman would refuse
@@ -515,7 +515,7 @@ async def test_b5_a_resume_looks_at_untouched_hosts_only_and_ends_those_that_con
     again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey, lambda line: None)
     assert sorted(lab.asked) == HOSTS[1:3] and not again.refusals
     assert again.hosts[:2] == plan.hosts[:2]
-    assert (again.hosts[2].trouble_stage, again.hosts[2].trouble_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)
+    assert (again.hosts[2].blocker_stage, again.hosts[2].blocker_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)
 
 
 async def test_a_plan_is_kept_and_read_again_with_all_that_it_knows(lab: Lab) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.interfaces import Machine, Time
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.commands import Retry
@@ -27,7 +28,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 SPEED = 500.0
 HOSTS = tuple(f"f21-h{number:02}-000-r650.example.com" for number in range(1, 31))
@@ -172,7 +173,7 @@ class Bench:
         specs = tuple(HostSpec(name, "R650", f"http://127.0.0.1:{port}") for port, name in enumerate(hosts, 1))
         asked = Assignment(Path("a.yaml"), "cloud02", specs, wipe=wipe, os="RHEL 9.4", ptable="generic-rhel9", medium=medium)
         plan = await make_plan((replace(asked, parameters=dict(parameters)),), self.site, self.foreman, lambda line: None)
-        for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.trouble))):
+        for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.blocker))):
             if text:
                 self.says(text)
         return plan
@@ -243,7 +244,7 @@ class Bench:
 async def open_bench(options: ForemanOptions | None = None, *, password: str = "changeme") -> AsyncIterator[Bench]:
     clock = FastClock(speed=SPEED, floor=1.5)
     machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
-    server = ForemanEmulator(machines, time=Time(SPEED), seed=7, options=options or ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(SPEED), seed=7, options=options or ForemanOptions())
     url = await server.serve()
     http, meters = Http(clock), Meters()
     tls, secret = TlsPolicy("off"), SecretSource("plain", Path("site.yaml"), 1, "password")

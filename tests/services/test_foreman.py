@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.write_queue import LaneTicket
 from quads_tui.inputs import Secret, TlsPolicy
@@ -20,7 +20,7 @@ from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import NotSent, Probe, TakenOver, UnknownOutcome, WriteAbsent
 from quads_tui.services.foreman import Foreman, NameUnknown
 from quads_tui.services.http import Http
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(30)]
 
@@ -59,7 +59,7 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     clock = FastClock(speed=500.0)
     machines = [Machine(name, "R650", f"52:54:00:00:00:{n:02x}") for n, name in enumerate(HOSTS)]
-    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(500.0), seed=7, options=ForemanOptions())
     url = await server.serve()
     http = Http(clock)
     yield Bench(server, url, http, clock)

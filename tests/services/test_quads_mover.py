@@ -27,6 +27,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from tests.clocks import FastClock
+from tests.waiting import until
 
 from .quads_mover import Mover
 
@@ -279,12 +280,6 @@ async def test_e5_a_host_that_goes_to_another_cloud_instead_is_not_waited_for(ge
         place.lab.reassign("cloud05", NAMES[:1], wipe=True)  # long after the last host has ended: it is asked again
         await until(lambda: place.lab.assignments[1].provisioned)
         running.cancel()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("generation", VERSIONS)

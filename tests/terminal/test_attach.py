@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from quads_tui.console.dialogs import DEAF
-from tests.e2e.conftest import Lab, emulated, wait_for
+from tests.e2e.conftest import Lab, emulated
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 

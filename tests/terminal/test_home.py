@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from quads_tui.console.dialogs import DEAF
-from tests.e2e.conftest import emulated, wait_for
+from tests.e2e.conftest import emulated
+from tests.waiting import wait_for
 
 from .test_attach import Terminals, terminals
 

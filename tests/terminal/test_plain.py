@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Lab, wait_for
+from tests.e2e.conftest import Lab
+from tests.waiting import wait_for
 
 from .test_attach import Terminals, events, lab, terminals
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from quads_tui.console.dialogs import DEAF
-from tests.e2e.conftest import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 

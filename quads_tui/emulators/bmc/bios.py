@@ -21,6 +21,7 @@ class Job:
 
     @property
     def waits(self) -> bool:
+        """Not ended: its settings are applied by the next POST."""
         return self.state in ("Scheduled", "Running")
 
 
@@ -89,6 +90,7 @@ class Bios:
         return any(job.waits and job.target == target for job in self.jobs)
 
     def schedule(self, target: str) -> Job:
+        """A new job for the pending settings; the next POST carries it out."""
         self.jobs.append(Job(f"JID_{FIRST_JOB + len(self.jobs)}", target))
         return self.jobs[-1]
 
@@ -101,9 +103,11 @@ class Bios:
 
     @property
     def due(self) -> bool:
+        """Whether the next POST has jobs to carry out."""
         return any(job.waits for job in self.jobs)
 
     def begin(self) -> None:
+        """The POST has started: its jobs are Running."""
         for job in self.jobs:
             if job.waits:
                 job.state, job.percent = "Running", 40

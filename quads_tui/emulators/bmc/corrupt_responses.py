@@ -27,6 +27,7 @@ class CorruptReads(Fault):
             self.corrupt(reply)
 
     def corrupt(self, reply: Reply) -> None:
+        """Change the healthy reply in place."""
         raise NotImplementedError
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from quads_tui.emulators.bmc.bios import SEQUENCES, Bios, Job
 from quads_tui.emulators.bmc.family import Family
+from quads_tui.emulators.bmc.hardware import Phase
 from quads_tui.emulators.bmc.replies import Document, Reply, Request, collection, dumps, json_reply, ref
 from quads_tui.emulators.bmc.state import BmcState
 
@@ -131,7 +132,7 @@ class BiosPages:
             return family.error(400, "MalformedJSON")
         if not isinstance(attributes, dict) or not attributes:
             return family.error(400, "NoOperation")
-        if family.locks_in_post and hardware.phase == "post":
+        if family.locks_in_post and hardware.phase == Phase.POST:
             return family.in_post()
         if bios.committed(target):
             return family.error(400, "SYS011")

@@ -130,6 +130,7 @@ class Family:
 
     @property
     def interfaces(self) -> str:
+        """Path of the collection of the system's network interfaces."""
         return f"{self.system}/EthernetInterfaces"
 
     def network_documents(self, bmc: BmcState) -> dict[str, Document]:
@@ -153,9 +154,11 @@ class Family:
         return {self.interfaces: listed, **pages}
 
     def root_document(self, bmc: BmcState) -> Document:
+        """The service root."""
         raise NotImplementedError
 
     def system_document(self, bmc: BmcState) -> Document:
+        """The ComputerSystem as the BMC shows it now."""
         raise NotImplementedError
 
     def session_service(self) -> Document:
@@ -180,6 +183,7 @@ class Family:
         }
 
     def power_state(self, bmc: BmcState) -> str:
+        """The PowerState that the system shows now."""
         reported = bmc.hardware.reported
         if self.reports_transitions:
             return reported
@@ -187,6 +191,7 @@ class Family:
         return {"PoweringOn": "Off", "PoweringOff": "On"}.get(reported, reported)
 
     def boot_document(self, boot: Boot) -> Document:
+        """The override members of Boot, with their allowable values."""
         mode = {"BootSourceOverrideMode": boot.mode} if self.modes else {}
         return {
             "BootSourceOverrideEnabled": boot.enabled,
@@ -196,6 +201,7 @@ class Family:
         }
 
     def etag(self, path: str, body: bytes) -> str | None:
+        """The ETag of a body at this path; None for a family that has none."""
         if self.etags == "none":
             return None
         mark = f'"{zlib.crc32(body, zlib.crc32(path.encode())):08X}"'
@@ -239,6 +245,7 @@ class Family:
         return self.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
 
     def sessions_full(self) -> Reply:
+        """The reply to a login when `session_cap` sessions are open."""
         return self.error(503, "SessionLimitExceeded")
 
     def already_in_state(self, bmc: BmcState, reset_type: str) -> Reply:
@@ -246,12 +253,15 @@ class Family:
         return Reply(204)
 
     def in_post(self) -> Reply:
+        """The reply to a change that has to wait until the POST is over."""
         return self.error(400, "UnableToModifyDuringSystemPOST")
 
     def reset_done(self) -> Reply:
+        """The reply to a Reset that was accepted."""
         return Reply(204)
 
     def patched(self, bmc: BmcState) -> Reply:
+        """The reply to a PATCH of Boot that was accepted."""
         return Reply(204)
 
     # -- changes -----------------------------------------------------------------------------------------------------

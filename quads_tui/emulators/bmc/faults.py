@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quads_tui.emulators.bmc.bmc import Bmc
-from quads_tui.emulators.bmc.hardware import BootFaults
+from quads_tui.emulators.bmc.hardware import BootFaults, PowerState
 from quads_tui.emulators.bmc.replies import Reply, Request
 
 _ONE_ATTEMPT = 4.0  # real seconds between the two ForceOffs of one attempt, at most; attempts are 10 real seconds apart or more
@@ -96,7 +96,7 @@ class NeverOn(Fault):
     """The power supplies are dead: power-on is accepted, and the machine stays Off."""
 
     def ignores_reset(self, bmc: Bmc, reset_type: str) -> bool:
-        return reset_type in ("On", "ForceOn", "PushPowerButton", "ForceRestart") and bmc.hardware.power == "Off"
+        return reset_type in ("On", "ForceOn", "PushPowerButton", "ForceRestart") and bmc.hardware.power == PowerState.OFF
 
 
 class InstallerFails(Fault):

@@ -13,6 +13,7 @@ TASKS = "/redfish/v1/TaskService"
 
 
 def sets_boot(request: Request) -> bool:
+    """Whether the request changes the boot override."""
     return request.method == "PATCH" and b"BootSourceOverride" in request.body
 
 

@@ -16,7 +16,7 @@ from aiohttp import web
 from quads_tui.emulators.bmc.bmc import Bmc
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.faults import Fault
-from quads_tui.emulators.bmc.hardware import Hardware
+from quads_tui.emulators.bmc.hardware import Hardware, PowerState
 from quads_tui.emulators.bmc.replies import Request
 from quads_tui.emulators.bmc.service import RedfishService
 from quads_tui.emulators.bmc.transmission import broken, gone, send
@@ -68,11 +68,11 @@ class Fleet:
                 draws=draws,
                 provisioner=provisioner,
                 faults=fault,
-                power="Off" if off else "On",
+                power=PowerState.OFF if off else PowerState.ON,
                 mode=mode,
             )
             if fault.starts_off:
-                hardware.reported = "On"
+                hardware.reported = PowerState.ON
             mac = fault.mac or machine.mac
             bmc = Bmc(hardware, family, network=self, mac=mac, time=time, draws=draws, username=username, password=password)
             self.bmcs[machine.name] = bmc
@@ -102,6 +102,7 @@ class Fleet:
         return f"{scheme}://{LOOPBACK}:{self._held[name].getsockname()[1]}"
 
     async def close(self) -> None:
+        """Stop listening, and end all connections and the timelines of the machines."""
         for task in list(self._tasks):
             task.cancel()
         for listener in self._listeners.values():
@@ -186,8 +187,11 @@ class Fleet:
         try:
             body = await incoming.read()
             path, _, query = incoming.raw_path.partition("?")
+            client = str(transport.get_extra_info("peername")[0])
             headers = {key.lower(): value for key, value in incoming.headers.items()}
-            request = Request(incoming.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused)
+            request = Request(
+                incoming.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused, client
+            )
             async with service.queue:
                 await self.time.sleep(service.latency(request))
                 await service.bmc.reachable.wait()

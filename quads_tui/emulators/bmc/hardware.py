@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from quads_tui.emulators.bmc.bios import Bios
@@ -33,6 +34,25 @@ POST = (120.0, 300.0)
 SHUTDOWN = (20.0, 60.0)  # from a request to the operating system until the machine is off
 
 RESTARTS = frozenset({"ForceRestart", "GracefulRestart", "PowerCycle"})
+
+
+class PowerState(StrEnum):
+    """Of DSP0268's ComputerSystem."""
+
+    ON = "On"
+    OFF = "Off"
+    POWERING_ON = "PoweringOn"
+    POWERING_OFF = "PoweringOff"
+
+
+class Phase(StrEnum):
+    """What the machine is doing; `stuck`: it hangs in its POST, or its installer gave up."""
+
+    OFF = "off"
+    POST = "post"
+    INSTALLER = "installer"
+    OS = "os"
+    STUCK = "stuck"
 
 
 @dataclass(slots=True)
@@ -83,17 +103,17 @@ class Hardware:
         draws: Draws,
         provisioner: Provisioner,
         faults: BootFaults,
-        power: str,
+        power: PowerState,
         mode: str,
     ) -> None:
         self.machine, self.timing, self.time = machine, timing, time
         self._draws, self._provisioner, self._faults = draws, provisioner, faults
-        self.power = power  # On, Off, PoweringOn, PoweringOff: the truth
+        self.power = power  # the truth
         self.reported = power  # as PowerState shows it
         self.boot = Boot(mode=mode)
         self.pending_mode: str | None = None
         self.bios: Bios | None = None  # of those whose BMC shows what they boot from
-        self.phase = "os" if power == "On" else "off"  # off, post, installer, os, stuck
+        self.phase = Phase.OS if power == PowerState.ON else Phase.OFF
         self.last_boot: dict[str, str | int] | None = None
         self.boots = self.wipes = self.resets = self.mode_changes = 0
         self.changed = 0
@@ -103,6 +123,7 @@ class Hardware:
         self._pending_report: asyncio.TimerHandle | None = None
 
     def note(self, text: str) -> None:
+        """Log what happened, and let documents be rendered again."""
         self.changed += 1
         self.log.append((round(self.time.now(), 1), text))
 
@@ -115,37 +136,38 @@ class Hardware:
 
     # -- what the BMC or the power button asks for -------------------------------------------------------------
 
-    def would_change(self, kind: str) -> bool:
-        """Whether `kind` (a ResetType) asks for another state than the present one."""
-        if kind in ("On", "ForceOn"):
-            return self.power == "Off"
-        if kind in ("ForceOff", "GracefulShutdown"):
-            return self.power in ("On", "PoweringOn")
-        if kind in RESTARTS:
-            return self.power in ("On", "PoweringOn") or (kind == "ForceRestart" and self.power == "Off")
-        return kind == "PushPowerButton"
+    def would_change(self, reset_type: str) -> bool:
+        """Whether `reset_type` (a ResetType) asks for another state than the present one."""
+        is_on = self.power in (PowerState.ON, PowerState.POWERING_ON)
+        if reset_type in ("On", "ForceOn"):
+            return self.power == PowerState.OFF
+        if reset_type in ("ForceOff", "GracefulShutdown"):
+            return is_on
+        if reset_type in RESTARTS:
+            return is_on or (reset_type == "ForceRestart" and self.power == PowerState.OFF)
+        return reset_type == "PushPowerButton"
 
-    def act(self, kind: str, by: str) -> bool:
+    def act(self, reset_type: str, by: str) -> bool:
         """Carry out a ResetType that changes the present state; False when the machine ignores it."""
-        self.note(f"{kind} by {by}")
-        if kind == "PushPowerButton":
-            kind = "On" if self.power == "Off" else "ForceOff"
-        if kind in ("On", "ForceOn") or (kind == "ForceRestart" and self.power == "Off"):
+        self.note(f"{reset_type} by {by}")
+        if reset_type == "PushPowerButton":
+            reset_type = "On" if self.power == PowerState.OFF else "ForceOff"
+        if reset_type in ("On", "ForceOn") or (reset_type == "ForceRestart" and self.power == PowerState.OFF):
             self._start(self._go_on())
-        elif kind == "ForceOff":
+        elif reset_type == "ForceOff":
             self._start(self._go_off(self._seconds("off", *self.timing.off)))
-        elif kind == "GracefulShutdown":
+        elif reset_type == "GracefulShutdown":
             # The request is an event to the operating system, and without one it is lost.
-            if self.phase != "os":
+            if self.phase != Phase.OS:
                 return False
             self._start(self._go_off(self._seconds("shutdown", *SHUTDOWN)))
-        elif kind in RESTARTS:
+        elif reset_type in RESTARTS:
             self._start(self._go_round())
         return True
 
-    def hang(self, kind: str) -> None:
+    def hang(self, reset_type: str) -> None:
         """The machine restarts and stays in its POST until it is powered off."""
-        self._start(self._go_nowhere(kind))
+        self._start(self._go_nowhere(reset_type))
 
     def set_boot(self, boot: Boot) -> None:
         """A PATCH that was accepted."""
@@ -155,6 +177,7 @@ class Hardware:
         self.note(f"override {boot.target} {boot.enabled} {boot.mode}")
 
     def close(self) -> None:
+        """Stop the timeline where it is."""
         if self._job is not None:
             self._job.cancel()
         if self._pending_report is not None:
@@ -167,7 +190,7 @@ class Hardware:
             self._job.cancel()
         self._job = asyncio.get_running_loop().create_task(job)
 
-    def _set(self, power: str) -> None:
+    def _set(self, power: PowerState) -> None:
         self.power = power
         self.note(f"power {power}")
         lag = self._report_lag() if self.timing.lags else 0.0
@@ -179,7 +202,7 @@ class Hardware:
         else:
             self._report_power(power)
 
-    def _report_power(self, power: str) -> None:
+    def _report_power(self, power: PowerState) -> None:
         self.reported = power
         self.changed += 1
 
@@ -194,26 +217,26 @@ class Hardware:
         return self._draws.next(purpose).uniform(least, most)
 
     async def _go_off(self, seconds: float) -> None:
-        self._set("PoweringOff")
+        self._set(PowerState.POWERING_OFF)
         await self.time.sleep(seconds)
-        self.phase = "off"
+        self.phase = Phase.OFF
         self.off_since = self.time.now()
-        self._set("Off")
+        self._set(PowerState.OFF)
 
     async def _go_on(self) -> None:
-        self._set("PoweringOn")
+        self._set(PowerState.POWERING_ON)
         await self.time.sleep(self._seconds("on", *self.timing.on))
-        self._set("On")
+        self._set(PowerState.ON)
         await self._boot()
 
-    async def _go_nowhere(self, kind: str) -> None:
+    async def _go_nowhere(self, reset_type: str) -> None:
         self.boots += 1
-        self.phase = "stuck"
-        self.note(f"{kind}: hangs in POST")
+        self.phase = Phase.STUCK
+        self.note(f"{reset_type}: hangs in POST")
 
     async def _go_round(self) -> None:
-        if self.power != "On":
-            self._set("On")
+        if self.power != PowerState.ON:
+            self._set(PowerState.ON)
         await self._boot()
 
     async def _boot(self) -> None:
@@ -222,7 +245,7 @@ class Hardware:
                 await self._configure(self.bios)
             source, to_foreman = self._take_override()
             self.boots += 1
-            self.phase = "post"
+            self.phase = Phase.POST
             self.last_boot = {"source": source, "mode": self.boot.mode, "n": self.boots}
             self.note(f"POST, then boot from {source}")
             await self.time.sleep(self._seconds("post", *POST))
@@ -230,7 +253,7 @@ class Hardware:
             if to_foreman and self._faults.network_boot_succeeds():
                 token = self._provisioner.live_token(self.machine.name)
             if token is None:
-                self.phase = "os"
+                self.phase = Phase.OS
                 self.note("the system on the disk runs")
                 return
             if not await self._install(token):
@@ -239,7 +262,7 @@ class Hardware:
     async def _configure(self, bios: Bios) -> None:
         """A POST for the jobs that wait for one; the boot comes after it."""
         self.boots += 1
-        self.phase = "post"
+        self.phase = Phase.POST
         bios.begin()
         self.note("POST for configuration jobs")
         await self.time.sleep(self._seconds("post", *POST))
@@ -265,12 +288,12 @@ class Hardware:
     async def _install(self, token: str) -> bool:
         """Into the installer; True when the machine then restarts by itself."""
         self.wipes += 1
-        self.phase = "installer"
+        self.phase = Phase.INSTALLER
         self.note("booted into the installer")
         median = INSTALL.get(self.machine.model.upper(), DEFAULT_INSTALL)
         await self.time.sleep(lognormal(self._draws.next("install"), median, median * INSTALL_SPREAD))
         if not self._faults.install_succeeds():
-            self.phase = "stuck"
+            self.phase = Phase.STUCK
             self.note("the installer gave up")
             await self._provisioner.failed(self.machine.name, token, "anaconda: no usable disk found")
             return False

@@ -102,6 +102,7 @@ class Placeholders(Edited):
         return lambda document: document.update(UUID=self.uuid, SerialNumber=self.serial)
 
     def hides(self, bmc: Bmc) -> bool:
+        """Whether the real UUID and serial number are hidden now."""
         return True
 
 
@@ -126,6 +127,7 @@ class Nics(Edited):
         return lambda document: self.relist(bmc, document)
 
     def relist(self, bmc: Bmc, document: Document) -> None:
+        """Change the collection of network interfaces in place."""
         raise NotImplementedError
 
 

@@ -28,6 +28,7 @@ class Switch:
         self.resets = 0
 
     def count(self) -> None:
+        """A Reset was accepted by one of the BMCs."""
         self.resets += 1
         if self.resets == max(1, len(self.bmcs) // 2):
             for bmc in self.bmcs:

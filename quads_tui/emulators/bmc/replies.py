@@ -21,6 +21,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     reused: bool = False  # the connection carried a request before
+    client: str = ""  # IP address
 
     def json(self) -> Any:
         """The body's value; ValueError when it is no JSON."""
@@ -63,6 +64,7 @@ class Message:
     severity: str = "Critical"
 
     def filled(self, args: tuple[str, ...]) -> str:
+        """The text with these arguments."""
         text = self.text
         for number, arg in enumerate(args, 1):
             text = text.replace(f"%{number}", arg)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from quads_tui.emulators.bmc.bmc import Bmc
 from quads_tui.emulators.bmc.faults import Fault
+from quads_tui.emulators.bmc.hardware import Phase
 from quads_tui.emulators.bmc.replies import (
     Document,
     Rendered,
@@ -65,6 +66,7 @@ class RedfishService:
         self.peak = max(self.peak, sum(not gone(one) for one in self._under_way))
 
     def end(self, incoming: web.BaseRequest) -> None:
+        """Its reply is sent, or its connection is gone."""
         self._under_way.remove(incoming)
 
     def press_power_button(self, power: str) -> bool:
@@ -128,6 +130,7 @@ class RedfishService:
         return reply
 
     def healthy_reply(self, request: Request) -> Reply:
+        """What the request gets where no fault steps in, and what it does to the machine."""
         family = self.family
         early = self._protocol(request)
         if early is not None:
@@ -214,7 +217,7 @@ class RedfishService:
             return self.family.error(400, ("PropertyMissing", "UserName"))
         if not self.bmc.admits(user, password):
             return self.family.unauthorized()
-        session = self.bmc.sessions.create(user)
+        session = self.bmc.sessions.create(user, request.client)
         if session is None:
             return self.family.sessions_full()
         document = self.family.session_document(session)
@@ -267,7 +270,7 @@ class RedfishService:
         wanted = self._boot_members(body)
         if isinstance(wanted, Reply):
             return wanted
-        if family.locks_in_post and self.hardware.phase == "post":
+        if family.locks_in_post and self.hardware.phase == Phase.POST:
             return family.in_post()
         if request.path != family.system:
             return family.patch_settings(self.bmc, request.path, wanted) or self._not_allowed(request)

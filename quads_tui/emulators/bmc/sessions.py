@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quads_tui.emulators.interfaces import Draws, Time
 
@@ -18,6 +18,8 @@ class Session:
     token: str
     user: str
     used: float  # time.monotonic()
+    client: str = ""  # IP address
+    created: float = field(default_factory=time.time)
 
 
 class Sessions:
@@ -34,17 +36,18 @@ class Sessions:
             del self._by_token[token]
 
     def open(self) -> list[Session]:
+        """The live sessions."""
         self._sweep()
         return list(self._by_token.values())
 
-    def create(self, user: str) -> Session | None:
+    def create(self, user: str, client: str = "") -> Session | None:
         """A new session, or None when the cap is reached."""
         self._sweep()
         if len(self._by_token) >= self.cap:
             return None
         self.created += 1
         token = f"{self._draws.next('token').getrandbits(128):032x}"
-        session = Session(str(self.created), token, user, time.monotonic())
+        session = Session(str(self.created), token, user, time.monotonic(), client)
         self._by_token[token] = session
         self.peak = max(self.peak, len(self._by_token))
         return session
@@ -65,6 +68,7 @@ class Sessions:
         return next((session for session in self.open() if session.id == id), None)
 
     def delete(self, id: str) -> bool:
+        """Whether there was one to delete."""
         session = self.find(id)
         if session is None:
             return False

@@ -40,10 +40,12 @@ def message(status: int, text: str, **more: Any) -> Refusal:
 
 
 def not_found(kind: str, key: str) -> Refusal:
+    """404 for an id or a name, `kind` in the singular."""
     return message(404, f"Resource {kind} not found by id '{key}'")
 
 
 def denied(*permissions: str) -> Refusal:
+    """403 for a caller that lacks all of these permissions."""
     details = f"Missing one of the required permissions: {', '.join(permissions)}"
     return message(403, "Access denied", details=details, missing_permissions=list(permissions))
 

@@ -100,6 +100,7 @@ class Database:
         self.users_by_id = {user.id: user for user in self.users}
 
     def rows(self, roles: Iterable[Role]) -> list[UserRole]:
+        """Rows of user_roles for these roles, with new ids."""
         return [UserRole(next(self._row_ids), role) for role in roles]
 
     def _fill_hosts(self, machines: Sequence[Machine], options: ForemanOptions) -> None:
@@ -158,6 +159,7 @@ class Database:
         return "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "a" + digits[17:20], digits[20:]))
 
     def now(self) -> str:
+        """The emulated time as API bodies spell it."""
         return stamp(self.time.utc())
 
     def parameter(self, name: str, value: str, *, kind: str = "string", hidden: bool = False) -> Parameter:
@@ -172,6 +174,7 @@ class Database:
         return self.by_login.get(key) or self.users_by_id.get(number(key))
 
     def owner_login(self, host: Host) -> str | None:
+        """None for a host that no user owns."""
         if host.owner_type != "User":
             return None
         owner = self.users_by_id.get(host.owner_id or 0)

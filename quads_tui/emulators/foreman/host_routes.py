@@ -17,6 +17,7 @@ REVEAL = ("true", "1")
 
 
 def wanted(request: ApiRequest) -> Host:
+    """The host that the path names. Raises Refusal (404)."""
     host = request.foreman.database.host(request.keys[0])
     if host is None:
         raise not_found("host", request.keys[0])

@@ -18,6 +18,7 @@ from .search import Fields
 
 
 def found(rows: Sequence[Any], kind: str, key: str, *, by: str = "name") -> Any:
+    """The row of this id or `by`. Raises Refusal (404)."""
     wanted = number(key)
     row = next((row for row in rows if getattr(row, by) == key or row.id == wanted), None)
     if row is None:
@@ -26,6 +27,8 @@ def found(rows: Sequence[Any], kind: str, key: str, *, by: str = "name") -> Any:
 
 
 def index_of(rows: Callable[[ApiRequest], Sequence[Any]], fields: Fields, document: Callable[[Any], Document]) -> Handler:
+    """A handler that lists these rows."""
+
     async def handler(request: ApiRequest) -> Answer:
         await request.work.cpu(request.foreman.options.costs.small)
         return index(rows(request), fields, request.query, lambda row: json.dumps(document(row)), options=request.foreman.options)
@@ -36,6 +39,8 @@ def index_of(rows: Callable[[ApiRequest], Sequence[Any]], fields: Fields, docume
 def show_of(
     rows: Callable[[ApiRequest], Sequence[Any]], kind: str, document: Callable[[Any], Document], *, by: str = "name"
 ) -> Handler:
+    """A handler that shows one of these rows, by its id or its member `by`; 404 for others."""
+
     async def handler(request: ApiRequest) -> Answer:
         await request.work.cpu(request.foreman.options.costs.small)
         return json_answer(document(found(rows(request), kind, request.keys[0], by=by)))

@@ -19,7 +19,7 @@ BURST, WITHIN = 128, 0.1  # a listen queue of 128 (net.core.somaxconn of old) ov
 class Listener:
     def __init__(self, server: web.Server, faults: FaultInjector, traffic: Traffic, context: ssl.SSLContext | None) -> None:
         self._server = server
-        self._mishaps = faults
+        self._faults = faults
         self._traffic = traffic
         self._context = context
         self._recent: deque[float] = deque()
@@ -57,8 +57,8 @@ class Listener:
                 self._keep(asyncio.create_task(self._connect(peer)))
 
     def _refused(self) -> bool:
-        if self._mishaps.handshakes > 0:
-            self._mishaps.handshakes -= 1
+        if self._faults.handshakes > 0:
+            self._faults.handshakes -= 1
             return True
         now = time.monotonic()
         self._recent.append(now)

@@ -20,6 +20,8 @@ TEXTS = ("firstname", "lastname", "mail", "description")
 
 
 class Membership:
+    """The user_roles rows, and the transactions that change them."""
+
     def __init__(self, database: Database, options: ForemanOptions) -> None:
         self._database = database
         self._options = options

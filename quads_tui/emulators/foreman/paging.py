@@ -43,6 +43,7 @@ def index(
 
 
 def matching(rows: Iterable[Any], fields: Fields, query: Mapping[str, str]) -> list[Any]:
+    """The rows that the query's `search` finds, in their order. Raises Refusal (400)."""
     try:
         accepts = compiled(query.get("search") or "", fields)
     except QueryError as error:
@@ -51,6 +52,7 @@ def matching(rows: Iterable[Any], fields: Fields, query: Mapping[str, str]) -> l
 
 
 def refused(error: QueryError) -> Refusal:
+    """400 in the words of scoped_search."""
     return bare(400, {"error": {"message": str(error), "class": "ScopedSearch::QueryNotSupported"}})
 
 

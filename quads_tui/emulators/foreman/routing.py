@@ -63,6 +63,7 @@ class Route:
 
 
 def route(routes: tuple[Route, ...], method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """The route of a path below /api, and what stands in the places of its ids; None where there is none."""
     for one in routes:
         if one.method == method and (match := one.pattern.fullmatch(path)):
             return one, match.groups()

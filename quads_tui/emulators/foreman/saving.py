@@ -43,6 +43,8 @@ def attributes(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class Saving:
+    """Saves of hosts, one at a time for each host."""
+
     def __init__(self, database: Database, builds: Builds, options: ForemanOptions) -> None:
         self._database = database
         self._builds = builds

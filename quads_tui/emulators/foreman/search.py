@@ -48,6 +48,7 @@ class Fields:
     dynamic: Callable[[str], Field | None] = lambda name: None
 
     def find(self, name: str) -> Field:
+        """The field of this name, in any case. Raises QueryError."""
         field = self.known.get(name.lower()) or self.dynamic(name)
         if field is None:
             raise QueryError(f"Field '{name}' not recognized for searching!")
@@ -64,6 +65,7 @@ class Token:
 
 
 def tokens(query: str) -> list[Token]:
+    """The query, taken apart; whitespace separates and is dropped."""
     found: list[Token] = []
     at = 0
     query = query.rstrip()

@@ -39,6 +39,8 @@ class Connection:
 
 
 class Traffic:
+    """Counters of all that came in; peaks are of the same time."""
+
     def __init__(self, log_length: int) -> None:
         self.log: deque[Exchange] = deque(maxlen=log_length)
         self.reads = 0

@@ -15,6 +15,7 @@ from .routing import ApiRequest, Route
 
 
 def wanted(request: ApiRequest) -> User:
+    """The user that the path names. Raises Refusal (404)."""
     user = request.foreman.database.user(request.keys[0])
     if user is None:
         raise not_found("user", request.keys[0])

@@ -20,6 +20,8 @@ class Overloaded(EmulatorError):
 
 
 class Worker:
+    """A process with threads: `busy` of them have a request, one of them computes."""
+
     def __init__(self) -> None:
         self.busy = 0
         self.interpreter = asyncio.Lock()

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .records import STATUSES, QuadsDatabase
-from .server import InjectedFault, QuadsEmulator
+from .server import FaultEffect, InjectedFault, QuadsEmulator
 
-__all__ = ["STATUSES", "InjectedFault", "QuadsDatabase", "QuadsEmulator"]
+__all__ = ["STATUSES", "FaultEffect", "InjectedFault", "QuadsDatabase", "QuadsEmulator"]

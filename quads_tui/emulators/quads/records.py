@@ -121,6 +121,7 @@ class QuadsDatabase:
             host.cloud, host.build, host.validated, host.switch_config_applied = cloud, True, True, True
 
     def unschedule(self, names: Sequence[str]) -> None:
+        """Delete all schedules of these hosts."""
         for schedule in [schedule for schedule in self.schedules.values() if schedule.host in names]:
             del self.schedules[schedule.id]
 
@@ -153,6 +154,7 @@ class QuadsDatabase:
         return {"hosts": hosts, "assignments": assignments, "schedules": schedules}
 
     def current(self, at: datetime, host: str = "", cloud: str = "") -> list[Schedule]:
+        """The schedules that hold at this moment, of one host or cloud where one is given."""
         return [
             schedule
             for schedule in self.schedules.values()
@@ -173,6 +175,7 @@ class QuadsDatabase:
         return found
 
     def active(self, cloud: str) -> Assignment | None:
+        """The cloud's assignment that has not ended; None where it has none."""
         return next((made for made in self.assignments.values() if made.cloud == cloud and made.active), None)
 
     # Documents
@@ -253,6 +256,7 @@ class QuadsDatabase:
 
 
 def iso(moment: datetime | None) -> str | None:
+    """To the minute, without a zone."""
     return moment.strftime(ISO) if moment else None
 
 

@@ -11,6 +11,7 @@ import ssl
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
@@ -26,16 +27,24 @@ _DATES = ("start", "end", "build_start", "build_end")
 _LINGER = struct.pack("ii", 1, 0)
 
 
+class FaultEffect(StrEnum):
+    """What an injected fault does to a request."""
+
+    ROLLED_BACK = "rolled-back"  # 200 and nothing changed
+    EXPIRED = "expired"  # 401
+    HTML = "html"  # a page with 500
+    HANG = "hang"
+    RESET = "reset"
+    LOST = "lost"  # done, then a reset
+
+
 @dataclass
 class InjectedFault:
-    """What the next `times` requests of `method` below `path` (without /api/v3) meet.
-
-    `kind`: rolled-back (200 and nothing changed), expired (401), html (500 page), hang, reset, lost (done, then a reset).
-    """
+    """What the next `times` requests of `method` below `path` (without /api/v3) meet."""
 
     method: str
     path: str
-    kind: str
+    effect: FaultEffect
     times: int = 1
 
 
@@ -140,14 +149,14 @@ class QuadsEmulator:
             self.reads += 1
         elif path != "/login":
             self.writes += 1
-        kind = self._mishap(request.method, path)
-        if kind == "hang":
+        effect = self._injected(request.method, path)
+        if effect is FaultEffect.HANG:
             await asyncio.sleep(3600)
-        if kind == "reset":
+        if effect is FaultEffect.RESET:
             return _reset(request)
-        if kind == "html":
+        if effect is FaultEffect.HTML:
             return web.Response(status=500, text=_HTML, content_type="text/html")
-        if kind == "expired":
+        if effect is FaultEffect.EXPIRED:
             return _json({"message": "Invalid Authentication token!"}, 401)
         body = await request.read()
         try:
@@ -168,17 +177,17 @@ class QuadsEmulator:
             return self._delete_schedule(path.removeprefix("/schedules/"))
         if request.method != "PATCH":
             return _error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
-        answer = self._patch(path, data if isinstance(data, dict) else {}, apply=kind != "rolled-back")
-        if kind == "rolled-back":
+        answer = self._patch(path, data if isinstance(data, dict) else {}, apply=effect is not FaultEffect.ROLLED_BACK)
+        if effect is FaultEffect.ROLLED_BACK:
             self.rolled_back += 1
-        return _reset(request) if kind == "lost" else answer
+        return _reset(request) if effect is FaultEffect.LOST else answer
 
-    def _mishap(self, method: str, path: str) -> str:
+    def _injected(self, method: str, path: str) -> FaultEffect | None:
         for fault in self.faults:
             if fault.times and fault.method == method and path.startswith(fault.path):
                 fault.times -= 1
-                return fault.kind
-        return ""
+                return FaultEffect(fault.effect)
+        return None
 
     def _log_in(self, request: web.BaseRequest) -> web.Response:
         self.logins += 1

@@ -201,7 +201,7 @@ def _host(
         unverified=text(unverified),
         cause=host.cause,
         reason=text(host.reason or host.note),
-        notes=tuple(text(note) for note in (*plan.notes, plan.trouble) if note),
+        notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in told[-EVIDENCE:]),
     )
 

@@ -182,12 +182,13 @@ class Bmc:
             return True
         return (await BootChange(self._machine, deadline).look()).pxe_next
 
-    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
         """Delete sessions that a process before this one left at `peer`, each request made once; what does not go is noted.
 
-        Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was.
+        Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was. `login`: the
+        wall time of a login whose session was not recorded any more.
         """
-        left = f"{len(uris)} sessions of an earlier process stay open at the BMC"
+        left = f"{len(uris) or 'perhaps some'} sessions of an earlier process stay open at the BMC"
         try:
             await self._connection.root(self._connection.clock.now())
         except StageFailure as failure:
@@ -196,7 +197,7 @@ class Bmc:
         if peer and self._connection.peer != peer:
             self._connection.acts.note(f"{left}: it was at {peer}, and {self._connection.peer} answers now")
             return
-        await self._connection.session.end(uris)
+        await self._connection.session.end(uris, login)
 
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""

@@ -10,15 +10,17 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed, Response
+from quads_tui.services.responses import NotJson, RequestFailed, Response
 
 from .errors import ErrorResponse, error_response
+from .left_sessions import MOST, SessionFacts, is_left, session_facts
 from .quirks import SESSION_COLLECTIONS, Meaning, session_path
 
 ROOT = "/redfish/v1/"
@@ -112,8 +114,11 @@ class Session:
         self._open.clear()
         self._token = ""
 
-    async def end(self, paths: Iterable[str]) -> None:
-        """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted."""
+    async def end(self, paths: Iterable[str], login: float | None = None) -> None:
+        """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted.
+
+        `login`: the wall time of a login that may have made one that is not among the `paths`.
+        """
         left = list(paths)
         try:
             async with asyncio.timeout(_ENDING):
@@ -121,9 +126,34 @@ class Session:
                 while left:
                     await self._delete(left[0], headers)
                     del left[0]
+                if login is not None:
+                    await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
             why = str(error) or f"not done within {_ENDING:g} s"
             self._acts.note(f"{len(left)} sessions of an earlier process stay open at the BMC: {why}")
+
+    async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:
+        """Find the session of a login `age` seconds before our own, by what the BMC tells of both."""
+        own_path = self._open[-1][0] if self._open else ""
+        own = session_facts(await self._document(own_path, headers)) if own_path else SessionFacts("", "", None)
+        collection = await self._document(own_path.rpartition("/")[0], headers) if own_path else {}
+        listed = collection.get("Members")
+        found = [member.get("@odata.id") for member in listed if isinstance(member, Mapping)] if isinstance(listed, list) else []
+        others = [path for path in found if isinstance(path, str) and path != own_path and path.startswith("/")][:MOST]
+        for path in others:
+            if is_left(session_facts(await self._document(path, headers)), own, age):
+                await self._delete(path, headers)
+                return
+        if not own_path or (others and not own.told):
+            self._acts.note("a login of an earlier process was interrupted: a session may be left at the BMC until it expires")
+
+    async def _document(self, path: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
+        answer = await self._send("GET", path, headers, None)
+        try:
+            body = answer.json() if answer.ok else {}
+        except NotJson:
+            body = {}
+        return body if isinstance(body, Mapping) else {}
 
     async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
         """Once more where it is refused; then it is noted."""
@@ -151,11 +181,13 @@ class Session:
         body = {"UserName": self._username, "Password": self._password.reveal()}
         places = list(dict.fromkeys(place for place in (self.collection, *SESSION_COLLECTIONS) if place))
         while places:
-            await self._acts.owned()
+            await self._acts.before_login()
             try:
                 answer = await self._send("POST", places[0], {}, body)
             except RequestFailed as error:
-                if error.sent:
+                if not error.sent:
+                    self._acts.session("", False)
+                else:
                     self._acts.note(
                         "no answer to a login: the session that it may have made stays open at the BMC until it expires"
                     )
@@ -163,6 +195,7 @@ class Session:
             if answer.ok:
                 self._begin(answer, places[0])
                 return
+            self._acts.session("", False)
             refusal = error_response(answer)
             if refusal.means(Meaning.PASSWORD_CHANGE):
                 self._refused = f"the password must be changed first: {refusal.text}"
@@ -193,6 +226,7 @@ class Session:
         token = answer.headers.get("X-Auth-Token", "")
         if not token or not token.isascii() or not token.isprintable():
             self._basic = True
+            self._acts.session("", False)
             return
         self._token = token
         self._busy = 0
@@ -201,6 +235,7 @@ class Session:
             self._open.append((where, token))
             self._acts.session(where, True)
         else:
+            self._acts.session("", False)
             self._acts.note("the BMC does not say where its session is: it stays open until it expires")
 
     async def _refuse(self, refusal: ErrorResponse) -> None:

@@ -44,11 +44,12 @@ class Told:
         if self.last_word is not None:
             raise self.last_word
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         return
 
     def session(self, uri: str, is_open: bool) -> None:
-        (self.sessions.append if is_open else self.sessions.remove)(uri)
+        if uri:
+            (self.sessions.append if is_open else self.sessions.remove)(uri)
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self.results.append(result)

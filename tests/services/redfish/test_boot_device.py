@@ -13,14 +13,14 @@ from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.bmc.replies import Reply, Request
 from quads_tui.emulators.bmc.service import RedfishService
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 from .test_families import Foreman
@@ -37,7 +37,7 @@ class Dell:
     def __init__(self, model: str, mode: str, device: str, fault: Fault) -> None:
         self.fleet = Fleet(
             [Machine(HOST, model, "04:3f:72:00:00:01")],
-            time=Time(SPEED),
+            time=GrantedTime(SPEED),
             seed=1,
             provisioner=Foreman(),
             username="root",

@@ -162,7 +162,7 @@ async def test_a_cancelled_patch_is_marked_unknown(bench: Bench) -> None:
         await task
     assert bench.told.results == ["unknown"]
     await bench.client.close()
-    await asyncio.sleep(0.25)
+    await bench.bmc.idle()
     bench.bmc.peak = 0  # the server was still busy with what we left
 
 

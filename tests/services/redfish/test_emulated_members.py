@@ -8,7 +8,7 @@ from quads_tui.emulators.bmc import identity_faults
 from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.fault_profiles import RARE_FAULTS, FaultKind
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Comparison, compared
@@ -16,7 +16,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 from .test_families import SPEED, Foreman
@@ -30,7 +30,7 @@ class Lab:
         self.fault = fault
         self.fleet = Fleet(
             [Machine(NAME, model, MAC)],
-            time=Time(SPEED),
+            time=GrantedTime(SPEED),
             seed=1,
             provisioner=Foreman(),
             username="root",

@@ -6,14 +6,14 @@ import pytest
 
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.identity import Comparison, compared
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 
@@ -54,7 +54,7 @@ class Foreman:
 async def test_off_pxe_on(model: str, seed: int) -> None:
     name = "f01-h01-000.example.com"
     machine = Machine(name, model, "04:3f:72:00:00:01")
-    fleet = Fleet([machine], time=Time(SPEED), seed=seed, provisioner=Foreman(), username="root", password="pw")
+    fleet = Fleet([machine], time=GrantedTime(SPEED), seed=seed, provisioner=Foreman(), username="root", password="pw")
     await fleet.serve()
     clock, acts = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)

@@ -7,10 +7,9 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import bcrypt
@@ -24,10 +23,9 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from tests.clocks import FastClock
+from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Told
-
-PATIENCE = 60.0
 
 
 def free_port() -> int:
@@ -43,15 +41,15 @@ def running(words: list[str], port: int, directory: Path, environment: dict[str,
     with log.open("wb") as out:
         process = subprocess.Popen(words, stdout=out, stderr=out, cwd=directory, env={**os.environ, **environment})
     try:
-        end = time.monotonic() + PATIENCE
-        while True:
+
+        def listens() -> bool:
             assert process.poll() is None, log.read_text()
-            try:
+            with suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < end, log.read_text()
-                time.sleep(0.1)
+                return True
+            return False
+
+        wait_for(listens)
         yield
     finally:
         process.terminate()
@@ -60,7 +58,7 @@ def running(words: list[str], port: int, directory: Path, environment: dict[str,
 
 @asynccontextmanager
 async def client(port: int, tls: TlsPolicy, user: str, password: str) -> AsyncIterator[tuple[Bmc, Told]]:
-    clock, told = FastClock(speed=4.0, floor=60.0), Told()
+    clock, told = FastClock(speed=1.0, floor=60.0), Told()  # its power takes 1 to 11 real seconds to change
     http = Http(clock)
     address = f"https://127.0.0.1:{port}"
     bmc = Bmc(

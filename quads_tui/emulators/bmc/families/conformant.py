@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from quads_tui.emulators.bmc.family import RESETS, Family
 from quads_tui.emulators.bmc.hardware import HardwareTiming
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, ref
@@ -200,7 +202,9 @@ class Conformant(Family):
         }
 
     def session_document(self, session: Session) -> Document:
-        return {**super().session_document(session), "@odata.type": "#Session.v1_7_1.Session", "Password": None}
+        created = datetime.fromtimestamp(session.created, UTC).isoformat(timespec="seconds")
+        told = {"ClientOriginIPAddress": session.client, "CreatedTime": created, "Password": None}
+        return {**super().session_document(session), "@odata.type": "#Session.v1_7_1.Session", **told}
 
     def patched(self, bmc: BmcState) -> Reply:
         # 200 with the resource as it is now, and its new ETag (DSP0266 on PATCH).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
 from quads_tui.emulators.bmc.family import MODES, RESETS
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, json_reply, ref
+from quads_tui.emulators.bmc.sessions import Session
 from quads_tui.emulators.bmc.state import BmcState
 
 CONTEXT = "/redfish/v1/$metadata#"
@@ -195,3 +196,6 @@ class Idrac9(DellFamily):
             bmc.hardware.pending_mode = mode
             bmc.hardware.note(f"mode {mode} at the next boot")
         return self.patched(bmc)
+
+    def session_document(self, session: Session) -> Document:
+        return {**super().session_document(session), "ClientOriginIPAddress": session.client, "SessionType": "Redfish"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from quads_tui.emulators.bmc.family import RESETS, Family
 from quads_tui.emulators.bmc.hardware import Boot, HardwareTiming
 from quads_tui.emulators.bmc.replies import Document, Key, Message, Reply, dumps, named, ref
+from quads_tui.emulators.bmc.sessions import Session
 from quads_tui.emulators.bmc.state import BmcState
 
 CONTEXT = "/redfish/v1/$metadata#"
@@ -146,3 +149,8 @@ class Ilo5(Family):
         if "BootSourceOverrideMode" in wanted:
             return self.error(400, ("PropertyNotWritableOrUnknown", "BootSourceOverrideMode"))
         return None
+
+    def session_document(self, session: Session) -> Document:
+        login = datetime.fromtimestamp(session.created, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        oem = {"LoginTime": login, "UserIP": session.client, "UserTag": "REST", "UserType": "Local"}
+        return {**super().session_document(session), "@odata.type": "#Session.v1_0_0.Session", "Oem": {"Hpe": oem}}
