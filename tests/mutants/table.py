@@ -229,7 +229,7 @@ _HOLES = (
     _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
     _row("U20 password to be changed", "services/redfish/connection.py", "if refusal.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
     _row("U20 TLS", "services/redfish/connection.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
-    _row("U20 Basic in front", "services/redfish/session.py", 'if answer.status == 401 and not self.place and "basic" in', 'if False and "basic" in', BOUNDS),
+    _row("U20 Basic in front", "services/redfish/session.py", 'if answer.status == 401 and not self.collection and "basic" in', 'if False and "basic" in', BOUNDS),
     _row("U20 Basic in front counts", "services/redfish/session.py", "                await self._refuse(refusal)\n                break", "                break", BOUNDS),
     _row("U20 mode repeated", "services/redfish/boot.py", "if not full and self._mode:", "if False:", BOUNDS),
     _row("U20 no mode", "services/redfish/boot.py", "if not full and self._mode:", "if not full:", BOUNDS),
