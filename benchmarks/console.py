@@ -135,7 +135,7 @@ async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> N
     asking = [asyncio.create_task(ask(url, latencies))] if url else []
     shown = asyncio.create_task(app.run_async()) if app else None
     await work[0]
-    assert shown is None or not shown.done(), "the screen broke"
+    assert shown is None or not shown.done(), "the screen ended with an error"
     if url:
         file.write_text(json.dumps({"p99": 1000 * sorted(latencies)[int(0.99 * len(latencies))], "count": len(latencies)}))
     for task in [*work, *asking]:
@@ -295,8 +295,8 @@ async def large(hosts: int) -> None:
                 screen = app._main
                 spent("filter", lambda: screen.action_filter("stage:install !cause:refused r6.0"))
                 spent("filter off", screen.action_back)
-                spent("sort", lambda: screen.action_order("host"))
-                spent("sort by attention", lambda: screen.action_order("attention"))
+                spent("sort", lambda: screen.action_sort("host"))
+                spent("sort by attention", lambda: screen.action_sort("attention"))
         return app
 
     await opened("any screen", believable(10))  # imports and styles

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from quads_tui.cli.terminal import TerminalOperator
 from quads_tui.console.app import Console
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.runtime.emulator_process import lab
+from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import Options
 from quads_tui.runtime.process_resources import ProcessResources
@@ -57,5 +57,5 @@ async def _taken(running: RunningRollout, name: str, size: tuple[int, int], keys
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as state:
         options = Options(state_dir=Path(state), yes=True)
-        with lab(options.state, hosts=700, seed=1, speed=60.0, faults="realistic", say=print) as given:
+        with rehearsal_emulators(options.state, hosts=700, seed=1, speed=60.0, faults="realistic", notify=print) as given:
             asyncio.run(roll_out(given, options, ProcessResources(), TerminalOperator(), photograph))

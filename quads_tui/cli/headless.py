@@ -1,4 +1,4 @@
-"""`--headless`: progress on stderr, drawn on a terminal, else a plain line now and then."""
+"""`--headless`: progress on stderr, as a bar on a terminal, else as lines."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import asyncio
 import sys
 
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.runtime.options import say
+from quads_tui.runtime.options import notify
 from quads_tui.runtime.running_rollout import RunningRollout
 
-_PLAIN = 10.0  # real seconds between two plain lines
+_LINE_INTERVAL = 10.0  # real seconds between two plain lines
 
 
 async def headless(running: RunningRollout, *, json: bool) -> None:
-    """Progress on stderr until no host can move without a human: drawn on a terminal, else a plain line every ten seconds.
-
-    Who attached meanwhile is waited for.
+    """Progress on stderr until no host can move without a human and no console is attached: a bar on a terminal, else a line
+    every ten seconds.
     """
     for warning in (*running.view.warnings, *running.rollout.plan.cautions):
-        say(f"warning: {warning}")
+        notify(f"warning: {warning}")
     drawing = asyncio.create_task(_drawn(running) if sys.stderr.isatty() and not json else print_progress(running))
     try:
         await running.settled()
@@ -29,8 +28,8 @@ async def headless(running: RunningRollout, *, json: bool) -> None:
 
 async def print_progress(running: RunningRollout) -> None:
     while True:
-        say(running.line())
-        await asyncio.sleep(_PLAIN)
+        notify(running.line())
+        await asyncio.sleep(_LINE_INTERVAL)
 
 
 async def _drawn(running: RunningRollout) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, newest
-from quads_tui.runtime.emulator_process import adopted, emulators_run
-from quads_tui.runtime.options import Options, Refused, Usage, say
+from quads_tui.runtime.emulator_process import emulators_pid, owned_emulators
+from quads_tui.runtime.options import Options, Refused, Usage, notify
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
 
@@ -18,9 +18,9 @@ def resume_command(name: str | None, *, failed: bool, options: Options) -> int:
     """Gives the exit status; 0 when there is nothing to resume."""
 
     def work() -> int:
-        rollout = _chosen(name, options, failed)
+        rollout = _choose_rollout(name, options, failed)
         if rollout is None or not (rollout.unfinished or rollout.owed or rollout.undecided or failed):
-            say(f"nothing to resume: {_why_nothing(rollout, options)}")
+            notify(f"nothing to resume: {_nothing_reason(rollout, options)}")
             return 0
         return resume_now(rollout, options, failed=failed)
 
@@ -28,46 +28,46 @@ def resume_command(name: str | None, *, failed: bool, options: Options) -> int:
 
 
 def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False) -> int:
-    """In this process. A rehearsal's emulators end with it, as they do with the first console."""
+    """Resume it in this process. The emulators of a rehearsal end with this process."""
     if rollout.unreadable:
         raise Usage(rollout.unreadable)
     if rollout.rehearsal is None:
-        return asyncio.run(_resumed(rollout, options, failed))
-    if not emulators_run(rollout.rehearsal):
-        raise Refused([f"the emulators of the rehearsal {rollout.id} have ended: there is nothing to go on with"])
-    with adopted(rollout.rehearsal):
-        return asyncio.run(_resumed(rollout, options, failed))
+        return asyncio.run(_run_resumed(rollout, options, failed))
+    if not emulators_pid(rollout.rehearsal):
+        raise Refused([f"the emulators of the rehearsal {rollout.id} have ended: it cannot be resumed"])
+    with owned_emulators(rollout.rehearsal):
+        return asyncio.run(_run_resumed(rollout, options, failed))
 
 
-async def _resumed(kept: StoredRollout, options: Options, failed: bool) -> int:
+async def _run_resumed(stored: StoredRollout, options: Options, failed: bool) -> int:
     ask = not options.yes and options.terminal and not options.headless
-    confirmed = "plan" in kept.facts and not failed  # only what is new is asked, and only where somebody is there
+    confirmed = "plan" in stored.facts and not failed  # only what is new is asked, and only where somebody is there
     shown, front_end = chosen_front_end(replace(options, yes=True) if confirmed else options)
     shown = replace(shown, yes=options.yes)
-    return await resume(kept, shown, ProcessResources(), TerminalOperator(), front_end, failed=failed, ask=ask)
+    return await resume(stored, shown, ProcessResources(), TerminalOperator(), front_end, failed=failed, ask=ask)
 
 
-def _chosen(name: str | None, options: Options, failed: bool) -> StoredRollout | None:
+def _choose_rollout(name: str | None, options: Options, failed: bool) -> StoredRollout | None:
     if name is None:
         if failed:
-            raise Usage("--failed needs the rollout's name: see quads-tui rollouts")
-        return newest(options.state, _has_servers, held=options.take_over)
+            raise Usage("--failed needs the id of a rollout: quads-tui rollouts lists them")
+        return newest(options.state, _has_services, held=options.take_over)
     try:
         return find(options.state, name)
     except NotFound as error:
         raise Usage(str(error)) from None
 
 
-def _has_servers(rollout: StoredRollout) -> bool:
-    return rollout.rehearsal is None or emulators_run(rollout.rehearsal) > 0
+def _has_services(rollout: StoredRollout) -> bool:
+    return rollout.rehearsal is None or emulators_pid(rollout.rehearsal) > 0
 
 
-def _why_nothing(rollout: StoredRollout | None, options: Options) -> str:
+def _nothing_reason(rollout: StoredRollout | None, options: Options) -> str:
     if rollout is not None:
-        return f"the rollout {rollout.id} has ended; --failed takes up its failed, skipped and held hosts"
-    running = newest(options.state, _has_servers, held=True)
+        return f"the rollout {rollout.id} has ended; --failed retries its failed, skipped and held hosts"
+    running = newest(options.state, _has_services, held=True)
     if running is None:
         return f"no unfinished rollout in {options.state / 'rollouts'}"
     who_runs = running.holder() or "another process"
     again = f"quads-tui resume {running.id} --take-over"
-    return f"the rollout {running.id} is run by {who_runs}. If you know that it is stopped for good: {again}"
+    return f"the rollout {running.id} is run by {who_runs}. If that process hangs and cannot be ended: {again}"

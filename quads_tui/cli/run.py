@@ -12,8 +12,8 @@ import click
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.render.plan_text import plan_lines
-from quads_tui.runtime.launch import connected, planned, roll_out, unfinished_like
-from quads_tui.runtime.options import Options, Refused, emit_json, say
+from quads_tui.runtime.launch import checked_plan, find_unfinished, open_clients, roll_out
+from quads_tui.runtime.options import Options, Refused, emit_json, notify
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.rollout_input import RolloutInput, RunRequest, load
 
@@ -24,8 +24,8 @@ def run(request: RunRequest, options: Options) -> int:
     """Gives the exit status."""
 
     def work() -> int:
-        given = load(request, options, say)
-        old = resume_or_anew(given, options)
+        given = load(request, options, notify)
+        old = resume_or_start_new(given, options)
         if isinstance(old, int):
             return old
         shown, front_end = chosen_front_end(options)
@@ -35,29 +35,29 @@ def run(request: RunRequest, options: Options) -> int:
     return run_with_exit_status(options, work)
 
 
-def resume_or_anew(given: RolloutInput, options: Options) -> int | StoredRollout | None:
-    """Asks about an unfinished rollout of these hosts. An exit status: that was all; else what is to be superseded, if any."""
-    old = unfinished_like(given, options)
+def resume_or_start_new(given: RolloutInput, options: Options) -> int | StoredRollout | None:
+    """Asks about an unfinished rollout of these hosts. Returns an exit status if that was all, else the rollout to supersede."""
+    old = find_unfinished(given, options)
     if old is not None:
-        answer = _asked_about(old, options)
+        answer = _ask_about_unfinished(old, options)
         if answer == "resume":
             from .resume import resume_now
 
             return resume_now(old, options)
         if answer == "cancel":
-            say("nothing was done")
+            notify("nothing was done")
             return 4
     return old
 
 
 def plan(request: RunRequest, options: Options) -> int:
     """Gives the exit status."""
-    return run_with_exit_status(options, lambda: asyncio.run(_show_plan(load(request, options, say), options, request.expect)))
+    return run_with_exit_status(options, lambda: asyncio.run(_show_plan(load(request, options, notify), options, request.expect)))
 
 
 async def _show_plan(given: RolloutInput, options: Options, expect: int | None) -> int:
-    async with connected(given.site, options) as (services, clock):
-        made = await planned(given, services, expect, survey=options.survey, say=say)
+    async with open_clients(given.site, options) as (services, clock):
+        made = await checked_plan(given, services, expect, survey=options.survey, notify=notify)
     if options.json:
         emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))
     else:
@@ -65,14 +65,18 @@ async def _show_plan(given: RolloutInput, options: Options, expect: int | None) 
     return 0
 
 
-def _asked_about(old: StoredRollout, options: Options) -> str:
-    """What to do beside an unfinished rollout: resume, anew or cancel. Raises Refused where nobody can be asked."""
+def _ask_about_unfinished(old: StoredRollout, options: Options) -> str:
+    """What to do about an unfinished rollout: resume, anew or cancel. Raises Refused where nobody can be asked."""
     began = datetime.fromtimestamp(old.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
     words = f"the rollout {old.id} of {began} has unfinished hosts of this assignment"
     if holder := old.holder():
         raise Refused([f"{words}, and is run by {holder}"])
     if options.headless or not sys.stdin.isatty():
-        raise Refused([f"{words}: go on with it (quads-tui resume {old.id}), or start anew from a terminal"])
+        raise Refused([f"{words}: resume it (quads-tui resume {old.id}), or start a new one from a terminal"])
     click.echo(f"{words[0].upper()}{words[1:]}.")
-    answer = ask("r resume it, a start anew (its hosts begin from the start), anything else cancels: ").strip().lower()
+    answer = (
+        ask("r resume it, a start a new rollout (all its hosts start from the beginning), anything else cancels: ")
+        .strip()
+        .lower()
+    )
     return {"r": "resume", "a": "anew"}.get(answer, "cancel")

@@ -1,4 +1,4 @@
-"""The console over a rollout of this process, as often as the operator opens it."""
+"""The console of a rollout that this process runs, as often as the operator opens it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from quads_tui.runtime.options import say
+from quads_tui.runtime.options import notify
 from quads_tui.runtime.running_rollout import RunningRollout
 
 from .headless import print_progress
@@ -18,9 +18,9 @@ _LEAVING = 1.0  # real seconds that a screen gets to end
 
 
 async def screen(running: RunningRollout) -> None:
-    """The console, as often as the operator opens it; plain lines in between. Returns when it was left and nothing moves.
+    """Show the console as often as the operator opens it; plain lines in between. Returns when it was left and nothing moves.
 
-    A terminal that hangs up ends the screen only: the rollout goes on, and who attaches takes control.
+    A terminal that hangs up ends the screen only: the rollout continues, and an attached console takes control.
     """
     while True:
         left = await run_screen(running)
@@ -42,7 +42,7 @@ async def run_screen(running: RunningRollout) -> str | None:
 
 
 async def run_until_exit(app: FaultTolerantApp[Any], *ends: asyncio.Event) -> Any:
-    """Until it is left, or one of these events ends it. The screen's own troubles are its own; it has logged them."""
+    """Run until it is left or one of these events is set. An error of the screen ends only the screen, which has logged it."""
     running = asyncio.create_task(app.run_async())
     waits = [asyncio.create_task(end.wait()) for end in ends]
     await asyncio.wait((running, *waits), return_when=asyncio.FIRST_COMPLETED)
@@ -51,18 +51,18 @@ async def run_until_exit(app: FaultTolerantApp[Any], *ends: asyncio.Event) -> An
         await asyncio.wait((running,), timeout=_LEAVING)
     for wait in waits:
         wait.cancel()
-    if not running.done():  # a terminal that takes nothing any more: the screen is let go, and may end when it can
+    if not running.done():  # the terminal does not read any more: do not wait for the screen
         running.add_done_callback(lambda task: task.cancelled() or task.exception())
         return "gone"
     return running.result() if running.exception() is None else "gone"
 
 
 async def wait_for_enter(*all_running: RunningRollout) -> bool:
-    """They go on in plain lines; True when the operator wants the screen back, False when nothing moves any more."""
-    say(
-        "The rollout goes on. Enter opens the screen again."
+    """Print progress lines; True when the operator wants the screen back, False when nothing moves any more."""
+    notify(
+        "The rollout continues. Press Enter to open the screen again."
         if len(all_running) == 1
-        else "The rollouts go on. Enter opens the screen."
+        else "The rollouts continue. Press Enter to open the screen again."
     )
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()

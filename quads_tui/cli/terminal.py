@@ -1,4 +1,4 @@
-"""The terminal of a command: what is asked there, and how its errors become words and an exit status."""
+"""The terminal of a command: the questions asked there, and how errors become messages and an exit status."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.runtime.operator import FrontEnd
-from quads_tui.runtime.options import Options, Refused, Usage, emit_json, say
+from quads_tui.runtime.options import Options, Refused, Usage, emit_json, notify
 from quads_tui.runtime.process_resources import SIGNALS
 
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
-    """Run it; what is wrong with usage, inputs or the whole rollout becomes words and an exit status."""
+    """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
     if sys.stderr.isatty():
         from quads_tui.console.output import terminal
 
         sys.stderr = terminal()  # a terminal that does not read must not stop the loop
-    signal.signal(signal.SIGTERM, _leave)  # until the rollout runs: then it ends well
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)  # until the rollout runs and handles the signal itself
     try:
         return work()
     except KeyboardInterrupt:
         return SIGNALS["SIGINT"]
     except (InputError, Usage) as error:
-        say("\n".join(f"quads-tui: {line}" for line in str(error).splitlines()))
+        notify("\n".join(f"quads-tui: {line}" for line in str(error).splitlines()))
         return 2
     except (Refused, LockHeld, JournalBroken) as error:
         refused = error if isinstance(error, Refused) else Refused([str(error)])
         for reason in refused.reasons:
-            say(f"quads-tui: refused: {reason}")
+            notify(f"quads-tui: refused: {reason}")
         if options.json:
             emit_json("refused", time.time(), {"reasons": list(refused.reasons)})
         return 3
 
 
-def _leave(*_: object) -> None:
+def _exit_on_sigterm(*_: object) -> None:
     raise SystemExit(SIGNALS["SIGTERM"])
 
 
 def chosen_front_end(options: Options) -> tuple[Options, FrontEnd]:
-    """What shows the rollout. Without a terminal there is no screen, and nobody to ask. Raises Usage."""
+    """The front end for these options. Without a terminal there is no screen, and nobody to ask. Raises Usage."""
     if not options.yes and not sys.stdin.isatty():
-        raise Usage("there is no terminal to ask at: add --yes (and --headless, --plain or --json for progress)")
+        raise Usage("there is no terminal to ask at: add --yes (and --headless, --plain or --json to show progress)")
     if options.plain:
         from .plain import plain
 
@@ -71,20 +71,20 @@ def chosen_front_end(options: Options) -> tuple[Options, FrontEnd]:
 
 
 def consequence(made: Plan) -> str:
-    """What becomes of its hosts, for the question."""
+    """What happens to the hosts of the plan, for the question."""
     counts = Counter(made.goal(host).kind for host in made.hosts if not host.blocker)
-    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "given to their new owner"}
+    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "assigned to their new owner"}
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
     if unaccepted := len(made.unaccepted):
-        words.append(f"{unaccepted} of them without their machine having been compared with Foreman's host (not verified)")
+        words.append(f"including {unaccepted} not verified (their machine was not compared with Foreman's host)")
     if unguarded := len(made.unguarded):
-        words.append(f"{unguarded} of them without their BMC having been compared with that of a protected host")
+        words.append(f"including {unguarded} whose BMC was not compared with those of the protected hosts")
     return ", ".join(words)
 
 
 def ask(question: str) -> str:
-    """What is typed at the terminal to this question: not what was typed or pasted before it was asked."""
-    with suppress(termios.error, OSError, ValueError):  # no terminal: there is nobody who typed ahead
+    """The answer typed at the terminal; what was typed or pasted before the question is discarded."""
+    with suppress(termios.error, OSError, ValueError):  # no terminal, so nothing to discard
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     return input(question)
 
@@ -111,10 +111,10 @@ class TerminalOperator:
     def can_answer(self) -> bool:
         return sys.stdin.isatty()
 
-    def say(self, text: str) -> None:
-        say(text)
+    def notify(self, text: str) -> None:
+        notify(text)
 
-    async def agree_to_plan(self, plan: Plan) -> bool:
+    async def confirm_plan(self, plan: Plan) -> bool:
         click.echo("\n".join(plan_lines(plan)))
         if not plan.usable:
             click.echo("There is nothing to do.")
@@ -124,6 +124,6 @@ class TerminalOperator:
     async def confirm(self, question: str) -> bool:
         return await ask_yes_no(question)
 
-    async def agree_to_retry(self, hosts: int, installed: int) -> bool:
-        click.echo(f"{hosts} failed, skipped or held hosts; {installed} of them were booted into the installer already.")
-        return await ask_count(hosts, "retried, and wiped where they are rebuilt")
+    async def confirm_retry(self, hosts: int, installed: int) -> bool:
+        click.echo(f"{hosts} failed, skipped or held hosts; {installed} of these already booted into the installer.")
+        return await ask_count(hosts, "retried, and wiped if they are rebuilt")

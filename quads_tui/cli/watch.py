@@ -15,37 +15,37 @@ from quads_tui.rollout.events import Event
 from quads_tui.runtime.control_socket import NotRunning, RemoteControl
 from quads_tui.runtime.journal_follower import STEP, Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
-from quads_tui.runtime.options import Options, Refused, Usage, say, who
+from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
 
 from .plain import PlainScreen
 from .terminal import run_with_exit_status
 
-_PLAIN = 10.0  # real seconds between two plain lines
+_LINE_INTERVAL = 10.0  # real seconds between two plain lines
 
 
 def watch(name: str | None, *, replay: bool, replay_speed: float | None, options: Options) -> int:
     """Read-only, following the journal; gives the exit status. `replay_speed`: of a replay, 1 as it was."""
 
     def work() -> int:
-        kept = _chosen(name, options)
-        return asyncio.run(_watched(kept, options, (replay_speed or 1.0) if replay else None))
+        stored = _choose_rollout(name, options)
+        return asyncio.run(_run_watched(stored, options, (replay_speed or 1.0) if replay else None))
 
     return run_with_exit_status(options, work)
 
 
 def attach(name: str | None, *, options: Options) -> int:
-    """The same screens, with control of a running rollout."""
+    """The same screens, with control of a running rollout; returns the exit status."""
 
     def work() -> int:
-        kept = _chosen(name, options)
+        stored = _choose_rollout(name, options)
         if options.headless or not (options.terminal or (options.plain and sys.stdin.isatty())):
-            raise Usage("attach takes control, so it needs a terminal; quads-tui watch --headless only looks")
-        return asyncio.run(run_attached(kept, plain=options.plain))
+            raise Usage("attach takes control and needs a terminal; without one use quads-tui watch --headless")
+        return asyncio.run(run_attached(stored, plain=options.plain))
 
     return run_with_exit_status(options, work)
 
 
-def _chosen(name: str | None, options: Options) -> StoredRollout:
+def _choose_rollout(name: str | None, options: Options) -> StoredRollout:
     """The one of this name; without a name the newest that is running, else the newest. Raises Usage."""
     if name is not None:
         try:
@@ -58,16 +58,16 @@ def _chosen(name: str | None, options: Options) -> StoredRollout:
     return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])
 
 
-async def _watched(kept: StoredRollout, options: Options, replay_speed: float | None) -> int:
-    holder = kept.holder()
+async def _run_watched(stored: StoredRollout, options: Options, replay_speed: float | None) -> int:
+    holder = stored.holder()
     if replay_speed is not None:
-        words = f"a replay of {kept.id}" + (f", {replay_speed:g} times as fast" if replay_speed != 1 else "")
+        words = f"replay of {stored.id}" + (f", {replay_speed:g} times as fast as recorded" if replay_speed != 1 else "")
     else:
-        words = watching(kept.id, holder)
-    follower = follow(kept, title=words if options.plain else "WATCH", replay_speed=replay_speed)
+        words = read_only_reason(stored.id, holder)
+    follower = follow(stored, title=words if options.plain else "WATCH", replay_speed=replay_speed)
 
     def alive() -> bool:
-        return replay_speed is not None or bool(kept.holder())
+        return replay_speed is not None or bool(stored.holder())
 
     if options.plain:
         await _print_sentences(follower, words, alive)
@@ -79,8 +79,8 @@ async def _watched(kept: StoredRollout, options: Options, replay_speed: float | 
     return 0
 
 
-def watching(rollout: str, holder: str) -> str:
-    """Why no key acts on a rollout that is only watched."""
+def read_only_reason(rollout: str, holder: str) -> str:
+    """Why a rollout that is only watched cannot be controlled."""
     return f"watching {rollout}, run by {holder}" if holder else f"{rollout} is not running"
 
 
@@ -98,23 +98,23 @@ async def run_watch(follower: Follower, read_only: str) -> None:
 
 
 async def _print_lines(follower: Follower, options: Options, alive: Callable[[], bool]) -> None:
-    """JSON lines of its events, or plain ones, until it ends or nobody runs it any more."""
+    """Print its events as JSON lines, or progress lines, until it ends or no process runs it any more."""
     listener: Callable[[Event], None] = JsonLines(follower.view.rollout) if options.json else lambda event: None
     next_line = 0.0
     while True:
-        going = alive()  # before the look: what a process that ended wrote last is seen too
+        going = alive()  # before reading: the last lines of a process that has ended are read too
         await follower.step(listener)
         now = time.monotonic()
         if not options.json and now >= next_line:
-            say(plain_line(follower.view.rollout, follower.view.meters, follower.view.clock.wall()))
-            next_line = now + _PLAIN
+            notify(plain_line(follower.view.rollout, follower.view.meters, follower.view.clock.wall()))
+            next_line = now + _LINE_INTERVAL
         if follower.ended or not going:
             return
         await asyncio.sleep(STEP)
 
 
 async def _print_sentences(follower: Follower, read_only: str, alive: Callable[[], bool]) -> None:
-    """Until it ends, nobody runs it any more, or the operator leaves."""
+    """Print sentences until it ends, no process runs it any more, or the operator leaves."""
     await follower.step()
     screen = PlainScreen(ViewContext(follower.view, time.monotonic, read_only), None)
     following = asyncio.create_task(follower.run())
@@ -124,11 +124,11 @@ async def _print_sentences(follower: Follower, read_only: str, alive: Callable[[
         following.cancel()
 
 
-async def run_attached(kept: StoredRollout, *, plain: bool = False) -> int:
+async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
     """The console over it with control; or the same in sentences. Raises Usage and Refused."""
     from quads_tui.console.app import Console
 
-    follower = follow(kept, title="ATTACHED")
+    follower = follow(stored, title="ATTACHED")
     await follower.step()
     shown: list[Console | PlainScreen] = []
 
@@ -137,15 +137,15 @@ async def run_attached(kept: StoredRollout, *, plain: bool = False) -> int:
             screen.read_only = f"controlled by {holder}" if holder else ""
 
     try:
-        control = await RemoteControl.connect(kept.directory, f"{who()}, process {os.getpid()}", on_holder)
+        control = await RemoteControl.connect(stored.directory, f"{current_user()}, process {os.getpid()}", on_holder)
     except NotRunning:
-        raise Refused([f"{kept.id} is not running: quads-tui resume {kept.id}"]) from None
+        raise Refused([f"{stored.id} is not running; resume it with: quads-tui resume {stored.id}"]) from None
     console = PlainScreen(ViewContext(follower.view, time.monotonic), control) if plain else Console(follower.view, control)
     shown.append(console)
 
     async def until_gone() -> None:
         await control.run()
-        console.read_only = f"{kept.id} is not running any more"
+        console.read_only = f"{stored.id} is no longer running"
 
     helpers = [asyncio.create_task(work) for work in (follower.run(), until_gone())]
     try:

@@ -14,14 +14,14 @@ from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
-from .fault_tolerant_app import Fenced
+from .fault_tolerant_app import FaultTolerant
 from .line_panel import drawn
 from .view_context import ViewContext
 
 _ROWS = 16  # that one frame repaints at most
 
 
-class HostTable(Fenced, Widget):
+class HostTable(FaultTolerant, Widget):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
 
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"

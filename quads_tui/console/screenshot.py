@@ -1,4 +1,4 @@
-"""The screen for a ticket: a picture, its text, and the state behind it."""
+"""A screenshot for a ticket: a picture, its text, and the state of the rollout as JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from textual.app import App
 from .view_context import ViewContext
 
 
-def keep_shot(app: App[Any], context: ViewContext, directory: Path) -> Path:
-    """Write three files of one name, readable by the owner only; gives it without an ending. Raises OSError."""
+def save_screenshot(app: App[Any], context: ViewContext, directory: Path) -> Path:
+    """Write three files of one name, readable by the owner only; returns it without an ending. Raises OSError."""
     now = datetime.fromtimestamp(context.clock.wall()).astimezone()
     place = directory / "shots" / f"{now:%Y%m%d-%H%M%S}"
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ _USUAL = 600.0  # rollout seconds of a stage that no host has ended yet
 
 @dataclass(slots=True)
 class ViewContext:
-    """`read_only`: why no key may act from here, in words; empty: this console has control."""
+    """`read_only`: why this console has no control, as a phrase; empty: it has control."""
 
     view: RolloutView
     monotonic: Callable[[], float]
@@ -58,11 +58,11 @@ class ViewContext:
         self._flash, self._flash_at = text, self.monotonic()
 
     def why(self, host: HostState) -> str:
-        """Why it does not go on at once, in words."""
+        """Why the host waits or how it proceeds: the text of its NOTE column."""
         return why(host, self.rollout, self.meters, self.forecast, self.clock.wall())
 
     def slowness(self) -> Slowness:
-        """For one look at many hosts: the usual time is looked up once a model and stage."""
+        """A function from host to slowness, for one sort: the usual time is looked up once for each model and stage."""
         rollout, now = self.rollout, self.clock.wall()
         usual: dict[tuple[str, Stage | None], float] = {}
 

@@ -75,11 +75,11 @@ class Services:
         )
 
     def subscribe(self, listener: Callable[[Exchange], None]) -> None:
-        """It hears of every exchange."""
+        """`listener` is called with every exchange."""
         self._listeners.append(listener)
 
     def requests(self) -> dict[str, int]:
-        """All that went on the wire: retries and logins included."""
+        """Number of requests sent, retries and logins included."""
         counted = self.http.requests
         return {
             "foreman_writes": counted["foreman", True],
@@ -93,7 +93,7 @@ class Services:
 
 
 async def open_services(site: Site, clock: Clock, state: Path) -> Services:
-    """Secrets are read off the loop: a `command` may take its ten seconds. Raises InputError."""
+    """Secrets are read in a thread: a `command` may take ten seconds. Raises InputError."""
     passwords = {
         "foreman": await asyncio.to_thread(resolve_secret, site.foreman.password),
         "redfish": await asyncio.to_thread(resolve_secret, site.redfish.password),

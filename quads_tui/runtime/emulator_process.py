@@ -1,4 +1,4 @@
-"""The emulators of a rehearsal: a child process in a session of its own."""
+"""The emulators of a rehearsal: a child process in its own session."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ from .rollout_input import RolloutInput
 HOSTS = 700
 SPEED = 30.0
 FAULTS = "realistic"
-_PATIENCE = 60.0  # real seconds for the emulators to come up
+_START_TIMEOUT = 60.0  # real seconds for the emulators to come up
 
 
 @contextmanager
-def lab(
+def rehearsal_emulators(
     state: Path,
     given: Assignment | None = None,
     *,
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
     hosts: int | None = None,
     seed: int = 1,
     speed: float | None = None,
     faults: str | None = None,
 ) -> Iterator[RolloutInput]:
-    """Emulators of its own for a rehearsal; blocks until they are there, and until they have ended. Raises Usage."""
+    """Start emulators for a rehearsal and end them afterwards; blocks meanwhile. Raises Usage."""
     directory = state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
     directory.mkdir(mode=0o700, parents=True)
-    child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS, say)
-    with adopted(directory):
+    child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS, notify)
+    with owned_emulators(directory):
         _await_ready(child, directory)
-        yield _work(directory, given)
+        yield _rollout_input(directory, given)
 
 
 @contextmanager
-def adopted(directory: Path) -> Iterator[None]:
-    """The emulators of this directory live for this process, and end with it."""
+def owned_emulators(directory: Path) -> Iterator[None]:
+    """The emulators of this directory belong to this process, and end with it."""
     (directory / "console.pid").write_text(str(os.getpid()))
     try:
         yield
     finally:
-        pid = emulators_run(directory)
+        pid = emulators_pid(directory)
         if pid:
             os.kill(pid, signal.SIGTERM)
             while _alive(pid):
@@ -61,8 +61,8 @@ def adopted(directory: Path) -> Iterator[None]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def emulators_run(directory: Path) -> int:
-    """The pid of the emulators of this directory; 0 when they have ended. A pid that somebody else has now is not theirs."""
+def emulators_pid(directory: Path) -> int:
+    """The pid of the emulators of this directory; 0 when they have ended, also if another process has their pid now."""
     with suppress(OSError, ValueError):
         pid = int((directory / "emulators.pid").read_text())
         if str(directory).encode() in Path(f"/proc/{pid}/cmdline").read_bytes() and _alive(pid):
@@ -71,7 +71,7 @@ def emulators_run(directory: Path) -> int:
 
 
 def _alive(pid: int) -> bool:
-    """Running, and no zombie of ours."""
+    """Running, and not a zombie child of ours."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -82,7 +82,7 @@ def _alive(pid: int) -> bool:
 
 
 def _start(
-    directory: Path, given: Assignment | None, hosts: int, seed: int, speed: float, faults: str, say: Callable[[str], None]
+    directory: Path, given: Assignment | None, hosts: int, seed: int, speed: float, faults: str, notify: Callable[[str], None]
 ) -> subprocess.Popen[bytes]:
     console = directory / "console.pid"
     console.write_text(str(os.getpid()))
@@ -92,7 +92,7 @@ def _start(
         fleet = directory / "fleet.json"
         fleet.write_text(json.dumps(_fleet(given)))
         command += ["--fleet", str(fleet)]
-    say(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
+    notify(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
     with (directory / "emulators.log").open("wb") as log:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     (directory / "emulators.pid").write_text(str(child.pid))
@@ -110,15 +110,15 @@ def _fleet(given: Assignment) -> dict[str, object]:
 
 
 def _await_ready(child: subprocess.Popen[bytes], directory: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _START_TIMEOUT
     while not (directory / "ready").exists():
         if child.poll() is not None or time.monotonic() > deadline:
             log = (directory / "emulators.log").read_text(errors="replace").strip().splitlines()
-            raise Usage("the emulators did not start: " + (log[-1] if log else "no word from them"))
+            raise Usage("the emulators did not start: " + (log[-1] if log else "they printed nothing"))
         time.sleep(0.02)
 
 
-def _work(directory: Path, given: Assignment | None) -> RolloutInput:
+def _rollout_input(directory: Path, given: Assignment | None) -> RolloutInput:
     """The emulators wrote a site and an assignment that work as they are; a given assignment keeps all but the addresses."""
     emulated = load_assignment(directory / "assignment.yaml")
     site = load_site(directory / "site.yaml")

@@ -1,4 +1,4 @@
-"""What the journals of the state directory tell, without touching them."""
+"""Reports and list entries from the journals of the state directory, read-only."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeErr
 
 
 class Unreadable(QuadsTuiError):
-    """In words, clean."""
+    """The text is clean."""
 
 
-def written(rollout: StoredRollout, format: str) -> str:
+def report_text(rollout: StoredRollout, format: str) -> str:
     """Raises Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:
             events = [event for _, event in journal.events()]
-            told = build_report(journal.facts(), events, list(journal.samples()), rollout.holder())
-        return FORMATS[format](told)
+            report = build_report(journal.facts(), events, list(journal.samples()), rollout.holder())
+        return FORMATS[format](report)
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
     except _DAMAGE as error:
         raise Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
 
 
-def entry_of(rollout: StoredRollout) -> Entry:
+def list_entry(rollout: StoredRollout) -> Entry:
     """Raises Unreadable."""
     try:
         with closing(JournalReader(rollout.journal)) as journal:

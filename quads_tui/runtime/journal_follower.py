@@ -1,4 +1,4 @@
-"""A rollout as its journal tells it: live beside the process that writes it, or played again."""
+"""A rollout read from its journal: live while another process writes it, or replayed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from quads_tui.rollout.view import RolloutView
 
 from .options import Usage
 
-STEP = 0.25  # real seconds between two looks at the journal
+STEP = 0.25  # real seconds between two reads of the journal
 
 
 class ReplayClock(RealClock):
@@ -35,19 +35,19 @@ class ReplayClock(RealClock):
 
 
 class Follower:
-    """The model and the meters of a rollout that another process runs, never more than a second behind."""
+    """The state and the metrics of a rollout that another process runs, never more than a second behind."""
 
-    def __init__(self, kept: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> None:
+    def __init__(self, stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> None:
         """`replay_speed`: play it again, this many times as fast as it was.
 
         Raises NoJournal; KeyError and ValueError for a plan that cannot be read.
         """
-        self._reader = JournalReader(kept.journal)
-        facts = kept.facts
-        rollout = Rollout(kept.id, plan_from(facts["plan"]), speed=facts["speed"])
-        rollout.pace.seed(kept.seeds)
+        self._reader = JournalReader(stored.journal)
+        facts = stored.facts
+        rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
+        rollout.pace.seed(stored.seeds)
         meters = Meters()
-        self.ended = False  # the last event told so, and nothing came after it
+        self.ended = False  # the last event was the end of the rollout
         self._last = 0
         self._sampled = 0.0
         self._replay_speed = replay_speed
@@ -61,11 +61,11 @@ class Follower:
             clock=clock,
             exchanges=self._reader.exchanges,
             title=title,
-            directory=kept.directory,
+            directory=stored.directory,
         )
 
     async def step(self, applied: Callable[[Event], None] = lambda event: None) -> None:
-        """Take in what is new. The file is read off the loop."""
+        """Read and apply what is new. The file is read in a thread."""
         if self._replay_speed is None or not self._last:
             events, samples = await asyncio.to_thread(self._read)
             self._waiting += events
@@ -98,13 +98,13 @@ class Follower:
         return events, samples
 
 
-def follow(kept: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> Follower:
+def follow(stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> Follower:
     """Raises Usage for one that cannot be followed."""
-    if kept.unreadable:
-        raise Usage(kept.unreadable)
-    if "plan" not in kept.facts:
-        raise Usage(f"{kept.id} has no confirmed plan: there is nothing to see yet")
+    if stored.unreadable:
+        raise Usage(stored.unreadable)
+    if "plan" not in stored.facts:
+        raise Usage(f"{stored.id} has no confirmed plan yet: there is nothing to show")
     try:
-        return Follower(kept, title=title, replay_speed=replay_speed)
+        return Follower(stored, title=title, replay_speed=replay_speed)
     except (NoJournal, KeyError, ValueError, TypeError) as error:
-        raise Usage(f"{kept.journal} cannot be read: {error}") from None
+        raise Usage(f"{stored.journal} cannot be read: {error}") from None

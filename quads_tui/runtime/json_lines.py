@@ -1,4 +1,4 @@
-"""The JSON lines of `--json`: what scripts rely on. One object a line, `event` and `at` in each."""
+"""The JSON lines of `--json`, on which scripts rely. One object a line, `event` and `at` in each."""
 
 from __future__ import annotations
 

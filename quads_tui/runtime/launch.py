@@ -26,14 +26,14 @@ from quads_tui.rollout.state import Rollout
 
 from .clients import Services, open_services
 from .operator import FrontEnd, Operator
-from .options import Options, Refused, raise_file_limit, who
+from .options import Options, Refused, current_user, raise_file_limit
 from .process_resources import ProcessResources, Writer
 from .rollout_input import RolloutInput
 from .runner import RolloutRunner
 
 
 @asynccontextmanager
-async def connected(site: Site, options: Options) -> AsyncIterator[tuple[Services, RealClock]]:
+async def open_clients(site: Site, options: Options) -> AsyncIterator[tuple[Services, RealClock]]:
     """The clients. Raises InputError."""
     raise_file_limit()
     clock = RealClock(site.speed)
@@ -55,7 +55,7 @@ async def roll_out(
     instead_of: StoredRollout | None = None,
     ask: bool | None = None,
 ) -> int:
-    """From the plan to the end of the rollout; gives the exit status.
+    """From the plan to the end of the rollout; returns the exit status.
 
     `expect`: the number of hosts that the plan must have. `instead_of`: an unfinished rollout that is no longer to be resumed
     once this one is confirmed. `ask`: whether the plan is to be confirmed; None: unless the options say yes. Raises Refused,
@@ -63,8 +63,8 @@ async def roll_out(
     """
     ask = not options.yes if ask is None else ask
     async with (
-        resources.writer_to(given.site, take_over=options.take_over, say=operator.say) as writer,
-        connected(given.site, options) as (services, clock),
+        resources.writer_to(given.site, take_over=options.take_over, notify=operator.notify) as writer,
+        open_clients(given.site, options) as (services, clock),
     ):
         runner = RolloutRunner(
             site=given.site,
@@ -76,10 +76,10 @@ async def roll_out(
             front_end=front_end,
             rehearsal=given.rehearsal,
         )
-        return await _rolled_out(given, options, runner, operator, expect=expect, instead_of=instead_of, ask=ask)
+        return await _plan_and_run(given, options, runner, operator, expect=expect, instead_of=instead_of, ask=ask)
 
 
-async def _rolled_out(
+async def _plan_and_run(
     given: RolloutInput,
     options: Options,
     runner: RolloutRunner,
@@ -90,31 +90,31 @@ async def _rolled_out(
     ask: bool,
 ) -> int:
     services = runner.services
-    rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_clouds(given)}-{secrets.token_hex(2)}"
+    rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_cloud_label(given)}-{secrets.token_hex(2)}"
     directory = options.state / "rollouts" / rollout_id
     journal = runner.journal(directory / "journal.db")
     lock = JournalLock(directory)
     try:
-        await journal.describe(_facts(rollout_id, given))
+        await journal.describe(_resume_facts(rollout_id, given))
         try:
-            made = await planned(given, services, expect, survey=options.survey, say=operator.say)
+            plan = await checked_plan(given, services, expect, survey=options.survey, notify=operator.notify)
             if options.yes and given.rehearsal is None:
-                refuse_unguarded(made)
+                refuse_unverified_protection(plan)
             await confirm_other_foreman(runner.writer, services, operator, ask=not options.yes)
-            if ask and not await operator.agree_to_plan(made):
-                operator.say("nothing was done")
+            if ask and not await operator.confirm_plan(plan):
+                operator.notify("nothing was done")
                 await journal.discard()
                 return 4
             if not options.yes:
-                made = made.confirmed()
+                plan = plan.confirmed()
         except BaseException:
             await journal.discard()
             raise
         seeds = {} if given.rehearsal else await asyncio.to_thread(known_pace, options.state, given.site.foreman.url)
-        await journal.describe({"plan": asdict(made), "seeds": seeds})
+        await journal.describe({"plan": asdict(plan), "seeds": seeds})
         if instead_of is not None:
             await _supersede(instead_of, runner, rollout_id)
-        rollout = Rollout(rollout_id, made, speed=given.site.speed)
+        rollout = Rollout(rollout_id, plan, speed=given.site.speed)
         rollout.pace.seed(seeds)
         return await runner.run(journal, rollout)
     finally:
@@ -123,26 +123,26 @@ async def _rolled_out(
 
 
 async def confirm_other_foreman(writer: Writer, services: Services, operator: Operator, *, ask: bool) -> None:
-    """Ask where somebody writes to what may be this very Foreman under another address; `ask` False: nobody is there to be asked.
+    """Ask if another process writes to what may be the same Foreman under another address; `ask` False: refuse instead of asking.
 
-    Raises Refused. Front ends and wildcard certificates are legitimate, so only a human can tell.
+    Raises Refused. Front ends and wildcard certificates are legitimate, so only a human can decide.
     """
     try:
         certificate, url = await services.foreman.identity()
     except (StageFailure, CredentialsRefused):
-        return  # away: the rollout waits for it; its address is locked
-    words = await writer.alike(ServerIdentity(certificate, url))
+        return  # not reachable: the rollout waits for it, and its address is locked
+    words = await writer.same_foreman_elsewhere(ServerIdentity(certificate, url))
     if not words:
         return
     if not ask or not operator.can_answer:
-        other = "if it is another Foreman, start at a terminal, without --yes, and answer"
+        other = "if it is another Foreman, start from a terminal without --yes and answer the question"
         raise Refused([f"{words}; {other}; if it is the same, wait until that rollout has ended"])
-    if not await operator.confirm(f"{words[0].upper()}{words[1:]}. Is it another Foreman than {services.foreman.url}?"):
-        raise Refused([f"{words}, and was not confirmed to be another one"])
+    if not await operator.confirm(f"{words[0].upper()}{words[1:]}. Is that another Foreman than {services.foreman.url}?"):
+        raise Refused([f"{words}, and it was not confirmed that it is another Foreman"])
 
 
-def _clouds(given: RolloutInput) -> str:
-    """For a rollout's name: its cloud, and how many more."""
+def _cloud_label(given: RolloutInput) -> str:
+    """For the rollout id: the cloud, and how many more."""
     first, *more = given.assignments
     return f"{first.cloud}+{len(more)}" if more else first.cloud
 
@@ -155,37 +155,37 @@ async def _supersede(old: StoredRollout, runner: RolloutRunner, by: str) -> None
     lock.release()
 
 
-def bmc_survey(services: Services, say: Callable[[str], None]) -> BmcSurvey:
-    """How BMCs are looked at for a plan."""
-    survey = BmcSurvey(services.bmc, services.foreman.provisioning_macs, say)
-    services.subscribe(lambda one: survey.heard(one.host) if one.status else None)
+def bmc_survey(services: Services, notify: Callable[[str], None]) -> BmcSurvey:
+    """The survey of the BMCs of a plan, with `notify` for its progress."""
+    survey = BmcSurvey(services.bmc, services.foreman.provisioning_macs, notify)
+    services.subscribe(lambda one: survey.on_answer(one.host) if one.status else None)
     return survey
 
 
-async def planned(
-    given: RolloutInput, services: Services, expect: int | None, *, survey: bool, say: Callable[[str], None]
+async def checked_plan(
+    given: RolloutInput, services: Services, expect: int | None, *, survey: bool, notify: Callable[[str], None]
 ) -> Plan:
-    """The same for plan, run and the start screen. A rehearsal never asks, so it does not ask the BMCs either. Raises Refused."""
+    """The plan, for `plan`, `run` and the start screen. The BMCs of a rehearsal are not surveyed. Raises Refused."""
     count = sum(len(assignment.hosts) for assignment in given.assignments)
-    unexpected = [f"the plan has {count} hosts, not {expect} (--expect)"] if expect not in (None, count) else []
-    looks = bmc_survey(services, say) if survey and given.rehearsal is None and not unexpected else None
+    unexpected = [f"the plan has {count} hosts, --expect is {expect}"] if expect not in (None, count) else []
+    looks = bmc_survey(services, notify) if survey and given.rehearsal is None and not unexpected else None
     try:
-        made = await make_plan(given.assignments, given.site, services.foreman, say, looks)
+        plan = await make_plan(given.assignments, given.site, services.foreman, notify, looks)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
-    if made.refusals or unexpected:
-        raise Refused([*made.refusals, *unexpected])
-    return made
+    if plan.refusals or unexpected:
+        raise Refused([*plan.refusals, *unexpected])
+    return plan
 
 
-def refuse_unguarded(made: Plan) -> None:
-    """Raises Refused where nobody is asked and a host's BMC may be that of a protected host."""
-    if words := made.unguarded_words:
-        remedy = "try again when the name service answers, or start at a terminal, without --yes, and answer"
-        raise Refused([*made.untold, f"{words}; {remedy}"])
+def refuse_unverified_protection(plan: Plan) -> None:
+    """Raises Refused where a host's BMC may be that of a protected host, since nobody is asked with --yes."""
+    if words := plan.unguarded_words:
+        remedy = "try again when DNS answers, or start from a terminal without --yes and answer the question"
+        raise Refused([*plan.untold, f"{words}; {remedy}"])
 
 
-def unfinished_like(given: RolloutInput, options: Options) -> StoredRollout | None:
+def find_unfinished(given: RolloutInput, options: Options) -> StoredRollout | None:
     """The newest unfinished rollout on this Foreman that has hosts of this assignment."""
     names = {host.name for assignment in given.assignments for host in assignment.hosts}
     for rollout in stored_rollouts(options.state):
@@ -199,12 +199,12 @@ def unfinished_like(given: RolloutInput, options: Options) -> StoredRollout | No
     return None
 
 
-def _facts(rollout_id: str, given: RolloutInput) -> dict[str, Any]:
-    """What a resume needs to find everything again: paths, the assignment as it was, who and when."""
+def _resume_facts(rollout_id: str, given: RolloutInput) -> dict[str, Any]:
+    """What a resume needs: paths, the assignment as it was, who started it and when."""
     return {
         "rollout": rollout_id,
         "created_at": time.time(),
-        "who": who(),
+        "who": current_user(),
         "site": str(given.site.path.absolute()),
         "foreman": given.site.foreman.url,
         "assignments": json.loads(json.dumps([asdict(assignment) for assignment in given.assignments], default=str)),

@@ -1,4 +1,4 @@
-"""Whoever starts a rollout: hears what happens before it begins, and is asked. And what shows it while it runs."""
+"""The port to the operator who starts a rollout: messages and questions; and the front end that shows it while it runs."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from quads_tui.rollout.plan import Plan
 from .running_rollout import RunningRollout
 
 FrontEnd = Callable[[RunningRollout], Awaitable[None]]
-"""Shows a rollout; returns when it was left and no host can move without a human. The rollout is not owned by it."""
+"""Shows a rollout; returns when it was left and no host can move without a human. It does not own the rollout."""
 
 
 class Operator(Protocol):
     @property
     def can_answer(self) -> bool:
-        """Somebody is there to be asked."""
+        """Whether somebody can answer questions."""
         ...
 
-    def say(self, text: str) -> None:
-        """One line, or a few."""
+    def notify(self, text: str) -> None:
+        """Show one line, or a few."""
         ...
 
-    async def agree_to_plan(self, plan: Plan) -> bool:
-        """Show the plan and ask whether it may begin."""
+    async def confirm_plan(self, plan: Plan) -> bool:
+        """Show the plan and ask whether to start."""
         ...
 
     async def confirm(self, question: str) -> bool:
-        """Yes or no."""
+        """Ask a question; True for yes."""
         ...
 
-    async def agree_to_retry(self, hosts: int, installed: int) -> bool:
+    async def confirm_retry(self, hosts: int, installed: int) -> bool:
         """Ask whether these failed, skipped and held hosts may be wiped again; `installed` were booted into the installer."""
         ...

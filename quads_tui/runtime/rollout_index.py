@@ -1,4 +1,4 @@
-"""What the start screen lists: rollouts of the state directory, those of this process, and assignments to begin one of."""
+"""What the start screen lists: rollouts of the state directory and of this process, and assignment files for new ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
 
-from .history import Unreadable, entry_of
+from .history import Unreadable, list_entry
 from .journal_follower import Follower, follow
 from .process_resources import ProcessResources
 
-_SHOWN = 30  # ended rollouts
-_FILES = 200  # of a directory, that are looked at as assignments
-_LOOK = 1.0  # real seconds between two looks at the state directory
+_MAX_ENDED = 30  # ended rollouts
+_MAX_FILES = 200  # of a directory, that are tried as assignments
+_REFRESH_INTERVAL = 1.0  # real seconds between two reads of the state directory
 
 
 class RolloutIndex:
@@ -31,14 +31,14 @@ class RolloutIndex:
         self._state = state
         self._resources = resources
         self._running: dict[str, Follower] = {}
-        self._ended: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
-        self._kept: list[tuple[StoredRollout, str, str]] = []  # with its group and its holder
+        self._ended_rows: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
+        self._stored: list[tuple[StoredRollout, str, str]] = []  # with its group and its holder
         self.files: list[Path] = []
 
     def find_files(self) -> None:
         """Assignments of this directory, of its sample_assignments, and of earlier rollouts."""
         places = (Path(), Path("sample_assignments"))
-        candidates = [path for place in places for path in sorted(place.glob("*.*"))[:_FILES]]
+        candidates = [path for place in places for path in sorted(place.glob("*.*"))[:_MAX_FILES]]
         for rollout in stored_rollouts(self._state):
             if rollout.rehearsal is None:
                 candidates += [Path(given["path"]) for given in rollout.facts.get("assignments", ())]
@@ -47,51 +47,51 @@ class RolloutIndex:
     def rows(self) -> Sequence[Row]:
         here = [_row(running.view, HERE) for running in self._resources.running]
         ours = {row.rollout for row in here}
-        return [*here, *(row for row in self._others() if row.rollout not in ours)]
+        return [*here, *(row for row in self._stored_rows() if row.rollout not in ours)]
 
-    async def look(self) -> None:
-        """Until cancelled."""
+    async def refresh(self) -> None:
+        """Read the state directory again and again, until cancelled."""
         while True:
-            await asyncio.to_thread(self._look_once)
+            await asyncio.to_thread(self._refresh_once)
             for follower in self._running.values():
                 await follower.step()
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_REFRESH_INTERVAL)
 
     def close(self) -> None:
         for follower in self._running.values():
             follower.close()
 
-    def _look_once(self) -> None:
-        kept = []
+    def _refresh_once(self) -> None:
+        stored = []
         ended = 0
         for rollout in stored_rollouts(self._state):
             holder = rollout.holder()
             group = RUNNING if holder else UNFINISHED if rollout.unfinished else RECENT
             ended += group == RECENT
-            if group != RECENT or ended <= _SHOWN:
-                kept.append((rollout, group, holder))
-        for rollout, group, holder in kept:
-            if group == RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _ours(holder):
+            if group != RECENT or ended <= _MAX_ENDED:
+                stored.append((rollout, group, holder))
+        for rollout, group, holder in stored:
+            if group == RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _is_this_process(holder):
                 self._running[rollout.id] = follow(rollout)
-            elif group != RUNNING and (rollout.id, _size(rollout)) not in self._ended:
-                self._ended[rollout.id, _size(rollout)] = _ended_row(rollout, group)
-        self._kept = kept
+            elif group != RUNNING and (rollout.id, _size(rollout)) not in self._ended_rows:
+                self._ended_rows[rollout.id, _size(rollout)] = _ended_row(rollout, group)
+        self._stored = stored
 
-    def _others(self) -> Iterator[Row]:
-        for rollout, group, holder in self._kept:
+    def _stored_rows(self) -> Iterator[Row]:
+        for rollout, group, holder in self._stored:
             if group != RUNNING:
-                row = self._ended.get((rollout.id, _size(rollout)))
+                row = self._ended_rows.get((rollout.id, _size(rollout)))
                 if row is not None:
                     yield replace(row, group=group)
-            elif not _ours(holder):
+            elif not _is_this_process(holder):
                 follower = self._running.get(rollout.id)
                 if follower is None:
-                    yield Row(rollout.id, RUNNING, words=f"plans, run by {holder}")
+                    yield Row(rollout.id, RUNNING, words=f"planning, run by {holder}")
                 else:
                     yield replace(_row(follower.view, RUNNING), words=f"run by {holder}")
 
 
-def _ours(holder: str) -> bool:
+def _is_this_process(holder: str) -> bool:
     return holder.startswith(f"process {os.getpid()} ")
 
 
@@ -110,20 +110,20 @@ def _row(view: RolloutView, group: str) -> Row:
         counts[HostStatus.DONE],
         counts[HostStatus.FAILED],
         len(rollout.armed),
-        "waits for you" if waits else " ".join(f"{what} paused" for what in rollout.paused) or "runs",
+        "waiting for the operator" if waits else " ".join(f"{what} paused" for what in rollout.paused) or "running",
     )
 
 
-def _ended_row(kept: StoredRollout, group: str) -> Row:
+def _ended_row(stored: StoredRollout, group: str) -> Row:
     try:
-        found = entry_of(kept)
+        found = list_entry(stored)
     except Unreadable as why:
-        return Row(kept.id, group, words=f"cannot be read: {why}")
+        return Row(stored.id, group, words=f"cannot be read: {why}")
     created = datetime.fromtimestamp(found.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
     words = (
         found.state.value + (f" ({found.end_reason})" if found.end_reason else "") + (", rehearsal" if found.rehearsal else "")
     )
-    return Row(kept.id, group, found.cloud, created, found.seconds, found.hosts, found.done, found.failed, found.armed, words)
+    return Row(stored.id, group, found.cloud, created, found.seconds, found.hosts, found.done, found.failed, found.armed, words)
 
 
 def _size(rollout: StoredRollout) -> int:

@@ -1,4 +1,4 @@
-"""What a rollout is made of, before Foreman was asked: the site, and the assignments of a file or of QUADS."""
+"""The input of a rollout: the site, and the assignments of a file or of QUADS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .options import Options, Refused, Usage
 
 @dataclass(frozen=True, slots=True)
 class RolloutInput:
-    """What a rollout is made of, before Foreman was asked."""
+    """The input of a rollout, before Foreman is contacted. `rehearsal`: the directory of its emulators."""
 
     assignments: tuple[Assignment, ...]
     site: Site
@@ -28,7 +28,7 @@ class RolloutInput:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the operator asked for: a file, or QUADS' moves (`path` is None). `date`: YYYY-MM-DDTHH:MM, empty for now."""
+    """What the operator asked for: a file, or the moves of QUADS (`path` None). `date`: YYYY-MM-DDTHH:MM, empty for now."""
 
     path: Path | None
     cloud: str | None = None
@@ -37,30 +37,30 @@ class RunRequest:
     at: float | None = None  # when it is to start (real time); None: now
 
 
-def load(request: RunRequest, options: Options, say: Callable[[str], None]) -> RolloutInput:
+def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -> RolloutInput:
     """The site, and the assignments of a file or of QUADS. Raises InputError, Usage and Refused."""
     site = load_site(find_site(options.site, os.environ))
     given: tuple[Assignment, ...] = ()
     if request.path is not None:
         given = (load_assignment(request.path, cloud=request.cloud, at=request.at, zone=site.quads_zone),)
     if site.quads is None and request.path is None:
-        raise Usage(f"{site.path} names no QUADS (quads:), so there are no moves to take from it")
+        raise Usage(f"{site.path} has no `quads` section: --from-quads needs one")
     if site.quads is not None:
         check_speed(site, [])
-        given = asyncio.run(_asked_quads(given, site, request, options, say))
+        given = asyncio.run(_asked_quads(given, site, request, options, notify))
     check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
     return RolloutInput(given, site)
 
 
 async def _asked_quads(
-    given: tuple[Assignment, ...], site: Site, request: RunRequest, options: Options, say: Callable[[str], None]
+    given: tuple[Assignment, ...], site: Site, request: RunRequest, options: Options, notify: Callable[[str], None]
 ) -> tuple[Assignment, ...]:
     services = await open_services(site, RealClock(site.speed), options.state)
     assert services.quads is not None
     try:
         if given:
             return tuple([await enriched(services.quads, assignment) for assignment in given])
-        say(f"asking QUADS {services.quads.url} for its moves")
+        notify(f"reading the moves from QUADS {services.quads.url}")
         found = await assignments_from(services.quads, site, cloud=request.cloud, date=request.date)
     except QuadsError as error:
         raise Refused([error.reason]) from None

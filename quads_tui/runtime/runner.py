@@ -1,4 +1,4 @@
-"""A rollout from its first event to its last: engine, front end, signals, the end and its exit status."""
+"""Runs one rollout from its first event to its last: engine, front end, signals, and the exit status."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
 
-from .alert_command import alerting
+from .alert_command import alerts_sent
 from .clients import Services
 from .control_socket import ControlServer
 from .json_lines import JsonLines, finished
 from .operator import FrontEnd
-from .options import Options, emit_json, say, who
+from .options import Options, current_user, emit_json, notify
 from .process_resources import SIGNALS, ProcessResources, Writer
 from .running_rollout import RunningRollout
 
@@ -63,15 +63,15 @@ class RolloutRunner:
     async def run(
         self, journal: JournalStore, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
     ) -> int:
-        """Gives the exit status. `recalled`: go on with it; `retry_ended`: take up failed, skipped and held hosts."""
-        async with alerting(self._site.on_event, rollout):
+        """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts."""
+        async with alerts_sent(self._site.on_event, rollout):
             return await self._run(journal, rollout, recalled, retry_ended)
 
     async def _run(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
         services, clock, site = self.services, self._clock, self._site
         if self._options.json:
             journal.subscribe(JsonLines(rollout))
-        setting = RolloutContext(
+        context = RolloutContext(
             rollout=rollout,
             meters=services.meters,
             clock=clock,
@@ -83,7 +83,7 @@ class RolloutRunner:
             protected=site.protected_hosts,
             token_seconds=await self._token_seconds(rollout.plan),
             write_width=site.foreman.write_width,
-            who=who(),
+            who=current_user(),
             recall=recalled,
             run_command=run_command,
             hooks=site.hooks,
@@ -95,7 +95,7 @@ class RolloutRunner:
             mark=self.writer.mark(rollout.id, clock),
             left_write=self.writer.left_write(rollout.id),
         )
-        executor = RolloutExecutor(setting)
+        executor = RolloutExecutor(context)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
         running = RunningRollout(
             rollout,
@@ -108,20 +108,20 @@ class RolloutRunner:
         )
         self._resources.listen()
         socket = ControlServer(directory, executor, running.control.changed)
-        services.subscribe(running.exchanged)
+        services.subscribe(running.add_exchange)
         services.subscribe(journal.exchange)
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
         if retry_ended:
             ended = tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)
             executor.submit(Retry(ended, accepts=False))
-            await asyncio.sleep(0)  # the command is taken before anybody asks whether something is left to do
+            await asyncio.sleep(0)  # the command is applied before anything checks whether something is left to do
         try:
             await socket.open()
         except OSError as error:
-            say(f"warning: nobody can attach to this rollout: {error}")
+            notify(f"warning: other consoles cannot attach to this rollout: {error}")
         try:
-            with self._resources.runs(running):
+            with self._resources.register(running):
                 await self._front_end(running)
         finally:
             left = "safety" if executor.held_back else "operator"
@@ -137,14 +137,14 @@ class RolloutRunner:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))
         else:
             for line in running.summary():
-                say(line)
+                notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
-                say(f"  {_unfinished(rollout)} hosts are unfinished. Go on with: quads-tui resume {rollout.id}")
+                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}")
         if executor.owed_to_quads:
-            say(f"  QUADS is owed {executor.owed_to_quads} updates. Tell it with: quads-tui resume {rollout.id}")
+            notify(f"  {_updates(executor.owed_to_quads)} to QUADS pending. Send with: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
-            say(f"  QUADS does not validate {clouds} before all hosts that it schedules there are built. Retry the others,")
-            say(f"  or remove their schedules in QUADS; then: quads-tui resume {rollout.id}")
+            notify(f"  QUADS validates {clouds} only when all hosts scheduled there are built. Retry the unfinished hosts,")
+            notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
 
     async def _token_seconds(self, plan: Plan) -> float:
@@ -155,7 +155,7 @@ class RolloutRunner:
         return 6 * 3600.0
 
     async def _stop_when_broken(self, executor: RolloutExecutor) -> None:
-        say(f"quads-tui: {await self._broken.get()}")
+        notify(f"quads-tui: {await self._broken.get()}")
         executor.stop("safety")
 
 
@@ -166,6 +166,10 @@ def status(rollout: Rollout, stopped: str) -> int:
     if not rollout.settled:
         return 4
     return 0 if all(host.status.value == "done" for host in rollout.hosts.values()) else 1
+
+
+def _updates(count: int) -> str:
+    return "1 update" if count == 1 else f"{count} updates"
 
 
 def _unfinished(rollout: Rollout) -> int:

@@ -1,4 +1,4 @@
-"""A rollout that this process runs, as its front ends meet it. It goes on when they end."""
+"""A rollout that this process runs, as its front ends see it. It continues when they end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 from quads_tui.rollout.waits import for_the_pause
 
-_KEPT = 20  # requests of a host
+_MAX_EXCHANGES = 20  # requests of a host
 
 
 class RolloutScreen(Protocol):
     """A screen over a running rollout."""
 
-    read_only: str  # why no key acts, in words; empty: this screen has control
+    read_only: str  # why this screen has no control; empty: it has control
 
     def release_terminal(self) -> None:
-        """Give the terminal back at once: the process ends now."""
+        """Restore the terminal at once: the process ends now."""
         ...
 
 
@@ -49,8 +49,8 @@ class ControlHolder:
             listener(name)
 
     @contextmanager
-    def followed(self, listener: Callable[[str], None]) -> Iterator[None]:
-        """It hears who has control now, and of each change."""
+    def subscribed(self, listener: Callable[[str], None]) -> Iterator[None]:
+        """`listener` gets who has control, now and at each change."""
         self._listeners.append(listener)
         listener(self.name)
         try:
@@ -84,7 +84,7 @@ class RunningRollout:
         )
         self.rollout = rollout
         self.executor = executor
-        self.hung_up = asyncio.Event()  # the terminal has gone: nobody is left to be asked or shown anything
+        self.hung_up = asyncio.Event()  # the terminal hung up: nobody is left to answer or to read
         self.control = ControlHolder()
         self._screens: list[RolloutScreen] = []
         self._exchanges: dict[str, deque[Exchange]] = {}
@@ -98,7 +98,7 @@ class RunningRollout:
 
         self._screens.append(screen)
         try:
-            with self.control.followed(changed):
+            with self.control.subscribed(changed):
                 yield
         finally:
             self._screens.remove(screen)
@@ -107,9 +107,9 @@ class RunningRollout:
         for screen in self._screens:
             screen.release_terminal()
 
-    def exchanged(self, one: Exchange) -> None:
-        """A request was made for a host."""
-        self._exchanges.setdefault(one.host, deque(maxlen=_KEPT)).append(one)
+    def add_exchange(self, one: Exchange) -> None:
+        """Keep a request that was made for a host."""
+        self._exchanges.setdefault(one.host, deque(maxlen=_MAX_EXCHANGES)).append(one)
 
     def exchanges(self, host: str) -> Sequence[Exchange]:
         """The last requests of a host, for its details."""
@@ -126,7 +126,7 @@ class RunningRollout:
             await self.executor.settled()
 
     def line(self) -> str:
-        """How far it is, in one line."""
+        """The progress, in one line."""
         now = self.view.clock.wall()
         eta = "" if self.rollout.ended_at else header_words(self.view.forecast, 80)
         return "  ".join(part for part in (plain_line(self.rollout, self.view.meters, now), eta) if part)
@@ -141,7 +141,7 @@ class RunningRollout:
             stage = group.stage.value if group.stage else "?"
             lines.append(f"  {len(names)}x {stage} {group.cause.value}: {group.reason}: {_named(names, 5)}")
         if rollout.armed:
-            lines.append(f"  ARMED, the next boot wipes them: {_named(list(rollout.armed), 10)}")
+            lines.append(f"  ARMED (the next boot wipes them): {_named(list(rollout.armed), 10)}")
         skipped = [host.name for host in rollout.hosts.values() if host.status is HostStatus.SKIPPED]
         if skipped:
             lines.append(f"  skipped: {', '.join(skipped)}")

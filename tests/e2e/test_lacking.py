@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.check import Checked, judged
+from quads_tui.cli.check import Checked, with_plan_findings
 from quads_tui.cli.headless import headless
 from quads_tui.cli.terminal import TerminalOperator
 from quads_tui.emulators.bmc.fleet import Fleet
@@ -21,7 +21,7 @@ from quads_tui.inputs import Assignment, HostSpec, load_site
 from quads_tui.planning.bmc_survey import NO_FORCE_OFF, NO_OVERRIDE
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage
-from quads_tui.runtime.launch import connected, planned, roll_out
+from quads_tui.runtime.launch import checked_plan, open_clients, roll_out
 from quads_tui.runtime.options import Options
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.rollout_input import RolloutInput
@@ -57,8 +57,8 @@ async def work(tmp_path: Path) -> AsyncIterator[tuple[RolloutInput, Fleet]]:
 
 
 async def plan_of(work: RolloutInput, options: Options) -> Plan:
-    async with connected(work.site, options) as (services, _):
-        return await planned(work, services, None, survey=True, say=lambda line: None)
+    async with open_clients(work.site, options) as (services, _):
+        return await checked_plan(work, services, None, survey=True, notify=lambda line: None)
 
 
 async def test_b4_a_host_whose_bmc_lacks_override_or_force_off_is_told_and_never_switched_off(
@@ -73,8 +73,8 @@ async def test_b4_a_host_whose_bmc_lacks_override_or_force_off_is_told_and_never
         ("", None),
         (NO_FORCE_OFF, Stage.POWER_OFF),
     ]
-    told = judged(Checked(NAMES[0], fleet.address(NAMES[0]), ok=True), {host.name: host for host in plan.hosts})
-    assert (told.ok, told.trouble) == (False, NO_OVERRIDE)
+    told = with_plan_findings(Checked(NAMES[0], fleet.address(NAMES[0]), ok=True), {host.name: host for host in plan.hosts})
+    assert (told.ok, told.problem) == (False, NO_OVERRIDE)
     assert (
         await asyncio.wait_for(
             roll_out(replace(made), options, ProcessResources(), TerminalOperator(), partial(headless, json=False)), 120

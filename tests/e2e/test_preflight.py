@@ -142,7 +142,7 @@ def test_a2_two_hosts_on_one_bmc_under_two_spellings_are_refused_and_nobody_is_a
         assert ran.returncode == 3, ran.stdout
         (reason,) = lines(ran.stdout)[-1]["reasons"]
         names = re.findall(r"- name: (\S+)", assignment.read_text())
-        assert reason.startswith(f"{names[0]} and {names[1]} are behind one BMC (127.0.0.1:{first.rpartition(':')[2]})")
+        assert reason.startswith(f"{names[0]} and {names[1]} have the same BMC (127.0.0.1:{first.rpartition(':')[2]})")
     assert world.counts()["bmc"]["requests"] == 0
 
 
@@ -200,7 +200,7 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     said: list[str] = []
 
     class SaysNo(TerminalOperator):
-        async def agree_to_plan(self, plan: Plan) -> bool:
+        async def confirm_plan(self, plan: Plan) -> bool:
             shown.append(plan)
             return False
 
@@ -214,7 +214,7 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not asked yet"}
     (mute,) = shown[0].unaccepted
     assert mute.unverified.startswith("its BMC tells no MAC address")
-    question = "wiped and rebuilt, 1 of them without their machine having been compared with Foreman's host (not verified)"
+    question = "wiped and rebuilt, including 1 not verified (their machine was not compared with Foreman's host)"
     assert consequence(shown[0]) == question
     untouched(world)
 
@@ -224,5 +224,5 @@ def test_check_tells_what_is_not_verified_of_each_bmc(lab: MakeLab) -> None:
     told: list[dict[str, Any]] = lines(world.run("check", world.assignment, "--json").stdout)
     (mute,) = [line for line in told if line["unverified"]]
     assert mute["ok"] and "6048r" in mute["service"] and mute["unverified"].startswith("its BMC tells no MAC address")
-    assert re.search(r"^note +1 of them are not verified", world.run("check", world.assignment).stdout, re.M)
+    assert re.search(r"^note +1 of these are not verified", world.run("check", world.assignment).stdout, re.M)
     untouched(world)

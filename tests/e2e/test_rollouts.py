@@ -123,7 +123,7 @@ def test_other_refusals(lab: MakeLab) -> None:
     first = world.ask("counts")["hosts"].popitem()[0]
     protected = world.edited("site.yaml", lambda text: text + f"protected_hosts: [{first.upper()}.]\n")
     cases = [
-        (world.run("run", world.assignment, "--json", "--yes", "--expect", "3"), "the plan has 2 hosts, not 3"),
+        (world.run("run", world.assignment, "--json", "--yes", "--expect", "3"), "the plan has 2 hosts, --expect is 3"),
         (world.run("run", world.assignment, "--json", "--yes", site=protected), f"{first} is a protected host"),
     ]
     (world.directory / "foreman.password").write_text("wrong")

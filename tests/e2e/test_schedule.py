@@ -60,7 +60,7 @@ def test_it_starts_at_the_time_and_not_before(lab: MakeLab) -> None:
     assert not any(host["resets"] for host in world.counts()["hosts"].values())
     out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0, err
-    assert "the plan was made again: it is as it was confirmed" in err
+    assert "the plan was made again and matches the confirmed one" in err
     first = next(event for event in lines(out) if event["event"] == "rollout_started")
     assert datetime.fromisoformat(first["at"]).timestamp() >= at - 1
     assert lines(out)[-1]["done"] == 2
@@ -74,7 +74,7 @@ def test_a_plan_that_got_worse_is_refused_where_nobody_can_be_asked(lab: MakeLab
     world.ask("quads", {"assign": {"cloud": "cloud02", "hosts": [other]}})
     _, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 3
-    assert f"the plan is worse than the one that was confirmed: 1 hosts were not in the plan: {other}" in err
+    assert f"worse than in the confirmed plan: 1 hosts were not in the plan: {other}" in err
     assert not any(host["resets"] for host in world.counts()["hosts"].values())
 
 
@@ -124,9 +124,9 @@ def test_b3_an_offset_says_which_zone_it_is(written: str) -> None:
         ("2027-03-28 02:00", "this time does not exist in Europe/Berlin: clocks go from 02:00 to 03:00 that day; the nearest are 2027-03-28 01:59 or 03:00"),
         ("2027-03-28 02:30", "does not exist in Europe/Berlin"),
         ("2027-03-28T02:59:59", "does not exist in Europe/Berlin"),
-        ("2027-10-31 02:30", 'this time comes twice in Europe/Berlin: clocks go back that day; say which: "2027-10-31 02:30+02:00" or "2027-10-31 02:30+01:00"'),
+        ("2027-10-31 02:30", 'this time comes twice in Europe/Berlin: clocks go back that day; add an offset: "2027-10-31 02:30+02:00" or "2027-10-31 02:30+01:00"'),
         ("2027-10-31 02:00", "comes twice"),
-        ("tomorrow", 'is not a time; expected a time such as "2026-11-29 22:00"; +01:00 behind it names another zone'),
+        ("tomorrow", 'is not a time; expected a time such as "2026-11-29 22:00"; an offset such as +01:00 gives another time zone'),
         ("2027-02-29 22:00", "is not a time"),
         ("2027-11-29", "is not a time"),
         ("2027-11-29 24:00", "is not a time"),

@@ -377,4 +377,4 @@ async def test_e5_an_assignment_of_a_file_learns_from_quads_where_its_hosts_are(
         found = await enriched(place.quads, Assignment(Path("x.yaml"), "cloud02", hosts))
         assert [host.source for host in found.hosts] == ["cloud03", "cloud01", "cloud02", ""]
         assert [host.schedule for host in found.hosts] == [4, 5, 6, None]
-        assert found.notes == (f"hosts of the assignment that QUADS has in cloud02 already: {NAMES[5]}",)
+        assert found.notes == (f"hosts of the assignment that are already in cloud02 in QUADS: {NAMES[5]}",)

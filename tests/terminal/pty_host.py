@@ -35,7 +35,7 @@ from tests.clocks import granted
 from tests.console.feed import Clock, Recorder, meters, rollout
 
 STEP, FRAME = 0.01, 0.02  # seconds
-QUIET = 0.35  # seconds after which no key counts as one of a paste or a stream, and every question is heard: more than DEAF
+QUIET = 0.35  # seconds after which no key counts as one of a paste or a stream, and every question is heard: more than DEBOUNCE
 
 
 class Heard(Keyboard):
@@ -131,7 +131,7 @@ class Host:
             return
         assert isinstance(app._driver, SafeDriver)
         unread = struct.unpack("i", fcntl.ioctl(0, termios.FIONREAD, bytes(4)))[0]
-        if unread or keyboard.bytes != self.heard or keyboard.due <= now or app._driver._heard or app._message_queue.qsize():
+        if unread or keyboard.bytes != self.heard or keyboard.due <= now or app._driver._queued or app._message_queue.qsize():
             self.busy_at = now
         self.heard = keyboard.bytes
 
@@ -164,7 +164,7 @@ class Host:
         """Of the console: the screen on top, what was said and ordered, what stands in the field."""
         app = self.app
         assert isinstance(app, Console)
-        told = {"orders": list(map(str, self.control.orders)), "said": app.context.flash, "stumbles": app.stumbles}
+        told = {"orders": list(map(str, self.control.orders)), "said": app.context.flash, "stumbles": app.error_count}
         if not app.is_running:
             return {"frames": 0, "screen": "", "typing": False, "field": "", **told}
         field = app.focused if isinstance(app.focused, Input) else None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.console.dialogs import DEAF
+from quads_tui.console.dialogs import DEBOUNCE
 from tests.e2e.conftest import Lab, emulated
 from tests.waiting import wait_for
 
@@ -49,7 +49,7 @@ class Terminals:
 
     def answer(self, name: str, key: str) -> None:
         """Response a question that is shown, once it is no longer deaf."""
-        time.sleep(2 * DEAF)
+        time.sleep(2 * DEBOUNCE)
         self.keys(name, key)
 
 

@@ -68,7 +68,7 @@ def keys() -> Iterator[Keys]:
 
 def test_f2_a_chat_line_pasted_without_marks_acts_on_nothing_and_is_said(keys: Keys) -> None:
     keys.write(CHAT.replace(b"\n", b"\r"))  # as tmux paste-buffer sends it
-    stats = keys.said(f"{len(CHAT)} characters came at once (pasted?) and were ignored")
+    stats = keys.said(f"{len(CHAT)} characters received at once (pasted?) were ignored")
     assert (stats["orders"], stats["screen"]) == ([], "TableScreen")
     keys.write(b"\x1b[200~" + CHAT + b"\x1b[201~?")  # and with marks; what is pressed behind it is a key
     stats = keys.until(screen="HelpScreen")

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.run import _asked_about
+from quads_tui.cli.run import _ask_about_unfinished
 from quads_tui.cli.terminal import ask_count, ask_yes_no
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.runtime.options import Options
 
 
 async def about_an_old_one(tmp_path: Path) -> str:
-    return await asyncio.to_thread(_asked_about, StoredRollout("old", tmp_path, {"created_at": 1.0}), Options())
+    return await asyncio.to_thread(_ask_about_unfinished, StoredRollout("old", tmp_path, {"created_at": 1.0}), Options())
 
 
 @pytest.mark.parametrize(

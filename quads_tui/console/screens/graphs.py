@@ -1,4 +1,4 @@
-"""Latencies and the write lane on the whole screen, over five minutes, half an hour or the whole run."""
+"""Latencies and the Foreman write queue on the whole screen, over five minutes, half an hour or the whole rollout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WINDOWS = list(latencies.WINDOWS)
 
 class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
-    keys = "esc back  t window"
+    keys = "esc back  t time window"
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)

@@ -1,4 +1,4 @@
-"""The first screen: header, graphs or numbers, the table, failures by cause; on wide terminals a drawer beside the table."""
+"""The main screen: header, graphs or numbers, the table, failures by cause; on wide terminals a side panel beside the table."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _graph_rows(height: int) -> int:
 
 class TableScreen(View):
     keys = ""
-    BINDINGS: ClassVar = [Binding(act.keys, act.name, act.help, show=False) for act in of_place("table")]
+    BINDINGS: ClassVar = [Binding(action.keys, action.name, action.help, show=False) for action in of_place("table")]
     DEFAULT_CSS = """
     TableScreen #middle { height: 1fr; }
     TableScreen #drawer { width: 66; height: 1fr; display: none; }
@@ -54,14 +54,14 @@ class TableScreen(View):
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)
         self.table = HostTable(context)
-        self._words = ""
-        self._plain: list[str] = []  # patterns of the filter that are taken as plain text
+        self._filter_text = ""
+        self._literal_patterns: list[str] = []  # patterns of the filter that are taken as plain text
         self._failures_only = False
         self._group: FailureGroup | None = None  # only these hosts
-        self._order = "attention"
-        self._turned = False
+        self._sort = "attention"
+        self._reversed = False
         self._last_marked = ""
-        self._next_order = 0.0  # monotonic
+        self._next_sort = 0.0  # monotonic
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
@@ -72,7 +72,7 @@ class TableScreen(View):
             yield LinePanel("drawer")
         yield LinePanel("failures")
         yield Field(
-            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True
+            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with spaces"', compact=True
         )
         yield LinePanel("footer")
 
@@ -101,17 +101,17 @@ class TableScreen(View):
         super().draw_too_small(width, height)
 
     def panels(self) -> None:
-        """Everything but the rows; and the order, when the cursor has been still."""
+        """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
         if (width, height) < SMALLEST or height < SMALLEST[1]:
             self.draw_too_small(width, height)
             return
         self.query_one("#middle").display = True
         context = self.context
-        if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_order:
+        if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_sort:
             began = time.thread_time()
             self.resort()
-            self._next_order = context.monotonic() + SPARING * (time.thread_time() - began)
+            self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
         self.put("pipeline", [overview.pipeline(context.rollout, width)])
         wide = width >= WIDE
@@ -158,21 +158,25 @@ class TableScreen(View):
         state = f" {len(self.table.shown)}/{len(self.context.rollout.hosts)} shown"
         state += f", {marked} marked" if marked else ""
         state += ", failures only" if self._failures_only else ""
-        state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
-        state += f", by {self._order}{' turned' if self._turned else ''}"
-        state += f", filter {self._words!r}" if self._words else ""
-        return state + (f" ({self._plain[0]!r} as plain text: its repeats could take for ever)" if self._plain else "")
+        state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all hosts)" if self._group else ""
+        state += f", by {self._sort}{' reversed' if self._reversed else ''}"
+        state += f", filter {self._filter_text!r}" if self._filter_text else ""
+        return state + (
+            f" ({self._literal_patterns[0]!r} is searched for as plain text: as an expression it could take too long)"
+            if self._literal_patterns
+            else ""
+        )
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
 
     def resort(self) -> None:
-        """Filter and order anew."""
-        fits = host_filter(self._words, self._failures_only)
+        """Filter and sort again."""
+        fits = host_filter(self._filter_text, self._failures_only)
         group = self._group.hosts if self._group is not None else None
         hosts = fits.of(host for host in self.context.rollout.hosts.values() if group is None or host.name in group)
-        self._plain = fits.plain
-        self.table.show(ordered(hosts, self._order, self.context.slowness(), turned=self._turned))
+        self._literal_patterns = fits.plain
+        self.table.show(ordered(hosts, self._sort, self.context.slowness(), turned=self._reversed))
 
     def only(self, group: FailureGroup) -> None:
         """The hosts of one group and no others."""
@@ -181,7 +185,7 @@ class TableScreen(View):
         self.table.go(0)
         self.panels()
 
-    # Looking
+    # Viewing
 
     def _moved(self, rows: int) -> None:
         self.context.last_key = self.context.monotonic()
@@ -211,7 +215,7 @@ class TableScreen(View):
         ahead = range(here + 1, len(shown)) if step > 0 else range(here - 1, -1, -1)
         found = next((row for row in ahead if hosts[shown[row]].status is HostStatus.FAILED), None)
         if found is None:
-            self.context.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
+            self.context.flash = f"no failed host is shown {'after' if step > 0 else 'before'} this one"
         else:
             self._moved(found - here)
         self.panels()
@@ -229,7 +233,7 @@ class TableScreen(View):
             self.table.marks.update(dict.fromkeys(shown[ends[0] : ends[1] + 1]))
             self.table.refresh()
         else:
-            self.context.flash = "mark the first host of the range with space"
+            self.context.flash = "mark the first host of the range with space first"
         self.panels()
 
     def action_mark_shown(self) -> None:
@@ -249,29 +253,29 @@ class TableScreen(View):
 
     def action_failures(self) -> None:
         self._failures_only = not self._failures_only
-        self._again()
+        self._refilter()
 
-    def action_order(self, name: str = "") -> None:
+    def action_sort(self, name: str = "") -> None:
         if name and name not in ORDERS:
-            self.context.flash = f"no column {name!r}: {', '.join(ORDERS)}"
+            self.context.flash = f"unknown column {name!r}; choose from {', '.join(ORDERS)}"
         else:
-            self._order = name or ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
-        self._again()
+            self._sort = name or ORDERS[(ORDERS.index(self._sort) + 1) % len(ORDERS)]
+        self._refilter()
 
-    def action_turn_order(self) -> None:
-        self._turned = not self._turned
-        self._again()
+    def action_reverse_sort(self) -> None:
+        self._reversed = not self._reversed
+        self._refilter()
 
-    def _again(self) -> None:
+    def _refilter(self) -> None:
         self.resort()
         self.panels()
 
     def action_detail(self) -> None:
         if self.table.cursor:
             app: Any = self.app
-            app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self._looked_at)
+            app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self._on_viewed)
 
-    def _looked_at(self, name: str | None) -> None:
+    def _on_viewed(self, name: str | None) -> None:
         if name in self.table.shown:
             self.table.go(self.table.shown.index(name))
 
@@ -287,8 +291,8 @@ class TableScreen(View):
             self.set_focus(field)  # at once, for what is typed right behind the slash
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._words = event.value
-        self._again()
+        self._filter_text = event.value
+        self._refilter()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._close_filter()
@@ -300,7 +304,7 @@ class TableScreen(View):
 
     def _close_filter(self) -> None:
         field = self.query_one("#filter", Input)
-        self._words = field.value
+        self._filter_text = field.value
         field.display = False
         self.set_focus(self.table)
-        self._again()
+        self._refilter()
