@@ -296,6 +296,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U23 kept and retried", "engine/gate.py", "self._out.pop(host, None)\n        self._kept.discard(host)", "self._out.pop(host, None)", PLACES),
     _row("U23 under way before", "engine/gate.py", "self._known.add(host)\n\n    def write_stands", "pass\n\n    def write_stands", PLACES),
     _row("U23 no longer watched for", "engine/gate.py", "            task.cancel()\n            self._interrupts", "            self._interrupts", PLACES),
+    _row("U23 had its turn before", "engine/gate.py", "            self._had_turn.add(host)\n\n    def waits", "\n    def waits", PLACES),
     # Looks and limits of the lane
     _row("U24 pause between looks", "engine/lane.py", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 16.0)", LANE_STATE),
     _row("U24 write deadline", "engine/lane.py", "began > deadline", "began >= deadline", LANE_STATE),
@@ -303,6 +304,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U24 patience of one that left", "engine/lane.py", "elif not self._left and (silent", "elif (silent", LANE_STATE),
     _row("U24 patience anew", "engine/lane.py", "                told_at = self._clock.now()\n", "                pass\n", LANE_STATE),
     _row("U24 let in after leaving", "engine/lane.py", "if self._paused or self._left or any(", "if self._paused or any(", LANE_STATE),
+    _row("U24 settling cut off", "engine/lane.py", 'self._shut = f"a write of {place.host} is not settled"\n            raise', 'self._shut = f"a write of {place.host} is not settled"', LANE_STATE),
     # Writes that did not leave
     _row("U25 ten tries", "engine/writes.py", "_MOST_TRIES = 10", "_MOST_TRIES = 11", UNSENT),
     _row("U25 longest pause", "engine/writes.py", "_LONGEST_PAUSE = 30.0", "_LONGEST_PAUSE = 31.0", UNSENT),
@@ -318,9 +320,12 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U26 off again", "engine/flow.py", "        if self._memory.off:\n            self._remember(off=False)\n", "", ATTEMPTS),
     _row("U26 half its life", "engine/flow.py", "life / 2", "life / 3", ATTEMPTS),
     _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
+    _row("U26 machine after a disarm", "engine/flow.py", "return await flow.disarm()\n    finally:\n        await flow.close()", "return await flow.disarm()\n    finally:\n        pass", TIMELINE),
     # What a journal tells a resume
     _row("U27 orders of the ended", "engine/recall.py", "ended:\n                self.orders.pop(event.host, None)", "ended:\n                pass", RECALLED),
     _row("U27 another outcome", "engine/recall.py", "if intent is not None and intent.number == event.number:", "if intent is not None:", RECALLED),
+    _row("U27 turn of a dead build", "engine/executor.py", 'if intent.act == "build":', 'if intent.act != "build":', RESUMED),
+    _row("U27 machines of the ended", "engine/executor.py", "if host.status.ended and not memory.stands:", "if host.status.ended and memory.stands:", TIMELINE),
     # The executor's answers, errors and end
     _row("U28 audit", "engine/executor.py", "if len(done) > 5", "if len(done) > 6", ORDERS),
     _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", EXECUTOR),
