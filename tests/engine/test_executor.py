@@ -265,7 +265,7 @@ async def test_a_write_that_another_rollout_left_is_waited_for_and_told() -> Non
     assert notices(lab.journal.events) == [
         "warning: a process that died left a write on its way to Foreman: writes wait until its deadline has passed"
     ]
-    await lab.executor.settled()
+    await asyncio.wait_for(lab.executor.settled(), 3600)
     await lab.end()
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     written = next(event.at for event in lab.journal.events if isinstance(event, Intent) and event.act == "build")
