@@ -284,8 +284,8 @@ async def test_a_drain_waits_for_what_is_in_flight_as_long_as_it_may() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 async def test_nobody_is_let_in_after_the_rollout_has_left(count: int) -> None:
-    beside: list[WriteLane] = []
-    lanes = [WriteLane(VirtualClock(), beside=beside) for _ in range(count)]
+    queue = WriteQueue()
+    lanes = [WriteLane(VirtualClock(), queue=queue) for _ in range(count)]
     foreman = Foreman()
     lanes[0].leave()
     write = foreman.write(lanes[0], "a")
