@@ -11,7 +11,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from quads_tui.render.host_row import Columns, heading, host_row
-from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import Fenced
@@ -133,7 +132,7 @@ class HostTable(Fenced, Widget):
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._desk.clock.wall(), self._rollout.speed
         second = None if host.status.ended else int((now - host.since) * speed)
-        note = host.reason if host.status is HostStatus.FAILED else self._desk.why(host)
+        note = self._desk.why(host)
         key = (host.name, host.version, second, note, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:

@@ -157,6 +157,7 @@ class RolloutExecutor:
             commit=self._commit,
             owned=self._owned,
             number=lambda: next(self._numbers),
+            touched=lambda host: setting.rollout.hosts[host].touched,
             plan=plan,
             limits=setting.limits,
             token_seconds=setting.token_seconds,
@@ -423,14 +424,15 @@ class RolloutExecutor:
         if host.status.ended:
             self._notice("error", f"{name}: {words}")
         else:
-            self.emit(HostChanged(self._setting.clock.wall(), name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words))
+            now = self._setting.clock.wall()
+            self.emit(HostChanged(now, name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words, safety=host.safety))
 
     # Settled
 
     @property
     def held_back(self) -> bool:
         """All that is left waits for a human, and new hosts are paused for a cause."""
-        return bool(self._setting.rollout.safety) and self._stands
+        return bool(self._setting.rollout.paused_by_safety) and self._stands
 
     @property
     def _stands(self) -> bool:

@@ -33,6 +33,8 @@ def detail_head(
     lines = [head, Text(cut(state, width), STYLES[host.status])]
     if host.cause:
         lines += _wrapped(f"cause {host.cause.value}: {host.reason}", width, STYLES[host.status])
+    if host.left_behind:
+        lines += _wrapped(f"left as {host.safety.value}: {host.left_behind}", width, STYLES[host.status])
     stages = "  ".join(f"{glyph(host, s, symbols)} {s.value} {host.attempts.get(s, '')}" for s in Stage)
     lines.append(Text(cut(f" {stages}", width)))
     if host.hooks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -111,6 +112,12 @@ def lane_words(lane: LaneState) -> str:
 def groups(rollout: Rollout) -> list[FailureGroup]:
     """Failures by stage and cause, most hosts first."""
     return sorted(rollout.groups.values(), key=lambda group: (-len(group.hosts), group.since))
+
+
+def left_as(rollout: Rollout, group: FailureGroup) -> str:
+    """What its hosts were left as, the most first: "2 powered off, 1 STILL ARMED"."""
+    counts = Counter(rollout.hosts[name].safety for name in group.hosts)
+    return ", ".join(f"{count} {safety.short}" for safety, count in counts.most_common())
 
 
 def failures(rollout: Rollout, width: int, height: int) -> list[Text]:

@@ -11,7 +11,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, HostState, Rollout
 
 from .detail import history, next_step
-from .overview import groups
+from .overview import groups, left_as
 
 _NAMES = 5  # of hosts that are spoken before "and so many more"
 
@@ -74,12 +74,13 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
 
 def failed(rollout: Rollout) -> list[str]:
     """A line for each group of failures, the largest first."""
-    return [_failure(group) for group in groups(rollout)] or ["No host has failed."]
+    return [_failure(rollout, group) for group in groups(rollout)] or ["No host has failed."]
 
 
-def _failure(group: FailureGroup) -> str:
+def _failure(rollout: Rollout, group: FailureGroup) -> str:
     where = group.stage.value if group.stage else "the start"
-    return f"{counted(len(group.hosts), 'host')} failed at {where}, {group.cause.value}: {group.reason}: {names(group.hosts)}."
+    hosts = f"{names(group.hosts)}; left {left_as(rollout, group)}"
+    return f"{counted(len(group.hosts), 'host')} failed at {where}, {group.cause.value}: {group.reason}: {hosts}."
 
 
 def host(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: float, why: str = "") -> list[str]:
@@ -89,6 +90,7 @@ def host(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: 
     lines = [f"{host.name}, {host.cloud}, model {host.model}, BMC {host.address}.", f"{host.status.value}{where}{since}."]
     lines += ["ARMED: the next boot wipes it."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []
+    lines += [f"Left as {host.safety.value}: {host.left_behind}."] if host.left_behind else []
     lines += [f"Next: {next_step(host, now=now, speed=speed, why=why)}."]
     return lines + [line.plain.strip() for line in history(host, exchanges, 200)]
 

@@ -22,12 +22,12 @@ _DOING = {
 
 
 def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
-    """One line; empty for a host that is done. `now` is real time.
+    """One line: why it waits, or why it ended and what it was left as; empty for a host that is done. `now` is real time.
 
     `meters` and `forecast` may be a second old. Times are the rollout's own, but for what a BMC asks for.
     """
     say = _SAY.get(host.status)
-    return say(host, rollout, meters, forecast, now) if say else host.reason or host.note
+    return say(host, rollout, meters, forecast, now) if say else host.full_reason
 
 
 def _queued(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:

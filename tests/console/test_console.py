@@ -23,6 +23,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
 from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -362,12 +363,14 @@ async def test_the_bell_rings_once_for_each_new_kind_of_failure_and_can_be_muted
         assert not rung  # what stood there before is no news
         hosts = [name for name in d.app.table.shown if d.model.hosts[name].status is HostStatus.RUNNING]
 
-        def fails(host: str, reason: str) -> None:
-            d.model.apply(HostChanged(NOW, host, HostStatus.FAILED, Stage.INSTALL, Cause.INSTALL_FAILED, reason))
+        def fails(host: str, reason: str, safety: Safety = Safety.UNKNOWN) -> None:
+            cause = Cause.INSTALL_FAILED
+            d.model.apply(HostChanged(NOW, host, HostStatus.FAILED, Stage.INSTALL, cause, reason, safety=safety))
             d.app.panels()
 
-        fails(hosts[0], "no disk")
-        fails(hosts[1], "no disk")
+        fails(hosts[0], "no disk", Safety.OFF)
+        fails(hosts[1], "no disk", Safety.DISARMED)
+        fails(hosts[4], "no disk", Safety.INSTALLING)
         assert len(rung) == 1
         await d.press("B")
         fails(hosts[2], "no memory")

@@ -32,6 +32,7 @@ from quads_tui.rollout.events import (
     StageChanged,
 )
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
 START = 1_795_000_000.0
@@ -86,7 +87,7 @@ def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[
     events += [RolloutStarted(MORNING, "r", 4, True, f"asmith {word}", SPEED)]
     events += [
         Commanded(MORNING + 1, f"asmith {word}", f"hold: {word}"),
-        HostChanged(MORNING + 2, held, HostStatus.HELD, None, None, word),
+        HostChanged(MORNING + 2, held, HostStatus.HELD, None, None, word, None, Safety.UNKNOWN, word),
     ]
     events += stage(MORNING + 3, done, Stage.INSTALL, 50.0) + [HostChanged(MORNING + 8, done, HostStatus.DONE)]
     events += [StageChanged(MORNING + 9, cut, Stage.PXE_SET, StageStatus.STARTED, 1), RolloutEnded(MORNING + 10, "operator")]
@@ -144,6 +145,7 @@ def test_failures_come_with_the_servers_words_and_the_last_lines() -> None:
         "ForceOff accepted x",
         "started",
         "failed: server said x",
+        "left as untouched: nothing was done to the host",
     ]
     for text in (as_markdown(told()), as_html(told())):
         assert "ForceOff accepted x" in text
@@ -264,6 +266,15 @@ def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
     disarmed = build_report(facts, [*events, HostArmed(MORNING + 10, "x1", False)], samples)
     assert all("ARMED" not in text for text in (as_markdown(disarmed), as_html(disarmed)))
     assert document(told())["armed_hosts"] == ["x1"]
+
+
+def test_what_hosts_were_left_as_stands_in_every_format_beside_the_reason() -> None:
+    safety = {host["name"]: (host["safety"], host["reason"]) for host in document(told())["hosts"]}
+    assert safety["x1"] == ("armed", "server said x")
+    assert safety["x2"] == ("unknown", "x")
+    for text in (as_markdown(told()), as_html(told())):
+        assert "STILL ARMED: the next boot reinstalls it" in text
+        assert "x; its power and boot settings are unknown (x)" in text
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quads_tui.rollout.alerts import FAILURE, FINISHED, PAUSED, Alerts
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused, RolloutEnded, RolloutStarted
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -34,6 +37,15 @@ def test_a_kind_of_failure_calls_once_however_many_hosts_it_has() -> None:
     model.apply(failed("h1.example.com", "h1.example.com says 43"))
     assert kinds(alerts) == []
     model.apply(failed("h2.example.com", "the disk is gone"))
+    assert kinds(alerts) == [FAILURE]
+
+
+def test_one_cause_calls_once_whatever_its_hosts_were_left_as() -> None:
+    model = lab()
+    alerts = Alerts(model)
+    for number, safety in enumerate((Safety.OFF, Safety.DISARMED, Safety.UNKNOWN)):
+        model.apply(replace(failed(f"h{number}.example.com", "the disk is gone"), safety=safety, not_disarmed="silent" * number))
+    assert len(model.groups) == 1
     assert kinds(alerts) == [FAILURE]
 
 

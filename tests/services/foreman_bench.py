@@ -21,6 +21,7 @@ from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Probe, SideEffects
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.foreman import Foreman
@@ -209,8 +210,8 @@ class Bench:
             match event:
                 case StageChanged() if event.status is StageStatus.FAILED:
                     self.says(event.reason)
-                case HostChanged() if event.status is HostStatus.FAILED:
-                    self.says(event.reason)
+                case HostChanged(safety=Safety() as safety) if event.status is HostStatus.FAILED:
+                    self.says(f"{event.reason}; {safety.words}")
                 case HostNote() if not event.waits:
                     self.says(event.text)
                 case Notice():

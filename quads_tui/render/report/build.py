@@ -201,6 +201,8 @@ def _host(
         unverified=text(unverified),
         cause=host.cause,
         reason=text(host.reason or host.note),
+        safety=host.safety if host.left_behind else None,
+        left_behind=text(host.left_behind),
         notes=tuple(text(note) for note in (*plan.notes, plan.trouble) if note),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in told[-EVIDENCE:]),
     )

@@ -18,7 +18,8 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
-    hosts           name, model, address, status, stage, armed, cause, reason, notes, began (seconds since the start), seconds,
+    hosts           name, model, address, status, stage, armed, safety, cause, reason, notes, began (seconds since the start),
+                    seconds,
                     stages {stage: [{attempt, status, began, seconds, reason, cause}]} (status started: no end),
                     timeline [{at, stage, text}] (the last lines; empty for hosts that are done)
     failures        by cause: stage, cause, reason, hosts (names); most hosts first
@@ -164,6 +165,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "status": host.status.value,
         "stage": host.stage,
         "armed": host.armed,
+        "safety": host.safety,
         "cause": host.cause,
         "reason": host.reason,
         "notes": list(host.notes),

@@ -126,7 +126,7 @@ def _group(group: Failures) -> str:
 
 def _evidence(hosts: Sequence[HostReport]) -> str:
     """Their names, and folded up the last lines of each host's timeline."""
-    names = ", ".join(html(host.name) + (' <b class="failed">ARMED</b>' if host.armed else "") for host in hosts)
+    names = ", ".join(html(host.name) + (' <b class="failed">STILL ARMED</b>' if host.armed else "") for host in hosts)
     told = []
     for host in hosts:
         lines = [

@@ -99,7 +99,8 @@ def _group(group: Failures) -> list[str]:
     stage = STAGE_WORDS[group.stage] if group.stage else "no stage"
     lines = [f"### {count(len(group.hosts), 'host')}: {stage}, {group.cause.value}", "", f"Reason: {markdown(group.reason)}", ""]
     for host in group.hosts:
-        lines.append(f"- {markdown(host.name)}" + (" **ARMED**" if host.armed else ""))
+        left = f": {markdown(host.left_behind)}"
+        lines.append(f"- {markdown(host.name)}" + (f"**{left}**" if host.armed else left))
         lines += _evidence(host)
     return [*lines, ""]
 

@@ -156,10 +156,11 @@ NOT_VERIFIED = "Not verified: nobody compared the machine with Foreman's host"
 
 
 def why(host: HostReport) -> str:
-    """Why a host stands where it does; empty for one that is done."""
+    """Why a host stands where it does and what it was left as; empty for one that is done."""
     if host.status is HostStatus.DONE:
         return ""
-    return ": ".join(part for part in (host.cause.value if host.cause else "", host.reason) if part)
+    words = ": ".join(part for part in (host.cause.value if host.cause else "", host.reason) if part)
+    return "; ".join(part for part in (words, host.left_behind) if part)
 
 
 def standing(host: HostReport) -> str:

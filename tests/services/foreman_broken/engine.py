@@ -280,7 +280,7 @@ RULES = (
         "DHCP has room for the host",
         "422 `errors.conflict`",
         "does not repeat it, leaves the host off and out of build",
-        f"Foreman 422: Conflict DHCP record 52:54:00:00:00:00 for {HOST} already exists with another address; left off",
+        f"Foreman 422: Conflict DHCP record 52:54:00:00:00:00 for {HOST} already exists with another address; the host stays powered off",
         _conflict,
         {"writes": 1, "errors_422": 1},
         ForemanOptions(faults=ForemanFaults(dhcp_conflict=frozenset({HOST}))),

@@ -108,7 +108,7 @@ RULES = (
         "a login helps: every write is answered as if the session were old",
         "401, empty, each time",
         "one login per attempt, then the attempt has failed; three attempts",
-        "Foreman 401 with an empty body; left off",
+        "Foreman 401 with an empty body; the host stays powered off",
         answered(Response(401, "", "text/plain"), count=99),
         {"writes": 6, "logins": 4, "failed_logins": 0},
     ),

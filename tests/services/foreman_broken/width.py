@@ -107,7 +107,7 @@ RULES = (
         "a refusal that has nothing to do with other writes, write_width 4",
         "422 `{error: {message}}`",
         "stays four wide; that host fails alone",
-        "Foreman 422: Foreman has had enough of this host; left off",
+        "Foreman 422: Foreman has had enough of this host; the host stays powered off",
         _wide,
         {"writes": 10, "peak_writes_per_host": 1},
     ),
