@@ -146,7 +146,7 @@ async def _gone_on(
 
 def _replayed(kept: StoredRollout, plan: Plan, site: Site, events: list[Event]) -> Rollout:
     rollout = Rollout(kept.id, plan, speed=site.speed)
-    rollout.pace.seed(kept.seeds)
+    rollout.durations.seed(kept.seeds)
     for event in events:
         rollout.apply(event)
     return rollout

@@ -230,7 +230,7 @@ async def _rolled_out(
             if instead_of is not None:
                 await _superseded(instead_of, conductor, rollout_id)
             rollout = Rollout(rollout_id, made, speed=work.site.speed)
-            rollout.pace.seed(seeds)
+            rollout.durations.seed(seeds)
             return await conductor.conduct(journal, rollout)
         finally:
             await journal.close()

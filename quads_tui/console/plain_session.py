@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from quads_tui.render import sentences
 from quads_tui.render.host_filter import host_filter
-from quads_tui.rollout.alerts import FAILURE, Alerts
+from quads_tui.render.numbers import count
+from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.events import Notice
 from quads_tui.rollout.ports import Control
@@ -56,7 +57,7 @@ class PlainSession:
     def begin(self, orders: bool) -> None:
         """`orders`: words can be typed."""
         rollout, title = self._rollout, self._desk.title
-        self._say(f"{title + ': ' if title else ''}{rollout.id}, {sentences.counted(len(rollout.hosts), 'host')}.")
+        self._say(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
         for warning in self._desk.warnings:
             self._say(f"Warning: {warning}")
         if orders:
@@ -65,7 +66,9 @@ class PlainSession:
     def tell(self) -> None:
         """What is new; meant to be called once a second."""
         for alert in self._alerts.new():
-            self._say(f"New failure: {alert.text}." if alert.kind == FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}.")
+            self._say(
+                f"New failure: {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}."
+            )
         now = self._desk.monotonic()
         if self._share != self._ended or now - self._told_at >= MINUTE:
             self._ended, self._told_at = self._share, now
@@ -101,7 +104,7 @@ class PlainSession:
             return
         chosen = [host for host in hosts if host.status in act.fits]
         if not chosen:
-            self._say(f"{act.command}: {sentences.counted(len(hosts), 'host')}, none of them in a state for it.")
+            self._say(f"{act.command}: {count(len(hosts), 'host')}, none of them in a state for it.")
             return
         names = tuple(host.name for host in chosen)
         for text in question(act, chosen, 0, len(hosts) - len(chosen) if words not in _STATES else 0):
@@ -116,7 +119,7 @@ class PlainSession:
 
         def order(why: str) -> None:
             assert act.order is not None
-            self._submit(act.order(names, why or act.reason), f"{act.command} ordered: {sentences.counted(len(names), 'host')}.")
+            self._submit(act.order(names, why or act.reason), f"{act.command} ordered: {count(len(names), 'host')}.")
 
         self._wait_for(agreement(len(names)), agreed)
 

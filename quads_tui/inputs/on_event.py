@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quads_tui.rollout.alerts import KINDS
+from quads_tui.rollout.alerts import AlertKind
 
 from .section import Section
 
-_EXPECTED = f"a list of some of: {', '.join(KINDS)}"
+_EXPECTED = f"a list of some of: {', '.join(AlertKind)}"
 
 
 @dataclass(frozen=True, slots=True)
 class AlertCommand:
-    """`run` is a program and its arguments, never a shell's line; `events` of rollout.alerts.KINDS; `timeout` in real seconds."""
+    """`run` is a program and its arguments, never a shell's line; `events` are AlertKinds; `timeout` in real seconds."""
 
     run: tuple[str, ...]
-    events: tuple[str, ...] = KINDS
+    events: tuple[AlertKind, ...] = tuple(AlertKind)
     timeout: float = 60.0
 
 
@@ -29,9 +29,10 @@ def read_on_event(section: Section) -> AlertCommand | None:
     run = part.texts("run", "text")
     if not run:
         part.add("run", "is missing or empty; expected a list: the program and its arguments")
-    events = part.texts("events", "event") if part.has("events") else KINDS
-    for event in events:
-        if event not in KINDS:
-            part.add("events", f"there is no event {event}; expected {_EXPECTED}")
+    names = part.texts("events", "event") if part.has("events") else tuple(AlertKind)
+    for name in names:
+        if name not in tuple(AlertKind):
+            part.add("events", f"there is no event {name}; expected {_EXPECTED}")
+    events = tuple(kind for kind in AlertKind if kind in names)
     timeout = part.number("timeout", whole=False, most=3600)
     return AlertCommand(run, events, timeout if timeout is not None else 60.0) if run else None

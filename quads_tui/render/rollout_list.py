@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from .host_row import cut
+from .numbers import duration
 from .palette import ATTENTION, BAD, GOOD, QUIET, STRONG, TITLE
-from .progress import clock_text
 
 HERE, RUNNING, UNFINISHED, RECENT = "here", "running", "unfinished", "recent"
 _TITLES = {
@@ -52,7 +52,7 @@ def head(rows: Sequence[Row], width: int) -> list[Text]:
         first.append(f"  {len(running)} running: {done} done, {failed} failed")
         first.append(f", {armed} armed" if armed else "").append(f" of {hosts} hosts")
     else:
-        first.append("  nothing runs")
+        first.append("  no rollout is running")
     unfinished = sum(row.group == UNFINISHED for row in rows)
     first.append(f"   {unfinished} unfinished" if unfinished else "", ATTENTION)
     first.truncate(width, overflow="ellipsis", pad=True)
@@ -71,17 +71,17 @@ def listing(rows: Sequence[Row], cursor: int, width: int) -> tuple[list[Text], i
         if number == cursor:
             at = len(lines)
         figures = (str(row.hosts), str(row.done), str(row.failed or "-"), str(row.armed or "-"))
-        text = _columns(width, row.rollout, row.cloud, row.created, *figures, clock_text(row.seconds), row.words)
+        text = _columns(width, row.rollout, row.cloud, row.created, *figures, duration(row.seconds), row.words)
         style = "reverse" if number == cursor else BAD if row.failed and row.group != RECENT else _STYLES[row.group]
         lines.append(Text(cut(f" {'>' if number == cursor else ' '} {text}", width), style))
     return lines, at
 
 
-_HEAD = ("ROLLOUT", "CLOUD", "BEGUN", "HOSTS", "DONE", "FAIL", "ARMED", "TIME", "STATE")
+_HEAD = ("ROLLOUT", "CLOUD", "STARTED", "HOSTS", "DONE", "FAIL", "ARMED", "TIME", "STATE")
 
 
 def _columns(width: int, rollout: str, cloud: str, created: str, *rest: str) -> str:
     """Narrow terminals do without what the name tells as well: the cloud and when it began."""
     hosts, done, failed, armed, time, words = rest
     wide = f"{cut(cloud, 9)} {cut(created, 16)} " if width >= 110 else ""
-    return f"{cut(rollout, 30)} {wide}{hosts:>5} {done:>5} {failed:>5} {armed:>5} {time:>8} {words}"
+    return f"{cut(rollout, 30)} {wide}{hosts:>5} {done:>5} {failed:>5} {armed:>5} {time:>10} {words}"

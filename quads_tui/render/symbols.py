@@ -19,6 +19,7 @@ class Symbols:
     none: str
     bar: tuple[str, ...]
     box: tuple[str, ...]  # corners and sides: ╭ ╮ ╰ ╯ ─ │
+    ellipsis: str  # where text is cut
 
 
 _MARKS = {
@@ -32,9 +33,9 @@ _PLAIN_MARKS = {StageStatus.STARTED: ">", StageStatus.FINISHED: "+", StageStatus
 SYMBOLS: Mapping[str, Symbols] = {
     symbols.name: symbols
     for symbols in (
-        Symbols("braille", "braille", _MARKS, "↻", "·", tuple("█▒X░"), tuple("╭╮╰╯─│")),
-        Symbols("block", "block", _MARKS, "↻", "·", tuple("█▒X░"), tuple("┌┐└┘─│")),
-        Symbols("ascii", "ascii", _PLAIN_MARKS, "r", ".", tuple("#=X-"), tuple("++++-|")),
+        Symbols("braille", "braille", _MARKS, "↻", "·", tuple("█▒X░"), tuple("╭╮╰╯─│"), "…"),
+        Symbols("block", "block", _MARKS, "↻", "·", tuple("█▒X░"), tuple("┌┐└┘─│"), "…"),
+        Symbols("ascii", "ascii", _PLAIN_MARKS, "r", ".", tuple("#=X-"), tuple("++++-|"), "~"),
     )
 }
 BRAILLE = SYMBOLS["braille"]

@@ -31,6 +31,7 @@ from .refusals import model_pause
 from .remaining_hosts import Crowd, HostGroup
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
+from .waits import for_the_pause
 
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
 _KNOWN = 3  # samples of one thing from which on it is known
@@ -38,18 +39,18 @@ _RECENT = 10  # samples of the lane's depth that say whether anybody waits there
 
 
 class Bound(StrEnum):
-    """What the end waits for; the value is how it is said."""
+    """What the end waits for."""
 
-    LANE = "lane-bound"
-    BMC = "BMC-bound"
-    INSTALL = "install-bound"
-    HUMAN = "waits for a human"
+    LANE = "lane"
+    BMC = "bmc"
+    INSTALL = "install"
+    HUMAN = "operator"
     NOTHING = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Own seconds from `at` (real time) on; None: not known."""
+    """Rollout seconds from `at` (real time) on; None: not known. `speed` of them are one real second."""
 
     at: float = 0.0
     p50: float | None = None
@@ -60,6 +61,17 @@ class Forecast:
     lane_empty: float | None = None  # until the last of them is applied
     writes_per_minute: float | None = None
     turns: Mapping[str, float] = field(default_factory=dict)  # until its write is applied, for every host not written yet
+    speed: float = 1.0
+
+    @property
+    def done_at(self) -> float | None:
+        """Real time of p50."""
+        return None if self.p50 is None else self.at + self.p50 / self.speed
+
+    @property
+    def surely_done_at(self) -> float | None:
+        """Real time of p90."""
+        return None if self.p90 is None else self.at + self.p90 / self.speed
 
 
 def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
@@ -82,7 +94,18 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
     made = _ends(rollout, crowd, parties) if parties is not None else None
     p50, p90, lane_decides = made or (None, None, left > 0)
     bound, why = _bound(rollout, meters, crowd, lane_decides, rate)
-    return Forecast(now, p50, p90, bound, why, left, empty, rate, turns)
+    return Forecast(
+        now,
+        p50=p50,
+        p90=p90,
+        bound=bound,
+        why=why,
+        writes_left=left,
+        lane_empty=empty,
+        writes_per_minute=rate,
+        turns=turns,
+        speed=rollout.speed,
+    )
 
 
 class Outlook:
@@ -115,17 +138,17 @@ def _paused(rollout: Rollout, crowd: Crowd) -> str:
     held_up |= {model_pause(model): count for model, count in crowd.not_begun.items()}
     for what, why in rollout.paused.items():
         if held_up.get(what):
-            return f"{what} paused" + (f": {why}" if why else "")
+            return for_the_pause(what, why)
     return ""
 
 
 def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | None:
     """Own seconds from one write to the next: as they were, and as slow as they may turn out over all that are left."""
-    between = rollout.pace.between
+    between = rollout.durations.between
     count = len(between)
     if count < _KNOWN:
         return None
-    mean, last = between.mean, rollout.pace.last_write
+    mean, last = between.mean, rollout.durations.last_write
     since = (now - last) * rollout.speed if last is not None else 0.0
     if since > mean:  # a lane that stands still is not as quick as it was
         mean = (mean * count + since) / (count + 1)
@@ -159,11 +182,12 @@ def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, r
         return Bound.BMC, "until the first write is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
         at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
-        return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")
+        blocked = f", blocked: {meters.lane.shut}" if meters.lane.shut else ""
+        return Bound.LANE, f"{crowd.writes_left} left{at_rate}{blocked}"
     if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
         changing = sum(at[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON))
-        return Bound.BMC, f"{changing} hosts wait for their BMCs" if changing != 1 else "1 host waits for its BMC"
-    usual = _usual(rollout.pace.samples(None, Stage.INSTALL))
+        return Bound.BMC, f"{changing} hosts waiting for their BMCs" if changing != 1 else "1 host waiting for its BMC"
+    usual = _usual(rollout.durations.samples(None, Stage.INSTALL))
     return Bound.INSTALL, f"{at[Stage.INSTALL]} installing" + (f", usually {usual}" if usual else "")
 
 

@@ -136,8 +136,8 @@ class Rollout:
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
         self.version = 0
-        self.pace = DurationStats(plan)
-        self.refusals = Refusals(plan, self.pace.kinds)
+        self.durations = DurationStats(plan)
+        self.refusals = Refusals(plan, self.durations.kinds)
 
     @property
     def first_write_verified(self) -> bool:
@@ -169,14 +169,14 @@ class Rollout:
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
-                self.pace.take(event)
+                self.durations.apply(event)
                 host.version += 1
                 self.dirty.add(host.name)
         elif isinstance(event, RolloutStarted):
             self.started_at = self.started_at or event.at
             self.ended_at, self.end_reason = None, ""
             self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
-            self.pace.take(event)
+            self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
         elif isinstance(event, Paused):
@@ -186,13 +186,13 @@ class Rollout:
             else:
                 self.paused.pop(event.what, None)
                 self.paused_by_safety.discard(event.what)
-            self.pace.take(event)
+            self.durations.apply(event)
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
             self.notices.append(event)
         if self.first_write_verified and not verified:
-            self.pace.first_write_verified()
+            self.durations.first_write_verified()
 
     def _apply_ahead(self, event: HostAhead) -> None:
         if not event.ahead:

@@ -41,7 +41,7 @@ class Follower:
         self._reader = JournalReader(kept.journal)
         facts = kept.facts
         self.rollout = Rollout(kept.id, plan_from(facts["plan"]), speed=facts["speed"])
-        self.rollout.pace.seed(kept.seeds)
+        self.rollout.durations.seed(kept.seeds)
         self.meters = Meters()
         self.ended = False  # the last event told so, and nothing came after it
         self._last = 0

@@ -84,7 +84,7 @@ async def test_the_first_screen_answers_how_far_and_what_failed(size: tuple[int,
         assert f"{d.model.counts[HostStatus.DONE]} done {d.model.counts[HostStatus.FAILED]} failed" in text
         assert "1 armed" in text
         assert "ARMED!" in text
-        assert "lane 5" in text
+        assert "5 ready" in text
         assert "install-failed" in text
         assert all(len(line) <= size[0] for line in text.splitlines())
         failed = [name for name in d.app.table.shown[:12] if d.model.hosts[name].status is HostStatus.FAILED]
@@ -433,7 +433,7 @@ async def test_graphs_have_windows_and_symbols_for_every_terminal(symbols: str) 
         d.app.order_by_name(f"symbols {symbols}")
         await d.press("v")
         for window in ("5 min", "30 min", "whole run"):
-            assert f"write lane: {window}" in d.text
+            assert f"write queue: {window}" in d.text
             await d.press("t")
         assert "err" in d.text
         await d.press("escape")
@@ -483,7 +483,7 @@ async def test_exchanges_stand_in_the_history_of_their_host() -> None:
         d.app.desk.exchanges = lambda name: [Exchanged(NOW - 500, name, "PATCH", "/redfish/v1/Systems/1", 503, 1.9, "busy")]
         await d.press("enter")
         assert host in d.text
-        assert "> PATCH /redfish/v1/Systems/1  503  1.9s  busy" in d.text
+        assert "> PATCH /redfish/v1/Systems/1  503  1.9 s  busy" in d.text
 
 
 def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:

@@ -205,7 +205,7 @@ class Bench:
 
     def _read(self, events: list[Event]) -> None:
         for shut in self.lane_shut:
-            self.says(f"lane SHUT: {shut}")
+            self.says(f"Foreman writes blocked: {shut}")
         for event in events:
             match event:
                 case StageChanged() if event.status is StageStatus.FAILED:
@@ -217,7 +217,7 @@ class Bench:
                 case Notice():
                     self.says(event.text)
                 case LaneNarrowed():
-                    self.says(f"WRITE LANE BACK TO 1 WIDE: {event.why}")
+                    self.says(f"write concurrency reduced to 1: {event.why}")
                 case _:
                     pass
 

@@ -20,11 +20,11 @@ from .document import (
     FailedAttempts,
     Failures,
     HostReport,
+    Message,
     OpenAct,
     Progress,
     Report,
     ReportedAction,
-    Said,
     StageTimes,
     State,
 )
@@ -62,7 +62,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         attempts=_failed_attempts(hosts.values()),
         acts=acts,
         open_acts=open_acts,
-        said=_said(kept),
+        messages=_messages(kept),
         progress=_progress(rollout, kept, elapsed),
         durations=tuple(
             StageTimes(text(model, 100), stage, tuple(sorted(number(second) for second in seconds)))
@@ -258,13 +258,13 @@ def _acts(events: Iterable[Event]) -> tuple[tuple[ReportedAction, ...], tuple[Op
     return acts, open_acts
 
 
-def _said(events: Iterable[Event]) -> tuple[Said, ...]:
+def _messages(events: Iterable[Event]) -> tuple[Message, ...]:
     found = []
     for event in events:
         if isinstance(event, Commanded):
-            found.append(Said(event.at, "command", text(event.who), text(event.text)))
+            found.append(Message(event.at, "command", text(event.who), text(event.text)))
         elif isinstance(event, Notice):
-            found.append(Said(event.at, text(event.level, 20), "", text(event.text)))
+            found.append(Message(event.at, text(event.level, 20), "", text(event.text)))
     return tuple(found)
 
 

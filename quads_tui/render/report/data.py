@@ -106,7 +106,10 @@ def document(report: Report) -> dict[str, Any]:
         "open_acts": [
             {"host": act.host, "act": act.act, "number": act.number, "at": rfc3339(act.at)} for act in report.open_acts
         ],
-        "said": [{"at": rfc3339(said.at), "level": said.level, "who": said.who, "text": said.text} for said in report.said],
+        "said": [
+            {"at": rfc3339(message.at), "level": message.level, "who": message.who, "text": message.text}
+            for message in report.messages
+        ],
         "durations": _durations(report),
         "lane": _lane(report.lane) if report.lane else None,
         "latencies": {

@@ -150,7 +150,7 @@ class OpenAct:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """An operator's command, or a notice. `level` is command, info, warning or error."""
 
     at: float
@@ -244,7 +244,7 @@ class Report:
     attempts: tuple[FailedAttempts, ...]
     acts: tuple[ReportedAction, ...]
     open_acts: tuple[OpenAct, ...]
-    said: tuple[Said, ...]
+    messages: tuple[Message, ...]
     progress: tuple[Progress, ...]
     durations: tuple[StageTimes, ...]
     lane: Lane | None  # None: no sample was kept
