@@ -32,8 +32,8 @@ def detail_head(
     lines = [head, Text(cut(state, width), STYLES[host.status])]
     if host.cause:
         lines += _wrapped(f"cause {host.cause.value}: {host.reason}", width, STYLES[host.status])
-    if host.left_behind:
-        lines += _wrapped(f"left as {host.safety.value}: {host.left_behind}", width, STYLES[host.status])
+    if host.left_behind and (not host.armed or host.not_disarmed):  # that it is armed stands above
+        lines += _wrapped(f"afterwards: {host.left_behind}", width, STYLES[host.status])
     stages = "  ".join(f"{glyph(host, s, symbols)} {s.label} {host.attempts.get(s, '')}" for s in Stage)
     lines.append(Text(cut(f" {stages}", width)))
     if host.hooks:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from quads_tui.rollout.forecast import Bound, Forecast
 
-from .numbers import clock_time, duration, per_minute
+from .numbers import clock_time, per_minute
 
 UNKNOWN = "end not known yet"
 
@@ -56,6 +56,6 @@ def lane_words(forecast: Forecast) -> str:
     """Hosts not yet written, when all will be, and how quick that is. Empty when nothing is left to write."""
     if not forecast.writes_left:
         return ""
-    until = "" if forecast.lane_empty is None else f", for {duration(forecast.lane_empty)}"
+    until = "" if forecast.written_at is None else f" until {clock_time(forecast.written_at, forecast.at)}"
     rate = f", {per_minute(forecast.writes_per_minute)}" if forecast.writes_per_minute else ""
     return f"{forecast.writes_left} left{until}{rate}"

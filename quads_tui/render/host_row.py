@@ -1,4 +1,4 @@
-"""One host as one line. Every state is told by a glyph and a word."""
+"""One host as one line. Every state is shown by a glyph and a word."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ def glyph(host: HostState, stage: Stage, symbols: Symbols) -> str:
 def _hooks(host: HostState, columns: Columns) -> str:
     """In the order of the site file: ran well, failed, not yet."""
     stages = columns.symbols.stages
-    told = {True: stages[StageStatus.FINISHED], False: stages[StageStatus.FAILED]}
-    marks = (told[host.hooks[name]] if name in host.hooks else columns.symbols.none for name in columns.hooks)
+    ran = {True: stages[StageStatus.FINISHED], False: stages[StageStatus.FAILED]}
+    marks = (ran[host.hooks[name]] if name in host.hooks else columns.symbols.none for name in columns.hooks)
     return cut("".join(marks), max(5, len(columns.hooks)))

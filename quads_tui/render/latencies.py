@@ -34,9 +34,7 @@ def small(meters: Meters, now: float, width: int, height: int, lane: str = "", s
         boxes.append(_box(title, lines, _foot(meter, (f"{errors} since start", errors), inner), inner, symbols))
     depths = list(islice(reversed(meters.lane_depths), count))[::-1]
     lines = graph(symbols.graphs, depths, inner, rows)
-    boxes.append(
-        _box(f"Foreman writes, {meters.lane.width} at a time", lines, _lane_foot(meters, now, lane, inner), inner, symbols)
-    )
+    boxes.append(_box(f"Write queue, {meters.lane.width} at a time", lines, _lane_foot(meters, now, lane, inner), inner, symbols))
     return [Text(cut("".join(box[row] for box in boxes), width)) for row in range(height)]
 
 

@@ -124,10 +124,10 @@ def left_as(rollout: Rollout, group: FailureGroup) -> str:
 
 def failures(rollout: Rollout, width: int, height: int) -> list[Text]:
     """The groups in at most `height` lines."""
-    told = groups(rollout)
-    lines = [group_line(group, width) for group in told[:height]]
-    if len(told) > height and lines:
-        lines[-1] = Text(cut(f" and {len(told) - height + 1} more groups (F)", width), BAD)
+    found = groups(rollout)
+    lines = [group_line(group, width) for group in found[:height]]
+    if len(found) > height and lines:
+        lines[-1] = Text(cut(f" and {len(found) - height + 1} more groups (F)", width), BAD)
     return lines
 
 

@@ -1,6 +1,6 @@
 """Names of styles, and what they look like. Rendering only knows the names, so a theme is a table and nothing else.
 
-Every state is told by a glyph and a word as well: no palette carries anything that is not in the text.
+Every state is shown by a glyph and a word as well: no palette carries anything that is not in the text.
 """
 
 from __future__ import annotations

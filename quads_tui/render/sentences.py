@@ -68,7 +68,7 @@ def failed(rollout: Rollout) -> list[str]:
 
 def _failure(rollout: Rollout, group: FailureGroup) -> str:
     where = group.stage.label if group.stage else "the start"
-    hosts = f"{names(group.hosts)}; left {left_as(rollout, group)}"
+    hosts = f"{names(group.hosts)}; afterwards {left_as(rollout, group)}"
     return f"{count(len(group.hosts), 'host')} failed at {where}, {group.cause.value}: {group.reason}: {hosts}."
 
 
@@ -79,7 +79,7 @@ def host(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: 
     lines = [f"{host.name}, {host.cloud}, model {host.model}, BMC {host.address}.", f"{host.status.label}{where}{since}."]
     lines += ["Armed: the next boot reinstalls it."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []
-    lines += [f"Left as {host.safety.value}: {host.left_behind}."] if host.left_behind else []
+    lines += [f"Afterwards: {host.left_behind}."] if host.left_behind else []
     lines += [f"Next: {next_step(host, now=now, speed=speed, why=why)}."]
     return lines + [line.plain.strip() for line in history(host, exchanges, 200)]
 

@@ -32,7 +32,7 @@ class HostGroup(NamedTuple):
     age: float = 0.0
 
 
-class Crowd:
+class RemainingHosts:
     """One pass over the hosts."""
 
     def __init__(self, rollout: Rollout, now: float) -> None:
@@ -83,7 +83,7 @@ class Crowd:
                 turns[name] = max(ahead * between, ready + between)
         return turns
 
-    def parties(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
+    def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """`slower`: how many times as long the lane may take as `turns` say."""
         found = [
             HostGroup(key, len(ages), False, age=sum(ages) / len(ages))

@@ -217,8 +217,8 @@ class Rollout:
             host.touched = host.touched or event.act not in RECORD_ACTS
         elif isinstance(event, HookRan):
             host.hooks[event.hook] = event.ok
-            said = f": {event.output}" if event.output else ""
-            words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{said}"
+            output = f": {event.output}" if event.output else ""
+            words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{output}"
             host.timeline.append(TimelineEntry(event.at, host.stage, words))
         elif isinstance(event, Identified):
             self.unverified.pop(host.name, None)
@@ -260,7 +260,7 @@ class Rollout:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
             group.hosts[host.name] = None
         lines = [event.status.value + (f": {event.reason}" if event.reason else "")]
-        lines += [f"left as {host.safety.value}: {host.left_behind}"] if host.left_behind else []
+        lines += [f"afterwards: {host.left_behind}"] if host.left_behind else []
         host.timeline.extend(TimelineEntry(event.at, host.stage, line) for line in lines)
 
     def _leave_group(self, host: HostState) -> None:

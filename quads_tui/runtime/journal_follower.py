@@ -66,7 +66,7 @@ class Follower:
             self.ended = event.kind == "rollout_ended"
             taken(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
-            self.meters.take(self._waiting_samples.popleft().data, self.clock.now())
+            self.meters.restore(self._waiting_samples.popleft().data, self.clock.now())
 
     async def run(self, taken: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""

@@ -13,7 +13,7 @@ from quads_tui.cli.history import Unreadable, entry_of
 from quads_tui.cli.watch import followed
 from quads_tui.inputs import InputError, load_assignment
 from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
-from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
+from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 
@@ -33,7 +33,7 @@ class RolloutIndex:
         self._station = station
         self._running: dict[str, Follower] = {}
         self._ended: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
-        self._kept: list[tuple[StoredRollout, str, str]] = []  # with its group and its holder
+        self._kept: list[tuple[StoredRollout, RowGroup, str]] = []  # with its group and its holder
         self.files: list[Path] = []
 
     def find_files(self) -> None:
@@ -46,7 +46,7 @@ class RolloutIndex:
         self.files = list(dict.fromkeys(path for path in candidates if _is_assignment(path)))
 
     def rows(self) -> Sequence[Row]:
-        here = [_row(front.rollout, HERE, front.clock.wall()) for front in self._station.fronts]
+        here = [_row(front.rollout, RowGroup.HERE, front.clock.wall()) for front in self._station.fronts]
         ours = {row.rollout for row in here}
         return [*here, *(row for row in self._others() if row.rollout not in ours)]
 
@@ -67,36 +67,36 @@ class RolloutIndex:
         ended = 0
         for rollout in stored_rollouts(self._state):
             holder = rollout.holder()
-            group = RUNNING if holder else UNFINISHED if rollout.unfinished else RECENT
-            ended += group == RECENT
-            if group != RECENT or ended <= _SHOWN:
+            group = RowGroup.RUNNING if holder else RowGroup.UNFINISHED if rollout.unfinished else RowGroup.RECENT
+            ended += group is RowGroup.RECENT
+            if group is not RowGroup.RECENT or ended <= _SHOWN:
                 kept.append((rollout, group, holder))
         for rollout, group, holder in kept:
-            if group == RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _ours(holder):
+            if group is RowGroup.RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _ours(holder):
                 self._running[rollout.id] = followed(rollout)
-            elif group != RUNNING and (rollout.id, _size(rollout)) not in self._ended:
+            elif group is not RowGroup.RUNNING and (rollout.id, _size(rollout)) not in self._ended:
                 self._ended[rollout.id, _size(rollout)] = _ended_row(rollout, group)
         self._kept = kept
 
     def _others(self) -> Iterator[Row]:
         for rollout, group, holder in self._kept:
-            if group != RUNNING:
+            if group is not RowGroup.RUNNING:
                 row = self._ended.get((rollout.id, _size(rollout)))
                 if row is not None:
                     yield replace(row, group=group)
             elif not _ours(holder):
                 follower = self._running.get(rollout.id)
                 if follower is None:
-                    yield Row(rollout.id, RUNNING, words=f"plans, run by {holder}")
+                    yield Row(rollout.id, RowGroup.RUNNING, words=f"plans, run by {holder}")
                 else:
-                    yield replace(_row(follower.rollout, RUNNING, follower.clock.wall()), words=f"run by {holder}")
+                    yield replace(_row(follower.rollout, RowGroup.RUNNING, follower.clock.wall()), words=f"run by {holder}")
 
 
 def _ours(holder: str) -> bool:
     return holder.startswith(f"process {os.getpid()} ")
 
 
-def _row(rollout: Rollout, group: str, now: float) -> Row:
+def _row(rollout: Rollout, group: RowGroup, now: float) -> Row:
     counts = rollout.counts
     created = datetime.fromtimestamp(rollout.started_at or now).astimezone().strftime("%Y-%m-%d %H:%M")
     waits = rollout.settled and (counts[HostStatus.FAILED] or counts[HostStatus.HELD])
@@ -114,7 +114,7 @@ def _row(rollout: Rollout, group: str, now: float) -> Row:
     )
 
 
-def _ended_row(kept: StoredRollout, group: str) -> Row:
+def _ended_row(kept: StoredRollout, group: RowGroup) -> Row:
     try:
         found = entry_of(kept)
     except Unreadable as why:

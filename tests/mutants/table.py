@@ -141,7 +141,7 @@ _HOLES = (
     _row("B1 lifted", "rollout/refusals.py", "if not self.first_write_verified and key not in self._accepted:", "if not self.first_write_verified:", REFUSALS),
     _row("B1 five more", "rollout/refusals.py", "for host in self._failed[key] if host not in known]", "for host in self._failed[key]]", REFUSALS),
     _row("B1 racks count once", "rollout/refusals.py", "if rack_wise else list(hosts)", "if False else list(hosts)", REFUSALS),
-    _row("B1 told by the plan", "rollout/refusals.py", "if last is None or host in self._told or", "if last is None or", REFUSALS),
+    _row("B1 told by the plan", "rollout/refusals.py", "if last is None or host in self._planned_failures or", "if last is None or", REFUSALS),
     _row("B1 waits for a human", "engine/executor.py", "self.gate.waits(name) or (lane", "(lane", FIRST),
     _row("B1 PXE again", "engine/flow.py", "not (memory.off and memory.override)", "not memory.off", FIRST),
     _row("U7 done is done", "engine/executor.py", "if status is None or status is HostStatus.DONE or self.stopped:", "if status is None or self.stopped:", WAYS_OUT),

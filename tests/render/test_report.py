@@ -147,7 +147,7 @@ def test_failures_come_with_the_servers_words_and_the_last_lines() -> None:
         "ForceOff accepted x",
         "started",
         "failed: server said x",
-        "left as untouched: nothing was done to the host",
+        "afterwards: nothing was done to the host",
     ]
     for text in (as_markdown(told()), as_html(told())):
         assert "ForceOff accepted x" in text

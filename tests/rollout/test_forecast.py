@@ -105,7 +105,7 @@ def test_it_says_what_the_end_waits_for() -> None:
     assert lane.bound is Bound.LANE
     assert "310 left at" in lane.why
     assert lane.lane_empty == pytest.approx(310 * 60.0 / (lane.writes_per_minute or 1), rel=0.1)
-    assert lane_words(lane).startswith("310 left, for ")
+    assert lane_words(lane).startswith("310 left until ")
     assert told(course(done=many, installing=[100.0] * 50).rollout, depth=0).bound is Bound.INSTALL
     paused = course(done=many, installing=[100.0] * 5, lane=10, queued=300).rollout
     paused.apply(Paused(NOW, "writes", True, "me", "Foreman is ill"))

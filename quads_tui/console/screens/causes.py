@@ -62,7 +62,7 @@ class CausesScreen(View):
         top = max(0, min(self._place - room // 2, len(told) - room))
         lines += [overview.group_line(group, width, cursor=group is here) for group in told[top : top + room]]
         lines += [Text(" " * width), Text(cut(f" {here.reason}", width), STRONG)]
-        lines += [Text(cut(f" left {overview.left_as(self.desk.rollout, here)}", width), STRONG)]
+        lines += [Text(cut(f" afterwards: {overview.left_as(self.desk.rollout, here)}", width), STRONG)]
         names = [name.partition(".")[0] for name in here.hosts]
         size = max(map(len, names)) + 2
         across = max(1, (width - 2) // size)

@@ -187,7 +187,7 @@ def _host(
     unverified: str,
 ) -> HostReport:
     began = [attempt.began for tries in attempts.values() for attempt in tries]
-    told = [] if host.status is HostStatus.DONE else _told(host)
+    lines = [] if host.status is HostStatus.DONE else _distinct_lines(host)
     return HostReport(
         name=text(host.name, 255),
         model=text(host.model, 100),
@@ -204,17 +204,17 @@ def _host(
         safety=host.safety if host.left_behind else None,
         left_behind=text(host.left_behind),
         notes=tuple(text(note) for note in (*plan.notes, plan.trouble) if note),
-        evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in told[-EVIDENCE:]),
+        evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )
 
 
-def _told(host: HostState) -> list[TimelineEntry]:
+def _distinct_lines(host: HostState) -> list[TimelineEntry]:
     """Its timeline; what a failed stage and then its host say in the same words is one line."""
-    told: list[TimelineEntry] = []
+    lines: list[TimelineEntry] = []
     for line in host.timeline:
-        if not told or (line.stage, line.text) != (told[-1].stage, told[-1].text):
-            told.append(line)
-    return told
+        if not lines or (line.stage, line.text) != (lines[-1].stage, lines[-1].text):
+            lines.append(line)
+    return lines
 
 
 def _failures(rollout: Rollout, hosts: Mapping[str, HostReport]) -> tuple[Failures, ...]:

@@ -44,9 +44,9 @@ class Entry:
 
 
 def entry(
-    rollout: str, facts: Mapping[str, Any], events: Iterable[Event], heard: Sequence[float] = (), holder: str = ""
+    rollout: str, facts: Mapping[str, Any], events: Iterable[Event], sampled: Sequence[float] = (), holder: str = ""
 ) -> Entry:
-    """`rollout`: the name of its directory; `heard`: real times of its samples; `holder`: who carries it now.
+    """`rollout`: the name of its directory; `sampled`: real times of its samples; `holder`: who carries it now.
 
     Raises ValueError for a plan that cannot be read.
     """
@@ -62,7 +62,7 @@ def entry(
         rehearsal=bool(facts.get("rehearsal")),
         state=state_of(model, plan, holder),
         end_reason=text(model.end_reason, 40),
-        seconds=Elapsed(runs_of(kept, heard)).total,
+        seconds=Elapsed(runs_of(kept, sampled)).total,
         hosts=len(model.hosts),
         done=counts[HostStatus.DONE],
         failed=counts[HostStatus.FAILED],
