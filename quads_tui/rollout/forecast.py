@@ -192,7 +192,7 @@ def _bound(
         blocked = f", blocked: {meters.lane.shut}" if meters.lane.shut else ""
         return Bound.LANE, f"{remaining.writes_left} left{at_rate}{blocked}"
     if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
-        changing = sum(at[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON))
+        changing = sum(at[stage] for stage in Stage if stage.is_at_bmc)
         return Bound.BMC, f"{changing} hosts waiting for their BMCs" if changing != 1 else "1 host waiting for its BMC"
     usual = _usual(rollout.durations.samples(None, Stage.INSTALL))
     return Bound.INSTALL, f"{at[Stage.INSTALL]} installing" + (f", usually {usual}" if usual else "")

@@ -25,8 +25,6 @@ _SHARE = 0.10
 _DOUBT = 0.05  # one-sided
 
 QUADS = "QUADS"
-_BMC = frozenset({Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON})
-_DARK = frozenset({Stage.PXE_SET, Stage.POWER_ON})  # of a BMC whose machine was switched off by us before
 _OF_NO_MODEL = frozenset({Cause.UNREACHABLE, Cause.WRONG_BMC})  # the network and the addresses, whatever is behind them
 _SHOWN = 5  # hosts that the words name
 
@@ -103,7 +101,7 @@ class Refusals:
         kind = self._kinds.get(host)
         if kind is None:
             return
-        if kind is self._leading and stage is _PROOF[kind]:
+        if kind is self._leading and stage is kind.proof:
             self.first_write_verified = True
         if (host, stage) not in self._finished:
             self._finished.add((host, stage))
@@ -125,7 +123,7 @@ class Refusals:
             for model in (self._models[host], None):
                 self._counts[last.stage, model] -= 1
         by, cause = refused_by(last), last.cause or Cause.UNKNOWN
-        model = self._models[host] or None if not by and last.stage in _BMC and cause not in _OF_NO_MODEL else None
+        model = self._models[host] or None if not by and last.stage.is_at_bmc and cause not in _OF_NO_MODEL else None
         key = self._of[host] = Key(last.stage, by, last.http, cause, group_of(last.reason, host), model)
         self._count(key, host, last.reason)
 
@@ -153,7 +151,7 @@ class Refusals:
         hosts = self._failed[key]
         if not self.first_write_verified and key not in self._accepted:
             before = "before the first write was verified"
-            if len(hosts) >= SAME and (key.by or key.model is not None or key.stage in _DARK):
+            if len(hosts) >= SAME and (key.by or key.model is not None or _powered_off(key)):
                 return _trip((key,), f"with one cause {before}", hosts)
             if key.by and key.stage and len(refused := self._refused_first()) >= self.first:
                 keys = self._keys(refused)
@@ -175,7 +173,7 @@ class Refusals:
         if len(like) < 2:
             return None
         failed = {host: why for each in like for host, why in self._failed[each].items()}
-        if not self.first_write_verified and key.stage in _DARK and len(failed) >= FIRST:
+        if not self.first_write_verified and _powered_off(key) and len(failed) >= FIRST:
             return _trip(like, "before the first write was verified", failed)
         if (share := self._share(like)) > _SHARE:
             return _trip(like, f"for several reasons, more than {share:.0%} of them (95 % confidence)", failed)
@@ -201,7 +199,7 @@ class Refusals:
 
     def _weigh(self, key: Key, hosts: Iterable[str]) -> int:
         """As how many they count: unreachable BMCs of one rack are one, for it is their switch or their power."""
-        rack_wise = key.cause is Cause.UNREACHABLE and not key.by and key.stage not in _DARK
+        rack_wise = key.cause is Cause.UNREACHABLE and not key.by and not _powered_off(key)
         return len({self._racks[host] for host in hosts} if rack_wise else list(hosts))
 
     def _decided(self, stage: Stage | None, model: str | None) -> int:
@@ -246,13 +244,16 @@ def _at_least(hit: int, of: int, share: float) -> float:
     return total if above else 1.0 - total
 
 
-_PROOF = {Kind.BUILD: Stage.FOREMAN_BUILD, Kind.OWNERSHIP: Stage.FOREMAN_BUILD, Kind.SPARE: Stage.POWER_OFF}
 _WORDS = 160  # characters of a reason
 
 
 def model_pause(model: str) -> str:
     """What a pause of one model's new hosts is called in events and commands."""
     return f"model {model}"
+
+
+def _powered_off(key: Key) -> bool:
+    return key.stage is not None and key.stage.is_powered_off
 
 
 def _what(keys: Sequence[Key]) -> str:

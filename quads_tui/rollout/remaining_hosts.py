@@ -18,7 +18,8 @@ _SPREAD = 0.25  # how far the installs of one model lie apart (of the logarithm)
 _WEIGHT = 3.0  # hosts that this expectation counts as; so much counts what is known of all models, for one of them
 _FINENESS = 16  # parties that the hosts of one model are put into by their age, up to the usual duration
 _MOST = 4 * _FINENESS
-_UNWRITTEN = (Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF, None)  # in the order in which they come to the lane
+_PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
+_UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane
 
 
 class HostGroup(NamedTuple):
@@ -51,7 +52,7 @@ class RemainingHosts:
             if status is HostStatus.DONE or status.ended:
                 continue
             stage, kind = host.stage, kinds[host.name]
-            last = Stage.INSTALL if kind is Kind.BUILD else Stage.POWER_OFF if kind is Kind.SPARE else Stage.FOREMAN_BUILD
+            last = kind.stages[-1]
             if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
                 age = self._age(host)
                 place = min(int(age / widths[last]), _MOST)
@@ -136,8 +137,8 @@ class RemainingHosts:
         """Own seconds until the host may come to the lane."""
         if self._durations.kinds[host.name] is not Kind.BUILD or host.stage is Stage.FOREMAN_BUILD:
             return self._wait(host)
-        off = self._stage(host, Stage.POWER_OFF, 0) if host.stage is not Stage.PXE_SET else 0.0
-        return self._wait(host) + off + self._stage(host, Stage.PXE_SET, 0)
+        first = _PREPARING.index(host.stage) if host.stage in _PREPARING else 0
+        return self._wait(host) + sum(self._stage(host, stage, 0) for stage in _PREPARING[first:])
 
     def _wait(self, host: HostState) -> float:
         """Until its next attempt."""
@@ -189,7 +190,9 @@ class RemainingHosts:
     def _after(self, model: str, kind: Kind) -> tuple[float, float]:
         """Between a host's write and its last stage: the median, and the square of what p90 adds."""
         after, wide = 0.0, 0.0
-        for stage in (Stage.FOREMAN_BUILD, Stage.POWER_ON) if kind is Kind.BUILD else ():
+        for stage in kind.stages[:-1]:
+            if stage.is_before_write:
+                continue
             samples = self._durations.samples(model, stage)
             half, most = left(samples, 0.0, 0), left(samples, 0.0, 1)
             after, wide = after + half, wide + (most - half) ** 2

@@ -30,6 +30,39 @@ class Stage(StrEnum):
     POWER_ON = "power_on", "ON", "Power on"
     INSTALL = "install", "INS", "Install"
 
+    @property
+    def is_at_bmc(self) -> bool:
+        """Its work is the BMC's; that of the others is Foreman's or the installer's."""
+        match self:
+            case Stage.POWER_OFF | Stage.PXE_SET | Stage.POWER_ON:
+                return True
+            case Stage.FOREMAN_BUILD | Stage.INSTALL:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def is_powered_off(self) -> bool:
+        """The machine was powered off by us when it began, and its BMC is asked: one that falls silent may do so for that."""
+        match self:
+            case Stage.PXE_SET | Stage.POWER_ON:
+                return True
+            case Stage.POWER_OFF | Stage.FOREMAN_BUILD | Stage.INSTALL:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def is_before_write(self) -> bool:
+        """It prepares the host for the write to Foreman."""
+        match self:
+            case Stage.POWER_OFF | Stage.PXE_SET:
+                return True
+            case Stage.FOREMAN_BUILD | Stage.POWER_ON | Stage.INSTALL:
+                return False
+            case _:
+                assert_never(self)
+
 
 class Kind(StrEnum):
     """What a rollout does to its hosts."""
@@ -47,6 +80,17 @@ class Kind(StrEnum):
                 return (Stage.FOREMAN_BUILD,)
             case Kind.SPARE:
                 return (Stage.POWER_OFF,)
+            case _:
+                assert_never(self)
+
+    @property
+    def proof(self) -> Stage:
+        """The stage whose end shows that a rollout of this kind does what it should."""
+        match self:
+            case Kind.BUILD | Kind.OWNERSHIP:
+                return Stage.FOREMAN_BUILD
+            case Kind.SPARE:
+                return Stage.POWER_OFF
             case _:
                 assert_never(self)
 
