@@ -20,7 +20,7 @@ def header_words(forecast: Forecast, width: int) -> str:
     limit = bound_words(forecast.bound) or (forecast.why if forecast.p50 is None else "")
     why = f": {forecast.why}" if forecast.bound is not Bound.NOTHING and forecast.why else ""
     if forecast.done_at is None:
-        ways = [f"{UNKNOWN}  {limit}{why}", f"{UNKNOWN}  {limit}", UNKNOWN]
+        ways = [f"{UNKNOWN}  {limit}{why}", f"{UNKNOWN}  {limit}", UNKNOWN, "end unknown"]
     else:
         time = clock_time(forecast.done_at, forecast.at)
         likely = f" ({surely_words(forecast)})" if forecast.p90 is not None else ""

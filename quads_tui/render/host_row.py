@@ -19,6 +19,8 @@ from .symbols import BRAILLE, Symbols
 
 def cut(text: str, width: int, ellipsis: str = BRAILLE.ellipsis) -> str:
     """Exactly `width` cells, by the width that terminals give wide and combining characters: padded, or cut and marked."""
+    if text.isascii() and len(text) <= width:  # most text is
+        return text.ljust(width)
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + ellipsis if width > 0 else ""

@@ -20,7 +20,7 @@ from .numbers import duration, latency
 from .palette import ATTENTION, BAD, BADGE, QUIET, STAGE_STYLES, STYLES, TITLE
 from .symbols import BRAILLE, Symbols
 
-_SHORTEST = 17  # cells that the time alone needs
+_SHORTEST = 11  # cells that the time alone needs
 
 
 def header(

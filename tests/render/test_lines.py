@@ -21,6 +21,7 @@ from quads_tui.render.progress import plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
+from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
@@ -164,6 +165,14 @@ def test_the_plain_line_and_the_header_say_pauses_and_a_shut_lane() -> None:
     assert "Foreman writes PAUSED" in line
     head = overview.header(model, now=NOW, width=120, title="", lag=0.0, warnings=())
     assert "FOREMAN WRITES PAUSED" in head[0].plain
+
+
+def test_a_pause_stands_whole_in_a_narrow_header() -> None:
+    model = rollout(60)
+    model.apply(Paused(NOW, "admission", True, "me", "by the operator"))
+    words = {"now": NOW, "width": 80, "title": "REHEARSAL", "lag": 0.0, "warnings": ()}
+    (first, _) = overview.header(model, **words, forecast=forecast(model, meters(), NOW))  # type: ignore[arg-type]
+    assert "NEW HOSTS PAUSED" in first.plain
 
 
 def test_graphs_fill_from_below_and_dot_above() -> None:
