@@ -36,6 +36,7 @@ from quads_tui.rollout.events import Event, HostNote, StageChanged
 from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 from tests.console.feed import Recorder
 from tests.console.feed import rollout as believable
 
@@ -124,7 +125,7 @@ async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> N
     if role.startswith("console"):
         from quads_tui.console.app import Console
 
-        app = Console(model, meters, Recorder(), RealClock(), title="BENCHMARK")
+        app = Console(RolloutView(rollout=model, meters=meters, clock=RealClock(), title="BENCHMARK"), Recorder())
     elif role == "datatable":
         app = datatable(model)
     work = [asyncio.create_task(measured(seconds, file))]
@@ -134,7 +135,7 @@ async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> N
     asking = [asyncio.create_task(ask(url, latencies))] if url else []
     shown = asyncio.create_task(app.run_async()) if app else None
     await work[0]
-    assert shown is None or not shown.done(), "the screen broke"
+    assert shown is None or not shown.done(), "the screen ended with an error"
     if url:
         file.write_text(json.dumps({"p99": 1000 * sorted(latencies)[int(0.99 * len(latencies))], "count": len(latencies)}))
     for task in [*work, *asking]:
@@ -286,7 +287,7 @@ async def large(hosts: int) -> None:
     async def opened(name: str, shown: Rollout) -> Console:
         """Until everything is painted."""
         began = time.process_time()
-        app = Console(shown, Meters(), Recorder(), RealClock(), frozen=True)
+        app = Console(RolloutView(rollout=shown, meters=Meters(), clock=RealClock()), Recorder(), frozen=True)
         async with app.run_test(size=(200, 60)) as pilot:
             await pilot.pause()
             figures[name] = 1000 * (time.process_time() - began)
@@ -294,8 +295,8 @@ async def large(hosts: int) -> None:
                 screen = app._main
                 spent("filter", lambda: screen.action_filter("stage:install !cause:refused r6.0"))
                 spent("filter off", screen.action_back)
-                spent("sort", lambda: screen.action_order("host"))
-                spent("sort by attention", lambda: screen.action_order("attention"))
+                spent("sort", lambda: screen.action_sort("host"))
+                spent("sort by attention", lambda: screen.action_sort("attention"))
         return app
 
     await opened("any screen", believable(10))  # imports and styles

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.events import HostNote
 from tests.e2e.conftest import Lab, emulated
 
 SPEED = 400.0
@@ -30,18 +31,19 @@ PAUSE = 4.0  # seconds that a stopped process lies still
 
 @dataclass
 class Tally:
-    """Over all points. Every figure but `points` and `in_flight` must be 0."""
+    """Over all points. Every figure but `points`, `named` and `in_flight` must be 0."""
 
     points: int = 0
     lost: int = 0  # hosts that did not end done
     double_wipes: int = 0
     overlaps: int = 0  # points at which Foreman saw two writes at once
-    sessions: int = 0  # left at the BMCs
+    sessions: int = 0  # left at the BMCs without a word: see `named`
+    named: int = 0  # left, and the host says so: killed within a login, at a BMC that does not tell whose a session is
     repeats: int = 0  # hosts with more than one repeated write or more than one repeated reset
     in_flight: Counter[str] = field(default_factory=Counter)  # acts that were repeated once, as they may be
     bad: list[str] = field(default_factory=list)
 
-    def take(self, name: str, lab: Lab, hosts: int, status: int) -> None:
+    def take(self, name: str, lab: Lab, hosts: int, status: int, out: str) -> None:
         counts = lab.counts()
         machines = counts["hosts"].values()
         writes = counts["foreman"]["writes"] - hosts
@@ -50,16 +52,31 @@ class Tally:
             "lost": sum(machine["built"] != 1 for machine in machines) + (status != 0),
             "double_wipes": sum(machine["wipes"] > 1 for machine in machines),
             "overlaps": int(counts["foreman"]["peak_writes"] > 1),
-            "sessions": counts["bmc"]["sessions_open"],
+            "sessions": max(0, counts["bmc"]["sessions_open"] - (named := _named_sessions(lab))),
             "repeats": max(0, writes - 1) + sum(count for times, count in resets.items() if times > 3),
         }
         self.points += 1
+        self.named += min(named, counts["bmc"]["sessions_open"])
         for what, number in found.items():
             setattr(self, what, getattr(self, what) + number)
         self.in_flight["build writes"] += max(0, writes)
         self.in_flight["resets"] += sum(count for times, count in resets.items() if times == 3)
         if any(found.values()):
-            self.bad.append(f"{name}: {found}")
+            self.bad.append(f"{name}: {found}; {_failures(out)}")
+
+
+def _named_sessions(lab: Lab) -> int:
+    """Hosts whose timeline says that a session may be left."""
+    from quads_tui.journal.reader import JournalReader
+
+    (journal,) = lab.state.glob("rollouts/*/journal.db")
+    events = (event for _, event in JournalReader(journal).events())
+    return len({event.host for event in events if isinstance(event, HostNote) and "may be left at the BMC" in event.text})
+
+
+def _failures(out: str) -> str:
+    last = json.loads(out.splitlines()[-1]) if out else {}
+    return "; ".join(f"{one['host']} {one['stage']}: {one['reason']}" for one in last.get("failures", ())[:3])
 
 
 def child(words: list[str]) -> None:
@@ -119,7 +136,7 @@ def point(tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | N
             program = [sys.executable, "-m", "benchmarks.crash_points", "child", *disturb, "--", *plain[3:]]
         else:
             program = plain
-        status, _, _ = run(lab, program, after=after)
+        status, _, out = run(lab, program, after=after)
         came = status not in (0, 1)
         if not any(lab.state.glob("rollouts/*/journal.db")):
             return False  # killed before there was a rollout
@@ -127,7 +144,7 @@ def point(tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | N
             status, _, out = run(lab, lab.command("resume", "--json", "--yes"))
             if status not in (0, 1) or not out:
                 tally.bad.append(f"{name}: resume ended with {status}")
-        tally.take(name, lab, hosts, status)
+        tally.take(name, lab, hosts, status, out)
         return came
 
 

@@ -74,7 +74,7 @@ def freeze(tally: Tally, act: str, number: int, *, hosts: int, seconds: float, t
         _, said = frozen.communicate(timeout=600)
         if second is not None:
             second.wait(600)
-            tally.unsaid += frozen.returncode != 4 or "taken the rollout" not in said
+            tally.unsaid += frozen.returncode != 4 or "taken over the rollout" not in said
         else:
             tally.unsaid += frozen.returncode != 0
         tally.take(lab, hosts)

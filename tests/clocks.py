@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import looptime
 
+from quads_tui.emulators.interfaces import Time
 from quads_tui.rollout.moments import Moment
 
 T = TypeVar("T")
+
+
+class _Granted(threading.local):
+    """What the kernel counts of a thread; see granted()."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        try:
+            self.counts = Path("/proc/thread-self/schedstat").open("rb", buffering=0)  # noqa: SIM115 (as long as the thread)
+        except OSError:  # a kernel without these counts
+            self.counts = None
+
+
+_granted = _Granted()
+
+
+def granted() -> float:
+    """Monotonic seconds, without those in which this thread could have run and no CPU was free.
+
+    The time of the event loops in tests (conftest.py), and of the clocks and emulators that share them. So a deadline of 0.2 s is
+    one of 0.2 s on a machine that is busy with other things, too: client and server on one loop are starved together, and none of
+    it counts. Where the kernel does not count it (CONFIG_SCHED_INFO), it is the plain monotonic clock.
+    """
+    now = time.monotonic()
+    if _granted.counts is not None:
+        now -= int(os.pread(_granted.counts.fileno(), 64, 0).split()[1]) / 1e9  # "ns on a CPU, ns waited for one, times"
+    _granted.last = max(_granted.last, now)  # what was waited for between the two looks counts in the first one only
+    return _granted.last
 
 
 class VirtualClock:
@@ -57,22 +89,33 @@ def in_virtual_time(work: Callable[[], Awaitable[T]]) -> T:
         loop.close()
 
 
+class GrantedTime(Time):
+    """The time of emulators that share their loop with a test."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        super().__init__(speed)
+        self._began = granted()
+
+    def now(self) -> float:
+        return (granted() - self._began) * self.speed
+
+
 class FastClock:
-    """Real time, `speed` times as fast, with floors small enough for tests. Implements rollout.ports.Clock."""
+    """Granted time, `speed` times as fast, with floors small enough for tests. Implements rollout.ports.Clock."""
 
     def __init__(self, speed: float = 100.0, floor: float = 2.0) -> None:
         self.speed = speed
         self._floor = floor
-        self._began = time.monotonic()
+        self._began = granted()
 
     def now(self) -> float:
-        return (time.monotonic() - self._began) * self.speed
+        return (granted() - self._began) * self.speed
 
     def wall(self) -> float:
         return time.time()
 
     def moment(self) -> Moment:
-        return Moment("fast", time.monotonic())
+        return Moment("fast", granted())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds) / self.speed)

@@ -1,8 +1,14 @@
-"""For all tests: the same examples on every machine and in every run, so that red is red again."""
+"""For all tests: the same examples on every machine and in every run, so that red is red again; and a time that load does not eat."""
 
 from __future__ import annotations
 
+import asyncio
+
 from hypothesis import Phase, settings
+
+from tests.clocks import granted
+
+asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # looptime's loops have a time of their own
 
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 # For tests.mutants: that a test fails is all it wants to know, not the smallest example.

@@ -1,4 +1,4 @@
-"""Every service of the site, asked once: is it there, do we believe it, does it take our login, how fast is it, and its clock."""
+"""`check`: reachability, certificate, login, version, latency and clock of every service of the site."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
-from quads_tui.planning.bmc_survey import PATIENCE, OnlyLooking
-from quads_tui.planning.planner import drafted, recognisable, refusing
+from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
+from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
+from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, open_services
-from quads_tui.runtime.options import Options, emit_json, raise_file_limit, say
-from quads_tui.services.http import RequestFailed
-from quads_tui.services.quads import QuadsError
+from quads_tui.runtime.launch import bmc_survey
+from quads_tui.runtime.options import Options, emit_json, notify, raise_file_limit
+from quads_tui.services.responses import FailureKind, RequestFailed
 
-from .run import bmc_survey, guarded
+from .terminal import run_with_exit_status
 
-_ASKED = 3  # times, for the median
-_LATE = 5.0  # seconds that a clock may be off before it is said aloud
-_SHOWN = 20  # BMCs with trouble that are shown by name
+_REQUESTS = 3  # times, for the median
+_CLOCK_TOLERANCE = 5.0  # seconds that a clock may be off without a warning
+_MAX_LISTED = 20  # BMCs with problems that are shown by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,14 @@ class Checked:
     login: str = ""
     seconds: float | None = None
     clock: float | None = None
-    trouble: str = ""
+    problem: str = ""
     remedy: str = ""
-    unverified: str = ""  # of a BMC: why nobody can tell whether it is that of Foreman's host
+    unverified: str = ""  # of a BMC: why it cannot be compared with Foreman's host
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What is asked of one service: a page that needs no login, and the login itself, which gives the version."""
+class _Service:
+    """What is requested from one service: a page that needs no login, and the login itself, which gives the version."""
 
     service: str
     key: str  # its section in the site file
@@ -69,68 +70,72 @@ class _Asked:
 
 
 def check(assignment: Path | None, options: Options) -> int:
-    """Gives the exit status: 0 when all is well, else 3. The BMCs asked are those of the assignment."""
-    return guarded(options, lambda: asyncio.run(_check(assignment, options)))
+    """Returns the exit status: 0 when all is well, else 3. The BMCs checked are those of the assignment."""
+    return run_with_exit_status(options, lambda: asyncio.run(_check(assignment, options)))
 
 
 async def _check(path: Path | None, options: Options) -> int:
     site = load_site(find_site(options.site, os.environ))
     given = load_assignment(path, zone=site.quads_zone) if path else None
     check_speed(site, [bmc_address(site, host) for host in given.hosts] if given else [])
-    draft = await drafted((given,), site) if given else None
+    draft = await draft_plan((given,), site) if given else None
     hosts = draft.hosts if draft and not draft.refusals else ()  # the BMC of a protected host is never contacted
     raise_file_limit()
     clock = RealClock(site.speed)
     services = await open_services(site, clock, options.state)
     try:
-        asked = [_Asked("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.prime)]
+        targets = [_Service("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.login)]
         if services.quads is not None and site.quads is not None:
-            asked.append(_Asked("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
-        count = len(asked)
-        say(f"asking {', '.join(one.service for one in asked)}" + (f" and {len(hosts)} BMCs" if hosts else ""))
+            targets.append(_Service("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
+        count = len(targets)
+        notify(f"asking {', '.join(one.service for one in targets)}" + (f" and {len(hosts)} BMCs" if hosts else ""))
         for host in hosts:
             tls = site.redfish.tls_of(host.name)
-            asked.append(_Asked(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
-        found = list(await asyncio.gather(*(_checked(services, one) for one in asked)))
+            targets.append(_Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
+        found = list(await asyncio.gather(*(_check_service(services, one) for one in targets)))
         if draft is not None:
-            found += [Checked("assignment", str(path), trouble=why, remedy=_ASSIGNMENT) for why in draft.refusals]
+            found += [Checked("assignment", str(path), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals]
         if hosts and draft is not None:
-            found = [*found[:count], *await _machines(draft, found[count:], services)]
+            found = [*found[:count], *await _compare_machines(draft, found[count:], services)]
     finally:
         await services.http.close()
     if options.json:
         for one in found:
             emit_json("check", clock.wall(), asdict(one))
     else:
-        told = [one for one in found if one.service not in {host.name for host in hosts}]
-        click.echo("\n".join([*map(_line, told), *_bmc_lines([one for one in found if one not in told])]))
+        listed = [one for one in found if one.service not in {host.name for host in hosts}]
+        click.echo("\n".join([*map(_line, listed), *_bmc_lines([one for one in found if one not in listed])]))
         if not hosts:
-            click.echo("--    BMCs      not asked: quads-tui check ASSIGNMENT asks those of its hosts")
+            click.echo("--    BMCs      not checked: quads-tui check ASSIGNMENT checks the BMCs of its hosts")
     return 0 if all(one.ok for one in found) else 3
 
 
-async def _machines(draft: Plan, found: list[Checked], services: Services) -> list[Checked]:
-    """What a plan would say of the machines behind the BMCs that answered well."""
+async def _compare_machines(draft: Plan, found: list[Checked], services: Services) -> list[Checked]:
+    """What a plan would find out about the machines behind the BMCs that answered well."""
     well = {one.service for one in found if one.ok}
     plan = replace(draft, hosts=tuple(host for host in draft.hosts if host.name in well))
-    plan = refusing(await bmc_survey(services, say).of(await recognisable(plan, services.foreman)))
+    plan = with_machine_conflicts(await bmc_survey(services, notify).run(await with_foreman_macs(plan, services.foreman)))
     hosts = {host.name: host for host in plan.hosts}
-    refused = [Checked("assignment", "", trouble=why, remedy=_ASSIGNMENT) for why in plan.refusals]
-    return [*refused, *(judged(one, hosts) for one in found)]
+    refused = [Checked("assignment", "", problem=why, remedy=_ASSIGNMENT) for why in plan.refusals]
+    return [*refused, *(with_plan_findings(one, hosts) for one in found)]
 
 
-def judged(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
-    """A BMC that answered well, with what the plan of its host says of the machine behind it."""
+def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
+    """A BMC that answered well, with what the plan found out about the machine behind it."""
     host = hosts.get(one.service)
     if host is None:
         return one
-    if trouble := host.trouble or (host.bmc if host.bmc != NOT_ASKED else ""):
-        return replace(one, ok=False, trouble=trouble, remedy=_MACHINE if host.trouble else _REMEDIES["timeout"]("redfish"))
+    if problem := host.blocker or (host.bmc if host.bmc != NOT_ASKED else ""):
+        return replace(
+            one, ok=False, problem=problem, remedy=_MACHINE if host.blocker else _REMEDIES[FailureKind.TIMEOUT]("redfish")
+        )
     return replace(one, unverified=host.unverified)
 
 
 _ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
-_MACHINE = "correct its BMC address, or leave the host out: it ends failed before anything is done to it"
+_MACHINE = (
+    "correct its BMC address, or remove the host from the assignment; as it is, the host fails before anything is changed on it"
+)
 
 
 def _quads(services: Services) -> Callable[[], Awaitable[str]]:
@@ -144,9 +149,9 @@ def _quads(services: Services) -> Callable[[], Awaitable[str]]:
 
 def _bmc(services: Services, host: HostPlan) -> Callable[[], Awaitable[str]]:
     async def log_in() -> str:
-        bmc = services.bmc(host, OnlyLooking())
+        bmc = services.bmc(host, ReadOnlySideEffects())
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 seen = await bmc.observe()
             return f"{seen.manufacturer} {seen.model}".strip()
         finally:
@@ -155,52 +160,54 @@ def _bmc(services: Services, host: HostPlan) -> Callable[[], Awaitable[str]]:
     return log_in
 
 
-async def _checked(services: Services, asked: _Asked) -> Checked:
-    """Every failure becomes words and a remedy."""
-    checked = Checked(asked.service, asked.address, tls=_trust(asked))
+async def _check_service(services: Services, target: _Service) -> Checked:
+    """Every failure becomes a problem and a remedy."""
+    checked = Checked(target.service, target.address, tls=_trust(target))
     try:
         headers: Mapping[str, str] = {}
-        for _ in range(_ASKED):
+        for _ in range(_REQUESTS):
             began = time.monotonic()
             answer = await services.http.request(
                 "GET",
-                asked.address + asked.page,
-                service=asked.key,
+                target.address + target.page,
+                service=target.key,
                 meter=Meter(),
-                tls=asked.tls,
+                tls=target.tls,
                 connect=5.0,
                 total=15.0,
                 fresh=True,
             )
-            asked.done.append(time.monotonic() - began)
+            target.done.append(time.monotonic() - began)
             headers = answer.headers
-        checked = replace(checked, seconds=statistics.median(asked.done), clock=_clock(headers), tls=await _certificate(asked))
-        version = await asked.log_in()
+        checked = replace(checked, seconds=statistics.median(target.done), clock=_clock(headers), tls=await _certificate(target))
+        version = await target.log_in()
     except RequestFailed as error:
-        kind = error.kind if error.kind in _REMEDIES else "refused"
-        return replace(checked, trouble=error.reason, remedy=_REMEDIES[kind](asked.key))
+        kind = error.kind if error.kind in _REMEDIES else FailureKind.REFUSED
+        return replace(checked, problem=error.reason, remedy=_REMEDIES[kind](target.key))
     except (CredentialsRefused, QuadsError, StageFailure, TimeoutError) as error:
-        return replace(checked, trouble=str(error) or f"no answer within {PATIENCE:.0f} s", remedy=_remedy(error, asked.key))
+        return replace(
+            checked, problem=str(error) or f"no answer within {ANSWER_TIMEOUT:.0f} s", remedy=_remedy(error, target.key)
+        )
     return replace(checked, ok=True, version=version, login="login accepted")
 
 
-def _trust(asked: _Asked) -> str:
-    if asked.address.startswith("http://"):
+def _trust(target: _Service) -> str:
+    if target.address.startswith("http://"):
         return "plain http"
-    policy = asked.tls
+    policy = target.tls
     words = {
-        "system": "the system's authorities",
+        "system": "certificate authorities of this system",
         "ca_file": f"CA file {policy.ca_file.name if policy.ca_file else ''}",
         "fingerprint": "fingerprint",
         "first_use": "pinned at first use",
         "off": "NOT VERIFIED",
     }[policy.kind]
-    return f"TLS: {words}" + (", old TLS taken" if policy.old else "")
+    return f"TLS: {words}" + (", old TLS versions accepted" if policy.old else "")
 
 
-async def _certificate(asked: _Asked) -> str:
-    """Until when the certificate is good, beside whom we trust. What cannot be read is left out: it decides nothing here."""
-    words, parts = _trust(asked), urlsplit(asked.address)
+async def _certificate(target: _Service) -> str:
+    """How the server is trusted, and until when its certificate is valid; the date is left out where it cannot be read."""
+    words, parts = _trust(target), urlsplit(target.address)
     if parts.scheme != "https":
         return words
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -221,15 +228,17 @@ def _clock(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-_REMEDIES: dict[str, Callable[[str], str]] = {
-    "refused": lambda key: f"is it up, and does {key}.{_place(key)} name the right host and port?",
-    "timeout": lambda key: f"is there a way to it from here (route, firewall), and is {key}.{_place(key)} right?",
-    "dns": lambda key: f"check {key}.{_place(key)}, and this machine's name service",
-    "tls": lambda key: f"say whom to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
+_REMEDIES: dict[FailureKind, Callable[[str], str]] = {
+    FailureKind.REFUSED: lambda key: (
+        f"check that it is running, and that {key}.{_address_key(key)} names the right host and port"
+    ),
+    FailureKind.TIMEOUT: lambda key: f"check the network between here and there (route, firewall), and {key}.{_address_key(key)}",
+    FailureKind.DNS: lambda key: f"check {key}.{_address_key(key)}, and DNS on this machine",
+    FailureKind.TLS: lambda key: f"configure which certificate to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
 }
 
 
-def _place(key: str) -> str:
+def _address_key(key: str) -> str:
     return "address" if key == "redfish" else "url"
 
 
@@ -238,21 +247,21 @@ def _remedy(error: Exception, key: str) -> str:
     if isinstance(error, CredentialsRefused) or cause is Cause.CREDENTIALS or "login" in str(error):
         return f"check {key}.username and where {key}.password comes from"
     if cause is Cause.BUSY:
-        return "it says: not now. Ask again in a minute"
+        return "it is busy; run the check again in a minute"
     if cause is Cause.UNREACHABLE or isinstance(error, TimeoutError):
-        return _REMEDIES["timeout"](key)
-    return f"does something else answer at {key}.{_place(key)} (a proxy, another service)?"
+        return _REMEDIES[FailureKind.TIMEOUT](key)
+    return f"check what answers at {key}.{_address_key(key)}: it may be a proxy or another service"
 
 
 def _line(one: Checked) -> str:
     facts = [one.address, one.version, one.tls, one.login]
     facts += [f"{one.seconds * 1000:.0f} ms"] if one.seconds is not None else []
     if one.clock is not None:
-        facts.append(f"clock {one.clock:+.0f} s" + ("  <- SET IT" if abs(one.clock) > _LATE else ""))
+        facts.append(f"clock {one.clock:+.0f} s" + ("  <- SET IT" if abs(one.clock) > _CLOCK_TOLERANCE else ""))
     head = f"{'ok' if one.ok else 'BAD':<5} {one.service:<9} "
     if one.ok:
         return head + "  ".join(fact for fact in facts if fact)
-    return f"{head}{one.address}  {one.tls}\n        {clean(one.trouble, 400)}\n        -> {one.remedy}"
+    return f"{head}{one.address}  {one.tls}\n        {clean(one.problem, 400)}\n        -> {one.remedy}"
 
 
 def _bmc_lines(found: list[Checked]) -> list[str]:
@@ -261,21 +270,21 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
     lines = []
     if good:
         seconds = statistics.median(one.seconds or 0.0 for one in good)
-        late = sum(abs(one.clock or 0.0) > _LATE for one in good)
+        late = sum(abs(one.clock or 0.0) > _CLOCK_TOLERANCE for one in good)
         kinds = Counter(one.version or "unknown" for one in good).most_common(4)
         models = ", ".join(f"{count} {kind}" for kind, count in kinds)
         trust = ", ".join(sorted({one.tls.partition(", certificate")[0] for one in good}))
         facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
         lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
-        lines += [f"        {late} of them have a clock that is off by more than {_LATE:.0f} s"] if late else []
+        lines += [f"        the clocks of {late} of these BMCs are off by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
     if unverified := [one for one in good if one.unverified]:
         lines.append(
-            f"note  {len(unverified)} of them are not verified: asked for before a rollout, or accepted by redfish.unverified"
+            f"note  {len(unverified)} of these are not verified: rollouts ask about them, unless redfish.unverified names them"
         )
-        lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_SHOWN]]
-        lines += [f"        and {len(unverified) - _SHOWN} more (--json lists all)"] if len(unverified) > _SHOWN else []
+        lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_MAX_LISTED]]
+        lines += [f"        and {len(unverified) - _MAX_LISTED} more (--json lists all)"] if len(unverified) > _MAX_LISTED else []
     bad = [one for one in found if not one.ok]
-    lines += [_line(one) for one in bad[:_SHOWN]]
-    if len(bad) > _SHOWN:
-        lines.append(f"BAD   and {len(bad) - _SHOWN} BMCs more (--json lists all)")
+    lines += [_line(one) for one in bad[:_MAX_LISTED]]
+    if len(bad) > _MAX_LISTED:
+        lines.append(f"BAD   and {len(bad) - _MAX_LISTED} more BMCs (--json lists all)")
     return lines

@@ -1,4 +1,4 @@
-"""Shell completion: the script for a shell, and what completes the arguments that are no files."""
+"""Shell completion: the script for a shell, and completions for arguments that are not files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 PROFILES = {
-    "none": "all goes well",
-    "realistic": "some hosts fail, others only stumble",
-    "foreman-2019": "overlapping writes break",
-    "chaos": "every fault there is",
+    "none": "no faults",
+    "realistic": "some hosts fail, some need a retry",
+    "foreman-2019": "a Foreman in which overlapping writes fail",
+    "chaos": "all faults",
 }
 
 

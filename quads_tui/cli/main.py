@@ -13,7 +13,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _later(name: str) -> Callable[..., Any]:
+def _lazy_completion(name: str) -> Callable[..., Any]:
     """A completion that is imported when the shell asks for it, and not before."""
 
     def complete(*given: Any) -> Any:
@@ -25,22 +25,31 @@ def _later(name: str) -> Callable[..., Any]:
 
 
 _COMPLETE = "_QUADS_TUI_COMPLETE"
-_FAULTS = "none, realistic, foreman-2019, or chaos for all there are"
+_FAULTS = "none, realistic, foreman-2019, or chaos (all of them)"
 
 
-def _common(function: F) -> F:
-    """Options that every command which touches services or journals knows."""
+def _common_options(function: F) -> F:
+    """Options of every command that uses services or journals."""
     for option in reversed(
         (
             click.option(
-                "--site", type=click.Path(path_type=Path), help="Site file; else $QUADS_TUI_SITE, else your configuration."
+                "--site",
+                type=click.Path(path_type=Path),
+                help="Site file. Default: $QUADS_TUI_SITE, else site.yaml in your configuration directory.",
             ),
-            click.option("--headless", is_flag=True, help="No screen; progress on stderr."),
-            click.option("--plain", is_flag=True, help="No drawing: lines on stdout, and orders are typed. For screen readers."),
-            click.option("--json", "as_json", is_flag=True, help="Headless, with JSON lines on stdout."),
-            click.option("--yes", is_flag=True, help="Ask nothing."),
+            click.option("--headless", is_flag=True, help="No screen; prints progress on stderr."),
             click.option(
-                "--state-dir", type=click.Path(path_type=Path), envvar="QUADS_TUI_STATE", help="Where the journals are kept."
+                "--plain",
+                is_flag=True,
+                help="Prints lines on stdout and reads typed commands instead of drawing a screen. For screen readers.",
+            ),
+            click.option("--json", "as_json", is_flag=True, help="As --headless, with JSON lines on stdout."),
+            click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
+            click.option(
+                "--state-dir",
+                type=click.Path(path_type=Path),
+                envvar="QUADS_TUI_STATE",
+                help="Directory of the rollout journals.",
             ),
         )
     ):
@@ -48,47 +57,59 @@ def _common(function: F) -> F:
     return function
 
 
-def _emulated(function: F) -> F:
-    """Options of the emulated world."""
+def _emulator_options(function: F) -> F:
+    """Options of the emulators."""
     for option in reversed(
         (
-            click.option("--hosts", type=click.IntRange(1, 5000), default=None, help="How many hosts (700)."),
-            click.option("--seed", type=int, default=1, show_default=True, help="All luck comes from it."),
-            click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="How many times faster than life."),
-            click.option("--faults", default=None, shell_complete=_later("profiles"), help=f"What goes wrong: {_FAULTS}."),
+            click.option("--hosts", type=click.IntRange(1, 5000), default=None, help="Number of emulated hosts. Default: 700."),
+            click.option(
+                "--seed",
+                type=int,
+                default=1,
+                show_default=True,
+                help="Seed of all random choices: the same seed gives the same faults.",
+            ),
+            click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="How many times faster than real time."),
+            click.option(
+                "--faults", default=None, shell_complete=_lazy_completion("profiles"), help=f"Faults to inject: {_FAULTS}."
+            ),
         )
     ):
         function = option(function)
     return function
 
 
-def _surveying(function: F) -> F:
+def _survey_option(function: F) -> F:
     """Options of the plan."""
-    return click.option("--no-survey", is_flag=True, help="Do not ask the BMCs before the question.")(function)
+    return click.option("--no-survey", is_flag=True, help="Do not contact the BMCs while planning.")(function)
 
 
-def _takes_over(function: F) -> F:
-    """For an administrator, beside a console that is stopped and cannot be ended."""
+def _take_over_option(function: F) -> F:
+    """For an administrator, where a process hangs and cannot be ended."""
     return click.option(
         "--take-over",
         is_flag=True,
-        help="Take the locks from a process that is stopped for good; if it goes on, it writes nothing.",
+        help="Take over the locks of a process that hangs and cannot be ended. Should it continue, it writes nothing more.",
     )(function)
 
 
-def _asked(function: F) -> F:
-    """What is to be rolled out: a file, or what QUADS wants moved."""
+def _request_options(function: F) -> F:
+    """What is to be rolled out: a file, or the moves of QUADS."""
     for option in reversed(
         (
             click.argument("assignment", type=click.Path(path_type=Path), required=False),
-            click.option("--from-quads", is_flag=True, help="QUADS' own moves instead of a file; several clouds go together."),
-            click.option("--cloud", help="Which cloud of a QUADS export, or of QUADS' moves."),
+            click.option(
+                "--from-quads",
+                is_flag=True,
+                help="Use the moves that QUADS has scheduled instead of a file; several clouds become one rollout.",
+            ),
+            click.option("--cloud", help="Use only this cloud of a QUADS export or of QUADS' moves."),
             click.option(
                 "--date",
                 type=click.DateTime(("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d")),
-                help="With --from-quads: the moves as of this date (of QUADS' clock).",
+                help="With --from-quads: use the moves of this date, in the time zone of the QUADS server.",
             ),
-            click.option("--expect", type=click.IntRange(1), help="Refuse a plan with another number of hosts."),
+            click.option("--expect", type=click.IntRange(1), help="Refuse a plan that does not have exactly this many hosts."),
         )
     ):
         function = option(function)
@@ -99,125 +120,139 @@ def _asked(function: F) -> F:
 @click.version_option(package_name="quads-tui")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Rolls out bare-metal hosts through Foreman and Redfish, from one screen.
+    """Reinstall bare-metal hosts through Foreman and Redfish, from one screen.
 
-    Without a command: the screen of all rollouts.
+    Without a command, show all rollouts.
 
-    Exit status: 0 every host done; 1 some failed, skipped or held; 2 bad usage or input; 3 refused before the first write;
-    4 stopped with hosts unfinished; 130 SIGINT; 143 SIGTERM.
+    Exit status: 0 every host done; 1 some hosts failed, skipped or held; 2 bad usage or input file; 3 refused before the first
+    write; 4 stopped with hosts unfinished; 130 ended by SIGINT; 143 ended by SIGTERM.
     """
     if context.invoked_subcommand is None:
         if sys.stdin.isatty() and sys.stdout.isatty():
             from quads_tui.runtime.options import Options
 
-            from .start_screen import home
+            from .start_screen import run_start_screen
 
             state = os.environ.get("QUADS_TUI_STATE")
-            _end(home(Options(state_dir=Path(state) if state else None)))
+            _end(run_start_screen(Options(state_dir=Path(state) if state else None)))
         click.echo(context.get_help())
 
 
 @cli.command()
 @click.argument("assignment", type=click.Path(path_type=Path), required=False)
-@_emulated
-@_common
+@_emulator_options
+@_common_options
 def rehearse(
     assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
 ) -> None:
-    """The whole job against an emulated Foreman and emulated BMCs on this machine."""
+    """Run a rollout against an emulated Foreman and emulated BMCs on this machine."""
     from .rehearse import rehearse as start
 
     _end(start(assignment, hosts=hosts, seed=seed, speed=speed, faults=faults, options=_options(common)))
 
 
 @cli.command()
-@_asked
-@_takes_over
-@click.option("--at", metavar="TIME", help='Wait until then: "2026-11-29 22:00", or schedule for the assignment\'s own start.')
-@_surveying
-@_common
+@_request_options
+@_take_over_option
+@click.option(
+    "--at",
+    metavar="TIME",
+    help='Start at this time: "2026-11-29 22:00", or "schedule" for the start that the assignment has in QUADS.',
+)
+@_survey_option
+@_common_options
 def run(at: str | None, **given: Any) -> None:
-    """Roll out ASSIGNMENT, or QUADS' own moves, on the real services of the site file."""
+    """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file."""
     if at is not None:
         from .run_at import run_at
 
-        _end(run_at(_wanted(given), at, _options(given)))
+        _end(run_at(_run_request(given), at, _options(given)))
     from .run import run as start
 
-    _end(start(_wanted(given), _options(given)))
+    _end(start(_run_request(given), _options(given)))
 
 
 @cli.command()
-@_asked
-@_surveying
-@_common
+@_request_options
+@_survey_option
+@_common_options
 def plan(**given: Any) -> None:
-    """Show what would be done, after reading Foreman and the BMCs; writes nothing."""
+    """Show what a rollout would do. Reads Foreman and the BMCs, and writes nothing."""
     from .run import plan as start
 
-    _end(start(_wanted(given), _options(given)))
+    _end(start(_run_request(given), _options(given)))
+
+
+@cli.command()
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@_common_options
+def lint(files: tuple[Path, ...], **common: Any) -> None:
+    """Check assignments, site files and QUADS' exports offline: 0, or 2 where something is wrong."""
+    from .lint import lint_files
+
+    _end(lint_files(files, _options(common)))
 
 
 @cli.command()
 @click.argument("assignment", type=click.Path(path_type=Path), required=False)
-@_common
+@_common_options
 def check(assignment: Path | None, **common: Any) -> None:
-    """Ask every service: trust, credentials, version, latency, clock; with ASSIGNMENT its BMCs too."""
+    """Check TLS, credentials, version, latency and clock of Foreman and QUADS, and of the BMCs of ASSIGNMENT."""
     from .check import check as start
 
     _end(start(assignment, _options(common)))
 
 
 @cli.command()
-@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
-@_takes_over
-@click.option("--failed", is_flag=True, help="Take up the failed, skipped and held hosts of an ended rollout.")
-@_surveying
-@_common
+@click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
+@_take_over_option
+@click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
+@_survey_option
+@_common_options
 def resume(rollout: str | None, failed: bool, **common: Any) -> None:
-    """Go on with an interrupted rollout: the newest unfinished one, or ROLLOUT."""
-    from .resume import resume as start
+    """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
+    from .resume import resume_command as start
 
     _end(start(rollout, failed=failed, options=_options(common)))
 
 
 @cli.command()
-@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
-@click.option("--replay", is_flag=True, help="Play an ended rollout again.")
-@click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="Of the replay: how many times as fast as it was.")
-@_common
+@click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
+@click.option("--replay", is_flag=True, help="Replay the recorded rollout.")
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay this many times as fast as recorded.")
+@_common_options
 def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any) -> None:
-    """Look at a rollout that another process runs, read-only."""
+    """Watch a rollout that another process runs (read-only)."""
     from .watch import watch as start
 
-    _end(start(rollout, replay=replay, pace=speed, options=_options(common)))
+    _end(start(rollout, replay=replay, replay_speed=speed, options=_options(common)))
 
 
 @cli.command()
-@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
-@_common
+@click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
+@_common_options
 def attach(rollout: str | None, **common: Any) -> None:
-    """Take the keys of a rollout whose screen is gone or elsewhere."""
+    """Take control of a rollout that another process runs."""
     from .watch import attach as start
 
     _end(start(rollout, options=_options(common)))
 
 
 @cli.command()
-@_common
+@_common_options
 def rollouts(**common: Any) -> None:
-    """All rollouts of the state directory."""
+    """List all rollouts of the state directory."""
     from .history import rollouts as start
 
     _end(start(_options(common)))
 
 
 @cli.command()
-@click.argument("rollout", required=False, shell_complete=_later("rollouts"))
+@click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
 @click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", show_default=True)
-@_common
+@_common_options
 def report(rollout: str | None, form: str, **common: Any) -> None:
-    """What a rollout did: hosts, stages, failures, the lane, the latencies."""
+    """Report on a rollout: hosts, stages, failures, Foreman writes, latencies."""
     from .history import report as start
 
     _end(start(rollout, form, _options(common)))
@@ -225,7 +260,7 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 
 @cli.command()
 def keys() -> None:
-    """The keys of the console, as Markdown."""
+    """Print the keys of the console as Markdown."""
     from .key_table import key_table
 
     click.echo(key_table(), nl=False)
@@ -234,20 +269,28 @@ def keys() -> None:
 @cli.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
-    """The completion of a shell: eval "$(quads-tui completion bash)"."""
+    """Print the completion script for a shell: eval "$(quads-tui completion bash)"."""
     from .completion import script
 
     click.echo(script(cli, shell, _COMPLETE))
 
 
 @cli.command()
-@_emulated
-@click.option("--dir", "directory", type=click.Path(path_type=Path), required=True, help="Gets site.yaml, assignment.yaml, ...")
+@_emulator_options
 @click.option(
-    "--quads", type=click.Choice(("2.0.5", "2.1", "2.2")), help="A QUADS of this version too, whose moves are these hosts."
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Directory for the files written: site.yaml, assignment.yaml, control.json, ready.",
+)
+@click.option(
+    "--quads",
+    type=click.Choice(("2.0.5", "2.1", "2.2")),
+    help="Also emulate a QUADS server of this version, which has moves for these hosts.",
 )
 def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path, quads: str | None) -> None:
-    """The emulators alone, until ended; DIR/site.yaml works as it is."""
+    """Run only the emulators, until ended. DIR/site.yaml can be used as --site."""
     from quads_tui.emulators.process import Options
     from quads_tui.emulators.process import run as start
 
@@ -259,13 +302,13 @@ def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | Non
         _end(2)
 
 
-def _wanted(given: dict[str, Any]) -> Any:
-    from .run import RunRequest
+def _run_request(given: dict[str, Any]) -> Any:
+    from quads_tui.runtime.rollout_input import RunRequest
 
     if given["from_quads"] == (given["assignment"] is not None):
         raise click.UsageError("give either ASSIGNMENT or --from-quads")
     if given["date"] is not None and not given["from_quads"]:
-        raise click.UsageError("--date goes with --from-quads")
+        raise click.UsageError("--date needs --from-quads")
     date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
     return RunRequest(given["assignment"], given["cloud"], date, given["expect"])
 
@@ -274,7 +317,7 @@ def _options(common: dict[str, Any]) -> Any:
     from quads_tui.runtime.options import Options
 
     if common["plain"] and (common["headless"] or common["as_json"]):
-        raise click.UsageError("--plain, --headless and --json are three ways to show a rollout: give one")
+        raise click.UsageError("give only one of --plain, --headless and --json")
     return Options(
         site=common["site"],
         headless=common["headless"] or common["as_json"],

@@ -1,31 +1,18 @@
-"""A rehearsal: the emulators as a child process in a session of its own, and the whole job against them."""
+"""`rehearse`: a rollout against the emulators."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import secrets
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from quads_tui.inputs import Assignment, load_assignment, load_site
-from quads_tui.runtime.options import Options, Usage, say
+from quads_tui.inputs import load_assignment
+from quads_tui.runtime.emulator_process import rehearsal_emulators
+from quads_tui.runtime.launch import roll_out
+from quads_tui.runtime.options import Options, Usage, notify
+from quads_tui.runtime.process_resources import ProcessResources
 
-from .run import RolloutInput, guarded, roll_out
-from .screen import RunningRollout
-
-HOSTS = 700
-SPEED = 30.0
-FAULTS = "realistic"
-_PATIENCE = 60.0  # real seconds for the emulators to come up
+from .terminal import TerminalOperator, chosen_front_end, run_with_exit_status
 
 
 def rehearse(
@@ -36,114 +23,17 @@ def rehearse(
     speed: float | None,
     faults: str | None,
     options: Options,
-    show: Callable[[RunningRollout], Awaitable[None]] | None = None,
 ) -> int:
-    """Gives the exit status. The emulators outlive a console that died by ten minutes, and end with it otherwise."""
+    """Returns the exit status. The emulators end with this process; if it dies, they keep running for ten minutes."""
 
     def work() -> int:
         given = load_assignment(assignment) if assignment else None
         if given and hosts and hosts != len(given.hosts):
-            raise Usage(f"{assignment} has {len(given.hosts)} hosts; --hosts {hosts} does not fit")
-        with lab(options, given, hosts=hosts, seed=seed, speed=speed, faults=faults) as emulated:
-            return asyncio.run(roll_out(emulated, replace(options, yes=True), show=show))
+            raise Usage(f"{assignment} has {len(given.hosts)} hosts, --hosts asks for {hosts}: omit --hosts")
+        shown, front_end = chosen_front_end(replace(options, yes=True))
+        with rehearsal_emulators(
+            options.state, given, hosts=hosts, seed=seed, speed=speed, faults=faults, notify=notify
+        ) as emulated:
+            return asyncio.run(roll_out(emulated, shown, ProcessResources(), TerminalOperator(), front_end))
 
-    return guarded(options, work)
-
-
-@contextmanager
-def lab(
-    options: Options,
-    given: Assignment | None = None,
-    *,
-    hosts: int | None = None,
-    seed: int = 1,
-    speed: float | None = None,
-    faults: str | None = None,
-) -> Iterator[RolloutInput]:
-    """Emulators of its own for a rehearsal; blocks until they are there, and until they have ended. Raises Usage."""
-    directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
-    directory.mkdir(mode=0o700, parents=True)
-    child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS)
-    with adopted(directory):
-        _await_ready(child, directory)
-        yield _work(directory, given)
-
-
-@contextmanager
-def adopted(directory: Path) -> Iterator[None]:
-    """The emulators of this directory live for this process, and end with it."""
-    (directory / "console.pid").write_text(str(os.getpid()))
-    try:
-        yield
-    finally:
-        pid = emulators_run(directory)
-        if pid:
-            os.kill(pid, signal.SIGTERM)
-            while _alive(pid):
-                time.sleep(0.02)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def emulators_run(directory: Path) -> int:
-    """The pid of the emulators of this directory; 0 when they have ended. A pid that somebody else has now is not theirs."""
-    with suppress(OSError, ValueError):
-        pid = int((directory / "emulators.pid").read_text())
-        if str(directory).encode() in Path(f"/proc/{pid}/cmdline").read_bytes() and _alive(pid):
-            return pid
-    return 0
-
-
-def _alive(pid: int) -> bool:
-    """Running, and no zombie of ours."""
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _start(
-    directory: Path, given: Assignment | None, hosts: int, seed: int, speed: float, faults: str
-) -> subprocess.Popen[bytes]:
-    console = directory / "console.pid"
-    console.write_text(str(os.getpid()))
-    command = [sys.executable, "-m", "quads_tui.emulators", "--hosts", str(hosts), "--seed", str(seed), "--speed", str(speed)]
-    command += ["--faults", faults, "--dir", str(directory), "--watch-pid-file", str(console)]
-    if given:
-        fleet = directory / "fleet.json"
-        fleet.write_text(json.dumps(_fleet(given)))
-        command += ["--fleet", str(fleet)]
-    say(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
-    with (directory / "emulators.log").open("wb") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-    (directory / "emulators.pid").write_text(str(child.pid))
-    return child
-
-
-def _fleet(given: Assignment) -> dict[str, object]:
-    return {
-        "cloud": given.cloud,
-        "os": given.os,
-        "ptable": given.ptable,
-        "medium": given.medium,
-        "hosts": [{"name": host.name, "model": host.model} for host in given.hosts],
-    }
-
-
-def _await_ready(child: subprocess.Popen[bytes], directory: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not (directory / "ready").exists():
-        if child.poll() is not None or time.monotonic() > deadline:
-            log = (directory / "emulators.log").read_text(errors="replace").strip().splitlines()
-            raise Usage("the emulators did not start: " + (log[-1] if log else "no word from them"))
-        time.sleep(0.02)
-
-
-def _work(directory: Path, given: Assignment | None) -> RolloutInput:
-    """The emulators wrote a site and an assignment that work as they are; a given assignment keeps all but the addresses."""
-    emulated = load_assignment(directory / "assignment.yaml")
-    site = load_site(directory / "site.yaml")
-    assignment = replace(given, hosts=emulated.hosts) if given else emulated
-    return RolloutInput((assignment,), site, rehearsal=directory)
+    return run_with_exit_status(options, work)

@@ -1,4 +1,4 @@
-"""A start at a time: the plan is confirmed now, waited for, made again, and compared with what was confirmed."""
+"""`run --at`: the plan is confirmed now, made again before the start, and compared with what was confirmed."""
 
 from __future__ import annotations
 
@@ -16,71 +16,64 @@ from quads_tui.render.numbers import duration
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.text import clean
-from quads_tui.runtime.options import Options, Refused, Usage, say
+from quads_tui.runtime.launch import checked_plan, open_clients, refuse_unverified_protection, roll_out
+from quads_tui.runtime.operator import Operator
+from quads_tui.runtime.options import Options, Refused, Usage, notify
+from quads_tui.runtime.process_resources import ProcessResources
+from quads_tui.runtime.rollout_input import RolloutInput, RunRequest, load
 
-from .run import (
-    OperatorPrompt,
-    RolloutInput,
-    RunRequest,
-    connected,
-    front_end,
-    guarded,
-    load,
-    planned,
-    resume_or_anew,
-    roll_out,
-    told_apart,
-)
+from .run import resume_or_start_new
+from .terminal import TerminalOperator, chosen_front_end, run_with_exit_status
 
-AGAIN = 1800.0  # real seconds before the start at which the plan is made again
-_PLAIN = 600.0  # real seconds between two lines of a countdown that nobody watches
+REPLAN_BEFORE = 1800.0  # real seconds before the start at which the plan is made again
+_LINE_INTERVAL = 600.0  # real seconds between two lines of a countdown without a terminal
 
 
-def run_at(wanted: RunRequest, when: str, options: Options) -> int:
-    """As session.run, at `when`: a local time, one with an offset, or "schedule". Gives the exit status.
+def run_at(request: RunRequest, when: str, options: Options) -> int:
+    """As run.run, at `when`: a local time, one with an offset, or "schedule". Returns the exit status.
 
-    No lock is held meanwhile: days of waiting must not keep other rollouts from this Foreman. What others did until then is seen
-    by the plan, which is made again half an hour before and at the start.
+    No lock is held meanwhile: days of waiting must not keep other rollouts from this Foreman. The plan is made again half an hour
+    before and at the start, so that it contains what others did until then.
     """
 
     def work() -> int:
         zone = load_site(find_site(options.site, os.environ)).quads_zone
-        at = starts_at(when, wanted, zone, time.time())
-        then = replace(wanted, at=at)
-        loaded = load(then, options)
-        old = resume_or_anew(loaded, options)
+        at = starts_at(when, request, zone, time.time())
+        then = replace(request, at=at)
+        loaded = load(then, options, notify)
+        old = resume_or_start_new(loaded, options)
         if isinstance(old, int):
             return old
-        return asyncio.run(_at(at, then, loaded, front_end(options, None), old))
+        return asyncio.run(_run_scheduled(at, then, loaded, options, old))
 
-    return guarded(options, work)
+    return run_with_exit_status(options, work)
 
 
-def starts_at(when: str, wanted: RunRequest, quads_zone: Zone, now: float) -> float:
-    """Real time. `now` is too. Raises Usage for what is no time, comes twice or never, or has passed; and InputError.
+def starts_at(when: str, request: RunRequest, quads_zone: Zone, now: float) -> float:
+    """The start as real time; `now` is real time too. Raises InputError, and Usage for an ambiguous, skipped or past one.
 
-    A local time that comes twice is refused, with both offsets, instead of taking the later one: who types it can say which he
-    means, and an hour too late may miss the window as surely as an hour too early opens it before its time. The times of
-    QUADS are nobody's to type anew: of those the later counts, or the first moment after the gap, and that is said.
+    A local time that comes twice is refused, with both offsets: the operator can give the offset, and an hour too early or too
+    late may miss the maintenance window. Times from QUADS cannot be typed again: of two the later one is used, for a skipped
+    one the first moment after the gap, and a line reports it.
     """
     if when != "schedule":
-        at = _typed(when)
-    elif wanted.date:
-        at = _of_quads(wanted.date, quads_zone)
+        at = _parse_local(when)
+    elif request.date:
+        at = _parse_quads_date(request.date, quads_zone)
     else:
-        found = next_start(wanted.path, wanted.cloud, quads_zone, now) if wanted.path is not None else None
+        found = next_start(request.path, request.cloud, quads_zone, now) if request.path is not None else None
         if found is None:
-            raise Usage("--at schedule: neither the assignment nor --date tells of a schedule that is still to start")
+            raise Usage("--at schedule: neither the assignment nor --date has a schedule that starts in the future")
         at, odd = found
         if odd:
-            say(f"--at schedule: {odd}; it starts at {quads_zone.words(at)}")
+            notify(f"--at schedule: {odd}; it starts at {quads_zone.words(at)}")
     if at <= now:
         raise Usage(f"--at {clean(when, 80)}: {local_zone().words(at)} has passed")
     return at
 
 
-def _typed(text: str) -> float:
-    """What stands behind --at: of this machine's zone where it has no offset."""
+def _parse_local(text: str) -> float:
+    """The time given to --at; in this machine's time zone where it has no offset."""
     zone = local_zone()
     shown = clean(text, 80)
     try:
@@ -90,7 +83,9 @@ def _typed(text: str) -> float:
         skipped, moments = zone.skipped(given), zone.moments(given)
         odd = zone.oddity(given)
     except BadTime as bad:
-        hint = "+01:00 behind it names another zone than this machine's, and schedule takes the schedule's own start"
+        hint = (
+            "an offset such as +01:00 gives another time zone than this machine's; --at schedule uses the start of the schedule"
+        )
         raise Usage(f"--at {shown}: {bad}; {hint}") from None
     if skipped:
         _, before, after = skipped
@@ -98,64 +93,70 @@ def _typed(text: str) -> float:
         raise Usage(f"--at {shown}: this time {odd}; the nearest are {near}")
     if len(moments) > 1:
         both = " or ".join(f'"{given:%Y-%m-%d %H:%M}{zone.offset(at)}"' for at in moments)
-        raise Usage(f"--at {shown}: this time {odd}; say which: {both}")
+        raise Usage(f"--at {shown}: this time {odd}; add an offset: {both}")
     return moments[0]
 
 
-def _of_quads(text: str, zone: Zone) -> float:
-    """A date of QUADS, for good."""
+def _parse_quads_date(text: str, zone: Zone) -> float:
+    """A date in the time zone of QUADS, as real time."""
     try:
         given = parsed(text)
         if odd := zone.oddity(given):
-            say(f"--at schedule: {text} {odd}; it starts at {zone.words(zone.last(given))}")
+            notify(f"--at schedule: {text} {odd}; it starts at {zone.words(zone.last(given))}")
         return zone.last(given)
     except BadTime as bad:
         raise Usage(f"--date {text}: {bad}") from None
 
 
-async def _at(at: float, wanted: RunRequest, work: RolloutInput, options: Options, old: StoredRollout | None) -> int:
-    desk, watched = OperatorPrompt(), sys.stderr.isatty() and not options.plain
-    confirmed = await _plan(work, wanted, options)
-    if not options.yes and not await desk.agreed(confirmed):
-        say("nothing was done")
+async def _run_scheduled(at: float, request: RunRequest, given: RolloutInput, options: Options, old: StoredRollout | None) -> int:
+    options, front_end = chosen_front_end(options)
+    operator, watched = TerminalOperator(), sys.stderr.isatty() and not options.plain
+    confirmed = await _make_plan(given, request, options)
+    if not options.yes and not await operator.confirm_plan(confirmed):
+        notify("nothing was done")
         return 4
     if not options.yes:
         confirmed = confirmed.confirmed()
-    if at - AGAIN > time.time():
-        await countdown(at - AGAIN, at, say, watched=watched)
-        work = await asyncio.to_thread(load, wanted, options)
-        confirmed = await _accepted(confirmed, await _plan(work, wanted, options), options, desk)
-    await countdown(at, at, say, watched=watched)
-    work = await asyncio.to_thread(load, wanted, options)
+    if at - REPLAN_BEFORE > time.time():
+        await countdown(at - REPLAN_BEFORE, at, notify, watched=watched)
+        given = await asyncio.to_thread(load, request, options, notify)
+        confirmed = await _accept_changes(confirmed, await _make_plan(given, request, options), options, operator)
+    await countdown(at, at, notify, watched=watched)
+    given = await asyncio.to_thread(load, request, options, notify)
 
-    async def agreed(made: Plan) -> bool:
-        await _accepted(confirmed, made, options, desk)
-        return True
+    class AtStart(TerminalOperator):
+        """Asks only where the plan has become worse since it was confirmed."""
 
-    return await roll_out(work, options, expect=wanted.expect, instead_of=old, desk=OperatorPrompt(agreed=agreed), ask=True)
+        async def confirm_plan(self, plan: Plan) -> bool:
+            await _accept_changes(confirmed, plan, options, operator)
+            return True
+
+    return await roll_out(
+        given, options, ProcessResources(), AtStart(), front_end, expect=request.expect, instead_of=old, ask=True
+    )
 
 
-async def _plan(work: RolloutInput, wanted: RunRequest, options: Options) -> Plan:
-    async with connected(work.site, options) as (services, _):
-        made = await planned(work, services, wanted.expect, survey=options.survey)
-    if options.yes and work.rehearsal is None:
-        told_apart(made)
+async def _make_plan(given: RolloutInput, request: RunRequest, options: Options) -> Plan:
+    async with open_clients(given.site, options) as (services, _):
+        made = await checked_plan(given, services, request.expect, survey=options.survey, notify=notify)
+    if options.yes and given.rehearsal is None:
+        refuse_unverified_protection(made)
     return made
 
 
-async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: OperatorPrompt) -> Plan:
-    """The new plan, where it is no worse or somebody says yes to it. Raises Refused."""
+async def _accept_changes(confirmed: Plan, made: Plan, options: Options, operator: Operator) -> Plan:
+    """The new plan, where it is no worse or the operator confirms it. Raises Refused."""
     found = worse(confirmed, made)
     if not found:
-        say("the plan was made again: it is as it was confirmed")
+        notify("the plan was made again and matches the confirmed one")
         return made if options.yes else made.confirmed()
-    lines = [f"the plan is worse than the one that was confirmed: {line}" for line in found[:20]]
+    lines = [f"worse than in the confirmed plan: {line}" for line in found[:20]]
     lines += [f"and {len(found) - 20} more"] if len(found) > 20 else []
     if options.yes or options.headless:
         raise Refused(lines)
     for line in lines:
-        say(line)
-    if not await desk.agreed(made):
+        notify(line)
+    if not await operator.confirm_plan(made):
         raise Refused(["the new plan was not confirmed"])
     return made.confirmed()
 
@@ -163,26 +164,26 @@ async def _accepted(confirmed: Plan, made: Plan, options: Options, desk: Operato
 async def countdown(
     until: float,
     start: float,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     *,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     watched: bool,
 ) -> None:
-    """Wait until real time `until`, and tell how long it is to `start`: every second where somebody watches."""
-    told = float("-inf")
+    """Wait until real time `until`, and show the time left to `start`: every second on a terminal (`watched`)."""
+    last_line = float("-inf")
     while (left := until - now()) > 0:
         if watched:
-            sys.stderr.write(f"\r\x1b[K{_words(start, now())}")
+            sys.stderr.write(f"\r\x1b[K{_countdown_text(start, now())}")
             sys.stderr.flush()
-        elif now() - told >= _PLAIN:
-            told = now()
-            tell(_words(start, now()))
-        await sleep(min(1.0 if watched else _PLAIN, left))
+        elif now() - last_line >= _LINE_INTERVAL:
+            last_line = now()
+            notify(_countdown_text(start, now()))
+        await sleep(min(1.0 if watched else _LINE_INTERVAL, left))
     if watched:
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
 
 
-def _words(start: float, now: float) -> str:
-    return f"starts in {duration(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c leaves, nothing has begun"
+def _countdown_text(start: float, now: float) -> str:
+    return f"starts in {duration(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c cancels; nothing has started"

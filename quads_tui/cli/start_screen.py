@@ -1,4 +1,4 @@
-"""`quads-tui` without a command: all rollouts in one console, several of them at once in this process."""
+"""`quads-tui` without a command: all rollouts in one console; this process can run several of them at once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,33 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
+from quads_tui.runtime.emulator_process import rehearsal_emulators
+from quads_tui.runtime.journal_follower import follow
+from quads_tui.runtime.launch import find_unfinished, roll_out
 from quads_tui.runtime.options import Options, Refused, Usage
 from quads_tui.runtime.process_resources import SIGNALS, ProcessResources
+from quads_tui.runtime.resume import resume
 from quads_tui.runtime.rollout_index import RolloutIndex
+from quads_tui.runtime.rollout_input import RunRequest, load
+from quads_tui.runtime.running_rollout import RunningRollout
 
-from .rehearse import lab
-from .resume import resumed
-from .run import OperatorPrompt, RunRequest, fate, guarded, load, roll_out, unfinished_like
-from .screen import RunningRollout, screen_wanted, shown, until_left
-from .watch import attached, followed, looked_at
+from .screen import run_screen, run_until_exit, wait_for_enter
+from .terminal import consequence, run_with_exit_status
+from .watch import read_only_reason, run_attached, run_watch
 
 if TYPE_CHECKING:
     from quads_tui.console.start_screen import StartApp
 
-_LOOK = 1.0  # real seconds
+_POLL_INTERVAL = 1.0  # real seconds
 log = logging.getLogger(__name__)
 
-_QUADS = "QUADS' own moves"
-_REHEARSAL = "a rehearsal: 700 emulated hosts, 30 times faster than life, realistic faults"
+_QUADS = "the moves of QUADS"
+_REHEARSAL = "a rehearsal: 700 emulated hosts, 30 times faster than real time, realistic faults"
 
 
-def home(options: Options) -> int:
-    """Gives the exit status: the worst of the rollouts that ran here, 0 when none did."""
-    return guarded(options, lambda: asyncio.run(StartController(options).run()))
+def run_start_screen(options: Options) -> int:
+    """Returns the exit status: the worst of the rollouts that ran here, 0 when none did."""
+    return run_with_exit_status(options, lambda: asyncio.run(StartController(options).run()))
 
 
 class StartController:
@@ -47,46 +51,47 @@ class StartController:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._station = ProcessResources()
-        self._board = RolloutIndex(options.state, self._station)
+        self._resources = ProcessResources()
+        self._index = RolloutIndex(options.state, self._resources)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._conducting: set[asyncio.Task[Any] | None] = set()  # those of them whose rollout has begun
+        self._running_tasks: set[asyncio.Task[Any] | None] = set()  # those whose rollout has started
+        self._operator = StartScreenOperator(self)
         self._status = 0
-        self._leaving = False
+        self._exiting = False
         self._start: StartApp | None = None
-        self._started = asyncio.Event()  # the start screen is there
-        self._open = ""  # to be opened at once
-        self.news = ""
+        self._started = asyncio.Event()  # the start screen is shown
+        self._open_next = ""  # the rollout to open next, without asking
+        self.message = ""
 
     async def run(self) -> int:
-        self._station.listen()
-        await asyncio.to_thread(self._board.find_files)
-        looking = asyncio.create_task(self._board.look())
+        self._resources.listen()
+        await asyncio.to_thread(self._index.find_files)
+        refreshing = asyncio.create_task(self._index.refresh())
         try:
             await self._screens()
         finally:
-            self._leaving = True
-            looking.cancel()
-            for task in self._tasks - self._conducting:  # nothing has begun there, and nobody is left to be asked
+            self._exiting = True
+            refreshing.cancel()
+            for task in self._tasks - self._running_tasks:  # nothing has started there, and nobody is left to answer
                 task.cancel()
             while self._tasks:
                 await asyncio.wait(self._tasks)
-            self._board.close()
-        return SIGNALS.get(self._station.signal, self._status)
+            self._index.close()
+        return SIGNALS.get(self._resources.signal, self._status)
 
     async def _screens(self) -> None:
         """One after the other, until the operator leaves or a signal comes."""
-        while not self._station.signal:
+        while not self._resources.signal:
             act, rollout = await self._choice()
-            if act == "open" and (front := self._front(rollout)):
-                if await shown(front) == "gone":
+            if act == "open" and (running := self._running(rollout)):
+                if await run_screen(running) == "gone":
                     return
             elif act == "open":
-                await self._looked_at(rollout)
+                await self._watch(rollout)
             elif act == "attach":
-                await self._attached(rollout)
-            elif act == "leave" and self._station.fronts and not self._station.hung_up.is_set():
-                if not await screen_wanted(*self._station.fronts):
+                await self._attach(rollout)
+            elif act == "leave" and self._resources.running and not self._resources.hung_up.is_set():
+                if not await wait_for_enter(*self._resources.running):
                     return
             else:
                 return
@@ -94,130 +99,147 @@ class StartController:
     async def _choice(self) -> tuple[str, str]:
         from quads_tui.console.start_screen import StartApp
 
-        if self._open:
-            rollout, self._open = self._open, ""
+        if self._open_next:
+            rollout, self._open_next = self._open_next, ""
             return "open", rollout
         self._start = StartApp(self)
         self._started.set()
-        choice = await until_left(self._start, self._station.ended, self._station.hung_up)
+        choice = await run_until_exit(self._start, self._resources.ended, self._resources.hung_up)
         self._started.clear()
         return choice if isinstance(choice, tuple) else ("leave", "")
 
     # RolloutActions
 
     def rows(self) -> Sequence[Row]:
-        return self._board.rows()
+        return self._index.rows()
 
     def sources(self) -> Sequence[str]:
-        return [*(clean(path, 1000) for path in self._board.files), _QUADS, _REHEARSAL]
+        return [*(clean(path, 1000) for path in self._index.files), _QUADS, _REHEARSAL]
 
-    def begin(self, source: int) -> None:
-        if source < len(self._board.files):
-            self._work(self._begun(RunRequest(self._board.files[source])))
+    def plan_new(self, source: int) -> None:
+        if source < len(self._index.files):
+            self._start_task(self._run_new(RunRequest(self._index.files[source])))
         elif self.sources()[source] == _QUADS:
-            self._work(self._begun(RunRequest(None)))
+            self._start_task(self._run_new(RunRequest(None)))
         else:
-            self._work(self._rehearsed())
+            self._start_task(self._run_rehearsal())
 
     def resume(self, rollout: str) -> None:
-        self._work(self._resumed(rollout))
+        self._start_task(self._run_resumed(rollout))
 
-    # What the operator orders
+    # What the operator starts
 
-    def _work(self, work: Coroutine[Any, Any, int]) -> None:
-        task = asyncio.create_task(self._guarded(work))
+    def _start_task(self, work: Coroutine[Any, Any, int]) -> None:
+        task = asyncio.create_task(self._run_safely(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, int]) -> None:
-        """A rollout that cannot begin is told, and ends nothing else."""
+    async def _run_safely(self, work: Coroutine[Any, Any, int]) -> None:
+        """An error of one rollout is shown, and ends nothing else."""
         try:
             self._status = max(self._status, await work)
         except (InputError, Usage, Refused, LockHeld, JournalBroken) as error:
             reasons = error.reasons if isinstance(error, Refused) else [clean(line, 1000) for line in str(error).splitlines()]
-            self.news = f"refused: {reasons[0]}"
-            if self._start is not None and self._started.is_set() and not self._leaving:
-                await self._start.told("It cannot begin", reasons)
+            self.message = f"refused: {reasons[0]}"
+            if self._start is not None and self._started.is_set() and not self._exiting:
+                await self._start.show_text("The rollout cannot start", reasons)
         except Exception as error:
-            log.exception("a rollout broke")
-            self.news = f"it broke: {type(error).__name__}: {clean(error)}"
+            log.exception("a rollout ended with an internal error")
+            self.message = f"internal error: {type(error).__name__}: {clean(error)}"
 
-    async def _begun(self, wanted: RunRequest) -> int:
-        self.news = f"reading {wanted.path or _QUADS}"
-        work = await asyncio.to_thread(load, wanted, self._options)
-        old = await asyncio.to_thread(unfinished_like, work, self._options)
+    async def _run_new(self, request: RunRequest) -> int:
+        self.message = f"reading {request.path or _QUADS}"
+        work = await asyncio.to_thread(load, request, self._options, self._operator.notify)
+        old = await asyncio.to_thread(find_unfinished, work, self._options)
         if old is not None:
-            raise Refused([f"the rollout {old.id} has unfinished hosts of this assignment: resume it, or end it first"])
-        return await roll_out(work, self._options, show=self._hosted, desk=self._desk)
+            raise Refused(
+                [f"the rollout {old.id} has unfinished hosts of this assignment: resume it and finish or skip them first"]
+            )
+        return await roll_out(work, self._options, self._resources, self._operator, self._front_end)
 
-    async def _rehearsed(self) -> int:
-        self.news = "starting the emulators"
-        emulated = lab(self._options)
+    async def _run_rehearsal(self) -> int:
+        self.message = "starting the emulators"
+        emulated = rehearsal_emulators(self._options.state, notify=self._operator.notify)
         work = await asyncio.to_thread(emulated.__enter__)
         try:
-            return await roll_out(work, replace(self._options, yes=True), show=self._hosted, desk=self._desk)
+            return await roll_out(work, replace(self._options, yes=True), self._resources, self._operator, self._front_end)
         finally:
             await asyncio.to_thread(emulated.__exit__, None, None, None)
 
-    async def _resumed(self, rollout: str) -> int:
-        kept = await asyncio.to_thread(find, self._options.state, rollout)
-        if kept.rehearsal is not None:
-            raise Refused([f"{rollout} is a rehearsal: quads-tui resume {rollout} goes on with it while its emulators run"])
-        return await resumed(kept, self._options, False, show=self._hosted, desk=self._desk)
+    async def _run_resumed(self, rollout: str) -> int:
+        stored = await asyncio.to_thread(find, self._options.state, rollout)
+        if stored.rehearsal is not None:
+            raise Refused(
+                [f"{rollout} is a rehearsal: resume it with quads-tui resume {rollout} while its emulators are running"]
+            )
+        return await resume(stored, self._options, self._resources, self._operator, self._front_end, ask=not self._options.yes)
 
-    @property
-    def _desk(self) -> OperatorPrompt:
-        return OperatorPrompt(self._station, self._say, self._agreed, self._sure)
-
-    def _say(self, text: str) -> None:
-        self.news = clean(text, 300)
-
-    async def _agreed(self, made: Plan) -> bool:
-        """Asked on the start screen, as soon as it is there."""
-        await self._started.wait()
-        assert self._start is not None
-        return await self._start.agreed(plan_lines(made), made.usable, fate(made))
-
-    async def _sure(self, question: str) -> bool:
-        await self._started.wait()
-        assert self._start is not None
-        return await self._start.sure(question)
-
-    async def _hosted(self, front: RunningRollout) -> None:
-        """Its rollout runs here: looked at now and then, and kept for retries until all is done or the console is left."""
-        self._conducting.add(asyncio.current_task())
-        self._open = front.rollout.id
+    async def _front_end(self, running: RunningRollout) -> None:
+        """The front end of a rollout that runs here: it stays for retries until all hosts are done or the console is left."""
+        self._running_tasks.add(asyncio.current_task())
+        self._open_next = running.rollout.id
         if self._start is not None and self._started.is_set():
-            self._start.exit(("open", front.rollout.id))
-            self._open = ""
+            self._start.exit(("open", running.rollout.id))
+            self._open_next = ""
         while True:
-            await front.settled()
-            counts = front.rollout.counts
+            await running.settled()
+            counts = running.rollout.counts
             retryable = counts[HostStatus.FAILED] or counts[HostStatus.HELD] or counts[HostStatus.SKIPPED]
-            finished = front.rollout.settled and not retryable  # not where hosts wait for the end of a pause
-            if front.executor.stopped or self._leaving or (finished and self._started.is_set()):
-                self.news = f"{front.rollout.id} has ended: {counts[HostStatus.DONE]} of {len(front.rollout.hosts)} done"
+            finished = running.rollout.settled and not retryable  # not where hosts wait for the end of a pause
+            if running.executor.stopped or self._exiting or (finished and self._started.is_set()):
+                self.message = (
+                    f"{running.rollout.id} has ended: {counts[HostStatus.DONE]} of {len(running.rollout.hosts)} hosts done"
+                )
                 return
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_INTERVAL)
 
-    def _front(self, rollout: str) -> RunningRollout | None:
-        return next((front for front in self._station.fronts if front.rollout.id == rollout), None)
+    def _running(self, rollout: str) -> RunningRollout | None:
+        return next((running for running in self._resources.running if running.rollout.id == rollout), None)
 
-    async def _looked_at(self, rollout: str) -> None:
+    async def _watch(self, rollout: str) -> None:
         try:
-            kept = find(self._options.state, rollout)
-            follower = followed(kept)
+            stored = find(self._options.state, rollout)
+            follower = follow(stored)
         except Usage as error:
-            self.news = str(error)
+            self.message = str(error)
             return
-        holder = kept.holder()
-        await looked_at(
-            follower, kept.directory, f"watching {kept.id}, run by {holder}" if holder else f"{kept.id} is run by nobody"
-        )
+        await run_watch(follower, read_only_reason(stored.id, stored.holder()))
         follower.close()
 
-    async def _attached(self, rollout: str) -> None:
+    async def _attach(self, rollout: str) -> None:
         try:
-            await attached(find(self._options.state, rollout))
+            await run_attached(find(self._options.state, rollout))
         except (Usage, Refused) as error:
-            self.news = str(error)
+            self.message = str(error)
+
+    async def start_screen(self) -> StartApp:
+        """Waits until it is shown."""
+        await self._started.wait()
+        assert self._start is not None
+        return self._start
+
+
+class StartScreenOperator:
+    """Implements runtime.operator.Operator: messages and questions on the start screen, as soon as it is shown."""
+
+    def __init__(self, controller: StartController) -> None:
+        self._controller = controller
+
+    @property
+    def can_answer(self) -> bool:
+        return True
+
+    def notify(self, text: str) -> None:
+        self._controller.message = clean(text, 300)
+
+    async def confirm_plan(self, plan: Plan) -> bool:
+        start = await self._controller.start_screen()
+        return await start.confirm_plan(plan_lines(plan), plan.usable, consequence(plan))
+
+    async def confirm(self, question: str) -> bool:
+        start = await self._controller.start_screen()
+        return await start.confirm(question)
+
+    async def confirm_retry(self, hosts: int, installed: int) -> bool:
+        installed_words = f"{installed} of which already booted into the installer"
+        return await self.confirm(f"Retry {hosts} failed, skipped or held hosts, {installed_words}?")

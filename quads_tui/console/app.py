@@ -1,4 +1,4 @@
-"""The console: live screens over a rollout that it does not own. Leaving it, or breaking it, does not touch the rollout."""
+"""The console: live screens of a rollout that it does not own. Leaving it, or an error in it, does not affect the rollout."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
-from quads_tui.rollout.http_log import Exchanges
-from quads_tui.rollout.metrics import Meters, quantile
-from quads_tui.rollout.ports import Clock, Control
+from quads_tui.rollout.metrics import quantile
+from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import HostState, Rollout
+from quads_tui.rollout.state import HostState
+from quads_tui.rollout.view import RolloutView
 
-from .command_line import ActProvider, CommandLine
-from .dialogs import Question, Typed
+from .command_line import CommandLine, CommandProvider
+from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp, settle_garbage
 from .host_table import HostTable
@@ -39,19 +39,19 @@ from .key_actions import (
     COMMANDS,
     TYPE_THE_COUNT,
     KeyAction,
-    agreement,
-    command_named,
+    find_command,
     of_place,
     pause_question,
-    paused_why,
+    pause_reasons,
     question,
+    required_answer,
 )
 from .screens.causes import CausesScreen
 from .screens.graphs import GraphsScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import keep_shot
+from .screenshot import save_screenshot
 from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
@@ -63,41 +63,34 @@ LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
 class Console(FaultTolerantApp[str]):
-    """Ends with "leave" when the viewer left, "gone" when the terminal has, None when the screen broke; never by itself.
+    """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
 
-    `control` may be None while `read_only` says why. `shots`: where screenshots go. `frozen`: no timers, for tests that call
-    frame and panels.
+    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
     """
 
-    COMMANDS: ClassVar = {ActProvider}
+    COMMANDS: ClassVar = {CommandProvider}
     BINDINGS: ClassVar = [
-        Binding(act.keys, act.name, act.help, show=False, priority=act.keys == "ctrl+c") for act in of_place("hosts", "anywhere")
+        Binding(action.keys, action.name, action.help, show=False, priority=action.keys == "ctrl+c")
+        for action in of_place("hosts", "anywhere")
     ]
 
     def __init__(
         self,
-        rollout: Rollout,
-        meters: Meters,
+        view: RolloutView,
         control: Control | None,
-        clock: Clock,
         *,
-        title: str = "",
         read_only: str = "",
-        warnings: Sequence[str] = (),
-        exchanges: Exchanges = lambda host: (),
-        shots: Path | None = None,
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
-        self.desk = ViewContext(rollout, meters, clock, monotonic, title, warnings, exchanges, read_only, symbols)
-        self._main = TableScreen(self.desk)
+        self.context = ViewContext(view, monotonic, read_only, symbols)
+        self._main = TableScreen(self.context)
         super().__init__(monotonic)
         self._control = control
-        self._shots = shots
         self._frozen = frozen
-        self._told = len(rollout.notices)
-        self._alerts = Alerts(rollout)
+        self._seen_notices = len(view.rollout.notices)
+        self._alerts = Alerts(view.rollout)
         self._muted = False
         self._lags: deque[float] = deque(maxlen=500)
         self._blurred = False
@@ -114,20 +107,20 @@ class Console(FaultTolerantApp[str]):
 
     @property
     def read_only(self) -> str:
-        return self.desk.read_only
+        return self.context.read_only
 
     @read_only.setter
     def read_only(self, why: str) -> None:
-        self.desk.read_only = why
+        self.context.read_only = why
 
     @property
     def view(self) -> View:
-        """The topmost screen that is none of the questions."""
+        """The topmost screen that is not a question."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
 
     def on_mount(self) -> None:
         if not self._frozen:
-            self.set_interval(FRAME, self.guarded(self._tick))
+            self.set_interval(FRAME, self.run_safely(self._tick))
             self._probe = asyncio.create_task(self._measure())
             self.set_timer(2.0, settle_garbage)
 
@@ -138,10 +131,10 @@ class Console(FaultTolerantApp[str]):
     # Drawing
 
     def _tick(self) -> None:
-        """Five frames a second, ten after a key, one when nobody looks; fewer when the loop is late: provisioning comes first."""
+        """Five frames a second, ten after a key, one without focus; fewer when the loop is late: provisioning comes first."""
         self._frames += 1
-        lag = self.desk.lag
-        lively = self.desk.monotonic() - self.desk.last_key < LIVELY
+        lag = self.context.lag
+        lively = self.context.monotonic() - self.context.last_key < LIVELY
         every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1 if lively else 2
         if self._frames % every == 0:
             self.frame()
@@ -152,16 +145,16 @@ class Console(FaultTolerantApp[str]):
 
     def frame(self) -> None:
         """Hosts that changed since the last frame, as far as they are visible."""
-        dirty, self.desk.rollout.dirty = self.desk.rollout.dirty, set()
+        dirty, self.context.rollout.dirty = self.context.rollout.dirty, set()
         if self.view.is_current:
             self.view.frame(dirty)
 
     def panels(self, *, graphs: bool = True) -> None:
         """Once a second: everything else."""
-        notices = self.desk.rollout.notices
-        if len(notices) != self._told and notices:
-            self._told = len(notices)
-            self.desk.flash = notices[-1].text
+        notices = self.context.rollout.notices
+        if len(notices) != self._seen_notices and notices:
+            self._seen_notices = len(notices)
+            self.context.flash = notices[-1].text
         if self._alerts.new() and not self._muted:
             self.bell()
         if self.view.is_current and self.view.is_mounted:
@@ -171,11 +164,11 @@ class Console(FaultTolerantApp[str]):
 
     def flash(self, text: str) -> None:
         """One line above the keys."""
-        self.desk.flash = text
+        self.context.flash = text
         self.view.draw_footer()
 
     def on_terminal_gone(self, event: TerminalGone) -> None:
-        """Nobody sees this any more; the rollout goes on without it."""
+        """The terminal has hung up; the rollout continues without a screen."""
         self.exit("gone")
 
     async def _measure(self) -> None:
@@ -185,7 +178,7 @@ class Console(FaultTolerantApp[str]):
             await asyncio.sleep(PROBE)
             self._lags.append(time.perf_counter() - began - PROBE)
             if len(self._lags) % 50 == 0:
-                self.desk.lag = quantile(sorted(self._lags), 0.99)
+                self.context.lag = quantile(sorted(self._lags), 0.99)
 
     def on_app_blur(self, event: AppBlur) -> None:
         self._blurred = True
@@ -194,53 +187,55 @@ class Console(FaultTolerantApp[str]):
         self._blurred = False
 
     def on_key(self, event: Key) -> None:
-        """Letters that come here while a field has the focus were typed before it had: they are the field's, no acts on hosts."""
-        self.desk.last_key = self.desk.monotonic()
+        """Letters that arrive here while a field has the focus were typed just before: they belong to the field, not to hosts."""
+        self.context.last_key = self.context.monotonic()
         field = self.focused
         if isinstance(field, Input) and isinstance(self.screen, TableScreen | CommandLine) and event.is_printable:
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
 
-    # Acts by their names
+    # Commands by name
 
     @property
     def available(self) -> Sequence[KeyAction]:
-        """What can be ordered here and now."""
+        """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [act for act in of_place(*places) if not (act.dangerous and self.read_only) and act.name != "command"]
+        return [action for action in of_place(*places) if not (action.dangerous and self.read_only) and action.name != "command"]
 
-    def order_by_name(self, words: str) -> None:
-        """One line of the command line: an act, and what it takes."""
+    def run_command(self, words: str) -> None:
+        """Run one line of the command line: a command and its argument."""
         name, _, argument = words.strip().partition(" ")
-        act = command_named(name, COMMANDS)
-        if act is None:
-            self.flash(f"no command {name!r}: ? lists them")
+        action = find_command(name, COMMANDS)
+        if action is None:
+            self.flash(f"unknown command {name!r}: ? lists all commands")
             return
-        home: object = self._main if act.where == "table" else self
-        if act.where == "table" and self.view is not self._main:
-            self.flash(f"{act.command} is a command of the table")
+        home: object = self._main if action.where == "table" else self
+        if action.where == "table" and self.view is not self._main:
+            self.flash(f"{action.command} works in the table only")
             return
-        if argument.strip() and not act.argument:
-            self.flash(f"{act.command} takes nothing")
+        if argument.strip() and not action.argument:
+            self.flash(f"{action.command} accepts no argument")
             return
-        run = getattr(home, f"action_{act.name}")
-        if act.argument:
+        run = getattr(home, f"action_{action.name}")
+        if action.argument:
             run(argument.strip())
         else:
             run()
 
     def action_command(self) -> None:
-        words = [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"order {o}" for o in ORDERS]
-        self.ask(CommandLine(self._history, words), self._ordered)
+        words = (
+            [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"sort {key}" for key in ORDERS]
+        )
+        self.ask(CommandLine(self._history, words), self._run_typed)
 
-    def _ordered(self, words: str | None) -> None:
+    def _run_typed(self, words: str | None) -> None:
         if words:
-            self.order_by_name(words)
+            self.run_command(words)
 
-    # Looking
+    # Viewing
 
     def action_causes(self) -> None:
-        screen = CausesScreen(self.desk)
+        screen = CausesScreen(self.context)
 
         def left(answer: str | None) -> None:
             if answer == "only" and (group := screen.group):
@@ -249,13 +244,13 @@ class Console(FaultTolerantApp[str]):
         self._open(screen, left)
 
     def action_graphs(self) -> None:
-        self._open(GraphsScreen(self.desk))
+        self._open(GraphsScreen(self.context))
 
     def action_messages(self) -> None:
-        self._open(MessagesScreen(self.desk))
+        self._open(MessagesScreen(self.context))
 
     def action_help(self) -> None:
-        self._open(HelpScreen(self.desk))
+        self._open(HelpScreen(self.context))
 
     def _open(self, screen: View, left: Callable[[str | None], None] = lambda answer: None) -> None:
         """One screen over the table at a time."""
@@ -270,36 +265,34 @@ class Console(FaultTolerantApp[str]):
         self.view.step_to_failed(-1)
 
     def action_copy(self) -> None:
-        """Several hosts: their names. One: all that is known of it."""
+        """Several hosts: their names. One host: its details and history."""
         names = self.view.chosen()
         if len(names) == 1:
-            host, clock = self.desk.rollout.hosts[names[0]], self.desk.clock
-            text = as_text(host, self.desk.exchanges(host.name), now=clock.wall(), speed=self.desk.rollout.speed)
+            host, clock = self.context.rollout.hosts[names[0]], self.context.clock
+            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), speed=self.context.rollout.speed)
         else:
             text = "\n".join(names)
         self.copy_to_clipboard(text)
-        self.flash(
-            f"copied: {f'the story of {names[0]}' if len(names) == 1 else f'{len(names)} names'} (needs OSC 52 in the terminal)"
-        )
+        self.flash(f"copied {f'the details of {names[0]}' if len(names) == 1 else f'{len(names)} host names'} (needs OSC 52)")
 
     def action_theme(self, name: str = "") -> None:
         names = list(PALETTES)
         if name and name not in names:
-            self.flash(f"no theme {name!r}: {', '.join(names)}")
+            self.flash(f"unknown theme {name!r}; choose from {', '.join(names)}")
             return
-        self.wear(name or names[(names.index(self.palette) + 1) % len(names)])
+        self.apply_palette(name or names[(names.index(self.palette) + 1) % len(names)])
         self.ansi_color = True if self.palette in ("ansi", "mono") else None
-        self._redrawn(f"theme {self.palette}")
+        self._redraw(f"theme {self.palette}")
 
     def action_symbols(self, name: str = "") -> None:
         names = list(SYMBOLS)
         if name and name not in names:
-            self.flash(f"no symbols {name!r}: {', '.join(names)}")
+            self.flash(f"unknown symbols {name!r}; choose from {', '.join(names)}")
             return
-        self.desk.symbols = SYMBOLS[name or names[(names.index(self.desk.symbols.name) + 1) % len(names)]]
-        self._redrawn(f"symbols {self.desk.symbols.name}")
+        self.context.symbols = SYMBOLS[name or names[(names.index(self.context.symbols.name) + 1) % len(names)]]
+        self._redraw(f"symbols {self.context.symbols.name}")
 
-    def _redrawn(self, what: str) -> None:
+    def _redraw(self, what: str) -> None:
         self.refresh_css(animate=False)
         for screen in self.screen_stack:
             screen.notify_style_update()
@@ -307,71 +300,71 @@ class Console(FaultTolerantApp[str]):
 
     def action_mute(self) -> None:
         self._muted = not self._muted
-        self.flash("no bell any more" if self._muted else "the bell rings at new kinds of failure, pauses and the end")
+        self.flash("bell off" if self._muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
 
     def action_shot(self) -> None:
         try:
-            kept = keep_shot(self, self.desk, self._shots or Path.cwd())
+            kept = save_screenshot(self, self.context, self.context.view.directory or Path.cwd())
         except OSError as error:
             self.flash(f"no screenshot: {error}")
         else:
-            self.flash(f"kept {kept}.svg, .txt and .json")
+            self.flash(f"saved {kept}.svg, .txt and .json")
 
-    # Acting
+    # Controlling
 
     def _submit(self, command: Command) -> None:
-        """Asked again here: the keys may have been taken while a question stood open."""
-        if not self._barred() and self._control is not None:
+        """Checked again here: somebody else may have taken control while a question was open."""
+        if not self._refuse_if_read_only() and self._control is not None:
             self._control.submit(command)
 
-    def _barred(self) -> bool:
+    def _refuse_if_read_only(self) -> bool:
         if self.read_only:
             self.flash(f"read-only: {self.read_only}")
         return bool(self.read_only)
 
-    def _choose(self, act: KeyAction) -> tuple[list[HostState], int, int]:
-        """The hosts an act applies to, how many of them are not shown, and how many chosen ones do not fit."""
+    def _select(self, action: KeyAction) -> tuple[list[HostState], int, int]:
+        """The hosts that an action applies to, how many of them are hidden, and how many selected ones are in another state."""
         view = self.view
-        hosts = [self.desk.rollout.hosts[name] for name in view.chosen()]
-        chosen = [host for host in hosts if host.status in act.fits]
+        hosts = [self.context.rollout.hosts[name] for name in view.chosen()]
+        chosen = [host for host in hosts if host.status in action.statuses]
         shown = view.shown()
         return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen)
 
     def _ask(self, name: str, why: str = "") -> None:
-        """Confirm, then order; an act that wants a reason asks for it where none is given."""
-        if self._barred():
+        """Confirm, then submit; an action that needs a reason asks for it where none is given."""
+        if self._refuse_if_read_only():
             return
-        act, view = BY_NAME[name], self.view
-        chosen, hidden, unfit = self._choose(act)
+        action, view = BY_NAME[name], self.view
+        chosen, hidden, unsuitable = self._select(action)
         if not chosen:
-            self.flash(f"{name}: no host here is in a state for it")
+            self.flash(f"{name}: not possible for any of the selected hosts in their state")
             return
         hosts = tuple(host.name for host in chosen)
-        lines = question(act, chosen, hidden, unfit)
+        lines = question(action, chosen, hidden, unsuitable)
 
         def submit(why: str) -> None:
-            assert act.order is not None
-            self._submit(act.order(hosts, why))
+            assert action.make_command is not None
+            self._submit(action.make_command(hosts, why))
             view.done()
 
-        def because(why: str | None) -> None:
+        def with_reason(why: str | None) -> None:
             if why:
                 submit(why)
             else:
                 self.flash(f"{name}: nothing was done")
 
         def agreed(answer: str | None) -> None:
-            if answer != agreement(len(hosts)):
+            if answer != required_answer(len(hosts)):
                 self.flash(f"{name}: nothing was done")
-            elif act.reason and not why:
-                self.ask(Typed(["Why? (esc: nothing is done)"], self.desk.monotonic, act.reason), because)
+            elif action.default_reason and not why:
+                self.ask(TextQuestion(["Reason? (esc cancels)"], self.context.monotonic, action.default_reason), with_reason)
             else:
                 submit(why)
 
         if len(hosts) > TYPE_THE_COUNT:
-            self.ask(Typed([*lines, "", f"Type {len(hosts)} to do it; esc cancels."], self.desk.monotonic), agreed)
+            self.ask(TextQuestion([*lines, "", f"Type {len(hosts)} to confirm; esc cancels."], self.context.monotonic), agreed)
         else:
-            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
+            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
     def action_retry(self) -> None:
         self._ask("retry")
@@ -386,7 +379,7 @@ class Console(FaultTolerantApp[str]):
         self._ask("unskip")
 
     def action_hold(self, why: str = "") -> None:
-        chosen, _, _ = self._choose(BY_NAME["hold"])
+        chosen, _, _ = self._select(BY_NAME["hold"])
         held = bool(chosen) and all(host.status is HostStatus.HELD for host in chosen)
         self._ask("release" if held else "hold", why)
 
@@ -403,21 +396,21 @@ class Console(FaultTolerantApp[str]):
         self._ask_pause("writes")
 
     def _ask_pause(self, what: str) -> None:
-        """Pause it, or go on. A pause that came, went or found another cause while the question stood is asked about anew."""
-        if self._barred():
+        """Pause it, or resume it. If the pause or its cause changed while the question was open, the question is asked again."""
+        if self._refuse_if_read_only():
             return
-        paused = self.desk.rollout.paused
-        why = paused_why(paused, what)
+        paused = self.context.rollout.paused
+        why = pause_reasons(paused, what)
 
         def agreed(answer: str | None) -> None:
             if answer != "y":
                 self.flash("pause: nothing was done")
-            elif paused_why(paused, what) != why:
+            elif pause_reasons(paused, what) != why:
                 self._ask_pause(what)
             else:
                 self._submit(Pause(what, not why))
 
-        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.desk.monotonic), agreed)
+        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
     def action_leave(self) -> None:
         self.exit("leave")
@@ -426,19 +419,19 @@ class Console(FaultTolerantApp[str]):
         self.action_interrupt()
 
     def action_interrupt(self) -> None:
-        if isinstance(self.screen, Question | Typed) or self._barred():
+        if isinstance(self.screen, Question | TextQuestion) or self._refuse_if_read_only():
             return
         lines = [
-            "The rollout is running here.",
-            "Stop admission: no new host starts, hosts under way finish.",
-            "Stop: no new act at all; requests in flight settle, hosts stay unfinished.",
+            "This process runs the rollout.",
+            "Pause new hosts: no new host starts; hosts under way finish.",
+            "Stop: nothing new is started on any host; requests under way finish, hosts stay unfinished.",
         ]
 
         def chosen(answer: str | None) -> None:
-            if answer == "a":
+            if answer == "p":
                 self._submit(Pause("admission", True))
             elif answer == "s":
                 self._submit(Stop())
 
-        answers = {"g": "go on", "a": "stop admission", "s": "stop"}
-        self.ask(Question(lines, answers, self.desk.monotonic), chosen)
+        answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
+        self.ask(Question(lines, answers, self.context.monotonic), chosen)

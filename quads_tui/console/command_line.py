@@ -1,4 +1,4 @@
-"""Acts by their names: a line with completion and history, and textual's palette. Both read the registry."""
+"""Commands by name: a line with completion and history, and textual's command palette. Both read the registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .key_actions import COMMANDS, KeyAction
 
 
 class CommandLine(SafeScreen, ModalScreen[str]):
-    """Ends with what was typed; "" when it was left. `history`: the newest last; it grows by what is submitted."""
+    """Returns what was typed; "" when it was cancelled. `history`: the newest last; it grows by what is submitted."""
 
     DEFAULT_CSS = """
     CommandLine { align: center bottom; background: transparent; }
@@ -32,16 +32,19 @@ class CommandLine(SafeScreen, ModalScreen[str]):
     ]
 
     def __init__(self, history: list[str], words: Sequence[str]) -> None:
-        """`words`: what completes beside the commands."""
+        """`words`: further completions, besides the commands."""
         super().__init__()
         self._history = history
         self._place = len(history)
-        names = [act.command + (" " if act.argument else "") for act in COMMANDS]
+        names = [action.command + (" " if action.argument else "") for action in COMMANDS]
         self._suggester = SuggestFromList([*names, *words], case_sensitive=True)
 
     def compose(self) -> ComposeResult:
         yield Field(
-            COMMAND, placeholder="a command; tab completes, ↑ recalls, esc leaves", suggester=self._suggester, compact=True
+            COMMAND,
+            placeholder="command; tab completes, ↑ earlier commands, esc cancels",
+            suggester=self._suggester,
+            compact=True,
         )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -63,22 +66,22 @@ class CommandLine(SafeScreen, ModalScreen[str]):
         self.end("")
 
 
-class ActProvider(Provider):
-    """The acts in textual's command palette. The app has `available` and `order_by_name`."""
+class CommandProvider(Provider):
+    """The actions in textual's command palette. The app has `available` and `order_by_name`."""
 
     def _acts(self) -> list[tuple[KeyAction, Callable[[], None]]]:
         app = self.app
         available: Sequence[KeyAction] = app.available  # type: ignore[attr-defined]
-        order: Callable[[str], None] = app.order_by_name  # type: ignore[attr-defined]
-        return [(act, lambda act=act: order(act.command)) for act in available]  # type: ignore[misc]
+        order: Callable[[str], None] = app.run_command  # type: ignore[attr-defined]
+        return [(action, lambda action=action: order(action.command)) for action in available]  # type: ignore[misc]
 
     async def discover(self) -> Hits:
-        for act, run in self._acts():
-            yield DiscoveryHit(act.command, run, help=act.help)
+        for action, run in self._acts():
+            yield DiscoveryHit(action.command, run, help=action.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for act, run in self._acts():
-            score = matcher.match(f"{act.command} {act.help}")
+        for action, run in self._acts():
+            score = matcher.match(f"{action.command} {action.help}")
             if score > 0:
-                yield Hit(score, matcher.highlight(act.command), run, help=act.help)
+                yield Hit(score, matcher.highlight(action.command), run, help=action.help)

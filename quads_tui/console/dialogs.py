@@ -1,5 +1,5 @@
-"""Questions. The safe answer has the focus. Nobody answers unread questions: a key counts only after the first 300 ms, and not
-in a stream of keys. The first answer is the only one; what follows it in one stream is nobody's."""
+"""Questions. The safe answer has the focus. Keys are ignored for the first 300 ms and within a stream of keys, so that no unread
+question is answered. Only the first answer counts; keys that follow it in the same stream are ignored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from .fault_tolerant_app import SafeScreen, ignored
 from .field import ANSWER, Field
 
-DEAF = 0.3  # seconds
+DEBOUNCE = 0.3  # seconds
 STREAM = 0.1  # seconds; keys that follow each other faster are a slow paste, or one key that is held down
 
 _CSS = """
@@ -27,8 +27,8 @@ _CSS = """
 """
 
 
-class _Asked(SafeScreen, ModalScreen[str]):
-    """What both kinds share: lines, and when a key counts."""
+class _Dialog(SafeScreen, ModalScreen[str]):
+    """What both kinds share: their lines, and from when on a key counts."""
 
     def __init__(self, lines: Sequence[str], monotonic: Callable[[], float]) -> None:
         super().__init__()
@@ -37,9 +37,9 @@ class _Asked(SafeScreen, ModalScreen[str]):
         self._opened = monotonic()
 
     @property
-    def heard(self) -> bool:
-        """It has been there long enough to be read."""
-        return self._monotonic() - self._opened >= DEAF
+    def ready(self) -> bool:
+        """It has been shown long enough to be read."""
+        return self._monotonic() - self._opened >= DEBOUNCE
 
     def answer(self, value: str, key: str) -> None:
         if self.end(value):
@@ -47,8 +47,8 @@ class _Asked(SafeScreen, ModalScreen[str]):
             app.answered(key)
 
 
-class Question(_Asked):
-    """Ends with one of the answers' keys, or with "" (escape, and any key that is no answer stays unheard)."""
+class Question(_Dialog):
+    """Returns one of the answers' keys, or "" (escape). Other keys are ignored."""
 
     DEFAULT_CSS = _CSS.format(name="Question")
 
@@ -69,7 +69,7 @@ class Question(_Asked):
         event.prevent_default()
         now = self._monotonic()
         alone, self._pressed = now - self._pressed >= STREAM, now
-        if not (alone and self.heard):
+        if not (alone and self.ready):
             return
         if event.key == "escape":
             self.answer("", event.key)
@@ -79,8 +79,8 @@ class Question(_Asked):
             self.answer(event.character or "", event.key)
 
 
-class Typed(_Asked):
-    """Ends with what was typed; "" when it was left."""
+class TextQuestion(_Dialog):
+    """Returns what was typed; "" when it was cancelled."""
 
     DEFAULT_CSS = _CSS.format(name="Typed")
     BINDINGS: ClassVar = [("escape", "leave", "leave")]
@@ -95,15 +95,15 @@ class Typed(_Asked):
             yield Field(ANSWER, value=self._default)
 
     def on_key(self, event: Key) -> None:
-        if not self.heard:
+        if not self.ready:
             event.stop()
             event.prevent_default()
 
     def paste(self, text: str, count: int) -> str:
-        return self.query_one(Field).paste(text, count) if self.heard else ignored(count)
+        return self.query_one(Field).paste(text, count) if self.ready else ignored(count)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self.heard:
+        if self.ready:
             self.answer(event.value, "enter")
 
     def action_leave(self) -> None:

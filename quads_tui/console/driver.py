@@ -1,7 +1,7 @@
 """Textual's driver for a loop that has more important things to do than to wait for a terminal.
 
 The one of textual writes through a bounded queue, so a terminal that does not read stops the loop; it spins when the terminal
-has hung up, and stops the process with SIGTSTP. Here output never blocks, the end of the terminal is told once, and nothing
+has hung up, and stops the process with SIGTSTP. Here output never blocks, a hang-up is reported once, and nothing
 that a terminal or a shell does stops the process but SIGSTOP. What is relied on in textual is pinned by
 tests/terminal/test_driver.py.
 """
@@ -33,9 +33,9 @@ from .output import terminal
 
 log = logging.getLogger(__name__)
 
-GRACE = 0.1  # seconds that the end of a screen waits for a terminal that was reading, or for the input thread
-SIZES = 0.05  # seconds between two looks at the size of the window
-WAITING = 256  # keys that may wait for the screen; of the mouse a quarter, so that it drowns no key
+CLOSE_TIMEOUT = 0.1  # seconds that the end of a screen waits for a terminal that was reading, or for the input thread
+RESIZE_DELAY = 0.05  # seconds between two looks at the size of the window
+MAX_QUEUED = 256  # keys that may wait for the screen; of the mouse a quarter, so that it drowns no key
 SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[?7l"  # alternate, no cursor, focus events, bracketed paste, no wrap
 
 
@@ -48,7 +48,7 @@ class TerminalGone(Message):
 
 
 class KeysLost(Message):
-    """So many keys came faster than the screen takes them, and were not taken."""
+    """So many keys arrived faster than the screen handles them, and were dropped."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -79,9 +79,9 @@ class SafeDriver(LinuxDriver):
         self._resizing = False
         self._raw: list[Any] | None = None
         self._parser = XTermParser()
-        self._heard: deque[Message] = deque()
-        self._unheard = 0  # that found no place to wait
-        self._passing = False
+        self._queued: deque[Message] = deque()
+        self._dropped = 0  # that found no place to wait
+        self._scheduled = False
         for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU"):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
         signal.signal(signal.SIGCONT, self._continued)
@@ -103,7 +103,7 @@ class SafeDriver(LinuxDriver):
             self._wake, self._woken = socket.socketpair()
             super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._writer_thread is None or self._key_thread is None:
-            self._lost("there is no terminal to draw on")
+            self._lost("there is no terminal")
             return
         self._writer_thread.stop()  # it has written nothing
         self._writer_thread = None
@@ -122,7 +122,7 @@ class SafeDriver(LinuxDriver):
         self._disable_mouse_support()
         self.exit_event.set()
         self._wake.close()
-        self._key_thread.join(GRACE)
+        self._key_thread.join(CLOSE_TIMEOUT)
         self._key_thread = None
         with suppress(termios.error):
             termios.tcflush(self.fileno, termios.TCIFLUSH)
@@ -142,9 +142,9 @@ class SafeDriver(LinuxDriver):
         """Wait for a terminal that was reading, so that what is printed next comes after the screen."""
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         self._output.on_ready = self._output.on_dead = None
-        self._output.drain(0 if self._output.dropping else GRACE)
+        self._output.drain(0 if self._output.dropping else CLOSE_TIMEOUT)
 
-    def let_go(self) -> None:
+    def release_terminal(self) -> None:
         """Give the terminal back now, whatever the app does; takes 0.2 s at most. What the app draws later is not written."""
         self.stop_application_mode()
         self.close()
@@ -181,47 +181,47 @@ class SafeDriver(LinuxDriver):
             yield Key("escape", unit)
         else:
             try:
-                told = list(self._parser.feed(unit))
+                messages = list(self._parser.feed(unit))
             except Exception:  # of a number that is no character, for one
-                log.warning("not understood from the terminal: %r", unit[:40])
-                told = []
-            if not told:
+                log.warning("unexpected input from the terminal: %r", unit[:40])
+                messages = []
+            if not messages:
                 self._parser = XTermParser()
-            yield from told
+            yield from messages
 
     def send_message(self, message: Message) -> None:
-        """One at each turn of the loop, so that a storm of keys does not hold it; what is more than WAITING is lost, and said."""
-        if len(self._heard) >= (WAITING if isinstance(message, Key | Paste) else WAITING // 4):
-            self._unheard += 1
+        """One at each turn of the loop, so that a burst of keys does not block it; beyond MAX_QUEUED they are dropped."""
+        if len(self._queued) >= (MAX_QUEUED if isinstance(message, Key | Paste) else MAX_QUEUED // 4):
+            self._dropped += 1
             return
-        self._heard.append(message)
-        if not self._passing:
-            self._passing = True
-            self._from_thread(self._pass_on)
+        self._queued.append(message)
+        if not self._scheduled:
+            self._scheduled = True
+            self._from_thread(self._deliver_next)
 
-    def _pass_on(self) -> None:
+    def _deliver_next(self) -> None:
         if not self._active:
-            self._heard.clear()
-        elif self._heard:
-            self._app.post_message(self._heard.popleft())
-        elif self._unheard:
-            self._app.post_message(KeysLost(self._unheard))
-            self._unheard = 0
-        self._passing = False
-        if self._heard or self._unheard:
-            self._passing = True
-            self._loop.call_soon(self._pass_on)
+            self._queued.clear()
+        elif self._queued:
+            self._app.post_message(self._queued.popleft())
+        elif self._dropped:
+            self._app.post_message(KeysLost(self._dropped))
+            self._dropped = 0
+        self._scheduled = False
+        if self._queued or self._dropped:
+            self._scheduled = True
+            self._loop.call_soon(self._deliver_next)
 
     def _query_in_band_window_resize(self) -> None:
         """Not asked for: SIGWINCH always comes, and a mode that was dropped on the way would not."""
 
     def _lost(self, reason: str) -> None:
-        def tell() -> None:
+        def notify() -> None:
             if self._active and not self._gone:
                 self._gone = True
                 self._app.post_message(TerminalGone(reason))
 
-        self._from_thread(tell)
+        self._from_thread(notify)
 
     def _from_thread(self, work: Any) -> None:
         with suppress(RuntimeError):  # the loop has ended
@@ -238,9 +238,9 @@ class SafeDriver(LinuxDriver):
         """Any number of SIGWINCH are one look at the size, SIZES later."""
         if not self._resizing:
             self._resizing = True
-            self._from_thread(lambda: self._loop.call_later(SIZES, self._look))
+            self._from_thread(lambda: self._loop.call_later(RESIZE_DELAY, self._check_size))
 
-    def _look(self) -> None:
+    def _check_size(self) -> None:
         self._resizing = False
         size = Size(*self._get_terminal_size())
         self._app.post_message(Resize(size, size))

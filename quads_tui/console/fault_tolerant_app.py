@@ -1,4 +1,4 @@
-"""An app whose faults are its own: what breaks on the screen becomes a line and a log entry, and ends nothing else."""
+"""An app that survives its own errors: an error of the screen becomes a message and a log entry, and affects nothing else."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from .keyboard import MOVES
 
 log = logging.getLogger(__name__)
 
-BURST = 0.02  # seconds behind an answer in which a key came together with it: who has seen the answer's effect is slower
-HELD = 1.0  # seconds without the key that gave an answer until it is a key again: longer than any keyboard waits to repeat
+BURST_WINDOW = 0.02  # seconds after an answer in which a key belongs to the same burst: nobody reacts that fast
+REPEAT_WINDOW = 1.0  # seconds until the key of an answer counts again: longer than any key repeat delay
 
 
 @runtime_checkable
@@ -35,11 +35,11 @@ class TakesPaste(Protocol):
     """A screen or field that does something with pasted text."""
 
     def paste(self, text: str, count: int) -> str:
-        """`count`: its characters, of which `text` may be the first only. Gives what is to be said about it."""
+        """`count`: its characters, of which `text` may be the first only. Returns a message about it, or ""."""
 
 
-class Fenced(MessagePump):
-    """Keys, the mouse, and what widgets tell each other: a handler that fails becomes a line. Before textual's own class."""
+class FaultTolerant(MessagePump):
+    """Keys, the mouse and messages between widgets: a handler that fails becomes a message. To be listed first."""
 
     async def _dispatch_message(self, message: Message) -> None:
         if isinstance(message, Event) and not isinstance(message, InputEvent):
@@ -49,11 +49,11 @@ class Fenced(MessagePump):
             await super()._dispatch_message(message)
         except Exception as error:
             app: Any = self.app
-            app.stumbled(error)
+            app.report_error(error)
 
 
-class SafeScreen(Fenced):
-    """Before textual's own class. Ends once, and only while it is the one on top."""
+class SafeScreen(FaultTolerant):
+    """To be listed before textual's class. Ends once, and only while it is the topmost screen."""
 
     _over = False
 
@@ -67,8 +67,8 @@ class SafeScreen(Fenced):
         return True
 
 
-class FaultTolerantApp(Fenced, App[ReturnType], Generic[ReturnType]):
-    """Drawn through SafeDriver, in the styles of a palette; without colours where NO_COLOR says so."""
+class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
+    """Draws through SafeDriver, in the styles of a palette; without colours if NO_COLOR is set."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         for name in ("COLUMNS", "LINES"):  # textual and rich believe them before the terminal, and they never change again
@@ -77,14 +77,14 @@ class FaultTolerantApp(Fenced, App[ReturnType], Generic[ReturnType]):
         colourless = bool(os.environ.get("NO_COLOR"))
         super().__init__(driver_class=SafeDriver, ansi_color=True if colourless else None)
         self.palette = ""
-        self.wear("mono" if colourless else next(iter(PALETTES)))
-        self.stumbles = 0  # how often something of the screen failed
+        self.apply_palette("mono" if colourless else next(iter(PALETTES)))
+        self.error_count = 0  # display errors so far
         self.monotonic = monotonic
         self._answered = self._repeated = -math.inf  # when a question was answered, and when its key came last
         self._answer_key = ""  # the key
 
-    def wear(self, name: str) -> None:
-        """The styles of this palette."""
+    def apply_palette(self, name: str) -> None:
+        """Use the styles of this palette."""
         if self.palette:
             self.console.pop_theme()
         self.console.push_theme(Theme(dict(PALETTES[name]), inherit=True))
@@ -93,14 +93,14 @@ class FaultTolerantApp(Fenced, App[ReturnType], Generic[ReturnType]):
     def flash(self, text: str) -> None:
         """One line above the keys, where there is one."""
 
-    def guarded(self, work: Callable[[], None]) -> Callable[[], None]:
-        """A timer of the screen that fails becomes one line and a log entry, without local variables."""
+    def run_safely(self, work: Callable[[], None]) -> Callable[[], None]:
+        """A callback whose failure becomes one message and a log entry, without local variables."""
 
         def run() -> None:
             try:
                 work()
             except Exception as error:
-                self.stumbled(error)
+                self.report_error(error)
 
         return run
 
@@ -108,79 +108,81 @@ class FaultTolerantApp(Fenced, App[ReturnType], Generic[ReturnType]):
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Paste) and not event.is_forwarded:
-            self._pasted(event.text, event.count if isinstance(event, Burst) else len(event.text))
-        elif not (isinstance(event, Key) and not event.is_forwarded and self._nobodys(event)):
+            self._on_paste(event.text, event.count if isinstance(event, Burst) else len(event.text))
+        elif not (isinstance(event, Key) and not event.is_forwarded and self._belongs_to_answer(event)):
             await super().on_event(event)
 
     def answered(self, key: str) -> None:
-        """A question was answered with this key: what comes right behind it is meant for nothing else."""
+        """A question was answered with this key: what follows at once must not reach anything else."""
         self._answer_key, self._answered = key, self.monotonic()
         self._repeated = self._answered
 
-    def _nobodys(self, event: Key) -> bool:
-        """The rest of a burst behind an answer, or its key, held down."""
+    def _belongs_to_answer(self, event: Key) -> bool:
+        """The rest of a burst after an answer, or its key, held down."""
         now = self.monotonic()
-        if event.key == self._answer_key != "escape" and now - self._repeated < HELD:
+        if event.key == self._answer_key != "escape" and now - self._repeated < REPEAT_WINDOW:
             self._repeated = now
             return True
-        if now - self._answered < BURST:
+        if now - self._answered < BURST_WINDOW:
             return event.character is not None and (event.character.isspace() or event.character not in MOVES)
         self._answer_key = ""
         return False
 
-    def _pasted(self, text: str, count: int) -> None:
+    def _on_paste(self, text: str, count: int) -> None:
         for taker in (self.screen, self.focused):
             if isinstance(taker, TakesPaste):
-                said = taker.paste(text, count)
+                notice = taker.paste(text, count)
                 break
         else:
             if isinstance(self.focused, Input):  # of textual's palette
                 self.focused.insert_text_at_cursor("".join(filter(str.isprintable, text))[: self.focused.max_length or 100])
-            said = "" if isinstance(self.focused, Input) else ignored(count)
-        if said:
-            self.flash(said)
+            notice = "" if isinstance(self.focused, Input) else ignored(count)
+        if notice:
+            self.flash(notice)
 
     def on_keys_lost(self, message: KeysLost) -> None:
-        self.flash(f"{message.count} keys or movements of the mouse came faster than the screen takes them and were ignored")
+        self.flash(
+            f"{message.count} key presses or mouse movements were ignored: they arrived faster than the screen handles them"
+        )
 
     def ask(self, screen: Screen[ScreenResultType], answered: Callable[[ScreenResultType | None], None]) -> None:
-        """Show it; what is done with its answer may fail without ending the screen."""
-        self.push_screen(screen, lambda answer: self.guarded(lambda: answered(answer))())
+        """Show it; `answered` may fail without ending the screen."""
+        self.push_screen(screen, lambda answer: self.run_safely(lambda: answered(answer))())
 
     async def run_action(self, *args: Any, **named: Any) -> bool:
-        """Of every key, of the palette and of the mouse: one that fails does not end the screen."""
+        """Of every key, of the palette and of the mouse: an action that fails does not end the screen."""
         try:
             return await super().run_action(*args, **named)
         except Exception as error:
-            self.stumbled(error)
+            self.report_error(error)
             return True
 
-    def stumbled(self, error: Exception) -> None:
-        self.stumbles += 1
-        log.error("the screen stumbled", exc_info=(type(error), error, error.__traceback__))
+    def report_error(self, error: Exception) -> None:
+        self.error_count += 1
+        log.error("display error", exc_info=(type(error), error, error.__traceback__))
         with suppress(Exception):
-            self.flash(f"the screen stumbled: {type(error).__name__} (the rollout goes on)")
+            self.flash(f"display error: {type(error).__name__}; the rollout is unaffected")
 
     def _handle_exception(self, error: Exception) -> None:
-        """What nothing else caught. Textual would print a traceback with local variables; this screen only ends, as if left."""
-        log.error("the screen broke", exc_info=(type(error), error, error.__traceback__))
+        """An error that nothing else caught. Textual would print a traceback with local variables; here the screen only ends."""
+        log.error("the screen ended with an error", exc_info=(type(error), error, error.__traceback__))
         self._exception = self._exception or error
         self._exception_event.set()
-        self.exit(message=f"The screen broke: {type(error).__name__}. The rollout goes on.")
+        self.exit(message=f"The screen ended with an error: {type(error).__name__}. The rollout continues.")
 
-    def let_go(self) -> None:
-        """Give the terminal back as it was, at once: the process is about to end without further ado."""
+    def release_terminal(self) -> None:
+        """Restore the terminal at once: the process is about to end."""
         if isinstance(self._driver, SafeDriver):
-            self._driver.let_go()
+            self._driver.release_terminal()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
-        """None of textual's own: they would change themes under the palette and end the app without a word."""
+        """None of textual's own: they would change themes under the palette and end the app without asking."""
         return ()
 
 
 def ignored(count: int) -> str:
-    """Of a paste where there is no field."""
-    return f"{count} characters came at once (pasted?) and were ignored: press keys one by one, / filters, : takes a command"
+    """The message about a paste where there is no field."""
+    return f"{count} characters received at once (pasted?) were ignored: press keys one at a time, or paste into / or :"
 
 
 def settle_garbage() -> None:

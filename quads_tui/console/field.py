@@ -6,12 +6,12 @@ from typing import Any
 
 from textual.widgets import Input
 
-from .fault_tolerant_app import Fenced
+from .fault_tolerant_app import FaultTolerant
 
 FILTER, COMMAND, ANSWER = 200, 500, 200  # characters
 
 
-class Field(Fenced, Input):
+class Field(FaultTolerant, Input):
     def __init__(self, limit: int, **named: Any) -> None:
         super().__init__(max_length=limit, **named)
         self._limit = limit
@@ -27,7 +27,7 @@ class Field(Fenced, Input):
         if entered and taken == words:
             self.post_message(self.Submitted(self, self.value))
         left = count - len(taken) - entered
-        return f"{left} of {count} characters were not taken: one line of at most {self._limit}" if left else ""
+        return f"{left} of {count} characters were dropped: the field accepts one line of at most {self._limit}" if left else ""
 
     def restricted(self) -> None:
         app: Any = self.app

@@ -13,23 +13,23 @@ from textual.widget import Widget
 from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.rollout.state import HostState
 
-from .fault_tolerant_app import Fenced
+from .fault_tolerant_app import FaultTolerant
 from .line_panel import drawn
 from .view_context import ViewContext
 
 _ROWS = 16  # that one frame repaints at most
 
 
-class HostTable(Fenced, Widget):
+class HostTable(FaultTolerant, Widget):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
 
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
     can_focus = True
 
-    def __init__(self, desk: ViewContext) -> None:
+    def __init__(self, context: ViewContext) -> None:
         super().__init__(id="hosts")
-        self._desk = desk
-        self._rollout = desk.rollout
+        self._view_context = context
+        self._rollout = context.rollout
         self._rows: list[str] = []
         self._place: dict[str, int] = {}
         self._top = 0
@@ -82,7 +82,7 @@ class HostTable(Fenced, Widget):
         """Once a second: the times of visible hosts that move are old."""
         hosts = self._rollout.hosts
         visible = self._rows[self._top : self._top + self.page]
-        self._stale.update(name for name in visible if not hosts[name].status.ended and hosts[name].since)
+        self._stale.update(name for name in visible if not hosts[name].status.is_final and hosts[name].since)
 
     # Moving
 
@@ -122,7 +122,7 @@ class HostTable(Fenced, Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = Columns.of(self._rollout.plan, width, self._desk.symbols)
+        columns = Columns.of(self._rollout.plan, width, self._view_context.symbols)
         if y == 0:
             return self._strip(heading(columns), width)
         row = self._top + y - 1
@@ -130,9 +130,9 @@ class HostTable(Fenced, Widget):
             return Strip.blank(width, self.rich_style)
         host = self._rollout.hosts[self._rows[row]]
         cursor, marked = host.name == self.cursor, host.name in self.marks
-        now, speed = self._desk.clock.wall(), self._rollout.speed
-        second = None if host.status.ended else int((now - host.since) * speed)
-        note = self._desk.why(host)
+        now, speed = self._view_context.clock.wall(), self._rollout.speed
+        second = None if host.status.is_final else int((now - host.since) * speed)
+        note = self._view_context.why(host)
         key = (host.name, host.version, second, note, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:

@@ -1,4 +1,4 @@
-"""Every act of the console, once: keys, footer, help, command line, palette, confirmation and docs/keys.md come from here."""
+"""All actions of the console: keys, footer, help, command line, palette, confirmation and docs/keys.md come from here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from quads_tui.rollout.state import HostState
 
 @dataclass(frozen=True, slots=True)
 class KeyAction:
-    """`dangerous` acts change the rollout and are not there for who only looks. `fits`: the states of hosts that it applies to.
+    """`dangerous` actions change the rollout and do not exist on a read-only screen. `statuses`: of the hosts that it applies to.
 
     `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, start (the screen of all rollouts), or plain
-    (typed words without a screen). `argument`: what the command line takes after the name. `footer`: its right to a place in
-    the last line; 0: none. `order`: what it orders for hosts, and why; `reason`: it asks why, and this is the answer of enter.
+    (typed without a screen). `argument`: what the command accepts after its name. `footer`: its priority for a place in the
+    last line; 0: none. `make_command`: of the hosts and the reason; `default_reason`: it asks for a reason, this is the default.
     """
 
     name: str
@@ -27,11 +27,11 @@ class KeyAction:
     help: str
     where: str = "anywhere"
     dangerous: bool = False
-    fits: tuple[HostStatus, ...] = ()
+    statuses: tuple[HostStatus, ...] = ()
     footer: int = 0
     argument: str = ""
-    order: Callable[[tuple[str, ...], str], Command] | None = None
-    reason: str = ""
+    make_command: Callable[[tuple[str, ...], str], Command] | None = None
+    default_reason: str = ""
 
     @property
     def command(self) -> str:
@@ -41,29 +41,37 @@ class KeyAction:
 
 TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 
-_ALIVE = tuple(status for status in HostStatus if status is not HostStatus.DONE)
+_NOT_DONE = tuple(status for status in HostStatus if status is not HostStatus.DONE)
 _TABLE, _HOSTS, _START, _PLAIN = "table", "hosts", "start", "plain"
 
-ACTS = (
+KEY_ACTIONS = (
     KeyAction("cursor_up", "up,k", "↑ k", "one host up", _TABLE),
     KeyAction("cursor_down", "down,j", "↓ j", "one host down", _TABLE),
     KeyAction("page_up", "pageup", "PgUp", "one page up", _TABLE),
     KeyAction("page_down", "pagedown", "PgDn", "one page down", _TABLE),
-    KeyAction("first", "home,g", "Home g", "to the first host", _TABLE),
-    KeyAction("last", "end,G", "End G", "to the last host", _TABLE),
+    KeyAction("first", "home,g", "Home g", "go to the first host", _TABLE),
+    KeyAction("last", "end,G", "End G", "go to the last host", _TABLE),
     KeyAction("mark", "space", "space", "mark or unmark the host under the cursor", _TABLE, footer=1),
-    KeyAction("mark_range", "V", "V", "mark all from the last marked host to the cursor", _TABLE),
-    KeyAction("mark_shown", "asterisk", "*", "mark all shown hosts; again: unmark them", _TABLE),
+    KeyAction("mark_range", "V", "V", "mark all hosts from the last marked one to the cursor", _TABLE),
+    KeyAction("mark_shown", "asterisk", "*", "mark all shown hosts; press again to unmark them", _TABLE),
     KeyAction("clear_marks", "backslash", "\\", "clear all marks", _TABLE),
     KeyAction(
         "filter", "slash", "/", "filter: text, regex, !not, stage: cause: model: rack: ...", _TABLE, footer=True, argument="WORDS"
     ),
-    KeyAction("failures", "f", "f", "failed hosts only, or all again", _TABLE, footer=5),
-    KeyAction("order", "o", "o", "order by the next column", _TABLE, argument="COLUMN"),
-    KeyAction("turn_order", "O", "O", "turn the order round", _TABLE),
-    KeyAction("detail", "enter", "enter", "the host in full, with every exchange", _TABLE, footer=6),
+    KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=5),
+    KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
+    KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
+    KeyAction("detail", "enter", "enter", "show the host in full, with its requests to Foreman and the BMC", _TABLE, footer=6),
     KeyAction(
-        "retry", "r", "r", "retry from the failed stage", _HOSTS, True, tuple(RETRYABLE), 8, order=lambda hosts, _: Retry(hosts)
+        "retry",
+        "r",
+        "r",
+        "retry from the failed stage",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        8,
+        make_command=lambda hosts, _: Retry(hosts),
     ),
     KeyAction(
         "restart",
@@ -73,16 +81,16 @@ ACTS = (
         _HOSTS,
         True,
         tuple(RETRYABLE),
-        order=lambda hosts, _: Retry(hosts, from_start=True),
+        make_command=lambda hosts, _: Retry(hosts, from_start=True),
     ),
     KeyAction(
         "skip",
         "s",
         "s",
-        "skip: out of the rollout; armed ones are disarmed",
+        "skip hosts: they leave the rollout, armed ones are disarmed",
         _HOSTS,
         True,
-        _ALIVE,
+        _NOT_DONE,
         7,
         "REASON",
         Skip,
@@ -92,105 +100,105 @@ ACTS = (
         "unskip",
         "u",
         "u",
-        "take skipped hosts in again",
+        "return skipped hosts to the rollout",
         _HOSTS,
         True,
         (HostStatus.SKIPPED,),
-        order=lambda hosts, _: Unskip(hosts),
+        make_command=lambda hosts, _: Unskip(hosts),
     ),
     KeyAction(
         "hold",
         "h",
         "h",
-        "hold before the next act; held ones: release",
+        "hold hosts before their next step, or release held hosts",
         _HOSTS,
         True,
-        _ALIVE,
+        _NOT_DONE,
         0,
         "REASON",
         Hold,
         "held by the operator",
     ),
-    KeyAction("release", "H", "H", "release held hosts", _HOSTS, True, (HostStatus.HELD,), order=lambda hosts, _: Release(hosts)),
+    KeyAction(
+        "release", "H", "H", "release held hosts", _HOSTS, True, (HostStatus.HELD,), make_command=lambda hosts, _: Release(hosts)
+    ),
     KeyAction(
         "disarm",
         "d",
         "d",
-        "take failed hosts out of build, clear their PXE boot",
+        "disarm failed hosts: cancel build mode in Foreman, clear PXE on the BMC",
         _HOSTS,
         True,
         tuple(RETRYABLE),
-        order=lambda hosts, _: Disarm(hosts),
+        make_command=lambda hosts, _: Disarm(hosts),
     ),
-    KeyAction("copy", "y", "y", "copy the host's story, or the marked names", _HOSTS),
-    KeyAction("next_failed", "n", "n", "to the next failed host", _HOSTS),
-    KeyAction("previous_failed", "N", "N", "to the previous failed host", _HOSTS),
+    KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
+    KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
+    KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
-    KeyAction("graphs", "v", "v", "graphs: latencies and the write lane", footer=2),
+    KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
+    KeyAction("pause", "p", "p", "pause or resume new hosts; the question shows why they are paused", dangerous=True, footer=3),
     KeyAction(
-        "pause", "p", "p", "pause new hosts, or resume them; asks, and tells why they are paused", dangerous=True, footer=3
+        "pause_writes", "P", "P", "pause or resume all Foreman writes; the question shows why they are paused", dangerous=True
     ),
-    KeyAction(
-        "pause_writes", "P", "P", "pause all Foreman writes, or resume them; asks, and tells why they are paused", dangerous=True
-    ),
-    KeyAction("messages", "m", "m", "what was said and ordered so far"),
-    KeyAction("theme", "T", "T", "the next theme of colours", argument="NAME"),
-    KeyAction("symbols", "b", "b", "braille, blocks or ASCII", argument="NAME"),
-    KeyAction("mute", "B", "B", "no bell at new kinds of failure, pauses and the end; again: bell"),
-    KeyAction("shot", "S", "S", "screenshot: SVG, text and state into the rollout's directory"),
-    KeyAction("command", "colon", ":", "a command by its name; tab completes", footer=5),
+    KeyAction("messages", "m", "m", "messages and commands so far"),
+    KeyAction("theme", "T", "T", "next colour theme", argument="NAME"),
+    KeyAction("symbols", "b", "b", "draw with braille, blocks or ASCII", argument="NAME"),
+    KeyAction("mute", "B", "B", "turn the bell for new kinds of failure, pauses and the end off or on"),
+    KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
+    KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
-    KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout goes on in plain lines", footer=9),
-    KeyAction("open", "enter", "enter", "open the rollout: its keys where it runs here, else a look at it", _START, footer=9),
-    KeyAction("new", "n", "n", "a new rollout: of a file, of QUADS' moves, or a rehearsal", _START, True, footer=8),
-    KeyAction("resume", "r", "r", "go on with an unfinished rollout", _START, True, footer=7),
-    KeyAction("attach", "a", "a", "take the keys of a rollout that runs elsewhere", _START, True, footer=6),
-    KeyAction("interrupt", "ctrl+c", "ctrl+c", "go on, stop admission, or stop", dangerous=True),
-    KeyAction("status", "", "", "how far, how long still, what is paused or armed", _PLAIN),
-    KeyAction("failed", "", "", "what failed and why", _PLAIN),
-    KeyAction("show", "", "", "all that is known of a host", _PLAIN, argument="HOST"),
-    KeyAction("stop", "", "", "no new act at all; requests in flight settle, hosts stay unfinished", _PLAIN, True),
+    KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout continues and prints lines", footer=9),
+    KeyAction("open", "enter", "enter", "open the rollout: with control if it runs here, else read-only", _START, footer=9),
+    KeyAction("new", "n", "n", "plan a new rollout from a file, from QUADS, or a rehearsal", _START, True, footer=8),
+    KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7),
+    KeyAction("attach", "a", "a", "take control of a rollout that another process runs", _START, True, footer=6),
+    KeyAction("interrupt", "ctrl+c", "ctrl+c", "choose: continue, pause new hosts, or stop", dangerous=True),
+    KeyAction("status", "", "", "progress, estimated end, what is paused or armed", _PLAIN),
+    KeyAction("failed", "", "", "failed hosts and their causes", _PLAIN),
+    KeyAction("show", "", "", "details and history of a host", _PLAIN, argument="HOST"),
+    KeyAction("stop", "", "", "start nothing new on any host; requests under way finish, hosts stay unfinished", _PLAIN, True),
 )
-BY_NAME = {act.name: act for act in ACTS}
+BY_NAME = {action.name: action for action in KEY_ACTIONS}
 
 
 def of_place(*places: str) -> Sequence[KeyAction]:
-    return [act for act in ACTS if act.where in places]
+    return [action for action in KEY_ACTIONS if action.where in places]
 
 
 COMMANDS = of_place(_TABLE, _HOSTS, "anywhere")  # of the screens' command line
 
 
-def agreement(count: int) -> str:
-    """What must be answered before an act on so many hosts: y, or from six on their number."""
+def required_answer(count: int) -> str:
+    """The answer that confirms an action on so many hosts: y, or from six on their number."""
     return str(count) if count > TYPE_THE_COUNT else "y"
 
 
-def command_named(word: str, acts: Sequence[KeyAction]) -> KeyAction | None:
-    """The one of this command name, or of an unmistakable beginning of one."""
+def find_command(word: str, actions: Sequence[KeyAction]) -> KeyAction | None:
+    """The action with this command name, or the only one whose name starts like this."""
     word = word.replace("_", "-")
-    fitting = [act for act in acts if act.command.startswith(word)] if word else []
-    exact = [act for act in fitting if act.command == word]
+    fitting = [action for action in actions if action.command.startswith(word)] if word else []
+    exact = [action for action in fitting if action.command == word]
     return (exact or fitting)[0] if exact or len(fitting) == 1 else None
 
 
-def paused_why(paused: Mapping[str, str], what: str) -> list[str]:
-    """Why admission or writes are paused, a line each; new hosts may be paused for single models too. Empty: not paused."""
-    return [_because(name, why) for name, why in paused.items() if (name == what if what == "writes" else name != "writes")]
+def pause_reasons(paused: Mapping[str, str], what: str) -> list[str]:
+    """Why new hosts (`what` "admission") or writes are paused, one line each; also for single models. Empty: not paused."""
+    return [_pause_reason(name, why) for name, why in paused.items() if (name == what if what == "writes" else name != "writes")]
 
 
-def _because(name: str, why: str) -> str:
-    of = "" if name in _PAUSES else f" ({name})"
+def _pause_reason(name: str, why: str) -> str:
+    of = "" if name in _PAUSE_TEXTS else f" ({name})"
     return f"Paused{of} {why}." if why.startswith("by ") else f"Paused{of} because: {why}"
 
 
 def pause_question(what: str, why: Sequence[str]) -> list[str]:
-    """Asked before admission or writes are paused, or, where it is said `why` they are, before they go on."""
-    subject, pausing, resuming = _PAUSES[what]
+    """The question before new hosts or writes are paused or, if they are (`why` has the reasons), before they are resumed."""
+    subject, pausing, resuming = _PAUSE_TEXTS[what]
     return [f"Resume {subject}?", *why, resuming] if why else [f"Pause {subject}?", pausing]
 
 
-_PAUSES = {
+_PAUSE_TEXTS = {
     "admission": (
         "new hosts",
         "No new host starts; hosts under way finish.",
@@ -198,31 +206,69 @@ _PAUSES = {
     ),
     "writes": (
         "all Foreman writes",
-        "No host is written to Foreman; hosts that are ready stand powered off until writes are resumed.",
-        "Hosts that are ready are marked for build and wiped.",
+        "No host is written to Foreman; ready hosts stay powered off until writes are resumed.",
+        "Ready hosts are set to build mode in Foreman, and wiped.",
     ),
 }
 
 
-def question(act: KeyAction, chosen: Sequence[HostState], hidden: int, unfit: int) -> list[str]:
-    """What the operator is asked: the hosts or their count, what is not shown, what does not fit, what it costs."""
-    names = [host.name for host in chosen]
-    if len(names) <= 5:
-        lines = [
-            f"{act.name} {'this host' if len(names) == 1 else f'these {len(names)} hosts'}?",
-            *(f"  {name}" for name in names),
-        ]
+def question(action: KeyAction, chosen: Sequence[HostState], hidden: int, unsuitable: int) -> list[str]:
+    """The question before an action: the hosts or their number, what the action costs, and which hosts it leaves out."""
+    verb, names = action.name.capitalize(), [host.name for host in chosen]
+    if len(chosen) == 1:
+        lines = [_single_question(action, chosen[0]), f"  {names[0]}"]
+    elif len(chosen) <= 5:
+        lines = [f"{verb} these {len(names)} hosts?", *(f"  {name}" for name in names), *_consequences(action, chosen)]
     else:
-        lines = [f"{act.name} {len(names)} hosts?", f"  {names[0]}, {names[1]}, ... {names[-1]}"]
-    installing = [host for host in chosen if act.name == "retry" and host.stage is Stage.INSTALL]
-    watched = sum(host.cause is Cause.INSTALL_TIMEOUT for host in installing)
-    wiped = len(chosen) if act.name == "restart" else len(installing) - watched
-    if wiped:
-        lines.append(f"{wiped} of them have been or will be installed: retrying WIPES them again.")
-    if watched:
-        lines.append(f"{watched} of them may be installing still: watched for longer, not wiped (restart wipes).")
+        lines = [f"{verb} {len(names)} hosts?", f"  {names[0]}, {names[1]}, ... {names[-1]}", *_consequences(action, chosen)]
     if hidden:
-        lines.append(f"{hidden} of them are not shown by the present filter.")
-    if unfit:
-        lines.append(f"{unfit} more of the chosen hosts are in no state for this and stay as they are.")
+        lines.append(f"{_hosts(hidden, 'is', 'are')} hidden by the current filter.")
+    if unsuitable:
+        lines.append(f"{_hosts(unsuitable, 'more is', 'more are')} selected, but in another state: not affected.")
     return lines
+
+
+def _single_question(action: KeyAction, host: HostState) -> str:
+    verb, build = action.name.capitalize(), host.stage is not Stage.FOREMAN_BUILD or Stage.POWER_OFF in host.marks
+    if action.name == "restart":
+        costs = "It is powered off, rebuilt and WIPED." if build else _OWNERSHIP
+        return f"{verb} {host.short} from the beginning? {costs}"
+    if action.name != "retry":
+        return f"{verb} {host.short}?"
+    if host.stage is None:
+        return f"{verb} {host.short}? It was not started."
+    if host.stage is Stage.INSTALL and host.cause is Cause.INSTALL_TIMEOUT:
+        costs = "It may still be installing: it is watched for longer and not wiped (restart wipes it)."
+    else:
+        costs = _RETRY_COSTS[host.stage] if build else _OWNERSHIP
+    return f"{verb} {host.short} from {host.stage.label}? {costs}"
+
+
+_OWNERSHIP = "Only its owner in Foreman is changed."
+_RETRY_COSTS = {
+    Stage.POWER_OFF: "It was not rebuilt; nothing is wiped until Build.",
+    Stage.PXE_SET: "It was powered off and not rebuilt; nothing is wiped until Build.",
+    Stage.FOREMAN_BUILD: "It was powered off; it is WIPED when the retry boots it.",
+    Stage.POWER_ON: "It is WIPED when the retry boots it.",
+    Stage.INSTALL: "It already booted into the installer: retrying WIPES it again.",
+}
+
+
+def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
+    """What the action costs several hosts."""
+    if action.name == "restart":
+        return [f"All {len(chosen)} hosts are powered off, rebuilt and WIPED."]
+    if action.name != "retry":
+        return []
+    installing = [host for host in chosen if host.stage is Stage.INSTALL]
+    watched = sum(host.cause is Cause.INSTALL_TIMEOUT for host in installing)
+    lines = []
+    if wiped := len(installing) - watched:
+        lines.append(f"{_hosts(wiped)} already booted into the installer: retrying WIPES {'them' if wiped > 1 else 'it'} again.")
+    if watched:
+        lines.append(f"{_hosts(watched)} may still be installing: watched for longer, not wiped (restart wipes).")
+    return lines
+
+
+def _hosts(count: int, one: str = "", several: str = "") -> str:
+    return " ".join(("1 host", one) if count == 1 else (f"{count} hosts", several)).strip()

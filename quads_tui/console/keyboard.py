@@ -1,8 +1,8 @@
-"""What a terminal sends, taken apart: keys that somebody pressed, and text that somebody pasted. Pure; the time is given.
+"""Separates what a terminal sends into keys that were pressed and text that was pasted. Pure; the time is a parameter.
 
-A paste is told from keys by the marks that a terminal puts round it (bracketed paste), or, without any, by its pace: more
-than FEW keys that follow each other within HOLD seconds were not typed by a hand. So a key that does something waits for HOLD
-seconds; keys that only move do not. Broken sequences and bytes that are no UTF-8 are dropped.
+A paste is recognised by the marks that a terminal puts around it (bracketed paste), or else by its speed: more than FEW keys
+that follow each other within HOLD seconds were not typed. So a key that acts is delayed by HOLD seconds; keys that only move
+are not. Broken sequences and bytes that are no UTF-8 are dropped.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
 TAIL = 0.1  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
 ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
-SILENCE = 1.0  # seconds without a byte after which a sequence without its end is dropped, and what came of a paste is told
+SILENCE = 1.0  # seconds without a byte after which an incomplete sequence is dropped, and a paste is reported so far
 LOST = 30.0  # seconds without a byte after which a paste has ended without its mark: until then its rest may be on its way
 KEPT = 1000  # characters of a paste that are kept; the rest is counted
-FEW = 2  # keys at once that are still keys: two fingers, enter right behind a digit. What they order asks anyway
+FEW = 2  # keys at once that are still keys: two fingers, enter right after a digit. Actions ask anyway
 RUN = 64  # keys at once that are still keys, when all are the same or all only move
 _LONGEST = 4096  # characters of one control string (an answer of the terminal)
 _WHOLE = 32  # characters of a sequence that textual takes as one; it would press a longer one as single keys
@@ -62,12 +62,12 @@ class Keyboard:
     def __init__(self) -> None:
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""  # the beginning of a sequence
-        self._quoted: Pasted | None = None  # a paste between its marks, so far; without what was told of it
+        self._quoted: Pasted | None = None  # a paste between its marks, so far; without what was reported of it
         self._at = self._burst = -math.inf  # of the last bytes; of the last bytes of a paste without marks
         self._clear()
 
     def _clear(self) -> None:
-        """Nothing waits."""
+        """Nothing is delayed."""
         self._units: list[str] = []
         self._count = 0
         self._moves = self._same = self._few = True
@@ -84,7 +84,7 @@ class Keyboard:
         return self._at + SILENCE if self._rest else math.inf
 
     def feed(self, data: bytes, now: float) -> list[Unit]:
-        told = self.tick(now)
+        units = self.tick(now)
         if self._quoted is None and now - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
             self._rest = ""  # what was begun will have no end
         if not self._count and now - self._burst < TAIL:
@@ -95,33 +95,33 @@ class Keyboard:
         place = 0
         while place < len(text):
             if self._quoted is not None:
-                place = self._quote(text, place, told)
+                place = self._quote(text, place, units)
             elif text[place] == "\x1b":
-                place = self._sequence(text, place, told)
+                place = self._sequence(text, place, units)
             else:
                 end = text.find("\x1b", place)
                 end = len(text) if end < 0 else end
                 self._add(text[place:end])
                 place = end
         if self._moves and self._count <= RUN:
-            self._flush(told)
-        return told
+            self._flush(units)
+        return units
 
     def tick(self, now: float) -> list[Unit]:
-        """What has waited long enough."""
-        told: list[Unit] = []
+        """What has been delayed long enough."""
+        units: list[Unit] = []
         if self._count and now >= self.due:
-            self._flush(told)
+            self._flush(units)
         if now >= self.due and self._quoted is not None and self._quoted.count:
-            told.append(self._quoted)
+            units.append(self._quoted)
             self._quoted = Pasted("", 0)
         if now >= self.due:
             if self._quoted is None and self._rest == "\x1b":
-                told.append(self._rest)
+                units.append(self._rest)
             self._rest, self._quoted = "", None
-        return told
+        return units
 
-    def _quote(self, text: str, place: int, told: list[Unit]) -> int:
+    def _quote(self, text: str, place: int, units: list[Unit]) -> int:
         """Up to the mark that closes a paste, or up to where it may begin."""
         assert self._quoted is not None
         end = text.find(_END, place)
@@ -136,11 +136,11 @@ class Keyboard:
         if not closed:
             return len(text)
         if self._quoted.count:
-            told.append(self._quoted)
+            units.append(self._quoted)
         self._quoted = None
         return end + len(_END)
 
-    def _sequence(self, text: str, place: int, told: list[Unit]) -> int:
+    def _sequence(self, text: str, place: int, units: list[Unit]) -> int:
         found = _SEQUENCE.match(text, place)
         if found is None:
             begun = _BEGUN.match(text, place)
@@ -155,18 +155,18 @@ class Keyboard:
             return begun.end()
         unit = found[0]
         if unit == _START:
-            self._flush(told)
+            self._flush(units)
             self._quoted = Pasted("", 0)
         elif unit.startswith(_STRING):
             pass
         elif _SILENT.fullmatch(unit):
             if len(unit) <= _WHOLE:
-                told.append(unit)
+                units.append(unit)
         elif len(unit) > _WHOLE:
             self._broken(len(unit))
         elif unit == _END:  # of a paste whose beginning is lost
             self._broken(0)
-            self._flush(told)
+            self._flush(units)
         else:
             self._one(unit)
         return found.end()
@@ -194,15 +194,15 @@ class Keyboard:
         self._count += size
         self._same = self._moves = self._few = False
 
-    def _flush(self, told: list[Unit]) -> None:
+    def _flush(self, units: list[Unit]) -> None:
         if not self._count:
             pass
         elif (self._few and self._count <= FEW) or self._same or self._moves:
-            told += self._units
+            units += self._units
             self._burst = -math.inf
         else:
             self._burst = self._at
-            told.append(Pasted("".join(map(text_of, self._units)), self._count))
+            units.append(Pasted("".join(map(text_of, self._units)), self._count))
         self._clear()
 
 

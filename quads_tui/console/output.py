@@ -17,7 +17,7 @@ from functools import cache
 
 FRAMES = 65_536  # characters that may wait until a frame is dropped; a full screen of 200x60 is about 40,000
 LINES = 16 * FRAMES  # characters that may wait at all
-LAST_WORDS = 1.0  # seconds that the end of the process waits for a terminal that does not read
+DRAIN_TIMEOUT = 1.0  # seconds that the end of the process waits for a terminal that does not read
 
 
 @cache
@@ -25,7 +25,7 @@ def terminal() -> Output:
     """The one way to standard error of this process."""
     assert sys.__stderr__ is not None, "standard error is closed"
     output = Output(sys.__stderr__.fileno(), sys.__stderr__.encoding)
-    atexit.register(output.drain, LAST_WORDS)
+    atexit.register(output.drain, DRAIN_TIMEOUT)
     return output
 
 

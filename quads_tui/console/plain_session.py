@@ -1,4 +1,4 @@
-"""The console without a screen (`--plain`): new things are told in lines, orders are typed words. Knows no terminal."""
+"""The console without a screen (`--plain`): it prints what is new and carries out typed commands. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -16,204 +16,210 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
-from .key_actions import ACTS, KeyAction, agreement, command_named, pause_question, paused_why, question
+from .key_actions import KEY_ACTIONS, KeyAction, find_command, pause_question, pause_reasons, question, required_answer
 from .view_context import ViewContext
 
 MINUTE = 60.0  # real seconds between two lines of progress
 _MILESTONES = 10  # as many lines of progress, beside those
 _LINE = 1000  # characters
-_SAID = 20  # of the newest messages
+_MAX_MESSAGES = 20  # of the newest messages
 
 _SHARED = ("pause", "pause_writes", "messages", "help", "leave")
-COMMANDS = [act for act in ACTS if act.order or act.where == "plain" or act.name in _SHARED]
+COMMANDS = [action for action in KEY_ACTIONS if action.make_command or action.where == "plain" or action.name in _SHARED]
 
 
 class PlainSession:
-    """`say` gets whole, clean lines. `control` is None for who only looks. `left`: the operator is done with it."""
+    """`write_line` gets whole, clean lines. `control` is None for a watched rollout. `left`: the operator has left."""
 
-    def __init__(self, desk: ViewContext, control: Control | None, say: Callable[[str], None]) -> None:
-        self._desk = desk
+    def __init__(self, context: ViewContext, control: Control | None, write_line: Callable[[str], None]) -> None:
+        self._view_context = context
         self._control = control
-        self._write = say
-        self._alerts = Alerts(desk.rollout)
-        self._ended = self._share
-        self._told_at = -math.inf
+        self._write = write_line
+        self._alerts = Alerts(context.rollout)
+        self._milestones_printed = self._milestones_passed
+        self._progress_at = -math.inf
         self._answer: Callable[[str], None] | None = None  # takes the next line
         self.left = False
 
     @property
     def _rollout(self) -> Rollout:
-        return self._desk.rollout
+        return self._view_context.rollout
 
     @property
-    def _share(self) -> int:
-        """How many milestones are behind."""
-        ended = sum(self._rollout.counts[status] for status in HostStatus if status.ended)
+    def _milestones_passed(self) -> int:
+        """How many milestones have been passed."""
+        ended = sum(self._rollout.counts[status] for status in HostStatus if status.is_final)
         return _MILESTONES * ended // max(1, len(self._rollout.hosts))
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._write(clean(text, _LINE))
 
-    def begin(self, orders: bool) -> None:
-        """`orders`: words can be typed."""
-        rollout, title = self._rollout, self._desk.title
-        self._say(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
-        for warning in self._desk.warnings:
-            self._say(f"Warning: {warning}")
-        if orders:
-            self._say("Type status, failed, or help for all commands.")
+    def start(self, accepts_commands: bool) -> None:
+        """Print the first lines. `accepts_commands`: commands can be typed."""
+        rollout, title = self._rollout, self._view_context.view.title
+        self._print(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
+        for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
+            self._print(f"Warning: {warning}")
+        if accepts_commands:
+            self._print("Type status, failed, or help for all commands.")
 
-    def tell(self) -> None:
-        """What is new; meant to be called once a second."""
+    def print_updates(self) -> None:
+        """Print what is new; meant to be called once a second."""
         for alert in self._alerts.new():
-            self._say(
+            self._print(
                 f"New failure: {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}."
             )
-        now = self._desk.monotonic()
-        if self._share != self._ended or now - self._told_at >= MINUTE:
-            self._ended, self._told_at = self._share, now
-            self._say(sentences.progress(self._rollout, self._desk.forecast, self._desk.clock.wall()))
+        now = self._view_context.monotonic()
+        if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
+            self._milestones_printed, self._progress_at = self._milestones_passed, now
+            self._print(sentences.progress(self._rollout, self._view_context.forecast, self._view_context.clock.wall()))
 
     # What is typed
 
-    def take(self, line: str) -> None:
-        """One line: the answer to a question that stands, else a command."""
-        self._desk.last_key = self._desk.monotonic()
+    def handle_line(self, line: str) -> None:
+        """One typed line: the answer to an open question, else a command."""
+        self._view_context.last_key = self._view_context.monotonic()
         if self._answer is not None:
             answer, self._answer = self._answer, None
             answer(line.strip())
             return
-        name, _, words = line.strip().partition(" ")
+        name, _, argument = line.strip().partition(" ")
         if not name:
             return
-        act = command_named(name, COMMANDS)
-        if act is None:
-            self._say(f"No command {name}. Type help.")
-        elif act.dangerous and (self._desk.read_only or self._control is None):
-            self._say(f"Read-only: {self._desk.read_only or 'nobody runs it from here'}.")
-        elif act.order:
-            self._ask(act, words.strip())
+        action = find_command(name, COMMANDS)
+        if action is None:
+            self._print(f"Unknown command {name}. Type help for all commands.")
+        elif action.dangerous and (self._view_context.read_only or self._control is None):
+            self._print(f"Read-only: {self._view_context.read_only or 'this process does not run the rollout'}.")
+        elif action.make_command:
+            self._ask(action, argument.strip())
         else:
-            getattr(self, f"_{act.name}")(words.strip())
+            getattr(self, f"_{action.name}")(argument.strip())
 
-    def _ask(self, act: KeyAction, words: str) -> None:
-        hosts = self._hosts(words)
+    def _ask(self, action: KeyAction, argument: str) -> None:
+        hosts = self._hosts(argument)
         if not hosts:
-            which = f"{act.command} which? A host's name, {', '.join(_STATES)}, or a filter such as cause:401."
-            self._say(f"No host fits {words}." if words else which)
+            which = f"{action.command} which hosts? Give a host name, {', '.join(_STATES)}, or a filter such as cause:401."
+            self._print(f"No host matches {argument}." if argument else which)
             return
-        chosen = [host for host in hosts if host.status in act.fits]
+        chosen = [host for host in hosts if host.status in action.statuses]
         if not chosen:
-            self._say(f"{act.command}: {count(len(hosts), 'host')}, none of them in a state for it.")
+            self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for any of them in their state.")
             return
         names = tuple(host.name for host in chosen)
-        for text in question(act, chosen, 0, len(hosts) - len(chosen) if words not in _STATES else 0):
-            self._say(text.strip())
+        for text in question(action, chosen, 0, len(hosts) - len(chosen) if argument not in _STATES else 0):
+            self._print(text.strip())
 
-        def agreed() -> None:
-            if act.reason:
-                self._say(f"Why? Enter alone: {act.reason}.")
-                self._answer = order
+        def on_confirmed() -> None:
+            if action.default_reason:
+                self._print(f"Reason? Press Enter for: {action.default_reason}.")
+                self._answer = submit
             else:
-                order("")
+                submit("")
 
-        def order(why: str) -> None:
-            assert act.order is not None
-            self._submit(act.order(names, why or act.reason), f"{act.command} ordered: {count(len(names), 'host')}.")
+        def submit(why: str) -> None:
+            assert action.make_command is not None
+            self._submit(
+                action.make_command(names, why or action.default_reason),
+                f"{action.command} requested for {count(len(names), 'host')}.",
+            )
 
-        self._wait_for(agreement(len(names)), agreed)
+        self._require_answer(required_answer(len(names)), on_confirmed)
 
-    def _hosts(self, words: str) -> list[HostState]:
-        """Of names, short or whole; else a state; else a filter."""
+    def _hosts(self, argument: str) -> list[HostState]:
+        """The hosts of these names (short or full), of this state, or of this filter."""
         hosts = self._rollout.hosts
-        if words in _STATES:
-            return [host for host in hosts.values() if host.status is _STATES[words]]
+        if argument in _STATES:
+            return [host for host in hosts.values() if host.status is _STATES[argument]]
         named = {name: host for host in hosts.values() for name in (host.name, host.short)}
-        if words and all(word in named for word in words.split()):
-            return list({id(named[word]): named[word] for word in words.split()}.values())
-        return host_filter(words).of(hosts.values()) if words else []
+        if argument and all(word in named for word in argument.split()):
+            return list({id(named[word]): named[word] for word in argument.split()}.values())
+        return host_filter(argument).of(hosts.values()) if argument else []
 
-    def _submit(self, command: Command, said: str) -> None:
-        """Asked again here: the keys may have been taken while a question stood open."""
-        if self._desk.read_only or self._control is None:
-            self._say(f"Read-only: {self._desk.read_only}. Nothing was done.")
+    def _submit(self, command: Command, done_text: str) -> None:
+        """Checked again here: somebody else may have taken control while a question was open."""
+        if self._view_context.read_only or self._control is None:
+            self._print(f"Read-only: {self._view_context.read_only}. Nothing was done.")
             return
         self._control.submit(command)
-        self._say(said)
+        self._print(done_text)
 
-    def _pause(self, words: str) -> None:
+    def _pause(self, argument: str) -> None:
         self._toggle("admission")
 
-    def _pause_writes(self, words: str) -> None:
+    def _pause_writes(self, argument: str) -> None:
         self._toggle("writes")
 
     def _toggle(self, what: str) -> None:
-        """A pause that came, went or found another cause while the question stood is asked about anew."""
-        why = paused_why(self._rollout.paused, what)
+        """If the pause or its cause changed while the question was open, the question is asked again."""
+        why = pause_reasons(self._rollout.paused, what)
         for text in pause_question(what, why):
-            self._say(text)
+            self._print(text)
 
-        def agreed() -> None:
-            if paused_why(self._rollout.paused, what) != why:
+        def on_confirmed() -> None:
+            if pause_reasons(self._rollout.paused, what) != why:
                 self._toggle(what)
             else:
-                self._submit(Pause(what, not why), f"{what}: {'resume' if why else 'pause'} ordered.")
+                self._submit(Pause(what, not why), f"{'Resume' if why else 'Pause'} requested: {_PAUSABLE[what]}.")
 
-        self._wait_for("y", agreed)
+        self._require_answer("y", on_confirmed)
 
-    def _wait_for(self, wanted: str, agreed: Callable[[], None]) -> None:
+    def _require_answer(self, wanted: str, on_confirmed: Callable[[], None]) -> None:
         """The next line answers."""
-        self._say(f"Type {wanted} to do it, anything else cancels.")
+        self._print(f"Type {wanted} to confirm, anything else cancels.")
 
         def answered(answer: str) -> None:
             if answer.lower() == wanted:
-                agreed()
+                on_confirmed()
             else:
-                self._say("Nothing was done.")
+                self._print("Nothing was done.")
 
         self._answer = answered
 
-    def _stop(self, words: str) -> None:
-        self._say("Stop: no new act at all; requests in flight settle, hosts stay unfinished.")
-        self._wait_for("y", lambda: self._submit(Stop(), "Stop ordered."))
+    def _stop(self, argument: str) -> None:
+        self._print("Stop: nothing new is started on any host; requests under way finish, hosts stay unfinished.")
+        self._require_answer("y", lambda: self._submit(Stop(), "Stop requested."))
 
-    def _status(self, words: str) -> None:
-        for line in sentences.status(self._rollout, self._desk.meters, self._desk.forecast, self._desk.clock.wall()):
-            self._say(line)
+    def _status(self, argument: str) -> None:
+        for line in sentences.status(
+            self._rollout, self._view_context.meters, self._view_context.forecast, self._view_context.clock.wall()
+        ):
+            self._print(line)
 
-    def _failed(self, words: str) -> None:
+    def _failed(self, argument: str) -> None:
         for line in sentences.failed(self._rollout):
-            self._say(line)
+            self._print(line)
 
-    def _show(self, words: str) -> None:
-        hosts = self._hosts(words)
+    def _show(self, argument: str) -> None:
+        hosts = self._hosts(argument)
         if len(hosts) != 1:
-            fit = f"{len(hosts)} hosts fit {words}: {sentences.names(host.name for host in hosts)}."
-            self._say(fit if hosts else f"No host fits {words}." if words else "Show which host?")
+            fit = f"{len(hosts)} hosts match {argument}: {sentences.names(host.name for host in hosts)}."
+            self._print(fit if hosts else f"No host matches {argument}." if argument else "Show which host? Give its name.")
             return
-        (host,), desk = hosts, self._desk
-        told = sentences.host(
-            host, desk.exchanges(host.name), now=desk.clock.wall(), speed=self._rollout.speed, why=desk.why(host)
+        (host,), context = hosts, self._view_context
+        lines = sentences.host(
+            host, context.view.exchanges(host.name), now=context.clock.wall(), speed=self._rollout.speed, why=context.why(host)
         )
-        for line in told:
-            self._say(line)
+        for line in lines:
+            self._print(line)
 
-    def _messages(self, words: str) -> None:
-        for told in list(self._rollout.notices)[-_SAID:]:
-            self._say(told.text if isinstance(told, Notice) else f"{told.who}: {told.text}")
+    def _messages(self, argument: str) -> None:
+        for entry in list(self._rollout.notices)[-_MAX_MESSAGES:]:
+            self._print(entry.text if isinstance(entry, Notice) else f"{entry.who}: {entry.text}")
         if not self._rollout.notices:
-            self._say("Nothing was said yet.")
+            self._print("No messages yet.")
 
-    def _help(self, words: str) -> None:
-        for act in COMMANDS:
-            takes = " HOSTS" if act.order else f" {act.argument}" if act.argument else ""
-            self._say(f"{act.command}{takes}: {act.help}.")
-        self._say(f"HOSTS are names, a state ({', '.join(_STATES)}), or a filter such as stage:install or cause:401.")
+    def _help(self, argument: str) -> None:
+        for action in COMMANDS:
+            takes = " HOSTS" if action.make_command else f" {action.argument}" if action.argument else ""
+            self._print(f"{action.command}{takes}: {action.help}.")
+        self._print(f"HOSTS are names, a state ({', '.join(_STATES)}), or a filter such as stage:install or cause:401.")
 
-    def _leave(self, words: str) -> None:
+    def _leave(self, argument: str) -> None:
         self.left = True
         if self._control is not None and not self._rollout.settled and not self._rollout.ended_at:
-            self._say("The rollout goes on; lines go on until no host can move by itself.")
+            self._print("The rollout continues and prints lines until no host can move by itself.")
 
 
+_PAUSABLE = {"admission": "new hosts", "writes": "Foreman writes"}
 _STATES = {status.value: status for status in (HostStatus.FAILED, HostStatus.HELD, HostStatus.SKIPPED)}

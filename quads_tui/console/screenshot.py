@@ -1,4 +1,4 @@
-"""The screen for a ticket: a picture, its text, and the state behind it."""
+"""A screenshot for a ticket: a picture, its text, and the state of the rollout as JSON."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from textual.app import App
 from .view_context import ViewContext
 
 
-def keep_shot(app: App[Any], desk: ViewContext, directory: Path) -> Path:
-    """Write three files of one name, readable by the owner only; gives it without an ending. Raises OSError."""
-    now = datetime.fromtimestamp(desk.clock.wall()).astimezone()
+def save_screenshot(app: App[Any], context: ViewContext, directory: Path) -> Path:
+    """Write three files of one name, readable by the owner only; returns it without an ending. Raises OSError."""
+    now = datetime.fromtimestamp(context.clock.wall()).astimezone()
     place = directory / "shots" / f"{now:%Y%m%d-%H%M%S}"
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     rows = app.screen._compositor.render_strips()
     text = "\n".join(row.text.rstrip() for row in rows)
-    for ending, content in (("svg", app.export_screenshot()), ("txt", f"{text}\n"), ("json", json.dumps(state(desk), indent=1))):
+    for ending, content in (
+        ("svg", app.export_screenshot()),
+        ("txt", f"{text}\n"),
+        ("json", json.dumps(state(context), indent=1)),
+    ):
         path = place.with_suffix(f".{ending}")
         path.touch(mode=0o600)
         path.write_text(content)
     return place
 
 
-def state(desk: ViewContext) -> dict[str, Any]:
+def state(context: ViewContext) -> dict[str, Any]:
     """The rollout as it stands, as JSON types."""
-    rollout, lane = desk.rollout, desk.meters.lane
+    rollout, lane = context.rollout, context.meters.lane
     members = ("name", "model", "cloud", "status", "stage", "attempts", "cause", "reason", "note", "armed", "since")
     return {
         "rollout": rollout.id,
-        "at": desk.clock.wall(),
+        "at": context.clock.wall(),
         "counts": {status.value: count for status, count in rollout.counts.items() if count},
         "paused": rollout.paused,
         "lane": asdict(lane),

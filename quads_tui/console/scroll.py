@@ -1,4 +1,4 @@
-"""Lines to read, or to pick one of."""
+"""Lines to read, or to choose one from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .line_panel import LinePanel
 
 
 class Scroll(SafeScreen, Screen[str]):
-    """Ends with "go" (enter), with the number of the line under the cursor where one is picked, or with "" (escape).
+    """Returns "go" (enter), the number of the line under the cursor where one is chosen, or "" (escape).
 
     `lines` are clean.
     """

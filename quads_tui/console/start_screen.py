@@ -1,4 +1,4 @@
-"""The screen of all rollouts: which run, which are unfinished, which have been; and how a new one is begun."""
+"""The screen of all rollouts: those that run, the unfinished and the recent ones; new ones are started here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, PALETTES, STRONG
 from quads_tui.render.rollout_list import Row, RowGroup
 
-from .dialogs import Question, Typed
+from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp, SafeScreen, settle_garbage
 from .key_actions import BY_NAME, TYPE_THE_COUNT, of_place
@@ -25,34 +25,34 @@ from .line_panel import LinePanel
 from .scroll import Scroll
 
 REFRESH = 0.5  # seconds
-_MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # acts of a rollout's screens that are here, too
+_MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # actions of a rollout's screens that exist here, too
 
 
 class RolloutActions(Protocol):
-    """What the screen shows and orders. `news` is the last thing that was said."""
+    """What the screen shows and starts. `message` is shown in the line above the keys."""
 
-    news: str
+    message: str
 
     def rows(self) -> Sequence[Row]: ...
 
     def sources(self) -> Sequence[str]:
-        """What a new rollout can be made of, in words."""
+        """What a new rollout can be made from, one line each."""
 
-    def begin(self, source: int) -> None:
-        """Plan a new rollout of this source; it is asked about before it begins."""
+    def plan_new(self, source: int) -> None:
+        """Plan a new rollout from this source (its place in `sources`); the plan is confirmed before anything starts."""
 
     def resume(self, rollout: str) -> None: ...
 
 
 class StartApp(FaultTolerantApp[tuple[str, str]]):
-    """Ends with ("open" or "attach", rollout), ("leave", "") or ("gone", ""). `frozen`: no timers, for tests."""
+    """Returns ("open" or "attach", rollout), ("leave", "") or ("gone", ""). `frozen`: no timers, for tests."""
 
     BINDINGS: ClassVar = [Binding("ctrl+c", "leave", show=False, priority=True)]
 
-    def __init__(self, shelf: RolloutActions, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.shelf = shelf
+    def __init__(self, actions: RolloutActions, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.actions = actions
         self._frozen = frozen
-        self._main = StartScreen(shelf)
+        self._main = StartScreen(actions)
         super().__init__(monotonic)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -60,32 +60,32 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     def on_mount(self) -> None:
         if not self._frozen:
-            self.set_interval(REFRESH, self.guarded(self._main.draw))
+            self.set_interval(REFRESH, self.run_safely(self._main.draw))
             self.set_timer(2.0, settle_garbage)
 
     def flash(self, text: str) -> None:
-        self.shelf.news = text
+        self.actions.message = text
         self._main.draw()
 
     def on_terminal_gone(self, event: TerminalGone) -> None:
         self.exit(("gone", ""))
 
-    async def agreed(self, lines: Sequence[str], count: int, what: str) -> bool:
-        """Show the plan, ask; more than five hosts: their number must be typed. `count` 0: there is nothing to do."""
+    async def confirm_plan(self, lines: Sequence[str], count: int, what: str) -> bool:
+        """Show the plan and ask; for more than five hosts their number must be typed. `count` 0: there is nothing to do."""
         words = f"{count} hosts will be {what}" if count != 1 else f"1 host will be {what}"
-        page = Scroll("The plan", lines, f"enter {words}: asks once more   esc nothing is done" if count else "esc back")
+        page = Scroll("The plan", lines, f"enter continue ({words}; asks once more)   esc cancel" if count else "esc back")
         if await self._answer(page) != "go" or not count:
             return False
         if count > TYPE_THE_COUNT:
-            asked: Screen[str] = Typed([f"{words}.", "", f"Type {count} to start; esc cancels."], self.monotonic)
+            asked: Screen[str] = TextQuestion([f"{words}.", "", f"Type {count} to start; esc cancels."], self.monotonic)
             return await self._answer(asked) == str(count)
         return await self._answer(Question([f"{words}."], {"n": "no", "y": "start"}, self.monotonic)) == "y"
 
-    async def sure(self, question: str) -> bool:
+    async def confirm(self, question: str) -> bool:
         return await self._answer(Question([question], {"n": "no", "y": "yes"}, self.monotonic)) == "y"
 
-    async def told(self, title: str, lines: Sequence[str]) -> None:
-        """Something to read before anything else."""
+    async def show_text(self, title: str, lines: Sequence[str]) -> None:
+        """Show lines to read; returns when they were closed."""
         await self._answer(Scroll(title, lines, "esc back"))
 
     async def _answer(self, screen: Screen[str]) -> str:
@@ -98,32 +98,32 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
         self.ask(screen, given)
         return await answer
 
-    def pick(self) -> None:
-        """What the new rollout is made of."""
-        sources = self.shelf.sources()
+    def choose_source(self) -> None:
+        """Choose what the new rollout is made from."""
+        sources = self.actions.sources()
 
-        def picked(place: str | None) -> None:
+        def on_picked(place: str | None) -> None:
             if place:
-                self.shelf.begin(int(place))
+                self.actions.plan_new(int(place))
 
-        self.ask(Scroll("A new rollout of", sources, "enter plans it   esc back", pick=True), picked)
+        self.ask(Scroll("New rollout from", sources, "enter make the plan   esc back", pick=True), on_picked)
 
     def action_theme(self) -> None:
         names = list(PALETTES)
-        self.wear(names[(names.index(self.palette) + 1) % len(names)])
+        self.apply_palette(names[(names.index(self.palette) + 1) % len(names)])
         self.refresh_css(animate=False)
         for screen in self.screen_stack:
             screen.notify_style_update()
         self.flash(f"theme {self.palette}")
 
     def action_help(self) -> None:
-        acts = [*of_place("start"), *(BY_NAME[name] for name in (*_MOVES, *_COMMON))]
-        self.push_screen(Scroll("Keys", [f"{act.shown:8} {act.help}" for act in acts], "esc back"))
+        actions = [*of_place("start"), *(BY_NAME[name] for name in (*_MOVES, *_COMMON))]
+        self.push_screen(Scroll("Keys", [f"{action.shown:8} {action.help}" for action in actions], "esc back"))
 
     def action_leave(self) -> None:
-        here = sum(row.group is RowGroup.HERE for row in self.shelf.rows())
+        here = sum(row.group is RowGroup.HERE for row in self.actions.rows())
         asked = isinstance(self.screen, Question)
-        if not here or (isinstance(self.screen, Question) and self.screen.heard):
+        if not here or (isinstance(self.screen, Question) and self.screen.ready):
             self.exit(("leave", ""))
         if not here or asked:
             return
@@ -133,22 +133,22 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
             if answer == "l":
                 self.exit(("leave", ""))
 
-        answers = {"n": "stay", "l": "leave the screen: they go on in plain lines, and end when nothing moves"}
+        answers = {"n": "stay", "l": "leave the screen: the rollouts continue, print lines, and end when no host can move"}
         self.ask(Question(lines, answers, self.monotonic), chosen)
 
 
 class StartScreen(SafeScreen, Screen[None]):
-    """The cursor is a rollout's name, so that it survives what comes and goes."""
+    """The cursor is a rollout's id, so that it stays when rollouts come and go."""
 
     DEFAULT_CSS = "StartScreen { layout: vertical; } StartScreen #body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(act.keys, act.name, show=False) for act in [*of_place("start"), *(BY_NAME[name] for name in _MOVES)]),
+        *(Binding(action.keys, action.name, show=False) for action in [*of_place("start"), *(BY_NAME[name] for name in _MOVES)]),
         *(Binding(BY_NAME[name].keys, f"app.{name}", show=False) for name in _COMMON),
     ]
 
-    def __init__(self, shelf: RolloutActions) -> None:
+    def __init__(self, actions: RolloutActions) -> None:
         super().__init__()
-        self._shelf = shelf
+        self._actions = actions
         self._rows: list[Row] = []
         self._cursor = ""
 
@@ -163,29 +163,34 @@ class StartScreen(SafeScreen, Screen[None]):
         yield LinePanel("footer")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self.start.guarded(self.draw))
+        self.call_after_refresh(self.start.run_safely(self.draw))
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.start.guarded(self.draw))
+        self.call_after_refresh(self.start.run_safely(self.draw))
 
     def draw(self) -> None:
         if not self.is_mounted:
             return
         width, height = self.size
-        self._rows = rollout_list.sort_rows(self._shelf.rows())
+        self._rows = rollout_list.sort_rows(self._actions.rows())
         place = self._place()
         self._cursor = self._rows[place].rollout if self._rows else ""
         self.query_one("#header", LinePanel).put(rollout_list.head(self._rows, width))
         lines, at = rollout_list.listing(self._rows, place, width)
         if not self._rows:
-            lines = [Text(cut(" No rollout yet: n begins one, of a file, of QUADS' moves, or as a rehearsal.", width), STRONG)]
+            lines = [
+                Text(
+                    cut(" No rollouts yet. Press n to plan one from a file or from QUADS, or to start a rehearsal.", width),
+                    STRONG,
+                )
+            ]
         room = max(1, height - 4)
         top = max(0, min(at - room // 2, len(lines) - room))
         lines = lines[top : top + room]
         self.query_one("#body", LinePanel).put([*lines, *[Text(" " * width)] * (room - len(lines))])
-        keys = "  ".join(f"{act.shown} {act.name}" for act in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]])
-        news = Text(cut(f" {self._shelf.news}", width), STRONG)
-        self.query_one("#footer", LinePanel).put([news, Text(cut(f" {keys}", width), BAR)])
+        keys = "  ".join(f"{action.shown} {action.name}" for action in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]])
+        message = Text(cut(f" {self._actions.message}", width), STRONG)
+        self.query_one("#footer", LinePanel).put([message, Text(cut(f" {keys}", width), BAR)])
 
     def _place(self) -> int:
         return next((place for place, row in enumerate(self._rows) if row.rollout == self._cursor), 0)
@@ -213,13 +218,13 @@ class StartScreen(SafeScreen, Screen[None]):
         if self.row and self.row.group is RowGroup.RUNNING:
             self.start.exit(("attach", self.row.rollout))
         else:
-            self.start.flash("only a rollout that runs elsewhere can be attached to")
+            self.start.flash("only a rollout that another process runs can be attached to")
 
     def action_resume(self) -> None:
         if self.row and self.row.group is RowGroup.UNFINISHED:
-            self._shelf.resume(self.row.rollout)
+            self._actions.resume(self.row.rollout)
         else:
-            self.start.flash("only an unfinished rollout that nobody runs can be resumed")
+            self.start.flash("only an unfinished rollout that is not running can be resumed")
 
     def action_new(self) -> None:
-        self.start.pick()
+        self.start.choose_source()

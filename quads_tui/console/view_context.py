@@ -1,65 +1,68 @@
-"""What all screens of a console look at, and the little that they share. It owns nothing of the rollout."""
+"""What all screens of a console share: the view of the rollout, and the state of this console."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from quads_tui.render.host_order import Slowness
 from quads_tui.render.symbols import BRAILLE, Symbols
 from quads_tui.render.wait_reason import why
-from quads_tui.rollout.forecast import Forecast, Outlook
-from quads_tui.rollout.http_log import Exchanges
+from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import HostState, Rollout
+from quads_tui.rollout.view import RolloutView
 
 _FADES = 60.0  # seconds
-_USUAL = 600.0  # own seconds of a stage that nobody has ended yet
+_USUAL = 600.0  # rollout seconds of a stage that no host has ended yet
 
 
 @dataclass(slots=True)
 class ViewContext:
-    """`read_only`: why no act may be ordered from here, in words; empty: these are the keys."""
+    """`read_only`: why this console has no control, as a phrase; empty: it has control."""
 
-    rollout: Rollout
-    meters: Meters
-    clock: Clock
+    view: RolloutView
     monotonic: Callable[[], float]
-    title: str = ""
-    warnings: Sequence[str] = ()
-    exchanges: Exchanges = field(default=lambda host: ())
     read_only: str = ""
     symbols: Symbols = BRAILLE
     lag: float = 0.0  # p99 lateness of the loop, seconds
     last_key: float = 0.0  # monotonic
-    outlook: Outlook = field(init=False)
-    _said: str = ""
-    _said_at: float = 0.0  # monotonic
+    _flash: str = ""
+    _flash_at: float = 0.0  # monotonic
 
-    def __post_init__(self) -> None:
-        self.outlook = Outlook(self.rollout, self.meters)
+    @property
+    def rollout(self) -> Rollout:
+        return self.view.rollout
+
+    @property
+    def meters(self) -> Meters:
+        return self.view.meters
+
+    @property
+    def clock(self) -> Clock:
+        return self.view.clock
+
+    @property
+    def forecast(self) -> Forecast:
+        return self.view.forecast
 
     @property
     def flash(self) -> str:
         """One line above the keys, until the next one, or until it is old."""
-        return self._said if self.monotonic() - self._said_at < _FADES else ""
+        return self._flash if self.monotonic() - self._flash_at < _FADES else ""
 
     @flash.setter
     def flash(self, text: str) -> None:
-        self._said, self._said_at = text, self.monotonic()
-
-    @property
-    def forecast(self) -> Forecast:
-        return self.outlook.at(self.clock.wall())
+        self._flash, self._flash_at = text, self.monotonic()
 
     def why(self, host: HostState) -> str:
-        """Why it does not go on at once, in words."""
+        """Why the host waits or how it proceeds: the text of its NOTE column."""
         return why(host, self.rollout, self.meters, self.forecast, self.clock.wall())
 
     def slowness(self) -> Slowness:
-        """For one look at many hosts: what is usual is asked once a model and stage."""
+        """A function from host to slowness, for one sort: the usual time is looked up once for each model and stage."""
         rollout, now = self.rollout, self.clock.wall()
         usual: dict[tuple[str, Stage | None], float] = {}
 

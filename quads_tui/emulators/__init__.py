@@ -1,5 +1,5 @@
 """The rehearsal: one Foreman and a fleet of BMCs as real HTTP servers on loopback.
 
-They are what newcomers meet and what all proof rests on, so they share no code with the clients: this room imports nothing
-from the rest of the house.
+Tests judge the clients by what these servers saw, so they share no code with them: this package imports nothing from the
+rest of quads_tui.
 """

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from quads_tui.emulators.faults import PROFILES
+from quads_tui.emulators.fault_profiles import PROFILES
 from quads_tui.emulators.process import Options, run
 
 

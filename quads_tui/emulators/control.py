@@ -1,4 +1,4 @@
-"""The back door of the emulators: what the servers saw, what was made to fail, and a hand on the power button."""
+"""The control server of the emulators: what the servers counted, which faults they have, and what people do to the lab."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from quads_tui.emulators.bmc.bmc import Bmc
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
-from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.faults import Fault
+from quads_tui.emulators.fault_profiles import FaultKind
 
 ABOUT = {
     "what": "the control server of emulated BMCs and an emulated Foreman",
@@ -31,30 +31,36 @@ class Foreman(Protocol):
 
     def counts(self) -> dict[str, Any]: ...
 
-    def host_counts(self, name: str) -> dict[str, Any]: ...
+    def host_counts(self, name: str) -> dict[str, Any]:
+        """Of one host; zeros for one that this Foreman does not know."""
+        ...
 
     def live_token(self, host: str) -> str | None: ...
 
-    def order(self, wanted: dict[str, Any]) -> None: ...
+    def control(self, wanted: dict[str, Any]) -> None:
+        """What its administrator does; see ABOUT. Raises LookupError or TypeError for what cannot be done."""
+        ...
 
 
 class Quads(Protocol):
-    """What it asks of an emulated QUADS."""
+    """What the control server asks of an emulated QUADS."""
 
     def counts(self) -> dict[str, Any]: ...
 
-    async def order(self, wanted: dict[str, Any]) -> None: ...
+    async def control(self, wanted: dict[str, Any]) -> None:
+        """What its users do; see ABOUT. Raises KeyError for a host that it does not know."""
+        ...
 
 
 class Control:
     """A plain HTTP server on loopback, beside the emulated services."""
 
-    def __init__(self, fleet: Fleet, foreman: Foreman, faults: dict[str, Fault], quads: Quads | None = None) -> None:
+    def __init__(self, fleet: Fleet, foreman: Foreman, faults: dict[str, FaultKind], quads: Quads | None = None) -> None:
         self.fleet, self.foreman, self.faults, self.quads = fleet, foreman, faults, quads
         self._runner: web.ServerRunner | None = None
 
     async def serve(self) -> str:
-        """Start it; its base URL."""
+        """Start it and return its base URL."""
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, 0)
@@ -76,17 +82,18 @@ class Control:
                 "built": self.foreman.host_counts(name)["built"],
                 "armed": self._armed(bmc),
             }
-        told = {"quads": self.quads.counts()} if self.quads is not None else {}
-        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts, **told}
+        quads = {"quads": self.quads.counts()} if self.quads is not None else {}
+        return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts, **quads}
 
     def _armed(self, bmc: Bmc) -> bool:
-        """Would the next boot wipe this host? In build with a live token, and the network first."""
+        """Whether the next boot would wipe this host: in build with a live token, and the network first."""
         name = bmc.machine.name
         if not bmc.hardware.armed or self.foreman.live_token(name) is None:
             return False
         return bool(self.foreman.host_counts(name)["in_build"])
 
     def host(self, name: str) -> dict[str, Any]:
+        """All that GET /hosts/<fqdn> shows. KeyError for a host that is not in the lab."""
         bmc = self.fleet.bmcs[name]
         hardware = bmc.hardware
         fault = self.faults.get(name)
@@ -111,8 +118,8 @@ class Control:
             "wipes": hardware.wipes,
             "resets": hardware.resets,
             "mode_changes": hardware.mode_changes,
-            "requests": bmc.requests,
-            "peak_requests": bmc.peak,
+            "requests": self.fleet.services[name].requests,
+            "peak_requests": self.fleet.services[name].peak,
             "sessions": [{"id": session.id, "user": session.user} for session in bmc.sessions.open()],
             "armed": self._armed(bmc),
             "foreman": self.foreman.host_counts(name),
@@ -121,7 +128,7 @@ class Control:
         }
 
     def _bios(self, hardware: Hardware) -> dict[str, Any] | None:
-        """What the machine boots from, where its BMC knows."""
+        """What the machine boots from, where its BMC shows it."""
         bios = hardware.bios
         if bios is None:
             return None
@@ -133,9 +140,9 @@ class Control:
         if path.startswith("/hosts/"):
             return await self._host(request, path.removeprefix("/hosts/").lower())
         if path == "/quads" and request.method == "POST":
-            return await self._order_quads(request)
+            return await self._control_quads(request)
         if path == "/foreman" and request.method == "POST":
-            return await self._order_foreman(request)
+            return await self._control_foreman(request)
         pages: dict[str, Callable[[], Any]] = {
             "/": lambda: ABOUT,
             "/counts": self.counts,
@@ -148,18 +155,18 @@ class Control:
             return _json({"error": "only GET here"}, 405)
         return _json(page())
 
-    async def _order_foreman(self, request: web.BaseRequest) -> web.Response:
+    async def _control_foreman(self, request: web.BaseRequest) -> web.Response:
         try:
-            self.foreman.order(json.loads(await request.read()))
+            self.foreman.control(json.loads(await request.read()))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             return _json({"error": f"cannot be done: {error!r}"}, 400)
         return _json(self.foreman.counts())
 
-    async def _order_quads(self, request: web.BaseRequest) -> web.Response:
+    async def _control_quads(self, request: web.BaseRequest) -> web.Response:
         if self.quads is None:
             return _json({"error": "there is no QUADS in this lab"}, 404)
         try:
-            await self.quads.order(json.loads(await request.read()))
+            await self.quads.control(json.loads(await request.read()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return _json({"error": f"cannot be done: {error!r}"}, 400)
         return _json(self.quads.counts())
@@ -177,7 +184,7 @@ class Control:
             power = wanted.get("power") if isinstance(wanted, dict) else None
             if power not in ("On", "Off"):
                 return _json({"error": 'expected {"power": "On"}, {"power": "Off"} or {"first_nic": NAME}'}, 400)
-            changed = self.fleet.bmcs[name].press(power)
+            changed = self.fleet.services[name].press_power_button(power)
             return _json({"changed": changed, **self.host(name)})
         if request.method != "GET":
             return _json({"error": "only GET and POST here"}, 405)

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from quads_tui.emulators.world import Machine, seeded
+from quads_tui.emulators.bmc.families import FAMILIES, family_of
+from quads_tui.emulators.errors import OptionsError
+from quads_tui.emulators.interfaces import Machine, seeded
 
 DOMAIN = "example.com"
 # Model, and its share of a fleet in per cent: mostly Dell of five generations, a good part Supermicro, a few of all others.
@@ -36,8 +38,9 @@ MIX: tuple[tuple[str, int], ...] = (
     ("DGXH100", 1),
     ("3500RX", 1),
 )
-# One machine of each family comes early, so that three hosts already show three vendors and two dozen show all.
-FIRST = (
+# One machine of each family comes early, so that three hosts already show three vendors and two dozen show all. A family that
+# has no model here comes right after these.
+FIRST_MODELS = (
     "R650",
     "1029U",
     "DL360",
@@ -70,19 +73,25 @@ class Lab:
 
 def mac_of(seed: int, name: str) -> str:
     """The MAC of a host's provisioning NIC, in lower case with colons."""
-    luck = seeded(seed, "mac", name)
-    return "b0:7b:25:" + ":".join(f"{luck.getrandbits(8):02x}" for _ in range(3))
+    generator = seeded(seed, "mac", name)
+    return "b0:7b:25:" + ":".join(f"{generator.getrandbits(8):02x}" for _ in range(3))
 
 
-def made_up(count: int, seed: int) -> Lab:
-    """`count` machines under made-up names; the same seed gives the same lab, and a smaller one is its beginning."""
-    luck = seeded(seed, "lab")
+def _first_models() -> tuple[str, ...]:
+    shown = {family_of(model).name for model in FIRST_MODELS}
+    return FIRST_MODELS + tuple(family.models[0] for family in FAMILIES.values() if family.name not in shown)
+
+
+def generated(count: int, seed: int) -> Lab:
+    """`count` machines with generated names; the same seed gives the same lab, and a smaller one is its beginning."""
+    generator = seeded(seed, "lab")
     models = [model for model, _ in MIX]
     weights = [share for _, share in MIX]
+    first = _first_models()
     machines: list[Machine] = []
     slot = 0
     while len(machines) < count:
-        model = FIRST[slot] if slot < len(FIRST) else luck.choices(models, weights)[0]
+        model = first[slot] if slot < len(first) else generator.choices(models, weights)[0]
         rack, unit = divmod(slot, UNITS)
         place = f"{'abcdef'[rack // 30 % 6]}{rack % 30 + 1:02d}-h{unit + 1:02d}"
         blades = [f"b{blade:02d}" for blade in range(1, BLADES + 1)] if model == "FC640" else ["000"]
@@ -102,7 +111,7 @@ def from_file(path: Path, seed: int) -> Lab:
         data = json.loads(path.read_text())
         hosts = [(str(host["name"]).lower().rstrip("."), host.get("model")) for host in data["hosts"]]
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path}: not a fleet file: {error!r}") from error
+        raise OptionsError(f"{path}: not a fleet file: {error!r}") from error
     machines = tuple(Machine(name, model or _model_of(name), mac_of(seed, name)) for name, model in hosts)
     wanted = {key: str(data[key]) for key in ("cloud", "os", "ptable", "medium") if data.get(key)}
     return Lab(machines, **wanted)

@@ -18,29 +18,29 @@ from zoneinfo import ZoneInfo
 import trustme
 import yaml
 
-from quads_tui.emulators import faults as profiles
+from quads_tui.emulators import fault_profiles
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.control import Control
-from quads_tui.emulators.faults import PROFILES
+from quads_tui.emulators.errors import EmulatorError, OptionsError
+from quads_tui.emulators.fault_profiles import PROFILES
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanFaults, ForemanOptions
-from quads_tui.emulators.lab import Lab, from_file, made_up
-from quads_tui.emulators.quads import Lab as QuadsLab
-from quads_tui.emulators.quads import QuadsEmulator
-from quads_tui.emulators.world import Time
+from quads_tui.emulators.interfaces import Time
+from quads_tui.emulators.lab import Lab, from_file, generated
+from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
 
 FOREMAN_USER = "quads"
 BMC_USER = "root"
 QUADS_USER = "admin@example.com"
-QUADS_ZONE = "Asia/Kolkata"  # neither UTC nor a usual machine's: a time told in another zone than the server's shows
+QUADS_ZONE = "Asia/Kolkata"  # neither UTC nor a usual machine's, so that a time sent in the wrong zone is noticed
 WATCH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to emulate, and where to say so.
+    """What to emulate, and where to write how it is reached.
 
     hosts: made-up ones, unless `fleet` is a file of given ones (`lab.from_file`). speed: emulated seconds a real one.
-    faults: a name of `faults.PROFILES`. dir: created 0700 if missing.
+    faults: a name of `fault_profiles.PROFILES`. dir: created 0700 if missing.
     watch_pid_file: holds the pid of a console; once that process has been gone for `linger` real seconds, all ends.
     """
 
@@ -61,7 +61,7 @@ def run(options: Options) -> int:
     try:
         _check(options)
         asyncio.run(serve(options))
-    except (ValueError, OSError) as error:
+    except (EmulatorError, OSError) as error:
         print(f"emulate: {error}", file=sys.stderr)
         return 2
     return 0
@@ -69,29 +69,29 @@ def run(options: Options) -> int:
 
 def _check(options: Options) -> None:
     if options.faults not in PROFILES:
-        raise ValueError(f"no fault profile {options.faults!r}; there are {', '.join(PROFILES)}")
+        raise OptionsError(f"no fault profile {options.faults!r}; there are {', '.join(PROFILES)}")
     if options.hosts < 1:
-        raise ValueError(f"{options.hosts} hosts: at least one is needed")
+        raise OptionsError(f"{options.hosts} hosts: at least one is needed")
     if not 0 < options.speed <= 10_000:
-        raise ValueError(f"speed {options.speed}: a number above 0 is needed, 10000 at most")
+        raise OptionsError(f"speed {options.speed}: a number above 0 is needed, 10000 at most")
 
 
 async def serve(options: Options) -> None:
-    """Start everything, write the files of `Options.dir`, print `ready`, and stay until told to end."""
+    """Start everything, write the files of `Options.dir`, print `ready`, and serve until a signal ends it."""
     if options.watch_pid_file is not None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the watched console's end is told by its pid, not by its terminal
-    ended = asyncio.Event()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the watched console's pid says when to end, not its terminal
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, ended.set)
+        loop.add_signal_handler(signum, stop.set)
     options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     (options.dir / "ready").unlink(missing_ok=True)
     if options.fleet is None:
-        lab = made_up(options.hosts, options.seed)
+        lab = generated(options.hosts, options.seed)
     else:
         lab = from_file(options.fleet, options.seed)
     clock = Time(options.speed)
-    faults = profiles.plan(options.faults, lab.machines, options.seed)
+    faults = fault_profiles.plan(options.faults, lab.machines, options.seed)
     passwords = {"foreman": secrets.token_urlsafe(18), "bmc": secrets.token_urlsafe(18)}
     foreman = ForemanEmulator(
         lab.machines,
@@ -102,8 +102,8 @@ async def serve(options: Options) -> None:
             password=passwords["foreman"],
             faults=ForemanFaults(
                 concurrency_2019=PROFILES[options.faults].concurrency_2019,
-                proxy_hang=dict.fromkeys(profiles.hosts_with(faults, "proxy-hangs-once"), 1),
-                dhcp_conflict=frozenset(profiles.hosts_with(faults, "dhcp-conflict")),
+                proxy_hang=dict.fromkeys(fault_profiles.hosts_with(faults, "proxy-hangs-once"), 1),
+                dhcp_conflict=frozenset(fault_profiles.hosts_with(faults, "dhcp-conflict")),
             ),
         ),
     )
@@ -114,7 +114,7 @@ async def serve(options: Options) -> None:
         provisioner=foreman,
         username=BMC_USER,
         password=passwords["bmc"],
-        troubles=profiles.troubles(faults),
+        faults=fault_profiles.bmc_faults(faults),
         idle_off=PROFILES[options.faults].idle_off,
     )
     for name, bmc in fleet.bmcs.items():
@@ -129,7 +129,7 @@ async def serve(options: Options) -> None:
         control_url = await control.serve()
         _write_files(options, lab, fleet, passwords, url, quads_url, control_url)
         print("ready", flush=True)
-        await _until_the_end(options, ended)
+        await _wait_for_end(options, stop)
     finally:
         (options.dir / "ready").unlink(missing_ok=True)
         await control.close()
@@ -140,33 +140,35 @@ async def serve(options: Options) -> None:
 
 
 def _quads(options: Options, lab: Lab, clock: Time, passwords: dict[str, str]) -> QuadsEmulator | None:
-    """A QUADS that wants the lab's hosts moved from the spare pool to the lab's cloud, now."""
+    """A QUADS whose schedules move the lab's hosts from the spare pool to the lab's cloud now; None without `Options.quads`."""
     if options.quads is None:
         return None
     passwords["quads"] = secrets.token_urlsafe(18)
     zone = ZoneInfo(QUADS_ZONE)
-    kept = QuadsLab(clock.utc().astimezone(zone).replace(tzinfo=None))
-    kept.assign(lab.cloud, lab.machines, os=lab.os)
-    return QuadsEmulator(kept, time=clock, username=QUADS_USER, password=passwords["quads"], generation=options.quads, zone=zone)
+    database = QuadsDatabase(clock.utc().astimezone(zone).replace(tzinfo=None))
+    database.assign(lab.cloud, lab.machines, os=lab.os)
+    return QuadsEmulator(
+        database, time=clock, username=QUADS_USER, password=passwords["quads"], generation=options.quads, zone=zone
+    )
 
 
-async def _until_the_end(options: Options, ended: asyncio.Event) -> None:
+async def _wait_for_end(options: Options, stop: asyncio.Event) -> None:
     if options.watch_pid_file is None:
-        await ended.wait()
+        await stop.wait()
         return
     seen = time.monotonic()
     while time.monotonic() - seen < options.linger:
         if _alive(options.watch_pid_file):
             seen = time.monotonic()
         try:
-            await asyncio.wait_for(ended.wait(), min(WATCH_SECONDS, max(0.1, options.linger / 2)))
+            await asyncio.wait_for(stop.wait(), min(WATCH_SECONDS, max(0.1, options.linger / 2)))
         except TimeoutError:
             continue
         return
 
 
 def _alive(pid_file: Path) -> bool:
-    """Does the process run whose pid stands in this file?"""
+    """Whether the process runs whose pid is in this file."""
     try:
         pid = int(pid_file.read_text())
         if pid <= 0:
@@ -195,17 +197,17 @@ def _write_files(
     for name, password in passwords.items():
         _write_secret(options.dir / f"{name}.password", password)
     tls = {"tls": {"ca_file": "ca.pem"}} if options.tls else {}
-    mute = [name for name, bmc in fleet.bmcs.items() if not bmc.family.nics]  # nothing of them can be compared with Foreman
+    unverifiable = [name for name, bmc in fleet.bmcs.items() if not bmc.family.nics]  # they show no MACs
     site: dict[str, Any] = {
         "foreman": {"url": foreman_url, "username": FOREMAN_USER, "password": {"file": "foreman.password"}, **tls},
         "defaults": {"os": lab.os, "ptable": lab.ptable, "medium": lab.medium},
-        "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, "unverified": mute, **tls},
+        "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, "unverified": unverifiable, **tls},
         "speed": options.speed,
     }
     if quads_url:
         account = {"username": QUADS_USER, "password": {"file": "quads.password"}}
         site["quads"] = {"url": quads_url, **account, "lock_file": "quads.lock", "timezone": QUADS_ZONE, **tls}
-        site["redfish"]["addresses"] = "bmcs.yaml"  # QUADS does not tell where a host's BMC is
+        site["redfish"]["addresses"] = "bmcs.yaml"  # QUADS does not have the addresses of BMCs
         addresses = {machine.name: fleet.address(machine.name) for machine in lab.machines}
         (options.dir / "bmcs.yaml").write_text(yaml.dump(addresses, width=10_000))
     assignment: dict[str, Any] = {

@@ -20,31 +20,33 @@ _AWAY = (Cause.UNREACHABLE, Cause.BUSY)  # a Foreman that is away refuses nobody
 class Breakers:
     """Hears every event after the rollout has taken it in. `emit` is the engine's."""
 
-    def __init__(self, rollout: Rollout, gate: RolloutGate, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
+    def __init__(self, rollout: Rollout, gate: RolloutGate, *, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
+        """`ahead`: hosts that may be powered off and not yet written; that many of a cause pause new hosts, where it is few."""
         self._rollout = rollout
         self._gate = gate
         self._clock = clock
         self._emit = emit
         self._models = {model_pause(host.model): host.model for host in rollout.plan.hosts}
-        self._proved = False
+        self._verified = False
         rollout.refusals.first = min(rollout.refusals.first, ahead)
 
     def resume(self) -> None:
         """What was in force when the other process ended."""
         rollout = self._rollout
         taken = set(places(rollout))
-        for host in list(rollout.ahead):
+        for host in list(rollout.powered_off_waiting):
             if host not in taken:
                 self._emit(HostAhead(self._clock.wall(), host, False))
-            elif rollout.hosts[host].status.ended:
+            elif rollout.hosts[host].status.is_final:
                 self._gate.keep(host)
-        self._proof()
+        self._note_first_write()
         for what in rollout.paused:
             self._set(what, True)
 
     def take(self, event: Event) -> None:
+        """An event that the rollout has taken in."""
         trip = self._rollout.refusals.trip
-        self._proof()
+        self._note_first_write()
         if isinstance(event, StageChanged):
             ended = event.stage is Stage.FOREMAN_BUILD and event.status is not StageStatus.STARTED
             if ended and not (event.status is StageStatus.FAILED and event.cause in _AWAY):
@@ -54,7 +56,7 @@ class Breakers:
         if trip is not None:
             self._trip(trip)
 
-    def order(self, what: str, paused: bool, who: str) -> bool:
+    def pause(self, what: str, paused: bool, who: str) -> bool:
         """An operator pauses new hosts (admission), or lets them begin; then those of held models too. False: no such pause."""
         rollout = self._rollout
         if what != ADMISSION and what not in self._models:
@@ -70,10 +72,10 @@ class Breakers:
             self._set(each, paused)
         return True
 
-    def _proof(self) -> None:
-        if self._rollout.first_write_verified and not self._proved:
-            self._proved = True
-            self._gate.proved()
+    def _note_first_write(self) -> None:
+        if self._rollout.first_write_verified and not self._verified:
+            self._verified = True
+            self._gate.first_write_verified()
 
     def _set(self, what: str, paused: bool) -> None:
         if what == ADMISSION:
@@ -96,4 +98,4 @@ class Breakers:
 def places(rollout: Rollout) -> list[str]:
     """The hosts that stand in their places ahead of the write, as their events tell: under way, or ended and kept."""
     hosts, keeps = rollout.hosts, rollout.refusals.keeps_its_place
-    return [name for name in rollout.ahead if not hosts[name].status.ended or keeps(name)]
+    return [name for name in rollout.powered_off_waiting if not hosts[name].status.is_final or keeps(name)]

@@ -7,16 +7,20 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.ports import Clock
-from quads_tui.services.foreman import HostRecord
 
 
 class HostReads(Protocol):
-    """What the watch needs of a Foreman client."""
+    """What the watch needs of a Foreman client. Raises StageFailure and CredentialsRefused."""
 
-    async def in_build(self) -> frozenset[str]: ...
+    async def in_build(self) -> frozenset[str]:
+        """Names of all hosts that are in build mode now, of the whole Foreman: one thin search."""
+        ...
 
-    async def records(self, names: Collection[str]) -> dict[str, HostRecord]: ...
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
+        """Full records by name; hosts that Foreman does not show are missing."""
+        ...
 
 
 class _PendingQuestion:

@@ -11,7 +11,8 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import SideEffects
 from quads_tui.rollout.stages import Stage
 
-from .host import BmcPort, HostMemory, Ports
+from .memory import HostMemory
+from .ports import BmcPort, Ports
 
 POLL = 15.0  # own seconds between looks at the job, which takes minutes
 
@@ -21,11 +22,11 @@ async def ensure_order(host: HostPlan, ports: Ports, bmc: BmcPort, acts: SideEff
     clock, limits = ports.clock, ports.limits
     patience = clock.deadline(limits.foreman_build) - clock.now()
     if await ports.gate.watch(host.name, ports.watch.is_in_build(host.name), patience):
-        return "the boot order is left alone: the host is in build, and a restart would install it"
+        return "the boot order was not changed: the host is in build, and a restart would install it"
     deadline = clock.deadline(limits.boot_order)
     reason = await bmc.stage_order(host.order, deadline)
     if not reason:
-        ports.gate.lit(host.name)  # it runs for minutes: others may go dark meanwhile
+        ports.gate.leave_powered_off_set(host.name)  # it runs for minutes: another one may be powered off meanwhile
         memory.off = False
         ports.remember(host.name, memory)
         acts.note("powered on for the boot order's job")

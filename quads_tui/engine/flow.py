@@ -9,22 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.safety import Safety
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.foreman import HostRecord
-from quads_tui.services.foreman.client import attributes
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
-from .dell_boot_order import ensure_order
-from .host import HostMemory, HostSideEffects, Ports
+from .host_stages import HostStages, is_installed
 from .machine import Asked, HostMachine
+from .memory import HostMemory
+from .ports import Ports
+from .side_effects import HostSideEffects
 from .writes import HostWrites
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class _StageGaveUp(Exception):
+class _StageGaveUp(QuadsTuiError):
     """A stage failed for good."""
 
     def __init__(self, stage: Stage, failure: StageFailure) -> None:
@@ -68,20 +69,22 @@ class _Flow:
         self._machine = HostMachine(host, ports, memory)
         self._goal = ports.plan.goal(host)
         self._writes = HostWrites(host.name, ports, memory, self._goal.target)
-        self._stages: dict[Stage, Callable[[], Awaitable[str]]] = {
-            Stage.POWER_OFF: self._power_off,
-            Stage.PXE_SET: self._pxe_set,
-            Stage.FOREMAN_BUILD: self._build if self._goal.kind is Kind.BUILD else self._own,
-            Stage.POWER_ON: self._power_on,
-            Stage.INSTALL: self._install,
-        }
+        self._stages = HostStages(
+            plan=host,
+            ports=ports,
+            memory=memory,
+            acts=self._acts,
+            machine=self._machine,
+            writes=self._writes,
+            clear_override=self._clear_override,
+        )
 
     async def run(self) -> None:
         memory, stages = self._memory, self._goal.kind.stages
         try:
-            if self._plan.trouble and self._plan.trouble_stage is not None:
-                cause = self._plan.trouble_cause or Cause.UNKNOWN
-                await self._ends_in(self._plan.trouble_stage, StageFailure(cause, self._plan.trouble))
+            if self._plan.blocker and self._plan.blocker_stage is not None:
+                cause = self._plan.blocker_cause or Cause.UNKNOWN
+                raise await self._ended_in(self._plan.blocker_stage, StageFailure(cause, self._plan.blocker))
             await self._alone_at_the_bmc()
             if memory.resumed:
                 await self._find_place()
@@ -94,7 +97,7 @@ class _Flow:
         except (Skipped, Held) as out:
             await self._left(out)
         finally:
-            self._ports.gate.lit(self._host)
+            self._ports.gate.leave_powered_off_set(self._host)
             await self.close()
 
     async def close(self) -> None:
@@ -104,12 +107,12 @@ class _Flow:
 
     # Attempts
 
-    async def _ends_in(self, stage: Stage, failure: StageFailure) -> None:
+    async def _ended_in(self, stage: Stage, failure: StageFailure) -> _StageGaveUp:
         """This stage cannot be done: nothing before it is begun either."""
         await self._ports.gate.enter(self._host, "plan")
         attempt = self._begin(stage)
         self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)
-        raise _StageGaveUp(stage, failure)
+        return _StageGaveUp(stage, failure)
 
     async def _find_place(self) -> None:
         """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
@@ -124,7 +127,7 @@ class _Flow:
             record = await self._fresh_record()
             if record.build is not False:
                 pass  # in build through us: the stage it was in sees what is done already
-            elif _installed(record, memory.baseline) or not await self._is_off():
+            elif is_installed(record, memory.baseline) or not await self._is_off():
                 memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
             else:
                 self._acts.note("out of build and off: somebody cancelled the build; begun anew")
@@ -136,8 +139,7 @@ class _Flow:
         try:
             return await self._recognised(self._look_for_off())
         except StageFailure as failure:
-            await self._ends_in(self._memory.start, failure)
-            raise AssertionError("unreachable") from None
+            raise await self._ended_in(self._memory.start, failure) from None
 
     async def _look_for_off(self) -> bool:
         return await (await self._machine.bmc()).is_off()
@@ -166,7 +168,7 @@ class _Flow:
         ports = self._ports
         self._acts.note("waits for a look at Foreman: how does it stand?", waits=True)
         try:
-            return await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
+            return await ports.gate.watch(self._host, ports.watch.record(self._host), ports.patience())
         except TimeoutError:
             pass
         try:
@@ -175,8 +177,7 @@ class _Flow:
             raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None
         if record is None:
             gone = StageFailure(Cause.UNKNOWN_HOST, "Foreman no longer shows this host", retryable=False)
-            await self._ends_in(self._memory.start, gone)
-            raise AssertionError("unreachable")
+            raise await self._ended_in(self._memory.start, gone)
         return record
 
     async def _attempts(self, stage: Stage) -> None:
@@ -194,7 +195,7 @@ class _Flow:
                 asked = stage is Stage.FOREMAN_BUILD or failure.service == FOREMAN
                 away = asked and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
                 if away:
-                    # Foreman is away for all hosts: this one waits in its place, so that no further ones go dark behind it.
+                    # Foreman is away for all hosts: this one keeps its place, so that no further ones are powered off.
                     gone += clock.now() - max(began, self._writes.carried_at)
                     if gone > limits.foreman_build:
                         raise ServiceGone(f"Foreman is away for {gone / 60:.0f} min: {failure.reason}") from None
@@ -202,8 +203,8 @@ class _Flow:
                     tries, gone = tries + 1, 0.0
                 if not failure.retryable or tries >= limits.attempts:
                     raise _StageGaveUp(stage, failure) from None
-                if not self._memory.off:
-                    self._ports.gate.lit(self._host)  # it does not stand dark while it waits for its next attempt
+                if not self._memory.off:  # on while it waits for its next attempt: it keeps no place
+                    self._ports.gate.leave_powered_off_set(self._host)
                 failed_at = clock.now()
                 await self._wait_for_next(stage, failure, tries)
                 gone += clock.now() - failed_at if away else 0.0
@@ -234,12 +235,9 @@ class _Flow:
 
     async def _carried_out(self, stage: Stage) -> str:
         """Nothing is done before it is known to which machine, hooks included."""
-        if stage is Stage.POWER_OFF:
-            await self._reach()
-        elif stage in (Stage.PXE_SET, Stage.POWER_ON):
-            await self._machine.bmc()
+        await self._stages.identify(stage)
         await self._ports.hooks.before(stage, self._plan, self._acts)
-        reason = await self._stages[stage]()
+        reason = await self._stages.carry_out(stage)
         await self._ports.hooks.after(stage, self._plan, self._acts)
         return reason
 
@@ -251,133 +249,6 @@ class _Flow:
         until = clock.wall() + clock.real(pause)
         self._change(HostStatus.WAITING, stage=stage, cause=failure.cause, reason=failure.reason, until=until)
         await self._ports.gate.watch(self._host, clock.sleep(pause))
-
-    # Stages
-
-    async def _power_off(self) -> str:
-        bmc = await self._machine.bmc()
-        reason = await bmc.ensure_off(self._ports.clock.deadline(self._ports.limits.power_off))
-        self._remember(off=True)
-        return reason
-
-    async def _reach(self) -> None:
-        """A host whose BMC does not answer is not dark: it waits outside, so that the others are not held up."""
-        ports = self._ports
-        if self._memory.off:
-            self._remember(off=False)
-        try:
-            await self._machine.look()
-            return
-        except StageFailure as failure:
-            if not failure.retryable:
-                raise
-        ports.gate.lit(self._host)
-        await self._machine.look(ports.clock.deadline(ports.limits.power_off))
-        await ports.gate.admit(self._host, Stage.POWER_OFF)
-
-    async def _pxe_set(self) -> str:
-        bmc, ordered = await self._machine.bmc(), ""
-        if self._plan.order:
-            ordered = await ensure_order(self._plan, self._ports, bmc, self._acts, self._memory)
-        reason = await bmc.ensure_pxe_next(self._ports.clock.deadline(self._ports.limits.pxe_set))
-        self._remember(override=True, stays=bmc.pxe_stays)
-        return "; ".join(words for words in (ordered, reason) if words)
-
-    async def _build(self) -> str:
-        ports = self._ports
-        if await self._writes.adopted(self._acts):
-            reason = "the build write of an earlier attempt stands"
-        else:
-            self._acts.note("waits for a look at Foreman: is it in build already?", waits=True)
-            look = ports.watch.is_in_build(self._host)
-            if await ports.gate.watch(self._host, look, self._patience()):
-                await self._writes.cancel(self._acts)
-            for name in self._plan.parameters:
-                await self._writes.parameter(self._acts, name, self._goal.target.parameters[name])
-            await self._writes.build(self._acts)
-            reason = ""
-        ports.gate.lit(self._host)
-        self._acts.note("waits for a look at Foreman that shows it in build", waits=True)
-        try:
-            await ports.gate.watch(self._host, ports.watch.until_in_build(self._host), self._patience())
-        except TimeoutError:
-            raise StageFailure(Cause.UNKNOWN, "Foreman accepted the build, but no later search shows it") from None
-        return reason
-
-    async def _own(self) -> str:
-        ports = self._ports
-        await self._writes.owner(self._acts)
-        self._acts.note("waits for a look at Foreman that shows its new owner", waits=True)
-        record = await ports.gate.watch(self._host, ports.watch.record(self._host), self._patience())
-        if not record.has(attributes(self._goal.target)):
-            raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
-        return ""
-
-    async def _power_on(self) -> str:
-        ports, memory = self._ports, self._memory
-        await self._armed_for_long()
-        bmc = await self._machine.bmc()
-        unsure = memory.attempts[Stage.POWER_ON] > 1 or not (memory.off and memory.override)
-        if unsure and await bmc.is_off():
-            # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
-            await bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
-        reason = await bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
-        self._remember(off=False, override=memory.stays, booted=True, installing_since=ports.clock.moment())
-        ports.emit(HostArmed(ports.clock.wall(), self._host, False))
-        await bmc.close()
-        return reason
-
-    async def _armed_for_long(self) -> None:
-        """The build token lives at least as long as the install may take, or half its life where it never lives that long."""
-        ports, memory = self._ports, self._memory
-        if memory.built_at is not None:
-            age = memory.built_at.until(ports.clock.moment())
-            life, install = ports.token_seconds, ports.limits.install
-            fresh = age is not None and age * ports.clock.speed + (install if install < life else life / 2) <= life
-            if not life or fresh:
-                return
-            self._acts.note("the build token would die before the install ends: armed anew")
-            await self._writes.cancel(self._acts)  # a build that is set again while it is set keeps its old token
-        await self._writes.build(self._acts)
-
-    async def _install(self) -> str:
-        ports, memory = self._ports, self._memory
-        since = memory.installing_since
-        gone = since.until(ports.clock.moment()) if since is not None else None  # also in an earlier process
-        left = max(ports.limits.install - (gone or 0.0) * ports.clock.speed, 5 * ports.limits.poll)
-        seconds = ports.clock.deadline(left) - ports.clock.now()
-        try:
-            record = await ports.gate.watch(self._host, ports.watch.until_left(self._host), seconds)
-        except TimeoutError:
-            record = await self._at_the_end()
-        self._remember(built_at=None)
-        if record.build_status == 3:
-            raise StageFailure(Cause.INSTALL_FAILED, "the installer reported an error to Foreman", retryable=False)
-        if record.build_status != 0:
-            words = f"Foreman shows build_status {record.build_status} after the install"
-            raise StageFailure(Cause.UNKNOWN, words, retryable=False)
-        if not _installed(record, memory.baseline):
-            words = "out of build, but not installed: somebody cancelled the build in Foreman"
-            raise StageFailure(Cause.CANCELLED, words, retryable=False)
-        return await self._clear_override()  # where the BMC kept it; the host is installed whatever comes of that
-
-    async def _at_the_end(self) -> HostRecord:
-        """The host by one more read that shows it out of build. Raises StageFailure: why the install did not end in time."""
-        minutes = self._ports.limits.install / 60
-        try:
-            record = await self._ports.foreman.host(self._host)
-        except StageFailure as failure:
-            words = f"no end of the install seen in {minutes:.0f} min: {failure.reason}"
-            raise StageFailure(Cause.UNKNOWN, words, retryable=False) from None
-        if record is not None and record.build is False:
-            return record
-        if record is not None and record.build_status == 2:
-            raise StageFailure(Cause.TOKEN_EXPIRED, "the build token expired before the install ended", retryable=False)
-        raise StageFailure(Cause.INSTALL_TIMEOUT, f"still in build after {minutes:.0f} min", retryable=False)
-
-    def _patience(self) -> float:
-        """Own seconds for Foreman to show what it accepted."""
-        return self._ports.clock.deadline(self._ports.limits.foreman_build) - self._ports.clock.now()
 
     # Ways out
 
@@ -483,9 +354,7 @@ class _Flow:
     # Events
 
     def _remember(self, **changes: Any) -> None:
-        for name, value in changes.items():
-            setattr(self._memory, name, value)
-        self._ports.remember(self._host, self._memory)
+        self._ports.remember(self._host, self._memory, **changes)
 
     def _begin(self, stage: Stage) -> int:
         attempt = self._memory.attempts[stage] = self._memory.attempts.get(stage, 0) + 1
@@ -512,8 +381,3 @@ class _Flow:
     ) -> None:
         now = self._ports.clock.wall()
         self._ports.emit(HostChanged(now, self._host, status, stage, cause, reason, until, safety, not_disarmed))
-
-
-def _installed(record: HostRecord, baseline: datetime | None) -> bool:
-    """Whether Foreman's own clock says that an install ended after our write."""
-    return record.installed_at is not None and (baseline is None or record.installed_at > baseline)

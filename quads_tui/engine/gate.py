@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
@@ -24,11 +24,13 @@ _Queue = OrderedDict[str, tuple[Stage, asyncio.Future[None]]]
 class RolloutGate:
     """Implements rollout.ports.Gate: protected hosts, the confirmed plan (`kinds`, by host), skip, hold, stop, pauses, `ahead`.
 
-    A host that is powered off ahead of its write has a place; there are `ahead` of them. Until the first write of the rollout is
+    A host that is powered off and not yet written has a place; there are `ahead` of them. Until the first write of the rollout is
     verified there are three at most, for hosts of different racks and models where there are such, and one of those hosts at a
     time may be written: a Foreman that does not do what it says costs three hosts, not a fleet.
 
-    `racks` and `models` by host. `on_place` hears of every place taken or given back, `waits` why a host waits.
+    `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
+    `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
+    `waits` hears why a host waits.
     """
 
     def __init__(
@@ -40,11 +42,10 @@ class RolloutGate:
         ahead: int,
         racks: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
-        places: Iterable[str] = (),
+        powered_off_waiting: Collection[str],
+        on_place: Callable[[str, bool], None],
         waits: Callable[[str, str], None] = lambda host, why: None,
-        on_place: Callable[[str, bool], None] = lambda host, taken: None,
     ) -> None:
-        """`places`: hosts that stand powered off since an earlier process."""
         self._clock = clock
         self._kinds = kinds
         self._all_build = set(kinds.values()) == {Kind.BUILD}
@@ -54,14 +55,14 @@ class RolloutGate:
         self._models = models or {}
         self._say = waits
         self._on_place = on_place
-        self._proved = False
+        self._verified = False
         self._stopping = False
         self._paused = False
         self._held: set[str] = set()  # models whose new hosts wait
-        self._out: dict[str, tuple[type[Skipped] | type[Held], str]] = {}
-        self._places: dict[str, None] = dict.fromkeys(places)
+        self._excluded: dict[str, tuple[type[Skipped] | type[Held], str]] = {}
+        self._places = powered_off_waiting
         self._kept: set[str] = set()  # ended, and still in their places
-        self._known: set[str] = set(self._places)  # have begun
+        self._begun: set[str] = set(self._places)  # have begun
         self._writing = ""  # before the first write is verified: whose turn it is
         self._had_turn: set[str] = set()
         self._tried: Counter[tuple[str, str]] = Counter()  # hosts begun, by ("rack" or "model", its name)
@@ -85,7 +86,7 @@ class RolloutGate:
         self._check(host)
         if not self._limited(host, stage):
             self._give_back(host)  # on a resume: it has come further than its place tells
-        first = self._limited(host, stage) and not self._proved
+        first = self._limited(host, stage) and not self._verified
         if first and host not in self._places:
             queue = self._queue_of(host)
             self._unsaid.append(host)
@@ -119,16 +120,16 @@ class RolloutGate:
             task.cancel()
             self._interrupts.pop(host, None)
 
-    def lit(self, host: str) -> None:
+    def leave_powered_off_set(self, host: str) -> None:
         """The host no longer waits for its write: it was answered, or the host stands on. A first write counts once verified."""
         if host != self._writing and host not in self._kept:
             self._give_back(host)
 
     # What the engine tells
 
-    def proved(self) -> None:
+    def first_write_verified(self) -> None:
         """The first write of the rollout is verified: `ahead` hosts may be powered off from now on."""
-        self._proved = True
+        self._verified = True
         for host in [self._writing, *self._kept]:
             self._give_back(host)
         self._writing = ""
@@ -160,13 +161,13 @@ class RolloutGate:
             self._give_back(host)
         self._let_in()
 
-    def known(self, host: str) -> None:
+    def mark_begun(self, host: str) -> None:
         """The host was under way before: no pause of new hosts concerns it."""
-        self._known.add(host)
+        self._begun.add(host)
 
     def write_stands(self, host: str) -> None:
         """On a resume: its first write may be out, or waits to be verified."""
-        if host in self._places and not self._proved:
+        if host in self._places and not self._verified:
             self._writing = host
             self._had_turn.add(host)
 
@@ -175,24 +176,35 @@ class RolloutGate:
         return any(host in queue and not queue[host][1].done() for queue in (self._turns, self._new, self._again))
 
     @property
+    def powered_off_waiting(self) -> int:
+        """How many hosts are powered off, or on the way to it, and not yet written."""
+        return len(self._places)
+
+    @property
+    def stopping(self) -> bool:
+        """No new act begins any more."""
+        return self._stopping
+
+    @property
     def deciding(self) -> bool:
         """Hosts that wait now may be let in at once."""
         return self._due
 
     # What the operator orders
 
-    def take_out(self, host: str, kind: type[Skipped] | type[Held], reason: str) -> None:
+    def exclude(self, host: str, kind: type[Skipped] | type[Held], reason: str) -> None:
         """Skip or hold: takes effect before the host's next act, and ends its waits now."""
-        self._out[host] = (kind, reason)
+        self._excluded[host] = (kind, reason)
         self._kept.discard(host)
         self._wake(host)
 
-    def is_out(self, host: str) -> bool:
+    def is_excluded(self, host: str) -> bool:
         """Skipped or held, and not taken in again."""
-        return host in self._out
+        return host in self._excluded
 
-    def put_back(self, host: str) -> None:
-        self._out.pop(host, None)
+    def readmit(self, host: str) -> None:
+        """Taken in again after a skip, a hold or an end: nothing of before keeps it out, nor its place."""
+        self._excluded.pop(host, None)
         self._kept.discard(host)
 
     def pause(self, paused: bool) -> None:
@@ -217,8 +229,8 @@ class RolloutGate:
         self.reach(host)
         if host not in self._kinds:
             raise Held("not in the confirmed plan")
-        if not disarming and host in self._out:
-            kind, reason = self._out[host]
+        if not disarming and host in self._excluded:
+            kind, reason = self._excluded[host]
             raise kind(reason)
 
     def _limited(self, host: str, stage: Stage) -> bool:
@@ -226,41 +238,39 @@ class RolloutGate:
 
     @property
     def _full(self) -> bool:
-        return len(self._places) >= (self._ahead if self._proved else min(self._ahead, FIRST))
+        return len(self._places) >= (self._ahead if self._verified else min(self._ahead, FIRST))
 
     def _hindrance(self, host: str, stage: Stage) -> str:
         """Why it may not begin now; empty: it may."""
-        if host not in self._known and stage is self._kinds[host].stages[0]:
+        if host not in self._begun and stage is self._kinds[host].stages[0]:
             model = self._models.get(host, "")
             if self._paused:
                 return for_the_pause(ADMISSION)
             if model in self._held:
                 return for_the_pause(model_pause(model))
         if self._limited(host, stage) and host not in self._places and self._full:
-            return for_a_place(len(self._places), self._proved)
-        if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._proved and self._writing not in ("", host):
+            return for_a_place(len(self._places), self._verified)
+        if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._verified and self._writing not in ("", host):
             return for_the_turn(self._writing)
         return ""
 
     def _queue_of(self, host: str) -> _Queue:
-        return self._again if host in self._known else self._new
+        return self._again if host in self._begun else self._new
 
     def _let(self, host: str, stage: Stage) -> None:
         """Let the host into this stage."""
-        if host not in self._known:
-            self._known.add(host)
+        if host not in self._begun:
+            self._begun.add(host)
             self._tried.update(self._kin(host))
         if self._limited(host, stage):
             if host not in self._places:
-                self._places[host] = None
                 self._on_place(host, True)
-            if stage is Stage.FOREMAN_BUILD and not self._proved:
+            if stage is Stage.FOREMAN_BUILD and not self._verified:
                 self._writing = host
                 self._had_turn.add(host)
 
     def _give_back(self, host: str) -> None:
         if host in self._places:
-            del self._places[host]
             self._on_place(host, False)
             self._let_in_soon()
 
@@ -272,7 +282,7 @@ class RolloutGate:
     def _let_in(self) -> None:
         self._due = False
         turns = [host for host, (_, place) in self._turns.items() if not place.done()]
-        if self._proved:
+        if self._verified:
             for host in turns:
                 self._open(self._turns, host)
         elif turns and not self._writing:
@@ -297,11 +307,11 @@ class RolloutGate:
             return None
         waiting = (
             (queue, host)
-            for queue in ((self._again, self._new) if self._proved else (self._new, self._again))
+            for queue in ((self._again, self._new) if self._verified else (self._new, self._again))
             for host, (stage, place) in queue.items()
             if not place.done() and not self._hindrance(host, stage)
         )
-        if self._proved:
+        if self._verified:
             return next(waiting, None)
         here = {kin for host in self._places for kin in self._kin(host)}
 

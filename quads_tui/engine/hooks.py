@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from quads_tui.inputs import Hook
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, HookRan
+from quads_tui.rollout.hooks import CommandRunner, Hook
 from quads_tui.rollout.plan import HostPlan, Plan
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.commands import CommandResult, run_command
-
-Run = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[CommandResult]]
 
 
 class Hooks:
@@ -26,14 +23,14 @@ class Hooks:
     def __init__(
         self,
         hooks: Sequence[Hook],
+        *,
         plan: Plan,
         rollout: str,
         clock: Clock,
         emit: Callable[[Event], None],
-        *,
         at_once: int,
+        run: CommandRunner,
         done: frozenset[tuple[str, str]] = frozenset(),
-        run: Run = run_command,
     ) -> None:
         self._hooks = hooks
         self._plan = plan

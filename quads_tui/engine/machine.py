@@ -8,7 +8,9 @@ from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of, s
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held
 
-from .host import BmcPort, HostMemory, HostSideEffects, Ports
+from .memory import HostMemory
+from .ports import BmcPort, Ports
+from .side_effects import HostSideEffects
 
 _PATIENCE = 60.0  # own seconds for a BMC to tell which machine it is, where no stage's deadline holds
 

@@ -24,9 +24,8 @@ from typing import Any, Protocol
 
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged
 from quads_tui.rollout.plan import HostPlan, Plan
-from quads_tui.rollout.ports import Clock, JournalBroken
+from quads_tui.rollout.ports import Clock, JournalBroken, QuadsError
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.quads import QuadsError
 
 _PAUSES = (2.0, 5.0, 15.0, 30.0, 60.0)  # own seconds between tries at a QUADS that is away; the last one repeats
 _ASK_AGAIN = 60.0  # own seconds between two looks at whether QUADS still schedules the hosts that failed
@@ -46,19 +45,54 @@ _IN_A_ROW = 5  # updates that a QUADS which answers may stumble over before it c
 
 
 class QuadsPort(Protocol):
-    """What the exchange needs of a QUADS client. Times are real time. Raises QuadsTrouble."""
+    """What the exchange needs of a QUADS client. Times are real, in seconds since 1970 UTC. Raises QuadsError.
 
-    async def tracks(self) -> bool: ...
-    async def tell_begun(self, host: str) -> None: ...
-    async def tell_tracking(self, host: str) -> None: ...
-    async def tell_progress(self, schedule: int, status: str, message: str, error: str) -> None: ...
-    async def tell_failure(self, host: str) -> None: ...
-    async def tell_schedule(self, host: str, cloud: str, begun_at: float, built_at: float) -> None: ...
-    async def tell_host(self, host: str, cloud: str, built_at: float) -> None: ...
-    async def tell_unvalidated(self, assignment: int) -> None: ...
-    async def tell_emptied(self, cloud: str) -> None: ...
-    async def tell_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None: ...
-    async def all_built(self, cloud: str) -> bool: ...
+    What QUADS took over was in its answer; an update may be sent again.
+    """
+
+    async def tracks(self) -> bool:
+        """Whether this server keeps the progress of moves (2.2 and later)."""
+        ...
+
+    async def send_started(self, host: str) -> None:
+        """The host is about to be moved."""
+        ...
+
+    async def start_tracking(self, host: str) -> None:
+        """Have the server keep the progress of this host's move; nothing where it cannot."""
+        ...
+
+    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None:
+        """One of QUADS' own stages (`status`), in words; `error` is empty where it did not fail."""
+        ...
+
+    async def send_failure(self, host: str) -> None:
+        """The move failed."""
+        ...
+
+    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+        """When the move began and ended, for the schedule that the host has for this cloud; nothing where it was removed."""
+        ...
+
+    async def send_built(self, host: str, cloud: str, built_at: float) -> None:
+        """The host is in its new cloud."""
+        ...
+
+    async def mark_unvalidated(self, assignment: int) -> None:
+        """Hosts of it are about to be wiped. `assignment`: its id."""
+        ...
+
+    async def end_empty_assignment(self, cloud: str) -> None:
+        """Hosts have left the cloud: without a current schedule there its assignment is over."""
+        ...
+
+    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+        """What our side of the assignment (its id) has come to."""
+        ...
+
+    async def all_built(self, cloud: str) -> bool:
+        """Whether every host that is scheduled for the cloud now is built and there; False where none is scheduled."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +127,7 @@ class Outbox:
             self._runs(host)
 
     def take(self, event: Event) -> None:
+        """One event, in the journal's order."""
         match event:
             case StageChanged(status=StageStatus.STARTED):
                 self._begin(event)
@@ -141,7 +176,7 @@ class Outbox:
         cloud = self._plan.goal(host).cloud
         if host.name not in self._undone[cloud]:
             return  # done is done
-        if not event.status.ended:
+        if not event.status.is_final:
             self._runs(host)
             if event.status is HostStatus.QUEUED:
                 self._progress(host.name, "pending", event.reason)
@@ -229,6 +264,7 @@ class QuadsExchange:
         self,
         port: QuadsPort,
         outbox: Outbox,
+        *,
         clock: Clock,
         emit: Callable[[Event], None],
         owned: Callable[[], Awaitable[None]],
@@ -380,23 +416,23 @@ class QuadsExchange:
         body, port = update.body, self._port
         match update.key.partition(" ")[0]:
             case "begun":
-                await port.tell_begun(body["host"])
+                await port.send_started(body["host"])
             case "unvalidated":
-                await port.tell_unvalidated(body["assignment"])
+                await port.mark_unvalidated(body["assignment"])
             case "tracking":
-                await port.tell_tracking(body["host"])
+                await port.start_tracking(body["host"])
             case "progress":
-                await port.tell_progress(body["schedule"], body["status"], body["message"], body["error"])
+                await port.send_progress(body["schedule"], body["status"], body["message"], body["error"])
             case "failure":
-                await port.tell_failure(body["host"])
+                await port.send_failure(body["host"])
             case "schedule":
-                await port.tell_schedule(body["host"], body["cloud"], body["begun_at"], body["built_at"])
+                await port.send_schedule_times(body["host"], body["cloud"], body["begun_at"], body["built_at"])
             case "host":
-                await port.tell_host(body["host"], body["cloud"], body["built_at"])
+                await port.send_built(body["host"], body["cloud"], body["built_at"])
             case "emptied":
-                await port.tell_emptied(body["cloud"])
+                await port.end_empty_assignment(body["cloud"])
             case _:
-                await port.tell_assignment(body["assignment"], provisioned=body["provisioned"], validated=body["validated"])
+                await port.update_assignment(body["assignment"], provisioned=body["provisioned"], validated=body["validated"])
 
     def _say(self, trouble: str) -> None:
         """Once when it goes away, once when it is back."""

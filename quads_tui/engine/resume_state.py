@@ -21,7 +21,7 @@ from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
-from .host import HostMemory
+from .memory import HostMemory
 from .quads_sync import Outbox
 
 
@@ -38,6 +38,7 @@ class Recall:
     resets: dict[str, Moment] = field(default_factory=dict)
     orders: dict[str, Ordered] = field(default_factory=dict)
     sessions: dict[str, dict[str, None]] = field(default_factory=dict)  # by host: paths of those that were not deleted
+    logins: dict[str, float] = field(default_factory=dict)  # by host: wall time of a login whose end is not recorded
     last_number: int = 0
     cloud_hooks: set[tuple[str, str]] = field(default_factory=set)  # (hook, cloud) that need not run again
 
@@ -64,7 +65,10 @@ class Recall:
                 if intent is not None and intent.number == event.number:
                     del self.unsettled[event.host]
             case BmcSession(host=host, uri=uri):
-                if event.is_open:
+                self.logins.pop(host, None)
+                if not uri and event.is_open:
+                    self.logins[host] = event.at
+                elif event.is_open:
                     self.sessions.setdefault(host, {})[uri] = None
                 else:
                     self.sessions.get(host, {}).pop(uri, None)
@@ -76,7 +80,7 @@ class Recall:
                     self.orders[event.host] = event
                 else:
                     self.orders.pop(event.host, None)
-            case HostChanged() if event.status.ended:
+            case HostChanged() if event.status.is_final:
                 self.orders.pop(event.host, None)
             case _:
                 pass

@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.events import HostArmed, Intent
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
-from quads_tui.services.foreman import HostRecord
-from quads_tui.services.foreman.client import attributes
 
-from .host import HostMemory, HostSideEffects, Ports
+from .memory import HostMemory
+from .ports import Ports
+from .side_effects import HostSideEffects
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class HostWrites:
         memory = self._memory
         if memory.built_at is None:
             return False
-        wanted = {**attributes(self._target), "build": True}
+        wanted = {**self._target.attributes(), "build": True}
         record = await self._ports.foreman.host(self._host)
         if record is not None and record.has(wanted) and record.build_status == 1:
             await self._rebuilt(acts)
@@ -57,7 +58,7 @@ class HostWrites:
         in build as we want it all the same (another write armed it), they are missing: Foreman is asked to write them again.
         """
         ports, target = self._ports, self._target
-        wanted = {**attributes(target), "build": True}
+        wanted = {**target.attributes(), "build": True}
         try:
             record = await self._write(
                 acts, "build", wanted, lambda ticket, progress: ports.foreman.build(ticket, self._host, target, progress)
@@ -111,7 +112,7 @@ class HostWrites:
         await self._write(
             acts,
             "owner",
-            attributes(self._target),
+            self._target.attributes(),
             lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, self._target, progress),
         )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .assignment import Assignment, HostSpec, load_assignment, local_zone, system_key
+from .assignment import Assignment, HostSpec, system_key
+from .assignment_file import load_assignment
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
-from .hooks import Hook
-from .limits import Limits
 from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
@@ -19,9 +18,9 @@ from .site import (
     bmc_address,
     check_speed,
     find_site,
-    load_site,
 )
-from .times import BadTime, Zone, parsed
+from .site_file import load_site
+from .times import BadTime, Zone, local_zone, parsed
 from .trust import TlsPolicy
 
 __all__ = [
@@ -31,11 +30,9 @@ __all__ = [
     "BadTime",
     "Defaults",
     "ForemanSite",
-    "Hook",
     "HostSpec",
     "InputError",
     "Interfaces",
-    "Limits",
     "Problem",
     "QuadsSite",
     "RedfishSite",

@@ -6,13 +6,15 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from .diagnostics import InputError
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 HOST_NAME = "a DNS name such as f21-h17-000-r650.example.com"
 
 
-class AddressError(ValueError):
+class AddressError(InputError):
     """Why a name or an address cannot be used. Never holds the address: it may carry a password."""
 
 
@@ -36,13 +38,13 @@ def service_url(text: str, *, path: bool) -> str:
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text) or not text.isascii():
         raise AddressError(f"is not an http or https address; {expected}")
     if "@" in parts.netloc:
-        raise AddressError(f"holds a user name or password; {expected}, and those under their own keys")
+        raise AddressError(f"contains a user name or password; {expected}, with those under their own keys")
     if "?" in text or "#" in text:
-        raise AddressError(f"holds a query or a fragment; {expected}")
+        raise AddressError(f"contains a query or a fragment; {expected}")
     if parts.path.strip("/") and not path:
-        raise AddressError(f"holds a path; {expected}")
+        raise AddressError(f"contains a path; {expected}")
     if port == 0:
-        raise AddressError(f"holds the port 0; {expected}")
+        raise AddressError(f"has port 0; {expected}")
     named = f"[{_literal(host)}]" if ":" in host else _literal(host)
     return f"{parts.scheme}://{named}" + (f":{port}" if port is not None else "") + parts.path.rstrip("/")
 
@@ -52,7 +54,7 @@ def _literal(host: str) -> str:
         return str(ipaddress.ip_address(host))
     except ValueError:
         if ":" in host:
-            raise AddressError("holds an IPv6 address that is none; expected https://[ADDRESS][:PORT]") from None
+            raise AddressError("is not a valid IPv6 address; expected https://[ADDRESS][:PORT]") from None
         return host_name(host)
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .diagnostics import Report, nearest
 from .section import Section
-from .yaml_reader import read_yaml
+from .table import Reader
+from .yaml_reader import Node, read_yaml
 
 FOREMAN = "foreman"  # the type whose first device is the NIC that Foreman provisions through
 _KEY = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
@@ -54,43 +56,61 @@ def _parts(host: str) -> tuple[str, str, str, str]:
     return words[0], words[1], words[2] if len(words) > 3 else "", words[-1]
 
 
-def read_interfaces(part: Section) -> Interfaces:
-    """The file beside the site that `interfaces` names. Its problems are told with its own name and lines."""
-    text = part.text("interfaces", "a file's path", most=4096)
-    if text is None:
-        return Interfaces()
-    report = Report(part.report.file.parent / text)
-    root = read_yaml(report.file, report)
-    rows: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
-    written: dict[tuple[str, frozenset[str]], str] = {}
-    if root is not None and root.kind == "map":
-        section = Section(report, root, "", tuple(root.entries))
-        for name in root.entries:
-            key = _key(name)
-            if key is None:
-                section.add(name, f"is no key of this file; expected {_KEY_EXPECTED}")
-                continue
-            if key in written:
-                section.add(name, f"is {written[key]} in other words; expected one of them")
-            written[key] = name
-            if devices := _devices(section, name):
-                rows[key] = devices
-    elif root is not None:
-        report.add(root.line, "", f"expected a mapping of keys ({_KEY_EXPECTED}) and boot devices")
-    part.report.problems += report.problems
-    return Interfaces(rows)
+@dataclass(frozen=True, slots=True)
+class InterfacesFile(Reader):
+    """The file beside the site. Its problems are noted with its own name and lines."""
+
+    expected: str = "a file's path"
+
+    @property
+    def kind(self) -> str:
+        return "path"
+
+    def read(self, section: Section, key: str) -> Interfaces | None:
+        text = section.text(key, self.expected, most=4096)
+        if text is None:
+            return None
+        report = Report(section.report.file.parent / text)
+        root = read_yaml(report.file, report)
+        rows = _rows(report, root) if root is not None else {}
+        section.report.problems += report.problems
+        return Interfaces(rows)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": 4096}
 
 
-def read_boot_order(part: Section, interfaces: Interfaces) -> str:
-    """The type of order that hosts get for good; empty where none is asked for."""
-    kind = part.text("boot_order", "a type of the interfaces file, such as director")
+def check_boot_order(section: Section, values: Mapping[str, Any]) -> None:
+    """Notes a boot order that no file, or not the file, has."""
+    kind, interfaces = values.get("boot_order"), values.get("interfaces")
     if kind is None:
-        return ""
-    if not part.has("interfaces"):
-        part.add("boot_order", "needs the file that names the devices; expected redfish.interfaces beside it")
-    elif interfaces.rows and kind not in interfaces.types:
-        part.add("boot_order", f"is no type of the interfaces file; {nearest(kind, interfaces.types)}")
-    return kind
+        return
+    if not section.has("interfaces"):
+        section.add("boot_order", "needs the file that names the devices; expected redfish.interfaces beside it")
+    elif interfaces is not None and interfaces.rows and kind not in interfaces.types:
+        section.add(
+            "boot_order", f"{section.quoted(kind)}is not a type of the interfaces file; {nearest(kind, interfaces.types)}"
+        )
+
+
+def _rows(report: Report, root: Node) -> dict[tuple[str, frozenset[str]], tuple[str, ...]]:
+    rows: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
+    if root.kind != "map":
+        report.add(root.line, "", f"expected a mapping of keys ({_KEY_EXPECTED}) and boot devices")
+        return rows
+    written: dict[tuple[str, frozenset[str]], str] = {}
+    section = Section(report, root, "", tuple(root.entries))
+    for name in root.entries:
+        key = _key(name)
+        if key is None:
+            section.add(name, f"is not a key of this file; expected {_KEY_EXPECTED}")
+            continue
+        if key in written:
+            section.add(name, f"means the same as {written[key]}; expected only one of them")
+        written[key] = name
+        if devices := _devices(section, name):
+            rows[key] = devices
+    return rows
 
 
 def _key(name: str) -> tuple[str, frozenset[str]] | None:
@@ -108,9 +128,9 @@ def _devices(section: Section, name: str) -> tuple[str, ...]:
     devices = tuple(device.strip() for device in text.split(","))
     for number, device in enumerate(devices, 1):
         if not _DEVICE.fullmatch(device):
-            section.add(name, f"device {number} is none; expected {_DEVICES_EXPECTED}")
+            section.add(name, f"device {number} is not the name of a boot device; expected {_DEVICES_EXPECTED}")
             return ()
     if len(set(devices)) < len(devices):
-        section.add(name, "names a device twice; expected each once")
+        section.add(name, "lists a device twice; expected each once")
         return ()
     return devices

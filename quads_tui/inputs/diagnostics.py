@@ -1,4 +1,4 @@
-"""What is wrong in a file: collected, not thrown at the first, and told with file, line, key and what was expected."""
+"""What is wrong in a file: collected, not raised at the first, and shown with file, line, key and what was expected."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 # A hostile file must not turn into megabytes of messages; a real one of 700 hosts fits whole.
@@ -27,20 +28,25 @@ class Problem:
         return ": ".join(part for part in (place, clean(self.key), clean(self.message, 1000)) if part)
 
 
-class InputError(Exception):
-    """A file, a setting or a secret that cannot be used. All problems of a file at once, one line each in `str()`."""
+class InputError(QuadsTuiError):
+    """A file, a setting or a secret that cannot be used. All problems of a file at once, one line each in `str()`.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+    The base of all errors of this package. Its subclasses are about one value and have no place yet: `str()` is what is wrong,
+    to be put behind the name of the value by whoever knows file, line and key.
+    """
+
+    def __init__(self, problems: Iterable[Problem] | str) -> None:
+        self.problems = () if isinstance(problems, str) else tuple(problems)
+        super().__init__(problems if isinstance(problems, str) else "\n".join(str(problem) for problem in self.problems))
 
 
 class Report:
-    """Collects the problems of one file."""
+    """Collects the problems of one file, and the warnings: what is allowed and should be known."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self._left_out = 0
 
     def add(self, line: int, key: str, message: str, file: Path | None = None) -> None:
@@ -50,14 +56,21 @@ class Report:
         else:
             self._left_out += 1
 
-    def settle(self) -> None:
-        """Raises InputError if anything was noted: in the order of the lines, this file first."""
-        if not self.problems:
-            return
+    def warn(self, line: int, key: str, message: str) -> None:
+        """Notes what the operator should know although the file can be used."""
+        self.warnings.append(Problem(self.file, line, key, message))
+
+    def found(self) -> tuple[Problem, ...]:
+        """All problems in the order of the lines, this file first."""
         found = sorted(self.problems, key=lambda problem: (problem.file != self.file, problem.line))
         if self._left_out:
-            found.append(Problem(self.file, 0, "", f"and {self._left_out} problems more"))
-        raise InputError(found)
+            found.append(Problem(self.file, 0, "", f"and {self._left_out} more problems"))
+        return tuple(found)
+
+    def settle(self) -> None:
+        """Raises InputError if a problem was noted."""
+        if self.problems:
+            raise InputError(self.found())
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

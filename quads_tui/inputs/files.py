@@ -6,13 +6,15 @@ import os
 import stat
 from pathlib import Path
 
+from .diagnostics import InputError
 
-class FileError(Exception):
+
+class FileError(InputError):
     """Why a file could not be read, in words for the operator."""
 
 
 def kind_of(mode: int) -> str:
-    """What a file is that is no regular file."""
+    """What a file is that is not a regular file."""
     for test, name in (
         (stat.S_ISDIR, "a directory"),
         (stat.S_ISFIFO, "a pipe"),
@@ -25,7 +27,7 @@ def kind_of(mode: int) -> str:
 
 
 def open_regular(path: Path, *, follow: bool = True) -> int:
-    """A descriptor of a regular file, for reading. FileTrouble for anything else; the caller closes it."""
+    """A descriptor of a regular file, for reading. FileError for anything else; the caller closes it."""
     try:
         # Looked at before it is opened: opening alone can rewind a tape or wake a pipe's writer.
         mode = path.stat(follow_symlinks=follow).st_mode
@@ -43,13 +45,13 @@ def open_regular(path: Path, *, follow: bool = True) -> int:
 
 
 def read_regular(path: Path, most: int, *, follow: bool = True) -> bytes:
-    """The bytes of a regular file of at most `most` bytes. FileTrouble otherwise."""
+    """The bytes of a regular file of at most `most` bytes. FileError otherwise."""
     with os.fdopen(open_regular(path, follow=follow), "rb") as stream:
         return read_bounded(stream.fileno(), most)
 
 
 def read_bounded(descriptor: int, most: int) -> bytes:
-    """All bytes of an open regular file, or FileTrouble when they are more than `most`."""
+    """All bytes of an open regular file, or FileError when they are more than `most`."""
     parts: list[bytes] = []
     left = most + 1
     try:
@@ -64,7 +66,7 @@ def read_bounded(descriptor: int, most: int) -> bytes:
 
 
 def decode(data: bytes) -> str:
-    """UTF-8 with or without a byte order mark. UnicodeDecodeError tells the offset in `data`."""
+    """UTF-8 with or without a byte order mark. UnicodeDecodeError gives the offset in `data`."""
     text = data.decode("utf-8")
     return text.removeprefix("\ufeff")
 
@@ -76,4 +78,4 @@ def _words(error: Exception) -> str:
         return "may not be read by this user; expected a readable file"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
-    return "cannot be read: the name is not a possible file name"
+    return "cannot be read: not a valid file name"

@@ -3,67 +3,72 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
+from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.stages import Stage
 
-from .diagnostics import Report
+from .readers import Choice, Command, Mappings, Number, Text
 from .section import Section
-from .yaml_reader import Node
+from .table import Key, Table
 
-KEYS = ("name", "run", "before", "after", "per", "timeout")
 _STAGES = ", ".join(Stage)
-_MOST = 16
+_STAGE = Choice(f"a stage: {_STAGES}", tuple(Stage))
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """`run` is a program and its arguments, never a shell's line. `timeout` in seconds (speed divides it)."""
-
-    name: str
-    run: tuple[str, ...]
-    when: Literal["before", "after"]
-    stage: Stage
-    per_cloud: bool = False  # once for all hosts of a cloud; those that come to the stage meanwhile wait for it
-    timeout: float = 300.0
+def _hook(name: str, run: tuple[str, ...], before: str = "", after: str = "", per: str = "host", **given: float) -> Hook | None:
+    if not before and not after:
+        return None
+    return Hook(name, run, "before" if before else "after", Stage(before or after), per == "cloud", **given)
 
 
-def read_hooks(report: Report, nodes: list[Node]) -> tuple[Hook, ...]:
-    """The hooks in the order in which they run. Problems go into the report."""
-    found: dict[str, Hook] = {}
-    for index, node in enumerate(nodes):
-        section = Section(report, node, f"hooks[{index}]", KEYS)
-        hook = _read(section)
-        if hook is not None and hook.name in found:
-            section.add("name", f"the hook {hook.name} is given twice; expected it once")
-        elif hook is not None:
-            found[hook.name] = hook
-    if len(nodes) > _MOST:
-        report.add(nodes[_MOST].line, "hooks", f"there are {len(nodes)} hooks; expected at most {_MOST}")
-    return tuple(found.values())
-
-
-def _read(section: Section) -> Hook | None:
-    name = section.text("name", "a short name, such as tenant-bmc", required=True, most=20)
-    if name is not None and not re.fullmatch("[a-z0-9][a-z0-9_-]*", name):
-        section.add("name", "is no hook's name; expected small letters, digits, - and _")
-        name = None
-    run = section.texts("run", "text")
-    if not run:
-        section.add("run", "is missing or empty; expected a list: the program and its arguments")
-    when: Literal["before", "after"] = "before" if section.has("before") else "after"
+def _check(section: Section, values: dict[str, Any]) -> None:
     if section.has("before") == section.has("after"):
-        section.add(when, f"either before or after is needed; expected one of them, with a stage: {_STAGES}")
-        return None
-    words = section.text(when, f"a stage: {_STAGES}")
-    if words is not None and words not in tuple(Stage):
-        section.add(when, f"is no stage; expected one of {_STAGES}")
-        words = None
-    per = section.text("per", "host or cloud") if section.has("per") else "host"
-    if per not in (None, "host", "cloud"):
-        section.add("per", "cannot be used; expected host or cloud")
-    timeout = section.number("timeout", whole=False, most=24 * 3600)
-    if name is None or not run or words is None or per is None:
-        return None
-    return Hook(name, run, when, Stage(words), per == "cloud", timeout if timeout is not None else 300.0)
+        when = "before" if section.has("before") else "after"
+        section.add(when, f"needs either before or after; expected exactly one of them, with a stage: {_STAGES}")
+
+
+HOOK = Table(
+    _hook,
+    (
+        Key(
+            "name",
+            Text(
+                "a short name such as tenant-bmc: small letters, digits, - and _",
+                most=20,
+                pattern=re.compile("[a-z0-9][a-z0-9_-]*"),
+                wrong="is not the name of a hook",
+            ),
+            "Its name in the log, the table and the report; each hook has another",
+            required=True,
+            sample="tenant-bmc",
+        ),
+        Key(
+            "run",
+            Command(),
+            "A program without a shell; has QUADS_TUI_HOST, _MODEL, _BMC and others in its environment",
+            required=True,
+            sample="[/opt/lab/bin/tenant-bmc]",
+        ),
+        Key("before", _STAGE, "The stage before which it runs; either this or `after`"),
+        Key("after", _STAGE, "The stage after which it runs; either this or `before`", sample="install"),
+        Key(
+            "per",
+            Choice("host or cloud", ("host", "cloud")),
+            "Once for each host, or once for all hosts of a cloud",
+            default="host",
+            sample="host",
+        ),
+        Key(
+            "timeout",
+            Number(24 * 3600),
+            "How long it may take before it counts as failed",
+            unit="s",
+            sample="60",
+        ),
+    ),
+    check=_check,
+    needs=("before", "after"),
+    shape=Hook,
+)
+HOOKS = Mappings(HOOK, most=16, unique=lambda hook: hook.name, noun="hook")

@@ -1,73 +1,32 @@
-"""Every limit of a rollout: name, default, unit and reason."""
+"""The `limits` section: the limits of a rollout as the site file gives them. Each field of Limits is a key."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from typing import Any
 
+from quads_tui.rollout.limits import Limits
+
+from .readers import Number
 from .section import Section
+from .table import Key, Table
 
 MOST_COUNT = 10_000
 MOST_SECONDS = 7 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Counts are whole numbers, all else is seconds. `speed` divides the waits and the deadlines of stages."""
-
-    ahead: int = 20
-    """Hosts that may be off and waiting for the write lane: the fleet never stands dark for nothing."""
-    attempts: int = 3
-    """Automatic attempts of one stage: most BMC faults are gone at the second, and what fails thrice needs a human."""
-    foreman_connections: int = 8
-    """Connections to Foreman at once: below its usual number of web server threads, so that its own users are served."""
-    redfish_handshakes: int = 32
-    """New TLS handshakes with BMCs at once: each costs this process milliseconds of CPU and a BMC up to seconds."""
-    hooks: int = 16
-    """Commands of the site (`hooks:`) that may run at once: they share this machine with the screen."""
-    power_off: float = 180
-    """Deadline of the stage: a graceful shutdown is not waited for, but slow BMCs take a minute to say Off."""
-    pxe_set: float = 180
-    """Deadline of the stage: some BMCs apply an override only after a job of a minute or two."""
-    foreman_build: float = 900
-    """Deadline of the stage from the moment its write is sent, verification included."""
-    boot_order: float = 1200
-    """For the restart that sets Dell's own boot order (redfish.boot_order): minutes, on machines with much memory many."""
-    power_on: float = 180
-    """Deadline of the stage: as for power_off."""
-    install: float = 5400
-    """Deadline of the stage: 90 minutes; the slowest good installs take about half of that."""
-    write_deadline: float = 180
-    """How long a Foreman write without an answer may still be at work: more than Foreman's own 60 s per proxy call."""
-    connect: float = 10
-    """To open a connection, TLS included."""
-    redfish_request: float = 60
-    """One Redfish exchange: busy BMCs answer after half a minute and are not dead."""
-    foreman_read: float = 30
-    """One Foreman read: a search over 700 hosts takes seconds."""
-    foreman_write: float = 180
-    """One Foreman write: Foreman runs its orchestration (DHCP, TFTP, DNS) before it answers."""
-    poll: float = 12
-    """Between two looks at the same thing, such as the shared search for finished builds."""
-    backoff: float = 4
-    """The first wait before a repeated attempt; it doubles, with jitter."""
-    backoff_max: float = 120
-    """The longest wait before a repeated attempt."""
-
-
-COUNTS = frozenset({"ahead", "attempts", "foreman_connections", "redfish_handshakes", "hooks"})
-NAMES = tuple(member.name for member in fields(Limits))
-
-
-def read_limits(section: Section) -> Limits:
-    """The limits that the file names, the defaults for the others. Problems go into the section's report."""
-    given: dict[str, float | int] = {}
-    for name in NAMES:
-        whole = name in COUNTS
-        value = section.number(name, whole=whole, most=MOST_COUNT if whole else MOST_SECONDS)
-        if value is not None:
-            given[name] = int(value) if whole else value
-    limits = Limits(**given)  # type: ignore[arg-type]
+def _check(section: Section, values: dict[str, Any]) -> None:
+    limits = Limits(**values)
     if limits.backoff > limits.backoff_max:
         key = "backoff_max" if section.has("backoff_max") else "backoff"
-        section.add(key, f"backoff ({limits.backoff:g} s) is above backoff_max ({limits.backoff_max:g} s); expected the contrary")
-    return limits
+        message = f"backoff must not exceed backoff_max: {limits.backoff:g} s is more than {limits.backoff_max:g} s"
+        section.add(key, f"{message}; expected a smaller backoff or a larger backoff_max")
+
+
+def _row(name: str, kind: object) -> Key:
+    """Counts are whole numbers, all else is seconds."""
+    whole = kind in (int, "int")
+    return Key(name, Number(MOST_COUNT if whole else MOST_SECONDS, whole=whole), unit="" if whole else "s", optional=True)
+
+
+LIMITS = Table(Limits, tuple(_row(member.name, member.type) for member in fields(Limits)), check=_check)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.alerts import AlertKind
 
-from .section import Section
-
-_EXPECTED = f"a list of some of: {', '.join(AlertKind)}"
+from .readers import Command, Number, Texts
+from .table import Key, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +15,27 @@ class AlertCommand:
     """`run` is a program and its arguments, never a shell's line; `events` are AlertKinds; `timeout` in real seconds."""
 
     run: tuple[str, ...]
-    events: tuple[AlertKind, ...] = tuple(AlertKind)
+    events: tuple[str, ...] = tuple(AlertKind)
     timeout: float = 60.0
 
 
-def read_on_event(section: Section) -> AlertCommand | None:
-    """None where there is none, or where it is wrong; problems go into the report."""
-    node = section.child("on_event")
-    if node is None:
-        return None
-    part = Section(section.report, node, "on_event", ("run", "events", "timeout"))
-    run = part.texts("run", "text")
-    if not run:
-        part.add("run", "is missing or empty; expected a list: the program and its arguments")
-    names = part.texts("events", "event") if part.has("events") else tuple(AlertKind)
-    for name in names:
-        if name not in tuple(AlertKind):
-            part.add("events", f"there is no event {name}; expected {_EXPECTED}")
-    events = tuple(kind for kind in AlertKind if kind in names)
-    timeout = part.number("timeout", whole=False, most=3600)
-    return AlertCommand(run, events, timeout if timeout is not None else 60.0) if run else None
+ON_EVENT = Table(
+    AlertCommand,
+    (
+        Key(
+            "run",
+            Command(),
+            "A program without a shell; has QUADS_TUI_EVENT, _TEXT, _ROLLOUT and counts in its environment",
+            required=True,
+            sample="[/opt/lab/bin/page-me]",
+        ),
+        Key(
+            "events",
+            Texts("event", tuple(AlertKind)),
+            "Which: a new group of failures, a pause, the end",
+            default="all of them",
+            sample=f"[{', '.join(AlertKind)}]",
+        ),
+        Key("timeout", Number(3600), "How long it may take, in real time", unit="s", sample="30"),
+    ),
+)

@@ -4,56 +4,103 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from .section import Section
+from .table import Reader
 
 _HOSTS = re.compile(r"[a-z0-9.*?\[\]!-]+")
 LOOKED_AT = 64  # first characters of a host name, in which its rack must stand
 _STEPS = 300_000  # that matching one name may take: some milliseconds
-RACK_EXPECTED = r"a regular expression with one group, such as ^([a-z]\d+)-"
 
 
-def read_patterns(section: Section, key: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Patterns(Reader):
     """A list of patterns of host names (* and ?), in lower case."""
-    found = []
-    for index, node in enumerate(section.items(key, "a list of patterns of host names")):
-        path = f"{section.name(key)}[{index}]"
-        text = section.text_of(node, path, "a pattern of host names such as f21-*")
-        if text is None:
-            continue
-        pattern = text.lower().removesuffix(".")
-        if _HOSTS.fullmatch(pattern):
-            found.append(pattern)
-        else:
-            section.report.add(node.line, path, f'"{text[:80]}" fits no host name; expected a pattern such as f21-*')
-    return tuple(found)
+
+    expected: str = "a list of patterns of host names"
+
+    @property
+    def kind(self) -> str:
+        return "list of patterns"
+
+    def read(self, section: Section, key: str) -> tuple[str, ...]:
+        found = []
+        for index, node in enumerate(section.items(key, self.expected)):
+            path = f"{section.name(key)}[{index}]"
+            text = section.text_of(node, path, "a pattern of host names such as f21-*")
+            if text is None:
+                continue
+            pattern = text.lower().removesuffix(".")
+            if _HOSTS.fullmatch(pattern):
+                found.append(pattern)
+            else:
+                message = f'"{text[:80]}" fits no host name; expected a pattern such as f21-*'
+                section.report.add(node.line, path, message)
+        return tuple(found)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "minLength": 1}}
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked(Patterns):
+    """true or false for all hosts, or the patterns of those for which it is off: read as these patterns."""
+
+    expected: str = "true, false, or a list of patterns of the hosts for which it is off"
+
+    @property
+    def kind(self) -> str:
+        return "true, false, or list of patterns"
+
+    def read(self, section: Section, key: str) -> tuple[str, ...]:
+        node = section.node.entries[key].value
+        if node.kind == "bool":
+            return () if section.flag(key) else ("*",)
+        return Patterns.read(self, section, key)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, Patterns.schema(self)]}
 
 
 def fits(host: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns, in lower case, is that of the host."""
     return any(fnmatchcase(host, pattern) for pattern in patterns)
 
 
-def read_rack(section: Section) -> re.Pattern[str] | None:
-    """The expression whose first group is the rack. One that a host name could keep busy is a problem: it would hold the loop."""
-    text = section.text("racks", RACK_EXPECTED)
-    if text is None:
+@dataclass(frozen=True, slots=True)
+class RackExpression(Reader):
+    """An expression whose first group is the rack. One that a host name could keep busy is a problem: it would hold the loop."""
+
+    expected: str = r"a regular expression with one group, such as ^([a-z]\d+)-"
+
+    @property
+    def kind(self) -> str:
+        return "regular expression"
+
+    def read(self, section: Section, key: str) -> re.Pattern[str] | None:
+        text = section.text(key, self.expected)
+        if text is None:
+            return None
+        try:
+            pattern = re.compile(text, re.ASCII)
+            steps = _steps(_parser.parse(text, re.ASCII)) * (1 if text.startswith(("^", r"\A")) else LOOKED_AT)
+        except (re.error, OverflowError, RecursionError) as error:
+            section.add(key, f"is not a regular expression: {error}; expected {self.expected}")
+            return None
+        if not pattern.groups:
+            section.add(key, f"has no group; expected {self.expected}")
+        elif steps > _STEPS:
+            section.add(key, "could take too long on some names; expected ^ at its start, and no more than three of * and +")
+        else:
+            return pattern
         return None
-    try:
-        pattern = re.compile(text, re.ASCII)
-        steps = _steps(_parser.parse(text, re.ASCII)) * (1 if text.startswith(("^", r"\A")) else LOOKED_AT)
-    except (re.error, OverflowError, RecursionError) as error:
-        section.add("racks", f"is no regular expression: {error}; expected {RACK_EXPECTED}")
-        return None
-    if not pattern.groups:
-        section.add("racks", f"has no group; expected {RACK_EXPECTED}")
-    elif steps > _STEPS:
-        section.add("racks", "could take too long on some names; expected ^ at its start, and no more than three of * and +")
-    else:
-        return pattern
-    return None
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "regex", "minLength": 1, "maxLength": 255}
 
 
 def _steps(parsed: Any) -> int:

@@ -24,7 +24,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from .addresses import HOST_NAME, AddressError, host_name
 from .assignment import CLOUD, CLOUD_EXPECTED, Assignment, HostList
@@ -85,7 +87,8 @@ def is_export(root: Node) -> bool:
 
 def read_export(report: Report, root: Node, path: Path, wanted: str | None, at: float, zone: Zone) -> Assignment | None:
     """What is due at `at` of the chosen cloud, as an Assignment; None with a problem noted when there is no choice to make."""
-    section, picked, chosen = _clouds(report, root, wanted)
+    section, picked = _clouds(report, root)
+    chosen = _chosen(section, picked, wanted)
     schedules = _schedules(report, section, zone)
     if chosen is None:
         return None
@@ -116,19 +119,35 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None, at: 
     if not taken and not report.problems:
         what = f"no schedule of {chosen} is due at {moment}" if not there else f"what is due of {chosen} is there already"
         section.add("current_schedules", f"{what}: {_dates(ours)}; expected one that has begun; --at schedule waits for the next")
-    cloud = picked[chosen]
-    return Assignment(
-        path=path,
-        cloud=chosen,
-        description=cloud.text("description", "text", most=1000) or "",
-        owner=cloud.text("owner", "a user's name") or "",
-        ticket=cloud.text("ticket", "a ticket such as SCALELAB-3753", numbers=True),
-        ccuser=cloud.texts("ccuser", "user name"),
-        wipe=cloud.flag("wipe", required=True) is not False,
-        hosts=tuple(listed.hosts),
-        notes=tuple(notes),
-        schedule=f"{_dates(taken)} ({zone})",
-    )
+    schedule_words = f"{_dates(taken)} ({zone})"
+    members = _members(picked[chosen])
+    return Assignment(path, chosen, tuple(listed.hosts), notes=tuple(notes), schedule=schedule_words, **members)
+
+
+def check_export(report: Report, root: Node, zone: Zone) -> tuple[int, int]:
+    """Notes what is wrong with an export whatever the date and the cloud; returns how many clouds and schedules it has."""
+    section, picked = _clouds(report, root)
+    for cloud in picked.values():
+        _members(cloud)
+    schedules = _schedules(report, section, zone)
+    dated = [one for one in schedules if one.start is not None and one.end is not None]
+    dated.sort(key=lambda one: (one.host, one.start.first if one.start is not None else 0.0))
+    for one, later in pairwise(dated):
+        if one.host == later.host and one.end is not None and later.start is not None and later.start.last < one.end.first:
+            message = f"{one.host} is scheduled for {one.cloud} at the same time (line {one.line})"
+            report.warn(later.line, later.key, message)
+    return len(picked), len(schedules)
+
+
+def _members(cloud: Section) -> dict[str, Any]:
+    """What an export says of a cloud, as members of an Assignment."""
+    return {
+        "description": cloud.text("description", "text", most=1000) or "",
+        "owner": cloud.text("owner", "a user's name") or "",
+        "ticket": cloud.text("ticket", "a ticket such as SCALELAB-3753", numbers=True),
+        "ccuser": cloud.texts("ccuser", "user name"),
+        "wipe": cloud.flag("wipe", required=True) is not False,
+    }
 
 
 def next_start(path: Path, cloud: str | None, zone: Zone, now: float) -> tuple[float, str] | None:
@@ -140,7 +159,8 @@ def next_start(path: Path, cloud: str | None, zone: Zone, now: float) -> tuple[f
     root = read_yaml(path, report)
     found: list[_Date] = []
     if root is not None and is_export(root):
-        section, _, chosen = _clouds(report, root, cloud)
+        section, picked = _clouds(report, root)
+        chosen = _chosen(section, picked, cloud)
         schedules = _schedules(report, section, zone)
         found = [one.start for one in schedules if one.cloud == chosen and one.start is not None and one.start.last > now]
     report.settle()
@@ -148,26 +168,32 @@ def next_start(path: Path, cloud: str | None, zone: Zone, now: float) -> tuple[f
     return None if first is None else (first.last, f"{first.shown} {first.odd}" if first.odd else "")
 
 
-def _clouds(report: Report, root: Node, wanted: str | None) -> tuple[Section, dict[str, Section], str | None]:
-    """The export, its clouds, and which of them is meant."""
+def _clouds(report: Report, root: Node) -> tuple[Section, dict[str, Section]]:
+    """The export and its clouds."""
     section = Section(report, root, "", sorted(_EXPORT_KEYS))
     clouds = section.child("clouds", required="a mapping of clouds")
     if clouds is not None and clouds.kind != "map":
         section.wrong(clouds, "clouds", "a mapping of clouds")
-    names = list(clouds.entries) if clouds is not None else []
     picked: dict[str, Section] = {}
-    for name in names:
-        if clouds is not None:
-            if not CLOUD.fullmatch(name):
-                report.add(clouds.entries[name].line, f"clouds.{name}", f"is no cloud's name; expected {CLOUD_EXPECTED}")
-            picked[name] = Section(report, _without_nulls(clouds.entries[name].value), f"clouds.{name}", _CLOUD_KEYS)
+    for name, entry in clouds.entries.items() if clouds is not None else ():
+        if not CLOUD.fullmatch(name):
+            report.add(entry.line, f"clouds.{name}", f"is not the name of a cloud; expected {CLOUD_EXPECTED}")
+        picked[name] = Section(report, _without_nulls(entry.value), f"clouds.{name}", _CLOUD_KEYS)
+    if clouds is not None and clouds.kind == "map" and not picked:
+        section.add("clouds", "there is no cloud; expected at least one")
+    return section, picked
+
+
+def _chosen(section: Section, picked: dict[str, Section], wanted: str | None) -> str | None:
+    """Which of the clouds is meant; None with a problem noted where there is a choice to make."""
+    names = list(picked)
     chosen = wanted or (names[0] if len(names) == 1 else None)
     if chosen in picked:
-        return section, picked, chosen
-    held = ", ".join(names) or "none"
-    what = f"{wanted} is not in this export" if wanted else "the export holds several clouds" if names else "there is no cloud"
-    section.add("clouds", f"{what}; expected --cloud with one of: {held}" if names else f"{what}; expected at least one")
-    return section, picked, None
+        return chosen
+    if names:
+        what = f"{wanted} is not in this export" if wanted else "the export holds several clouds"
+        section.add("clouds", f"{what}; expected --cloud with one of: {', '.join(names)}")
+    return None
 
 
 def _without_nulls(node: Node) -> Node:

@@ -22,7 +22,7 @@ class Section:
 
     def __init__(self, report: Report, node: Node, path: str, known: Collection[str], *, hidden: bool = False) -> None:
         """`hidden`: neither keys nor values of this mapping may be shown, since they may be secrets."""
-        self.report, self.node, self.path = report, node, path
+        self.report, self.node, self.path, self._hidden = report, node, path, hidden
         if node.kind != "map":
             self.wrong(node, path, f"a mapping with {', '.join(known)}")
             self.node = Node(node.line, "map")
@@ -35,6 +35,10 @@ class Section:
     def name(self, key: str) -> str:
         """The path of a key, as it is shown."""
         return f"{self.path}.{key}" if self.path else key
+
+    def quoted(self, text: str) -> str:
+        """A value in quotes and cut, to begin a message with; nothing where values may not be shown."""
+        return "" if self._hidden else f'"{text[:80]}" '
 
     def has(self, key: str) -> bool:
         """Whether the key is written at all."""
@@ -105,7 +109,7 @@ class Section:
         usable = _NUMBER.fullmatch(node.text) and (not whole or node.kind == "int")
         value = float(node.text) if usable else 0.0
         if not 0 < value <= most:
-            self.add(key, f"cannot be used as it is; expected {expected}")
+            self.add(key, f"{node.text[:80]} cannot be used; expected {expected}")
             return None
         return value
 

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-EARLIEST, LATEST = 1970, 9000  # years; beyond them the C library and Python disagree on what they can tell
+from .diagnostics import InputError, Problem
+
+EARLIEST, LATEST = 1970, 9000  # years; beyond them the C library and Python disagree
 EXPECTED = 'a time such as "2026-11-29 22:00"'
 _SHAPES = tuple(
     f"%Y-%m-%d{between}{time}{offset}" for between in (" ", "T") for time in ("%H:%M", "%H:%M:%S") for offset in ("", "%z", " %z")
@@ -22,7 +25,7 @@ _SHAPES = tuple(
 _POSIX = re.compile(r":?(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d")  # TZ such as CET-1CEST,M3.5.0,M10.5.0/3
 
 
-class BadTime(Exception):
+class BadTime(InputError):
     """What is wrong with a time or a zone, to be put behind its name."""
 
 
@@ -91,7 +94,7 @@ class Zone:
         try:
             return naive.replace(tzinfo=self.info, fold=fold).timestamp()
         except (OverflowError, OSError, ValueError):
-            raise BadTime(f"cannot be told in {self}; expected {EXPECTED}") from None
+            raise BadTime(f"cannot be represented in {self}; expected {EXPECTED}") from None
 
 
 def parsed(text: str, *, latest: int = LATEST) -> datetime:
@@ -106,7 +109,7 @@ def parsed(text: str, *, latest: int = LATEST) -> datetime:
         if not EARLIEST <= found.year <= latest:
             raise BadTime(f"has the year {found.year}; expected one from {EARLIEST} to {latest}")
         return found
-    raise BadTime(f"is no time; expected {EXPECTED}")
+    raise BadTime(f"is not a time; expected {EXPECTED}")
 
 
 def zone_named(name: str) -> Zone:
@@ -117,7 +120,7 @@ def zone_named(name: str) -> Zone:
         known = {zone.lower(): zone for zone in available_timezones()}
         near = get_close_matches(name[:100].lower(), known, n=2)
         meant = f"did you mean {' or '.join(known[one] for one in near)}? " if near else ""
-        raise BadTime(f"is no time zone that is known here; {meant}expected a name such as Europe/Berlin") from None
+        raise BadTime(f"is not a time zone of this machine's database; {meant}expected a name such as Europe/Berlin") from None
 
 
 def this_machine(environ: Mapping[str, str] = os.environ) -> Zone:
@@ -129,3 +132,11 @@ def this_machine(environ: Mapping[str, str] = os.environ) -> Zone:
         return zone_named(name.removeprefix(":"))
     except BadTime as bad:
         raise BadTime(f'the environment says TZ={name[:100]}, which {bad}; or "unset TZ" for the machine\'s own') from None
+
+
+def local_zone() -> Zone:
+    """This machine's. Raises InputError where the environment names one that is not known."""
+    try:
+        return this_machine()
+    except BadTime as error:
+        raise InputError([Problem(Path("the time zone"), 0, "", str(error))]) from None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from .readers import Choice, Command, FilePath, Flag, Text
 from .secrets import Secret, SecretSource
 from .section import Section
-from .yaml_reader import Node
+from .table import Key, Reader, Table
 
-_TLS_EXPECTED = 'one of {ca_file: FILE}, {fingerprint: "sha256:HEX"}, {pin: first_use}, {verify: false}'
-_PASSWORD_EXPECTED = "one of {env: NAME}, {file: PATH}, {command: [PROGRAM, ARGUMENT, ...]}"
+_FINGERPRINT = re.compile(r"[Ss][Hh][Aa]256:(?:[0-9A-Fa-f]:?){64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,76 +28,158 @@ class TlsPolicy:
     old: bool = False
 
 
-def read_tls(section: Section, warnings: list[str]) -> TlsPolicy:
-    """The policy of a section; the system's authorities when it says nothing."""
-    node = section.child("tls")
-    if node is None or node.kind == "bad":
-        return TlsPolicy()
-    part = Section(section.report, node, section.name("tls"), ("ca_file", "fingerprint", "pin", "verify"))
-    if node.kind == "map" and len(node.entries) != 1:
-        section.add("tls", f"has {len(node.entries)} members; expected {_TLS_EXPECTED}")
-    if part.has("ca_file"):
-        text = part.text("ca_file", "a file of certificates in PEM", most=4096)
-        path = section.report.file.parent / text if text else None
-        if path is not None and not path.is_file():
-            part.add("ca_file", "there is no such file; expected a file of certificates in PEM")
-        return TlsPolicy("ca_file", ca_file=path)
-    if part.has("fingerprint"):
-        text = part.text("fingerprint", '"sha256:" and 64 hexadecimal digits') or ""
-        digits = text.lower().removeprefix("sha256:").replace(":", "")
-        if text and not (text.lower().startswith("sha256:") and re.fullmatch("[0-9a-f]{64}", digits)):
-            part.add("fingerprint", 'is no SHA-256 fingerprint; expected "sha256:" and 64 hexadecimal digits')
-        return TlsPolicy("fingerprint", fingerprint=digits)
-    if part.has("pin"):
-        if (pin := part.text("pin", "first_use")) is not None and pin != "first_use":
-            part.add("pin", "is no way to pin; expected first_use")
+def _policy(
+    ca_file: Path | None = None, fingerprint: str | None = None, pin: str | None = None, verify: bool = True
+) -> TlsPolicy:
+    if ca_file is not None:
+        return TlsPolicy("ca_file", ca_file=ca_file)
+    if fingerprint is not None:
+        return TlsPolicy("fingerprint", fingerprint=fingerprint.lower().removeprefix("sha256:").replace(":", ""))
+    if pin is not None:
         return TlsPolicy("first_use")
-    if part.flag("verify") is False:
-        warnings.append(f"{section.path}: certificates are not verified")
-        return TlsPolicy("off")
-    return TlsPolicy()
+    return TlsPolicy() if verify else TlsPolicy("off")
 
 
-def read_password(section: Section, warnings: list[str]) -> SecretSource | None:
-    """Where the section's password comes from. Nothing of what stands there is ever shown."""
-    node = section.child("password", required=_PASSWORD_EXPECTED)
-    if node is None or node.kind == "bad":
-        return None
-    origin, line, key = section.report.file, node.line, section.name("password")
-    if node.kind == "text":
-        if not node.text:
-            section.add("password", f"is empty; expected {_PASSWORD_EXPECTED}")
+TLS = Table(
+    _policy,
+    (
+        Key(
+            "ca_file",
+            FilePath("a file of certificates in PEM", must_exist=True),
+            "Authorities (PEM) that may sign the certificate; the host name is checked too",
+            sample="lab-ca.pem",
+        ),
+        Key(
+            "fingerprint",
+            Text('"sha256:" and 64 hexadecimal digits', pattern=_FINGERPRINT, wrong="is not a SHA-256 fingerprint"),
+            "This one certificate: SHA-256 of its DER form, colons and case ignored",
+            sample='"sha256:' + "ab12" * 16 + '"',
+        ),
+        Key(
+            "pin",
+            Choice("first_use", ("first_use",)),
+            "The certificate that is met first is remembered in the state directory, and another one refused",
+            sample="first_use",
+        ),
+        Key(
+            "verify",
+            Flag(),
+            "With false nothing is checked, and the header shows it all the time",
+            default="true",
+            sample="false",
+        ),
+    ),
+    single=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls(Reader):
+    """Exactly one of the ways to trust a server."""
+
+    expected: str = 'one of {ca_file: FILE}, {fingerprint: "sha256:HEX"}, {pin: first_use}, {verify: false}'
+
+    @property
+    def kind(self) -> str:
+        return "mapping with one key"
+
+    @property
+    def table(self) -> Table[Any]:
+        return TLS
+
+    def read(self, section: Section, key: str) -> TlsPolicy | None:
+        node = section.node.entries[key].value
+        if node.kind == "bad":
             return None
-        warnings.append(f"{key}: the password stands in the site file itself; better {_PASSWORD_EXPECTED}")
-        return SecretSource("plain", origin, line, key, plain=Secret(node.text))
-    if node.kind != "map":
-        section.wrong(node, key, _PASSWORD_EXPECTED + ", or text in quotes")
-        return None
-    part = Section(section.report, node, key, ("env", "file", "command"), hidden=True)
-    if len(node.entries) != 1:
-        section.add("password", f"has {len(node.entries)} members; expected {_PASSWORD_EXPECTED}")
-        return None
-    if part.has("env"):
-        name = part.text("env", "the name of an environment variable")
-        if name is not None and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
-            part.add("env", "is no name of an environment variable; expected letters, digits and _")
-        return SecretSource("env", origin, line, key, variable=name) if name else None
-    if part.has("file"):
-        text = part.text("file", "a file's path", most=4096)
-        return SecretSource("file", origin, line, key, path=origin.parent / text) if text else None
-    return _command(part, origin, line, key)
+        if node.kind == "map" and len(node.entries) != 1:
+            section.add(key, f"has {len(node.entries)} keys; expected {self.expected}")
+        policy = TLS.read(section.report, node, section.name(key))
+        if policy is not None and policy.kind == "off":
+            section.report.warn(section.line(key), section.name(key), "certificates are not verified")
+        return policy
+
+    def schema(self) -> dict[str, Any]:
+        return TLS.schema()
 
 
-def _command(part: Section, origin: Path, line: int, key: str) -> SecretSource | None:
-    words: list[str] = []
-    nodes: list[Node] = part.items("command", "a list: the program and its arguments")
-    for index, node in enumerate(nodes):
-        word = part.text_of(node, f"{key}.command[{index}]", "text", most=4096, empty=index > 0)
-        if word is None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a password is kept: one of these."""
+
+    env: str | None = None
+    file: Path | None = None
+    command: tuple[str, ...] | None = None
+
+
+PASSWORD = Table(
+    _Place,
+    (
+        Key(
+            "env",
+            Text(
+                "the name of an environment variable: letters, digits and _",
+                pattern=re.compile("[A-Za-z_][A-Za-z0-9_]*"),
+                wrong="is not the name of an environment variable",
+            ),
+            "The environment variable that holds the password",
+            sample="FOREMAN_PASSWORD",
+        ),
+        Key(
+            "file",
+            FilePath(),
+            "A file with the password alone: your own, mode 0600, no symbolic link",
+            sample="foreman.password",
+        ),
+        Key(
+            "command",
+            Command(),
+            "A program that prints the password; no shell, 10 s",
+            sample="[pass, show, foreman]",
+        ),
+    ),
+    hidden=True,
+    single=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Password(Reader):
+    """Where a password comes from. Nothing of what stands there is ever shown."""
+
+    expected: str = "one of {env: NAME}, {file: PATH}, {command: [PROGRAM, ARGUMENT, ...]}"
+
+    @property
+    def kind(self) -> str:
+        return "mapping with one key"
+
+    @property
+    def table(self) -> Table[Any]:
+        return PASSWORD
+
+    def read(self, section: Section, key: str) -> SecretSource | None:
+        node = section.node.entries[key].value
+        origin, line, path = section.report.file, node.line, section.name(key)
+        if node.kind == "bad":
             return None
-        words.append(node.text)
-    if not words:
-        if part.has("command") and part.node.entries["command"].value.kind == "list":
-            part.add("command", "is empty; expected a list: the program and its arguments")
+        if node.kind == "text":
+            if not node.text:
+                section.add(key, f"is empty; expected {self.expected}")
+                return None
+            section.report.warn(section.line(key), path, f"the password is in the site file itself; better {self.expected}")
+            return SecretSource("plain", origin, line, path, plain=Secret(node.text))
+        if node.kind != "map":
+            section.wrong(node, path, self.expected + ", or text in quotes")
+            return None
+        place = PASSWORD.read(section.report, node, path)
+        if len(node.entries) != 1:
+            section.add(key, f"has {len(node.entries)} keys; expected {self.expected}")
+        elif place is not None and place.env is not None:
+            return SecretSource("env", origin, line, path, variable=place.env)
+        elif place is not None and place.file is not None:
+            return SecretSource("file", origin, line, path, path=place.file)
+        elif place is not None and place.command is not None:
+            return SecretSource("command", origin, line, path, command=place.command)
         return None
-    return SecretSource("command", origin, line, key, command=tuple(words))
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, PASSWORD.schema()]}

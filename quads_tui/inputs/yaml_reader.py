@@ -77,7 +77,7 @@ def read_yaml(path: Path, report: Report) -> Node | None:
         return None
     if found := _NOT_YAML.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        report.add(line, "", f"holds the control character U+{ord(found[0]):04X}; expected printable text")
+        report.add(line, "", f"contains the control character U+{ord(found[0]):04X}; expected printable text")
         return None
     return _Builder(report).build(text)
 
@@ -149,7 +149,7 @@ class _Builder:
         if found := CONTROLS.search(value):
             code = ord(found[0])
             what = "a line break" if found[0] == "\n" else f"the control character U+{code:04X}"
-            self._report.add(line, self._path(), f"holds {what}; expected one line of printable text")
+            self._report.add(line, self._path(), f"contains {what}; expected one line of printable text")
             usable = False
         return Node(line, kind if usable else "bad", value)
 
@@ -165,7 +165,7 @@ class _Builder:
         """Puts a node where the stream stands: document, list, key or value."""
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            self._report.add(node.line, "", f"holds more than {MOST_NODES:,} values; expected a smaller file")
+            self._report.add(node.line, "", f"contains more than {MOST_NODES:,} values; expected a smaller file")
             return False
         if not self._stack:
             self._root = node
@@ -176,7 +176,7 @@ class _Builder:
         elif top.key is None:
             if node.kind in ("map", "list"):
                 self._report.add(node.line, self._path(), "a key is a list or a mapping; expected a word as key")
-                return False  # what follows would be told under wrong names
+                return False  # what follows would be reported under wrong names
             top.key, top.key_line = node.text, node.line
         else:
             self._entry(top, node)

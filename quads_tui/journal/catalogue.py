@@ -8,25 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
+
 from .locks import holder
 from .reader import JournalReader, NoJournal
 
 
-class NotFound(Exception):
-    """No such rollout. The text names those that come near."""
+class NotFound(QuadsTuiError):
+    """No such rollout. The text names similar ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRollout:
-    """One rollout. `facts` as JournalStore.describe kept them; `trouble` is why its journal cannot be read."""
+    """One rollout. `facts` as JournalStore.describe kept them; `unreadable`: why its journal cannot be read."""
 
     id: str
     directory: Path
     facts: dict[str, Any]
-    trouble: str = ""
+    unreadable: str = ""
 
     @property
     def journal(self) -> Path:
+        """The SQLite file."""
         return self.directory / "journal.db"
 
     @property
@@ -43,11 +46,11 @@ class StoredRollout:
     def unfinished(self) -> bool:
         """Hosts are left that need no human to go on: it died, or was stopped."""
         ended = self.facts.get("ended")
-        return not self.trouble and (ended is None or bool(ended["unfinished"]))
+        return not self.unreadable and (ended is None or bool(ended["unfinished"]))
 
     @property
     def owed(self) -> int:
-        """Updates that QUADS has not taken over yet."""
+        """How many updates to QUADS are pending."""
         ended = self.facts.get("ended")
         return int(ended.get("owed", 0)) if isinstance(ended, dict) else 0
 
@@ -59,7 +62,7 @@ class StoredRollout:
 
     @property
     def seeds(self) -> dict[str, Any]:
-        """What it knew at its start of how long things take, as Pace.seed takes it."""
+        """What it knew at its start of how long things take, as DurationStats.seed takes it."""
         seeds = self.facts.get("seeds")
         return seeds if isinstance(seeds, dict) else {}
 
@@ -88,7 +91,7 @@ def find(state: Path, name: str) -> StoredRollout:
     where = state / "rollouts"
     if not rollouts:
         raise NotFound(f"there is no rollout in {where}")
-    raise NotFound(f"there is no rollout {name} in {where}" + (f"; near it: {', '.join(near[:5])}" if near else ""))
+    raise NotFound(f"there is no rollout {name} in {where}" + (f"; similar: {', '.join(near[:5])}" if near else ""))
 
 
 def newest(state: Path, usable: Callable[[StoredRollout], bool], *, held: bool = False) -> StoredRollout | None:
@@ -102,7 +105,7 @@ def newest(state: Path, usable: Callable[[StoredRollout], bool], *, held: bool =
 
 
 def known_pace(state: Path, foreman: str) -> dict[str, Any]:
-    """How long things took in the newest rollout on this Foreman that came to its end, as Pace.kept gave it."""
+    """How long things took in the newest rollout on this Foreman that came to its end, as DurationStats.kept gave it."""
     for rollout in stored_rollouts(state):
         pace = rollout.facts.get("pace")
         if rollout.rehearsal is None and rollout.facts.get("foreman") == foreman and isinstance(pace, dict):
@@ -113,11 +116,11 @@ def known_pace(state: Path, foreman: str) -> dict[str, Any]:
 def _read(directory: Path) -> StoredRollout:
     try:
         reader = JournalReader(directory / "journal.db")
-    except NoJournal as trouble:
-        return StoredRollout(directory.name, directory, {}, str(trouble))
+    except NoJournal as error:
+        return StoredRollout(directory.name, directory, {}, str(error))
     try:
         return StoredRollout(directory.name, directory, reader.facts())
-    except Exception as error:  # damage inside: told, never a traceback
+    except Exception as error:  # damage inside: shown, never a traceback
         return StoredRollout(directory.name, directory, {}, f"{directory / 'journal.db'} is damaged: {error}")
     finally:
         reader.close()

@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.text import clean
 
@@ -28,29 +29,31 @@ from .locks import LockHeld, flock_holder, process_words, user_words
 from .servers import Server
 
 LOCKS = Path("/run/lock/quads-tui")  # where $QUADS_TUI_LOCKS names none
-_LONGEST = 4000  # bytes of what a lock file tells
+_LONGEST = 4000  # bytes of a lock file that are read
 _TRIES = 20  # of a file that others remove and make anew at the same time
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class NoDirectory(Exception):
+class NoDirectory(QuadsTuiError):
     """The directory of the lock files cannot be used. The text says why, and how to mend it."""
 
 
 def lock_directory(path: Path) -> Path:
     """Make it where it is missing: open to all, and nobody removes what is another's. Raises NoDirectory."""
-    remedy = f"an administrator makes it with: {_made_with(path)}"
+    remedy = f"an administrator creates it with: {_made_with(path)}"
     try:
         with suppress(FileExistsError):
             path.mkdir()
             path.chmod(0o1777)
         found = path.lstat()
     except OSError as error:
-        raise NoDirectory(f"the directory of the lock files {path} cannot be made: {error.strerror}; {remedy}") from None
+        raise NoDirectory(f"the lock directory {path} cannot be created: {error.strerror}; {remedy}") from None
     if not stat.S_ISDIR(found.st_mode):
-        raise NoDirectory(f"{path}, where the lock files should be, is no directory; {remedy}")
+        raise NoDirectory(f"the lock directory {path} is not a directory; {remedy}")
     if found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX:
-        raise NoDirectory(f"anybody may remove lock files in {path}; {remedy}")
+        raise NoDirectory(
+            f"the lock directory {path} is writable by all without the sticky bit, so that anybody may remove locks; {remedy}"
+        )
     return path
 
 
@@ -59,7 +62,7 @@ def _made_with(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ServerIdentity:
     """By what two addresses turn out to be one Foreman. Empty members are not known."""
 
     certificate: str = ""  # SHA-256 of the DER, hexadecimal
@@ -67,7 +70,7 @@ class Identity:
 
 
 class ForemanLock:
-    """Held from `take` to `release`, for as long as the process lives. Calls may wait for the disk: not for the loop's thread."""
+    """Held from `acquire` to `release` or the end of the process. Calls may wait for the disk: not for the loop's thread."""
 
     def __init__(self, directory: Path | None) -> None:
         """`directory`: of the lock files; None: there is none, and only this network namespace is seen."""
@@ -77,51 +80,51 @@ class ForemanLock:
         self.keys: set[str] = set()
         self.left: dict[str, object] = {}  # what a holder that died, or was taken over from, had on its way: as `mark` got it
 
-    def take(self, server: Server, *, take_over: bool = False) -> None:
+    def acquire(self, server: Server, *, take_over: bool = False) -> None:
         """Hold what is not held yet of this server. Raises LockHeld, and then holds no more than before.
 
         `take_over`: an administrator says that the holder is stopped, or is none of ours. It learns that before its next act.
         """
-        taken: list[str] = []
+        acquired: list[str] = []
         try:
             for key in server.keys:
                 if key not in self.keys:
-                    taken.append(key)
-                    self._take(key, server, take_over)
+                    acquired.append(key)
+                    self._acquire(key, server, take_over)
                     self.keys.add(key)
         except BaseException:
-            self._drop(taken)
+            self._drop(acquired)
             raise
 
     def check(self) -> None:
         """Raises TakenOver where a lock file is no longer the one that we hold."""
         for file in self._files.values():
             if not file.stands:
-                raise TakenOver(f"the lock {file.path} was taken over by another process: nothing more is done from here")
+                raise TakenOver(f"the lock {file.path} was taken over by another process: this process does nothing more")
 
     def mark(self, writing: dict[str, object] | None) -> None:
         """Keep in the lock files what is on its way to the server; None: nothing is. It outlives this process."""
         for file in self._files.values():
             file.mark(writing)
 
-    def alike(self, own: Identity) -> str:
-        """Tell others what our Foreman is, and say who writes to one that is the same by that; empty where nobody does."""
+    def same_foreman(self, own: ServerIdentity) -> str:
+        """Publish what our Foreman is; who writes to one that is the same by that, in words. Empty where nobody does."""
         for file in self._files.values():
-            file.tell(own)
-        for path, told in self._others():
+            file.publish(own)
+        for path, contents in self._others():
             for what, mine, theirs in (
-                ("TLS certificate", own.certificate, told.get("certificate")),
-                ("setting foreman_url", own.url, told.get("url")),
+                ("TLS certificate", own.certificate, contents.get("certificate")),
+                ("setting foreman_url", own.url, contents.get("url")),
             ):
                 if mine and mine == theirs:
                     where = clean(path.name.removeprefix("foreman-").removesuffix(".lock"), 200)
-                    return f"a Foreman with the same {what} is being written to at {where}: {_holder_of(path, told)}"
+                    return f"a Foreman with the same {what} is being written to at {where}: {_holder_of(path, contents)}"
         return ""
 
     def release(self) -> None:
         self._drop(list(self.keys))
 
-    def _take(self, key: str, server: Server, take_over: bool) -> None:
+    def _acquire(self, key: str, server: Server, take_over: bool) -> None:
         replaced = False
         if self._directory is not None:
             self._files[key], replaced = _File.locked(self._directory / f"foreman-{key}.lock", server, take_over)
@@ -134,7 +137,7 @@ class ForemanLock:
         except OSError as error:
             made.close()
             if error.errno != errno.EADDRINUSE:
-                raise LockHeld(f"the lock of {server.shown} cannot be made: {error.strerror}") from None
+                raise LockHeld(f"the lock of {server.shown} cannot be acquired: {error.strerror}") from None
             self._beside(name, server, take_over, replaced)
             return
         self._names[key] = made
@@ -152,12 +155,12 @@ class ForemanLock:
         uid, pid = _owner(name)
         whose = user_words(uid) if uid is not None else "an unknown user"
         process = f"process {pid} of {whose}" if pid else f"a process of {whose}"
-        way_round = "go on with --take-over when you are sure that nobody writes to this Foreman"
+        remedy = "use --take-over if you are sure that nothing else writes to this Foreman"
         if self._directory is None:  # nothing but the name would be left to hold
-            way_round = f"make the directory of the lock files first ({_made_with(LOCKS)}), then {way_round}"
+            remedy = f"create the lock directory first ({_made_with(LOCKS)}), then {remedy}"
         raise LockHeld(
-            f"the lock of {server.shown}, the socket @{name[1:]}, is bound by {process} that does not listen there, as quads-tui "
-            f"would: have it ended, or {way_round}"
+            f"the lock of {server.shown}, the socket @{name[1:]}, is bound by {process} that does not listen there, so it is not "
+            f"quads-tui: end that process, or {remedy}"
         )
 
     def _drop(self, keys: list[str]) -> None:
@@ -169,7 +172,7 @@ class ForemanLock:
                 self._files.pop(key).release()
 
     def _others(self) -> Iterator[tuple[Path, dict[str, object]]]:
-        """The lock files that others hold now, and what they say."""
+        """The lock files that others hold now, and their contents."""
         ours = {file.path for file in self._files.values()}
         for path in sorted(self._directory.glob("foreman-*.lock")) if self._directory is not None else ():
             if path in ours:
@@ -181,7 +184,7 @@ class ForemanLock:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                yield path, _told(file)
+                yield path, _contents(file)
             finally:
                 os.close(file)
 
@@ -193,7 +196,7 @@ class _File:
         self.path = path
         self.left: dict[str, object] = {}
         self._file = file
-        self._identity = Identity()
+        self._identity = ServerIdentity()
         self._writing: dict[str, object] | None = None
 
     @classmethod
@@ -202,16 +205,16 @@ class _File:
         replaced, left = False, dict[str, object]()
         for _ in range(_TRIES):
             made = cls(path, _opened(path))
-            told = _told(made._file)
-            left = _writing(told) or left
+            contents = _contents(made._file)
+            left = _writing(contents) or left
             try:
                 fcntl.flock(made._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 os.close(made._file)
                 if not take_over:
                     raise LockHeld(
-                        f"another rollout is writing to {server.shown}: {_holder_of(path, told)}. An administrator who knows "
-                        f"that it is stopped for good ends it, or goes on with --take-over"
+                        f"another rollout is writing to {server.shown}: {_holder_of(path, contents)}. If it is stopped for "
+                        f"good, an administrator ends it or uses --take-over"
                     ) from None
                 try:
                     path.unlink(missing_ok=True)
@@ -220,11 +223,11 @@ class _File:
                 replaced = True
                 continue
             if made.stands:
-                made.left = _writing(_told(made._file)) or left
-                made.tell(Identity())
+                made.left = _writing(_contents(made._file)) or left
+                made.publish(ServerIdentity())
                 return made, replaced
             os.close(made._file)
-        raise LockHeld(f"the lock {path} changes hands all the time")
+        raise LockHeld(f"the lock {path} was replaced by other processes {_TRIES} times while it was being acquired")
 
     @property
     def stands(self) -> bool:
@@ -234,8 +237,8 @@ class _File:
         except OSError:
             return False
 
-    def tell(self, identity: Identity) -> None:
-        """Who holds it, for those whom the kernel does not tell (in another container, say)."""
+    def publish(self, identity: ServerIdentity) -> None:
+        """Who holds it and for which Foreman, for those whom the kernel does not show it (in another container, say)."""
         self._identity = identity
         self._write()
 
@@ -247,9 +250,9 @@ class _File:
     def _write(self) -> None:
         identity = self._identity
         pid, uid = os.getpid(), os.getuid()
-        told = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
+        contents = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
         with suppress(OSError):
-            text = json.dumps({**told, "url": identity.url, "writing": self._writing or self.left or None}).encode()
+            text = json.dumps({**contents, "url": identity.url, "writing": self._writing or self.left or None}).encode()
             os.pwrite(self._file, text, 0)  # a reader never finds less than the longer of two texts
             os.ftruncate(self._file, len(text))
 
@@ -276,34 +279,34 @@ def _opened(path: Path) -> int:
             file = os.open(path, os.O_RDONLY | _FILE)
     except OSError as error:
         words = "is a symbolic link" if error.errno == errno.ELOOP else clean(error.strerror)
-        raise LockHeld(f"the lock file {path} cannot be opened: {words}; an administrator removes it") from None
+        raise LockHeld(f"the lock file {path} cannot be opened: {words}; an administrator must remove it") from None
     found = os.fstat(file)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(file)
-        raise LockHeld(f"{path} is no lock file (its owner is {user_words(found.st_uid)}); an administrator removes it")
+        raise LockHeld(f"{path} is not a lock file (owner: {user_words(found.st_uid)}); an administrator must remove it")
     return file
 
 
-def _told(file: int) -> dict[str, object]:
+def _contents(file: int) -> dict[str, object]:
     try:
-        told = json.loads(os.pread(file, _LONGEST, 0))
-        return told if isinstance(told, dict) else {}
+        found = json.loads(os.pread(file, _LONGEST, 0))
+        return found if isinstance(found, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
 
-def _writing(told: dict[str, object]) -> dict[str, object]:
-    found = told.get("writing")
+def _writing(contents: dict[str, object]) -> dict[str, object]:
+    found = contents.get("writing")
     return found if isinstance(found, dict) else {}
 
 
-def _holder_of(path: Path, told: dict[str, object]) -> str:
-    """As the kernel tells it, else as the file does."""
+def _holder_of(path: Path, contents: dict[str, object]) -> str:
+    """As the kernel shows it, else as the file has it."""
     with suppress(OSError):
         if found := flock_holder(path.stat()):
             return found
-    said = clean(told.get("holder") or "", 200)
-    return said or f"a process that cannot be seen from here (another container?) holds {path}"
+    holder = clean(contents.get("holder") or "", 200)
+    return holder or f"a process that cannot be seen from here (another container?) holds {path}"
 
 
 def _listener(name: str) -> tuple[int, int] | None:

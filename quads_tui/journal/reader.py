@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import Event, from_row
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 
 from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
 
 _GROUP = 2000  # events that are decoded together
 
 
-class NoJournal(Exception):
+class NoJournal(QuadsTuiError):
     """The file is missing, or not a journal of ours, or of a newer version. The text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSample:
+    """The figures of one second: `at` in real seconds since 1970 UTC, `data` as Journal.sample got it."""
+
     at: float
     data: dict[str, Any]
 
@@ -41,9 +44,9 @@ class JournalReader:
         except sqlite3.Error as error:
             raise NoJournal(f"{path} cannot be read as a journal: {error}") from None
         if found != APPLICATION_ID:
-            raise NoJournal(f"{path} is no journal of quads-tui")
+            raise NoJournal(f"{path} is not a journal of quads-tui")
         if schema > SCHEMA:
-            raise NoJournal(f"{path} was written by a newer quads-tui (schema {schema}, this one knows {SCHEMA})")
+            raise NoJournal(f"{path} was written by a newer quads-tui (schema {schema}; supported: 1 to {SCHEMA})")
 
     def facts(self) -> dict[str, Any]:
         """What JournalStore.describe kept."""
@@ -71,13 +74,13 @@ class JournalReader:
         for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
 
-    def exchanges(self, host: str, last: int = 20) -> list[Exchanged]:
+    def exchanges(self, host: str, last: int = 20) -> list[Exchange]:
         """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""
         if self._schema < 2:
             return []
-        asked = "select at, host, method, path, status, seconds, error from exchange where host = ? order by n desc limit ?"
-        rows = self._db.execute(asked, (host, last))
-        return [Exchanged(*row) for row in rows][::-1]
+        names = ("at", "host", "method", "path", "status", "seconds", "error")
+        rows = self._db.execute(f"select {', '.join(names)} from exchange where host = ? order by n desc limit ?", (host, last))
+        return [Exchange(**dict(zip(names, row, strict=True))) for row in rows][::-1]
 
     def close(self) -> None:
         self._db.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from quads_tui.rollout.addresses import host_and_port, ip_address
 
 _PATIENCE = 5.0  # real seconds for the name service
 _HERE = "localhost"  # every address of this machine: what listens on one mostly listens on all
@@ -25,7 +25,8 @@ class Server:
 
 async def server_of(url: str) -> Server:
     """Look the name up, off the loop and bounded. A name without an address stands for itself."""
-    host, port = _host_and_port(url)
+    host, port = host_and_port(url)
+    host = host.rstrip(".")
     try:
         names = await asyncio.wait_for(asyncio.to_thread(_names, host), _PATIENCE)
     except TimeoutError:
@@ -36,14 +37,9 @@ async def server_of(url: str) -> Server:
 
 def spelled(url: str) -> str:
     """One spelling for all of a URL's, without asking the name service: whether two are surely one server."""
-    host, port = _host_and_port(url)
+    host, port = host_and_port(url)
+    host = host.rstrip(".")
     return f"{_canonical(host)}:{port}"
-
-
-def _host_and_port(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".").lower()
-    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _names(host: str) -> set[str]:
@@ -59,11 +55,9 @@ def _names(host: str) -> set[str]:
 def _canonical(text: str) -> str:
     """One spelling for an address; what is none is left as it is. Loopback and "any" are this machine."""
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ip_address(text)
     except ValueError:
         return text
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     return _HERE if address.is_loopback or address.is_unspecified else str(address)
 
 

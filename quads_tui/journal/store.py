@@ -18,10 +18,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from quads_tui.rollout.events import Event, to_row
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 
-APPLICATION_ID = 0x51554144  # "QUAD": tells our files from other people's
+APPLICATION_ID = 0x51554144  # "QUAD": marks our files
 SCHEMA = 3
 
 _TABLES = """
@@ -43,10 +43,7 @@ _META = "insert or replace into meta (key, value) values (?, ?)"
 
 
 class JournalStore:
-    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses.
-
-    `on_events` gets events in their order when they are on disk, or when it is certain that they never will be.
-    """
+    """Implements rollout.ports.Journal. `on_broken` is called once, in the loop, when the disk refuses."""
 
     def __init__(
         self,
@@ -61,7 +58,7 @@ class JournalStore:
         """
         self.path = path
         self._on_broken = on_broken
-        self.on_events: Callable[[list[Event]], None] | None = None
+        self._listeners: list[Callable[[Event], None]] = []
         self._broken = ""
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Row | None] = SimpleQueue()
@@ -74,12 +71,12 @@ class JournalStore:
                 self._adopt()
             self._db.execute("pragma synchronous=full")
             self._owner = self._own()
-            self._looks = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
+            self._owner_db = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             stopped = "locked" in str(error)  # by who was stopped in the middle of a write: SQLite's lock goes with its process
             remedy = "; the process that holds it is in the middle of a write: end it (kill -9)" if stopped else ""
             raise JournalBroken(f"cannot write the journal {path}: {error}{remedy}") from None
-        self._looking = ThreadPoolExecutor(1, "journal-owner")  # its own: the loop's threads may all wait for DNS
+        self._owner_thread = ThreadPoolExecutor(1, "journal-owner")  # not one of the loop's: those may all wait for DNS
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
@@ -88,7 +85,7 @@ class JournalStore:
         (found,) = self._db.execute("pragma application_id").fetchone()
         (schema,) = self._db.execute("pragma user_version").fetchone()
         if found != APPLICATION_ID or schema > SCHEMA or schema < 1:
-            raise sqlite3.DatabaseError(f"no journal of this quads-tui (schema {schema}, this one knows {SCHEMA})")
+            raise sqlite3.DatabaseError(f"not a journal that this version can write (schema {schema}; supported: 1 to {SCHEMA})")
         (sound,) = self._db.execute("pragma quick_check(1)").fetchone()
         if sound != "ok":
             raise sqlite3.DatabaseError(f"damaged: {sound}")
@@ -104,8 +101,9 @@ class JournalStore:
         return number
 
     async def owned(self) -> None:
+        """As Journal.owned; JournalBroken where the file cannot be read."""
         try:
-            owner = await self._loop.run_in_executor(self._looking, _owner, self._looks)
+            owner = await self._loop.run_in_executor(self._owner_thread, _owner, self._owner_db)
         except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: closed
             raise JournalBroken(f"the journal {self.path} cannot be read: {error}") from None
         if owner != self._owner:
@@ -113,7 +111,7 @@ class JournalStore:
 
     @property
     def _taken_over(self) -> str:
-        return f"another process has taken the rollout {self.path.parent.name} over: nothing more is done from here"
+        return f"another process has taken over the rollout {self.path.parent.name}: this process does nothing more"
 
     def _migrate(self, schema: int) -> None:
         """In one transaction: 1 had no exchanges, 2 kept an event's members by name."""
@@ -126,12 +124,23 @@ class JournalStore:
             pragma user_version={SCHEMA}; commit;"""
         )
 
+    def subscribe(self, listener: Callable[[Event], None]) -> None:
+        """It gets events in their order, in the loop, when they are on disk or when it is certain that they never will be."""
+        self._listeners.append(listener)
+
+    def _written(self, events: list[Event]) -> None:
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+
     def record(self, event: Event) -> None:
-        if self._broken and self.on_events is not None:
-            self.on_events([event])
+        """Queue it for the next group. Raises JournalBroken once the disk has refused."""
+        if self._broken:
+            self._written([event])
         self._put((_EVENT, (event,), None))
 
     async def commit(self, event: Event) -> None:
+        """It is on disk when this returns. Raises JournalBroken."""
         await self._committed(_EVENT, (event,))
 
     async def describe(self, facts: Mapping[str, Any]) -> None:
@@ -145,10 +154,11 @@ class JournalStore:
         await self._committed("", ())
 
     def sample(self, at: float, data: dict[str, object]) -> None:
+        """A second's figures. May be lost. `at`: real seconds since 1970 UTC."""
         if not self._broken:
             self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
 
-    def exchange(self, one: Exchanged) -> None:
+    def exchange(self, one: Exchange) -> None:
         """For the host's history. May be lost."""
         if not self._broken:
             values = (one.at, one.host, one.method, one.path, one.status, one.seconds, one.error)
@@ -179,7 +189,7 @@ class JournalStore:
         await done
 
     def _write(self) -> None:
-        """The writer thread: take all that is queued, write it as one transaction, then tell who waits."""
+        """The writer thread: take all that is queued, write it as one transaction, then answer those who wait."""
         ending = False
         while not ending:
             rows = [self._queue.get()]
@@ -190,15 +200,15 @@ class JournalStore:
             why = self._broken or self._write_group(group)
             if why and not self._broken:
                 self._broken = why
-                self._tell(self._on_broken, why)
+                self._in_loop(self._on_broken, why)
             events = [values[0] for sql, values, _ in group if sql == _EVENT]
-            if events and self.on_events is not None:
-                self._tell(self.on_events, events)
+            if events and self._listeners:
+                self._in_loop(self._written, events)
             waiting = [done for _, _, done in group if done is not None]
             if waiting:
-                self._tell(_resolve, waiting, why)
-        self._looking.shutdown()
-        self._looks.close()
+                self._in_loop(_resolve, waiting, why)
+        self._owner_thread.shutdown()
+        self._owner_db.close()
         self._db.close()
 
     def _write_group(self, group: list[_Row]) -> str:
@@ -223,10 +233,10 @@ class JournalStore:
             return f"the journal {self.path} can no longer be written: {error}"
         return ""
 
-    def _tell(self, what: Callable[..., None], *values: Any) -> None:
+    def _in_loop(self, what: Callable[..., None], *values: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(what, *values)
-        except RuntimeError:  # the loop has gone: nobody is left to be told
+        except RuntimeError:  # the loop has gone: nobody waits any more
             pass
 
 

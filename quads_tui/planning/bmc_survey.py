@@ -1,4 +1,4 @@
-"""The plan's other half: every BMC looked at, side by side, with nothing touched."""
+"""The BMC survey of a plan: every BMC is read, many at once, and none is changed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from quads_tui.services.redfish import Survey
 
 T = TypeVar("T")
 
-PATIENCE = 9.5  # real seconds for one BMC to answer, from its last answer on: a plan is looked at, not waited for
-LONGEST = 15.0  # real seconds for all that one BMC is asked; what it has not told by then is asked again before its first act
-WHOLE = 60.0  # real seconds for all of them; those that were not asked by then are asked before their first act
-_AT_ONCE = 128  # BMCs that are at work
-_SLOW = 1.0  # real seconds after which a BMC counts as waited for, not as at work
-_NICS = "its network interfaces were not told"
-_SAID = 2.0  # real seconds between two lines of progress
-NO_OVERRIDE = "its BMC offers no boot override (its Boot has none, and no settings object): PXE cannot be set"
-NO_FORCE_OFF = "its BMC offers no reset that powers it off (neither ForceOff nor one like it)"
+ANSWER_TIMEOUT = 9.5  # real seconds without an answer from one BMC: an operator waits for the plan
+BMC_TIMEOUT = 15.0  # real seconds for all requests to one BMC; what is missing then is read before the first action on its host
+SURVEY_TIMEOUT = 60.0  # real seconds for all BMCs; those not surveyed by then are read before the first action on their hosts
+_CONCURRENT = 128  # BMCs
+_SLOW = 1.0  # real seconds after which a BMC no longer counts against _CONCURRENT
+_NICS = "its network interfaces were not reported"
+_PROGRESS_INTERVAL = 2.0  # real seconds between two lines of progress
+NO_OVERRIDE = "its BMC offers no boot override (neither in Boot nor in a settings object): PXE cannot be set"
+NO_FORCE_OFF = "its BMC offers no reset type that powers it off (ForceOff or equivalent)"
 
 
 class SurveyedBmc(Protocol):
@@ -35,16 +35,16 @@ class SurveyedBmc(Protocol):
     async def close(self) -> None: ...
 
 
-class OnlyLooking:
-    """Implements rollout.ports.SideEffects for those who may not act at all."""
+class ReadOnlySideEffects:
+    """Implements rollout.ports.SideEffects for readers: every attempt to act is an error of the program."""
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
-        raise RuntimeError(f"a plan never acts, and this was to {act}")
+        raise RuntimeError(f"the plan must not act, but tried to {act}")
 
     async def confirm(self) -> None:
-        raise RuntimeError("a plan never acts")
+        raise RuntimeError("the plan must not act")
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         pass
 
     def session(self, uri: str, is_open: bool) -> None:
@@ -60,153 +60,157 @@ class OnlyLooking:
 class BmcSurvey:
     """Asks the BMCs of a plan.
 
-    `provisioning` asks Foreman for the MACs that it provisions a host through: only where the one in its record is not found.
-    `say` gets a line every two seconds.
+    `provisioning` reads from Foreman the MACs that it provisions a host through, where the one in its record is not found.
+    `notify` gets a progress line every two seconds.
     """
 
     def __init__(
         self,
         bmc: Callable[[HostPlan, SideEffects], SurveyedBmc],
         provisioning: Callable[[str], Awaitable[Collection[str]]],
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._bmc = bmc
-        self._provisioning = provisioning
-        self._say = say
-        self._patience: dict[str, asyncio.Timeout] = {}  # what is waited for now, by name
-        self._ends: dict[str, float] = {}  # when that is over whatever comes, by name
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._provisioning_macs = provisioning
+        self._notify = notify
+        self._timeouts: dict[str, asyncio.Timeout] = {}  # of the current request, by name
+        self._deadlines: dict[str, float] = {}  # of all requests, by name (loop time)
+        self._turns = asyncio.Semaphore(_CONCURRENT)
 
-    async def of(self, plan: Plan, only: Collection[str] | None = None) -> Plan:
-        """The plan with what the BMCs of all its hosts that are to be acted on say now, or of those in `only`."""
+    async def run(self, plan: Plan, only: Collection[str] | None = None) -> Plan:
+        """The plan with the current findings of the BMCs of its hosts, or only of those in `only`."""
         asked = [host for host in plan.hosts if plan.reaches_bmc(host) and (only is None or host.name in only)]
-        whole = any(one.machine.macs for one in plan.protected)  # a protected machine may be told by any of its MACs
-        looks = {asyncio.create_task(self._begun(host, plan.goal(host).kind, whole)): host for host in asked}
+        whole = any(one.machine.macs for one in plan.protected)  # a protected machine may be recognised by any of its MACs
+        tasks = {asyncio.create_task(self._survey_in_turn(host, plan.goal(host).kind, whole)): host for host in asked}
         try:
-            late = await self._awaited(looks)
+            unfinished = await self._wait_for_all(tasks)
         finally:
-            for look in looks:
-                look.cancel()  # and with it its session: bounded to some seconds
-            await asyncio.gather(*looks, return_exceptions=True)
-        found = {host.name: replace(host, bmc=NOT_ASKED) if look in late else look.result() for look, host in looks.items()}
+            for task in tasks:
+                task.cancel()  # this also closes its session, within seconds
+            await asyncio.gather(*tasks, return_exceptions=True)
+        found = {host.name: replace(host, bmc=NOT_ASKED) if task in unfinished else task.result() for task, host in tasks.items()}
         return replace(plan, hosts=tuple(found.get(host.name, host) for host in plan.hosts))
 
-    async def _awaited(self, looks: Collection[asyncio.Task[HostPlan]]) -> set[asyncio.Task[HostPlan]]:
-        """Those that have not ended when the time for all is over."""
-        loop, left = asyncio.get_running_loop(), set(looks)
-        ends = loop.time() + WHOLE
-        while left and (seconds := ends - loop.time()) > 0:
-            _, left = await asyncio.wait(left, timeout=min(_SAID, seconds))
+    async def _wait_for_all(self, tasks: Collection[asyncio.Task[HostPlan]]) -> set[asyncio.Task[HostPlan]]:
+        """Returns those that are unfinished after SURVEY_TIMEOUT."""
+        loop, left = asyncio.get_running_loop(), set(tasks)
+        deadline = loop.time() + SURVEY_TIMEOUT
+        while left and (seconds := deadline - loop.time()) > 0:
+            _, left = await asyncio.wait(left, timeout=min(_PROGRESS_INTERVAL, seconds))
             if left:
-                self._say(f"{len(looks) - len(left)} of {len(looks)} BMCs answered")
+                self._notify(f"{len(tasks) - len(left)} of {len(tasks)} BMCs answered")
         if left:
-            self._say(f"{len(left)} BMCs not asked yet after {WHOLE:.0f} s: asked before the first act on their hosts")
+            self._notify(
+                f"{len(left)} BMCs not surveyed after {SURVEY_TIMEOUT:.0f} s: each is checked before the first action on its host"
+            )
         return left
 
-    def heard(self, name: str) -> None:
-        """The host's BMC answered something: it is not silent, whatever else there is to ask it."""
-        patience, ends = self._patience.get(name), self._ends.get(name, 0.0)
-        if patience is not None and not patience.expired():
-            patience.reschedule(min(ends, asyncio.get_running_loop().time() + PATIENCE))
+    def on_answer(self, name: str) -> None:
+        """The host's BMC answered a request: restart its ANSWER_TIMEOUT."""
+        timeout, deadline = self._timeouts.get(name), self._deadlines.get(name, 0.0)
+        if timeout is not None and not timeout.expired():
+            timeout.reschedule(min(deadline, asyncio.get_running_loop().time() + ANSWER_TIMEOUT))
 
-    async def _in_time(self, name: str, answer: Awaitable[T], missed: str) -> tuple[T | None, str]:
-        """What a BMC answers, or None and why there is nothing."""
+    async def _with_timeout(self, name: str, answer: Awaitable[T], missed: str) -> tuple[T | None, str]:
+        """The answer of a BMC, or None and the reason."""
         now = asyncio.get_running_loop().time()
-        ends = self._ends.setdefault(name, now + LONGEST)
+        deadline = self._deadlines.setdefault(name, now + BMC_TIMEOUT)
         try:
-            async with asyncio.timeout_at(min(ends, now + PATIENCE)) as self._patience[name]:
+            async with asyncio.timeout_at(min(deadline, now + ANSWER_TIMEOUT)) as self._timeouts[name]:
                 return await answer, ""
         except StageFailure as failure:
             return None, f"{failure.cause.value}: {failure.reason}"
         except TimeoutError:
-            if asyncio.get_running_loop().time() >= ends:  # it answers, and slowly
-                return None, f"busy: {missed} within {LONGEST:.0f} s; asked again before its first act"
-            return None, f"unreachable: {missed}, and nothing for {PATIENCE:.1f} s"
+            if asyncio.get_running_loop().time() >= deadline:  # it answers, and slowly
+                return None, f"busy: {missed} within {BMC_TIMEOUT:.0f} s; it is checked again before the first action"
+            return None, f"unreachable: {missed}, and no data for {ANSWER_TIMEOUT:.1f} s"
         finally:
-            self._patience.pop(name, None)
+            self._timeouts.pop(name, None)
 
-    async def _begun(self, host: HostPlan, kind: Kind, whole: bool) -> HostPlan:
-        """Many at once, but not so many that they wait for this machine; a slow one makes room for others meanwhile."""
-        async with self._places:
-            look = asyncio.create_task(self._look(host, kind, whole))
+    async def _survey_in_turn(self, host: HostPlan, kind: Kind, whole: bool) -> HostPlan:
+        """At most _CONCURRENT at once; a slow one gives its turn to others after _SLOW."""
+        async with self._turns:
+            task = asyncio.create_task(self._survey_host(host, kind, whole))
             try:
-                await asyncio.wait({look}, timeout=_SLOW)
+                await asyncio.wait({task}, timeout=_SLOW)
             except asyncio.CancelledError:
-                look.cancel()
-                await asyncio.wait({look})
+                task.cancel()
+                await asyncio.wait({task})
                 raise
-        return await look
+        return await task
 
-    async def _look(self, host: HostPlan, kind: Kind, whole: bool) -> HostPlan:
-        """The host with what its BMC told in time; HostPlan.bmc says why something is missing."""
-        bmc, name = self._bmc(host, OnlyLooking()), host.name
+    async def _survey_host(self, host: HostPlan, kind: Kind, whole: bool) -> HostPlan:
+        """The host with what its BMC answered in time; HostPlan.bmc contains the reason if something is missing."""
+        bmc, name = self._bmc(host, ReadOnlySideEffects()), host.name
         try:
-            told, why = await self._in_time(name, bmc.survey(), "no complete answer")
-            if told is None:
+            survey, why = await self._with_timeout(name, bmc.survey(), "no complete answer")
+            if survey is None:
                 return replace(host, bmc=why)
-            machine, why = await self._in_time(name, bmc.identify(_wanted(host), whole=whole), _NICS)
-            if machine is None and not told.identity.system and host.mac:  # none of its systems has the primary interface's MAC
-                host = await self._provisioned(host)
-                machine, why = await self._in_time(name, bmc.identify(_wanted(host), whole=whole), _NICS)
-            if machine is not None and (not told.identity.system or False in (told.override, told.force_off)):
+            machine, why = await self._with_timeout(name, bmc.identify(_foreman_macs(host), whole=whole), _NICS)
+            if machine is None and not survey.identity.system and host.mac:  # none of its systems has the primary interface's MAC
+                host = await self._with_provisioning_mac(host)
+                machine, why = await self._with_timeout(name, bmc.identify(_foreman_macs(host), whole=whole), _NICS)
+            if machine is not None and (not survey.identity.system or False in (survey.override, survey.force_off)):
                 # Which of its systems is meant is known only now; and one answer that lacks something may be half an answer.
-                again, why = await self._in_time(name, bmc.survey(), "no complete answer")
-                told = again or replace(told, override=None, force_off=None)
+                second, why = await self._with_timeout(name, bmc.survey(), "no complete answer")
+                survey = second or replace(survey, override=None, force_off=None)
         finally:
             await bmc.close()
-        host = _seen(replace(host, bmc=why), kind, told, machine.with_known(told.identity) if machine else told.identity)
-        return host if machine is None or host.trouble else await self._compared(host, machine)
+        host = _with_findings(
+            replace(host, bmc=why), kind, survey, machine.with_known(survey.identity) if machine else survey.identity
+        )
+        return host if machine is None or host.blocker else await self._with_comparison(host, machine)
 
-    async def _provisioned(self, host: HostPlan) -> HostPlan:
-        """With the MAC of the interface that provisions, where Foreman tells another one than the primary's."""
+    async def _with_provisioning_mac(self, host: HostPlan) -> HostPlan:
+        """With the MAC of the provisioning interface, where Foreman has another one than the primary interface."""
         try:
-            provisioning = await self._provisioning(host.name)
+            provisioning = await self._provisioning_macs(host.name)
         except StageFailure:
             return host
         return replace(host, mac=min(provisioning)) if provisioning else host
 
-    async def _compared(self, host: HostPlan, machine: Identity) -> HostPlan:
-        """Against what Foreman knows of the host's NICs, where that is wanted."""
+    async def _with_comparison(self, host: HostPlan, machine: Identity) -> HostPlan:
+        """Compared with the MACs in Foreman, unless redfish.check_macs is off for the host."""
         if not host.compared:
             return host
-        result, why = compared(machine, _wanted(host))
+        result, why = compared(machine, _foreman_macs(host))
         if result is not Comparison.SAME and machine.macs:
             # The primary interface may be a bond with a MAC of its own; what counts is the one that provisions.
             try:
-                provisioning = await self._provisioning(host.name)
+                provisioning = await self._provisioning_macs(host.name)
             except StageFailure as failure:
-                return replace(host, unverified=f"Foreman does not tell its interfaces: {failure.reason}")
+                return replace(host, unverified=f"Foreman does not list its interfaces: {failure.reason}")
             if provisioning:
                 result, why = compared(machine, provisioning)
                 host = replace(host, mac=min(provisioning))
         if result is Comparison.OTHER:
-            return replace(host, trouble=why, trouble_stage=Stage.POWER_OFF, trouble_cause=Cause.WRONG_BMC)
+            return replace(host, blocker=why, blocker_stage=Stage.POWER_OFF, blocker_cause=Cause.WRONG_BMC)
         return replace(host, unverified=why)
 
 
-def unasked(plan: Plan) -> Plan:
-    """The plan without a survey: what it would have told is asked before the first act on each host."""
+def without_survey(plan: Plan) -> Plan:
+    """The plan without a survey: each BMC is read before the first action on its host."""
     return replace(plan, hosts=tuple(replace(host, bmc=NOT_ASKED) if plan.reaches_bmc(host) else host for host in plan.hosts))
 
 
-def _wanted(host: HostPlan) -> frozenset[str]:
-    """The MAC by which the machine is recognised; without one all its NICs are read."""
+def _foreman_macs(host: HostPlan) -> frozenset[str]:
+    """The MAC by which the machine is recognised; empty: all its NICs are read."""
     return frozenset({mac_of(host.mac)} - {""}) if host.compared else frozenset()
 
 
-def _seen(host: HostPlan, kind: Kind, told: Survey, machine: Identity) -> HostPlan:
-    """With what was told. What the acts would meet for certain ends the host before anything is done to it."""
+def _with_findings(host: HostPlan, kind: Kind, survey: Survey, machine: Identity) -> HostPlan:
+    """With the findings of the survey. What would certainly fail later ends the host before anything is done to it."""
     notes = list(host.notes)
-    if told.mode and host.mode and told.mode.lower() != host.mode.lower():
-        notes.append(f"boots in {told.mode} mode, Foreman's PXE loader is for {host.mode}")
-    if told.pxe is False:
-        notes.append("does not list PXE among what it can boot from")
-    if told.override is False and host.device:
-        notes.append(f"can boot once from {host.device} only: {NO_OVERRIDE}")
-    notes = list(dict.fromkeys(notes))  # an earlier survey may have said the same
-    host = replace(host, power=told.power, model=host.model or told.model, notes=tuple(notes), identity=machine)
-    if told.force_off is False and told.power != "Off":
-        return replace(host, trouble=NO_FORCE_OFF, trouble_stage=Stage.POWER_OFF, trouble_cause=Cause.REFUSED)
-    if told.override is False and kind is Kind.BUILD and not host.device:
-        return replace(host, trouble=NO_OVERRIDE, trouble_stage=Stage.PXE_SET, trouble_cause=Cause.REFUSED)
+    if survey.mode and host.mode and survey.mode.lower() != host.mode.lower():
+        notes.append(f"boots in {survey.mode} mode, but its PXE loader in Foreman is for {host.mode}")
+    if survey.pxe is False:
+        notes.append("its BMC does not list PXE as a boot source")
+    if survey.override is False and host.device:
+        notes.append(f"one-time boot works only from {host.device}: {NO_OVERRIDE}")
+    notes = list(dict.fromkeys(notes))  # an earlier survey may have found the same
+    host = replace(host, power=survey.power, model=host.model or survey.model, notes=tuple(notes), identity=machine)
+    if survey.force_off is False and survey.power != "Off":
+        return replace(host, blocker=NO_FORCE_OFF, blocker_stage=Stage.POWER_OFF, blocker_cause=Cause.REFUSED)
+    if survey.override is False and kind is Kind.BUILD and not host.device:
+        return replace(host, blocker=NO_OVERRIDE, blocker_stage=Stage.PXE_SET, blocker_cause=Cause.REFUSED)
     return host

@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import some
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import Goal, HostPlan
 from quads_tui.rollout.stages import Kind
-from quads_tui.services.foreman import Foreman, HostRecord, UserRecord
+from quads_tui.services.foreman import Foreman, UserRecord
 
 
 async def missing_permissions(goals: Sequence[Goal], parameters: bool, foreman: Foreman) -> list[str]:
-    """One refusal that names all permissions that our user lacks, whatever hosts they are for."""
+    """One refusal that names all permissions that our user lacks for any host."""
     kinds = {goal.kind for goal in goals}
     builds = [goal for goal in goals if goal.kind is Kind.BUILD]
-    seen = {"hosts": "view_hosts"}  # collections that are read, and what that takes
+    seen = {"hosts": "view_hosts"}  # collections that are read, and the permission for each
     if kinds != {Kind.SPARE}:
         seen["users"] = "view_users"
     for member, path in (("os", "operatingsystems"), ("ptable", "ptables"), ("medium", "media")):
         if any(getattr(goal, member) for goal in builds):
             seen[path] = f"view_{path}"
     granted = await foreman.granted()
-    if granted is None:  # then each collection tells for itself; what writes take is told with the first host
-        told = [name for path in seen for name in await foreman.lacking_for(path)]
-        return _lacking(told)
+    if granted is None:  # then each collection is tried; permissions to write are checked with the first host
+        missing = [name for path in seen for name in await foreman.lacking_for(path)]
+        return _lacking(missing)
     wanted = {*seen.values()} | ({"edit_hosts"} if kinds != {Kind.SPARE} else set()) | ({"build_hosts"} if builds else set())
     if builds and parameters:
         wanted |= {"view_params", "create_params", "edit_params"}
@@ -53,7 +54,7 @@ async def misplaced_owners(
     apart: dict[tuple[str, str, int, str], list[str]] = defaultdict(list)
     for host in hosts:
         record, owner = records.get(host.name), users.get(host.cloud)
-        if record is None or owner is None or owner.admin or host.trouble:
+        if record is None or owner is None or owner.admin or host.blocker:
             continue
         for kind, place, theirs in (
             ("organization", record.organization, owner.organizations),
@@ -61,21 +62,21 @@ async def misplaced_owners(
         ):
             if place is not None and theirs is not None and place[0] not in theirs:
                 apart[owner.login, kind, *place].append(host.name)
-    said = []
+    refusals = []
     above = {kind: await foreman.parents(f"{kind}s") for kind in {key[1] for key in apart}}
     for (login, kind, number, name), there in sorted(apart.items()):
         theirs = (users[login].organizations if kind == "organization" else users[login].locations) or {}
         if above[kind].get(number, frozenset()) & set(theirs):
             continue  # who is in a parent is in its children too
-        said.append(
-            f"the user {login} is not in the {kind} {name} of {len(there)} hosts ({some(there)}): Foreman would refuse every "
-            f"write to them (422). Its {kind}s are: {', '.join(theirs.values()) or 'none'}. Add {name} to that user in Foreman"
+        refusals.append(
+            f"the Foreman user {login} is not in the {kind} {name} of {len(there)} hosts ({some(there)}): Foreman would refuse "
+            f"every write to them (422). The user's {kind}s: {', '.join(theirs.values()) or 'none'}. Add {name} to that user"
         )
-    return said
+    return refusals
 
 
 async def short_tokens(foreman: Foreman, limits: Limits) -> list[str]:
-    """A warning where build tokens die before an install may take its whole deadline."""
+    """A warning where build tokens expire before the install deadline."""
     try:
         life = await foreman.token_seconds()
     except StageFailure:
@@ -83,6 +84,6 @@ async def short_tokens(foreman: Foreman, limits: Limits) -> list[str]:
     if not life or life >= limits.install:
         return []
     return [
-        f"build tokens live {life / 60:.0f} min (Foreman's setting token_duration), an install may take "
-        f"{limits.install / 60:.0f} min (limits.install): one that takes longer than its token fails"
+        f"build tokens are valid for {life / 60:.0f} min (Foreman setting token_duration), but an install may take "
+        f"{limits.install / 60:.0f} min (limits.install): an install that outlives its token fails"
     ]

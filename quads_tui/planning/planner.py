@@ -1,4 +1,4 @@
-"""The plan: names resolved, hosts and BMCs looked up, refusals found, before anything is written anywhere."""
+"""The plan: resolves names, reads hosts and BMCs, and finds refusals, before anything is written anywhere."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from dataclasses import replace
 
 from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address
 from quads_tui.inputs.assignment import CLOUD
+from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.foreman import Foreman, HostRecord, NameUnknown, UserRecord, pick
-from quads_tui.services.peers import peers_of, place_of
+from quads_tui.services.foreman import Foreman, NameUnknown, UserRecord, pick
+from quads_tui.services.peers import peers_of
 
-from .bmc_survey import BmcSurvey, unasked
+from .bmc_survey import BmcSurvey, without_survey
 from .needs import misplaced_owners, missing_on, missing_permissions, short_tokens
 from .sharing import (
     Conflicts,
@@ -27,36 +29,36 @@ from .sharing import (
     without_chassis_serials,
 )
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 async def make_plan(
-    assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say, survey: BmcSurvey | None = None
+    assignments: Sequence[Assignment], site: Site, foreman: Foreman, notify: Notify, survey: BmcSurvey | None = None
 ) -> Plan:
-    """Read what there is to know. Raises StageFailure and CredentialsRefused when Foreman does not answer or refuses us.
+    """Read everything that the plan needs. Raises StageFailure and CredentialsRefused when Foreman does not answer or refuses us.
 
-    `say` gets a line per step, since this takes seconds on a big Foreman. The BMCs are asked last, and only where nothing is
-    refused; `survey` None: they are not asked.
+    `notify` gets a line per step, since this takes seconds on a big Foreman. The BMCs are surveyed last, and only where nothing
+    is refused; `survey` None: they are not surveyed.
     """
-    plan = await drafted(assignments, site)
+    plan = await draft_plan(assignments, site)
     if not plan.refusals:
         spare = plan.kinds == {Kind.SPARE}
-        plan = await (recognisable(plan, foreman) if spare else _through_foreman(plan, assignments, site, foreman, say))
+        plan = await (with_foreman_macs(plan, foreman) if spare else _through_foreman(plan, assignments, site, foreman, notify))
     if plan.refusals:
         return plan
     if survey is None:
-        return unasked(plan)
-    return refusing(await survey.of(plan))
+        return without_survey(plan)
+    return with_machine_conflicts(await survey.run(plan))
 
 
-def refusing(plan: Plan) -> Plan:
-    """With refusals where the BMCs told that two hosts, or a host and a protected one, are one machine."""
-    plan, conflicts = _by_machine(plan)
+def with_machine_conflicts(plan: Plan) -> Plan:
+    """With refusals where the BMCs show that two hosts, or a host and a protected one, are one machine."""
+    plan, conflicts = _machine_conflicts(plan)
     return replace(plan, refusals=tuple(conflicts.values()))
 
 
-async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
-    """What the files and the name service tell, with the refusals that follow from them: no service has been asked."""
+async def draft_plan(assignments: Sequence[Assignment], site: Site) -> Plan:
+    """The plan and the refusals that follow from the files and DNS alone; no service is contacted."""
     named = [host.name for assignment in assignments for host in assignment.hosts]
     refusals = [f"{name} is a protected host (site file, protected_hosts)" for name in named if name in site.protected_hosts]
     refusals += [f"{name} is in more than one of the assignments" for name, count in Counter(named).items() if count > 1]
@@ -72,41 +74,41 @@ async def drafted(assignments: Sequence[Assignment], site: Site) -> Plan:
         hooks=tuple(hook.name for hook in site.hooks),
     )
     if not refusals:
-        plan, conflicts = await _by_address(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
+        plan, conflicts = await _address_conflicts(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
         refusals = list(conflicts.values())
         plan = replace(plan, warnings=(*plan.warnings, *plan.untold))
     return replace(plan, refusals=tuple(refusals))
 
 
-async def surveyed_again(
-    plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None, say: Callable[[str], None]
+async def survey_untouched(
+    plan: Plan, untouched: Collection[str], site: Site, foreman: Foreman, survey: BmcSurvey | None, notify: Callable[[str], None]
 ) -> Plan:
-    """A confirmed plan with what the BMCs of its untouched hosts say now, and with the protected hosts of now.
+    """A confirmed plan with the current findings of the BMCs of its untouched hosts, and the current protected hosts.
 
-    Hosts under way must not wait for ever for what is wrong with another one: it ends the untouched host, and refuses nothing.
+    A conflict ends the untouched host and refuses nothing: hosts under way must not wait for ever because of another one.
     The addresses of protected hosts need no Foreman, so they are known also when it is away.
     """
     reached = [host for host in plan.hosts if host.name in untouched and plan.reaches_bmc(host)]
-    plan, conflicts = await _by_address(plan, reached, site)
-    plan = _ended(plan, untouched, conflicts)
+    plan, conflicts = await _address_conflicts(plan, reached, site)
+    plan = _end_conflicting(plan, untouched, conflicts)
     for line in plan.untold:
-        say(line)
+        notify(line)
     try:
         plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
         if survey is not None and untouched:
-            plan = await survey.of(plan, untouched)
+            plan = await survey.run(plan, untouched)
     except (StageFailure, CredentialsRefused) as error:
-        say(f"the BMCs of {len(untouched)} untouched hosts were not asked again: {error}")
+        notify(f"the BMCs of {len(untouched)} untouched hosts were not surveyed again: {error}")
         return plan
-    plan, conflicts = _by_machine(plan)
-    return _ended(plan, untouched, conflicts)
+    plan, conflicts = _machine_conflicts(plan)
+    return _end_conflicting(plan, untouched, conflicts)
 
 
-def _ended(plan: Plan, untouched: Collection[str], conflicts: Conflicts) -> Plan:
+def _end_conflicting(plan: Plan, untouched: Collection[str], conflicts: Conflicts) -> Plan:
     """Untouched hosts that conflict with another one, or with a protected one, end before anything is done to them."""
     why = {name: words for names, words in conflicts.items() for name in names if name in untouched}
     hosts = (
-        replace(host, trouble=why[host.name], trouble_stage=plan.goal(host).kind.stages[0], trouble_cause=Cause.WRONG_BMC)
+        replace(host, blocker=why[host.name], blocker_stage=plan.goal(host).kind.stages[0], blocker_cause=Cause.WRONG_BMC)
         if host.name in why
         else host
         for host in plan.hosts
@@ -114,14 +116,14 @@ def _ended(plan: Plan, untouched: Collection[str], conflicts: Conflicts) -> Plan
     return replace(plan, hosts=tuple(hosts))
 
 
-def _by_machine(plan: Plan) -> tuple[Plan, Conflicts]:
-    """With serial numbers that tell machines apart only, and the conflicts that follow from what the BMCs told."""
+def _machine_conflicts(plan: Plan) -> tuple[Plan, Conflicts]:
+    """Without serial numbers that several machines share, and the conflicts that follow from what the BMCs reported."""
     hosts = without_chassis_serials(plan.hosts)
-    acted_on = [host for host in hosts if plan.reaches_bmc(host)]  # one that is known to be another machine is in nobody's way
+    acted_on = [host for host in hosts if plan.reaches_bmc(host)]  # a host known to be another machine conflicts with none
     return replace(plan, hosts=hosts), {**sharing_machines(acted_on), **protected_machines(hosts, plan.protected)}
 
 
-async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tuple[Plan, Conflicts]:
+async def _address_conflicts(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tuple[Plan, Conflicts]:
     """With the addresses of protected hosts, and the conflicts that follow from addresses alone."""
     guarded: dict[str, str] = {}
     for name in sorted(site.protected_hosts):
@@ -136,8 +138,8 @@ async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tu
     )
     known: dict[str, set[str]] = defaultdict(set)
     for one in protected:
-        known[one.name] |= {one.machine.peer} - {""} or _named(guarded.get(one.name, ""))
-    peers = {address: there or _named(address) for address, there in found.items()}
+        known[one.name] |= {one.machine.peer} - {""} or _literal_peers(guarded.get(one.name, ""))
+    peers = {address: there or _literal_peers(address) for address, there in found.items()}
     conflicts = {**sharing_addresses(reached, peers), **protected_addresses(reached, known, peers)}
     return replace(plan, protected=protected), conflicts
 
@@ -145,17 +147,17 @@ async def _by_address(plan: Plan, reached: Sequence[HostPlan], site: Site) -> tu
 def _protected(
     name: str, address: str, found: Mapping[str, frozenset[str] | None], before: Sequence[Protected]
 ) -> list[Protected]:
-    """One for each address; where the name service does not tell them now, those that it told earlier."""
+    """One for each address; where DNS does not answer now, those that it gave earlier."""
     peers = found.get(address, frozenset())
     if peers is not None:
         return [Protected(name, Identity(peer=peer)) for peer in sorted(peers) or [""]]
     earlier = [one for one in before if one.name == name and one.machine.peer]
-    return earlier or [Protected(name, Identity(), unknown=place_of(address)[0])]
+    return earlier or [Protected(name, Identity(), unknown=host_and_port(address)[0])]
 
 
-def _named(address: str) -> frozenset[str]:
-    """Where an address leads to by its words alone: equal ones lead to one place, also while nobody tells where that is."""
-    host, port = place_of(address)
+def _literal_peers(address: str) -> frozenset[str]:
+    """Host and port of an address as written: equal ones lead to one place, also while DNS does not answer."""
+    host, port = host_and_port(address)
     return frozenset({f"{host}:{port}"} if host else ())
 
 
@@ -213,10 +215,10 @@ def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
     return replace(found, device="".join(first), order=order)
 
 
-async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, say: Say) -> Plan:
+async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: Site, foreman: Foreman, notify: Notify) -> Plan:
     """With all that Foreman knows, and what it would refuse."""
-    say(f"asking Foreman {foreman.url}")
-    version = await foreman.prime()
+    notify(f"asking Foreman {foreman.url}")
+    version = await foreman.login()
     plan = replace(plan, foreman=f"{foreman.url} (Foreman {version})")
     warnings = [foreman.version_warning] if foreman.version_warning else []
     parameters = any(assignment.parameters for assignment in assignments)
@@ -225,19 +227,19 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
     users = await foreman.users()
     goals, refusals, unknown = [], [], list[str]()
     for assignment, goal in zip(assignments, plan.goals, strict=True):
-        target, missing = await _resolve(assignment, goal, users, foreman)
+        target, missing = await _resolve_target(assignment, goal, users, foreman)
         goals.append(replace(goal, target=target))
         unknown += missing
         if not missing and target.operatingsystem_id is not None:
-            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.unfitting(target)]
+            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.incompatible_media(target)]
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:
-        say(f"looking up {len(plan.hosts)} hosts")
+        notify(f"looking up {len(plan.hosts)} hosts")
         known = await foreman.names()
         records = await foreman.records({host.name for host in plan.hosts} & known)
-        plan = replace(plan, hosts=tuple(await _looked_up(plan, known, records, users, foreman, site.spare_pool)))
-        writes = [host for host in plan.hosts if not host.trouble and plan.goal(host).kind is not Kind.SPARE]
+        plan = replace(plan, hosts=tuple(await _host_plans(plan, known, records, users, foreman, site.spare_pool)))
+        writes = [host for host in plan.hosts if not host.blocker and plan.goal(host).kind is not Kind.SPARE]
         refusals += await misplaced_owners(writes, records, users, foreman)
         refusals += await missing_on(writes[0], plan.goal(writes[0]).kind, foreman) if writes else []
         plan = replace(plan, protected=await _with_macs(plan.protected, foreman))
@@ -246,10 +248,10 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
     return replace(plan, refusals=tuple(refusals), warnings=(*plan.warnings, *warnings))
 
 
-async def _resolve(
+async def _resolve_target(
     assignment: Assignment, goal: Goal, users: Mapping[str, UserRecord], foreman: Foreman
 ) -> tuple[Target, list[str]]:
-    """The ids, asked for once an assignment, and what Foreman does not know."""
+    """The ids, read once for each assignment, and the names that Foreman does not know."""
     if goal.kind is Kind.SPARE:
         return Target(), []
     unknown = []
@@ -276,7 +278,7 @@ async def _resolve(
     )
 
 
-async def _looked_up(
+async def _host_plans(
     plan: Plan,
     known: Collection[str],
     records: Mapping[str, HostRecord],
@@ -287,7 +289,7 @@ async def _looked_up(
     """Thin searches over the whole Foreman, beside the full records of the hosts: their MACs, their owners."""
     building = {host.name for host in plan.hosts if plan.goal(host).kind is Kind.BUILD}
     in_build = await foreman.in_build() & building if building else frozenset()
-    unmanaged = await _unmanaged(foreman) if building else frozenset()
+    unmanaged = await _unmanaged_hosts(foreman) if building else frozenset()
     logins = {user.id: user.login for user in users.values()}
     wanted = {pair for goal in plan.goals for pair in goal.target.parameters.items()}
     having = {pair: await foreman.with_parameter(*pair) for pair in sorted(wanted)}
@@ -296,13 +298,13 @@ async def _looked_up(
         goal = plan.goal(host)
         record = records.get(host.name)
         if goal.kind is Kind.SPARE:
-            found.append(replace(host, mac=_mac(record, host)))
+            found.append(replace(host, mac=_foreman_mac(record, host)))
             continue
-        trouble, cause = "", Cause.FOREMAN
+        blocker, cause = "", Cause.FOREMAN
         if host.name not in known:
-            trouble, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
+            blocker, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
-            trouble = "Foreman does not manage this host: it cannot build it"
+            blocker = "Foreman does not manage this host, so it cannot build it"
         building_now = host.name in in_build
         owners = _owner_notes(record, logins, host, spare_pool) if goal.kind is Kind.BUILD else ()
         found.append(
@@ -311,36 +313,36 @@ async def _looked_up(
                 in_build=building_now,
                 parameters=tuple(pair[0] for pair in goal.target.parameters.items() if host.name not in having[pair]),
                 notes=(*owners, *(_build_notes(record) if building_now else ())),
-                mac=_mac(record, host),
+                mac=_foreman_mac(record, host),
                 mode=record.boot_mode if record else "",
-                trouble=trouble,
-                trouble_stage=Stage.FOREMAN_BUILD if trouble else None,
-                trouble_cause=cause if trouble else None,
+                blocker=blocker,
+                blocker_stage=Stage.FOREMAN_BUILD if blocker else None,
+                blocker_cause=cause if blocker else None,
             )
         )
     return found
 
 
-async def recognisable(plan: Plan, foreman: Foreman) -> Plan:
-    """With the MACs by which a wrong BMC is seen. Powering off needs no Foreman, so one that is away is a warning."""
+async def with_foreman_macs(plan: Plan, foreman: Foreman) -> Plan:
+    """With the MACs by which a wrong BMC is recognised. Powering off needs no Foreman, so if it is away that is a warning."""
     if not plan.protected and not any(host.compared for host in plan.hosts):
         return plan
     try:
         records = await foreman.records({host.name for host in plan.hosts})
         protected = await _with_macs(plan.protected, foreman)
     except (StageFailure, CredentialsRefused) as error:
-        words = f"whether a BMC is the right one, and none of a protected host, is not known: {error}"
+        words = f"BMCs cannot be compared with the MACs in Foreman (wrong or protected machines are not recognised): {error}"
         return replace(plan, warnings=(*plan.warnings, words))
-    hosts = tuple(replace(host, mac=_mac(records.get(host.name), host)) for host in plan.hosts)
+    hosts = tuple(replace(host, mac=_foreman_mac(records.get(host.name), host)) for host in plan.hosts)
     return replace(plan, hosts=hosts, protected=protected)
 
 
-def _mac(record: HostRecord | None, host: HostPlan) -> str:
+def _foreman_mac(record: HostRecord | None, host: HostPlan) -> str:
     return (record.mac or "") if record and host.compared else ""
 
 
 def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, spare_pool: str) -> tuple[str, ...]:
-    """Owned by a cloud that it does not come from, as far as anybody told where it comes from."""
+    """A note where the owner in Foreman is a cloud that the host does not come from, as far as that is known."""
     owner = logins.get(record.owner_id or 0, "") if record is not None and record.owner_type != "Usergroup" else ""
     if not CLOUD.fullmatch(owner) or owner in (host.cloud, host.source, spare_pool):
         return ()
@@ -349,12 +351,12 @@ def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: Hos
 
 def _build_notes(record: HostRecord | None) -> tuple[str, ...]:
     if record is not None and record.build_status == 2:
-        return ("in build already, its token has expired: cancelled first",)
-    return ("in build already: cancelled first",)
+        return ("already in build mode with an expired token: that build is cancelled first",)
+    return ("already in build mode: that build is cancelled first",)
 
 
-async def _unmanaged(foreman: Foreman) -> frozenset[str]:
-    """Hosts that Foreman only knows of. A server that cannot search for it will say so at the write."""
+async def _unmanaged_hosts(foreman: Foreman) -> frozenset[str]:
+    """Hosts that Foreman knows but does not manage. Empty where the server cannot search for it: then the write fails."""
     try:
         return await foreman.unmanaged()
     except StageFailure:

@@ -1,4 +1,4 @@
-"""What QUADS wants moved, as assignments; and what QUADS knows of an assignment that came from a file."""
+"""The moves of QUADS as assignments; and the ids in QUADS of an assignment that came from a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from quads_tui.inputs import Assignment, HostSpec, Site
 from quads_tui.inputs.addresses import AddressError, host_name
 from quads_tui.inputs.assignment import CLOUD
-from quads_tui.services.quads import Quads, QuadsError, QuadsHost
+from quads_tui.rollout.ports import QuadsError
+from quads_tui.services.quads import Quads, QuadsHost
 
 _NAMED = 10  # how many hosts a note names
 
@@ -16,7 +17,7 @@ _NAMED = 10  # how many hosts a note names
 async def assignments_from(quads: Quads, site: Site, *, cloud: str | None = None, date: str = "") -> tuple[Assignment, ...]:
     """One assignment for each cloud that hosts move to, in the order of QUADS' moves; `cloud` picks one.
 
-    Hosts that are broken, retired or protected are left out, and a note says so. Raises QuadsTrouble.
+    Hosts that are broken, retired or protected are left out, and a note says so. Raises QuadsError.
     """
     moves = [move for move in await quads.moves(date) if cloud in (None, move.new)]
     known = await quads.hosts() if moves else {}
@@ -24,14 +25,14 @@ async def assignments_from(quads: Quads, site: Site, *, cloud: str | None = None
     notes: dict[str, list[str]] = {}
     for move in moves:
         if not CLOUD.fullmatch(move.new):
-            raise QuadsError(f"QUADS moves {move.host} to {move.new!r}, which is no cloud's name", final=True)
+            raise QuadsError(f"QUADS moves {move.host} to {move.new!r}, which is not the name of a cloud", final=True)
         try:
             name = host_name(move.host)
         except AddressError as trouble:
             raise QuadsError(f"QUADS moves {move.host!r}, which {trouble}", final=True) from None
-        hosts, said = found.setdefault(move.new, []), notes.setdefault(move.new, [])
+        hosts, left_out = found.setdefault(move.new, []), notes.setdefault(move.new, [])
         if why := _left_out(name, known, site):
-            said.append(f"{name} is left out: {why}")
+            left_out.append(f"{name} is left out: {why}")
             continue
         hosts.append(HostSpec(name, known[name].model or None, source=move.current))
     return tuple([await _assignment(quads, site, name, hosts, notes[name], date) for name, hosts in found.items() if hosts])
@@ -47,14 +48,17 @@ async def enriched(quads: Quads, assignment: Assignment) -> Assignment:
         schedules = await quads.schedules(assignment.cloud)
         known = await quads.hosts()
     except QuadsError as trouble:
-        return replace(assignment, notes=(*assignment.notes, f"QUADS cannot be told which moves these are: {trouble.reason}"))
+        return replace(
+            assignment,
+            notes=(*assignment.notes, f"QUADS will not be updated about these moves, their ids are unknown: {trouble.reason}"),
+        )
     hosts = tuple(
         replace(host, schedule=schedules.get(host.name), source=known[host.name].cloud if host.name in known else "")
         for host in assignment.hosts
     )
     there = [host.name for host in hosts if host.source == assignment.cloud]
     more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
-    words = f"hosts of the assignment that QUADS has in {assignment.cloud} already: {', '.join(there[:_NAMED])}{more}"
+    words = f"hosts of the assignment that are already in {assignment.cloud} in QUADS: {', '.join(there[:_NAMED])}{more}"
     notes = (*assignment.notes, words) if there else assignment.notes
     return replace(assignment, hosts=hosts, quads_id=active.id if active else None, notes=notes)
 
@@ -65,7 +69,7 @@ def _left_out(name: str, known: dict[str, QuadsHost], site: Site) -> str:
     host = known.get(name)
     if host is None:
         return "QUADS does not list it"
-    return "broken, says QUADS" if host.broken else "retired, says QUADS" if host.retired else ""
+    return "marked as broken in QUADS" if host.broken else "marked as retired in QUADS" if host.retired else ""
 
 
 async def _assignment(quads: Quads, site: Site, cloud: str, hosts: list[HostSpec], notes: list[str], date: str) -> Assignment:
@@ -74,7 +78,7 @@ async def _assignment(quads: Quads, site: Site, cloud: str, hosts: list[HostSpec
         return Assignment(path, cloud, tuple(hosts), "back to the spare pool", notes=tuple(notes))
     active = await quads.assignment(cloud)
     if active is None:
-        raise QuadsError(f"QUADS moves hosts to {cloud}, but shows no active assignment of it", final=True)
+        raise QuadsError(f"QUADS moves hosts to {cloud}, but has no active assignment for it", final=True)
     schedules = await quads.schedules(cloud, date)
     return Assignment(
         path=path,

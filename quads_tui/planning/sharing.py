@@ -1,4 +1,4 @@
-"""No two hosts on one machine, and none on a protected one: by the addresses of their BMCs, and by what those told."""
+"""No two hosts on one machine, and none on a protected one: by the addresses of their BMCs, and by what those report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quads_tui.inputs import system_key
 from quads_tui.rollout.identity import Identity, bmc_of
 from quads_tui.rollout.plan import HostPlan, Protected
 
-Conflicts = dict[tuple[str, ...], str]  # by the hosts that it concerns: what is wrong with them, in words
+Conflicts = dict[tuple[str, ...], str]  # by the hosts concerned: what is wrong with them
 Peers = Mapping[
     str, frozenset[str]
 ]  # by a BMC's address: where it leads to; its own host and port where its name does not resolve
@@ -32,26 +32,26 @@ def sharing_addresses(hosts: Iterable[HostPlan], peers: Peers) -> Conflicts:
         unclear = [host for host, system in zip(there, systems, strict=True) if not system or systems.count(system) > 1]
         if len(there) > 1 and unclear:
             named = there if not all(systems) else unclear
-            words = f"are behind one BMC ({bmc}): expected one for each host, or another `system` for each"
+            words = f"have the same BMC ({bmc}): give each host its own BMC, or a `system` of its own"
             found.setdefault(tuple(host.name for host in named), f"{_names([host.name for host in named])} {words}")
     return found
 
 
 def sharing_machines(hosts: Iterable[HostPlan]) -> Conflicts:
-    """Hosts whose BMCs told one machine."""
+    """Hosts whose BMCs report the same machine."""
     found: Conflicts = {}
     for first, second in _pairs(hosts):
         assert first.identity is not None and second.identity is not None
         if (first.name, second.name) not in found and (why := first.identity.is_one_with(second.identity)):
-            found[first.name, second.name] = f"{first.name} and {second.name} are one machine: {why} ({second.identity})"
+            found[first.name, second.name] = f"{first.name} and {second.name} are the same machine: {why} ({second.identity})"
     return found
 
 
 def without_chassis_serials(hosts: Sequence[HostPlan]) -> tuple[HostPlan, ...]:
-    """A serial number that two different machines tell is that of their chassis: no fact of either."""
+    """Without serial numbers that two different machines report: those are of their chassis."""
     of_chassis = set()
-    told = [host for host in hosts if host.identity is not None and host.identity.serial]
-    for first, second in _pairs(told):
+    with_serial = [host for host in hosts if host.identity is not None and host.identity.serial]
+    for first, second in _pairs(with_serial):
         assert first.identity is not None and second.identity is not None
         if first.identity.serial == second.identity.serial and first.identity.differs(second.identity):
             of_chassis.add(first.identity.serial)
@@ -76,14 +76,14 @@ def protected_addresses(hosts: Iterable[HostPlan], guarded: Mapping[str, Iterabl
 
 
 def protected_machines(hosts: Iterable[HostPlan], protected: Sequence[Protected]) -> Conflicts:
-    """Hosts whose BMC told the machine of a protected host."""
+    """Hosts whose BMC reports the machine of a protected host."""
     found: Conflicts = {}
     for host in hosts:
         machine = host.identity or Identity()
         for one in protected:
             if (machine.bmc and machine.bmc == one.machine.bmc) or machine.agreeing(one.machine):
                 words = f"the BMC address of {host.name} ({host.address}) leads to the protected host {one.name}"
-                found[host.name,] = f"{words}: it tells {machine}, protected is {one.machine}"
+                found[host.name,] = f"{words}: it reports {machine}, the protected host is {one.machine}"
     return found
 
 

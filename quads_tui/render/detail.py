@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from rich.text import Text
 
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
@@ -26,7 +26,7 @@ def detail_head(
     head = Text(cut(f" {host.name}{cloud}  {host.model}  BMC {host.address}", width), STRONG)
     state = f" {host.status.label.upper()}" + (f" at {host.stage.label}" if host.stage else "")
     state += f", attempt {host.attempt}" if host.attempt else ""
-    if host.since and not host.status.ended:
+    if host.since and not host.status.is_final:
         state += f", for {duration((now - host.since) * speed)}"
     state += "  ARMED: the next boot reinstalls it" if host.armed else ""
     lines = [head, Text(cut(state, width), STYLES[host.status])]
@@ -65,7 +65,7 @@ def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> st
     return why or host.note or ("queued" if host.status is HostStatus.QUEUED else "in progress")
 
 
-def history(host: HostState, exchanges: Iterable[Exchanged], width: int) -> list[Text]:
+def history(host: HostState, exchanges: Iterable[Exchange], width: int) -> list[Text]:
     """Timeline and exchanges as they came, the oldest first."""
     lines: list[tuple[float, Text]] = []
     for line in host.timeline:
@@ -79,7 +79,7 @@ def history(host: HostState, exchanges: Iterable[Exchanged], width: int) -> list
     return [text for _, text in sorted(lines, key=lambda pair: pair[0])]
 
 
-def as_text(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: float) -> str:
+def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float) -> str:
     """The same as plain text, for a ticket."""
     lines = [*detail_head(host, now=now, speed=speed, width=200), *history(host, exchanges, 200)]
     return "\n".join(line.plain.rstrip() for line in lines)

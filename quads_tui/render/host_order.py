@@ -43,7 +43,7 @@ _KEYS: Mapping[str, Callable[[HostState], Any]] = {
     "stage": lambda host: _STAGES[host.stage] if host.stage else -1,
     "state": lambda host: _rank(host.status),
     "tries": lambda host: -sum(host.attempts.values()),
-    "time": lambda host: (host.status.ended or not host.since, host.since),  # the longest in its stage first
+    "time": lambda host: (host.status.is_final or not host.since, host.since),  # the longest in its stage first
     "cause": lambda host: (not host.cause, host.cause or "", host.reason),
 }
 ORDERS = ("attention", *_KEYS)

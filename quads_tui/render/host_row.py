@@ -71,7 +71,7 @@ def host_row(
     word = "ARMED!" if host.armed and host.status is HostStatus.FAILED else host.status.label.upper()
     if host.status is HostStatus.RUNNING and host.stage:
         word = host.stage.short
-    seconds = (now - host.since) * speed if host.since and not host.status.ended else 0.0
+    seconds = (now - host.since) * speed if host.since and not host.status.is_final else 0.0
     tries = f"{host.attempt}" if host.attempt else ""
     parts = [f"{'>' if cursor else ' '}{'*' if marked else ' '} {cut(host.short, columns.name, columns.symbols.ellipsis)}"]
     parts += [cut(host.cloud, 7)] if columns.cloud else []

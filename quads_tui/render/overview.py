@@ -55,7 +55,7 @@ def header(
         first.append(f"  {words}" if words else "", "bold")
     first.append_text(alarms)
     total = max(1, len(rollout.hosts))
-    ended = sum(counts[status] for status in HostStatus if status.ended)
+    ended = sum(counts[status] for status in HostStatus if status.is_final)
     words = f" {100 * ended / total:5.1f}%  {counts[HostStatus.DONE]} done {counts[HostStatus.FAILED]} failed"
     words += "".join(f" {counts[s]} {s.value}" for s in (HostStatus.SKIPPED, HostStatus.HELD) if counts[s])
     words += f"  {len(rollout.armed)} armed" if rollout.armed else ""

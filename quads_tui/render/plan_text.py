@@ -44,9 +44,9 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     unaccepted = {host.name for host in plan.unaccepted}
     accepted = [(host, host.unverified) for host in plan.not_verified if host.name not in unaccepted]
-    silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.trouble]
+    silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.blocker]
     lines += _group(
-        "cannot be provisioned; nothing will be done to them", [(host, host.trouble) for host in plan.hosts if host.trouble]
+        "cannot be provisioned; nothing will be done to them", [(host, host.blocker) for host in plan.hosts if host.blocker]
     )
     lines += _group(
         "not verified: these machines cannot be compared with Foreman's hosts",
@@ -56,7 +56,7 @@ def plan_lines(plan: Plan) -> list[str]:
     lines += _group("BMC did not answer; tried again when their turn comes", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
     lines += _group(
-        "out of the ordinary", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.trouble]
+        "out of the ordinary", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker]
     )
     return lines + _totals(plan)
 
@@ -71,7 +71,7 @@ def _totals(plan: Plan) -> list[str]:
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
         lines += _fact("boot", "once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
     if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
-        lines += _fact("order", "boot order, changed permanently; minutes for a restart where it differs:")
+        lines += _fact("order", "boot order, changed permanently; a restart of minutes where it differs:")
         lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
     return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))
 
@@ -108,7 +108,7 @@ def _goal(goal: Goal, hosts: int) -> list[str]:
 def _writes(plan: Plan, host: HostPlan) -> int:
     """How many there will be if nothing goes wrong."""
     kind = plan.goal(host).kind
-    if host.trouble or kind is Kind.SPARE:
+    if host.blocker or kind is Kind.SPARE:
         return 0
     return 1 if kind is Kind.OWNERSHIP else 1 + host.in_build + len(host.parameters)
 

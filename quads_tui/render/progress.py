@@ -17,7 +17,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     ends += [f"{counts[status]} {status.value}" for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
     parts = [
         duration(rollout.seconds(now)),
-        f"{sum(counts[status] for status in HostStatus if status.ended)}/{len(rollout.hosts)} ended",
+        f"{sum(counts[status] for status in HostStatus if status.is_final)}/{len(rollout.hosts)} ended",
         " ".join(ends) or "none done",
     ]
     moving = [f"{stage.short} {rollout.at_stage[stage]}" for stage in Stage if rollout.at_stage[stage]]

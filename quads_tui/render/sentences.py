@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from quads_tui.rollout.forecast import Bound, Forecast
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, HostState, Rollout
@@ -72,10 +72,10 @@ def _failure(rollout: Rollout, group: FailureGroup) -> str:
     return f"{count(len(group.hosts), 'host')} failed at {where}, {group.cause.value}: {group.reason}: {hosts}."
 
 
-def host(host: HostState, exchanges: Iterable[Exchanged], *, now: float, speed: float, why: str = "") -> list[str]:
+def host(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float, why: str = "") -> list[str]:
     """All that is known of it, the newest of its history last. `why`: why it waits, in words."""
     where = f" at {host.stage.label}, attempt {host.attempt}" if host.stage else ""
-    since = f", for {duration((now - host.since) * speed)}" if host.since and not host.status.ended else ""
+    since = f", for {duration((now - host.since) * speed)}" if host.since and not host.status.is_final else ""
     lines = [f"{host.name}, {host.cloud}, model {host.model}, BMC {host.address}.", f"{host.status.label}{where}{since}."]
     lines += ["Armed: the next boot reinstalls it."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []

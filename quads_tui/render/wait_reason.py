@@ -8,7 +8,7 @@ from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
-from quads_tui.rollout.waits import for_a_place, for_the_pause
+from quads_tui.rollout.waits import for_a_place, for_the_pause, is_for_a_place
 
 from .numbers import clock_time, duration
 
@@ -55,9 +55,8 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
     if begins and (what := rollout.new_host_paused(host.name)):
         return for_the_pause(what, rollout.paused[what])
     if kind is not Kind.BUILD or (host.stage is not None and host.note):
-        return host.note or "starting"
-    words = for_a_place(len(rollout.ahead), rollout.first_write_verified)
-    return words + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
+        return _note(host, rollout) or "starting"
+    return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
 
 
 def _retrying(host: HostState, now: float) -> str:
@@ -74,7 +73,17 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, now)
     unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns
-    return (host.note or (_doing(host.stage) if host.stage else "")) + (_turn(host, rollout, forecast, now) if unwritten else "")
+    words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
+    return words + (_turn(host, rollout, forecast, now) if unwritten else "")
+
+
+def _place(rollout: Rollout) -> str:
+    return for_a_place(len(rollout.powered_off_waiting), rollout.first_write_verified)
+
+
+def _note(host: HostState, rollout: Rollout) -> str:
+    """What the host was last said to wait for; a number in it is that of now."""
+    return _place(rollout) if is_for_a_place(host.note) else host.note
 
 
 def _in_lane(place: int, rollout: Rollout, meters: Meters, forecast: Forecast) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from .errors import QuadsTuiError
+
 FOREMAN = "Foreman"  # the service that all hosts share, where it refuses
 
 
@@ -26,7 +28,7 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"  # we cannot tell, and say so
 
 
-class StageFailure(Exception):
+class StageFailure(QuadsTuiError):
     """An attempt of a stage failed. `reason` is clean text for the operator, the server's own words where it had any.
 
     `retryable`: another attempt may help. `after`: the server asked for this many real seconds first (Retry-After).
@@ -62,11 +64,11 @@ class Unidentified(StageFailure):
         super().__init__(Cause.WRONG_BMC, reason, retryable=False)
 
 
-class CredentialsRefused(Exception):
+class CredentialsRefused(QuadsTuiError):
     """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
 
 
-class ServiceGone(Exception):
+class ServiceGone(QuadsTuiError):
     """Foreman has not answered for longer than our patience: the rollout stops; failing its hosts one by one helps nobody."""
 
 

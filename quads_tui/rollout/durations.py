@@ -122,7 +122,7 @@ class DurationStats:
                 if event.result == "applied":
                     self._wrote(event.host, act, event.at)
         elif isinstance(event, HostChanged):
-            if event.status.ended:
+            if event.status.is_final:
                 self.installing.pop(event.host, None)
         elif isinstance(event, RolloutStarted):
             self._speed, self.last_write = event.speed, None

@@ -139,7 +139,10 @@ class Outcome(Event):
 
 @dataclass(slots=True)
 class BmcSession(Event):
-    """A session of ours at the host's BMC was made, or has gone. Its address only, never its token."""
+    """A session of ours at the host's BMC was made, or has gone. Its address only, never its token.
+
+    `uri` empty: a login is about to be sent (open), or made no session (not open).
+    """
 
     kind: ClassVar[str] = "session"
     host: str
@@ -285,7 +288,7 @@ def _host_changed(row: list[Any]) -> None:
     row[3], row[4], row[5] = _HOST_STATUSES[row[3]], _STAGES[row[4]], _CAUSES[row[5]]
     if len(row) > _SAFETY:
         row[_SAFETY] = _SAFETIES[row[_SAFETY]]
-    elif len(row) == _SAFETY and row[3].ended:  # of a version that had no such member
+    elif len(row) == _SAFETY and row[3].is_final:  # of a version that had no such member
         row[6], *kept = from_old_reason(row[6])
         row += kept
 

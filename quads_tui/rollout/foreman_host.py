@@ -2,58 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from quads_tui.rollout.text import clean
-
-T = TypeVar("T")
-
-
-class NameUnknown(Exception):
-    """Foreman knows no such operating system, partition table, medium or user. `nearest` are names that it has."""
-
-    def __init__(self, what: str, name: str, nearest: tuple[str, ...]) -> None:
-        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
-        super().__init__(f"Foreman has no {what} {clean(name)!r}{hint}")
-        self.nearest = nearest
-
-
-def pick(what: str, name: str, known: Mapping[str, T]) -> T:
-    """Raises NameUnknown."""
-    if name in known:
-        return known[name]
-    raise NameUnknown(what, name, tuple(clean(near, 60) for near in difflib.get_close_matches(name, known, 3, 0.5)))
-
-
-@dataclass(frozen=True, slots=True)
-class UserRecord:
-    """One user. `organizations` and `locations`: by id, with their names; None where Foreman does not tell."""
-
-    login: str
-    id: int
-    admin: bool  # by itself or through a user group: no rule of organizations and locations holds for it
-    organizations: Mapping[int, str] | None
-    locations: Mapping[int, str] | None
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> UserRecord | None:
-        """None when this is no user."""
-        login, number = _typed(data, "login", str), _typed(data, "id", int)
-        if login is None or number is None:
-            return None
-        admin = data.get("admin") is True or data.get("effective_admin") is True
-        return cls(login, number, admin, _places(data.get("organizations")), _places(data.get("locations")))
-
-
-def _places(listed: object) -> dict[int, str] | None:
-    if not isinstance(listed, list):
-        return None
-    found = [place for place in listed if isinstance(place, Mapping)]
-    return {place["id"]: clean(place.get("name"), 100) for place in found if isinstance(place.get("id"), int)}
+from .text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +37,18 @@ class HostRecord:
             return None
         return cls(
             name=clean(data["name"]).lower(),
-            id=_typed(data, "id", int),
-            build=_typed(data, "build", bool),
-            build_status=_typed(data, "build_status", int),
+            id=typed(data, "id", int),
+            build=typed(data, "build", bool),
+            build_status=typed(data, "build_status", int),
             installed_at=parse_time(data.get("installed_at")),
-            owner_id=_typed(data, "owner_id", int),
-            owner_type=_typed(data, "owner_type", str),
-            operatingsystem_id=_typed(data, "operatingsystem_id", int),
-            ptable_id=_typed(data, "ptable_id", int),
-            medium_id=_typed(data, "medium_id", int),
-            managed=_typed(data, "managed", bool),
-            mac=_typed(data, "mac", str),
-            pxe_loader=_typed(data, "pxe_loader", str),
+            owner_id=typed(data, "owner_id", int),
+            owner_type=typed(data, "owner_type", str),
+            operatingsystem_id=typed(data, "operatingsystem_id", int),
+            ptable_id=typed(data, "ptable_id", int),
+            medium_id=typed(data, "medium_id", int),
+            managed=typed(data, "managed", bool),
+            mac=typed(data, "mac", str),
+            pxe_loader=typed(data, "pxe_loader", str),
             organization=_place(data, "organization"),
             location=_place(data, "location"),
         )
@@ -111,11 +65,12 @@ class HostRecord:
 
 
 def _place(data: Mapping[str, Any], kind: str) -> tuple[int, str] | None:
-    number = _typed(data, f"{kind}_id", int)
+    number = typed(data, f"{kind}_id", int)
     return None if number is None else (number, clean(data.get(f"{kind}_name"), 100) or str(number))
 
 
-def _typed(data: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+def typed(data: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+    """A member of a document of Foreman's; None where it has another type. No bool is an int."""
     value = data.get(key)
     if kind is int and isinstance(value, bool):
         return None

@@ -1,4 +1,4 @@
-"""One request that was made for a host, as its history keeps it."""
+"""One request that went out, and what came of it: for the meters of the screen and the history of a host."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """`path` has no query, `status` is 0 where nothing was answered, `error` says why then; `seconds` are real ones."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """`host`: whom the request was for, or host and port of a service that all hosts share. `path` has no query."""
 
-    at: float
+    at: float  # real time when it ended, seconds since 1970 UTC
+    service: str = ""  # redfish, foreman or quads; empty when read back: the journal does not keep it
     host: str
     method: str
     path: str
-    status: int
-    seconds: float
+    status: int  # 0: no answer, and `error` says why
+    seconds: float  # real
     error: str
 
 
-Exchanges = Callable[[str], Sequence[Exchanged]]
+Exchanges = Callable[[str], Sequence[Exchange]]
 """The last requests for a host, the oldest first."""

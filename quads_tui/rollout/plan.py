@@ -17,7 +17,7 @@ NOT_ASKED = "not asked yet"  # `bmc` of a host whose BMC was not asked, or not i
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host of the plan. `trouble` ends it as failed in `trouble_stage` before anything is done to it."""
+    """One host of the plan. `blocker` (why it cannot be done) ends it as failed in `blocker_stage`, before anything is done."""
 
     name: str
     address: str  # of the BMC: scheme, host and port
@@ -25,9 +25,9 @@ class HostPlan:
     in_build: bool = False  # in build already when the plan was made: cancelled first, two writes
     parameters: tuple[str, ...] = ()  # names of host parameters whose value differs: one write each
     notes: tuple[str, ...] = ()
-    trouble: str = ""
-    trouble_stage: Stage | None = None
-    trouble_cause: Cause | None = None
+    blocker: str = ""
+    blocker_stage: Stage | None = None
+    blocker_cause: Cause | None = None
     cloud: str = ""  # whose goal it gets; empty where there is only one
     source: str = ""  # the cloud that it comes from, where QUADS told
     schedule: int | None = None  # the id of its schedule in QUADS
@@ -56,6 +56,22 @@ class Target:
     ptable_id: int | None = None
     medium_id: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+
+    def attributes(self) -> dict[str, object]:
+        """As members of PUT /hosts/:id (Foreman API v2); what is None is left as it is."""
+        wanted: dict[str, object] = {
+            name: value
+            for name, value in (
+                ("operatingsystem_id", self.operatingsystem_id),
+                ("ptable_id", self.ptable_id),
+                ("medium_id", self.medium_id),
+                ("owner_id", self.owner_id),
+            )
+            if value is not None
+        }
+        if self.owner_id is not None:
+            wanted["owner_type"] = "User"  # without it Foreman keeps the old type
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +172,12 @@ class Plan:
 
     def reaches_bmc(self, host: HostPlan) -> bool:
         """Something is to be done to it through its BMC."""
-        return not host.trouble and self.goal(host).kind is not Kind.OWNERSHIP
+        return not host.blocker and self.goal(host).kind is not Kind.OWNERSHIP
 
     @property
     def usable(self) -> int:
         """How many hosts something will be done to."""
-        return sum(1 for host in self.hosts if not host.trouble)
+        return sum(1 for host in self.hosts if not host.blocker)
 
     @property
     def cloud(self) -> str:
@@ -193,6 +209,7 @@ def _some(hosts: Sequence[HostPlan]) -> str:
 def plan_from(facts: Mapping[str, Any]) -> Plan:
     """The inverse of dataclasses.asdict, as JSON keeps it. Raises ValueError, KeyError or TypeError for anything else."""
     facts = facts if "goals" in facts else _of_one_cloud(facts)
+    given = [{_RENAMED.get(name, name): value for name, value in host.items()} for host in facts["hosts"]]
     hosts = tuple(
         HostPlan(
             **{
@@ -201,11 +218,11 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
                 "notes": tuple(host["notes"]),
                 "order": tuple(host.get("order", ())),
                 "identity": identity_from(host["identity"]) if host.get("identity") else None,
-                "trouble_stage": Stage(host["trouble_stage"]) if host["trouble_stage"] else None,
-                "trouble_cause": Cause(host["trouble_cause"]) if host["trouble_cause"] else None,
+                "blocker_stage": Stage(host["blocker_stage"]) if host["blocker_stage"] else None,
+                "blocker_cause": Cause(host["blocker_cause"]) if host["blocker_cause"] else None,
             }
         )
-        for host in facts["hosts"]
+        for host in given
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
     words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks") if name in facts}
@@ -230,4 +247,5 @@ def _of_one_cloud(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**{name: value for name, value in facts.items() if name not in _GOAL}, "goals": [goal]}
 
 
+_RENAMED = {"trouble": "blocker", "trouble_stage": "blocker_stage", "trouble_cause": "blocker_cause"}  # in journals of before
 _GOAL = frozenset(member.name for member in fields(Goal))

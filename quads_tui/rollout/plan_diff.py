@@ -27,8 +27,8 @@ def worse(confirmed: Plan, now: Plan) -> list[str]:
 
 
 def _of_host(old: HostPlan, new: HostPlan) -> list[str]:
-    if new.trouble and not old.trouble:
-        return [f"cannot be done any more: {new.trouble}"]
+    if new.blocker and not old.blocker:
+        return [f"cannot be done any more: {new.blocker}"]
     found = ["is in build now"] if new.in_build and not old.in_build else []
     if new.address != old.address:
         found.append(f"its BMC is another one: {new.address}")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from .commands import Command
+from .errors import QuadsTuiError
 from .events import Event
 from .metrics import LaneState
 from .moments import Moment
@@ -15,19 +16,19 @@ from .stages import HostStatus, Stage
 T = TypeVar("T")
 
 
-class Skipped(Exception):
+class Skipped(QuadsTuiError):
     """Raised by the gate: the operator took the host out of the rollout. Carries the operator's reason."""
 
 
-class Held(Exception):
+class Held(QuadsTuiError):
     """Raised by the gate: the host waits for a human, an operator's hold or a rule of the gate. Carries the reason."""
 
 
-class Stopping(Exception):
+class Stopping(QuadsTuiError):
     """Raised by the gate: the rollout is ending, no new act may begin."""
 
 
-class JournalBroken(Exception):
+class JournalBroken(QuadsTuiError):
     """The journal can no longer be written (a full disk, say): nothing may act without its intent on disk."""
 
 
@@ -35,8 +36,21 @@ class TakenOver(JournalBroken):
     """Another process has taken this rollout, or the locks of its Foreman, over: from here nothing may be written any more."""
 
 
-class NotSent(Exception):
+class NotSent(QuadsTuiError):
     """The last check before the first byte did not pass for now: nothing was sent, and the same may be tried again."""
+
+
+class QuadsError(QuadsTuiError):
+    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
+
+    `answered`: the server said so itself, about this request; else it is away.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, answered: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+        self.answered = answered
 
 
 REFUSALS = (Skipped, Held, Stopping, JournalBroken)
@@ -111,8 +125,8 @@ class SideEffects(Protocol):
         """
         ...
 
-    async def owned(self) -> None:
-        """Raises TakenOver. For what is no act on a machine but leaves something behind: a login."""
+    async def before_login(self) -> None:
+        """A login is about to be sent: that is on disk when this returns, so that a resume knows of it. Raises TakenOver."""
         ...
 
     def result(self, result: str, detail: dict[str, object]) -> None:
@@ -120,7 +134,10 @@ class SideEffects(Protocol):
         ...
 
     def session(self, uri: str, is_open: bool) -> None:
-        """A session at the host's BMC was made, or has gone; kept so that another process can delete what this one leaves."""
+        """A session at the host's BMC was made, or has gone; kept so that another process can delete what this one leaves.
+
+        An empty `uri` that is not open: the login made no session.
+        """
         ...
 
     def note(self, text: str, waits: bool = False) -> None:
@@ -168,20 +185,20 @@ class Probe(StrEnum):
     UNREADABLE = "unreadable"  # no answer that tells
 
 
-class UnknownOutcome(Exception):
+class UnknownOutcome(QuadsTuiError):
     """A write was sent and no answer settles it: timeout, dropped line, a proxy's 502 or 504. The lane stays shut until it is.
 
-    `ended`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on there and
-    one read settles it. `conflict`: it may come of two writes at once.
+    `server_done`: the server itself answered (a 500, a 200 that cannot be read), so nothing of the request is still going on
+    there and one read settles it. `conflict`: it may come of two writes at once.
     """
 
-    def __init__(self, reason: str, *, ended: bool = False, conflict: bool = False) -> None:
+    def __init__(self, reason: str, *, server_done: bool = False, conflict: bool = False) -> None:
         super().__init__(reason)
-        self.ended = ended
+        self.server_done = server_done
         self.conflict = conflict
 
 
-class WriteAbsent(Exception):
+class WriteAbsent(QuadsTuiError):
     """A write with an unknown outcome was settled: it did not happen and will not. A resend is a new intent."""
 
 
@@ -205,7 +222,7 @@ class Lane(Protocol):
         """
         ...
 
-    def occupied(self, host: str, act: str, sent_at: float) -> Ticket:
+    def adopt_in_flight(self, host: str, act: str, sent_at: float) -> Ticket:
         """A write of a process that died is on its way since own time `sent_at`: its place is taken from now on."""
         ...
 
@@ -235,8 +252,8 @@ class Gate(Protocol):
         """Wait for `wanted`, at most own `seconds` (TimeoutError). Skip, hold and stop end the wait, as `enter` raises."""
         ...
 
-    def lit(self, host: str) -> None:
-        """The host no longer stands dark before the lane: its build was answered, or it left the flow."""
+    def leave_powered_off_set(self, host: str) -> None:
+        """The host is no longer powered off and not yet written: its build was answered, it is on, or it left the flow."""
         ...
 
 

@@ -59,7 +59,7 @@ class Refusals:
         self._kinds = kinds
         self._models = {host.name: host.model for host in plan.hosts}
         self._racks = {host.name: host.rack or host.name for host in plan.hosts}
-        self._planned_failures = {host.name for host in plan.hosts if host.trouble}  # their failure stood in the plan
+        self._planned_failures = {host.name for host in plan.hosts if host.blocker}  # their failure stood in the plan
         # Where something is built only a build counts as the first write. Elsewhere no machine stands off for one.
         wanted = {kind for host, kind in kinds.items() if host not in self._planned_failures}
         self._leading = next((kind for kind in Kind if kind in wanted), Kind.BUILD)

@@ -49,7 +49,7 @@ class RemainingHosts:
         widths = {stage: max(1.0, self._durations.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
         for host in rollout.hosts.values():
             status = host.status
-            if status is HostStatus.DONE or status.ended:
+            if status is HostStatus.DONE or status.is_final:
                 continue
             stage, kind = host.stage, kinds[host.name]
             last = kind.stages[-1]

@@ -107,8 +107,8 @@ class HostStatus(StrEnum):
     HELD = "held"
 
     @property
-    def ended(self) -> bool:
-        return self in _ENDED
+    def is_final(self) -> bool:
+        return self in _FINAL
 
     @property
     def label(self) -> str:
@@ -116,7 +116,7 @@ class HostStatus(StrEnum):
         return "retrying" if self is HostStatus.WAITING else self.value
 
 
-_ENDED = frozenset({HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD})
+_FINAL = frozenset({HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD})
 
 
 class StageStatus(StrEnum):

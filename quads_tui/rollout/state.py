@@ -87,7 +87,7 @@ class HostState:
     @property
     def left_behind(self) -> str:
         """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
-        if not self.status.ended or self.status is HostStatus.DONE:
+        if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
         return self.safety.words + (f" ({self.not_disarmed})" if self.not_disarmed else "")
 
@@ -129,7 +129,7 @@ class Rollout:
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
         self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
-        self.ahead: dict[str, None] = {}  # powered off (or on the way to it) and not yet written: those that have a place for it
+        self.powered_off_waiting: dict[str, None] = {}  # powered off, or on the way to it, and not yet written
         self.paused: dict[str, str] = {}  # what -> why
         self.paused_by_safety: set[str] = set()  # what of it no operator paused
         self.narrowed = ""  # why the write lane went back to one wide
@@ -196,9 +196,9 @@ class Rollout:
 
     def _apply_ahead(self, event: HostAhead) -> None:
         if not event.ahead:
-            self.ahead.pop(event.host, None)
+            self.powered_off_waiting.pop(event.host, None)
         elif event.host in self.hosts:
-            self.ahead[event.host] = None
+            self.powered_off_waiting[event.host] = None
 
     def _apply_to_host(self, host: HostState, event: Event) -> None:
         if isinstance(event, StageChanged):
@@ -206,7 +206,7 @@ class Rollout:
         elif isinstance(event, HostChanged):
             self._apply_status(host, event)
         elif isinstance(event, HostArmed):
-            if host.armed and not event.armed and host.status.ended:  # disarmed after its end
+            if host.armed and not event.armed and host.status.is_final:  # disarmed after its end
                 host.left, host.not_disarmed = Safety.DISARMED, ""
             host.armed = event.armed
             if event.armed:

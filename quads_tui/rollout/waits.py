@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 
-def for_a_place(ahead: int, verified: bool) -> str:
-    """`ahead` hosts have all the places there are; `verified`: the first write of the rollout is."""
-    hosts = "1 host is" if ahead == 1 else f"{ahead} hosts are"
+
+def for_a_place(waiting: int, verified: bool) -> str:
+    """`waiting` hosts are powered off and not yet written, as many as may be; `verified`: the first write of the rollout is."""
+    hosts = "1 host is" if waiting == 1 else f"{waiting} hosts are"
     if verified:
         return f"{hosts} powered off ahead of the write to Foreman (limits.ahead)"
     return f"waits until the first write to Foreman is verified; {hosts} powered off for it"
+
+
+def is_for_a_place(note: str) -> bool:
+    """Whether these are the words of `for_a_place`, with whatever number was right when they were said."""
+    return any(re.sub(r"\d+ hosts? (is|are)", "0 hosts are", note) == for_a_place(0, verified) for verified in (False, True))
 
 
 def for_the_turn(host: str) -> str:

@@ -7,21 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quads_tui.inputs import Secret, Site, resolve_secret
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter, Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.services.foreman import Foreman
-from quads_tui.services.http import Exchange, Http
+from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from quads_tui.services.redfish import Bmc
 
 
 class Services:
-    """Foreman, the BMCs and QUADS of a site. `observers` hear of every exchange."""
+    """Foreman, the BMCs and QUADS of a site."""
 
     def __init__(self, site: Site, clock: Clock, passwords: dict[str, Secret], pins: Path) -> None:
         self.meters = Meters()
-        self.observers: list[Callable[[Exchange], None]] = []
+        self._listeners: list[Callable[[Exchange], None]] = []
         self._site = site
         self._clock = clock
         self._passwords = passwords
@@ -60,21 +61,25 @@ class Services:
         site = self._site
         return Bmc(
             self.http,
-            host.address,
-            host.name,
-            site.redfish.username,
-            self._passwords["redfish"],
-            site.redfish.tls_of(host.name),
-            self._clock,
-            site.limits,
-            self.meters.redfish,
-            acts,
-            host.device,
-            host.system,
+            address=host.address,
+            host=host.name,
+            username=site.redfish.username,
+            password=self._passwords["redfish"],
+            tls=site.redfish.tls_of(host.name),
+            clock=self._clock,
+            limits=site.limits,
+            meter=self.meters.redfish,
+            acts=acts,
+            device=host.device,
+            system=host.system,
         )
 
+    def subscribe(self, listener: Callable[[Exchange], None]) -> None:
+        """`listener` is called with every exchange."""
+        self._listeners.append(listener)
+
     def requests(self) -> dict[str, int]:
-        """All that went on the wire: retries and logins included."""
+        """Number of requests sent, retries and logins included."""
         counted = self.http.requests
         return {
             "foreman_writes": counted["foreman", True],
@@ -83,12 +88,12 @@ class Services:
         }
 
     def _exchanged(self, exchange: Exchange) -> None:
-        for observer in self.observers:
-            observer(exchange)
+        for listener in self._listeners:
+            listener(exchange)
 
 
 async def open_services(site: Site, clock: Clock, state: Path) -> Services:
-    """Secrets are read off the loop: a `command` may take its ten seconds. Raises InputError."""
+    """Secrets are read in a thread: a `command` may take ten seconds. Raises InputError."""
     passwords = {
         "foreman": await asyncio.to_thread(resolve_secret, site.foreman.password),
         "redfish": await asyncio.to_thread(resolve_secret, site.redfish.password),

@@ -1,7 +1,7 @@
-"""Who holds the keys of a running rollout: its own screen, or one that attached over a local socket.
+"""Control of a running rollout: by its own screen, or by a console that attached over a local socket.
 
-One JSON object a line. The client's first is {"who": TEXT}; after it, commands (rollout.commands). The server tells
-{"holder": TEXT} at each change, with an empty text for whoever holds the keys now.
+One JSON object a line. The client's first is {"who": TEXT}; after it, commands (rollout.commands). The server sends
+{"holder": TEXT} at each change: who has control now, empty for the client that has it.
 """
 
 from __future__ import annotations
@@ -16,39 +16,40 @@ from contextlib import suppress
 from pathlib import Path
 
 from quads_tui.rollout.commands import Command, from_dict, to_dict
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.text import clean
 
-_LONGEST = 200_000  # bytes of a line: a command that names 5,000 hosts
+_MAX_LINE = 200_000  # bytes of a line: a command that names 5,000 hosts
 
 
-class NotRunning(Exception):
-    """Nobody serves the keys of this rollout."""
+class NotRunning(QuadsTuiError):
+    """No process runs this rollout."""
 
 
-class KeyServer:
-    """Beside a running rollout. `on_holder` gets the name of who took the keys from the own screen; empty when they are back."""
+class ControlServer:
+    """Serves a running rollout. `on_holder` gets the console that took control; empty: the own screen has it."""
 
     def __init__(self, directory: Path, control: Control, on_holder: Callable[[str], None]) -> None:
         self._directory = directory
         self._control = control
         self._on_holder = on_holder
         self._server: asyncio.Server | None = None
-        self._made: os.stat_result | None = None  # our own socket: who took the rollout over has another one there
+        self._made: os.stat_result | None = None  # our own socket: a process that took over the rollout has another one there
         self._clients: dict[asyncio.StreamWriter, str] = {}
 
     @property
     def holder(self) -> str:
-        """The last one that attached; empty when the own screen holds the keys."""
+        """The last console that attached; empty when the own screen has control."""
         return next(reversed(self._clients.values()), "")
 
     async def open(self) -> None:
         """Raises OSError."""
-        self._server = await asyncio.start_unix_server(self._serve, sock=self._listener(), limit=_LONGEST)
+        self._server = await asyncio.start_unix_server(self._serve, sock=self._listener(), limit=_MAX_LINE)
 
     def _listener(self) -> socket.socket:
-        _removed(self._directory)
-        with _bound(self._directory) as path:
+        _remove_socket(self._directory)
+        with _SocketPath(self._directory) as path:
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             before = os.umask(0o177)
             try:
@@ -65,29 +66,29 @@ class KeyServer:
                 writer.close()
             with suppress(OSError):
                 if self._made is not None and os.path.samestat(self._made, (self._directory / "keys.sock").lstat()):
-                    _removed(self._directory)
+                    _remove_socket(self._directory)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if _peer(writer.get_extra_info("socket")) in (0, os.getuid()):
-                await self._listen(reader, writer)
+            if _peer_uid(writer.get_extra_info("socket")) in (0, os.getuid()):
+                await self._serve_commands(reader, writer)
         except (OSError, ValueError, asyncio.IncompleteReadError):
-            pass  # a client that breaks off or talks nonsense is let go
+            pass  # a client that disconnects or sends garbage is dropped
         finally:
             self._clients.pop(writer, None)
-            self._tell()
+            self._announce()
             writer.close()
 
-    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_commands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hello = json.loads(await reader.readline())
         self._clients[writer] = clean(str(hello["who"]) if isinstance(hello, dict) else "", 100) or "somebody"
-        self._tell()
+        self._announce()
         while line := await reader.readline():
             command = from_dict(json.loads(line))
             if writer is next(reversed(self._clients)):
                 self._control.submit(command)
 
-    def _tell(self) -> None:
+    def _announce(self) -> None:
         self._on_holder(self.holder)
         for writer in self._clients:
             words = "" if writer is next(reversed(self._clients)) else self.holder
@@ -96,7 +97,7 @@ class KeyServer:
 
 
 class RemoteControl:
-    """Implements rollout.ports.Control over the socket. `holder` is who holds the keys; empty while they are ours."""
+    """Implements rollout.ports.Control over the socket. `on_holder` gets who has control; empty while we have it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_holder: Callable[[str], None]) -> None:
         self._reader = reader
@@ -107,8 +108,8 @@ class RemoteControl:
     async def connect(cls, directory: Path, who: str, on_holder: Callable[[str], None]) -> RemoteControl:
         """Raises NotRunning."""
         try:
-            with _bound(directory) as path:
-                reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST)
+            with _SocketPath(directory) as path:
+                reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_LINE)
         except OSError:
             raise NotRunning from None
         writer.write(json.dumps({"who": who}).encode() + b"\n")
@@ -118,7 +119,7 @@ class RemoteControl:
         self._writer.write(json.dumps(to_dict(command)).encode() + b"\n")
 
     async def run(self) -> None:
-        """Until the other side has gone."""
+        """Returns when the server has closed the connection."""
         with suppress(OSError, ValueError):
             while line := await self._reader.readline():
                 self._on_holder(clean(str(json.loads(line)["holder"]), 100))
@@ -127,7 +128,7 @@ class RemoteControl:
         self._writer.close()
 
 
-class _bound:
+class _SocketPath:
     """The socket's path by way of its directory's file descriptor: a Unix socket's name may have 107 bytes only."""
 
     def __init__(self, directory: Path) -> None:
@@ -141,12 +142,12 @@ class _bound:
         os.close(self._fd)
 
 
-def _removed(directory: Path) -> None:
+def _remove_socket(directory: Path) -> None:
     with suppress(OSError):
         (directory / "keys.sock").unlink()
 
 
-def _peer(peer: socket.socket) -> int:
-    """The user id of the other side, as the kernel tells it."""
+def _peer_uid(peer: socket.socket) -> int:
+    """The user id of the other side, from the kernel."""
     _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return int(uid)

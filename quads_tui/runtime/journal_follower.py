@@ -1,4 +1,4 @@
-"""A rollout as its journal tells it: live beside the process that writes it, or played again."""
+"""A rollout read from its journal: live while another process writes it, or replayed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.journal.catalogue import StoredRollout
-from quads_tui.journal.reader import JournalReader, StoredSample
+from quads_tui.journal.reader import JournalReader, NoJournal, StoredSample
 from quads_tui.rollout.events import Event
-from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 
-STEP = 0.25  # real seconds between two looks at the journal
+from .options import Usage
+
+STEP = 0.25  # real seconds between two reads of the journal
 
 
 class ReplayClock(RealClock):
@@ -33,50 +35,55 @@ class ReplayClock(RealClock):
 
 
 class Follower:
-    """The model and the meters of a rollout that another process runs, never more than a second behind."""
+    """The state and the metrics of a rollout that another process runs, never more than a second behind."""
 
-    def __init__(self, kept: StoredRollout, *, pace: float | None = None) -> None:
-        """`pace`: play it again, this many times as fast as it was. Raises NoJournal; KeyError and ValueError for a plan that
-        cannot be read."""
-        self._reader = JournalReader(kept.journal)
-        facts = kept.facts
-        self.rollout = Rollout(kept.id, plan_from(facts["plan"]), speed=facts["speed"])
-        self.rollout.durations.seed(kept.seeds)
-        self.meters = Meters()
-        self.ended = False  # the last event told so, and nothing came after it
+    def __init__(self, stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> None:
+        """`replay_speed`: play it again, this many times as fast as it was.
+
+        Raises NoJournal; KeyError and ValueError for a plan that cannot be read.
+        """
+        self._reader = JournalReader(stored.journal)
+        facts = stored.facts
+        rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
+        rollout.durations.seed(stored.seeds)
+        meters = Meters()
+        self.ended = False  # the last event was the end of the rollout
         self._last = 0
         self._sampled = 0.0
-        self._pace = pace
+        self._replay_speed = replay_speed
         self._waiting: deque[tuple[int, Event]] = deque()
         self._waiting_samples: deque[StoredSample] = deque()
-        self.clock: RealClock = (
-            RealClock(facts["speed"]) if pace is None else ReplayClock(facts["speed"], facts["created_at"], pace)
+        speed = facts["speed"]
+        clock = ReplayClock(speed, facts["created_at"], replay_speed) if replay_speed is not None else RealClock(speed)
+        self.view = RolloutView(
+            rollout=rollout,
+            meters=meters,
+            clock=clock,
+            exchanges=self._reader.exchanges,
+            title=title,
+            directory=stored.directory,
         )
 
-    async def step(self, taken: Callable[[Event], None] = lambda event: None) -> None:
-        """Take in what is new. The file is read off the loop."""
-        if self._pace is None or not self._last:
+    async def step(self, applied: Callable[[Event], None] = lambda event: None) -> None:
+        """Read and apply what is new. The file is read in a thread."""
+        if self._replay_speed is None or not self._last:
             events, samples = await asyncio.to_thread(self._read)
             self._waiting += events
             self._waiting_samples += samples
-        until = self.clock.wall() if self._pace is not None else float("inf")
+        until = self.view.clock.wall() if self._replay_speed is not None else float("inf")
         while self._waiting and self._waiting[0][1].at <= until:
             _, event = self._waiting.popleft()
-            self.rollout.apply(event)
+            self.view.rollout.apply(event)
             self.ended = event.kind == "rollout_ended"
-            taken(event)
+            applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
-            self.meters.restore(self._waiting_samples.popleft().data, self.clock.now())
+            self.view.meters.restore(self._waiting_samples.popleft().data, self.view.clock.now())
 
-    async def run(self, taken: Callable[[Event], None] = lambda event: None) -> None:
+    async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""
         while True:
-            await self.step(taken)
+            await self.step(applied)
             await asyncio.sleep(STEP)
-
-    def exchanges(self, host: str) -> list[Exchanged]:
-        """The last requests that were made for a host."""
-        return self._reader.exchanges(host)
 
     def close(self) -> None:
         self._reader.close()
@@ -89,3 +96,15 @@ class Follower:
         if samples:
             self._sampled = samples[-1].at
         return events, samples
+
+
+def follow(stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> Follower:
+    """Raises Usage for one that cannot be followed."""
+    if stored.unreadable:
+        raise Usage(stored.unreadable)
+    if "plan" not in stored.facts:
+        raise Usage(f"{stored.id} has no confirmed plan yet: there is nothing to show")
+    try:
+        return Follower(stored, title=title, replay_speed=replay_speed)
+    except (NoJournal, KeyError, ValueError, TypeError) as error:
+        raise Usage(f"{stored.journal} cannot be read: {error}") from None

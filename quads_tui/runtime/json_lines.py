@@ -1,4 +1,4 @@
-"""The JSON lines of `--json`: what scripts rely on. One object a line, `event` and `at` in each."""
+"""The JSON lines of `--json`, on which scripts rely. One object a line, `event` and `at` in each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class JsonLines:
 def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str, Any]:
     """The members of `rollout_finished`. `requests`: foreman_writes, foreman_reads, redfish_requests of this process."""
     counts = rollout.counts
-    ends = {status.value: counts[status] for status in HostStatus if status.ended}
+    ends = {status.value: counts[status] for status in HostStatus if status.is_final}
     hosts = rollout.hosts.values()
     return {
         "rollout": rollout.id,

@@ -1,4 +1,4 @@
-"""What all commands share: the common options, the state directory, and how things are said."""
+"""What all commands share: the common options, the state directory, and output."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 
@@ -26,8 +27,8 @@ class Options:
     yes: bool = False
     state_dir: Path | None = None
     plain: bool = False
-    survey: bool = True  # the plan asks the BMCs
-    take_over: bool = False  # the locks of a process that is stopped for good
+    survey: bool = True  # the plan surveys the BMCs
+    take_over: bool = False  # take over the locks of a process that hangs
 
     @property
     def state(self) -> Path:
@@ -40,11 +41,11 @@ class Options:
 
     @property
     def terminal(self) -> bool:
-        """Somebody can be asked, and a screen can be drawn."""
+        """Stdin and stdout are terminals: somebody can answer, and a screen can be drawn."""
         return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-class Refused(Exception):
+class Refused(QuadsTuiError):
     """Nothing may start (exit status 3)."""
 
     def __init__(self, reasons: Iterable[str]) -> None:
@@ -52,11 +53,11 @@ class Refused(Exception):
         super().__init__("; ".join(self.reasons))
 
 
-class Usage(Exception):
+class Usage(QuadsTuiError):
     """Bad usage or a bad input file (exit status 2). The text may have several lines."""
 
 
-def who() -> str:
+def current_user() -> str:
     """user@machine, for the journal."""
     try:
         user = getpass.getuser()
@@ -65,8 +66,8 @@ def who() -> str:
     return clean(f"{user}@{socket.gethostname()}", 100)
 
 
-def say(text: str) -> None:
-    """A line for the operator, beside whatever goes to stdout."""
+def notify(text: str) -> None:
+    """Print a line for the operator on stderr; stdout is for output that programs read."""
     with suppress(OSError):  # a reader or a terminal that has gone
         print(text, file=sys.stderr, flush=True)
 

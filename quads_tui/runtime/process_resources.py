@@ -1,4 +1,4 @@
-"""What the rollouts of one process share: the signals, the machines, and for each Foreman its lock and its one write lane."""
+"""What the rollouts of one process share: signals, machines, and for each Foreman its lock and its write queue."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quads_tui.cli.screen import RunningRollout
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.inputs import Site
-from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
-from .options import say
+from .options import notify
+from .running_rollout import RunningRollout
 
-_LOOKING = ThreadPoolExecutor(1, "locks")  # its own: the loop's threads may all wait for DNS
+_LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # its own thread: the loop's threads may all wait for DNS
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
 
 
 @dataclass
 class Writer:
-    """This process writes to a Foreman: the lanes of its rollouts there, and the lock. Held while `users` is not 0."""
+    """This process writes to a Foreman: the queue that its rollouts there share, and the lock. Held while `users` is not 0."""
 
     lock: ForemanLock
     users: int = 0
-    lanes: list[WriteLane] = field(default_factory=list)
-    _sent: dict[object, dict[str, object]] = field(default_factory=dict)  # by ticket: what others are told of the write
+    queue: WriteQueue = field(default_factory=WriteQueue)
+    _sent: dict[object, dict[str, object]] = field(default_factory=dict)  # by ticket: what the lock file shows of the write
 
     def mark(self, rollout: str, clock: RealClock) -> WriteMark:
         return _Mark(self, rollout, clock)
 
     def left_write(self, rollout: str) -> Moment | None:
-        """Of a write that a process which died left on its way, unless the journal of `rollout` tells of it. Told once."""
+        """When a process that died sent a write with unknown result, unless the journal of `rollout` has it. Returned once."""
         left, self.lock.left = self.lock.left, {}
         return moment_from(left.get("moment")) if left and left.get("rollout") != rollout else None
 
     def sending(self, ticket: object, facts: dict[str, object]) -> asyncio.Future[None]:
         self._sent[ticket] = facts
-        return asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.mark, facts)
+        return asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, self.lock.mark, facts)
 
     def settled(self, ticket: object) -> None:
         if self._sent.pop(ticket, None) is not None:
-            _LOOKING.submit(self.lock.mark, next(reversed(self._sent.values()), None))
+            _LOCK_THREAD.submit(self.lock.mark, next(reversed(self._sent.values()), None))
 
     async def check(self) -> None:
         """Raises TakenOver."""
-        await asyncio.get_running_loop().run_in_executor(_LOOKING, self.lock.check)
+        await asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, self.lock.check)
 
-    async def alike(self, identity: Identity) -> str:
-        """Who writes to what may be the same Foreman under another address, in words; empty where nobody does."""
-        return await asyncio.to_thread(self.lock.alike, identity)
+    async def same_foreman_elsewhere(self, identity: ServerIdentity) -> str:
+        """A sentence about a process that writes to what may be the same Foreman under another address; empty if none does."""
+        return await asyncio.to_thread(self.lock.same_foreman, identity)
 
 
 @dataclass(frozen=True)
@@ -78,114 +78,116 @@ class _Mark:
 
 
 @dataclass
-class _Mover:
-    """QUADS' own mover is locked out while `users` is not 0."""
+class _HeldQuadsLock:
+    """The lock of QUADS' own mover, held while `users` is not 0."""
 
     lock: QuadsLock | None
     users: int = 0
 
 
 class ProcessResources:
-    """`signal`: the first one that asked this process to end; `ended` is set with it, `hung_up` when the terminal has gone."""
+    """`signal`: the first one that asked this process to end; `ended` is set with it, `hung_up` when the terminal hangs up."""
 
     def __init__(self) -> None:
         self.signal = ""
         self.ended = asyncio.Event()
         self.hung_up = asyncio.Event()
-        self.fronts: list[RunningRollout] = []
+        self.running: list[RunningRollout] = []
         self.machines = Machines()
         self._writers: list[Writer] = []
-        self._movers: dict[Path, _Mover] = {}
-        self._taking = asyncio.Lock()
+        self._quads_locks: dict[Path, _HeldQuadsLock] = {}
+        self._acquiring = asyncio.Lock()
 
     def listen(self) -> None:
-        """From now on signals end rollouts well, instead of the process at once."""
+        """From now on signals stop rollouts in an orderly way, instead of ending the process."""
         loop = asyncio.get_running_loop()
         for name in SIGNALS:
             loop.add_signal_handler(getattr(signal, name), self._signalled, name)
-        loop.add_signal_handler(signal.SIGHUP, self._gone)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
 
     @asynccontextmanager
-    async def writer_to(self, site: Site, *, take_over: bool = False, say: Callable[[str], None] = say) -> AsyncIterator[Writer]:
+    async def writer_to(
+        self, site: Site, *, take_over: bool = False, notify: Callable[[str], None] = notify
+    ) -> AsyncIterator[Writer]:
         """While it is used, nobody else writes to this Foreman, nor does QUADS' mover. Raises LockHeld.
 
-        `take_over`: the locks of a process that an administrator knows to be stopped are taken from it.
+        `take_over`: take over the locks of a process that, as an administrator has confirmed, hangs.
         """
         server = await server_of(site.foreman.url)
-        async with self._taking:
+        async with self._acquiring:
             writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
             if writer is None:
-                writer = Writer(ForemanLock(_locks(say)))
-            await asyncio.to_thread(writer.lock.take, server, take_over=take_over)
+                writer = Writer(ForemanLock(_lock_directory(notify)))
+            await asyncio.to_thread(writer.lock.acquire, server, take_over=take_over)
             if not writer.users:
                 self._writers.append(writer)
             writer.users += 1
         try:
-            with self._locked_out(site.quads.lock_file if site.quads else None, take_over, say):
+            with self._hold_quads_lock(site.quads.lock_file if site.quads else None, take_over, notify):
                 yield writer
         finally:
             writer.users -= 1
             if not writer.users:
                 self._writers.remove(writer)
-                _LOOKING.submit(writer.lock.release).result()  # behind what is still to be marked
+                _LOCK_THREAD.submit(writer.lock.release).result()  # after the marks that are still queued
 
     @contextmanager
-    def _locked_out(self, path: Path | None, take_over: bool, say: Callable[[str], None]) -> Iterator[None]:
+    def _hold_quads_lock(self, path: Path | None, take_over: bool, notify: Callable[[str], None]) -> Iterator[None]:
         """QUADS' own mover, by its lock file. Raises LockHeld."""
         if path is None:
             yield
             return
-        mover = self._movers.get(path)
-        if mover is None:
+        held = self._quads_locks.get(path)
+        if held is None:
             try:
-                mover = _Mover(QuadsLock(path))
-            except LockHeld as held:
+                held = _HeldQuadsLock(QuadsLock(path))
+            except LockHeld as error:
                 if not take_over:
                     raise
-                say(f"warning: {held}; when that process ends, QUADS' own mover is no longer locked out")
-                mover = _Mover(None)
-            self._movers[path] = mover
-        mover.users += 1
+                notify(f"warning: {error}; when that process ends, QUADS can move hosts itself during this rollout")
+                held = _HeldQuadsLock(None)
+            self._quads_locks[path] = held
+        held.users += 1
         try:
             yield
         finally:
-            mover.users -= 1
-            if not mover.users:
-                del self._movers[path]
-                if mover.lock is not None:
-                    mover.lock.release()
+            held.users -= 1
+            if not held.users:
+                del self._quads_locks[path]
+                if held.lock is not None:
+                    held.lock.release()
 
     @contextmanager
-    def shows(self, front: RunningRollout) -> Iterator[None]:
-        self.fronts.append(front)
+    def register(self, running: RunningRollout) -> Iterator[None]:
+        self.running.append(running)
         try:
             yield
         finally:
-            self.fronts.remove(front)
+            self.running.remove(running)
 
     def _signalled(self, name: str) -> None:
-        """The first signal ends well; a second one leaves at once."""
+        """The first signal stops the rollouts; a second one exits immediately."""
         if self.signal:
-            for front in self.fronts:
-                front.let_go()
+            for running in self.running:
+                running.release_terminal()
             os._exit(SIGNALS[name])
         self.signal = name
         self.ended.set()
-        if self.fronts:
-            say(f"{name}: no new acts; requests in flight settle. Once more leaves at once.")
-        for front in self.fronts:
-            front.executor.stop(name)
+        if self.running:
+            notify(f"{name}: stopping. Nothing new is started, requests under way finish. Press again to exit immediately.")
+        for running in self.running:
+            running.executor.stop(name)
 
-    def _gone(self) -> None:
+    def _hung_up(self) -> None:
         self.hung_up.set()
-        for front in self.fronts:
-            front.hung_up.set()
+        for running in self.running:
+            running.hung_up.set()
 
 
-def _locks(say: Callable[[str], None]) -> Path | None:
-    """The directory of the lock files. The usual one is done without where it cannot be used.
+def _lock_directory(notify: Callable[[str], None]) -> Path | None:
+    """The directory of the lock files; None with a warning where the default one cannot be used.
 
-    Raises LockHeld where $QUADS_TUI_LOCKS names one that cannot.
+    Raises LockHeld where $QUADS_TUI_LOCKS names one that cannot be used.
     """
     given = os.environ.get("QUADS_TUI_LOCKS")
     try:
@@ -193,5 +195,5 @@ def _locks(say: Callable[[str], None]) -> Path | None:
     except NoDirectory as why:
         if given:
             raise LockHeld(f"{why} ($QUADS_TUI_LOCKS)") from None
-        say(f"warning: {why}; without it, consoles in other containers and network namespaces are not seen")
+        notify(f"warning: {why}; without it, rollouts in other containers and network namespaces are not detected")
         return None

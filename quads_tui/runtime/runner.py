@@ -1,80 +1,77 @@
-"""A rollout from its first event to its last: engine, front end, signals, the end and its exit status."""
+"""Runs one rollout from its first event to its last: engine, front end, signals, and the exit status."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from quads_tui.cli.plain import plain
-from quads_tui.cli.screen import RunningRollout, headless, screen
 from quads_tui.engine.clock import RealClock
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.engine.resume_state import Recall
 from quads_tui.inputs import Site
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
-from quads_tui.rollout.events import Event
-from quads_tui.rollout.http_log import Exchanged
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
-from quads_tui.services.http import Exchange
+from quads_tui.services.commands import run_command
 
-from .alert_command import called
+from .alert_command import alerts_sent
 from .clients import Services
-from .control_socket import KeyServer
+from .control_socket import ControlServer
 from .json_lines import JsonLines, finished
-from .options import Options, emit_json, say, who
+from .operator import FrontEnd
+from .options import Options, current_user, emit_json, notify
 from .process_resources import SIGNALS, ProcessResources, Writer
-
-Show = Callable[[RunningRollout], Awaitable[None]]
+from .running_rollout import RunningRollout
 
 
 class RolloutRunner:
-    """One rollout of this process. `writer`: to its Foreman; `show`: another front end than the screen or the lines."""
+    """One rollout of this process."""
 
     def __init__(
         self,
+        *,
         site: Site,
         services: Services,
         clock: RealClock,
         options: Options,
-        station: ProcessResources,
-        *,
+        resources: ProcessResources,
         writer: Writer,
+        front_end: FrontEnd,
         rehearsal: Path | None = None,
-        show: Show | None = None,
     ) -> None:
+        """`writer`: to its Foreman. `front_end`: what shows it. `rehearsal`: the directory of its emulators."""
+        self.services = services
+        self.writer = writer
         self._site = site
-        self._station = station
-        self._writer = writer
-        self._services = services
+        self._resources = resources
         self._clock = clock
         self._options = options
         self._rehearsal = rehearsal
-        self._show = show or (plain if options.plain else headless if options.headless else screen)
+        self._front_end = front_end
         self._broken: asyncio.Queue[str] = asyncio.Queue()
 
     def journal(self, path: Path, *, existing: bool = False) -> JournalStore:
         """Raises JournalBroken."""
         return JournalStore(path, existing=existing, on_broken=self._broken.put_nowait)
 
-    async def conduct(
+    async def run(
         self, journal: JournalStore, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
     ) -> int:
-        """Gives the exit status. `recalled`: go on with it; `retry_ended`: take up failed, skipped and held hosts."""
-        async with called(self._site.on_event, rollout):
-            return await self._conducted(journal, rollout, recalled, retry_ended)
+        """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts."""
+        async with alerts_sent(self._site.on_event, rollout):
+            return await self._run(journal, rollout, recalled, retry_ended)
 
-    async def _conducted(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
-        services, clock, site = self._services, self._clock, self._site
+    async def _run(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
+        services, clock, site = self.services, self._clock, self._site
         if self._options.json:
-            journal.on_events = _told_to(JsonLines(rollout))
-        setting = RolloutContext(
+            journal.subscribe(JsonLines(rollout))
+        context = RolloutContext(
             rollout=rollout,
             meters=services.meters,
             clock=clock,
@@ -86,41 +83,51 @@ class RolloutRunner:
             protected=site.protected_hosts,
             token_seconds=await self._token_seconds(rollout.plan),
             write_width=site.foreman.write_width,
-            who=who(),
+            who=current_user(),
             recall=recalled,
+            run_command=run_command,
             hooks=site.hooks,
             quads=services.quads,
-            machines=self._station.machines,
+            machines=self._resources.machines,
             protected_machines=rollout.plan.protected_machines,
-            lanes=self._writer.lanes,
-            locked=self._writer.check,
-            mark=self._writer.mark(rollout.id, clock),
-            left_write=self._writer.left_write(rollout.id),
+            write_queue=self.writer.queue,
+            locked=self.writer.check,
+            mark=self.writer.mark(rollout.id, clock),
+            left_write=self.writer.left_write(rollout.id),
         )
-        executor = RolloutExecutor(setting)
+        executor = RolloutExecutor(context)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
-        front = RunningRollout(rollout, services.meters, executor, clock, self._options.json, site.warnings, rehearsal, directory)
-        self._station.listen()
-        keys = KeyServer(directory, executor, front.attached.take)
-        services.observers.append(_told_of_hosts(clock, front.exchanged, journal.exchange))
+        running = RunningRollout(
+            rollout,
+            services.meters,
+            executor,
+            clock,
+            warnings=site.warnings,
+            rehearsal=rehearsal,
+            directory=directory,
+        )
+        self._resources.listen()
+        socket = ControlServer(directory, executor, running.control.changed)
+        services.subscribe(running.add_exchange)
+        services.subscribe(journal.exchange)
         watcher = asyncio.create_task(self._stop_when_broken(executor))
         executor.start()
         if retry_ended:
             ended = tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)
             executor.submit(Retry(ended, accepts=False))
-            await asyncio.sleep(0)  # the order is taken before anybody asks whether something is left to do
+            await asyncio.sleep(0)  # the command is applied before anything checks whether something is left to do
         try:
-            await keys.open()
+            await socket.open()
         except OSError as error:
-            say(f"warning: nobody can attach to this rollout: {error}")
+            notify(f"warning: other consoles cannot attach to this rollout: {error}")
         try:
-            with self._station.shows(front):
-                await self._show(front)
+            with self._resources.register(running):
+                await self._front_end(running)
         finally:
             left = "safety" if executor.held_back else "operator"
             await executor.finish("" if rollout.settled else executor.stopped or left)
             watcher.cancel()
-            await keys.close()
+            await socket.close()
             with suppress(JournalBroken):
                 quads = {"owed": executor.owed_to_quads, "undecided": executor.undecided_in_quads}
                 end = {"reason": executor.stopped, "unfinished": _unfinished(rollout), **quads}
@@ -129,26 +136,26 @@ class RolloutRunner:
         if self._options.json:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))
         else:
-            for line in front.summary():
-                say(line)
+            for line in running.summary():
+                notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
-                say(f"  {_unfinished(rollout)} hosts are unfinished. Go on with: quads-tui resume {rollout.id}")
+                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}")
         if executor.owed_to_quads:
-            say(f"  QUADS is owed {executor.owed_to_quads} updates. Tell it with: quads-tui resume {rollout.id}")
+            notify(f"  {_updates(executor.owed_to_quads)} to QUADS pending. Send with: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
-            say(f"  QUADS does not validate {clouds} before all hosts that it schedules there are built. Retry the others,")
-            say(f"  or remove their schedules in QUADS; then: quads-tui resume {rollout.id}")
+            notify(f"  QUADS validates {clouds} only when all hosts scheduled there are built. Retry the unfinished hosts,")
+            notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
 
     async def _token_seconds(self, plan: Plan) -> float:
         if Kind.BUILD not in plan.kinds:
             return 0.0
         with suppress(StageFailure):
-            return await self._services.foreman.token_seconds()
+            return await self.services.foreman.token_seconds()
         return 6 * 3600.0
 
     async def _stop_when_broken(self, executor: RolloutExecutor) -> None:
-        say(f"quads-tui: {await self._broken.get()}")
+        notify(f"quads-tui: {await self._broken.get()}")
         executor.stop("safety")
 
 
@@ -161,23 +168,9 @@ def status(rollout: Rollout, stopped: str) -> int:
     return 0 if all(host.status.value == "done" for host in rollout.hosts.values()) else 1
 
 
+def _updates(count: int) -> str:
+    return "1 update" if count == 1 else f"{count} updates"
+
+
 def _unfinished(rollout: Rollout) -> int:
-    return sum(not host.status.ended for host in rollout.hosts.values())
-
-
-def _told_to(listener: Callable[[Event], None]) -> Callable[[list[Event]], None]:
-    def told(events: list[Event]) -> None:
-        for event in events:
-            listener(event)
-
-    return told
-
-
-def _told_of_hosts(clock: RealClock, *listeners: Callable[[Exchanged], None]) -> Callable[[Exchange], None]:
-    def heard(one: Exchange) -> None:
-        if one.host:
-            kept = Exchanged(clock.wall(), one.host, one.method, one.path, one.status, one.seconds, one.error)
-            for listener in listeners:
-                listener(kept)
-
-    return heard
+    return sum(not host.status.is_final for host in rollout.hosts.values())

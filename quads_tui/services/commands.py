@@ -7,8 +7,8 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
+from quads_tui.rollout.hooks import CommandResult
 from quads_tui.rollout.text import clean
 
 _KEPT = 20  # lines of output
@@ -19,29 +19,6 @@ _RATE = 1 << 21  # bytes a second that are read
 _LAST_OUTPUT = 1.0  # real seconds for what was written before the end
 _GRACE = 5.0  # real seconds between SIGTERM and SIGKILL
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOGNAME", "TMPDIR", "TZ")  # what a command gets of ours
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """`status`: the exit status, negative for a signal; None where it was not even started. `output`: the last lines, clean."""
-
-    status: int | None
-    output: tuple[str, ...]
-    timed_out: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return self.status == 0 and not self.timed_out
-
-    @property
-    def reason(self) -> str:
-        """Why it is not ok, in words."""
-        said = f": {self.output[-1]}" if self.output else ""
-        if self.timed_out:
-            return f"ended because it took too long{said}"
-        if self.status is None:
-            return f"cannot be started{said}"
-        return f"killed by signal {-self.status}{said}" if self.status < 0 else f"exit status {self.status}{said}"
 
 
 async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: float) -> CommandResult:

@@ -1,21 +1,16 @@
 """One metered HTTP client for every service: each wait bounded, each body bounded, no write ever repeated by itself.
 
 Reads may use kept-alive connections. Writes go on connections of their own that are closed afterwards. aiohttp by itself repeats
-GET, PUT and DELETE when a connection dies, whether it was reused or not; a middleware takes that away from it (`_once`), since
+GET, PUT and DELETE when a connection dies, whether it was reused or not; `never_twice` takes that away from it, since
 the server may have done what it did not live to answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,47 +21,19 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
-from .responses import Exchange, NotJson, RequestFailed, Response
-from .trust import Pin, Trust, TrustBroken, Trusted
+from .request_errors import request_failed
+from .responses import FailureKind, RequestFailed, Response
+from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
+from .trust import Trust, TrustBroken
 
-__all__ = ["Exchange", "Http", "NotJson", "RequestFailed", "Response"]
-
-READS = frozenset({"GET", "HEAD"})
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
-_LAST_CHECK = 1.0  # seconds that `before_send` may take
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
-
-
-class _Died(aiohttp.ClientError):
-    """A connection ended under a request."""
-
-
-class _Attempt:
-    """One try on the wire, as the trace hooks see it."""
-
-    def __init__(self, bound: asyncio.Timeout, total: float) -> None:
-        self.began = time.monotonic()
-        self.reused = False
-        self.sent = False  # the connection stands and the last check passed: something of it may have reached the server
-        self.peer = ""
-        self.certificate = ""
-        self.release: Callable[[], None] | None = None
-        self._bound = bound
-        self._total = total
-
-    def start(self) -> None:
-        """The waiting for our own gate is over: from here on it is the server's time."""
-        self.began = time.monotonic()
-        self._bound.reschedule(asyncio.get_running_loop().time() + self._total)
-
-    def leave_gate(self) -> None:
-        if self.release is not None:
-            self.release()
-            self.release = None
 
 
 class Http:
@@ -131,10 +98,22 @@ class Http:
         try:
             trusted = await self._trust.of(tls, origin)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=False, kind="tls") from None
-        call = _Call(
-            *(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body),
-            *(before_send, at),
+            raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS) from None
+        call = Call(
+            method=method,
+            url=url,
+            netloc=parts.netloc,
+            path=parts.path,
+            service=service,
+            host=host,
+            headers=headers or {},
+            json=json,
+            trusted=trusted,
+            connect=connect,
+            total=total,
+            max_body=max_body,
+            before_send=before_send,
+            at=at,
         )
         is_read = method in READS
         identity = not (is_read and origin in self._unencoded)
@@ -149,7 +128,7 @@ class Http:
         try:
             await self._trust.remember(trusted)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=True, kind="tls") from None
+            raise RequestFailed(str(error), sent=True, kind=FailureKind.TLS) from None
         return answer
 
     async def close(self) -> None:
@@ -160,29 +139,35 @@ class Http:
                 await session.close()
         self._kept = self._fresh = None
 
-    async def _attempt(self, call: _Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Response:
+    async def _attempt(self, call: Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Response:
         """One exchange, metered and reported. Raises _Stale where a read may be sent once more."""
         status, error = 0, ""
         runtime: float | None = None
-        attempt: _Attempt | None = None
+        attempt: Attempt | None = None
         try:
             async with asyncio.timeout(None) as bound:
-                attempt = _Attempt(bound, call.total)
+                attempt = Attempt(bound, call.total)
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
             status, runtime = answer.status, answer.runtime
             return answer
         except asyncio.CancelledError:
             error = "cancelled"
             raise
-        except _NotSent as refused:
+        except CheckRefused as refused:
             error = "not sent"
             raise refused.why from None
         except Exception as caught:
-            no_answer = _no_answer(caught, call, sent=attempt is not None and attempt.sent)
-            error = no_answer.reason
-            if kept and not last and attempt is not None and attempt.reused and no_answer.kind in ("reset", "body"):
+            failed = request_failed(caught, call, sent=attempt is not None and attempt.sent)
+            error = failed.reason
+            if (
+                kept
+                and not last
+                and attempt is not None
+                and attempt.reused
+                and failed.kind in (FailureKind.RESET, FailureKind.BODY)
+            ):
                 raise _Stale(error) from None
-            raise no_answer from None
+            raise failed from None
         finally:
             assert attempt is not None
             attempt.leave_gate()
@@ -191,10 +176,19 @@ class Http:
                 meter.observe(seconds, 0 < status < 500, runtime)
             if self._on_exchange is not None and error != "not sent":
                 self._on_exchange(
-                    Exchange(call.service, call.host or call.netloc, call.method, clean(call.path), status, seconds, error)
+                    Exchange(
+                        at=self._clock.wall(),
+                        service=call.service,
+                        host=call.host or call.netloc,
+                        method=call.method,
+                        path=clean(call.path),
+                        status=status,
+                        seconds=seconds,
+                        error=error,
+                    )
                 )
 
-    async def _exchange(self, call: _Call, attempt: _Attempt, *, kept: bool, identity: bool) -> Response:
+    async def _exchange(self, call: Call, attempt: Attempt, *, kept: bool, identity: bool) -> Response:
         headers = {"Accept": "application/json", **call.headers}
         if identity:
             headers["Accept-Encoding"] = "identity"
@@ -206,7 +200,7 @@ class Http:
         if call.at:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
-        _SENDING.set(_Sending(attempt, call, self.requests))
+        SENDING.set(Sending(attempt, call, self.requests))
         async with self._session(kept).request(
             call.method,
             url,
@@ -226,7 +220,7 @@ class Http:
                     body += chunk
                     if len(body) > call.max_body:
                         response.close()
-                        raise _TooLong
+                        raise TooLong
             except (aiohttp.ClientPayloadError, OSError):
                 if response.status < 400:
                     raise
@@ -235,7 +229,7 @@ class Http:
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:
-            raise _Closed
+            raise Closed
         session = self._kept if kept else self._fresh
         if session is None:
             # Its own cache of names would hand out their addresses in turns.
@@ -249,8 +243,8 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 trace_configs=[self._traces()],
-                middlewares=(_once,),
-                request_class=_CheckedRequest,
+                middlewares=(never_twice,),
+                request_class=CheckedRequest,
             )
             if kept:
                 self._kept = session
@@ -296,93 +290,8 @@ class Http:
         attempt.start()
 
 
-class _Stale(Exception):
+class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
-
-
-class _TooLong(Exception):
-    """The body passed its bound."""
-
-
-class _Closed(Exception):
-    """The client was closed."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Call:
-    """What one request asks for."""
-
-    method: str
-    url: str
-    netloc: str
-    path: str
-    service: str
-    host: str
-    headers: Mapping[str, str]
-    json: object | None
-    trusted: Trusted
-    connect: float
-    total: float
-    max_body: int
-    before_send: Callable[[str], Awaitable[None]] | None
-    at: str
-
-
-class _NotSent(Exception):
-    """The last check refused: nothing of the request was written."""
-
-    def __init__(self, why: Exception) -> None:
-        super().__init__(str(why))
-        self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """The exchange that this task carries, for `_CheckedRequest`, which aiohttp makes and nobody else can reach."""
-
-    attempt: _Attempt
-    call: _Call
-    requests: Counter[tuple[str, bool]]
-
-
-_SENDING: ContextVar[_Sending] = ContextVar("_SENDING")
-
-
-class _CheckedRequest(aiohttp.ClientRequest):
-    """A request that asks once more before its first byte, on the connection that stands. aiohttp closes it when this raises."""
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        sending = _SENDING.get()
-        attempt, call = sending.attempt, sending.call
-        attempt.peer, attempt.certificate = _peer(conn), _certificate(conn)
-        if call.before_send is not None:
-            try:
-                async with asyncio.timeout(_LAST_CHECK):
-                    await call.before_send(attempt.peer)
-            except TimeoutError:
-                where = clean(call.netloc, 100)
-                raise _NotSent(
-                    RequestFailed(f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind="check")
-                ) from None
-            except Exception as why:
-                raise _NotSent(why) from None
-        attempt.sent = True
-        sending.requests[call.service, call.method not in READS] += 1
-        return await super().send(conn)
-
-
-def _peer(conn: aiohttp.connector.Connection) -> str:
-    """IP address and port of the other end; empty where the connection is gone already."""
-    name = conn.transport.get_extra_info("peername") if conn.transport is not None else None
-    if not isinstance(name, tuple) or len(name) < 2:
-        return ""
-    return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
-
-
-def _certificate(conn: aiohttp.connector.Connection) -> str:
-    tls = conn.transport.get_extra_info("ssl_object") if conn.transport is not None else None
-    shown = tls.getpeercert(binary_form=True) if tls is not None else None
-    return hashlib.sha256(shown).hexdigest() if shown else ""
 
 
 def _parts(url: str) -> SplitResult:
@@ -392,67 +301,4 @@ def _parts(url: str) -> SplitResult:
             return parts
     except ValueError:
         pass
-    raise RequestFailed("the address of the service is no http or https address", sent=False, kind="dns")
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """A middleware that keeps aiohttp from sending an idempotent request a second time."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Died(str(error)) from error
-
-
-def _no_answer(error: Exception, call: _Call, *, sent: bool) -> RequestFailed:
-    """What an exception of the wire means, in words for the operator."""
-    where, what = clean(call.netloc, 100), f"{call.method} {clean(call.path, 120)}"
-    hint = " (a BMC of before TLS 1.2 needs redfish.old_tls)" if call.service == "redfish" else ""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return RequestFailed(f"no address for the name {where}", sent=False, kind="dns")
-    if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        pinned = call.trusted.complaint if isinstance(call.trusted, Pin) else ""
-        other = f"the certificate of {where} is not the one of the fingerprint: expected sha256:{error.expected.hex()}, "
-        return RequestFailed(pinned or f"{other}got sha256:{error.got.hex()}", sent=False, kind="tls")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return RequestFailed(f"TLS with {where}: {_words(error.certificate_error)}", sent=False, kind="tls")
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        cause = error.os_error
-        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return RequestFailed(f"{where} broke off the TLS handshake{hint}", sent=False, kind="reset")
-        return RequestFailed(f"TLS with {where}: {_words(cause)}", sent=False, kind="tls")
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return RequestFailed(f"no connection to {where} within {call.connect:.3g} s", sent=False, kind="timeout")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, ConnectionResetError):
-            return RequestFailed(f"{where} broke off the connection while it was made{hint}", sent=False, kind="reset")
-        if isinstance(error.os_error, ConnectionRefusedError):
-            return RequestFailed(f"{where} refused the connection", sent=False, kind="refused")
-        return RequestFailed(f"{where} cannot be reached: {_words(error.os_error)}", sent=False, kind="refused")
-    if isinstance(error, TimeoutError):
-        if not sent:
-            return RequestFailed(f"no connection to {where} within {call.total:.3g} s", sent=False, kind="timeout")
-        return RequestFailed(f"no answer from {where} to {what} within {call.total:.3g} s", sent=True, kind="timeout")
-    if isinstance(error, _TooLong):
-        return RequestFailed(f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind="body")
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return RequestFailed(f"the answer of {where} to {what} broke off", sent=sent, kind="body")
-    if isinstance(error, _Died | aiohttp.ClientConnectionError | OSError):
-        return RequestFailed(f"{where} closed the connection without an answer to {what}", sent=sent, kind="reset")
-    if isinstance(error, _Closed):
-        return RequestFailed(f"{what} was not sent to {where}: closing", sent=False, kind="refused")
-    if isinstance(error, aiohttp.InvalidURL):
-        return RequestFailed(f"{where}: not a usable address", sent=False, kind="dns")
-    return RequestFailed(f"what {where} sent to {what} is no HTTP ({type(error).__name__})", sent=sent, kind="body")
-
-
-def _words(error: BaseException | None) -> str:
-    """OpenSSL's and the system's words without their numbers and source lines."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not trusted, {clean(error.verify_message, 120)}"
-    if isinstance(error, ssl.SSLError):
-        return clean((error.reason or str(error)).replace("_", " ").lower(), 120)
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    return clean(error, 120)
+    raise RequestFailed("the address of the service is not an http or https URL", sent=False, kind=FailureKind.DNS)

@@ -12,28 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy, Zone, local_zone
+from quads_tui.inputs import Secret, TlsPolicy, Zone, local_zone
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
-from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.ports import Clock, QuadsError
 from quads_tui.rollout.text import clean
 
-from .http import Http, NotJson, RequestFailed, Response
+from .http import Http
+from .responses import NotJson, RequestFailed, Response
 
 _BODY = 64 << 20  # GET /hosts is a megabyte for 700 hosts
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
-
-
-class QuadsError(Exception):
-    """QUADS did not do it; clean words. `final`: asking again helps nobody, it understood and will not.
-
-    `answered`: the server said so itself, about this request; else it is away.
-    """
-
-    def __init__(self, reason: str, *, final: bool = False, answered: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.final = final
-        self.answered = answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +50,8 @@ class QuadsAssignment:
 
 @dataclass(frozen=True, slots=True)
 class QuadsHost:
+    """A host as QUADS has it; `cloud` is where it is now."""
+
     name: str
     model: str
     cloud: str
@@ -71,7 +62,7 @@ class QuadsHost:
 class Quads:
     """One QUADS server. Reads need no login; writes carry a token that lives 100 minutes (2.1) and is made anew on a 401.
 
-    Every call raises QuadsTrouble.
+    Every call raises QuadsError. Times are real ones, seconds since 1970 UTC.
     """
 
     def __init__(
@@ -179,30 +170,30 @@ class Quads:
 
     # Writes
 
-    async def tell_progress(self, schedule: int, status: str, message: str, error: str) -> None:
+    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None:
         """PATCH /moves/progress/<schedule>: one of QUADS' own stages, completed or failed."""
         body: dict[str, object] = {"status": status, "message": message}
         if error:
             body["error_message"] = error
         await self._patch(f"moves/progress/{schedule}", body, {"status": status})
 
-    async def tell_begun(self, host: str) -> None:
+    async def send_started(self, host: str) -> None:
         """The host is about to be moved: not built, and its switch not set for where it goes."""
         wanted = {"switch_config_applied": False, "build": False}
         await self._patch(f"hosts/{quote(host)}", wanted, wanted)
 
-    async def tell_tracking(self, host: str) -> None:
+    async def start_tracking(self, host: str) -> None:
         """POST /moves/progress/batch: the move begins. A server that cannot (the schedule is gone: 500) goes without."""
         answer = await self._signed("POST", "moves/progress/batch", {"hostnames": [host]})
         if answer.status in (401, 429):
             self._json(answer, "POST moves/progress/batch")
 
-    async def tell_failure(self, host: str) -> None:
+    async def send_failure(self, host: str) -> None:
         """The move failed: as the mover of 2.2 leaves the host."""
         wanted = {"build": False, "validated": False, "switch_config_applied": False}
         await self._patch(f"hosts/{quote(host)}", wanted, wanted)
 
-    async def tell_host(self, host: str, cloud: str, built_at: float) -> None:
+    async def send_built(self, host: str, cloud: str, built_at: float) -> None:
         """The host is in its new cloud: build true (done, in QUADS' words), not validated.
 
         Sent without the time once more where that is what QUADS stumbles over.
@@ -211,12 +202,12 @@ class Quads:
         body = {**wanted, "overcloud": True} if self._newer else wanted
         try:
             await self._patch(f"hosts/{quote(host)}", {**body, "last_build": self._time(built_at)}, wanted)
-        except QuadsError as trouble:
-            if not trouble.final:
+        except QuadsError as error:
+            if not error.final:
                 raise
             await self._patch(f"hosts/{quote(host)}", body, wanted)
 
-    async def tell_schedule(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
         """When the move began and ended, for the schedule that the host had for this cloud then: none where it was removed."""
         begun, built = self._time(begun_at), self._time(built_at)
         current = await self._scheduled({"host": host, "cloud": cloud, "date": built})
@@ -225,11 +216,11 @@ class Quads:
             # QUADS refuses an end before the start, as it is when its clock was put back meanwhile.
             await self._patch(f"schedules/{number}", {"build_start": begun, "build_end": max(begun, built)}, {})
 
-    async def tell_unvalidated(self, assignment: int) -> None:
+    async def mark_unvalidated(self, assignment: int) -> None:
         """Hosts of it are about to be wiped."""
         await self._patch(f"assignments/{assignment}", {"validated": False}, {"validated": False})
 
-    async def tell_emptied(self, cloud: str) -> None:
+    async def end_empty_assignment(self, cloud: str) -> None:
         """Hosts have left the cloud: without a current schedule there its assignment is over."""
         if cloud == self._spare_pool or await self._scheduled({"cloud": cloud}):
             return
@@ -237,7 +228,8 @@ class Quads:
         if active is not None:
             await self._patch(f"assignments/{active.id}", {"active": False}, {"active": False})
 
-    async def tell_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+        """PATCH /assignments/<id>: how far its hosts are as a whole."""
         wanted: dict[str, object] = {"provisioned": provisioned, "validated": validated}
         await self._patch(f"assignments/{assignment}", wanted, wanted)
 
@@ -250,8 +242,8 @@ class Quads:
         basic = base64.b64encode(f"{self._username}:{self._password.reveal()}".encode()).decode()
         answer = await self._exchange("POST", "login/", None, {"Authorization": f"Basic {basic}"})
         if answer.status == 401:
-            # Not final: what it is to be told must not be lost for a password that somebody can put right.
-            raise QuadsError(f"QUADS does not take the login of {clean(self._username, 40)}")
+            # Not final: a pending update must not be lost for a password that somebody can put right.
+            raise QuadsError(f"QUADS refused the login of {clean(self._username, 40)}")
         found = self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
@@ -263,7 +255,7 @@ class Quads:
         found = self._json(answer, f"PATCH {path}")
         unlike = [name for name, value in wanted.items() if _member(found, name) != value]
         if unlike:
-            raise QuadsError(f"QUADS answered {answer.status} but did not take over {', '.join(unlike)}", final=True)
+            raise QuadsError(f"QUADS answered {answer.status} but did not store {', '.join(unlike)}", final=True)
 
     async def _signed(self, method: str, path: str, body: Mapping[str, object]) -> Response:
         if not self._token:
@@ -296,7 +288,7 @@ class Quads:
             raise QuadsError(f"QUADS does not answer: {error.reason}") from None
 
     def _json(self, answer: Response, what: str) -> Any:
-        """Raises QuadsTrouble in the server's words for what is no success, and for what is no JSON."""
+        """Raises QuadsError in the server's words for what is no success, and for what is no JSON."""
         try:
             found = answer.json()
         except NotJson as error:

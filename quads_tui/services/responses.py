@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any, NoReturn
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 MAX_RETRY_AFTER = 3600.0
 
 
-class NotJson(Exception):
+class NotJson(QuadsTuiError):
     """The body is no JSON document. `reason` says what it is instead, in a few clean words."""
 
     def __init__(self, reason: str) -> None:
@@ -25,32 +27,30 @@ class NotJson(Exception):
         self.reason = reason
 
 
-class RequestFailed(Exception):
-    """No answer that could be read whole.
+class FailureKind(StrEnum):
+    """Where a request failed."""
 
-    `kind`: refused, timeout, tls, dns, reset, body, check (the last check before the first byte said no), or redirect (to another
-    resource). `sent`: False means that certainly no server took the request (refused, no connection in time, no address, no
-    trust, sent elsewhere); True means that nobody knows.
+    DNS = "dns"  # no address for the name, or no usable address
+    REFUSED = "refused"  # no connection was made
+    TIMEOUT = "timeout"
+    TLS = "tls"  # whom we reached is not believed
+    RESET = "reset"  # the connection was closed under the request
+    BODY = "body"  # something came, and no whole response
+    CHECK = "check"  # the last check before the first byte said no
+    REDIRECT = "redirect"  # to another resource, where it is not followed
+
+
+class RequestFailed(QuadsTuiError):
+    """No response that could be read whole. `reason`: clean words for the operator.
+
+    `sent`: False means that certainly no server took the request; True means that nobody knows.
     """
 
-    def __init__(self, reason: str, *, sent: bool, kind: str) -> None:
+    def __init__(self, reason: str, *, sent: bool, kind: FailureKind) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
         self.kind = kind
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One exchange as the observer hears of it. `path` comes without its query, `seconds` are real, `status` 0 is none."""
-
-    service: str
-    host: str
-    method: str
-    path: str
-    status: int
-    seconds: float
-    error: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Response:
 
     @property
     def ok(self) -> bool:
+        """A 2xx: the server says that it succeeded, which alone proves nothing."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:

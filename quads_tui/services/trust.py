@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
 _LEGACY_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
@@ -20,7 +21,7 @@ _LEGACY_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python names 
 Trusted = ssl.SSLContext | aiohttp.Fingerprint | bool
 
 
-class TrustBroken(Exception):
+class TrustBroken(QuadsTuiError):
     """A policy cannot be used: its CA file or the file of pins is missing or damaged. The message names the file."""
 
 
@@ -32,7 +33,7 @@ class Pin(aiohttp.Fingerprint):
         self.origin = origin
         self.known = known
         self.path = path
-        self.complaint = ""
+        self.reason = ""
         self.fresh = False
 
     def check(self, transport: asyncio.Transport) -> None:
@@ -44,9 +45,9 @@ class Pin(aiohttp.Fingerprint):
         if not self.known:
             self.known, self.fresh = found, True
         if found != self.known:
-            self.complaint = (
+            self.reason = (
                 f"the certificate of {self.origin} has changed: pinned sha256:{self.known}, now sha256:{found}; "
-                f"if that is right, delete its line from {self.path or 'the pins'}"
+                f"if that is expected, delete its line from {self.path or 'the pins'}"
             )
             peer = transport.get_extra_info("peername") or ("", 0)
             raise aiohttp.ServerFingerprintMismatch(bytes.fromhex(self.known), bytes.fromhex(found), peer[0], peer[1])
@@ -142,7 +143,7 @@ def _read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError):
-        raise TrustBroken(f"the pins in {path} cannot be read: mend that file or delete it") from None
+        raise TrustBroken(f"the pins in {path} cannot be read: repair or delete that file") from None
     return data
 
 

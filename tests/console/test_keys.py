@@ -10,21 +10,22 @@ from textual.events import Key, Paste
 
 from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
-from quads_tui.console.dialogs import Question, Typed
+from quads_tui.console.dialogs import Question, TextQuestion
 from quads_tui.console.field import COMMAND, FILTER, Field
-from quads_tui.console.key_actions import ACTS
+from quads_tui.console.key_actions import KEY_ACTIONS
 from quads_tui.console.screens.table import TableScreen
 from quads_tui.console.start_screen import StartApp
 from quads_tui.render.host_filter import BUDGET, host_filter
 from quads_tui.rollout.commands import Pause, Retry, Skip
 from quads_tui.rollout.events import Paused
 from quads_tui.rollout.stages import HostStatus
+from tests.waiting import PATIENCE
 
 from .feed import NOW, rollout
 from .test_console import Desk, desk
 from .test_keyboard import CHAT
-from .test_start import ROWS, Shelf, text
 from .test_plain_session import Plain
+from .test_start import ROWS, Recorder, text
 
 NAMES = {"\r": "enter", "\x1b": "escape", "/": "slash", ":": "colon"}
 
@@ -114,7 +115,7 @@ async def test_f1_a_click_and_a_key_are_one_answer() -> None:
 async def test_f1_every_dialog_ends_once() -> None:
     async with desk() as d:
         await d.press("f", "asterisk", "f", "r")  # the number
-        assert isinstance(d.app.screen, Typed)
+        assert isinstance(d.app.screen, TextQuestion)
         await burst(d, f"{len(d.app.table.marks)}\r\r\r")
         assert len(d.control.orders) == 1
         assert isinstance(d.app.screen, TableScreen)
@@ -137,9 +138,9 @@ async def test_f1_every_dialog_ends_once() -> None:
 
 
 async def test_f1_the_dialogs_of_the_start_screen_end_once() -> None:
-    shelf = Shelf()
+    recorder = Recorder()
     now = [100.0]
-    app = StartApp(shelf, frozen=True, monotonic=lambda: now[0])
+    app = StartApp(recorder, frozen=True, monotonic=lambda: now[0])
     async with app.run_test(size=(120, 40)) as pilot:
 
         async def keys(letters: str) -> None:
@@ -148,19 +149,19 @@ async def test_f1_the_dialogs_of_the_start_screen_end_once() -> None:
             for _ in range(4):
                 await pilot.pause()
 
-        asked = asyncio.create_task(app.agreed(["a plan"], 3, "wiped"))
+        asked = asyncio.create_task(app.confirm_plan(["a plan"], 3, "wiped"))
         await pilot.pause()
         await keys("\r\r\r")  # the page, and a question that is deaf
         assert isinstance(app.screen, Question)
         await keys("yyr")
-        assert await asyncio.wait_for(asked, 5)
+        assert await asyncio.wait_for(asked, PATIENCE)
         await keys("qqq")
         assert isinstance(app.screen, Question), "q once more is no answer"
         await keys("nn")
-        assert (shelf.orders, app.return_value, app.stumbles) == ([], None, 0)
+        assert (recorder.calls, app.return_value, app.error_count) == ([], None, 0)
         await keys("n")
         await keys("\r\r")
-        assert shelf.orders == ["begin 0"]
+        assert recorder.calls == ["plan_new 0"]
 
 
 @pytest.mark.parametrize(("key", "what"), [("p", "admission"), ("P", "writes")])
@@ -202,11 +203,11 @@ async def test_f2_a_model_that_is_paused_for_a_cause_is_resumed_with_its_cause_o
 
 def test_f2_typed_words_ask_before_a_pause_and_say_why() -> None:
     p = Plain()
-    assert "Type y to do it, anything else cancels." in p.type("pause-writes")
+    assert "Type y to confirm, anything else cancels." in p.type("pause-writes")
     p.type("n", "pause-writes", "y")
     p.model.apply(Paused(NOW, "writes", True, "me", "Foreman hangs"))
     assert "Paused because: Foreman hangs" in p.type("pause-writes")
-    assert "writes: resume ordered." in p.type("y")
+    assert "Resume requested: Foreman writes." in p.type("y")
     assert p.control.orders == [Pause("writes", True), Pause("writes", False)]
 
 
@@ -225,7 +226,7 @@ async def test_f2_a_marked_paste_acts_on_nothing_and_is_said(place: str) -> None
         await d.pilot.pause()
         assert d.app.screen is screen
         assert not d.control.orders
-        assert d.app.desk.flash.startswith(f"{len(CHAT)} characters came at once (pasted?) and were ignored")
+        assert d.app.context.flash.startswith(f"{len(CHAT)} characters received at once (pasted?) were ignored")
 
 
 async def test_f2_even_as_keys_pasted_text_orders_nothing() -> None:
@@ -253,19 +254,19 @@ async def test_f2_who_only_looks_pastes_and_orders_nothing() -> None:
 async def test_f2_control_that_is_taken_while_a_question_stands_orders_nothing() -> None:
     async with desk() as d:
         await d.press("p")
-        d.app.read_only = "the keys are held by bob"
+        d.app.read_only = "controlled by bob"
         await d.press("y")
         assert not d.control.orders
 
 
 async def test_f2_a_paste_on_the_start_screen_acts_on_nothing() -> None:
-    shelf = Shelf(ROWS)
-    app = StartApp(shelf, frozen=True)
+    recorder = Recorder(ROWS)
+    app = StartApp(recorder, frozen=True)
     async with app.run_test(size=(120, 40)) as pilot:
         app.post_message(Paste("now resume all"))
         await pilot.pause()
-        assert (shelf.orders, app.return_value) == ([], None)
-        assert "14 characters came at once (pasted?) and were ignored" in text(app)
+        assert (recorder.calls, app.return_value) == ([], None)
+        assert "14 characters received at once (pasted?) were ignored" in text(app)
 
 
 @pytest.mark.parametrize(("key", "limit"), [("slash", FILTER), ("colon", COMMAND)])
@@ -277,10 +278,13 @@ async def test_f3_a_field_takes_one_bounded_line_and_says_what_it_did_not_take(k
         field = d.app.focused
         assert isinstance(field, Field)
         assert field.value == "x" * limit
-        assert f"{10_006 - limit} of 10006 characters were not taken: one line of at most {limit}" in d.app.desk.flash
+        assert (
+            f"{10_006 - limit} of 10006 characters were dropped: the field accepts one line of at most {limit}"
+            in d.app.context.flash
+        )
         await d.press("y")
         assert field.value == "x" * limit
-        assert d.app.desk.flash == f"at most {limit} characters"
+        assert d.app.context.flash == f"at most {limit} characters"
 
 
 async def test_f3_a_line_that_comes_at_once_with_enter_is_entered_and_asks() -> None:
@@ -314,9 +318,9 @@ def test_f3_no_filter_takes_long(words: str) -> None:
 
 async def test_f3_a_filter_that_is_taken_as_plain_text_says_so() -> None:
     async with desk() as d:
-        d.app.order_by_name("filter (a+)+$")
+        d.app.run_command("filter (a+)+$")
         await d.pilot.pause()
-        assert "'(a+)+$' as plain text" in d.text
+        assert "'(a+)+$' is searched for as plain text" in d.text
 
 
 async def test_f4_a_handler_that_fails_is_one_line_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,11 +328,13 @@ async def test_f4_a_handler_that_fails_is_one_line_and_ends_nothing(monkeypatch:
         monkeypatch.setattr(TableScreen, "on_input_changed", lambda *_: 1 / 0)
         monkeypatch.setattr(Question, "on_key", lambda *_: 1 / 0)
         await d.press("slash", "x", "escape", "p", "y")
-        d.stumbles = d.app.stumbles
-        assert d.stumbles >= 2
-        assert "ZeroDivisionError" in d.app.desk.flash
+        d.error_count = d.app.error_count
+        assert d.error_count >= 2
+        assert "ZeroDivisionError" in d.app.context.flash
         assert d.app.is_running
 
 
 def test_f1_every_act_that_changes_the_rollout_is_marked_as_one_that_asks() -> None:
-    assert {act.name for act in ACTS if act.order} | {"pause", "pause_writes"} <= {act.name for act in ACTS if act.dangerous}
+    assert {act.name for act in KEY_ACTIONS if act.make_command} | {"pause", "pause_writes"} <= {
+        act.name for act in KEY_ACTIONS if act.dangerous
+    }

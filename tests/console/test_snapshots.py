@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from quads_tui.console.app import Console
+from quads_tui.rollout.view import RolloutView
 
 from .feed import Clock, Recorder, meters, rollout
 
@@ -31,11 +32,8 @@ SCREENS = {
 def console(read_only: str = "") -> Console:
     ticks = itertools.count(100.0, 5.0)  # no dialog is deaf
     return Console(
-        rollout(),
-        meters(),
+        RolloutView(rollout=rollout(), meters=meters(), clock=Clock(), title="REHEARSAL"),
         Recorder(),
-        Clock(),
-        title="REHEARSAL",
         read_only=read_only,
         frozen=True,
         monotonic=lambda: next(ticks),

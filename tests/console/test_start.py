@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from quads_tui.console.start_screen import StartApp
 from quads_tui.render.rollout_list import Row, RowGroup
+from tests.waiting import PATIENCE
 
 ROWS = (
     Row("20261120-2200-cloud07-aa01", RowGroup.RECENT, "cloud07", "2026-11-20 22:00", 9000, 36, 35, 1, 0, "ended"),
@@ -32,39 +33,39 @@ ROWS = (
 )
 
 
-class Shelf:
-    """Keeps what was ordered."""
+class Recorder:
+    """Records what was asked for."""
 
     def __init__(self, rows: tuple[Row, ...] = ROWS) -> None:
-        self.news = ""
-        self.told = rows
-        self.orders: list[str] = []
+        self.message = ""
+        self.shown_rows = rows
+        self.calls: list[str] = []
 
     def rows(self) -> tuple[Row, ...]:
-        return self.told
+        return self.shown_rows
 
     def sources(self) -> tuple[str, ...]:
-        return ("cloud02.yaml", "QUADS' own moves")
+        return ("cloud02.yaml", "the moves of QUADS")
 
-    def begin(self, source: int) -> None:
-        self.orders.append(f"begin {source}")
+    def plan_new(self, source: int) -> None:
+        self.calls.append(f"plan_new {source}")
 
     def resume(self, rollout: str) -> None:
-        self.orders.append(f"resume {rollout}")
+        self.calls.append(f"resume {rollout}")
 
 
-def start(shelf: Shelf) -> StartApp:
+def start(recorder: Recorder) -> StartApp:
     ticks = itertools.count(100.0, 5.0)  # no dialog is deaf
-    return StartApp(shelf, frozen=True, monotonic=lambda: next(ticks))
+    return StartApp(recorder, frozen=True, monotonic=lambda: next(ticks))
 
 
 @asynccontextmanager
-async def opened(shelf: Shelf, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[StartApp, Pilot[tuple[str, str]]]]:
-    app = start(shelf)
+async def opened(recorder: Recorder, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[StartApp, Pilot[tuple[str, str]]]]:
+    app = start(recorder)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot
-        assert not app.stumbles
+        assert not app.error_count
 
 
 def text(app: StartApp) -> str:
@@ -73,11 +74,11 @@ def text(app: StartApp) -> str:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
 def test_picture(size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
-    assert snap_compare(start(Shelf()), terminal_size=size)
+    assert snap_compare(start(Recorder()), terminal_size=size)
 
 
 async def test_totals_are_of_what_runs_and_the_groups_stand_in_order() -> None:
-    async with opened(Shelf()) as (app, _):
+    async with opened(Recorder()) as (app, _):
         shown = text(app)
         assert "2 running: 386 done, 12 failed, 5 armed of 740 hosts   1 unfinished" in shown
         titles = ("Running in this console", "Running elsewhere", "Unfinished", "Recent")
@@ -86,34 +87,34 @@ async def test_totals_are_of_what_runs_and_the_groups_stand_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "ends", "orders", "says"),
+    ("keys", "ends", "calls", "says"),
     [
         (["enter"], ("open", "20261122-2200-cloud02-bb02"), [], ""),
         (["j", "a"], ("attach", "20261122-2210-cloud05-cc03"), [], ""),
-        (["a"], None, [], "only a rollout that runs elsewhere"),
+        (["a"], None, [], "only a rollout that another process runs"),
         (["r"], None, [], "only an unfinished rollout"),
         (["j", "j", "r"], None, ["resume 20261121-2200-cloud04-dd04"], ""),
-        (["n", "j", "enter"], None, ["begin 1"], ""),
+        (["n", "j", "enter"], None, ["plan_new 1"], ""),
         (["n", "escape"], None, [], "enter open"),
         (["q", "n"], None, [], "enter open"),
         (["q", "l"], ("leave", ""), [], ""),
-        (["question_mark"], None, [], "go on with an unfinished rollout"),
+        (["question_mark"], None, [], "resume an unfinished rollout"),
     ],
 )
-async def test_keys(keys: list[str], ends: tuple[str, str] | None, orders: list[str], says: str) -> None:
-    shelf = Shelf()
-    async with opened(shelf) as (app, pilot):
+async def test_keys(keys: list[str], ends: tuple[str, str] | None, calls: list[str], says: str) -> None:
+    recorder = Recorder()
+    async with opened(recorder) as (app, pilot):
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
         assert app.return_value == ends
-        assert shelf.orders == orders
+        assert recorder.calls == calls
         if ends is None:
             assert says in text(app)
 
 
 async def test_who_leaves_while_nothing_runs_here_is_not_asked() -> None:
-    async with opened(Shelf(ROWS[:1])) as (app, pilot):
+    async with opened(Recorder(ROWS[:1])) as (app, pilot):
         await pilot.press("q")
         assert app.return_value == ("leave", "")
 
@@ -131,12 +132,12 @@ async def test_who_leaves_while_nothing_runs_here_is_not_asked() -> None:
     ],
 )
 async def test_a_plan_is_read_and_its_hosts_are_counted_before_anything_begins(count: int, keys: list[str], begins: bool) -> None:
-    async with opened(Shelf()) as (app, pilot):
+    async with opened(Recorder()) as (app, pilot):
         lines = ["cloud02  30 hosts", "  EVERYTHING ON THEM IS WIPED", *(f"    host {number}" for number in range(100))]
-        asked = asyncio.create_task(app.agreed(lines, count, "wiped and rebuilt"))
+        asked = asyncio.create_task(app.confirm_plan(lines, count, "wiped and rebuilt"))
         await pilot.pause()
         assert "EVERYTHING ON THEM IS WIPED" in text(app)
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
-        assert await asyncio.wait_for(asked, 5) is begins
+        assert await asyncio.wait_for(asked, PATIENCE) is begins

@@ -7,17 +7,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-PATIENCE = 60.0  # seconds until a process that says nothing is called dead
+from tests.waiting import PATIENCE, wait_for
+
+from .forks import Forked
 
 
 @dataclass
@@ -50,9 +52,12 @@ class Lab:
         return [sys.executable, "-m", "quads_tui", *map(str, words), *common]
 
     def run(self, *words: str | Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words, site=site), capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False
-        )
+        """The command to its end, with nothing to read; standard input is empty."""
+        command = self.command(*words, site=site)
+        with TemporaryDirectory() as place:
+            out, err = Path(place, "out"), Path(place, "err")
+            status = Forked(command[3:], out=str(out), err=str(err)).wait(300)
+            return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
 
     def edited(self, name: str, change: Callable[[str], str]) -> Path:
         """A copy of a file of the lab beside it, changed."""
@@ -74,7 +79,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1, quads: str = "") -> Iterator[Lab]:
     words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
     words += ["--quads", quads] if quads else []
-    process = subprocess.Popen([sys.executable, "-m", "quads_tui", "emulate", *words], stdout=subprocess.DEVNULL)
+    process = Forked(["emulate", *words])
     try:
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"
@@ -82,16 +87,6 @@ def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none",
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
-
-
-def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Poll until it holds; fail when patience ends."""
-    end = time.monotonic() + patience
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain")
-        time.sleep(0.05)
-    return value
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import pytest
 from quads_tui.cli.history import report, rollouts
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.runtime.options import Options
+from tests.waiting import wait_for
 
-from .conftest import Lab, emulated, lines, wait_for
+from .conftest import Lab, emulated, lines
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +202,7 @@ def test_a_damaged_or_foreign_file_is_one_line_of_the_listing(
 def test_a_reader_that_leaves_early_is_no_error(ended: tuple[Lab, list[dict[str, Any]]]) -> None:
     world, _ = ended
     program = (
-        "import sys; from pathlib import Path; from quads_tui.cli.history import report; from quads_tui.cli.options import Options\n"
+        "import sys; from pathlib import Path; from quads_tui.cli.history import report; from quads_tui.runtime.options import Options\n"
         "status = report(None, 'html', Options(state_dir=Path(sys.argv[1]))); sys.stdout.flush(); sys.exit(status)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(world.state)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -19,8 +19,9 @@ import pytest
 
 from quads_tui.inputs import load_site
 from quads_tui.runtime.process_resources import ProcessResources
+from tests.waiting import PATIENCE, wait_for
 
-from .conftest import Lab, lines, wait_for, whole_lines
+from .conftest import Lab, lines, whole_lines
 
 MakeLab = Callable[..., Lab]
 
@@ -178,13 +179,13 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         assert second.stdout is not None
         assert '"resumed": true' in second.stdout.readline()
         first.send_signal(signal.SIGCONT)
-        _, said = first.communicate(timeout=60)
+        _, said = first.communicate(timeout=PATIENCE)
         assert first.returncode == 4
         if act == "build":  # the second one waits for the write deadline now: it can be attached to
             assert second.poll() is None
             assert (rollout / "keys.sock").exists()
-        assert f"another process has taken the rollout {rollout.name} over: nothing more is done from here" in said
-        out, _ = second.communicate(timeout=120)
+        assert f"another process has taken over the rollout {rollout.name}: this process does nothing more" in said
+        out, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0
     assert whole_lines(out)[-1]["done"] == hosts
     counts = place.counts()

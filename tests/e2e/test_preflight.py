@@ -8,13 +8,18 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pytest
 
-from quads_tui.cli.run import OperatorPrompt, RunRequest, fate, load, roll_out
+from quads_tui.cli.headless import headless
+from quads_tui.cli.terminal import TerminalOperator, consequence
 from quads_tui.rollout.plan import Plan
+from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import Options
+from quads_tui.runtime.process_resources import ProcessResources
+from quads_tui.runtime.rollout_input import RunRequest, load
 
 from .conftest import Lab, lines
 
@@ -44,14 +49,14 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
         host = hosts[name]
         match fault["fault"]:
             case "wrong-bmc":
-                assert "not the machine that Foreman means" in host["trouble"]
+                assert "not the machine that Foreman means" in host["blocker"]
             case "bmc-dead":
                 assert "refused the connection" in host["bmc"]
             case "bmc-password":
                 assert "credentials" in host["bmc"]
             case "pxe-licence" | "never-on" | "stays-on":
-                assert not (host["trouble"] or host["bmc"] or host["notes"])
-    assert {host["name"] for host in told["hosts"] if host["trouble_cause"] == "wrong-bmc"} == {
+                assert not (host["blocker"] or host["bmc"] or host["notes"])
+    assert {host["name"] for host in told["hosts"] if host["blocker_cause"] == "wrong-bmc"} == {
         name for name, fault in faults.items() if fault["fault"] == "wrong-bmc"
     }
 
@@ -84,7 +89,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_done(lab: Make
         ran = world.run("run", edited, "--json", "--yes")
         assert ran.returncode == 3, (change, ran.stdout)
         (reason,) = lines(ran.stdout)[-1]["reasons"]
-        assert "does not go with the operating system" in reason
+        assert "is not associated with the operating system" in reason
     untouched(world)
 
 
@@ -137,7 +142,7 @@ def test_a2_two_hosts_on_one_bmc_under_two_spellings_are_refused_and_nobody_is_a
         assert ran.returncode == 3, ran.stdout
         (reason,) = lines(ran.stdout)[-1]["reasons"]
         names = re.findall(r"- name: (\S+)", assignment.read_text())
-        assert reason.startswith(f"{names[0]} and {names[1]} are behind one BMC (127.0.0.1:{first.rpartition(':')[2]})")
+        assert reason.startswith(f"{names[0]} and {names[1]} have the same BMC (127.0.0.1:{first.rpartition(':')[2]})")
     assert world.counts()["bmc"]["requests"] == 0
 
 
@@ -194,22 +199,23 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     shown: list[Plan] = []
     said: list[str] = []
 
-    async def no(made: Plan) -> bool:
-        shown.append(made)
-        return False
+    class SaysNo(TerminalOperator):
+        async def confirm_plan(self, plan: Plan) -> bool:
+            shown.append(plan)
+            return False
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     for survey in (True, False):
         options = Options(site=site, headless=True, state_dir=world.state, survey=survey)
-        work = load(RunRequest(world.assignment), options)
-        assert asyncio.run(roll_out(work, options, desk=OperatorPrompt(say=said.append, agreed=no))) == 4
+        work = load(RunRequest(world.assignment), options, said.append)
+        assert asyncio.run(roll_out(work, options, ProcessResources(), SaysNo(), partial(headless, json=False))) == 4
     (told,) = lines(world.run("plan", world.assignment, "--json", site=site).stdout)
     assert json.loads(json.dumps(asdict(shown[0])["hosts"])) == told["hosts"]
     assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not asked yet"}
     (mute,) = shown[0].unaccepted
     assert mute.unverified.startswith("its BMC tells no MAC address")
-    question = "wiped and rebuilt, 1 of them without their machine having been compared with Foreman's host (not verified)"
-    assert fate(shown[0]) == question
+    question = "wiped and rebuilt, including 1 not verified (their machine was not compared with Foreman's host)"
+    assert consequence(shown[0]) == question
     untouched(world)
 
 
@@ -218,5 +224,5 @@ def test_check_tells_what_is_not_verified_of_each_bmc(lab: MakeLab) -> None:
     told: list[dict[str, Any]] = lines(world.run("check", world.assignment, "--json").stdout)
     (mute,) = [line for line in told if line["unverified"]]
     assert mute["ok"] and "6048r" in mute["service"] and mute["unverified"].startswith("its BMC tells no MAC address")
-    assert re.search(r"^note +1 of them are not verified", world.run("check", world.assignment).stdout, re.M)
+    assert re.search(r"^note +1 of these are not verified", world.run("check", world.assignment).stdout, re.M)
     untouched(world)

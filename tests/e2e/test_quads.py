@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from .conftest import Lab, lines, wait_for
+from tests.waiting import PATIENCE, wait_for
+
+from .conftest import Lab, lines
 
 MakeLab = Callable[..., Lab]
 
@@ -75,7 +77,7 @@ def test_e5_quads_is_left_as_its_own_mover_leaves_it_also_when_one_host_fails(la
     (world.directory / "bmcs.yaml").write_text(bmcs.replace(dead, f"{names[5]}: https://127.0.0.1:9"))
     ran = world.run("run", "--from-quads", "--json", "--yes", site=site)
     assert ran.returncode == 1, ran.stderr
-    assert "QUADS does not validate cloud02 before all hosts that it schedules there are built" in ran.stderr
+    assert "QUADS validates cloud02 only when all hosts scheduled there are built" in ran.stderr
     assert not world.counts()["quads"]["assignments"]["cloud02"]["provisioned"]
     world.ask("quads", {"unschedule": names[5:]})
     resumed = world.run("resume", lines(ran.stdout)[0]["rollout"], "--json", "--yes", site=site)
@@ -105,12 +107,12 @@ def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -
     )
     wait_for(lambda: any(host["wipes"] for host in world.counts()["hosts"].values()))
     world.ask("quads", {"down": True})
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     events = lines(out)
     assert events[-1]["done"] == 4
     assert any("provisioning goes on" in event["text"] for event in events if event["event"] == "notice")
-    assert "QUADS is owed" in err
+    assert "to QUADS pending. Send with: quads-tui resume" in err
     world.ask("quads", {"down": False})
     before = world.counts()
     resumed = world.run("resume", events[0]["rollout"], "--json", "--yes")
@@ -136,7 +138,7 @@ def test_the_lock_of_quads_own_mover(lab: MakeLab) -> None:
     with (world.directory / "quads.lock").open() as wanted, pytest.raises(BlockingIOError):
         fcntl.flock(wanted, fcntl.LOCK_EX | fcntl.LOCK_NB)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_hooks_run_round_the_stages_with_the_facts(lab: MakeLab, tmp_path: Path) -> None:

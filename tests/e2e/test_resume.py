@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from quads_tui.cli.resume import _assignment, _chosen, _why_nothing
+from quads_tui.cli.resume import _choose_rollout, _nothing_reason
 from quads_tui.inputs import Assignment, HostSpec
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
 from quads_tui.runtime.options import Options
+from quads_tui.runtime.resume import _assignment_from
+from tests.waiting import wait_for
 
-from .conftest import Lab, lines, wait_for, whole_lines
+from .conftest import Lab, lines, whole_lines
 
 HOSTS = 5
 KILLED = -signal.SIGKILL
@@ -110,7 +112,7 @@ def test_sigterm_ends_well_and_says_how_to_go_on(lab: Callable[..., Lab]) -> Non
     assert process.returncode == 143
     assert told[-1]["event"] == "rollout_finished"
     assert told[-1]["unfinished"] > 0
-    assert "no new acts" in err
+    assert "nothing new is started" in err
     assert place.counts()["bmc"]["sessions_open"] == 0
     (rollout,) = (place.state / "rollouts").iterdir()
     again = place.run("resume", rollout.name, "--json", "--yes")
@@ -135,11 +137,11 @@ async def test_c2_resume_without_a_name_takes_over_what_is_held_or_names_the_hol
     await store.close()
     lock = JournalLock(tmp_path / "rollouts" / "old")
     options = Options(state_dir=tmp_path)
-    assert _chosen(None, options, failed=False) is None
-    why = _why_nothing(None, options)
+    assert _choose_rollout(None, options, failed=False) is None
+    why = _nothing_reason(None, options)
     assert why.startswith(f"the rollout old is run by process {os.getpid()} of ")
-    assert why.endswith("If you know that it is stopped for good: quads-tui resume old --take-over")
-    chosen = _chosen(None, replace(options, take_over=True), failed=False)
+    assert why.endswith("If that process hangs and cannot be ended: quads-tui resume old --take-over")
+    chosen = _choose_rollout(None, replace(options, take_over=True), failed=False)
     assert chosen is not None
     assert chosen.id == "old"
     lock.release()
@@ -223,8 +225,8 @@ def test_failed_hosts_of_an_ended_rollout_are_taken_up(lab: Callable[..., Lab]) 
     ended = place.run("resume", rollout.name, "--json")
     assert (ended.returncode, ended.stdout) == (0, "")
     assert "--failed" in ended.stderr
-    unasked = place.run("resume", rollout.name, "--failed", "--json")
-    assert unasked.returncode == 2  # it may wipe: somebody must be asked
+    without_survey = place.run("resume", rollout.name, "--failed", "--json")
+    assert without_survey.returncode == 2  # it may wipe: somebody must be asked
     again = place.run("resume", rollout.name, "--failed", "--json", "--yes")
     assert (again.returncode, lines(again.stdout)[-1]["done"]) == (0, HOSTS)
     assert_whole(place)
@@ -241,5 +243,5 @@ def test_rollouts_that_do_not_exist_are_bad_usage(tmp_path: Path, words: tuple[s
 
 def test_an_assignment_of_a_journal_of_before_may_tell_more_than_is_known_now() -> None:
     facts = json.loads(json.dumps(asdict(Assignment(Path("x.yaml"), "cloud02", (HostSpec("a01.example.com"),))), default=str))
-    read = _assignment({**facts, "starts": "2026-11-29 22:00:00"})
+    read = _assignment_from({**facts, "starts": "2026-11-29 22:00:00"})
     assert (read.cloud, read.hosts, read.schedule) == ("cloud02", (HostSpec("a01.example.com"),), "")

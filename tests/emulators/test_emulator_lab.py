@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
-from quads_tui.emulators.lab import from_file, made_up
+from quads_tui.emulators.lab import from_file, generated
 
 NAME = re.compile(r"[a-f]\d\d-h\d\d-(000|b0\d)-[a-z0-9]+\.example\.com")
 
 
 def test_700_different_realistic_names_of_all_families() -> None:
-    lab = made_up(700, 1)
+    lab = generated(700, 1)
     names = [machine.name for machine in lab.machines]
     assert len(set(names)) == 700
     assert all(NAME.fullmatch(name) for name in names)
@@ -30,12 +30,12 @@ def test_700_different_realistic_names_of_all_families() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_two_dozen_hosts_show_every_family(seed: int) -> None:
-    assert {family_of(machine.model).name for machine in made_up(24, seed).machines} == set(FAMILIES)
+    assert {family_of(machine.model).name for machine in generated(24, seed).machines} == set(FAMILIES)
 
 
 def test_a_smaller_lab_is_the_beginning_of_a_larger_one() -> None:
-    assert made_up(90, 4).machines == made_up(309, 4).machines[:90]
-    assert made_up(90, 4).machines != made_up(90, 5).machines
+    assert generated(90, 4).machines == generated(309, 4).machines[:90]
+    assert generated(90, 4).machines != generated(90, 5).machines
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,12 @@ def test_a_smaller_lab_is_the_beginning_of_a_larger_one() -> None:
 )
 def test_the_family_of_a_model(model: str, family: str) -> None:
     assert family_of(model).name == family
+
+
+def test_every_beginning_of_a_model_leads_to_the_one_family_that_names_it() -> None:
+    for family in FAMILIES.values():
+        assert {family_of(model).name for model in family.models} <= {family.name}
+        assert family.models or family.name == "conformant"
 
 
 def test_a_given_fleet(tmp_path: Path) -> None:

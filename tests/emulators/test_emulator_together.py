@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import yaml
 
+from tests.waiting import PATIENCE
+
 
 class Console:
     """The least that a console does, against the files that the emulators wrote."""
@@ -45,7 +47,7 @@ class Console:
 
     async def booted(self, times: int) -> None:
         """Wait until the host has booted so often and its system runs."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 async with self.client.get(f"{self.control}/hosts/{self.host['name']}") as response:
                     host = await response.json()

@@ -12,18 +12,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quads_tui.engine.claims import Machines
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.engine.resume_state import Recall, recall
-from quads_tui.inputs import Hook, Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import Event, from_row, to_row
+from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
 from quads_tui.rollout.ports import REFUSALS, Probe, SideEffects, TakenOver, Ticket, UnknownOutcome
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
-from quads_tui.services.foreman import HostRecord
+from quads_tui.services.commands import run_command
 from tests.clocks import VirtualClock
 
 from .network import Network
@@ -90,7 +93,7 @@ class World:
         self.numbers = itertools.count(1)  # of BMC sessions
         self.left: defaultdict[str, set[str]] = defaultdict(set)  # sessions that stand at the BMCs
         self.dark_before_write = 0  # the most machines that were off while nothing had been put in build
-        self.pxe_stays = False  # BMCs that know no one-time boot
+        self.pxe_persistent = False  # BMCs that know no one-time boot
         self.takes_back = False  # the first build of each machine meets an equal one, and is rolled back with its PXE files
         self.no_task_lists = False  # Foreman does not answer about the tasks of a PUT
         self.no_looks: Exception | None = None  # Foreman answers all reads with it
@@ -128,7 +131,7 @@ class World:
         if machine.order_job:
             machine.order_job = "runs"
             self.work(self._set_order(machine))
-        pxe, machine.override = machine.override, machine.override and self.pxe_stays
+        pxe, machine.override = machine.override, machine.override and self.pxe_persistent
         if pxe and machine.build and machine.pxe_lost:
             self.violations.append(f"{name}: booted without its PXE files")
         elif pxe and machine.build:
@@ -293,7 +296,7 @@ class ModelBmc:
         self._acts = acts
         self._pinned: Identity | None = None
         self._open = False
-        self.pxe_stays = world.pxe_stays
+        self.pxe_persistent = world.pxe_persistent
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         await self._session()
@@ -329,7 +332,7 @@ class ModelBmc:
         machine = await self._read()
         self._fail("pxe")
         if machine.override:
-            return "PXE was set for the next boot already"
+            return "PXE is already set for the next boot"
         await self._intend("override", {})
         await asyncio.shield(self._world.work(self._arm(self._reached())))
         return ""
@@ -355,7 +358,7 @@ class ModelBmc:
     async def stage_order(self, order: Sequence[str], deadline: float) -> str:
         machine = await self._read()
         if machine.ordered:
-            return "the boot order is right"
+            return "the boot order is already as wanted"
         if not machine.order_job:
             await self._acts.intend("override", {})
             self._world.machines[self._reached()].order_job = "waits"
@@ -379,7 +382,9 @@ class ModelBmc:
         self._fail("off?")
         return machine.power == "Off"
 
-    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
+        if login is not None:  # this BMC tells which session was made then
+            uris = [*uris, *(uri for uri in self._world.left[self._host] if uri not in uris)]
         for uri in uris:
             self._world.left[self._host].discard(uri)
             self._acts.session(uri, False)
@@ -404,6 +409,7 @@ class ModelBmc:
     async def _session(self) -> None:
         await self._world.clock.sleep(0.3)
         if not self._open:
+            await self._acts.before_login()
             self._open = True
             self._world.sessions[self._host] += 1
             self._uri = f"/Sessions/{next(self._world.numbers)}"
@@ -507,8 +513,13 @@ class Lab:
         rollout: str = "r1",
         hooks: tuple[Hook, ...] = (),
         foreman: type[ModelForeman] = ModelForeman,
+        parts: Mapping[str, Any] | None = None,
+        **setting: Any,
     ) -> None:
+        """`parts`: other factories for the executor's parts; `setting`: other members of its context."""
+        self._parts = parts or {}
         self._foreman = foreman
+        self._setting = setting
         self._protected_machines = protected_machines or {}
         self._machines = machines
         self._rollout = rollout
@@ -549,11 +560,13 @@ class Lab:
                 who="me@here",
                 machines=self._machines,
                 protected_machines=self._protected_machines,
-                sample_seconds=600.0,  # each one costs as much as a host's stage
+                run_command=run_command,
                 hooks=self._hooks,
                 recall=recalled,
                 locked=self.locked,
-            )
+                **{"sample_seconds": 600.0, **self._setting},  # each sample costs as much as a host's stage
+            ),
+            **self._parts,
         )
 
     def _with_mac(self, host: HostPlan) -> HostPlan:

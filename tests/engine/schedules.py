@@ -327,7 +327,7 @@ class Run:
             cancels = sum(isinstance(e, Intent) and e.host == name and e.act == "cancel" for e in events)
             cancels += sum(names()[number] == name for _, number in self.schedule.strangers)
             assert lab.world.builds[name] <= 1 + rebuilds + cancels, "I3"
-            assert host.status.ended, "I4"
+            assert host.status.is_final, "I4"
             if host.status is HostStatus.DONE:
                 assert (machine.build, machine.build_status, machine.power) == (False, 0, "On"), "I4"
                 assert machine.wipes >= 1, "I4"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Intent, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.safety import Safety
@@ -46,7 +46,7 @@ async def test_sixteen_hosts_end_done_with_one_write_and_one_wipe_each() -> None
 
 async def test_a_bmc_that_knows_no_one_time_boot_is_cleared_when_the_install_has_ended() -> None:
     lab = Lab(names(2))
-    lab.world.pxe_stays = True
+    lab.world.pxe_persistent = True
     rollout = await lab.run()
     await lab.end()
     assert ends(rollout) == {HostStatus.DONE: 2}
@@ -254,8 +254,8 @@ async def test_a_lost_answer_is_settled_by_a_read_and_not_sent_again() -> None:
 
 async def test_an_unusable_host_fails_in_its_stage_and_nothing_is_done_to_it() -> None:
     name = names(2)[0]
-    trouble = HostPlan(name, "x", trouble="no such host", trouble_stage=Stage.FOREMAN_BUILD, trouble_cause=Cause.UNKNOWN_HOST)
-    lab = Lab(names(2), plans={name: trouble})
+    blocked = HostPlan(name, "x", blocker="no such host", blocker_stage=Stage.FOREMAN_BUILD, blocker_cause=Cause.UNKNOWN_HOST)
+    lab = Lab(names(2), plans={name: blocked})
     rollout = await lab.run()
     host = rollout.hosts[name]
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.FOREMAN_BUILD, Cause.UNKNOWN_HOST)
@@ -374,15 +374,15 @@ async def test_a_foreman_that_is_away_costs_time_and_no_host() -> None:
 
 
 async def test_a_foreman_that_stays_away_stops_the_rollout_with_few_hosts_dark() -> None:
-    lab = Lab(names(40))
-    for name in names(40)[1:]:
+    lab = Lab(names(12), limits=Limits(ahead=5, foreman_build=120))  # seconds until it counts as away
+    for name in names(12)[1:]:
         lab.machine(name).troubles = [("build", StageFailure(Cause.UNREACHABLE, "Foreman refused the connection"))] * 500
     lab.executor.start()
     await lab.executor.settled()
     await lab.end()
     assert lab.executor.stopped == "safety"
     assert lab.rollout.counts[HostStatus.FAILED] == 0
-    assert sum(machine.power == "Off" for machine in lab.world.machines.values()) <= 20
+    assert sum(machine.power == "Off" for machine in lab.world.machines.values()) <= 5
     assert "Foreman is away" in lab.rollout.notices[-1].text
 
 
@@ -468,7 +468,7 @@ async def _any_schedule(
     assert len(changes) >= 5
     for name, host in rollout.hosts.items():
         machine = lab.machine(name)
-        assert host.status.ended
+        assert host.status.is_final
         assert machine.wipes <= 1 + human_rebuilds
         if host.status is HostStatus.DONE:
             assert (machine.build, machine.build_status, machine.power) == (False, 0, "On")

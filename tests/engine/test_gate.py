@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,27 @@ HOSTS = frozenset(f"h{n}" for n in range(10))
 
 
 def gate(kind: Kind = Kind.BUILD, ahead: int = 3, protected: frozenset[str] = frozenset()) -> RolloutGate:
-    return RolloutGate(VirtualClock(), kinds=dict.fromkeys(HOSTS, kind), protected=protected, ahead=ahead)
+    return gate_of(VirtualClock(), kinds=dict.fromkeys(HOSTS, kind), protected=protected, ahead=ahead)
+
+
+def gate_of(
+    clock: VirtualClock,
+    *,
+    places: Iterable[str] = (),
+    hears: Callable[[str, bool], None] = lambda host, taken: None,
+    **given: Any,
+) -> RolloutGate:
+    """With places that nobody but the gate takes; `hears` of each."""
+    taken_now = dict.fromkeys(places)
+
+    def on_place(host: str, taken: bool) -> None:
+        if taken:
+            taken_now[host] = None
+        else:
+            del taken_now[host]
+        hears(host, taken)
+
+    return RolloutGate(clock, powered_off_waiting=taken_now, on_place=on_place, **given)
 
 
 @pytest.mark.parametrize(
@@ -24,12 +45,12 @@ def gate(kind: Kind = Kind.BUILD, ahead: int = 3, protected: frozenset[str] = fr
     [
         ("h1", "reset", lambda g: None, None),
         ("stranger", "reset", lambda g: None, Held),
-        ("h1", "reset", lambda g: g.take_out("h1", Skipped, "why"), Skipped),
-        ("h1", DISARM, lambda g: g.take_out("h1", Skipped, "why"), None),
-        ("h1", "build", lambda g: g.take_out("h1", Held, "why"), Held),
-        ("h1", DISARM, lambda g: g.take_out("h1", Held, "why"), None),
-        ("h2", "build", lambda g: g.take_out("h1", Held, "why"), None),
-        ("h1", "reset", lambda g: (g.take_out("h1", Skipped, "why"), g.put_back("h1")), None),
+        ("h1", "reset", lambda g: g.exclude("h1", Skipped, "why"), Skipped),
+        ("h1", DISARM, lambda g: g.exclude("h1", Skipped, "why"), None),
+        ("h1", "build", lambda g: g.exclude("h1", Held, "why"), Held),
+        ("h1", DISARM, lambda g: g.exclude("h1", Held, "why"), None),
+        ("h2", "build", lambda g: g.exclude("h1", Held, "why"), None),
+        ("h1", "reset", lambda g: (g.exclude("h1", Skipped, "why"), g.readmit("h1")), None),
         ("h1", "reset", lambda g: g.stop(), Stopping),
         ("h1", DISARM, lambda g: g.stop(), Stopping),
     ],
@@ -61,24 +82,19 @@ def inside(tasks: dict[str, asyncio.Task[None]]) -> list[str]:
     return [name for name, task in tasks.items() if task.done()]
 
 
-def dark(g: RolloutGate) -> int:
-    """Hosts that have a place: off, or going off, and not yet written."""
-    return len(g._places)
-
-
 @pytest.mark.looptime
 async def test_three_hosts_are_powered_off_until_the_first_write_is_verified_then_ahead() -> None:
     g = gate(ahead=5)
     tasks = await admitted(g, range(9))
     assert inside(tasks) == ["h0", "h1", "h2"]
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4"]
     await g.admit("h1", Stage.FOREMAN_BUILD)  # its place is its own until it is written
-    g.lit("h1")
+    g.leave_powered_off_set("h1")
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4", "h5"]
-    assert dark(g) == 5
+    assert g.powered_off_waiting == 5
     for task in tasks.values():
         task.cancel()
 
@@ -104,7 +120,7 @@ async def test_the_first_hosts_are_of_different_racks_and_models_where_there_are
     racks: str, models: str, chosen: list[str]
 ) -> None:
     names = [f"h{n}" for n in range(10)]
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -118,7 +134,7 @@ async def test_the_first_hosts_are_of_different_racks_and_models_where_there_are
 @pytest.mark.looptime
 async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes_behind_the_others() -> None:
     said: list[tuple[str, str]] = []
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -137,20 +153,20 @@ async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1", "h2"]
     assert not again.done()
-    g.lit("h2")  # answered, and not verified yet
+    g.leave_powered_off_set("h2")  # answered, and not verified yet
     await asyncio.sleep(1)
-    assert (dark(g), again.done()) == (3, False)
-    g.proved()
+    assert (g.powered_off_waiting, again.done()) == (3, False)
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert again.done()
-    assert dark(g) == 2
+    assert g.powered_off_waiting == 2
 
 
 @pytest.mark.looptime
 async def test_hosts_that_are_retried_together_at_the_write_are_written_one_at_a_time_too() -> None:
     """They stand off from their first try and have no place any more: they come to the gate at the write itself."""
     said: list[tuple[str, str]] = []
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -158,14 +174,14 @@ async def test_hosts_that_are_retried_together_at_the_write_are_written_one_at_a
         waits=lambda host, why: said.append((host, why)),
     )
     for n in range(3):
-        g.known(f"h{n}")
+        g.mark_begun(f"h{n}")
     turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
     assert inside(turns) == ["h0"]
     assert said == [(f"h{n}", "ready; waits until the first write to Foreman is verified, that of h0") for n in (1, 2)]
     g.turn_over("h0")
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1"]
-    g.proved()
+    g.first_write_verified()
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1", "h2"]
 
@@ -179,7 +195,7 @@ async def test_a_host_that_a_service_refused_keeps_its_place_one_of_a_bad_bmc_re
         g.gone(name)
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3"]
-    assert dark(g) == 3
+    assert g.powered_off_waiting == 3
     g.clear_kept()
     await asyncio.sleep(1)
     assert inside(tasks) == ["h0", "h1", "h2", "h3", "h4"]
@@ -189,7 +205,7 @@ async def test_a_host_that_a_service_refused_keeps_its_place_one_of_a_bad_bmc_re
 
 @pytest.mark.looptime
 async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified() -> None:
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -197,22 +213,22 @@ async def test_retries_stand_behind_new_hosts_until_the_first_write_is_verified(
         racks={f"h{n}": "b" if n else "a" for n in range(10)},  # the host that comes again is of the better rack
     )
     await admitted(g, range(3))
-    g.lit("h0")  # its BMC does not answer: it waits outside
+    g.leave_powered_off_set("h0")  # its BMC does not answer: it waits outside
     again = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
     new = await admitted(g, range(3, 5))
     assert (inside(new), again.done()) == (["h3"], False)
-    g.lit("h1")
+    g.leave_powered_off_set("h1")
     await asyncio.sleep(1)
     assert (inside(new), again.done()) == (["h3", "h4"], False)
-    g.lit("h2")
+    g.leave_powered_off_set("h2")
     await again
-    assert dark(g) == 3
+    assert g.powered_off_waiting == 3
 
 
 @pytest.mark.looptime
 async def test_new_hosts_of_a_held_model_wait_and_the_others_go_on() -> None:
     said: list[tuple[str, str]] = []
-    g = RolloutGate(
+    g = gate_of(
         VirtualClock(),
         kinds=dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -220,7 +236,7 @@ async def test_new_hosts_of_a_held_model_wait_and_the_others_go_on() -> None:
         models={f"h{n}": "R650" if n % 2 else "R660" for n in range(10)},
         waits=lambda host, why: said.append((host, why)),
     )
-    g.proved()
+    g.first_write_verified()
     await g.admit("h1", Stage.POWER_OFF)
     g.hold_model("R650", True)
     tasks = await admitted(g, range(2, 8))
@@ -239,32 +255,32 @@ async def test_a_skipped_host_leaves_the_queue_at_once_and_takes_no_place() -> N
     waiting = asyncio.ensure_future(g.admit("h1", Stage.POWER_OFF))
     behind = asyncio.ensure_future(g.admit("h2", Stage.POWER_OFF))
     await asyncio.sleep(1)
-    g.take_out("h1", Skipped, "broken disk")
+    g.exclude("h1", Skipped, "broken disk")
     with pytest.raises(Skipped, match="broken disk"):
         await waiting
-    g.lit("h0")
+    g.leave_powered_off_set("h0")
     await behind
-    assert dark(g) == 1
+    assert g.powered_off_waiting == 1
 
 
 @pytest.mark.looptime
 async def test_after_the_first_write_who_had_a_place_before_does_not_queue_behind_those_who_had_none() -> None:
     g = gate(ahead=1)
-    g.proved()
+    g.first_write_verified()
     for name in ("h0", "h1"):
         await g.admit(name, Stage.POWER_OFF)
-        g.lit(name)  # its BMC did not answer: it waited outside
+        g.leave_powered_off_set(name)  # its BMC did not answer: it waited outside
     await g.admit("h2", Stage.POWER_OFF)
     order: list[str] = []
 
     async def want(name: str) -> None:
         await g.admit(name, Stage.POWER_OFF)
         order.append(name)
-        g.lit(name)
+        g.leave_powered_off_set(name)
 
     tasks = [asyncio.ensure_future(want(name)) for name in ("h3", "h4", "h0")]
     await asyncio.sleep(1)
-    g.lit("h2")
+    g.leave_powered_off_set("h2")
     await asyncio.gather(*tasks)
     assert order == ["h0", "h3", "h4"]
 
@@ -272,7 +288,7 @@ async def test_after_the_first_write_who_had_a_place_before_does_not_queue_behin
 @pytest.mark.looptime
 async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
     g = gate(ahead=3)
-    g.proved()
+    g.first_write_verified()
     g.pause(True)
     new = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
     await g.admit("h1", Stage.POWER_ON)
@@ -286,7 +302,9 @@ async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
 async def test_ahead_is_for_hosts_that_wait_for_the_lane(kind: Kind) -> None:
     g = gate(kind=kind, ahead=1)
     for n in range(5):
-        await g.admit(f"h{n}", kind.stages[0])
+        entering = asyncio.ensure_future(g.admit(f"h{n}", kind.stages[0]))
+        await asyncio.sleep(0)
+        assert entering.done(), "it waited for a place ahead of the lane"
 
 
 @pytest.mark.looptime
@@ -303,7 +321,7 @@ async def test_watch_ends_with_its_answer_its_deadline_or_the_operator() -> None
         await g.watch("h1", answer(), 2)
     watching = asyncio.ensure_future(g.watch("h1", asyncio.sleep(1000), None))
     began = clock.now()
-    asyncio.get_running_loop().call_later(3, g.take_out, "h1", Skipped, "enough")
+    asyncio.get_running_loop().call_later(3, g.exclude, "h1", Skipped, "enough")
     with pytest.raises(Skipped, match="enough"):
         await watching
     assert clock.now() - began == pytest.approx(3)

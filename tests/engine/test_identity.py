@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from quads_tui.engine.claims import Machines
-from quads_tui.engine.host import HostMemory
+from quads_tui.engine.memory import HostMemory
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.identity import Identity

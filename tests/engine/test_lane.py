@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quads_tui.engine.lane import LaneTicket, WriteLane
+from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.write_queue import LaneTicket, WriteQueue
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.ports import Held, NotSent, Probe, UnknownOutcome, WriteAbsent
@@ -73,8 +74,8 @@ writes = st.lists(
 async def play(plan: list[Write], width: int, rollouts: int = 1) -> tuple[Server, list[LaneState]]:
     clock = VirtualClock()
     server = Server()
-    beside: list[WriteLane] = []
-    lanes = [WriteLane(clock, width=width, write_deadline=180.0, beside=beside) for _ in range(rollouts)]
+    queue = WriteQueue()
+    lanes = [WriteLane(clock, width=width, write_deadline=180.0, queue=queue) for _ in range(rollouts)]
 
     async def one(number: int, write: Write) -> None:
         mark = f"{write.host}#{number}"
@@ -99,7 +100,7 @@ async def play(plan: list[Write], width: int, rollouts: int = 1) -> tuple[Server
             if write.fate == "refused":
                 raise ValueError("422")
             if write.fate == "500 after rollback":
-                raise UnknownOutcome("500", ended=True)
+                raise UnknownOutcome("500", server_done=True)
             return mark
 
         async def probe() -> Probe:
@@ -136,8 +137,8 @@ def test_never_more_writes_at_the_server_than_the_lane_is_wide(plan: list[Write]
 @pytest.mark.looptime
 async def test_rollouts_on_one_foreman_take_turns_and_wait_for_each_others_unknown_outcomes() -> None:
     clock, server = VirtualClock(), Server()
-    beside: list[WriteLane] = []
-    first, second = WriteLane(clock, beside=beside), WriteLane(clock, beside=beside)
+    queue = WriteQueue()
+    first, second = WriteLane(clock, queue=queue), WriteLane(clock, queue=queue)
     order: list[str] = []
 
     async def send(ticket: LaneTicket) -> None:
@@ -166,7 +167,7 @@ async def test_rollouts_on_one_foreman_take_turns_and_wait_for_each_others_unkno
         await unsettled
     await waiting
     first.leave()
-    assert beside == [second]
+    assert queue.rollouts == 1
 
 
 @pytest.mark.looptime
@@ -423,8 +424,8 @@ async def test_first_byte_a_pause_between_ticket_and_connection_gives_the_place_
 
 @pytest.mark.looptime
 async def test_first_byte_an_unknown_outcome_elsewhere_holds_what_was_granted_before_it() -> None:
-    beside: list[WriteLane] = []
-    lane, other = (WriteLane(VirtualClock(), width=2, beside=beside) for _ in range(2))
+    queue = WriteQueue()
+    lane, other = (WriteLane(VirtualClock(), width=2, queue=queue) for _ in range(2))
 
     async def lost(ticket: LaneTicket) -> None:
         await ticket.confirm()

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from quads_tui.engine.lane import LaneTicket, WriteLane
+from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.write_queue import LaneTicket, WriteQueue
 from quads_tui.rollout.ports import Probe, Stopping, UnknownOutcome
 from tests.clocks import VirtualClock
 
@@ -37,8 +38,8 @@ class Foreman:
 
 
 def lanes(count: int, width: int = 1) -> list[WriteLane]:
-    beside: list[WriteLane] = []
-    return [WriteLane(VirtualClock(), width=width, beside=beside) for _ in range(count)]
+    queue = WriteQueue()
+    return [WriteLane(VirtualClock(), width=width, queue=queue) for _ in range(count)]
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -138,7 +139,7 @@ async def test_a_rollout_that_is_cut_off_while_it_settles_a_dead_process_write_k
     None
 ):
     foreman, (first, second) = Foreman(), lanes(2)
-    place = first.occupied("a", "build", 0.0)
+    place = first.adopt_in_flight("a", "build", 0.0)
     settling = asyncio.ensure_future(first.settle(place, foreman.probe))
     await asyncio.sleep(2)
     settling.cancel()
@@ -162,9 +163,9 @@ async def test_a_rollout_that_leaves_with_nothing_open_is_not_waited_for() -> No
 
 
 async def test_a_narrow_rollout_that_leaves_widens_the_lane_for_those_who_wait() -> None:
-    beside: list[WriteLane] = []
-    narrow = WriteLane(VirtualClock(), width=1, beside=beside)
-    wide = WriteLane(VirtualClock(), width=2, beside=beside)
+    queue = WriteQueue()
+    narrow = WriteLane(VirtualClock(), width=1, queue=queue)
+    wide = WriteLane(VirtualClock(), width=2, queue=queue)
     foreman = Foreman()
     foreman.seconds = 100.0
     writes = [foreman.write(wide, "b"), foreman.write(wide, "c")]

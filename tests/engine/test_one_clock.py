@@ -301,3 +301,24 @@ async def test_c5_hosts_that_have_ended_leave_no_session_either() -> None:
     await lab.end()
     assert not any(lab.world.left.values())
     assert lab.machine(host).resets == 2
+
+
+async def test_c5_a_login_without_a_recorded_end_is_followed_up_by_the_resume() -> None:
+    lab = Lab(names(3))
+    await lab.run()
+    await lab.crash()
+    interrupted, refused, fine = names(3)
+    lab.world.left[interrupted].add("/Sessions/77")
+    lab.world.left[refused].add("/Sessions/of-somebody-else")
+    lab.journal.events += [BmcSession(1.0, interrupted, "", True)]
+    lab.journal.events += [BmcSession(1.0, refused, "", True), BmcSession(1.0, refused, "", False)]
+    lab.journal.events += [BmcSession(1.0, fine, "", True), BmcSession(1.0, fine, "/Sessions/78", True)]
+    lab.world.left[fine].add("/Sessions/78")
+    lab.resume()
+    await lab.run()
+    await lab.end()
+    assert dict(lab.world.left) | {} == {interrupted: set(), refused: {"/Sessions/of-somebody-else"}, fine: set()}
+    assert [event.uri for event in lab.journal.events if isinstance(event, BmcSession) and event.at > 1.0][:2] == [
+        "",
+        "/Sessions/1",
+    ]

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.commands import Skip
 from quads_tui.rollout.events import HostNote, Intent, StageChanged
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
@@ -50,7 +50,7 @@ async def test_a_wrong_order_costs_one_restart_and_a_right_one_nothing() -> None
     assert rollout.counts[HostStatus.DONE] == 4
     assert acts(lab, NAMES[0]) == ["reset", "override", "reset", "reset", "override", "build", "reset"]
     assert acts(lab, NAMES[1]) == ["reset", "override", "build", "reset"]
-    assert (ended(lab, NAMES[0]), ended(lab, NAMES[1])) == ("the boot order was set", "the boot order is right")
+    assert (ended(lab, NAMES[0]), ended(lab, NAMES[1])) == ("the boot order was set", "the boot order is already as wanted")
     notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and event.host == NAMES[0]]
     assert "waiting: JID_1 runs" in notes
     assert {machine.wipes for machine in lab.world.machines.values()} == {1}
@@ -75,7 +75,7 @@ async def test_a_host_that_is_in_build_is_not_restarted_before_that_is_cancelled
     rollout = await lab.run()
     await lab.end()
     assert rollout.counts[HostStatus.DONE] == 4
-    assert ended(lab, NAMES[0]).startswith("the boot order is left alone: the host is in build")
+    assert ended(lab, NAMES[0]).startswith("the boot order was not changed: the host is in build")
     assert (lab.machine(NAMES[0]).resets, lab.machine(NAMES[0]).wipes) == (2, 1)
 
 

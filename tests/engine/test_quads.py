@@ -14,9 +14,8 @@ from quads_tui.engine.quads_sync import Outbox, QuadsExchange
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.ports import TakenOver
+from quads_tui.rollout.ports import QuadsError, TakenOver
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.services.quads import QuadsError
 from tests.clocks import VirtualClock
 
 HOSTS = tuple(HostPlan(f"h{n}.example.com", "x", cloud="cloud02", schedule=n + 1) for n in range(3))
@@ -41,40 +40,40 @@ class Server:
         self._answer()
         return self._tracks
 
-    async def tell_progress(self, schedule: int, status: str, message: str, error: str) -> None:
+    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None:
         self._answer("progress")
         self.told.append(("progress", schedule, status))
 
-    async def tell_begun(self, host: str) -> None:
+    async def send_started(self, host: str) -> None:
         self._answer(host=host)
         await asyncio.sleep(self.slow)
         self.told.append(("begun", host))
 
-    async def tell_tracking(self, host: str) -> None:
+    async def start_tracking(self, host: str) -> None:
         self._answer(host=host)
         self.told.append(("tracking", host))
 
-    async def tell_failure(self, host: str) -> None:
+    async def send_failure(self, host: str) -> None:
         self._answer()
         self.told.append(("failure", host))
 
-    async def tell_host(self, host: str, cloud: str, built_at: float) -> None:
+    async def send_built(self, host: str, cloud: str, built_at: float) -> None:
         self._answer("host", host)
         self.told.append(("host", host, cloud))
 
-    async def tell_schedule(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
         self._answer()
         self.told.append(("schedule", host, begun_at, built_at))
 
-    async def tell_unvalidated(self, assignment: int) -> None:
+    async def mark_unvalidated(self, assignment: int) -> None:
         self._answer()
         self.told.append(("unvalidated", assignment))
 
-    async def tell_emptied(self, cloud: str) -> None:
+    async def end_empty_assignment(self, cloud: str) -> None:
         self._answer()
         self.told.append(("emptied", cloud))
 
-    async def tell_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
         self._answer()
         self.told.append(("assignment", assignment, provisioned, validated))
 
@@ -111,7 +110,7 @@ def exchange(server: Server, plan: Plan = PLAN) -> tuple[QuadsExchange, list[Eve
         said.append(event)
         made.take(event)
 
-    made = QuadsExchange(server, Outbox(plan), VirtualClock(), emit, owned)
+    made = QuadsExchange(server, Outbox(plan), clock=VirtualClock(), emit=emit, owned=owned)
     return made, said
 
 
@@ -434,7 +433,7 @@ async def test_c3_a_process_that_was_taken_over_tells_quads_nothing() -> None:
         raise TakenOver("another process has taken the rollout over")
 
     server = Server()
-    made = QuadsExchange(server, Outbox(PLAN), VirtualClock(), lambda event: None, taken_over)
+    made = QuadsExchange(server, Outbox(PLAN), clock=VirtualClock(), emit=lambda event: None, owned=taken_over)
     for event in history(0):
         made.take(event)
     await made.flush(5)

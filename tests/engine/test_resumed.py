@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from quads_tui.inputs import Hook
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Skip
-from quads_tui.rollout.events import HookRan, Intent, StageChanged
+from quads_tui.rollout.events import HookRan, HostNote, Intent, StageChanged
+from quads_tui.rollout.hooks import Hook
+from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
-from .model import EPOCH, Lab
+from .model import EPOCH, TARGET, Lab
 from .test_flow import assert_causal, ends, names
 
 pytestmark = pytest.mark.looptime
@@ -235,3 +237,28 @@ async def test_an_armed_host_that_the_site_protects_meanwhile_is_held_and_said_t
     assert "protected" in host.not_disarmed
     assert host.safety is Safety.ARMED
     assert (machine.power, machine.build, machine.override, machine.resets, lab.world.writes[NAME]) == before
+
+
+@pytest.mark.parametrize(("act", "turn"), [("build", True), ("parameter", False)])
+async def test_the_first_build_of_a_dead_process_keeps_its_turn_and_no_other_write_does(act: str, turn: bool) -> None:
+    lab = Lab(
+        names(3),
+        plans={name: HostPlan(name, "x", parameters=("overcloud",)) for name in names(3)},
+        target=replace(TARGET, parameters={"overcloud": "true"}),
+    )
+    lab.machine(NAME).troubles = [(act, "lost")]
+    lab.executor.start()
+    while not any(isinstance(event, Intent) and event.act == act for event in lab.journal.events):
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(20)  # the others are ready
+    await lab.crash()
+    lab.resume()
+    began = len(lab.journal.events)
+    lab.executor.start()
+    await asyncio.sleep(100)
+    words = f"ready; waits until the first write to Foreman is verified, that of {NAME}"
+    told = {event.host for event in lab.journal.events[began:] if isinstance(event, HostNote) and event.text == words}
+    assert bool(told) is turn
+    await lab.executor.settled()
+    await lab.end()
+    assert ends(lab.rollout) == {HostStatus.DONE: 3}

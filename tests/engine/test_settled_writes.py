@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from quads_tui.inputs import Limits
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.commands import Pause, Retry
 from quads_tui.rollout.events import HostNote, Intent, Outcome
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage
 

@@ -190,8 +190,8 @@ async def test_a_host_that_is_done_cannot_be_skipped_or_held(order: type[Skip]) 
 
 
 async def test_an_unusable_host_has_its_failed_stage_event() -> None:
-    trouble = HostPlan(NAME, "x", trouble="no such host", trouble_stage=Stage.FOREMAN_BUILD, trouble_cause=Cause.UNKNOWN_HOST)
-    lab = Lab([NAME], plans={NAME: trouble})
+    blocked = HostPlan(NAME, "x", blocker="no such host", blocker_stage=Stage.FOREMAN_BUILD, blocker_cause=Cause.UNKNOWN_HOST)
+    lab = Lab([NAME], plans={NAME: blocked})
     await lab.run()
     await lab.end()
     told = [event for event in lab.journal.events if isinstance(event, StageChanged)]

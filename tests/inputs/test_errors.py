@@ -298,9 +298,9 @@ def test_passwords_that_cannot_be_had(tmp_path: Path, source: str, prepare: obje
         ("system: node1", "is the BMC of f21-h17-000-r650.example.com too"),
         ("system: /redfish/v1/Systems/Node1", "is the BMC of f21-h17-000-r650.example.com too"),
         ("model: R650", "is the BMC of f21-h17-000-r650.example.com too"),
-        ("system: ../Node2", "is no system of a BMC"),
-        ("system: /redfish/v1/", "is no system of a BMC"),
-        ('system: "Node 2"', "is no system of a BMC"),
+        ("system: ../Node2", "is not a system of a BMC"),
+        ("system: /redfish/v1/", "is not a system of a BMC"),
+        ('system: "Node 2"', "is not a system of a BMC"),
     ],
 )
 def test_a4_two_hosts_share_a_bmc_only_as_different_systems(tmp_path: Path, second: str, words: str) -> None:
@@ -347,7 +347,7 @@ def test_check_macs_is_a_word_or_the_patterns_for_which_it_is_off(
     text = SITE.replace("  username: root", f"  check_macs: {value}\n  unverified: [g0*]\n  username: root")
     site = load_site(written(tmp_path, text, "site.yaml"))
     assert [site.redfish.compares(host) for host in (*off, *on)] == [False] * len(off) + [True] * len(on)
-    assert any("they are not verified" in warning for warning in site.warnings) == bool(off)
+    assert any("these hosts are not verified" in warning for warning in site.warnings) == bool(off)
     assert (site.redfish.accepts("g01.example.com"), site.redfish.accepts("f21-h17.example.com")) == (True, False)
 
 

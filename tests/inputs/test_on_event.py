@@ -32,9 +32,12 @@ def test_all_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("on_event: {events: [paused]}", "on_event.run: is missing"),
+        ("on_event: {events: [paused]}", "on_event.run: the key is missing"),
         ("on_event: {run: /bin/page}", "on_event.run"),
-        ("on_event: {run: [x], events: [failures]}", "there is no event failures; expected a list of some of: failure_group"),
+        (
+            "on_event: {run: [x], events: [failures]}",
+            '"failures" is not supported; did you mean failure_group? expected one of: failure_group',
+        ),
         ("on_event: {run: [x], shell: true}", "on_event.shell: unknown key"),
     ],
 )

@@ -138,7 +138,7 @@ def test_b2_when_all_are_there_already_there_is_nothing_to_do(tmp_path: Path) ->
 
 def test_b2_the_same_host_twice_counts_where_both_are_due(tmp_path: Path) -> None:
     assert taken(export(tmp_path, line(0, -9, -1), line(0, -1, 1), line(0, 1, 9)))[0] == [HOSTS[0]]
-    assert "is given twice, first in export.yaml:5" in refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2)))
+    assert "is listed twice, first in export.yaml:5" in refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2)))
     said = refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2, cloud="cloud07")))
     assert f"{HOSTS[0]} is scheduled for cloud07 at the same time (line 6); expected one cloud" in said
 
@@ -146,10 +146,10 @@ def test_b2_the_same_host_twice_counts_where_both_are_due(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("start", "end", "says"),
     [
-        ("2031-02-29 22:00:00", 1, 'start: "2031-02-29 22:00:00" is no time; expected a time such as "2026-11-29 22:00"'),
-        (-1, "2031-13-01 00:00:00", 'end: "2031-13-01 00:00:00" is no time'),
-        ("soon", 1, 'start: "soon" is no time'),
-        ("2031-05-14", 1, 'start: "2031-05-14" is no time'),
+        ("2031-02-29 22:00:00", 1, 'start: "2031-02-29 22:00:00" is not a time; expected a time such as "2026-11-29 22:00"'),
+        (-1, "2031-13-01 00:00:00", 'end: "2031-13-01 00:00:00" is not a time'),
+        ("soon", 1, 'start: "soon" is not a time'),
+        ("2031-05-14", 1, 'start: "2031-05-14" is not a time'),
         (20310514, 1, "start: found a number; expected a time"),
         ("[1]", 1, "start: found a list; expected a time"),
         ("0001-01-01 00:00:00", 1, "start: \"0001-01-01 00:00:00\" has the year 1; expected one from 1970 to 9999"),
@@ -232,7 +232,7 @@ def test_b3_a_time_zone_that_does_not_exist_is_an_error_with_file_line_and_key(t
     for name, hint in (("Europe/Berlim", "did you mean Europe/Berlin"), ("Europe", "expected"), ("../../etc/passwd", "expected")):
         with pytest.raises(InputError) as error:
             load_site(site(name))
-        assert f'site.yaml:17: quads.timezone: "{name}" is no time zone that is known here; ' in str(error.value)
+        assert f'site.yaml:17: quads.timezone: "{name}" is not a time zone of this machine\'s database; ' in str(error.value)
         assert hint in str(error.value)
     with pytest.raises(InputError, match=r"site.yaml:17: quads.timezone: found a number"):
         load_site(site("1"))

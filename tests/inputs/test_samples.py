@@ -32,7 +32,7 @@ def test_the_export_wants_to_know_which_cloud() -> None:
 def test_the_site_to_copy_loads_and_warns_of_what_it_should(tmp_path: Path) -> None:
     copy = tmp_path / "site.yaml"
     copy.write_text((SAMPLES / "site.yaml").read_text())
-    with pytest.raises(InputError, match=r"site.yaml:6: foreman.tls.ca_file: there is no such file"):
+    with pytest.raises(InputError, match=r"site.yaml:7: foreman.tls.ca_file: there is no such file"):
         load_site(copy)
     (tmp_path / "lab-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
     site = load_site(copy)

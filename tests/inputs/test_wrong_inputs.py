@@ -37,7 +37,7 @@ def test_the_spare_pool_is_cloud01_where_the_site_names_none(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["pool", "cloud1", "cloud-01", "cloud01x"])
 def test_a_spare_pool_that_is_no_cloud_is_refused(tmp_path: Path, name: str) -> None:
     text = site_refusal(tmp_path, site_with("spare_pool: cloud01", f"spare_pool: {name}"))
-    assert ":17: spare_pool: is no cloud's name" in text
+    assert f':17: spare_pool: "{name}" is not the name of a cloud' in text
 
 
 # One BMC, one host
@@ -95,7 +95,7 @@ def test_an_addresses_file_is_used_for_its_hosts_and_an_own_bmc_wins(tmp_path: P
     [
         ("- a.example.com\n", "bmcs.yaml:1: expected a mapping"),
         ("a_b!: https://10.0.0.1\n", "bmcs.yaml:1: "),
-        ("a.example.com: https://root:secret@10.0.0.1\n", "bmcs.yaml:1: a.example.com: holds a user name or password"),
+        ("a.example.com: https://root:secret@10.0.0.1\n", "bmcs.yaml:1: a.example.com: contains a user name or password"),
     ],
 )
 def test_an_addresses_file_that_cannot_be_used_is_told_with_its_own_name(tmp_path: Path, text: str, words: str) -> None:
@@ -154,12 +154,15 @@ VERIFIED = "  tls: {ca_file: a.yaml}\n"
         ('  address: "https://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
          '  address: "http://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n' + VERIFIED,
          "redfish.address: is http:// off this machine"),
+        ('  address: "https://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
+         '  address: "HTTP://mgmt-{host}"\n  username: root\n  password: {env: BMC_PASSWORD}\n' + VERIFIED,
+         "redfish.address: is http:// off this machine"),
         ('  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
          '  password: {env: BMC_PASSWORD}\n  tls: {pin: first_use}\n  old_tls: ["*-r620*"]\n',
-         "redfish.old_tls: does not go with a pinned certificate"),
+         "redfish.old_tls: cannot be combined with a pinned certificate"),
         ('  password: {env: BMC_PASSWORD}\n  tls: {verify: false}\n',
          f'  password: {{env: BMC_PASSWORD}}\n  tls: {{fingerprint: "sha256:{"ab" * 32}"}}\n  old_tls: ["*-r620*"]\n',
-         "redfish.old_tls: does not go with a pinned certificate"),
+         "redfish.old_tls: cannot be combined with a pinned certificate"),
     ],
 )  # fmt: skip
 def test_a_site_that_cannot_be_as_meant_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -172,7 +175,7 @@ def test_a_site_that_cannot_be_as_meant_is_refused(tmp_path: Path, old: str, new
         ("  username: root\n", "  username: root\n  check_macs: false\n", "check_macs"),
         ("  username: root\n", '  username: root\n  old_tls: ["*-r620*"]\n', "*-r620*"),
         ("  write_width: 1\n", "  write_width: 3\n", "3 writes at once"),
-        ("https://foreman.example.com", "http://foreman.example.com", "foreman: http:// off this machine"),
+        ("https://foreman.example.com", "http://foreman.example.com", "foreman.url: http:// off this machine"),
     ],
 )
 def test_what_a_site_does_without_is_warned_of(tmp_path: Path, old: str, new: str, warning: str) -> None:
@@ -228,12 +231,21 @@ def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
     head = "cloud: cloud02\nhosts:"  # the mapping, two keys, a value and the list are five
     most = [f"h{number}.example.com" for number in range(95)]
     assert len(load_assignment(written(tmp_path, f"{head} [{', '.join(most)}]\n")).hosts) == 95
-    assert "a.yaml:2: holds more than 100 values" in refusal(tmp_path, f"{head} [{', '.join([*most, 'one.example.com'])}]\n")
+    assert "a.yaml:2: contains more than 100 values" in refusal(tmp_path, f"{head} [{', '.join([*most, 'one.example.com'])}]\n")
 
 
 @pytest.mark.parametrize(
     "password",
-    ["{hunter2: &a b}", "{hunter2: [*a]}", "{hunter2: {deep: !x y}}", "{file: {hunter2: &a b}}"],
+    [
+        "{env: hunter2!}",
+        "{file: [hunter2]}",
+        "{command: {hunter2: x}}",
+        "{hunter2: x, env: A}",
+        "{hunter2: &a b}",
+        "{hunter2: [*a]}",
+        "{hunter2: {deep: !x y}}",
+        "{file: {hunter2: &a b}}",
+    ],
 )
 def test_what_stands_below_a_password_is_never_shown(tmp_path: Path, password: str) -> None:
     text = site_refusal(tmp_path, site_with("{env: FOREMAN_PASSWORD}", password))
@@ -244,7 +256,7 @@ def test_what_stands_below_a_password_is_never_shown(tmp_path: Path, password: s
 def test_a_control_character_names_itself_and_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     (tmp_path / "cloud02.hosts").write_text("a.example.com\nb.exa\x1bmple.com\n")
-    with pytest.raises(InputError, match=r"cloud02\.hosts:2: holds the control character U\+001B"):
+    with pytest.raises(InputError, match=r"cloud02\.hosts:2: contains the control character U\+001B"):
         load_assignment(path)
 
 

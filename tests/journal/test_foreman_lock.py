@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from quads_tui.journal import servers
-from quads_tui.journal.foreman_lock import ForemanLock, Identity, NoDirectory, lock_directory
+from quads_tui.journal.foreman_lock import ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld
 from quads_tui.journal.servers import Server, server_of, spelled
 from quads_tui.rollout.ports import TakenOver
@@ -33,7 +33,7 @@ def directory(tmp_path: Path) -> Path:
 @contextmanager
 def held(directory: Path | None, server: Server = ONE, **options: bool) -> Iterator[ForemanLock]:
     lock = ForemanLock(directory)
-    lock.take(server, **options)
+    lock.acquire(server, **options)
     try:
         yield lock
     finally:
@@ -72,9 +72,9 @@ SPELLINGS = [
 async def test_c1_a_foreman_has_one_lock_however_it_is_spelled(directory: Path, url: str) -> None:
     first, second = await server_of(SPELLINGS[0]), await server_of(url)
     with held(directory, first), pytest.raises(LockHeld, match=f"another rollout is writing to .*: process {os.getpid()} of "):
-        ForemanLock(directory).take(second)
+        ForemanLock(directory).acquire(second)
     with held(directory, second), pytest.raises(LockHeld):
-        ForemanLock(directory).take(first)
+        ForemanLock(directory).acquire(first)
 
 
 async def test_c1_names_ports_and_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_c1_one_lock_of_several_is_enough_and_a_refusal_leaves_nothing(directory
     other = Server("x:443", ("a.test:443", "one.test:443", "z.test:443"))
     with held(directory):
         with pytest.raises(LockHeld):
-            ForemanLock(directory).take(other)
+            ForemanLock(directory).acquire(other)
         with held(directory, Server("a", ("a.test:443", "z.test:443"))):
             pass
     with held(directory, other):
@@ -145,7 +145,7 @@ _TAKES = """
 import sys; from pathlib import Path
 from quads_tui.journal.foreman_lock import *; from quads_tui.journal.servers import Server
 try:
-    ForemanLock(Path(sys.argv[1])).take(Server("foreman.example.com:443", ("foreman.example.com:443", "one.test:443")))
+    ForemanLock(Path(sys.argv[1])).acquire(Server("foreman.example.com:443", ("foreman.example.com:443", "one.test:443")))
     print("taken")
 except LockHeld as held:
     print(held)
@@ -155,11 +155,11 @@ except LockHeld as held:
 def test_c1_without_a_directory_this_network_namespace_is_still_one(directory: Path) -> None:
     with held(None):
         with pytest.raises(LockHeld, match=f"process {os.getpid()} of"):
-            ForemanLock(None).take(ONE)
+            ForemanLock(None).acquire(ONE)
         with pytest.raises(LockHeld, match=f"process {os.getpid()} of"):
-            ForemanLock(directory).take(ONE)
+            ForemanLock(directory).acquire(ONE)
         with pytest.raises(LockHeld, match=r"it holds no lock file, by which it could be stopped: end it first \(kill"):
-            ForemanLock(directory).take(ONE, take_over=True)
+            ForemanLock(directory).acquire(ONE, take_over=True)
     assert list(directory.iterdir()) == []
 
 
@@ -177,22 +177,22 @@ def test_c2_a_squatted_name_is_told_with_its_owner_and_a_way_round(directory: Pa
     uid = 4711 if os.getuid() == 0 else os.getuid()
     with child(_SQUATS.format(uid=uid)) as squatter:
         with pytest.raises(LockHeld) as caught:
-            ForemanLock(directory).take(ONE)
+            ForemanLock(directory).acquire(ONE)
         told = str(caught.value)
         assert "the socket @quads-tui:one.test:443, is bound by" in told
         assert f"process {squatter.pid} of" in told
         assert (f"uid {uid}" in told) == (os.getuid() == 0)
-        assert "have it ended, or go on with --take-over" in told
+        assert "end that process, or use --take-over" in told
         with held(directory, take_over=True), pytest.raises(LockHeld, match="another rollout is writing"):
-            ForemanLock(directory).take(ONE, take_over=False)
+            ForemanLock(directory).acquire(ONE, take_over=False)
 
 
 def test_c2_a_squatted_name_without_a_lock_directory_asks_for_the_directory_first() -> None:
     with child(_SQUATS.format(uid=os.getuid())):
         for take_over in (False, True):
             with pytest.raises(LockHeld, match="does not listen") as caught:
-                ForemanLock(None).take(ONE, take_over=take_over)
-            first = "or make the directory of the lock files first (install -d -m 1777 /run/lock/quads-tui), then go on with --take-over"
+                ForemanLock(None).acquire(ONE, take_over=take_over)
+            first = "or create the lock directory first (install -d -m 1777 /run/lock/quads-tui), then use --take-over"
             assert first in str(caught.value)
 
 
@@ -207,8 +207,8 @@ def test_c2_what_is_no_lock_file_is_never_followed_or_written(directory: Path, t
         "fifo": lambda: os.mkfifo(path),
         "hard link": lambda: path.hardlink_to(precious),
     }[kind]()
-    with pytest.raises(LockHeld, match=r"foreman-one\.test:443\.lock.*an administrator removes it"):
-        ForemanLock(directory).take(ONE)
+    with pytest.raises(LockHeld, match=r"foreman-one\.test:443\.lock.*an administrator must remove it"):
+        ForemanLock(directory).acquire(ONE)
     assert precious.read_text() == "precious"
 
 
@@ -216,6 +216,10 @@ def test_c2_files_left_by_the_dead_hold_nobody_up(directory: Path) -> None:
     (directory / "foreman-one.test:443.lock").write_text('{"holder": "process 1 of \\u001b[2J"}' * 1000)
     with held(directory) as lock:
         lock.check()
+        told = (directory / "foreman-one.test:443.lock").read_text()
+        assert f"process {os.getpid()} of " in told
+        assert "\x1b" not in told
+        assert "process 1 of" not in told
 
 
 def test_c2_a_directory_where_anybody_may_remove_files_is_refused(tmp_path: Path) -> None:
@@ -224,12 +228,12 @@ def test_c2_a_directory_where_anybody_may_remove_files_is_refused(tmp_path: Path
     with pytest.raises(NoDirectory, match="install -d -m 1777"):
         lock_directory(tmp_path / "open")
     (tmp_path / "file").touch()
-    with pytest.raises(NoDirectory, match="is no directory"):
+    with pytest.raises(NoDirectory, match="is not a directory"):
         lock_directory(tmp_path / "file")
     (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(NoDirectory, match="is no directory"):
+    with pytest.raises(NoDirectory, match="is not a directory"):
         lock_directory(tmp_path / "link")
-    with pytest.raises(NoDirectory, match="cannot be made"):
+    with pytest.raises(NoDirectory, match="cannot be created"):
         lock_directory(Path("/proc/nowhere"))
     assert lock_directory(tmp_path / "new").stat().st_mode & 0o7777 == 0o1777
 
@@ -241,7 +245,7 @@ def test_c2_who_lost_its_lock_notices_before_its_next_act(directory: Path, way: 
         if way == "take over":
             with held(directory, take_over=True) as now:
                 now.check()
-                with pytest.raises(TakenOver, match="was taken over by another process: nothing more is done from here"):
+                with pytest.raises(TakenOver, match="was taken over by another process: this process does nothing more"):
                     stopped.check()
                 stopped.release()
                 now.check()
@@ -254,39 +258,39 @@ def test_c2_who_lost_its_lock_notices_before_its_next_act(directory: Path, way: 
 def test_c2_the_file_tells_its_holder_where_the_kernel_does_not(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quads_tui.journal.foreman_lock.flock_holder", lambda found: "")  # as in another container
     with held(directory), pytest.raises(LockHeld, match=f"process {os.getpid()} of .*, on {socket.gethostname()}"):
-        ForemanLock(directory).take(ONE)
+        ForemanLock(directory).acquire(ONE)
     path = directory / "foreman-one.test:443.lock"
     path.touch()
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(LockHeld, match="cannot be seen from here"):
-            ForemanLock(directory).take(ONE)
+            ForemanLock(directory).acquire(ONE)
 
 
 @pytest.mark.parametrize(
     ("mine", "theirs", "asks"),
     [
-        (Identity("c1", "https://f"), Identity("c1", "https://g"), "TLS certificate"),
-        (Identity("", "https://f"), Identity("c2", "https://f"), "setting foreman_url"),
-        (Identity("c1", "https://f"), Identity("c2", "https://g"), ""),
-        (Identity(), Identity(), ""),
+        (ServerIdentity("c1", "https://f"), ServerIdentity("c1", "https://g"), "TLS certificate"),
+        (ServerIdentity("", "https://f"), ServerIdentity("c2", "https://f"), "setting foreman_url"),
+        (ServerIdentity("c1", "https://f"), ServerIdentity("c2", "https://g"), ""),
+        (ServerIdentity(), ServerIdentity(), ""),
     ],
 )
 def test_c1_the_same_foreman_behind_another_address_is_asked_about(
-    directory: Path, mine: Identity, theirs: Identity, asks: str
+    directory: Path, mine: ServerIdentity, theirs: ServerIdentity, asks: str
 ) -> None:
     other = Server("front.example.com:443", ("front.test:443",))
     with held(directory, other) as first, held(directory) as second:
-        assert first.alike(theirs) == ""
-        words = second.alike(mine)
+        assert first.same_foreman(theirs) == ""
+        words = second.same_foreman(mine)
         assert bool(words) == bool(asks)
         if asks:
             assert words.startswith(
                 f"a Foreman with the same {asks} is being written to at front.test:443: process {os.getpid()}"
             )
-            assert first.alike(theirs) != "", "both are asked, whoever comes first"
+            assert first.same_foreman(theirs) != "", "both are asked, whoever comes first"
     with held(directory) as alone:
-        assert alone.alike(mine) == ""
+        assert alone.same_foreman(mine) == ""
 
 
 WRITING = {"rollout": "r1", "moment": ["boot", 7.0]}
@@ -295,7 +299,7 @@ WRITING = {"rollout": "r1", "moment": ["boot", 7.0]}
 def test_a_write_that_a_dead_process_left_on_its_way_is_told_to_the_next_holder_until_that_one_writes(tmp_path: Path) -> None:
     server = Server("left.test:9", ("left.test:9", "left.test:10"))
     dead = ForemanLock(tmp_path)
-    dead.take(server)
+    dead.acquire(server)
     dead.mark(WRITING)
     for name in dead._names.values():
         name.close()
@@ -303,11 +307,11 @@ def test_a_write_that_a_dead_process_left_on_its_way_is_told_to_the_next_holder_
         os.close(file._file)  # as the kernel does: nothing is removed
     for _ in range(2):  # the first one ends before it wrote anything
         lock = ForemanLock(tmp_path)
-        lock.take(server)
+        lock.acquire(server)
         assert lock.left == WRITING
         lock.release()
     lock = ForemanLock(tmp_path)
-    lock.take(server)
+    lock.acquire(server)
     lock.mark({**WRITING, "rollout": "r2"})
     lock.mark(None)
     lock.release()
@@ -317,14 +321,14 @@ def test_a_write_that_a_dead_process_left_on_its_way_is_told_to_the_next_holder_
 def test_a_write_on_its_way_is_told_to_who_takes_the_lock_over(tmp_path: Path) -> None:
     server = Server("left.test:9", ("left.test:9", "left.test:10"))
     stopped, administrator = ForemanLock(tmp_path), ForemanLock(tmp_path)
-    stopped.take(server)
+    stopped.acquire(server)
     stopped.mark(WRITING)
-    administrator.take(server, take_over=True)
+    administrator.acquire(server, take_over=True)
     assert administrator.left == WRITING
     stopped.mark(None)  # it goes on: what it says is nobody's any more
     stopped.release()
     administrator.release()
     later = ForemanLock(tmp_path)
-    later.take(server)
+    later.acquire(server)
     assert later.left == WRITING
     later.release()

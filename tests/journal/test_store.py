@@ -39,10 +39,11 @@ from quads_tui.rollout.events import (
     from_row,
     to_row,
 )
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.moments import LONG_AGO, Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+from tests.waiting import PATIENCE
 
 EVENTS: list[Event] = [
     RolloutStarted(1.5, "r1", 2, False, "me@here", 60.0),
@@ -166,7 +167,7 @@ def test_foreign_and_newer_files_are_refused(tmp_path: Path) -> None:
     database = sqlite3.connect(foreign)
     database.execute("create table t (x)")
     database.commit()
-    with pytest.raises(NoJournal, match="no journal of quads-tui"):
+    with pytest.raises(NoJournal, match="is not a journal of quads-tui"):
         JournalReader(foreign)
     text.write_text("x" * 5000)
     with pytest.raises(NoJournal):
@@ -189,9 +190,9 @@ async def test_c3_whoever_opens_a_journal_owns_it_and_the_one_before_writes_noth
     await before.commit(EVENTS[0])
     await before.owned()
     now = JournalStore(before.path, existing=True)
-    with pytest.raises(TakenOver, match="another process has taken the rollout r1 over: nothing more is done from here"):
+    with pytest.raises(TakenOver, match="another process has taken over the rollout r1: this process does nothing more"):
         await before.owned()
-    with pytest.raises(JournalBroken, match="taken the rollout r1 over"):
+    with pytest.raises(JournalBroken, match="taken over the rollout r1"):
         await before.commit(EVENTS[1])
     await now.owned()
     await now.commit(EVENTS[2])
@@ -207,7 +208,7 @@ async def test_the_owner_is_read_beside_a_thread_pool_that_is_full(tmp_path: Pat
     free = threading.Event()
     full = [asyncio.get_running_loop().run_in_executor(None, free.wait) for _ in range(64)]  # look-ups of names, say
     try:
-        await asyncio.wait_for(store.owned(), 20)
+        await asyncio.wait_for(store.owned(), PATIENCE)
     finally:
         free.set()
         await asyncio.gather(*full)
@@ -220,7 +221,7 @@ async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
     await store.close()
     again = JournalStore(store.path, existing=True)
     await again.commit(EVENTS[1])
-    again.exchange(Exchanged(3.0, "h1", "GET", "/redfish/v1", 200, 0.25, ""))
+    again.exchange(Exchange(at=3.0, host="h1", method="GET", path="/redfish/v1", status=200, seconds=0.25, error=""))
     await again.close()
     reader = JournalReader(store.path)
     assert [event for _, event in reader.events()] == EVENTS[:2]
@@ -252,7 +253,7 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
     assert before.exchanges("h1") == []
     before.close()
     again = JournalStore(store.path, existing=True)
-    again.exchange(Exchanged(3.0, "h1", "GET", "/", 0, 0.0, "refused"))
+    again.exchange(Exchange(at=3.0, host="h1", method="GET", path="/", status=0, seconds=0.0, error="refused"))
     await again.commit(EVENTS[6])
     await again.close()
     after = JournalReader(store.path)
@@ -302,7 +303,7 @@ async def test_a_file_that_is_not_sound_and_ours_is_refused_and_left_as_it_is(
 async def test_events_are_told_when_they_are_on_disk_and_when_they_never_will_be(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "journal.db")
     told: list[Event] = []
-    store.on_events = told.extend
+    store.subscribe(told.append)
     store.record(EVENTS[1])
     await store.commit(EVENTS[2])
     assert told == EVENTS[1:3]
@@ -370,7 +371,7 @@ async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path)
         ("dddd", False),
     ]
     assert find(tmp_path, "20261102").id.endswith("bbbb")
-    with pytest.raises(NotFound, match=r"near it: .*cccc"):
+    with pytest.raises(NotFound, match=r"similar: .*cccc"):
         find(tmp_path, "20261103-000000-cloud03-cccd")
     chosen = newest(tmp_path, lambda rollout: True)
     assert chosen is not None

@@ -19,6 +19,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+from .reach import Reach, read
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -46,9 +48,10 @@ class Copy:
     def __init__(self, place: Path) -> None:
         self._place = place
 
-    def test(self, tests: Sequence[str], *, timeout: float, compile_files: bool = False) -> Ended:
+    def test(self, tests: Sequence[str], *, timeout: float, compile_files: bool = False, options: Sequence[str] = ()) -> Ended:
         """Run these tests until one fails. Running longer than `timeout` (seconds) counts as noticed."""
-        options = ("-x", "-q", "--tb=line", "-n0", "-pno:cacheprovider", "--hypothesis-profile=mutants")
+        without = ("-pno:cacheprovider", "-pno:textual-snapshot", "-pno:syrupy")  # what costs half a second and is not used
+        options = ("-x", "-q", "--tb=line", "-n0", *without, "--hypothesis-profile=mutants", *options)
         environ = os.environ | {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
         began = time.monotonic()
         process = subprocess.Popen(
@@ -70,6 +73,11 @@ class Copy:
             process.communicate()
             return Ended(f"still running after {timeout:.0f} s", time.monotonic() - began)
         return Ended(_first_failure(output) if process.returncode else "", time.monotonic() - began)
+
+    def test_reached(self, tests: Sequence[str], reach: Reach) -> Ended:
+        """As `test`, in this order. A test that takes many times as long as usual counts as noticed."""
+        known = self._place.parent / "reach.json"
+        return self.test(tests, timeout=reach.limit(tests), options=("-ptests.mutants.reach", f"--reach-from={known}"))
 
     def text(self, module: str) -> str:
         """The module (a path below quads_tui) as it is."""
@@ -120,6 +128,15 @@ class Bench:
         if ended.noticed:
             raise UnusableTests(f"with nothing broken: {ended.noticed}")
         return ended.seconds
+
+    def reach(self, tests: Sequence[str], modules: Sequence[str]) -> Reach:
+        """What each of the tests runs of these modules. Raises UnusableTests as `baseline`."""
+        into = self._place / "reach.json"
+        options = ("-ptests.mutants.reach", f"--reach-into={into}", f"--reach-of={','.join(modules)}")
+        ended = self._first.test(tests, timeout=3600, compile_files=True, options=options)
+        if ended.noticed:
+            raise UnusableTests(f"with nothing broken: {ended.noticed}")
+        return read(into)
 
     def each(self, work: Callable[[Copy, T], R], items: Iterable[T]) -> Iterator[R]:
         """The results in the order of the items, made by the workers side by side. The copies come after `baseline`."""

@@ -9,38 +9,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .bench import ROOT, Copy
+from .reach import Reach
 
-# Which tests cover a module, the quickest first: the first that fails ends the run. "": of a module that is not listed.
-_ENGINE = (
-    "tests/engine/test_gate.py",
-    "tests/engine/test_first_write.py",
-    "tests/engine/test_flow.py",
-    "tests/engine/test_ways_out.py",
-    "tests/engine/test_settled_writes.py",
-    "tests/engine/test_shared_looks.py",
-    "tests/engine/test_resumed.py",
-    "tests/engine/test_lane_shared.py",
-    "tests/engine/test_identity.py",
-    "tests/engine/test_order.py",
-    "tests/engine/test_resume.py",
-    "tests/engine/test_lane.py",
-    "tests/engine/test_schedules.py",
+MODULES = (
+    "engine/gate.py",
+    "engine/lane.py",
+    "engine/write_queue.py",
+    "engine/writes.py",
+    "engine/flow.py",
+    "engine/host_stages.py",
+    "engine/executor.py",
+    "engine/commands.py",
+    "engine/resumption.py",
+    "engine/resume_state.py",
 )
-_LANE = (
-    "tests/engine/test_lane_shared.py",
-    "tests/engine/test_lane.py",
-    "tests/engine/test_flow.py",
-    "tests/engine/test_resumed.py",
-)
-MODULES: dict[str, tuple[str, ...]] = {
-    "engine/gate.py": _ENGINE,
-    "engine/lane.py": _LANE,
-    "engine/writes.py": _ENGINE,
-    "engine/flow.py": _ENGINE,
-    "engine/executor.py": _ENGINE,
-    "engine/resume_state.py": _ENGINE,
-    "": ("tests/rollout", "tests/inputs", "tests/engine", "tests/services", "tests/journal"),
-}
+TESTS = ("tests/engine",)  # that must notice breaks of MODULES
+OTHER_TESTS = ("tests/rollout", "tests/inputs", "tests/engine", "tests/services", "tests/journal")  # and of any other module
 
 _SWAPS: dict[type[ast.cmpop], ast.cmpop] = {
     ast.Lt: ast.LtE(), ast.LtE: ast.Lt(), ast.Gt: ast.GtE(), ast.GtE: ast.Gt(), ast.Eq: ast.NotEq(), ast.NotEq: ast.Eq(),
@@ -58,6 +42,7 @@ class Break:
     kind: str
     before: str  # the whole module
     text: str  # as it is with the change
+    lines: tuple[int, ...]  # of the statement that is changed, a compound one's head
 
     @property
     def place(self) -> str:
@@ -75,14 +60,13 @@ def source(module: str) -> str:
     return (ROOT / "quads_tui" / module).read_text()
 
 
-def tests_of(module: str) -> tuple[str, ...]:
-    return MODULES.get(module, MODULES[""])
-
-
-def judge(copy: Copy, made: Break, timeout: float) -> str:
+def judge(copy: Copy, made: Break, reach: Reach) -> str:
     """What noticed the break, in words; empty: it survived."""
+    tests = reach.tests(made.module, made.lines)
+    if not tests:
+        return ""  # no test comes there
     with copy.broken(made.module, made.text):
-        return copy.test(tests_of(made.module), timeout=timeout).noticed
+        return copy.test_reached(tests, reach).noticed
 
 
 def diff(made: Break) -> str:
@@ -96,12 +80,26 @@ def _all(module: str, text: str) -> Iterator[Break]:
     for line in lines:
         starts.append(starts[-1] + len(line))
     data = text.encode()
-    for node, kind, instead in _sites(ast.parse(text)):
+    tree = ast.parse(text)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    for node, kind, instead in _sites(tree):
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         broken = (data[:begin] + instead.encode() + data[end:]).decode()
         if broken != text:
-            yield Break(module, node.lineno, kind, text, broken)
+            yield Break(module, node.lineno, kind, text, broken, _lines(node, statements))
+
+
+def _lines(node: ast.expr | ast.stmt, statements: list[ast.stmt]) -> tuple[int, ...]:
+    """The node's own, and those of the innermost statement round it, as far as its body. A jump has no line event of its own."""
+    if isinstance(node, ast.Break | ast.Continue):
+        statements = [one for one in statements if one is not node]
+    around = [one for one in statements if one.lineno <= node.lineno and (node.end_lineno or 0) <= (one.end_lineno or 0)]
+    inner = min(around, key=lambda one: (one.end_lineno or 0) - one.lineno)
+    body = getattr(inner, "body", None)
+    end = body[0].lineno - 1 if body else inner.end_lineno or inner.lineno
+    own = range(node.lineno, (node.end_lineno or node.lineno) + 1) if isinstance(node, ast.expr) else range(0)
+    return tuple(sorted({*range(inner.lineno, max(inner.lineno, end) + 1), *own}))
 
 
 Site = tuple[ast.expr | ast.stmt, str, str]  # what stands there, the kind of the change, what stands there instead

@@ -11,26 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.run import fate, told_apart
+from quads_tui.cli.terminal import consequence
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, Site, TlsPolicy, load_site
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.inputs import Assignment, HostSpec, Secret, Site, TlsPolicy, load_site
 from quads_tui.planning import planner, sharing
 from quads_tui.planning.bmc_survey import BmcSurvey
-from quads_tui.planning.planner import make_plan, surveyed_again
+from quads_tui.planning.planner import make_plan, survey_untouched
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, Protected, plan_from
 from quads_tui.rollout.ports import SideEffects
 from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.runtime.launch import refuse_unverified_protection
 from quads_tui.runtime.options import Refused
 from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Survey
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(6)]
 FOREMAN_HOST = "foreman.example.com"  # one of the machines, protected where a test says so
@@ -105,7 +107,7 @@ class Told:
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     clock = FastClock(speed=500.0)
     machines = [Machine(name, "R650", mac(n)) for n, name in enumerate([*HOSTS, FOREMAN_HOST])]
-    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(500.0), seed=7, options=ForemanOptions())
     url = await server.serve()
     path = tmp_path / "site.yaml"
     path.write_text(
@@ -173,7 +175,7 @@ async def test_a2_two_hosts_whose_addresses_lead_to_one_bmc_are_refused_and_both
     plan = await lab.plan(lab.assignment(*specs))
     assert bool(plan.refusals) == refused, plan.refusals
     if refused:
-        assert len(plan.refusals) == 1 and plan.refusals[0].startswith(f"{HOSTS[0]} and {HOSTS[1]} are behind one BMC (")
+        assert len(plan.refusals) == 1 and plan.refusals[0].startswith(f"{HOSTS[0]} and {HOSTS[1]} have the same BMC (")
         assert not lab.asked
     else:
         assert [host.system for host in plan.hosts] == list(systems) and all(host.own_address for host in plan.hosts)
@@ -184,7 +186,7 @@ async def test_a2_two_hosts_whose_bmcs_tell_one_machine_are_refused_and_both_nam
     lab.machines = {HOSTS[0]: machine, HOSTS[2]: replace(machine, peer="198.51.100.2:443")}
     plan = await lab.plan()
     (reason,) = plan.refusals
-    assert reason.startswith(f"{HOSTS[0]} and {HOSTS[2]} are one machine: the same UUID and serial number (")
+    assert reason.startswith(f"{HOSTS[0]} and {HOSTS[2]} are the same machine: the same UUID and serial number (")
 
 
 async def test_a2_a_host_that_is_known_to_be_another_machine_is_in_nobodys_way(lab: Lab) -> None:
@@ -192,7 +194,7 @@ async def test_a2_a_host_that_is_known_to_be_another_machine_is_in_nobodys_way(l
     lab.machines = {HOSTS[0]: of_second}
     plan = await lab.plan()
     assert not plan.refusals
-    assert [host.trouble_cause for host in plan.hosts] == [Cause.WRONG_BMC, None, None]
+    assert [host.blocker_cause for host in plan.hosts] == [Cause.WRONG_BMC, None, None]
 
 
 async def test_a2_twin_nodes_that_tell_their_chassis_serial_number_are_two_machines(lab: Lab) -> None:
@@ -242,10 +244,10 @@ async def test_a3_a_bmc_address_that_leads_to_a_protected_host_is_refused_before
 @pytest.mark.parametrize("bonded", [False, True])
 async def test_a3_a_bmc_that_tells_a_protected_hosts_macs_is_refused(lab: Lab, check: str, bonded: bool) -> None:
     if bonded:
-        lab.server.order({"bonded": {FOREMAN_HOST: "52:54:00:ff:00:01"}})
+        lab.server.control({"bonded": {FOREMAN_HOST: "52:54:00:ff:00:01"}})
     lab.with_site(f"  check_macs: {check}\nprotected_hosts: [{FOREMAN_HOST}]\n")
-    guarded = Identity("192.0.2.99:443", "/redfish/v1/Systems/1", UUIDS[9], "", (mac(6),), True)
-    lab.machines = {HOSTS[1]: guarded}
+    run_safely = Identity("192.0.2.99:443", "/redfish/v1/Systems/1", UUIDS[9], "", (mac(6),), True)
+    lab.machines = {HOSTS[1]: run_safely}
     plan = await lab.plan()
     (reason,) = plan.refusals
     assert reason.startswith(
@@ -307,10 +309,10 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
         " no BMC address can be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
-    assert "1 of them without their BMC having been compared with that of a protected host" in fate(plan)
+    assert "including 1 whose BMC was not compared with those of the protected hosts" in consequence(plan)
     assert "their BMC may be that of a protected host: its address is not known now: 1" in shown(plan)
     with pytest.raises(Refused) as refused:
-        told_apart(plan)
+        refuse_unverified_protection(plan)
     assert refused.value.reasons[0] == warning
     assert refused.value.reasons[1].startswith(f"not compared with the BMC of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; ")
     assert plan_from(json.loads(json.dumps(asdict(plan)))) == plan
@@ -322,7 +324,7 @@ async def test_a3_an_address_of_its_own_is_no_reason_to_refuse_where_the_machine
     names[f"mgmt-{FOREMAN_HOST}"] = SILENT
     lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
-    told_apart(plan)
+    refuse_unverified_protection(plan)
     assert plan.hosts[0].identity and not plan.unguarded and plan.untold
 
 
@@ -339,7 +341,7 @@ async def test_a3_a_bmc_that_was_not_asked_can_be_compared_later_only_with_macs_
 async def test_a3_a_protected_host_without_a_bmc_is_a_note_and_no_warning(lab: Lab) -> None:
     lab.with_site(f"  check_macs: false\nprotected_hosts: [{FOREMAN_HOST}]\n")
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
-    told_apart(plan)
+    refuse_unverified_protection(plan)
     assert plan.warnings == lab.site.warnings and not plan.refusals
     assert f"note protected hosts that have no BMC by the name service: {FOREMAN_HOST}" in shown(plan)
 
@@ -356,7 +358,7 @@ async def test_a3_after_a_resume_the_address_of_a_protected_bmc_is_an_ip_address
     ):
         names[f"mgmt-{FOREMAN_HOST}"] = now
         said: list[str] = []
-        plan = await surveyed_again(plan, {HOSTS[0]}, lab.site, lab.foreman, lab.survey, said.append)
+        plan = await survey_untouched(plan, {HOSTS[0]}, lab.site, lab.foreman, lab.survey, said.append)
         (one,) = plan.protected
         assert (one.machine.peer, one.machine.macs, one.unknown) == (peer, (mac(6),), unknown)
         assert bool(said) == bool(unknown)
@@ -429,32 +431,32 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
 
 
 async def test_a6_the_provisioning_nic_counts_where_the_primary_interface_is_a_bond(lab: Lab) -> None:
-    lab.server.order({"bonded": {HOSTS[0]: "52:54:00:ff:00:01"}})
+    lab.server.control({"bonded": {HOSTS[0]: "52:54:00:ff:00:01"}})
     plan = await lab.plan()
-    assert [(host.trouble, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
+    assert [(host.blocker, host.unverified, host.mac) for host in plan.hosts[:1]] == [("", "", mac(0))]
 
 
 # B1: what Foreman would refuse
 
 
 async def test_b1_an_owner_outside_the_hosts_organization_or_location_is_refused(lab: Lab) -> None:
-    lab.server.order({"elsewhere": ["cloud02"], "displaced": ["cloud02", "cloud03"]})
+    lab.server.control({"elsewhere": ["cloud02"], "displaced": ["cloud02", "cloud03"]})
     owned = lab.assignment(*HOSTS[3:5], cloud="cloud03", wipe=False)
     plan = await lab.plan(lab.assignment(), owned)
     assert plan.refusals == (
-        f"the user cloud02 is not in the location Rack row 1 of 3 hosts ({', '.join(HOSTS[:3])}): Foreman would refuse every "
-        "write to them (422). Its locations are: Rack row 9. Add Rack row 1 to that user in Foreman",
-        f"the user cloud02 is not in the organization Scale Lab of 3 hosts ({', '.join(HOSTS[:3])}): Foreman would refuse every "
-        "write to them (422). Its organizations are: Perf Lab. Add Scale Lab to that user in Foreman",
-        f"the user cloud03 is not in the location Rack row 1 of 2 hosts ({', '.join(HOSTS[3:5])}): Foreman would refuse every "
-        "write to them (422). Its locations are: Rack row 9. Add Rack row 1 to that user in Foreman",
+        f"the Foreman user cloud02 is not in the location Rack row 1 of 3 hosts ({', '.join(HOSTS[:3])}): Foreman would refuse every "
+        "write to them (422). The user's locations: Rack row 9. Add Rack row 1 to that user",
+        f"the Foreman user cloud02 is not in the organization Scale Lab of 3 hosts ({', '.join(HOSTS[:3])}): Foreman would refuse every "
+        "write to them (422). The user's organizations: Perf Lab. Add Scale Lab to that user",
+        f"the Foreman user cloud03 is not in the location Rack row 1 of 2 hosts ({', '.join(HOSTS[3:5])}): Foreman would refuse every "
+        "write to them (422). The user's locations: Rack row 9. Add Rack row 1 to that user",
     )
 
 
 async def test_b1_an_owner_who_is_an_administrator_or_in_the_parent_organization_is_not_refused(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.server.order({"elsewhere": ["cloud02", "cloud03"]})
+    lab.server.control({"elsewhere": ["cloud02", "cloud03"]})
     lab.server.foreman.database.by_login["cloud03"].admin = True
     assert not (await lab.plan(lab.assignment(cloud="cloud03"))).refusals
 
@@ -466,7 +468,7 @@ async def test_b1_an_owner_who_is_an_administrator_or_in_the_parent_organization
 
 
 async def test_b1_all_permissions_that_are_missing_are_told_at_once(lab: Lab) -> None:
-    lab.server.order({"permissions": ["view_hosts", "edit_hosts", "view_ptables"]})
+    lab.server.control({"permissions": ["view_hosts", "edit_hosts", "view_ptables"]})
     plan = await lab.plan(lab.assignment(parameters={"overcloud": "true"}))
     assert plan.refusals == (
         "our Foreman user lacks the permissions build_hosts, create_params, edit_params, view_media, view_operatingsystems, "
@@ -481,11 +483,11 @@ async def test_b1_a_foreman_that_does_not_list_our_permissions_is_asked_where_th
         return None
 
     monkeypatch.setattr(lab.foreman, "granted", untold)
-    lab.server.order({"permissions": ["view_hosts", "view_ptables"]})
+    lab.server.control({"permissions": ["view_hosts", "view_ptables"]})
     (reason,) = (await lab.plan()).refusals
     assert reason == "our Foreman user lacks the permissions view_media, view_operatingsystems, view_users"
     reading = ["view_hosts", "view_users", "view_ptables", "view_media", "view_operatingsystems", "view_settings"]
-    lab.server.order({"permissions": reading})
+    lab.server.control({"permissions": reading})
     (reason,) = (await lab.plan()).refusals
     assert reason == f"our Foreman user lacks the permissions build_hosts, edit_hosts on {HOSTS[0]}"
 
@@ -493,7 +495,9 @@ async def test_b1_a_foreman_that_does_not_list_our_permissions_is_asked_where_th
 async def test_b1_tokens_that_die_before_an_install_may_end_are_told(lab: Lab) -> None:
     lab.site = replace(lab.site, limits=replace(lab.site.limits, install=7 * 3600.0))
     (warning,) = set((await lab.plan()).warnings) - set(lab.site.warnings)
-    assert warning.startswith("build tokens live 360 min (Foreman's setting token_duration), an install may take 420 min")
+    assert warning.startswith(
+        "build tokens are valid for 360 min (Foreman setting token_duration), but an install may take 420 min"
+    )
 
 
 async def test_b1_a_plan_takes_few_reads_whatever_it_checks(lab: Lab) -> None:
@@ -510,10 +514,10 @@ async def test_b5_a_resume_looks_at_untouched_hosts_only_and_ends_those_that_con
     lab.asked.clear()
     lab.with_site(f"protected_hosts: [{FOREMAN_HOST}]\n")
     lab.machines = {HOSTS[2]: Identity("192.0.2.99:443", "/redfish/v1/Systems/1", "", "", (mac(6),), True)}
-    again = await surveyed_again(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey, lambda line: None)
+    again = await survey_untouched(plan, {HOSTS[1], HOSTS[2]}, lab.site, lab.foreman, lab.survey, lambda line: None)
     assert sorted(lab.asked) == HOSTS[1:3] and not again.refusals
     assert again.hosts[:2] == plan.hosts[:2]
-    assert (again.hosts[2].trouble_stage, again.hosts[2].trouble_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)
+    assert (again.hosts[2].blocker_stage, again.hosts[2].blocker_cause) == (Stage.POWER_OFF, Cause.WRONG_BMC)
 
 
 async def test_a_plan_is_kept_and_read_again_with_all_that_it_knows(lab: Lab) -> None:

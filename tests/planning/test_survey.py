@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 
-from quads_tui.planning.bmc_survey import LONGEST, NO_FORCE_OFF, NO_OVERRIDE, PATIENCE, WHOLE, BmcSurvey, OnlyLooking
+from quads_tui.planning.bmc_survey import (
+    ANSWER_TIMEOUT,
+    BMC_TIMEOUT,
+    NO_FORCE_OFF,
+    NO_OVERRIDE,
+    SURVEY_TIMEOUT,
+    BmcSurvey,
+    ReadOnlySideEffects,
+)
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan, Protected
@@ -81,7 +89,7 @@ async def surveyed(
 
     plan = Plan((Goal("cloud02", kind),), tuple(host(name, **more) for name in bmcs))
     survey = BmcSurvey(lambda host, acts: bmcs[host.name], provisioning or known, (said if said is not None else []).append)
-    return {host.name: host for host in (await survey.of(plan)).hosts}
+    return {host.name: host for host in (await survey.run(plan)).hosts}
 
 
 @pytest.mark.looptime
@@ -93,7 +101,7 @@ async def test_a3_all_nics_are_read_where_a_protected_machine_is_known_by_a_mac(
     protected = (Protected("guarded", Identity("192.0.2.9:443", macs=theirs)),)
     bmc = Bmc()
     plan = Plan((Goal("cloud02", Kind.BUILD),), (host("h1"),), protected=protected)
-    await BmcSurvey(lambda host, acts: bmc, known, lambda line: None).of(plan)
+    await BmcSurvey(lambda host, acts: bmc, known, lambda line: None).run(plan)
     assert bmc.whole == {whole}
 
 
@@ -102,25 +110,25 @@ async def test_each_bmc_is_told_by_what_it_said_in_time() -> None:
     refused = StageFailure(Cause.CREDENTIALS, "wrong password", retryable=False)
     bmcs = {
         "quick": (Bmc(1, 1), "On", "", ""),
-        "slow-nics": (Bmc(1, 600), "On", "network interfaces were not told", ""),
+        "slow-nics": (Bmc(1, 600), "On", "network interfaces were not reported", ""),
         "silent": (Bmc(600, 0), "", "no complete answer", ""),
         "refuses": (Bmc(1, 0, failure=refused), "", "credentials: wrong password", ""),
         "another": (Bmc(1, 1, {OTHER}), "On", "", "not the machine"),
     }
     said: list[str] = []
     found = await surveyed({name: bmc for name, (bmc, *_) in bmcs.items()}, said=said)
-    assert asyncio.get_running_loop().time() <= 2 * PATIENCE + 1
+    assert asyncio.get_running_loop().time() <= 2 * ANSWER_TIMEOUT + 1
     for name, (bmc, power, trouble, wrong) in bmcs.items():
         told = found[name]
-        assert (told.power, bool(told.bmc), bool(told.trouble), told.unverified) == (power, bool(trouble), bool(wrong), ""), name
-        assert trouble in told.bmc and wrong in told.trouble
+        assert (told.power, bool(told.bmc), bool(told.blocker), told.unverified) == (power, bool(trouble), bool(wrong), ""), name
+        assert trouble in told.bmc and wrong in told.blocker
         assert bmc.closed
     assert "3 of 5 BMCs answered" in said
     assert found["quick"].identity is not None and found["quick"].identity.uuid == UUID
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize(("seconds", "told"), [(LONGEST - 1, ""), (3 * LONGEST, "busy: no complete answer within 15 s")])
+@pytest.mark.parametrize(("seconds", "told"), [(BMC_TIMEOUT - 1, ""), (3 * BMC_TIMEOUT, "busy: no complete answer within 15 s")])
 async def test_b5_a_bmc_that_goes_on_answering_is_never_called_unreachable(seconds: float, told: str) -> None:
     plan = Plan((Goal("cloud02", Kind.BUILD),), (host("slow"),))
 
@@ -131,11 +139,11 @@ async def test_b5_a_bmc_that_goes_on_answering_is_never_called_unreachable(secon
 
     async def answers() -> None:
         while True:
-            await asyncio.sleep(PATIENCE - 1)
-            survey.heard("slow")
+            await asyncio.sleep(ANSWER_TIMEOUT - 1)
+            survey.on_answer("slow")
 
     answering = asyncio.create_task(answers())
-    (found,) = (await survey.of(plan)).hosts
+    (found,) = (await survey.run(plan)).hosts
     answering.cancel()
     assert (found.bmc.partition(";")[0], found.power) == (told, "" if told else "On")
 
@@ -144,13 +152,13 @@ async def test_b5_a_bmc_that_goes_on_answering_is_never_called_unreachable(secon
 async def test_b5_a_survey_that_takes_longer_than_a_minute_leaves_the_rest_for_their_first_act(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("quads_tui.planning.bmc_survey._AT_ONCE", 1)
+    monkeypatch.setattr("quads_tui.planning.bmc_survey._CONCURRENT", 1)
     said: list[str] = []
-    found = await surveyed({f"h{number:03}": Bmc(PATIENCE - 0.5, PATIENCE - 0.5) for number in range(60)}, said=said)
+    found = await surveyed({f"h{number:03}": Bmc(ANSWER_TIMEOUT - 0.5, ANSWER_TIMEOUT - 0.5) for number in range(60)}, said=said)
     late = [told for told in found.values() if told.bmc == NOT_ASKED]
-    assert asyncio.get_running_loop().time() <= WHOLE + 5
-    assert 0 < len(late) < 60 and all(not told.unverified and not told.trouble for told in late)
-    assert said[-1] == f"{len(late)} BMCs not asked yet after 60 s: asked before the first act on their hosts"
+    assert asyncio.get_running_loop().time() <= SURVEY_TIMEOUT + 5
+    assert 0 < len(late) < 60 and all(not told.unverified and not told.blocker for told in late)
+    assert said[-1] == f"{len(late)} BMCs not surveyed after 60 s: each is checked before the first action on its host"
 
 
 @pytest.mark.looptime
@@ -170,13 +178,13 @@ async def test_b4_a_bmc_without_an_override_or_a_way_to_off_ends_its_host_before
     bmc: Bmc, kind: Kind, stage: Stage | None, why: str
 ) -> None:
     found = (await surveyed({"a": bmc}, kind))["a"]
-    assert (found.trouble_stage, found.trouble) == (stage, why)
+    assert (found.blocker_stage, found.blocker) == (stage, why)
 
 
 @pytest.mark.looptime
 async def test_a4_one_of_several_systems_is_looked_at_once_its_macs_have_chosen_it() -> None:
     found = (await surveyed({"a": Bmc(unclear=True, override=False)}))["a"]
-    assert (found.power, found.trouble) == ("On", NO_OVERRIDE)
+    assert (found.power, found.blocker) == ("On", NO_OVERRIDE)
     assert found.identity is not None and found.identity.system == "/redfish/v1/Systems/1"
 
 
@@ -184,14 +192,14 @@ async def test_a4_one_of_several_systems_is_looked_at_once_its_macs_have_chosen_
 async def test_a6_the_provisioning_nic_chooses_the_system_where_the_primary_interface_is_a_bond() -> None:
     bmc = Bmc(unclear=True)
     found = (await surveyed({"a": bmc}, mac=BOND))["a"]
-    assert (found.power, found.trouble, found.bmc, found.unverified, found.mac) == ("On", "", "", "", MAC)
+    assert (found.power, found.blocker, found.bmc, found.unverified, found.mac) == ("On", "", "", "", MAC)
     assert bmc.asked == [{BOND}, {MAC}]
 
 
 @pytest.mark.looptime
 async def test_b4_a_dell_that_boots_once_from_its_own_nic_needs_no_override() -> None:
     found = (await surveyed({"a": Bmc(override=False)}, device="NIC.Integrated.1-1-1"))["a"]
-    assert not found.trouble and "can boot once from NIC.Integrated.1-1-1 only" in found.notes[0]
+    assert not found.blocker and "one-time boot works only from NIC.Integrated.1-1-1:" in found.notes[0]
 
 
 @pytest.mark.looptime
@@ -203,8 +211,8 @@ async def test_a6_a_bond_as_primary_interface_is_no_other_machine() -> None:
         return {MAC}
 
     found = await surveyed({"bonded": Bmc(), "other": Bmc(macs={OTHER})}, provisioning=provisioning, mac=BOND)
-    assert (found["bonded"].trouble, found["bonded"].unverified, found["bonded"].mac) == ("", "", MAC)
-    assert found["other"].trouble_cause is Cause.WRONG_BMC and MAC in found["other"].trouble
+    assert (found["bonded"].blocker, found["bonded"].unverified, found["bonded"].mac) == ("", "", MAC)
+    assert found["other"].blocker_cause is Cause.WRONG_BMC and MAC in found["other"].blocker
     assert sorted(asked) == ["bonded", "other"]
 
 
@@ -221,7 +229,7 @@ async def test_a6_foreman_is_asked_for_interfaces_only_where_the_primary_mac_is_
 @pytest.mark.looptime
 async def test_a5_only_a_complete_list_that_lacks_the_mac_convicts() -> None:
     found = (await surveyed({"a": Bmc(macs={OTHER}, complete=False)}))["a"]
-    assert not found.trouble
+    assert not found.blocker
     assert found.unverified == f"its BMC tells only some MAC addresses ({OTHER}); Foreman provisions through {MAC}"
 
 
@@ -231,17 +239,17 @@ async def test_a6_a_foreman_that_does_not_tell_the_interfaces_convicts_nobody() 
         raise StageFailure(Cause.UNREACHABLE, "no answer")
 
     found = (await surveyed({"a": Bmc(macs={OTHER})}, provisioning=away))["a"]
-    assert (found.trouble, found.unverified) == ("", "Foreman does not tell its interfaces: no answer")
+    assert (found.blocker, found.unverified) == ("", "Foreman does not list its interfaces: no answer")
 
 
 @pytest.mark.looptime
 async def test_where_check_macs_is_off_all_nics_are_read_and_none_is_compared() -> None:
     bmc = Bmc(macs={OTHER})
     found = (await surveyed({"a": bmc}, compared=False, unverified="redfish.check_macs is off for it"))["a"]
-    assert (found.trouble, found.unverified, bmc.asked) == ("", "redfish.check_macs is off for it", [frozenset()])
+    assert (found.blocker, found.unverified, bmc.asked) == ("", "redfish.check_macs is off for it", [frozenset()])
     assert found.identity is not None and found.identity.macs == (OTHER,)
 
 
 async def test_a_plan_never_acts() -> None:
-    with pytest.raises(RuntimeError, match="a plan never acts"):
-        await OnlyLooking().intend("reset", {})
+    with pytest.raises(RuntimeError, match="the plan must not act"):
+        await ReadOnlySideEffects().intend("reset", {})

@@ -22,7 +22,7 @@ from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused
 from quads_tui.rollout.forecast import forecast
-from quads_tui.rollout.http_log import Exchanged
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
@@ -137,7 +137,7 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
     model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, clean(reason)))
     symbols = SYMBOLS[kind]
     columns = Columns(width, cloud=True, hooks=("switch", "tenant"), symbols=symbols)
-    exchange = Exchanged(NOW, host.name, "PATCH", clean(name), 0, 1.0, clean(reason))
+    exchange = Exchange(at=NOW, host=host.name, method="PATCH", path=clean(name), status=0, seconds=1.0, error=clean(reason))
     lines = [
         host_row(host, columns, now=NOW, speed=1.0, note=host.note, cursor=True),
         heading(columns),
@@ -222,7 +222,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     hosts = (
         HostPlan("a.example.com", "x", "R650"),
         HostPlan("b.example.com", "x", "R650", in_build=True, notes=("in build already: cancelled first",)),
-        HostPlan("c.example.com", "x", "", trouble="Foreman has no host of this name", trouble_stage=Stage.FOREMAN_BUILD),
+        HostPlan("c.example.com", "x", "", blocker="Foreman has no host of this name", blocker_stage=Stage.FOREMAN_BUILD),
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
     assert "cannot be provisioned; nothing will be done to them: 1\n    c.example.com  Foreman has no host of this name" in text

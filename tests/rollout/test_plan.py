@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, plan_from
-from quads_tui.rollout.stages import Kind
+from quads_tui.rollout.stages import Kind, Stage
 
 PLAN = Plan(
     (Goal("cloud02", Kind.BUILD),),
@@ -27,3 +28,16 @@ def test_a_journal_of_before_knows_none() -> None:
     for host in facts["hosts"]:
         del host["device"], host["order"], host["identity"], host["rack"]
     assert [(host.device, host.order, host.identity, host.rack) for host in plan_from(facts).hosts] == [("", (), None, "")] * 2
+
+
+def test_what_stands_in_a_hosts_way_is_read_under_the_name_that_earlier_journals_gave_it() -> None:
+    blocked = HostPlan("a", "x", blocker="no such host", blocker_stage=Stage.FOREMAN_BUILD, blocker_cause=Cause.UNKNOWN_HOST)
+    plan = Plan((Goal("cloud02", Kind.BUILD),), (blocked, HostPlan("b", "x")))
+    facts = json.loads(json.dumps(asdict(plan)))
+    for host in facts["hosts"]:
+        for name in ("", "_stage", "_cause"):
+            host[f"trouble{name}"] = host.pop(f"blocker{name}")
+    assert {"trouble": "no such host", "trouble_stage": "foreman_build", "trouble_cause": "unknown-host"}.items() <= facts[
+        "hosts"
+    ][0].items()
+    assert plan_from(facts) == plan

@@ -25,7 +25,7 @@ def with_first(**changes: object) -> Plan:
     ("now", "says"),
     [
         (replace(PLAN, refusals=("the owner is gone",)), "refused now: the owner is gone"),
-        (with_first(trouble="Foreman has no host of this name"), "h0.example.com: cannot be done any more: Foreman has no host"),
+        (with_first(blocker="Foreman has no host of this name"), "h0.example.com: cannot be done any more: Foreman has no host"),
         (with_first(in_build=True), "h0.example.com: is in build now"),
         (with_first(unverified="its BMC tells no MAC address"), "h0.example.com: is not verified now: its BMC tells no MAC"),
         (with_first(address="https://other"), "its BMC is another one: https://other"),
@@ -50,8 +50,8 @@ def test_hosts_that_came_are_counted_and_named() -> None:
 def test_as_good_or_better() -> None:
     assert worse(PLAN, PLAN) == []
     assert worse(PLAN, replace(PLAN, hosts=HOSTS[1:])) == []
-    assert worse(with_first(trouble="x"), PLAN) == []
-    assert worse(with_first(trouble="x"), with_first(trouble="y")) == []
+    assert worse(with_first(blocker="x"), PLAN) == []
+    assert worse(with_first(blocker="x"), with_first(blocker="y")) == []
     assert worse(with_first(in_build=True, notes=("in build",)), PLAN) == []
 
 

@@ -49,7 +49,7 @@ class Story:
                 models.split()[n % len(models.split())] if models else "",
                 cloud="own" if self.kinds.get(name) is Kind.OWNERSHIP else "new",
                 rack=f"r{n // racks}" if racks else "",
-                trouble=trouble if n < 20 else "",
+                blocker=trouble if n < 20 else "",
             )
             for n, name in enumerate(names)
         )

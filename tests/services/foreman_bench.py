@@ -11,22 +11,25 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.engine.executor import RolloutContext, RolloutExecutor
-from quads_tui.inputs import Assignment, ForemanSite, HostSpec, Limits, RedfishSite, Secret, SecretSource, Site, TlsPolicy
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.engine.context import RolloutContext
+from quads_tui.engine.executor import RolloutExecutor
+from quads_tui.inputs import Assignment, ForemanSite, HostSpec, RedfishSite, Secret, SecretSource, Site, TlsPolicy
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, LaneNarrowed, Notice, StageChanged
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Probe, SideEffects
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.services.commands import run_command
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.http import Http
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 SPEED = 500.0
 HOSTS = tuple(f"f21-h{number:02}-000-r650.example.com" for number in range(1, 31))
@@ -45,7 +48,7 @@ class BootingBmc:
         self._on = on
         self._works = works
         self._override = False
-        self.pxe_stays = False
+        self.pxe_persistent = False
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)
@@ -171,7 +174,7 @@ class Bench:
         specs = tuple(HostSpec(name, "R650", f"http://127.0.0.1:{port}") for port, name in enumerate(hosts, 1))
         asked = Assignment(Path("a.yaml"), "cloud02", specs, wipe=wipe, os="RHEL 9.4", ptable="generic-rhel9", medium=medium)
         plan = await make_plan((replace(asked, parameters=dict(parameters)),), self.site, self.foreman, lambda line: None)
-        for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.trouble))):
+        for text in (*plan.refusals, *plan.warnings, *(note for host in plan.hosts for note in (*host.notes, host.blocker))):
             if text:
                 self.says(text)
         return plan
@@ -196,6 +199,7 @@ class Bench:
             token_seconds=self.server.options.token_minutes * 60.0,
             write_width=width,
             who="me@here",
+            run_command=run_command,
         )
 
     def _look_at(self, executor: RolloutExecutor) -> None:
@@ -241,7 +245,7 @@ class Bench:
 async def open_bench(options: ForemanOptions | None = None, *, password: str = "changeme") -> AsyncIterator[Bench]:
     clock = FastClock(speed=SPEED, floor=1.5)
     machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
-    server = ForemanEmulator(machines, time=Time(SPEED), seed=7, options=options or ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(SPEED), seed=7, options=options or ForemanOptions())
     url = await server.serve()
     http, meters = Http(clock), Meters()
     tls, secret = TlsPolicy("off"), SecretSource("plain", Path("site.yaml"), 1, "password")

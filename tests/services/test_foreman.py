@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.engine.lane import LaneTicket, WriteLane
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.engine.lane import WriteLane
+from quads_tui.engine.write_queue import LaneTicket
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import NotSent, Probe, TakenOver, UnknownOutcome, WriteAbsent
 from quads_tui.services.foreman import Foreman, NameUnknown
 from quads_tui.services.http import Http
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(30)]
 
@@ -57,7 +59,7 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     clock = FastClock(speed=500.0)
     machines = [Machine(name, "R650", f"52:54:00:00:00:{n:02x}") for n, name in enumerate(HOSTS)]
-    server = ForemanEmulator(machines, time=Time(500.0), seed=7, options=ForemanOptions())
+    server = ForemanEmulator(machines, time=GrantedTime(500.0), seed=7, options=ForemanOptions())
     url = await server.serve()
     http = Http(clock)
     yield Bench(server, url, http, clock)
@@ -122,7 +124,7 @@ async def test_wrong_credentials_are_tried_once_and_never_again(bench: Bench) ->
     foreman = bench.client("wrong")
     results = await asyncio.gather(*(foreman.host(name) for name in HOSTS[:10]), return_exceptions=True)
     assert all(isinstance(result, CredentialsRefused) for result in results)
-    with pytest.raises(CredentialsRefused, match="nothing more is sent"):
+    with pytest.raises(CredentialsRefused, match="no more requests are sent"):
         await foreman.in_build()
     assert bench.server.counts()["failed_logins"] == 1
 
@@ -206,7 +208,7 @@ async def test_a_server_that_is_gone_is_unreachable_and_surely_not_written_to(be
 
 async def test_a6_the_provisioning_mac_is_that_of_the_interface_not_of_the_record(bench: Bench) -> None:
     foreman, (first, second, *_) = bench.client(), HOSTS
-    bench.server.order({"bonded": {first: "52:54:00:ff:00:01"}})
+    bench.server.control({"bonded": {first: "52:54:00:ff:00:01"}})
     record = await foreman.host(first)
     assert record is not None and record.mac == "52:54:00:ff:00:01"
     assert await foreman.provisioning_macs(first) == {"52:54:00:00:00:00"}

@@ -8,8 +8,8 @@ import pytest
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
-from quads_tui.services.foreman.errors import explain, failure, judged, met, unanswered
-from quads_tui.services.http import RequestFailed, Response
+from quads_tui.services.foreman.errors import checked_write, explain, failure, may_be_conflict, no_response_error
+from quads_tui.services.responses import FailureKind, RequestFailed, Response
 
 
 def answer(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
@@ -71,22 +71,22 @@ def test_a_sentence_stays_one_line_of_bounded_length(length: int) -> None:
 )
 def test_what_may_come_of_two_writes_at_once(status: int, text: str, conflict: bool) -> None:
     refused = answer(status, {"error": {"message": text}})
-    assert met(refused) is conflict
+    assert may_be_conflict(refused) is conflict
     with pytest.raises((StageFailure, UnknownOutcome)) as raised:
-        judged(refused)
+        checked_write(refused)
     assert isinstance(raised.value, StageFailure | UnknownOutcome)
     assert raised.value.conflict is conflict or status == 503
 
 
 def test_a_reset_counts_as_a_conflict_also_in_the_handshake_and_a_timeout_does_not() -> None:
-    in_handshake = unanswered(RequestFailed("reset", sent=False, kind="reset"))
+    in_handshake = no_response_error(RequestFailed("reset", sent=False, kind=FailureKind.RESET))
     assert isinstance(in_handshake, StageFailure)
     assert (in_handshake.cause, in_handshake.conflict) == (Cause.UNREACHABLE, True)
-    after = unanswered(RequestFailed("reset", sent=True, kind="reset"))
+    after = no_response_error(RequestFailed("reset", sent=True, kind=FailureKind.RESET))
     assert isinstance(after, UnknownOutcome)
     assert after.conflict
-    assert not unanswered(RequestFailed("late", sent=True, kind="timeout")).conflict
-    assert not unanswered(RequestFailed("refused", sent=False, kind="refused")).conflict
+    assert not no_response_error(RequestFailed("late", sent=True, kind=FailureKind.TIMEOUT)).conflict
+    assert not no_response_error(RequestFailed("refused", sent=False, kind=FailureKind.REFUSED)).conflict
 
 
 @pytest.mark.parametrize(

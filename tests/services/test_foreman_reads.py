@@ -9,8 +9,9 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Probe
 from quads_tui.services.foreman import Foreman
@@ -153,7 +154,7 @@ async def test_what_became_of_a_parameter(bench: Bench, answer: tuple[str, objec
         (("200 OK", {"results": []}), Cause.PROTOCOL, "hosts"),
         (("200 OK", {"subtotal": 1}), Cause.PROTOCOL, "hosts"),
         (("200 OK", []), Cause.PROTOCOL, "hosts"),
-        (("200 OK", {"subtotal": 3, "results": [{"id": 1, "name": HOST}]}), Cause.PROTOCOL, "1 of 3 hosts"),
+        (("200 OK", {"subtotal": 3, "results": [{"id": 1, "name": HOST}]}), Cause.PROTOCOL, "hosts: 1 of 3"),
     ],
 )
 async def test_a_list_that_is_none_is_a_failure_and_never_an_empty_answer(

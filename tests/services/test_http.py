@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter
-from quads_tui.services.http import Exchange, Http, RequestFailed, Response
+from quads_tui.services.http import Http
+from quads_tui.services.responses import RequestFailed, Response
 from tests.clocks import FastClock
+from tests.waiting import until
 
 from .rawserver import HangUp, RawServer, Request, Write, reply
 
@@ -125,7 +128,7 @@ async def test_a_hanging_server_ends_at_total(bench: Bench) -> None:
         await asyncio.sleep(30)
 
     server = await bench.serve(answer)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         error = await bench.none("POST", server.url + "/x?token=secret", total=0.1)
     assert (error.sent, error.kind) == (True, "timeout")
     assert "POST /x within" in error.reason and "secret" not in error.reason
@@ -139,7 +142,7 @@ async def test_a_dripping_server_ends_at_total(bench: Bench) -> None:
             await asyncio.sleep(0.02)
 
     server = await bench.serve(answer)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         error = await bench.none("GET", server.url + "/x", total=0.2)
     assert (error.sent, error.kind) == (True, "timeout")
 
@@ -240,37 +243,43 @@ async def test_the_observer_hears_of_everything_but_of_no_secret(bench: Bench) -
 
 async def test_new_connections_wait_at_the_gate_and_their_time_does_not_run_there(bench: Bench) -> None:
     """Sixteen TLS handshakes that nobody answers, four at a time: each place is given back, and each has its own full time."""
-    opened: list[float] = []
+    opened = 0
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened.append(asyncio.get_running_loop().time())
+        nonlocal opened
+        opened += 1
         await reader.read()
         writer.close()
 
     server = await asyncio.start_server(mute, "127.0.0.1", 0)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+    began = asyncio.get_running_loop().time()
     errors = await asyncio.gather(*(bench.none("GET", url, connect=0.2, total=0.3) for _ in range(16)))
+    assert asyncio.get_running_loop().time() - began > 0.75  # four rounds of 0.2 s, however busy the machine is
     server.close()
     assert {error.kind for error in errors} == {"timeout"}
-    assert len(opened) == 16
-    assert all(later - sooner > 0.1 for sooner, later in zip(opened, opened[4:], strict=False))
+    assert opened == 16
 
 
 async def test_a_cancelled_request_gives_its_place_back(bench: Bench) -> None:
+    opened = 0
+
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
         await reader.read()
         writer.close()
 
     mute_server = await asyncio.start_server(mute, "127.0.0.1", 0)
     url = f"https://127.0.0.1:{mute_server.sockets[0].getsockname()[1]}/x"
     tasks = [asyncio.create_task(bench.ask("GET", url)) for _ in range(8)]
-    await asyncio.sleep(0.05)
+    await until(lambda: opened == 4)  # the others stand at the gate
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     mute_server.close()
     server = await bench.serve(good)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(bench.ask("PUT", server.url + "/x") for _ in range(8)))
     assert {exchange.error for exchange in bench.exchanges} == {"cancelled", ""}
 

@@ -14,7 +14,8 @@ import trustme
 
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.metrics import Meter
-from quads_tui.services.http import Http, RequestFailed, Response
+from quads_tui.services.http import Http
+from quads_tui.services.responses import RequestFailed, Response
 from tests.clocks import FastClock
 
 from .rawserver import RawServer, Request, Write, reply

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from quads_tui.emulators.quads import Lab, Mishap, QuadsEmulator
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.quads import InjectedFault, QuadsDatabase, QuadsEmulator
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.ports import QuadsError
 from quads_tui.services.http import Http
-from quads_tui.services.quads import Move, Quads, QuadsError
+from quads_tui.services.quads import Move, Quads
 from tests.clocks import FastClock
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(4)]
@@ -45,7 +47,7 @@ async def bench_of(generation: str, *, password: str = "secret", sqlite: bool = 
     """A QUADS in Berlin, at the evening of BUILT."""
     time, clock = Moment(), FastClock()
     time.epoch(datetime.fromtimestamp(BUILT, UTC))
-    lab = Lab(BERLIN.clock(BUILT))
+    lab = QuadsDatabase(BERLIN.clock(BUILT))
     lab.assign("cloud02", [Machine(name, "R650", "") for name in HOSTS], wipe=True, os="RHEL 9.4")
     server = QuadsEmulator(
         lab, time=time, username="admin", password="secret", generation=generation, sqlite=sqlite, zone=BERLIN.info or UTC
@@ -104,9 +106,9 @@ async def test_what_is_to_be_moved(bench: Bench) -> None:
 
 async def test_what_became_of_it(bench: Bench) -> None:
     quads, lab = bench.quads, bench.server.lab
-    await quads.tell_schedule(HOSTS[0], "cloud02", BEGUN, BUILT)
-    await quads.tell_host(HOSTS[0], "cloud02", BUILT)
-    await quads.tell_assignment(1, provisioned=True, validated=False)
+    await quads.send_schedule_times(HOSTS[0], "cloud02", BEGUN, BUILT)
+    await quads.send_built(HOSTS[0], "cloud02", BUILT)
+    await quads.update_assignment(1, provisioned=True, validated=False)
     host, schedule, made = lab.hosts[HOSTS[0]], lab.schedules[1], lab.assignments[1]
     assert (host.cloud, host.build, host.validated) == ("cloud02", True, False)
     assert schedule.build_start == datetime.fromisoformat("2026-11-29 23:23")  # by the clock of QUADS' server
@@ -117,36 +119,36 @@ async def test_what_became_of_it(bench: Bench) -> None:
 
 
 async def test_progress_in_quads_own_words(newest: Bench) -> None:
-    await newest.quads.tell_progress(1, "provisioning", "marking for build", "")
-    await newest.quads.tell_progress(1, "failed", "failed", "foreman_build: 422")
+    await newest.quads.send_progress(1, "provisioning", "marking for build", "")
+    await newest.quads.send_progress(1, "failed", "failed", "foreman_build: 422")
     assert newest.server.lab.schedules[1].statuses == ["provisioning", "failed"]
     with pytest.raises(QuadsError, match="Invalid status") as refused:
-        await newest.quads.tell_progress(1, "cooking", "", "")
+        await newest.quads.send_progress(1, "cooking", "", "")
     assert refused.value.final
 
 
 async def test_an_expired_token_is_made_anew_once(newest: Bench) -> None:
-    await newest.quads.tell_assignment(1, provisioned=True, validated=False)
+    await newest.quads.update_assignment(1, provisioned=True, validated=False)
     newest.time.ahead = 16_000.0
-    await newest.quads.tell_assignment(1, provisioned=True, validated=True)
+    await newest.quads.update_assignment(1, provisioned=True, validated=True)
     assert newest.server.logins == 2
-    newest.server.mishaps.append(Mishap("PATCH", "/assignments", "expired", 2))
+    newest.server.faults.append(InjectedFault("PATCH", "/assignments", "expired", 2))
     with pytest.raises(QuadsError) as refused:
-        await newest.quads.tell_assignment(1, provisioned=True, validated=False)
+        await newest.quads.update_assignment(1, provisioned=True, validated=False)
     assert not refused.value.final
     assert newest.server.logins == 3
 
 
 async def test_a_rolled_back_patch_is_not_believed(newest: Bench) -> None:
-    newest.server.mishaps.append(Mishap("PATCH", "/hosts", "rolled-back", 2))
-    with pytest.raises(QuadsError, match="200 but did not take over cloud, build"):
-        await newest.quads.tell_host(HOSTS[0], "cloud02", BUILT)
+    newest.server.faults.append(InjectedFault("PATCH", "/hosts", "rolled-back", 2))
+    with pytest.raises(QuadsError, match="200 but did not store cloud, build"):
+        await newest.quads.send_built(HOSTS[0], "cloud02", BUILT)
     assert newest.server.lab.hosts[HOSTS[0]].cloud == "cloud01"
 
 
 async def test_a_database_that_stumbles_over_the_time_gets_the_rest() -> None:
     async for bench in bench_of("2.1", sqlite=True):
-        await bench.quads.tell_host(HOSTS[0], "cloud02", BUILT)
+        await bench.quads.send_built(HOSTS[0], "cloud02", BUILT)
         host = bench.server.lab.hosts[HOSTS[0]]
         assert (host.cloud, host.build, host.last_build) == ("cloud02", True, None)
         assert bench.server.rolled_back == 1
@@ -157,7 +159,7 @@ async def test_a_database_that_stumbles_over_the_time_gets_the_rest() -> None:
     [("html", "HTTP 500 and an HTML page"), ("reset", "closed the connection without an answer"), ("hang", "no answer from")],
 )
 async def test_troubles_that_pass_are_not_final(newest: Bench, kind: str, words: str) -> None:
-    newest.server.mishaps.append(Mishap("GET", "/moves", kind))
+    newest.server.faults.append(InjectedFault("GET", "/moves", kind))
     with pytest.raises(QuadsError, match=words) as trouble:
         await newest.quads.moves()
     assert not trouble.value.final
@@ -166,8 +168,8 @@ async def test_troubles_that_pass_are_not_final(newest: Bench, kind: str, words:
 
 async def test_a_wrong_password_can_be_put_right_and_is_never_shown() -> None:
     async for bench in bench_of("2.1", password="hunter2"):
-        with pytest.raises(QuadsError, match="does not take the login of admin") as refused:
-            await bench.quads.tell_assignment(1, provisioned=True, validated=False)
+        with pytest.raises(QuadsError, match="refused the login of admin") as refused:
+            await bench.quads.update_assignment(1, provisioned=True, validated=False)
         assert not refused.value.final
         assert "hunter2" not in str(refused.value)
 
@@ -180,8 +182,8 @@ async def test_an_assignment_that_does_not_say_whether_to_wipe_is_refused(newest
 
 async def test_e5_a_schedule_that_was_removed_is_no_trouble(bench: Bench) -> None:
     bench.server.lab.unschedule([HOSTS[0]])
-    await bench.quads.tell_schedule(HOSTS[0], "cloud02", BEGUN, BUILT)
-    await bench.quads.tell_schedule("gone.example.com", "cloud02", BEGUN, BUILT)  # QUADS answers with all of the cloud
+    await bench.quads.send_schedule_times(HOSTS[0], "cloud02", BEGUN, BUILT)
+    await bench.quads.send_schedule_times("gone.example.com", "cloud02", BEGUN, BUILT)  # QUADS answers with all of the cloud
     assert bench.server.writes == 0
 
 
@@ -189,7 +191,7 @@ async def test_e5_the_end_is_never_told_before_the_start(bench: Bench) -> None:
     """Clocks go back while it is built: 02:50, an hour later 02:10 (50 minutes of 31 October 2027)."""
     begun = datetime.fromisoformat("2027-10-31T00:50:00+00:00").timestamp()
     bench.server.lab.schedules[1].end = datetime.fromisoformat("2028-01-01")
-    await bench.quads.tell_schedule(HOSTS[0], "cloud02", begun, begun + 1200)
+    await bench.quads.send_schedule_times(HOSTS[0], "cloud02", begun, begun + 1200)
     schedule = bench.server.lab.schedules[1]
     assert schedule.build_start == schedule.build_end == datetime.fromisoformat("2027-10-31 02:50")
 
@@ -197,20 +199,20 @@ async def test_e5_the_end_is_never_told_before_the_start(bench: Bench) -> None:
 async def test_e5_a_cloud_is_emptied_only_when_nothing_is_scheduled_there(bench: Bench) -> None:
     quads, lab = bench.quads, bench.server.lab
     lab.settle("cloud01", [])  # an assignment of the spare pool is nobody's to end
-    await quads.tell_emptied("cloud01")
-    await quads.tell_emptied("cloud02")
+    await quads.end_empty_assignment("cloud01")
+    await quads.end_empty_assignment("cloud02")
     assert bench.server.writes == 0
     lab.settle("cloud03", HOSTS[:1])
-    await quads.tell_emptied("cloud03")
+    await quads.end_empty_assignment("cloud03")
     assert [made.active for made in lab.assignments.values()] == [True, True, False]
-    await quads.tell_emptied("cloud03")  # it has no active assignment any more
+    await quads.end_empty_assignment("cloud03")  # it has no active assignment any more
     assert bench.server.writes == 1
 
 
 async def test_e5_all_built_is_what_quads_schedules_now(bench: Bench) -> None:
     quads, lab = bench.quads, bench.server.lab
     for name in HOSTS[:3]:
-        await quads.tell_host(name, "cloud02", BUILT)
+        await quads.send_built(name, "cloud02", BUILT)
     assert not await quads.all_built("cloud02")
     lab.hosts[HOSTS[3]].build = True  # the last tenant's: it still stands in another cloud
     assert not await quads.all_built("cloud02")
@@ -221,11 +223,11 @@ async def test_e5_all_built_is_what_quads_schedules_now(bench: Bench) -> None:
 
 
 async def test_e5_a_move_that_2_2_cannot_track_goes_without(newest: Bench) -> None:
-    await newest.quads.tell_tracking(HOSTS[0])
+    await newest.quads.start_tracking(HOSTS[0])
     newest.server.lab.hosts[HOSTS[0]].cloud = "cloud02"
     assert newest.server.lab.schedules[1].source == "cloud01"
     newest.server.lab.unschedule(HOSTS[1:2])
-    await newest.quads.tell_tracking(HOSTS[1])  # 500, in HTML
+    await newest.quads.start_tracking(HOSTS[1])  # 500, in HTML
 
 
 async def test_the_emulated_server_refuses_what_the_real_one_does(bench: Bench) -> None:

@@ -12,20 +12,22 @@ from typing import Any
 
 import pytest
 
-from quads_tui.emulators.quads import Lab, QuadsEmulator
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
 from quads_tui.engine.quads_sync import Outbox, QuadsExchange
-from quads_tui.inputs import Assignment, HostSpec, Limits, Secret, TlsPolicy
+from quads_tui.inputs import Assignment, HostSpec, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
 from quads_tui.planning.quads_moves import enriched
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, StageStatus
 from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from tests.clocks import FastClock
+from tests.waiting import until
 
 from .quads_mover import Mover
 
@@ -49,7 +51,7 @@ class Still(Time):
 
 @dataclass
 class World:
-    lab: Lab
+    lab: QuadsDatabase
     server: QuadsEmulator
     quads: Quads
     url: str
@@ -73,12 +75,12 @@ class World:
         return [line for line in self.server.log if "moves/progress/" not in line]
 
 
-Scene = Callable[[Lab], None]
+Scene = Callable[[QuadsDatabase], None]
 
 
 @asynccontextmanager
 async def world(generation: str, scene: Scene) -> AsyncIterator[World]:
-    lab = Lab(ZONE.clock(NOW))
+    lab = QuadsDatabase(ZONE.clock(NOW))
     scene(lab)
     assert ZONE.info is not None
     server = QuadsEmulator(lab, time=Still(), username="admin", password="secret", generation=generation, zone=ZONE.info)
@@ -97,7 +99,7 @@ def machines(names: list[str]) -> list[Machine]:
     return [Machine(name, "R650", "") for name in names]
 
 
-def build(lab: Lab) -> None:
+def build(lab: QuadsDatabase) -> None:
     """Six hosts for cloud02: two from the spare pool, two from cloud03 and two from cloud04, which nobody schedules any more."""
     lab.assign("cloud02", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES[2:4])
@@ -105,32 +107,32 @@ def build(lab: Lab) -> None:
     lab.assignments[1].validated = lab.assignments[1].provisioned = True  # cloud02 stood before, and grows
 
 
-def one_source(lab: Lab) -> None:
+def one_source(lab: QuadsDatabase) -> None:
     """The mover of 2.0.5 and 2.1 looks at the cloud that the first host leaves, and at no other."""
     lab.assign("cloud02", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES[:4])
 
 
-def still_used(lab: Lab) -> None:
+def still_used(lab: QuadsDatabase) -> None:
     """cloud03 keeps a host that is scheduled there."""
     one_source(lab)
     lab.schedules[6].assignment = 2
     lab.hosts[NAMES[5]].cloud = "cloud03"
 
 
-def ownership(lab: Lab) -> None:
+def ownership(lab: QuadsDatabase) -> None:
     lab.assign("cloud02", machines(NAMES), wipe=False)
     lab.settle("cloud03", NAMES[:3])
 
 
-def back(lab: Lab) -> None:
+def back(lab: QuadsDatabase) -> None:
     """To the spare pool: nothing is scheduled for them any more."""
     lab.assign("cloud03", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES)
     lab.unschedule(NAMES)
 
 
-def both(lab: Lab) -> None:
+def both(lab: QuadsDatabase) -> None:
     """Some to cloud02, some back to the spare pool, from one cloud."""
     lab.assign("cloud02", machines(NAMES), wipe=True)
     lab.settle("cloud03", NAMES)
@@ -161,7 +163,7 @@ def exchange_of(place: World, outbox: Outbox, journal: list[Event]) -> QuadsExch
         journal.append(event)
         made.take(event)
 
-    made = QuadsExchange(place.quads, outbox, FastClock(), emit, owned)
+    made = QuadsExchange(place.quads, outbox, clock=FastClock(), emit=emit, owned=owned)
     return made
 
 
@@ -190,7 +192,7 @@ async def left_by_the_mover(
     generation: str,
     scene: Scene,
     fails: frozenset[str] = frozenset(),
-    under_way: Callable[[Lab], None] = lambda lab: None,
+    under_way: Callable[[QuadsDatabase], None] = lambda lab: None,
     repair: bool = False,
 ) -> dict[str, Any]:
     async with world(generation, scene) as place:
@@ -249,7 +251,7 @@ async def test_e5_a_failed_host_whose_schedule_is_removed_under_way_does_not_kee
 
 @pytest.mark.parametrize("generation", VERSIONS)
 async def test_e5_a_schedule_that_is_removed_or_replaced_under_way_stops_nothing(generation: str) -> None:
-    def changed(lab: Lab) -> None:
+    def changed(lab: QuadsDatabase) -> None:
         lab.unschedule(NAMES[:2])
         replaced = lab.schedules.pop(3)
         replaced.id = 17
@@ -278,12 +280,6 @@ async def test_e5_a_host_that_goes_to_another_cloud_instead_is_not_waited_for(ge
         place.lab.reassign("cloud05", NAMES[:1], wipe=True)  # long after the last host has ended: it is asked again
         await until(lambda: place.lab.assignments[1].provisioned)
         running.cancel()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("generation", VERSIONS)
@@ -334,7 +330,7 @@ async def test_e5_after_a_crash_at_any_point_a_resume_ends_up_the_same_and_tells
 
             if crash:
                 try:
-                    await QuadsExchange(place.quads, outbox, FastClock(), died, owned).flush(20)
+                    await QuadsExchange(place.quads, outbox, clock=FastClock(), emit=died, owned=owned).flush(20)
                 except Died:
                     pass
             resumed = Outbox(plan)
@@ -381,4 +377,4 @@ async def test_e5_an_assignment_of_a_file_learns_from_quads_where_its_hosts_are(
         found = await enriched(place.quads, Assignment(Path("x.yaml"), "cloud02", hosts))
         assert [host.source for host in found.hosts] == ["cloud03", "cloud01", "cloud02", ""]
         assert [host.schedule for host in found.hosts] == [4, 5, 6, None]
-        assert found.notes == (f"hosts of the assignment that QUADS has in cloud02 already: {NAMES[5]}",)
+        assert found.notes == (f"hosts of the assignment that are already in cloud02 in QUADS: {NAMES[5]}",)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.services.http import NotJson, Response
+from quads_tui.services.responses import NotJson, Response
 
 BROKEN = {
     b"": "empty",

@@ -7,10 +7,13 @@ with one line of JSON. With "console" before it the screen is the real console o
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import signal
 import socket
+import struct
 import sys
+import termios
 import threading
 import time
 from contextlib import suppress
@@ -21,13 +24,37 @@ from textual.app import ComposeResult
 from textual.events import Key, Resize
 from textual.widgets import Input, Static
 
+from quads_tui.console import driver
 from quads_tui.console.app import Console
 from quads_tui.console.driver import SafeDriver, TerminalGone
 from quads_tui.console.fault_tolerant_app import FaultTolerantApp
+from quads_tui.console.keyboard import Keyboard, Unit
 from quads_tui.console.output import terminal
+from quads_tui.rollout.view import RolloutView
+from tests.clocks import granted
 from tests.console.feed import Clock, Recorder, meters, rollout
 
 STEP, FRAME = 0.01, 0.02  # seconds
+QUIET = 0.35  # seconds after which no key counts as one of a paste or a stream, and every question is heard: more than DEBOUNCE
+
+
+class Heard(Keyboard):
+    """What the console's driver reads with, watched."""
+
+    last: Heard | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+        Heard.last = self
+
+    def feed(self, data: bytes, now: float) -> list[Unit]:
+        units = super().feed(data, now)
+        self.bytes += len(data)
+        return units
+
+
+driver.Keyboard = Heard  # type: ignore[misc]
 
 
 class Board(FaultTolerantApp[str]):
@@ -75,6 +102,8 @@ class Host:
         self.steps = 0
         self.late = 0.0
         self.latest = 0.0
+        self.heard = 0  # bytes, at the last look
+        self.busy_at = time.monotonic()  # when something that came was last seen unread or undone
         self.control = Recorder()
         self.app = self.console() if "console" in sys.argv else Board()
         self.result = ""
@@ -83,18 +112,33 @@ class Host:
         self.status = 0
 
     def console(self) -> Console:
-        return Console(rollout(700), meters(), self.control, Clock())  # type: ignore[arg-type]
+        return Console(RolloutView(rollout=rollout(700), meters=meters(), clock=Clock()), self.control)  # type: ignore[arg-type]
 
     async def work(self) -> None:
         while True:
-            began, cpu = time.perf_counter(), time.thread_time()
+            began, cpu = granted(), time.thread_time()
             await asyncio.sleep(STEP)
-            self.late += time.perf_counter() - began - STEP
+            self.late += granted() - began - STEP  # what a busy machine makes it wait is not the terminal's doing
             self.latest = max(self.latest, time.thread_time() - cpu)
             self.steps += 1
+            if isinstance(self.app, Console):
+                self.look()
+
+    def look(self) -> None:
+        """Is something of what came still under way?"""
+        keyboard, app, now = Heard.last, self.app, time.monotonic()
+        if keyboard is None or not app.is_running:
+            return
+        assert isinstance(app._driver, SafeDriver)
+        unread = struct.unpack("i", fcntl.ioctl(0, termios.FIONREAD, bytes(4)))[0]
+        if unread or keyboard.bytes != self.heard or keyboard.due <= now or app._driver._queued or app._message_queue.qsize():
+            self.busy_at = now
+        self.heard = keyboard.bytes
 
     def stats(self) -> dict[str, Any]:
         """Counts since the start; seconds."""
+        if isinstance(self.app, Console):
+            self.look()
         return {
             "steps": self.steps,
             "late": self.late,
@@ -105,6 +149,8 @@ class Host:
             "dropped": terminal().dropped,
             "threads": [thread.name for thread in threading.enumerate()],
             "latest": self.latest,
+            "heard": self.heard,
+            "quiet": time.monotonic() - self.busy_at > QUIET,
             **(self.seen() if isinstance(self.app, Console) else self.drawn()),
         }
 
@@ -118,7 +164,7 @@ class Host:
         """Of the console: the screen on top, what was said and ordered, what stands in the field."""
         app = self.app
         assert isinstance(app, Console)
-        told = {"orders": list(map(str, self.control.orders)), "said": app.desk.flash, "stumbles": app.stumbles}
+        told = {"orders": list(map(str, self.control.orders)), "said": app.context.flash, "stumbles": app.error_count}
         if not app.is_running:
             return {"frames": 0, "screen": "", "typing": False, "field": "", **told}
         field = app.focused if isinstance(app.focused, Input) else None
@@ -141,7 +187,7 @@ class Host:
         elif word == "let go":
             driver = self.app._driver
             assert isinstance(driver, SafeDriver)
-            driver.let_go()
+            driver.release_terminal()
         elif word == "freeze":
             assert isinstance(self.app, Board)
             self.app.frame()

@@ -20,7 +20,8 @@ from typing import Any
 
 import pyte
 
-PATIENCE = 60.0  # seconds until something that does not happen is called broken
+from tests.waiting import PATIENCE
+
 # pyte prints the end of these, which real terminals swallow: questions about modes, and the kitty protocol.
 _UNKNOWN = re.compile(rb"\x1b\[(?:\?[0-9;]*\$p|[<>=][0-9;]*[a-zA-Z])")
 _HALF = re.compile(rb"\x1b[^a-zA-Z~\x1b]{0,30}$")

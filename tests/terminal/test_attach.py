@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.console.dialogs import DEAF
-from tests.e2e.conftest import Lab, emulated, wait_for
+from quads_tui.console.dialogs import DEBOUNCE
+from tests.e2e.conftest import Lab, emulated
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 
@@ -48,7 +49,7 @@ class Terminals:
 
     def answer(self, name: str, key: str) -> None:
         """Response a question that is shown, once it is no longer deaf."""
-        time.sleep(2 * DEAF)
+        time.sleep(2 * DEBOUNCE)
         self.keys(name, key)
 
 
@@ -93,9 +94,9 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
 
     terminals.open("second", place.command("attach"), (100, 30))
     terminals.shows("second", "ATTACHED")
-    terminals.shows("first", "READ-ONLY: the keys are held by")
+    terminals.shows("first", "READ-ONLY: controlled by")
     terminals.keys("first", "p")
-    terminals.shows("first", "read-only: the keys are held by")
+    terminals.shows("first", "read-only: controlled by")
     assert not ordered(place, "admission")  # neither of the two could
     terminals.keys("second", "p")
     terminals.shows("second", "Pause new hosts?")

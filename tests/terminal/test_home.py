@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quads_tui.console.dialogs import DEAF
-from tests.e2e.conftest import emulated, wait_for
+from quads_tui.console.dialogs import DEBOUNCE
+from tests.e2e.conftest import emulated
+from tests.waiting import wait_for
 
 from .test_attach import Terminals, terminals
 
@@ -38,13 +39,13 @@ def test_two_rollouts_in_one_console_share_one_lane(terminals: Terminals, tmp_pa
         terminals.shows("home", "No rollout yet")
         for place, cloud in enumerate(("cloud02", "cloud03")):
             terminals.keys("home", "n")
-            terminals.shows("home", "A new rollout of")
+            terminals.shows("home", "New rollout from")
             terminals.keys("home", *(["j"] * place), "Enter")
             terminals.shows("home", "6 hosts will be wiped and rebuilt")
             terminals.shows("home", cloud)
             terminals.keys("home", "Enter")
             terminals.shows("home", "Type 6 to start")
-            time.sleep(2 * DEAF)  # a question takes no keys in its first moments
+            time.sleep(2 * DEBOUNCE)  # a question takes no keys in its first moments
             terminals.keys("home", "6", "Enter")
             terminals.shows("home", "OFF PXE BLD ON  INS")
             terminals.keys("home", "q")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Lab, wait_for
+from tests.e2e.conftest import Lab
+from tests.waiting import wait_for
 
 from .test_attach import Terminals, events, lab, terminals
 
@@ -31,11 +32,11 @@ def test_a_shift_in_words(terminals: Terminals, lab: Callable[..., Lab], tmp_pat
     terminals.shows("plain", "host failed at ")
     host = next(name for name, facts in place.counts()["hosts"].items() if not facts["built"]).partition(".")[0]
     terminals.keys("plain", f"skip {host}", "Enter")
-    terminals.shows("plain", "Type y to do it")
+    terminals.shows("plain", "Type y to confirm")
     terminals.keys("plain", "y", "Enter")
-    terminals.shows("plain", "Why? Enter alone")
+    terminals.shows("plain", "Reason? Press Enter for")
     terminals.keys("plain", "its disk is gone", "Enter")
-    terminals.shows("plain", "skip ordered: 1 host.")
+    terminals.shows("plain", "skip requested for 1 host.")
     wait_for(lambda: any("its disk is gone" in body for _, body in events(place)))
     terminals.keys("plain", "leave", "Enter")
     terminals.shows("plain", "1 skipped")

@@ -13,8 +13,10 @@ import pytest
 from quads_tui.cli.plain import PlainScreen
 from quads_tui.console.view_context import ViewContext
 from quads_tui.rollout.commands import Pause
+from quads_tui.rollout.view import RolloutView
 from tests.console.feed import Clock, Recorder, meters, rollout
 from tests.console.test_keyboard import CHAT
+from tests.waiting import until
 
 
 class Words:
@@ -25,15 +27,11 @@ class Words:
         self.control = Recorder()
         self.said: list[str] = []
         clock = Clock()
-        self.screen = PlainScreen(ViewContext(rollout(60), meters(), clock, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
+        view = RolloutView(rollout=rollout(60), meters=meters(), clock=clock)
+        self.screen = PlainScreen(ViewContext(view, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
 
     def type(self, data: bytes) -> None:
         os.write(self._master, data)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
-            while not condition():
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -60,23 +58,23 @@ async def plain(master: int, capfd: pytest.CaptureFixture[str]) -> AsyncIterator
 async def test_f2_lines_that_are_pasted_order_nothing_and_are_said(terminal: int, capfd: pytest.CaptureFixture[str]) -> None:
     async with plain(terminal, capfd) as (words, says):
         words.type(CHAT)
-        await words.until(lambda: says("Ignored: 6 lines that came at once (pasted?)"))
+        await until(lambda: says("Ignored: 6 lines received at once (pasted?)"))
         words.type(b"pause-writes\ny\n")  # what asks, asks; the line behind it is no answer
-        await words.until(lambda: says("Ignored: 1 line that came at once"))
+        await until(lambda: says("Ignored: 1 line received at once"))
         assert not words.control.orders
 
 
 async def test_f1_a_typed_question_takes_one_answer(terminal: int, capfd: pytest.CaptureFixture[str]) -> None:
     async with plain(terminal, capfd) as (words, says):
         words.type(b"pause-writes\n")
-        await words.until(lambda: says("Type y to do it"))
+        await until(lambda: says("Type y to confirm"))
         words.type(b"y\ny\n")
-        await words.until(lambda: says("1 line that came at once") or says("No command y"))  # the terminal may part them
+        await until(lambda: says("1 line received at once") or says("Unknown command y"))  # the terminal may part them
         assert words.control.orders == [Pause("writes", True)]
 
 
 async def test_f4_bytes_that_are_no_text_are_a_line_like_any_other(terminal: int, capfd: pytest.CaptureFixture[str]) -> None:
     async with plain(terminal, capfd) as (words, says):
         words.type(b"\xff\xfe\x80\n")
-        await words.until(lambda: says("No command"))
+        await until(lambda: says("Unknown command"))
         assert not words.control.orders

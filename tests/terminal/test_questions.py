@@ -11,23 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.run import _asked_about, confirmed, sure
+from quads_tui.cli.run import _ask_about_unfinished
+from quads_tui.cli.terminal import ask_count, ask_yes_no
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.runtime.options import Options
 
 
 async def about_an_old_one(tmp_path: Path) -> str:
-    return await asyncio.to_thread(_asked_about, StoredRollout("old", tmp_path, {"created_at": 1.0}), Options())
+    return await asyncio.to_thread(_ask_about_unfinished, StoredRollout("old", tmp_path, {"created_at": 1.0}), Options())
 
 
 @pytest.mark.parametrize(
     ("ask", "ahead", "answer", "meant"),
     [
-        (lambda _: sure("Start?"), b"y\ny\n", b"n\n", False),
-        (lambda _: confirmed(1, "wiped"), b"y\n", b"\n", False),
-        (lambda _: confirmed(6, "wiped"), b"6\n6", b"no\n", False),  # the second 6 is no line yet
-        (lambda _: confirmed(6, "wiped"), b"5\n", b"6\n", True),
-        (about_an_old_one, b"a\nr\n", b"\n", "leave"),
+        (lambda _: ask_yes_no("Start?"), b"y\ny\n", b"n\n", False),
+        (lambda _: ask_count(1, "wiped"), b"y\n", b"\n", False),
+        (lambda _: ask_count(6, "wiped"), b"6\n6", b"no\n", False),  # the second 6 is no line yet
+        (lambda _: ask_count(6, "wiped"), b"5\n", b"6\n", True),
+        (about_an_old_one, b"a\nr\n", b"\n", "cancel"),
     ],
 )
 async def test_f1_what_was_typed_before_the_question_is_no_answer_to_it(
@@ -47,9 +48,7 @@ async def test_f1_what_was_typed_before_the_question_is_no_answer_to_it(
             select.select([slave], [], [], 60)  # it has arrived
             asked = asyncio.ensure_future(ask(tmp_path))
             shown = ""
-            while (
-                not (shown := shown + capsys.readouterr().out).endswith((" y/N ", "to leave: ", "leaves: ")) and not asked.done()
-            ):
+            while not (shown := shown + capsys.readouterr().out).endswith((" y/N ", "cancels: ")) and not asked.done():
                 await asyncio.sleep(0.01)
             if not asked.done():
                 os.write(master, answer)

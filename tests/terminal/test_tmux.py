@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.console.dialogs import DEAF
-from tests.e2e.conftest import wait_for
+from quads_tui.console.dialogs import DEBOUNCE
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -31,7 +31,7 @@ class Pane:
 
     def answer(self, key: str) -> None:
         """Response a question that is on the pane, once it is no longer deaf."""
-        time.sleep(2 * DEAF)
+        time.sleep(2 * DEBOUNCE)
         self.keys(key)
 
     @property
@@ -88,11 +88,11 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("Space", "Space")
     marked = [line.split("*")[1].split()[0] for line in pane.shows("2 marked").splitlines() if "*" in line[:3]]
     pane.keys("r")
-    pane.shows("retry these 2 hosts?", *marked)
+    pane.shows("Retry these 2 hosts?", *marked)
     pane.answer("n")
     pane.shows("retry: nothing was done", "2 marked")
     pane.keys("r")
-    pane.shows("retry these 2 hosts?")
+    pane.shows("Retry these 2 hosts?")
     pane.answer("y")
     pane.shows(f"retry: {marked[0]}")
     pane.keys("Escape")
@@ -107,15 +107,15 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("Escape")
     pane.shows("failures only")
     pane.keys("s")
-    pane.shows("skip this host?", failed)
+    pane.shows("Skip ", failed)
     pane.answer("y")
-    pane.shows("Why?")
+    pane.shows("Reason?")
     pane.answer("Enter")
     pane.shows("1 skipped")
     pane.keys("f")
     pane.shows("60/60 shown")
     pane.keys("F")
-    pane.shows("hosts failed in", "enter its hosts only")
+    pane.shows("hosts failed, ", "enter show these hosts only")
     pane.keys("Enter")
     wait_for(lambda: len(pane.hosts) == 1)
     pane.keys("Escape")
@@ -126,10 +126,10 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.shows("60/60 shown")
 
     pane.keys("q")
-    pane.shows("The rollout goes on. Enter opens the screen again.", "1 skipped")
+    pane.shows("The rollout continues. Press Enter to open the screen again.", "1 skipped")
     pane.keys("Enter")
     pane.shows("REHEARSAL", "HOST")
     pane.keys("C-c")
-    pane.shows("go on", "stop admission")
+    pane.shows("continue", "pause new hosts")
     pane.answer("s")
     assert "EXIT 4" in pane.shows("EXIT")

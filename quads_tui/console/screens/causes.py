@@ -1,4 +1,4 @@
-"""Failures by stage and cause: how many, since when, and what to do about a whole group at once."""
+"""Failures by stage and cause: how many, since when, and actions on all hosts of a group at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def key_of(group: FailureGroup) -> Key:
 
 
 class CausesScreen(View):
-    """The cursor stays on its group, whatever moves. Acts apply to all hosts of the group. Ends with "only" for the table."""
+    """The cursor stays on its group when groups move. Actions apply to all hosts of the group. Returns "only" for the table."""
 
     BINDINGS: ClassVar = [
         Binding("up,k", "move(-1)", show=False),
@@ -32,20 +32,20 @@ class CausesScreen(View):
         Binding("enter", "only", show=False),
         Binding("q,F", "back", show=False),
     ]
-    keys = "esc back  enter its hosts only"
+    keys = "esc back  enter show these hosts only"
 
-    def __init__(self, desk: ViewContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
         self._key: Key | None = None
         self._place = 0
 
     @property
     def group(self) -> FailureGroup | None:
         """Under the cursor."""
-        told = overview.groups(self.desk.rollout)
-        found = next((place for place, group in enumerate(told) if key_of(group) == self._key), None)
-        self._place = found if found is not None else max(0, min(self._place, len(told) - 1))
-        group = told[self._place] if told else None
+        groups = overview.groups(self.context.rollout)
+        found = next((place for place, group in enumerate(groups) if key_of(group) == self._key), None)
+        self._place = found if found is not None else max(0, min(self._place, len(groups) - 1))
+        group = groups[self._place] if groups else None
         self._key = key_of(group) if group else None
         return group
 
@@ -54,15 +54,15 @@ class CausesScreen(View):
         return list(group.hosts) if group else []
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        told, here = overview.groups(self.desk.rollout), self.group
+        groups, here = overview.groups(self.context.rollout), self.group
         if here is None:
             return [Text(cut(" No host has failed.", width), STRONG)]
-        lines = [Text(cut(self._count(told), width), STRONG)]
+        lines = [Text(cut(self._count(groups), width), STRONG)]
         room = max(3, height - 12)
-        top = max(0, min(self._place - room // 2, len(told) - room))
-        lines += [overview.group_line(group, width, cursor=group is here) for group in told[top : top + room]]
+        top = max(0, min(self._place - room // 2, len(groups) - room))
+        lines += [overview.group_line(group, width, cursor=group is here) for group in groups[top : top + room]]
         lines += [Text(" " * width), Text(cut(f" {here.reason}", width), STRONG)]
-        lines += [Text(cut(f" afterwards: {overview.left_as(self.desk.rollout, here)}", width), STRONG)]
+        lines += [Text(cut(f" afterwards: {overview.left_as(self.context.rollout, here)}", width), STRONG)]
         names = [name.partition(".")[0] for name in here.hosts]
         size = max(map(len, names)) + 2
         across = max(1, (width - 2) // size)
@@ -73,18 +73,20 @@ class CausesScreen(View):
             lines[-1] = Text(cut(f" and {len(names) - across * (left - 1)} more", width), QUIET)
         return lines
 
-    def _count(self, told: Sequence[FailureGroup]) -> str:
-        failed = sum(len(group.hosts) for group in told)
-        return f" {failed} of {len(self.desk.rollout.hosts)} hosts failed in {len(told)} way{'' if len(told) == 1 else 's'}"
+    def _count(self, groups: Sequence[FailureGroup]) -> str:
+        failed = sum(len(group.hosts) for group in groups)
+        return (
+            f" {failed} of {len(self.context.rollout.hosts)} hosts failed, {len(groups)} cause{'' if len(groups) == 1 else 's'}"
+        )
 
     def frame(self, dirty: set[str]) -> None:
         pass  # once a second is enough for counts
 
     def action_move(self, step: int) -> None:
-        told = overview.groups(self.desk.rollout)
+        groups = overview.groups(self.context.rollout)
         if self.group is not None:
-            self._place = max(0, min(self._place + step, len(told) - 1))
-            self._key = key_of(told[self._place])
+            self._place = max(0, min(self._place + step, len(groups) - 1))
+            self._key = key_of(groups[self._place])
         self.panels()
 
     def action_only(self) -> None:

@@ -1,4 +1,4 @@
-"""Latencies and the write lane on the whole screen, over five minutes, half an hour or the whole run."""
+"""Latencies and the Foreman write queue on the whole screen, over five minutes, half an hour or the whole rollout."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _WINDOWS = list(latencies.WINDOWS)
 
 class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
-    keys = "esc back  t window"
+    keys = "esc back  t time window"
 
-    def __init__(self, desk: ViewContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
         self._window = _WINDOWS[0]
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        desk = self.desk
-        lane = lane_words(desk.forecast)
-        return latencies.large(desk.meters, desk.clock.now(), width, height, self._window, lane, desk.symbols)
+        context = self.context
+        lane = lane_words(context.forecast)
+        return latencies.large(context.meters, context.clock.now(), width, height, self._window, lane, context.symbols)
 
     def action_window(self) -> None:
         self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]

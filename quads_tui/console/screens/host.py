@@ -16,7 +16,7 @@ from .view import View
 
 
 class HostScreen(View):
-    """`names`: the hosts to leaf through, as the table showed them. Ends with the one that was looked at last."""
+    """`names`: the hosts to page through, as the table showed them. Returns the one that was shown last."""
 
     BINDINGS: ClassVar = [
         Binding("up,k", "scroll(-1)", show=False),
@@ -29,10 +29,10 @@ class HostScreen(View):
         Binding("right,right_square_bracket", "host(1)", show=False),
         Binding("enter,q", "back", show=False),
     ]
-    keys = "esc back  ← → host  n N failed  y copy"
+    keys = "esc back  ← → other host  n N failed host  y copy"
 
-    def __init__(self, desk: ViewContext, names: Sequence[str], name: str) -> None:
-        super().__init__(desk)
+    def __init__(self, context: ViewContext, names: Sequence[str], name: str) -> None:
+        super().__init__(context)
         self._names = list(names)
         self._host = name
         self._up = 0  # lines that the newest stands below the last one shown
@@ -41,15 +41,15 @@ class HostScreen(View):
         return [self._host]
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        desk = self.desk
-        host = desk.rollout.hosts[self._host]
-        now, speed = desk.clock.wall(), desk.rollout.speed
-        head = detail_head(host, now=now, speed=speed, width=width, why=desk.why(host), symbols=desk.symbols)
-        told = history(host, desk.exchanges(self._host), width)
+        context = self.context
+        host = context.rollout.hosts[self._host]
+        now, speed = context.clock.wall(), context.rollout.speed
+        head = detail_head(host, now=now, speed=speed, width=width, why=context.why(host), symbols=context.symbols)
+        shown_lines = history(host, context.view.exchanges(self._host), width)
         room = max(0, height - len(head) - 1)
-        self._up = max(0, min(self._up, len(told) - room))
-        end = len(told) - self._up
-        return [*head, Text(" " * width), *told[max(0, end - room) : end]]
+        self._up = max(0, min(self._up, len(shown_lines) - room))
+        end = len(shown_lines) - self._up
+        return [*head, Text(" " * width), *shown_lines[max(0, end - room) : end]]
 
     def frame(self, dirty: set[str]) -> None:
         if self._host in dirty:
@@ -65,12 +65,12 @@ class HostScreen(View):
             self._show(self._names[min(max(0, place), len(self._names) - 1)])
 
     def step_to_failed(self, step: int) -> None:
-        hosts = self.desk.rollout.hosts
+        hosts = self.context.rollout.hosts
         here = self._names.index(self._host) if self._host in self._names else -1
         ahead = self._names[here + 1 :] if step > 0 else self._names[:here][::-1] if here > 0 else []
         found = next((name for name in ahead if hosts[name].status is HostStatus.FAILED), None)
         if found is None:
-            self.desk.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
+            self.context.flash = f"no failed host is shown {'after' if step > 0 else 'before'} this one"
         self._show(found or self._host)
 
     def _show(self, name: str) -> None:

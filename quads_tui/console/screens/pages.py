@@ -1,4 +1,4 @@
-"""Pages to read: help, and what was said so far."""
+"""Pages to read: the help, and the messages so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .view import View
 
 
 class Page(View):
-    """Lines that scroll. `whole` gives all of them."""
+    """Lines that scroll. `whole` returns all of them."""
 
     BINDINGS: ClassVar = [
         Binding("up,k", "scroll(-1)", show=False),
@@ -34,9 +34,9 @@ class Page(View):
         raise NotImplementedError
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        told = self.whole(width)
-        self._top = max(0, min(self._top, len(told) - height))
-        return told[self._top : self._top + height]
+        lines = self.whole(width)
+        self._top = max(0, min(self._top, len(lines) - height))
+        return lines[self._top : self._top + height]
 
     def action_scroll(self, lines: int) -> None:
         self._top += lines
@@ -47,28 +47,28 @@ class HelpScreen(Page):
     def whole(self, width: int) -> Sequence[Text]:
         places = {
             "table": "The table",
-            "hosts": "On the marked hosts, else on the one under the cursor, in full view, or on all of a group of failures",
+            "hosts": "On the marked hosts, else the one under the cursor or on the detail screen, or all of a failure group",
             "anywhere": "Anywhere",
             "start": "On the screen of all rollouts (quads-tui without a command)",
         }
         lines = []
         for place, title in places.items():
             lines.append(Text(cut(f" {title}", width), STRONG))
-            for act in of_place(place):
-                name = "" if place == "start" else f":{act.command} {act.argument}"
-                lines.append(Text(cut(f"   {act.shown:8} {name:22} {act.help}", width)))
+            for action in of_place(place):
+                name = "" if place == "start" else f":{action.command} {action.argument}"
+                lines.append(Text(cut(f"   {action.shown:8} {name:22} {action.help}", width)))
         return lines
 
 
 class MessagesScreen(Page):
-    """Notices and orders, the newest first."""
+    """Notices and commands, the newest first."""
 
     def whole(self, width: int) -> Sequence[Text]:
         lines = []
-        for told in reversed(self.desk.rollout.notices):
-            stamp = datetime.fromtimestamp(told.at).astimezone().strftime("%H:%M:%S")
-            if isinstance(told, Notice):
-                lines.append(Text(cut(f" {stamp} {told.level:7} {told.text}", width), BAD if told.level == "error" else ""))
+        for entry in reversed(self.context.rollout.notices):
+            stamp = datetime.fromtimestamp(entry.at).astimezone().strftime("%H:%M:%S")
+            if isinstance(entry, Notice):
+                lines.append(Text(cut(f" {stamp} {entry.level:7} {entry.text}", width), BAD if entry.level == "error" else ""))
             else:
-                lines.append(Text(cut(f" {stamp} {told.who}: {told.text}", width), QUIET))
-        return lines or [Text(cut(" Nothing was said yet.", width), QUIET)]
+                lines.append(Text(cut(f" {stamp} {entry.who}: {entry.text}", width), QUIET))
+        return lines or [Text(cut(" No messages yet.", width), QUIET)]

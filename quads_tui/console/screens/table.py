@@ -1,4 +1,4 @@
-"""The first screen: header, graphs or numbers, the table, failures by cause; on wide terminals a drawer beside the table."""
+"""The main screen: header, graphs or numbers, the table, failures by cause; on wide terminals a side panel beside the table."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _graph_rows(height: int) -> int:
 
 class TableScreen(View):
     keys = ""
-    BINDINGS: ClassVar = [Binding(act.keys, act.name, act.help, show=False) for act in of_place("table")]
+    BINDINGS: ClassVar = [Binding(action.keys, action.name, action.help, show=False) for action in of_place("table")]
     DEFAULT_CSS = """
     TableScreen #middle { height: 1fr; }
     TableScreen #drawer { width: 66; height: 1fr; display: none; }
@@ -51,17 +51,17 @@ class TableScreen(View):
     TableScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
     """
 
-    def __init__(self, desk: ViewContext) -> None:
-        super().__init__(desk)
-        self.table = HostTable(desk)
-        self._words = ""
-        self._plain: list[str] = []  # patterns of the filter that are taken as plain text
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
+        self.table = HostTable(context)
+        self._filter_text = ""
+        self._literal_patterns: list[str] = []  # patterns of the filter that are taken as plain text
         self._failures_only = False
         self._group: FailureGroup | None = None  # only these hosts
-        self._order = "attention"
-        self._turned = False
+        self._sort = "attention"
+        self._reversed = False
         self._last_marked = ""
-        self._next_order = 0.0  # monotonic
+        self._next_sort = 0.0  # monotonic
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
@@ -72,7 +72,7 @@ class TableScreen(View):
             yield LinePanel("drawer")
         yield LinePanel("failures")
         yield Field(
-            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with blanks"', compact=True
+            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with spaces"', compact=True
         )
         yield LinePanel("footer")
 
@@ -101,24 +101,24 @@ class TableScreen(View):
         super().draw_too_small(width, height)
 
     def panels(self) -> None:
-        """Everything but the rows; and the order, when the cursor has been still."""
+        """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
         if (width, height) < SMALLEST or height < SMALLEST[1]:
             self.draw_too_small(width, height)
             return
         self.query_one("#middle").display = True
-        desk = self.desk
-        if desk.monotonic() - desk.last_key >= STILL and desk.monotonic() >= self._next_order:
+        context = self.context
+        if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_sort:
             began = time.thread_time()
             self.resort()
-            self._next_order = desk.monotonic() + SPARING * (time.thread_time() - began)
+            self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
-        self.put("pipeline", [overview.pipeline(desk.rollout, width)])
+        self.put("pipeline", [overview.pipeline(context.rollout, width)])
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
             self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(height)))
-        self.put("failures", [] if wide else overview.failures(desk.rollout, width, 8 if height >= 36 else 4))
+        self.put("failures", [] if wide else overview.failures(context.rollout, width, 8 if height >= 36 else 4))
         self.table.tick()
         self.draw_footer()
 
@@ -126,28 +126,28 @@ class TableScreen(View):
         width, height = self.size
         if (width, height) < SMALLEST or height < SMALLEST[1]:
             return
-        desk = self.desk
-        lane = lane_words(desk.forecast)
+        context = self.context
+        lane = lane_words(context.forecast)
         rows = _graph_rows(height)
         if rows > 1:
-            self.put("graphs", latencies.small(desk.meters, desk.clock.now(), width, rows, lane, desk.symbols))
+            self.put("graphs", latencies.small(context.meters, context.clock.now(), width, rows, lane, context.symbols))
         else:
-            self.put("graphs", [overview.numbers(desk.meters, width, lane)])
+            self.put("graphs", [overview.numbers(context.meters, width, lane)])
 
     def _drawer(self, width: int, height: int) -> Sequence[Text]:
         """Failures by cause, and the host under the cursor with the newest of its history."""
-        desk = self.desk
+        context = self.context
         lines = [Text(cut(" Failures by cause (F)", width), STRONG)]
-        lines += overview.failures(desk.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
+        lines += overview.failures(context.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
         lines.append(Text(" " * width))
-        host = desk.rollout.hosts.get(self.table.cursor)
+        host = context.rollout.hosts.get(self.table.cursor)
         if host is not None:
-            now, speed = desk.clock.wall(), desk.rollout.speed
-            lines += detail_head(host, now=now, speed=speed, width=width, why=desk.why(host), symbols=desk.symbols)
+            now, speed = context.clock.wall(), context.rollout.speed
+            lines += detail_head(host, now=now, speed=speed, width=width, why=context.why(host), symbols=context.symbols)
             lines.append(Text(" " * width))
             room = max(0, height - len(lines))
-            lines += history(host, desk.exchanges(host.name), width)[-room:] if room else []
-        side = desk.symbols.box[-1]
+            lines += history(host, context.view.exchanges(host.name), width)[-room:] if room else []
+        side = context.symbols.box[-1]
         return [
             Text().append(side, QUIET).append_text(line)
             for line in [*lines, *[Text(" " * width)] * (height - len(lines))][:height]
@@ -155,24 +155,28 @@ class TableScreen(View):
 
     def state(self) -> str:
         marked = len(self.table.marks)
-        state = f" {len(self.table.shown)}/{len(self.desk.rollout.hosts)} shown"
+        state = f" {len(self.table.shown)}/{len(self.context.rollout.hosts)} shown"
         state += f", {marked} marked" if marked else ""
         state += ", failures only" if self._failures_only else ""
-        state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all)" if self._group else ""
-        state += f", by {self._order}{' turned' if self._turned else ''}"
-        state += f", filter {self._words!r}" if self._words else ""
-        return state + (f" ({self._plain[0]!r} as plain text: its repeats could take for ever)" if self._plain else "")
+        state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all hosts)" if self._group else ""
+        state += f", by {self._sort}{' reversed' if self._reversed else ''}"
+        state += f", filter {self._filter_text!r}" if self._filter_text else ""
+        return state + (
+            f" ({self._literal_patterns[0]!r} is searched for as plain text: as an expression it could take too long)"
+            if self._literal_patterns
+            else ""
+        )
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
-        return where != "start" and not (dangerous and self.desk.read_only)
+        return where != "start" and not (dangerous and self.context.read_only)
 
     def resort(self) -> None:
-        """Filter and order anew."""
-        fits = host_filter(self._words, self._failures_only)
+        """Filter and sort again."""
+        fits = host_filter(self._filter_text, self._failures_only)
         group = self._group.hosts if self._group is not None else None
-        hosts = fits.of(host for host in self.desk.rollout.hosts.values() if group is None or host.name in group)
-        self._plain = fits.plain
-        self.table.show(ordered(hosts, self._order, self.desk.slowness(), turned=self._turned))
+        hosts = fits.of(host for host in self.context.rollout.hosts.values() if group is None or host.name in group)
+        self._literal_patterns = fits.plain
+        self.table.show(ordered(hosts, self._sort, self.context.slowness(), turned=self._reversed))
 
     def only(self, group: FailureGroup) -> None:
         """The hosts of one group and no others."""
@@ -181,10 +185,10 @@ class TableScreen(View):
         self.table.go(0)
         self.panels()
 
-    # Looking
+    # Viewing
 
     def _moved(self, rows: int) -> None:
-        self.desk.last_key = self.desk.monotonic()
+        self.context.last_key = self.context.monotonic()
         self.table.move(rows)
 
     def action_cursor_up(self) -> None:
@@ -206,12 +210,12 @@ class TableScreen(View):
         self._moved(len(self.table.shown))
 
     def step_to_failed(self, step: int) -> None:
-        hosts, shown = self.desk.rollout.hosts, self.table.shown
+        hosts, shown = self.context.rollout.hosts, self.table.shown
         here = shown.index(self.table.cursor) if self.table.cursor else 0
         ahead = range(here + 1, len(shown)) if step > 0 else range(here - 1, -1, -1)
         found = next((row for row in ahead if hosts[shown[row]].status is HostStatus.FAILED), None)
         if found is None:
-            self.desk.flash = f"no {'further' if step > 0 else 'earlier'} failed host is shown"
+            self.context.flash = f"no failed host is shown {'after' if step > 0 else 'before'} this one"
         else:
             self._moved(found - here)
         self.panels()
@@ -229,7 +233,7 @@ class TableScreen(View):
             self.table.marks.update(dict.fromkeys(shown[ends[0] : ends[1] + 1]))
             self.table.refresh()
         else:
-            self.desk.flash = "mark the first host of the range with space"
+            self.context.flash = "mark the first host of the range with space first"
         self.panels()
 
     def action_mark_shown(self) -> None:
@@ -249,29 +253,29 @@ class TableScreen(View):
 
     def action_failures(self) -> None:
         self._failures_only = not self._failures_only
-        self._again()
+        self._refilter()
 
-    def action_order(self, name: str = "") -> None:
+    def action_sort(self, name: str = "") -> None:
         if name and name not in ORDERS:
-            self.desk.flash = f"no column {name!r}: {', '.join(ORDERS)}"
+            self.context.flash = f"unknown column {name!r}; choose from {', '.join(ORDERS)}"
         else:
-            self._order = name or ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
-        self._again()
+            self._sort = name or ORDERS[(ORDERS.index(self._sort) + 1) % len(ORDERS)]
+        self._refilter()
 
-    def action_turn_order(self) -> None:
-        self._turned = not self._turned
-        self._again()
+    def action_reverse_sort(self) -> None:
+        self._reversed = not self._reversed
+        self._refilter()
 
-    def _again(self) -> None:
+    def _refilter(self) -> None:
         self.resort()
         self.panels()
 
     def action_detail(self) -> None:
         if self.table.cursor:
             app: Any = self.app
-            app.ask(HostScreen(self.desk, self.table.shown, self.table.cursor), self._looked_at)
+            app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self._on_viewed)
 
-    def _looked_at(self, name: str | None) -> None:
+    def _on_viewed(self, name: str | None) -> None:
         if name in self.table.shown:
             self.table.go(self.table.shown.index(name))
 
@@ -287,8 +291,8 @@ class TableScreen(View):
             self.set_focus(field)  # at once, for what is typed right behind the slash
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._words = event.value
-        self._again()
+        self._filter_text = event.value
+        self._refilter()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._close_filter()
@@ -300,7 +304,7 @@ class TableScreen(View):
 
     def _close_filter(self) -> None:
         field = self.query_one("#filter", Input)
-        self._words = field.value
+        self._filter_text = field.value
         field.display = False
         self.set_focus(self.table)
-        self._again()
+        self._refilter()

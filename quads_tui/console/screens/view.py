@@ -11,7 +11,7 @@ from textual.events import Resize, ScreenResume
 from textual.screen import Screen
 
 from quads_tui.console.fault_tolerant_app import SafeScreen
-from quads_tui.console.key_actions import ACTS
+from quads_tui.console.key_actions import KEY_ACTIONS
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import overview
@@ -23,18 +23,18 @@ SMALLEST = (80, 24)
 
 
 class View(SafeScreen, Screen[str]):
-    """Drawn by its timers' owner: `frame` five times a second, `panels` once. Left with escape.
+    """Drawn by the app's timers: `frame` five times a second, `panels` once. Escape leaves it.
 
-    `keys`: what can be pressed here beside the acts of anywhere, for the last line.
+    `keys`: the keys of this screen, for the last line, besides those that work anywhere.
     """
 
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
 
-    def __init__(self, desk: ViewContext) -> None:
+    def __init__(self, context: ViewContext) -> None:
         super().__init__()
-        self.desk = desk
+        self.context = context
         self._awaited = False
 
     def compose(self) -> ComposeResult:
@@ -56,7 +56,7 @@ class View(SafeScreen, Screen[str]):
         if not self._awaited:
             self._awaited = True
             app: Any = self.app
-            self.call_after_refresh(app.guarded(self._drawn_anew))
+            self.call_after_refresh(app.run_safely(self._drawn_anew))
 
     def _drawn_anew(self) -> None:
         self._awaited = False
@@ -66,14 +66,14 @@ class View(SafeScreen, Screen[str]):
     def action_back(self) -> None:
         self.end("")
 
-    # What a view says of itself
+    # What a view defines
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """The body, exactly `width` cells wide; the view fills it up to `height`."""
         raise NotImplementedError
 
     def chosen(self) -> list[str]:
-        """The hosts that an act applies to now."""
+        """The hosts that an action applies to now."""
         return []
 
     def shown(self) -> set[str]:
@@ -81,7 +81,7 @@ class View(SafeScreen, Screen[str]):
         return set(self.chosen())
 
     def done(self) -> None:
-        """An act was ordered on the chosen hosts."""
+        """A command for the chosen hosts was submitted."""
 
     def step_to_failed(self, step: int) -> None:
         """To the next (1) or previous (-1) failed host, where there is a cursor."""
@@ -92,7 +92,7 @@ class View(SafeScreen, Screen[str]):
         """Hosts that changed since the last frame; called without any as well."""
 
     def graphs(self) -> None:
-        """Once a second, apart from the panels: what is dear to draw."""
+        """Once a second, apart from the panels: what is expensive to draw."""
 
     def panels(self) -> None:
         width, height = self.size
@@ -106,44 +106,46 @@ class View(SafeScreen, Screen[str]):
         self.draw_footer()
 
     def draw_header(self, width: int) -> None:
-        desk = self.desk
-        warnings = [f"READ-ONLY: {desk.read_only}", *desk.warnings] if desk.read_only else desk.warnings
+        context = self.context
+        warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
         head = overview.header(
-            desk.rollout,
-            now=desk.clock.wall(),
+            context.rollout,
+            now=context.clock.wall(),
             width=width,
-            title=desk.title,
-            lag=desk.lag,
+            title=context.view.title,
+            lag=context.lag,
             warnings=warnings,
-            forecast=desk.forecast,
-            symbols=desk.symbols,
+            forecast=context.forecast,
+            symbols=context.symbols,
         )
         self.put("header", head)
 
     def state(self) -> str:
-        """What is said before the flash line."""
+        """What is shown before the flash line."""
         return ""
 
     def draw_footer(self) -> None:
         width, keys = self.size.width, self.keys
-        flash = self.desk.flash
+        flash = self.context.flash
         state = self.state()[: max(width // 3, width - len(flash) - 2)]
         line = Text(cut(f"{state}  {flash}", width), STRONG if flash else "")
-        acts = [act for act in ACTS if act.footer and self._works_here(act.where, act.dangerous)]
+        actions = [action for action in KEY_ACTIONS if action.footer and self._works_here(action.where, action.dangerous)]
         while (
-            acts and len("  ".join(parts := [*[keys] * bool(keys), *(f"{act.shown} {act.command}" for act in acts)])) > width - 1
+            actions
+            and len("  ".join(parts := [*[keys] * bool(keys), *(f"{action.shown} {action.command}" for action in actions)]))
+            > width - 1
         ):
-            acts.remove(min(acts, key=lambda act: act.footer))
+            actions.remove(min(actions, key=lambda action: action.footer))
         self.put("footer", [line, Text(cut(" " + "  ".join(parts), width), BAR)])
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
-        return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.desk.read_only)
+        return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.context.read_only)
 
     def draw_too_small(self, width: int, height: int) -> None:
-        """One honest line, and nothing else."""
-        rollout = self.desk.rollout
-        ended = sum(rollout.counts[status] for status in HostStatus if status.ended)
-        words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout goes on: {ended}/{len(rollout.hosts)}"
+        """One line, and nothing else."""
+        rollout = self.context.rollout
+        ended = sum(rollout.counts[status] for status in HostStatus if status.is_final)
+        words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout continues: {ended}/{len(rollout.hosts)} ended"
         for panel in self.query(LinePanel):
             panel.put([])
         self.put("header", [Text(cut(f"{words}, {rollout.counts[HostStatus.FAILED]} failed", width))])

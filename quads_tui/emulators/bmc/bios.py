@@ -1,4 +1,4 @@
-"""The BIOS of a Dell as far as booting goes: its boot orders, the device that it boots from once, what waits for a POST."""
+"""The BIOS of a Dell as far as booting goes: its boot orders, its one-time device, and the settings that wait for a POST."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Job:
 
     @property
     def waits(self) -> bool:
+        """Not ended: its settings are applied by the next POST."""
         return self.state in ("Scheduled", "Running")
 
 
@@ -40,7 +41,7 @@ class Bios:
         self.pending: dict[str, str] = {}  # attributes
         self.pending_order: list[str] = []
         self.jobs: list[Job] = []
-        self.fails = False  # jobs of this BIOS come to nothing
+        self.fails = False  # jobs of this BIOS end as Failed, without effect
         self._pxe_devices = pxe_devices
 
     def attributes(self, mode: str) -> dict[str, str]:
@@ -75,7 +76,7 @@ class Bios:
         }
 
     def prefer(self, nic: str) -> None:
-        """Somebody changes the setup by hand: this NIC comes before the others, in both modes."""
+        """A person puts this NIC before the others in the BIOS setup, in both modes."""
         number = self.nics["Legacy"].index(nic)
         for mode, names in self.nics.items():
             rest = [name for name in self.orders[mode] if name != names[number]]
@@ -85,15 +86,16 @@ class Bios:
     # -- jobs --------------------------------------------------------------------------------------------------------
 
     def committed(self, target: str) -> bool:
-        """These settings are spoken for until a job has ended."""
+        """Whether a job that has not ended will change these settings."""
         return any(job.waits and job.target == target for job in self.jobs)
 
     def schedule(self, target: str) -> Job:
+        """A new job for the pending settings; the next POST carries it out."""
         self.jobs.append(Job(f"JID_{FIRST_JOB + len(self.jobs)}", target))
         return self.jobs[-1]
 
     def drop(self, target: str) -> None:
-        """What these settings were to become is forgotten."""
+        """Forget the pending values of these settings."""
         if target == "bios":
             self.pending = {}
         else:
@@ -101,15 +103,17 @@ class Bios:
 
     @property
     def due(self) -> bool:
+        """Whether the next POST has jobs to carry out."""
         return any(job.waits for job in self.jobs)
 
     def begin(self) -> None:
+        """The POST has started: its jobs are Running."""
         for job in self.jobs:
             if job.waits:
                 job.state, job.percent = "Running", 40
 
     def finish(self, mode: str) -> None:
-        """The POST has done what the jobs say."""
+        """The POST has carried out the jobs that were scheduled."""
         for job in self.jobs:
             if not job.waits:
                 continue
@@ -129,7 +133,7 @@ class Bios:
         return self._ordered(mode, pxe)
 
     def foreman_is_next(self, mode: str, pxe: bool) -> bool:
-        """Does the next boot come to Foreman's network, jobs that wait for its POST included?"""
+        """Whether the next boot reaches Foreman's network, jobs that wait for its POST included."""
         once = self._next(mode) if self.committed("bios") else self.once
         return self.nics[mode][0] in ([once] if once else self._ordered(mode, pxe))
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from quads_tui.emulators.bmc.bios import Bios
-from quads_tui.emulators.bmc.hardware import Boot, Nature
-from quads_tui.emulators.bmc.replies import BASE, Call, Document, Key, Message, Reply, collection, dumps, named, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
-    from quads_tui.emulators.bmc.sessions import Session
-    from quads_tui.emulators.bmc.setup import Setup
+from quads_tui.emulators.bmc.hardware import Boot, HardwareTiming
+from quads_tui.emulators.bmc.replies import (
+    BASE,
+    Document,
+    Key,
+    Message,
+    Rendered,
+    Reply,
+    Request,
+    collection,
+    dumps,
+    kind_of,
+    named,
+    ref,
+)
+from quads_tui.emulators.bmc.sessions import Session
+from quads_tui.emulators.bmc.state import BmcState
 
 TARGETS = ("None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "UefiHttp", "UefiTarget")
 ENABLED = ("Disabled", "Once", "Continuous")
@@ -23,10 +33,13 @@ RESETS = ("On", "ForceOff", "GracefulShutdown", "ForceRestart", "GracefulRestart
 class Family:
     """The defaults are those of a plain service; a family overrides what its firmware does otherwise.
 
+    A new one is a module of its own in `families` with a class that has a `name` and `models`: it is found there.
+
     Paths carry no final slash (the service strips it); `etags` is how resources are marked: not at all, weak or strong.
     """
 
     name = ""
+    models: tuple[str, ...] = ()  # how the names of the models begin that have this BMC, in upper case
     vendor: str | None = None
     manufacturer = ""
     root = "/redfish/v1"
@@ -42,62 +55,85 @@ class Family:
     checks_etag = False  # a wrong If-Match: 412
     session_cap = 16
     session_timeout = 1800.0  # real seconds
-    told_timeout = 1800  # what SessionTimeout says
-    nature = Nature()
-    pace = (0.3, 2.0)  # median and 95th percentile of an answer, emulated seconds
-    reports_transitions = False  # PoweringOn and PoweringOff are told, not hidden
+    advertised_timeout = 1800  # seconds, as SessionTimeout shows them
+    timing = HardwareTiming()
+    latency = (0.3, 2.0)  # median and 95th percentile of a reply, emulated seconds
+    reports_transitions = False  # PowerState shows PoweringOn and PoweringOff
     locks_in_post = False  # no change of Boot while the machine is in POST
     resets: tuple[str, ...] = RESETS  # what is accepted, whatever the documents advertise
-    hangs: frozenset[str] = frozenset()  # of these the machine comes up and stands still
+    hanging_resets: frozenset[str] = frozenset()  # after these the machine stops in its POST
     targets: tuple[str, ...] = TARGETS
     enabled: tuple[str, ...] = ENABLED
     modes: tuple[str, ...] = MODES  # empty: the firmware has no such property
-    slashed: frozenset[str] = frozenset()  # without the final slash these redirect
-    redirect = 308
-    drops_reused = False  # a Reset on a connection that carried a request before: RST
-    cold = 0  # so many requests after each start of the BMC answer 503
-    flakes_every = 0  # each so many-th authorized request is refused with 401; 0: none
+    redirected_paths: frozenset[str] = frozenset()  # without the final slash these redirect
+    redirect_status = 308
+    resets_reused_connections = False  # a Reset on a connection that carried a request before: RST
+    requests_until_ready = 0  # so many requests after each start of the BMC answer 503
+    unauthorized_every = 0  # each so many-th authorized request is refused with 401; 0: none
     ignores_case = False
-    nics: tuple[str, ...] = ("NIC.Integrated.1-1-1", "NIC.Integrated.1-2-1")  # the system's, by id; empty: not told
+    nics: tuple[str, ...] = ("NIC.Integrated.1-1-1", "NIC.Integrated.1-2-1")  # the system's, by id; empty: not shown
+    shows_serial = True  # the system has a SerialNumber
+    has_action_info = False  # Reset refers to an ActionInfo
     strict = False  # demands what DSP0266 lets a service demand
 
     @property
     def reset(self) -> str:
         return f"{self.system}/Actions/ComputerSystem.Reset"
 
-    def bios(self) -> Bios | None:
+    @property
+    def action_info(self) -> str:
+        """The resource that lists the ResetTypes, of a family that `has_action_info`."""
+        return f"{self.system}/ResetActionInfo"
+
+    def make_bios(self) -> Bios | None:
         """The BIOS behind the machine's boots, of a family whose BMC knows of it."""
         return None
 
-    def setup(self, bmc: Bmc, bios: Bios) -> Setup:
-        """The pages that show this BIOS."""
-        raise NotImplementedError
+    def own_reply(self, bmc: BmcState, request: Request) -> Reply | None:
+        """The reply to a request for a resource that only this family has; None for all others."""
+        return None
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
-    def systems(self, bmc: Bmc) -> list[str]:
+    def system_paths(self, bmc: BmcState) -> list[str]:
         """The members of the systems collection, in the order that this BMC has them."""
         return [self.system]
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         """Path to document, for all that never changes."""
         return {
             self.root: self.root_document(bmc),
-            f"{self.root}/Systems": collection(f"{self.root}/Systems", "ComputerSystem", "Systems", self.systems(bmc)),
+            f"{self.root}/Systems": collection(f"{self.root}/Systems", "ComputerSystem", "Systems", self.system_paths(bmc)),
             f"{self.root}/Managers": collection(f"{self.root}/Managers", "Manager", "Managers", [self.manager]),
             f"{self.root}/Chassis": collection(f"{self.root}/Chassis", "Chassis", "Chassis", [self.chassis]),
             f"{self.root}/SessionService": self.session_service(),
         }
 
-    def live(self, bmc: Bmc) -> dict[str, Document]:
+    def live_documents(self, bmc: BmcState) -> dict[str, Document]:
         """Path to document, for what follows the machine's state."""
         return {self.system: self.system_document(bmc)}
 
+    def current_documents(self, bmc: BmcState) -> dict[str, Document]:
+        """`live_documents`, and in the system the link to its network interfaces."""
+        documents = self.live_documents(bmc)
+        if self.nics and self.system in documents:
+            documents[self.system]["EthernetInterfaces"] = ref(self.interfaces)
+        return documents
+
+    def rendered(self, path: str, document: Document) -> Rendered:
+        """A resource as it is sent, with its ETag."""
+        body = dumps(document)
+        etag = self.etag(path, body) if "@odata.id" in document else None
+        if etag is not None:
+            body = dumps({**document, "@odata.etag": etag})
+        return Rendered(body, etag, kind_of(document))
+
     @property
     def interfaces(self) -> str:
+        """Path of the collection of the system's network interfaces."""
         return f"{self.system}/EthernetInterfaces"
 
-    def network(self, bmc: Bmc) -> dict[str, Document]:
+    def network_documents(self, bmc: BmcState) -> dict[str, Document]:
         """The system's network interfaces: the one that Foreman provisions through, and one beside it."""
         if not self.nics:
             return {}
@@ -117,10 +153,12 @@ class Family:
         listed = collection(self.interfaces, "EthernetInterface", "System Ethernet Interfaces", list(pages))
         return {self.interfaces: listed, **pages}
 
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
+        """The service root."""
         raise NotImplementedError
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
+        """The ComputerSystem as the BMC shows it now."""
         raise NotImplementedError
 
     def session_service(self) -> Document:
@@ -131,7 +169,7 @@ class Family:
             "Id": "SessionService",
             "Name": "Session Service",
             "ServiceEnabled": True,
-            "SessionTimeout": self.told_timeout,
+            "SessionTimeout": self.advertised_timeout,
             "Sessions": ref(self.sessions),
         }
 
@@ -144,7 +182,8 @@ class Family:
             "UserName": session.user,
         }
 
-    def power_state(self, bmc: Bmc) -> str:
+    def power_state(self, bmc: BmcState) -> str:
+        """The PowerState that the system shows now."""
         reported = bmc.hardware.reported
         if self.reports_transitions:
             return reported
@@ -152,6 +191,7 @@ class Family:
         return {"PoweringOn": "Off", "PoweringOff": "On"}.get(reported, reported)
 
     def boot_document(self, boot: Boot) -> Document:
+        """The override members of Boot, with their allowable values."""
         mode = {"BootSourceOverrideMode": boot.mode} if self.modes else {}
         return {
             "BootSourceOverrideEnabled": boot.enabled,
@@ -161,6 +201,7 @@ class Family:
         }
 
     def etag(self, path: str, body: bytes) -> str | None:
+        """The ETag of a body at this path; None for a family that has none."""
         if self.etags == "none":
             return None
         mark = f'"{zlib.crc32(body, zlib.crc32(path.encode())):08X}"'
@@ -172,7 +213,7 @@ class Family:
         """What every answer carries."""
         return {"OData-Version": "4.0", "Cache-Control": "no-cache"}
 
-    def info(self, key: Key) -> Document:
+    def message_info(self, key: Key) -> Document:
         """One entry of @Message.ExtendedInfo."""
         name, args = named(key)
         own = self.messages.get(name)
@@ -191,7 +232,7 @@ class Family:
             "error": {
                 "code": f"{self.base}.GeneralError",
                 "message": "A general error has occurred. See ExtendedInfo for more information.",
-                "@Message.ExtendedInfo": [self.info(key) for key in keys],
+                "@Message.ExtendedInfo": [self.message_info(key) for key in keys],
             }
         }
         return Reply(status, dumps(body), headers or {})
@@ -200,45 +241,52 @@ class Family:
         """The BMC cannot serve now; `wait` real seconds."""
         return self.error(503, ("ServiceTemporarilyUnavailable", str(wait)), headers={"Retry-After": str(wait)})
 
+    def unauthorized(self) -> Reply:
+        return self.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
+
     def sessions_full(self) -> Reply:
+        """The reply to a login when `session_cap` sessions are open."""
         return self.error(503, "SessionLimitExceeded")
 
-    def already(self, bmc: Bmc, kind: str) -> Reply:
+    def already_in_state(self, bmc: BmcState, reset_type: str) -> Reply:
         """A Reset that asks for the state that is there."""
         return Reply(204)
 
     def in_post(self) -> Reply:
+        """The reply to a change that has to wait until the POST is over."""
         return self.error(400, "UnableToModifyDuringSystemPOST")
 
     def reset_done(self) -> Reply:
+        """The reply to a Reset that was accepted."""
         return Reply(204)
 
-    def patched(self, bmc: Bmc) -> Reply:
+    def patched(self, bmc: BmcState) -> Reply:
+        """The reply to a PATCH of Boot that was accepted."""
         return Reply(204)
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    def completed(self, bmc: Bmc, wanted: dict[str, str]) -> dict[str, str]:
+    def with_defaults(self, bmc: BmcState, wanted: dict[str, str]) -> dict[str, str]:
         """The Boot members of a PATCH as this firmware reads them, e.g. with defaults for what was left out."""
         return wanted
 
-    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+    def refuse_boot_change(self, bmc: BmcState, wanted: dict[str, str]) -> Reply | None:
         """The family's own reasons not to accept these Boot members."""
         return None
 
-    def precondition(self, bmc: Bmc, call: Call, etag: str | None) -> Reply | None:
+    def precondition(self, bmc: BmcState, request: Request, etag: str | None) -> Reply | None:
         """Why a PATCH with this If-Match, or with none, is not looked at."""
-        given = call.headers.get("if-match")
+        given = request.headers.get("if-match")
         if given is None:
             return self.error(428, "PreconditionRequired") if self.needs_etag else None
         if self.checks_etag and given not in ("*", etag):
             return self.error(412, "PreconditionFailed")
         return None
 
-    def refused_reset(self, bmc: Bmc, kind: str) -> Reply | None:
+    def refuse_reset(self, bmc: BmcState, reset_type: str) -> Reply | None:
         """The family's own reasons not to do a Reset that would change something."""
         return None
 
-    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+    def patch_settings(self, bmc: BmcState, path: str, wanted: dict[str, str]) -> Reply | None:
         """PATCH of a settings resource; None where `path` is none."""
         return None

@@ -13,21 +13,23 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from quads_tui.emulators.bmc.bmc import Bmc
 from quads_tui.emulators.bmc.families import family_of
-from quads_tui.emulators.bmc.hardware import Hardware
-from quads_tui.emulators.bmc.replies import Call
-from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.bmc.wire import broken, gone, send
-from quads_tui.emulators.world import Machine, Provisioner, Time, seeded
+from quads_tui.emulators.bmc.faults import Fault
+from quads_tui.emulators.bmc.hardware import Hardware, PowerState
+from quads_tui.emulators.bmc.replies import Request
+from quads_tui.emulators.bmc.service import RedfishService
+from quads_tui.emulators.bmc.transmission import broken, gone, send
+from quads_tui.emulators.interfaces import Draws, Machine, Provisioner, Time
 
 LOOPBACK = "127.0.0.1"
+LEGACY_SHARE = 0.25  # of the machines boot in Legacy mode
 
 
 class Fleet:
     """`serve` binds one ephemeral port per machine; which BMC is asked follows from the port that the request came in by.
 
-    `troubles`: what is wrong with a host, by FQDN. `idle_off`: the share of healthy hosts that stand Off at the start.
+    faults: by FQDN of the host. idle_off: the share of healthy hosts that are off at the start.
     """
 
     def __init__(
@@ -39,30 +41,42 @@ class Fleet:
         provisioner: Provisioner,
         username: str,
         password: str,
-        troubles: Mapping[str, Trouble] | None = None,
+        faults: Mapping[str, Fault] | None = None,
         idle_off: float = 0.0,
     ) -> None:
         self.time = time
         self.bmcs: dict[str, Bmc] = {}
-        self._ports: dict[int, Bmc] = {}
+        self.services: dict[str, RedfishService] = {}
+        self._ports: dict[int, RedfishService] = {}
         self._listeners: dict[str, asyncio.Server] = {}
         self._held: dict[str, socket.socket] = {}
-        self._reopenings: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # interruptions that end by themselves
         self._used: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()  # connections that carried a request
         self._ssl: ssl.SSLContext | None = None
         self._server: web.Server | None = None
         for machine in machines:
-            luck = seeded(seed, "bmc", machine.name)
+            fault = (faults or {}).get(machine.name) or Fault()
+            draws = Draws(seed, "bmc", machine.name)
             family = family_of(machine.model)
-            trouble = (troubles or {}).get(machine.name) or Trouble()
-            off = trouble.starts_off or (type(trouble) is Trouble and luck.random() < idle_off)
-            mode = "Legacy" if luck.random() < 0.25 else "UEFI"
-            hardware = Hardware(machine, family.nature, time, luck, provisioner, trouble, power="Off" if off else "On", mode=mode)
-            if trouble.starts_off:
-                hardware.reported = "On"
-            self.bmcs[machine.name] = Bmc(
-                machine, family, hardware, trouble, time=time, luck=luck, username=username, password=password
+            idle = draws.next("idle").random() < idle_off and type(fault) is Fault
+            off = fault.starts_off or idle
+            mode = "Legacy" if draws.next("mode").random() < LEGACY_SHARE else "UEFI"
+            hardware = Hardware(
+                machine,
+                timing=family.timing,
+                time=time,
+                draws=draws,
+                provisioner=provisioner,
+                faults=fault,
+                power=PowerState.OFF if off else PowerState.ON,
+                mode=mode,
             )
+            if fault.starts_off:
+                hardware.reported = PowerState.ON
+            mac = fault.mac or machine.mac
+            bmc = Bmc(hardware, family, network=self, mac=mac, time=time, draws=draws, username=username, password=password)
+            self.bmcs[machine.name] = bmc
+            self.services[machine.name] = RedfishService(bmc, fault)
 
     async def serve(self, ssl_context: ssl.SSLContext | None = None) -> None:
         """Open all listeners. Each live connection is a file, so the soft limit goes up to the hard one."""
@@ -71,18 +85,16 @@ class Fleet:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self._ssl = ssl_context
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=30.0)
-        for name, bmc in self.bmcs.items():
+        for name, service in self.services.items():
             # Every port is held by a bound socket that never listens, so that a BMC which is down refuses connections
-            # and nobody else is given its port.
+            # and no other process is given its port.
             held = _bound(0)
             self._held[name] = held
-            self._ports[held.getsockname()[1]] = bmc
-            bmc.restart = lambda seconds, name=name: self._spawn(self._away(name, seconds))  # type: ignore[misc]
-            bmc.cut = lambda seconds, bmc=bmc: self._spawn(self._cut(bmc, seconds))  # type: ignore[misc]
-            if bmc.trouble.listens:
+            self._ports[held.getsockname()[1]] = service
+            if service.fault.listens:
                 await self._listen(name)
-            elif bmc.trouble.wakes_after:
-                self._spawn(self._wake(name, bmc.trouble.wakes_after))
+            elif service.fault.listens_after:
+                self._spawn(self._listen_after(name, service.fault.listens_after))
 
     def address(self, name: str) -> str:
         """The base URL of a host's BMC."""
@@ -90,7 +102,8 @@ class Fleet:
         return f"{scheme}://{LOOPBACK}:{self._held[name].getsockname()[1]}"
 
     async def close(self) -> None:
-        for task in list(self._reopenings):
+        """Stop listening, and end all connections and the timelines of the machines."""
+        for task in list(self._tasks):
             task.cancel()
         for listener in self._listeners.values():
             listener.close()
@@ -102,13 +115,13 @@ class Fleet:
             held.close()
 
     def counts(self) -> dict[str, int]:
-        """The "bmc" part of what the emulators tell."""
-        bmcs = self.bmcs.values()
+        """The "bmc" part of GET /counts."""
+        bmcs, services = self.bmcs.values(), self.services.values()
         return {
-            "requests": sum(bmc.requests for bmc in bmcs),
+            "requests": sum(service.requests for service in services),
             "resets": sum(bmc.hardware.resets for bmc in bmcs),
             "sessions_open": sum(len(bmc.sessions.open()) for bmc in bmcs),
-            "peak_requests_per_bmc": max((bmc.peak for bmc in bmcs), default=0),
+            "peak_requests_per_bmc": max((service.peak for service in services), default=0),
             "mode_changes": sum(bmc.hardware.mode_changes for bmc in bmcs),
             "sessions_created": sum(bmc.sessions.created for bmc in bmcs),
             "peak_sessions_per_bmc": max((bmc.sessions.peak for bmc in bmcs), default=0),
@@ -125,62 +138,69 @@ class Fleet:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._reopenings.add(task)
-        task.add_done_callback(self._reopenings.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _wake(self, name: str, seconds: float) -> None:
-        """A BMC that is down at first comes up after `seconds` emulated seconds."""
+    async def _listen_after(self, host: str, seconds: float) -> None:
         await self.time.sleep(seconds)
-        await self._listen(name)
+        await self._listen(host)
 
-    async def _cut(self, bmc: Bmc, seconds: float) -> None:
+    def interrupt(self, host: str, seconds: float) -> None:
         """The way to this BMC is cut for `seconds` emulated seconds: nothing arrives, nobody refuses, no session is lost."""
-        bmc.reachable.clear()
+        self.bmcs[host].reachable.clear()
+        self._spawn(self._reconnect(self.bmcs[host], seconds))
+
+    async def _reconnect(self, bmc: Bmc, seconds: float) -> None:
         await self.time.sleep(seconds)
         bmc.reachable.set()
 
-    async def _away(self, name: str, seconds: float) -> None:
-        """The BMC goes away for `seconds` emulated seconds; its sessions and connections are lost at once."""
-        bmc, port = self.bmcs[name], self._held[name].getsockname()[1]
-        await asyncio.sleep(0.05)  # the answer that is on its way still arrives
-        listener = self._listeners.pop(name, None)
+    def restart_bmc(self, host: str, seconds: float) -> None:
+        """The BMC is away for `seconds` emulated seconds; its sessions and connections are lost at once."""
+        self._spawn(self._restart(host, seconds))
+
+    async def _restart(self, host: str, seconds: float) -> None:
+        bmc, port = self.bmcs[host], self._held[host].getsockname()[1]
+        await asyncio.sleep(0.05)  # the reply that is on its way still arrives
+        listener = self._listeners.pop(host, None)
         if listener is None:
             return  # away already
         listener.close()
-        bmc.started()
+        bmc.restarted()
         assert self._server is not None
         for handler in self._server.connections:
             transport = handler.transport
             if transport is not None and _port_of(transport) == port:
                 transport.abort()
         await self.time.sleep(seconds)
-        await self._listen(name)
+        await self._listen(host)
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        transport = request.transport
+    async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        transport = incoming.transport
         if transport is None:
             raise ConnectionResetError
-        bmc = self._ports[transport.get_extra_info("sockname")[1]]
+        service = self._ports[transport.get_extra_info("sockname")[1]]
         reused = transport in self._used
         self._used.add(transport)
-        bmc.requests += 1
-        bmc.take_in(request)
+        service.begin(incoming)
         try:
-            body = await request.read()
-            path, _, query = request.raw_path.partition("?")
-            headers = {key.lower(): value for key, value in request.headers.items()}
-            call = Call(request.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused)
-            async with bmc.queue:
-                await self.time.sleep(bmc.latency(call))
-                await bmc.reachable.wait()
-                if gone(request):  # nobody waits for it any more: what a switch held back never came
+            body = await incoming.read()
+            path, _, query = incoming.raw_path.partition("?")
+            client = str(transport.get_extra_info("peername")[0])
+            headers = {key.lower(): value for key, value in incoming.headers.items()}
+            request = Request(
+                incoming.method, unquote(path).rstrip("/"), query, path.endswith("/"), headers, body, reused, client
+            )
+            async with service.queue:
+                await self.time.sleep(service.latency(request))
+                await service.bmc.reachable.wait()
+                if gone(incoming):  # its client has hung up: a request that the switch held back never arrives
                     return broken(transport)
-                reply = bmc.answer(call)
-            return await send(bmc, reply, request, transport)
+                reply = service.reply(request)
+            return await send(reply, service.family.headers(), self.time, incoming, transport)
         finally:
-            bmc.let_go(request)
+            service.end(incoming)
 
 
 def _bound(port: int) -> socket.socket:

@@ -1,29 +1,26 @@
-"""Troubles of reach and of access: BMCs that come late, a switch that drops many, sessions that end, waiting times told."""
+"""Faults of reachability and access: BMCs that start late, a switch that fails, sessions that end, 503 of every kind."""
 
 from __future__ import annotations
 
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING
 
-from quads_tui.emulators.bmc.replies import Call, Reply
-from quads_tui.emulators.bmc.trouble import NotReady, Trouble
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault, NotReady
+from quads_tui.emulators.bmc.replies import Reply, Request
 
 
-class WakesLate(Trouble):
+class WakesLate(Fault):
     """Connections are refused for the first `seconds`."""
 
     listens = False
 
     def __init__(self, seconds: float = 300.0) -> None:
-        self.wakes_after = seconds
+        self.listens_after = seconds
 
 
 class Switch:
-    """What many BMCs are reached through; it fails once, for `seconds`, when half of them have been told to reset."""
+    """What many BMCs are reached through; it fails once, for `seconds`, after a Reset of half of them."""
 
     def __init__(self, seconds: float = 120.0) -> None:
         self.seconds = seconds
@@ -31,63 +28,64 @@ class Switch:
         self.resets = 0
 
     def count(self) -> None:
+        """A Reset was accepted by one of the BMCs."""
         self.resets += 1
         if self.resets == max(1, len(self.bmcs) // 2):
             for bmc in self.bmcs:
-                bmc.cut(self.seconds)
+                bmc.interrupt(self.seconds)
 
 
-class BehindSwitch(Trouble):
-    """This BMC shares the fate of its switch."""
+class BehindSwitch(Fault):
+    """This BMC is unreachable while its switch fails."""
 
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
 
-    def placed(self, bmc: Bmc) -> None:
+    def attached(self, bmc: Bmc) -> None:
         self.switch.bmcs.append(bmc)
 
-    def after(self, bmc: Bmc, call: Call, reply: Reply) -> None:
-        if call.method == "POST" and call.path == bmc.family.reset and reply.status < 300:
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if request.method == "POST" and request.path == bmc.family.reset and reply.status < 300:
             self.switch.count()
 
 
-class NotReadyUntil(NotReady):
+class NotReadyWithDate(NotReady):
     """503 with a Retry-After that is a date."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        reply = super().answer(bmc, call)
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        reply = super().before(bmc, request)
         if reply is not None:
             # A date has whole seconds, so the next one is the first that is not too early.
             reply.headers["Retry-After"] = formatdate(time.time() + int(reply.headers["Retry-After"]) + 1, usegmt=True)
         return reply
 
 
-class NotReadyUntold(NotReady):
-    """503 without a word on how long."""
+class NotReadyWithoutTime(NotReady):
+    """503 without a Retry-After."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        reply = super().answer(bmc, call)
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        reply = super().before(bmc, request)
         if reply is not None:
             del reply.headers["Retry-After"]
         return reply
 
 
 class NotReady400(NotReady):
-    """An iDRAC that says with 400 that it is not ready."""
+    """An iDRAC that answers 400 while it is not ready."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        return None if super().answer(bmc, call) is None else bmc.family.error(400, "SWC0700")
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        return None if super().before(bmc, request) is None else bmc.family.error(400, "SWC0700")
 
 
-class SessionEnds(Trouble):
+class SessionEnds(Fault):
     """All sessions end after each `every` requests that name one, `times` times."""
 
     def __init__(self, every: int = 8, times: int = 2) -> None:
         self.every, self.left = every, times
         self.requests = 0
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        if self.left and "x-auth-token" in call.headers and call.method != "DELETE":
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if self.left and "x-auth-token" in request.headers and request.method != "DELETE":
             self.requests += 1
             if self.requests % self.every == 0:
                 self.left -= 1
@@ -95,16 +93,16 @@ class SessionEnds(Trouble):
         return None
 
 
-class PasswordExpired(Trouble):
+class PasswordExpired(Fault):
     """The password has to be changed: everything but the login is forbidden."""
 
-    def answer(self, bmc: Bmc, call: Call) -> Reply | None:
-        opens = call.path in (bmc.family.root, "/redfish", bmc.family.sessions) or call.method == "DELETE"
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        opens = request.path in (bmc.family.root, "/redfish", bmc.family.sessions) or request.method == "DELETE"
         return None if opens else bmc.family.error(403, "PasswordChangeRequired")
 
 
-class Slow(Trouble):
-    """Every answer takes `slowness` times as long."""
+class SlowReplies(Fault):
+    """Every answer takes `latency_factor` times as long."""
 
-    def __init__(self, slowness: float = 6.0) -> None:
-        self.slowness = slowness
+    def __init__(self, latency_factor: float = 6.0) -> None:
+        self.latency_factor = latency_factor

@@ -1,4 +1,4 @@
-"""What goes back over the wire, and the messages that Redfish registries and vendors have for what went wrong."""
+"""A request and its reply as a BMC has them, and the messages of Redfish registries and vendors for what went wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Key = str | tuple[str, ...]  # a message of a registry: its key, or key and argu
 
 
 @dataclass(slots=True)
-class Call:
+class Request:
     """One request as a BMC sees it; `path` without query and without a final slash, header names in lower case."""
 
     method: str
@@ -21,6 +21,7 @@ class Call:
     headers: dict[str, str]
     body: bytes
     reused: bool = False  # the connection carried a request before
+    client: str = ""  # IP address
 
     def json(self) -> Any:
         """The body's value; ValueError when it is no JSON."""
@@ -31,18 +32,18 @@ class Call:
 class Reply:
     """One answer.
 
-    lost: the connection breaks before a byte of it is sent. cut: it breaks after so many bytes of the body.
-    silent: the BMC did nothing and says nothing, until the client hangs up. drip: a byte each so many emulated seconds.
+    connection_reset: before a byte of it is sent. truncate_at: the connection is reset after so many bytes of the body.
+    never_sent: the connection stays open without a reply until the client hangs up. seconds_per_byte: emulated; 0: at once.
     endless: the body is sent again and again, until the client hangs up.
     """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    lost: bool = False
-    cut: int | None = None
-    silent: bool = False
-    drip: float = 0.0
+    connection_reset: bool = False
+    truncate_at: int | None = None
+    never_sent: bool = False
+    seconds_per_byte: float = 0.0
     endless: bool = False
 
 
@@ -63,6 +64,7 @@ class Message:
     severity: str = "Critical"
 
     def filled(self, args: tuple[str, ...]) -> str:
+        """The text with these arguments."""
         text = self.text
         for number, arg in enumerate(args, 1):
             text = text.replace(f"%{number}", arg)
@@ -115,6 +117,10 @@ def kind_of(document: Document) -> str:
 
 def dumps(document: Document) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def json_reply(status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, dumps(document), headers or {})
 
 
 def ref(path: str) -> Document:

@@ -1,280 +1,245 @@
-"""One BMC: who may ask, what each path answers, and the two things that change anything, PATCH of Boot and Reset."""
+"""The Redfish service of one BMC: what each path answers, and the two things that change anything, PATCH of Boot and Reset."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
-from random import Random
 from typing import Any
 
 from aiohttp import web
 
-from quads_tui.emulators.bmc.family import Family
-from quads_tui.emulators.bmc.hardware import Boot, Hardware
-from quads_tui.emulators.bmc.replies import Call, Document, Rendered, Reply, collection, dumps, kind_of, metadata, ref
-from quads_tui.emulators.bmc.sessions import Guard, Sessions
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.bmc.wire import gone
-from quads_tui.emulators.world import Machine, Time, lognormal
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault
+from quads_tui.emulators.bmc.hardware import Phase
+from quads_tui.emulators.bmc.replies import (
+    Document,
+    Rendered,
+    Reply,
+    Request,
+    collection,
+    dumps,
+    json_reply,
+    kind_of,
+    metadata,
+)
+from quads_tui.emulators.bmc.transmission import gone
+from quads_tui.emulators.interfaces import lognormal
 
 BOOT_MEMBERS = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSourceOverrideMode")
 
 
-class Bmc:
-    """The Redfish service of one machine. `answer` is instant; the fleet adds the latency and the serial queue."""
+class RedfishService:
+    """`reply` is instant; the fleet adds the latency, and through `queue` one request waits for another.
 
-    def __init__(
-        self,
-        machine: Machine,
-        family: Family,
-        hardware: Hardware,
-        trouble: Trouble,
-        *,
-        time: Time,
-        luck: Random,
-        username: str,
-        password: str,
-    ) -> None:
-        self.machine, self.family, self.hardware, self.trouble = machine, family, hardware, trouble
-        self.mac = trouble.mac or machine.mac  # of the NIC that the system boots from
-        self.time, self.luck = time, luck
-        self.serial = f"{luck.getrandbits(35):07X}"[:7]
-        self.uuid = f"{luck.getrandbits(32):08x}-{luck.getrandbits(16):04x}-4c10-8033-{luck.getrandbits(48):012x}"
-        self.sessions = Sessions(family.session_cap, family.session_timeout, luck)
+    requests: how many came in. peak: how many were asked at the same time, at most.
+    """
+
+    def __init__(self, bmc: Bmc, fault: Fault) -> None:
+        self.bmc, self.fault = bmc, fault
+        self.family, self.hardware = bmc.family, bmc.hardware
         self.queue = asyncio.Lock()
-        self.requests = self.peak = self.lockouts = 0
-        self.cold = family.cold
-        self.marks: set[str] = set()  # what a family without state must remember of this BMC
+        self.requests = self.peak = 0
+        self._latency = bmc.draws.next("latency")  # one stream, since every request draws from it
+        self._under_way: list[web.BaseRequest] = []
         self._authorizations = 0
-        self._guard = Guard(time)
-        # The fleet owns the listener and the way to it; both take emulated seconds.
-        self.restart: Callable[[float], None] = lambda seconds: None
-        self.cut: Callable[[float], None] = lambda seconds: None
-        self.reachable = asyncio.Event()
-        self.reachable.set()
-        self._asking: list[web.BaseRequest] = []
-        self.username, self._password = username, password
-        self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._fixed: dict[str, Document] | None = None
-        self._bodies: dict[str, Rendered] = {}
-        self._live: dict[str, Rendered] = {}
-        self._live_of = -1
-        hardware.bios = family.bios()
-        self._setup = family.setup(self, hardware.bios) if hardware.bios is not None else None
-        self._names: dict[str, str] = {}
+        self._documents: dict[str, Document] | None = None  # those that never change
+        self._rendered: dict[str, Rendered] = {}
+        self._current: dict[str, Rendered] = {}  # those that follow the machine's state
+        self._current_of = -1  # `Hardware.changed` when they were rendered
+        self._spelling: dict[str, str] = {}
+        fault.attached(bmc)
 
-        trouble.placed(self)
+    def latency(self, request: Request) -> float:
+        """Emulated seconds until this reply is ready (redfish captures: median a third of a second, long tail)."""
+        draw = self._latency
+        if request.method == "POST" and request.path == self.family.sessions:
+            return draw.uniform(0.5, 2.0)
+        if draw.random() < 0.001:
+            return draw.uniform(20.0, 60.0)
+        return min(8.0, lognormal(draw, *self.family.latency)) * self.fault.latency_factor
 
-    def latency(self, call: Call) -> float:
-        """Emulated seconds until this answer is ready (redfish captures: median a third of a second, long tail)."""
-        if call.method == "POST" and call.path == self.family.sessions:
-            return self.luck.uniform(0.5, 2.0)
-        if self.luck.random() < 0.001:
-            return self.luck.uniform(20.0, 60.0)
-        return min(8.0, lognormal(self.luck, *self.family.pace)) * self.trouble.slowness
+    def begin(self, incoming: web.BaseRequest) -> None:
+        """A request came in. Requests whose client hung up no longer count for `peak`."""
+        self.requests += 1
+        self._under_way.append(incoming)
+        self.peak = max(self.peak, sum(not gone(one) for one in self._under_way))
 
-    def take_in(self, request: web.BaseRequest) -> None:
-        """A request came in; those whose client hung up no longer count as being asked."""
-        self._asking.append(request)
-        self.peak = max(self.peak, sum(not gone(one) for one in self._asking))
+    def end(self, incoming: web.BaseRequest) -> None:
+        """Its reply is sent, or its connection is gone."""
+        self._under_way.remove(incoming)
 
-    def let_go(self, request: web.BaseRequest) -> None:
-        self._asking.remove(request)
-
-    def started(self) -> None:
-        """The BMC starts anew: no session survives it, and its services need a moment."""
-        self.sessions.clear()
-        self.cold = self.family.cold
-
-    def json(self, status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
-        return Reply(status, dumps(document), headers or {})
-
-    def press(self, power: str) -> bool:
+    def press_power_button(self, power: str) -> bool:
         """Somebody at the rack presses the button until the machine is `power` (On or Off); True when that changed anything."""
-        kind = {"On": "On", "Off": "ForceOff"}[power]
-        if not self.hardware.would_change(kind) or (kind == "On" and self.trouble.swallows(self, kind)):
+        reset_type = {"On": "On", "Off": "ForceOff"}[power]
+        if not self.hardware.would_change(reset_type):
             return False
-        return self.hardware.act(kind, "button")
+        if reset_type == "On" and self.fault.ignores_reset(self.bmc, reset_type):
+            return False
+        return self.hardware.act(reset_type, "button")
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
     def document(self, path: str) -> Rendered | None:
         """Body and ETag of a resource, or None where there is none."""
-        if self._live_of != self.hardware.changed:
-            live = self.family.live(self)
-            if self.family.nics and self.family.system in live:
-                live[self.family.system]["EthernetInterfaces"] = ref(self.family.interfaces)
-            self._live = {key: self._rendered(key, value) for key, value in live.items()}
-            self._live_of = self.hardware.changed
-        found = self._live.get(path) or self._bodies.get(path)
+        if self._current_of != self.hardware.changed:
+            current = self.family.current_documents(self.bmc)
+            self._current = {key: self.family.rendered(key, value) for key, value in current.items()}
+            self._current_of = self.hardware.changed
+        found = self._current.get(path) or self._rendered.get(path)
         if found is not None:
             return found
-        fixed = self._pages().get(path)
-        if fixed is not None:
-            self._bodies[path] = self._rendered(path, fixed)
-            return self._bodies[path]
+        unchanging = self._fixed_documents().get(path)
+        if unchanging is not None:
+            self._rendered[path] = self.family.rendered(path, unchanging)
+            return self._rendered[path]
         return self._session_resource(path)
 
-    def _pages(self) -> dict[str, Document]:
-        """All resources that never change."""
-        if self._fixed is None:
-            self._fixed = {**self.family.fixed(self), **self.family.network(self)}
-        return self._fixed
-
-    def _rendered(self, path: str, document: Document) -> Rendered:
-        body = dumps(document)
-        etag = self.family.etag(path, body) if "@odata.id" in document else None
-        if etag is not None:
-            body = dumps({**document, "@odata.etag": etag})
-        return Rendered(body, etag, kind_of(document))
+    def _fixed_documents(self) -> dict[str, Document]:
+        if self._documents is None:
+            self._documents = {**self.family.fixed_documents(self.bmc), **self.family.network_documents(self.bmc)}
+        return self._documents
 
     def _session_resource(self, path: str) -> Rendered | None:
         family = self.family
         if path == family.sessions:
-            members = [f"{path}/{session.id}" for session in self.sessions.open()]
-            return self._rendered(path, collection(path, "Session", "Session Collection", members))
+            members = [f"{path}/{session.id}" for session in self.bmc.sessions.open()]
+            return family.rendered(path, collection(path, "Session", "Session Collection", members))
         if path.startswith(family.sessions + "/"):
-            session = self.sessions.find(path.rpartition("/")[2])
-            return None if session is None else self._rendered(path, family.session_document(session))
+            session = self.bmc.sessions.find(path.rpartition("/")[2])
+            return None if session is None else family.rendered(path, family.session_document(session))
         return None
 
     def _canonical(self, path: str) -> str:
         """The path as the documents spell it; some firmware does not care about case."""
         if not self.family.ignores_case:
             return path
-        if not self._names:
-            known = (*self._pages(), *self.family.live(self), self.family.reset, self.family.sessions)
-            self._names = {name.lower(): name for name in known}
-        return self._names.get(path.lower(), path)
+        if not self._spelling:
+            current = self.family.current_documents(self.bmc)
+            known = (*self._fixed_documents(), *current, self.family.reset, self.family.sessions)
+            self._spelling = {name.lower(): name for name in known}
+        return self._spelling.get(path.lower(), path)
 
     # -- one request -------------------------------------------------------------------------------------------------
 
-    def answer(self, call: Call) -> Reply:
+    def reply(self, request: Request) -> Reply:
         """What this request gets, and what it does to the machine."""
-        call.path = self._canonical(call.path)
-        reply = self.trouble.answer(self, call) or self._answer(call)
-        self.trouble.after(self, call, reply)
+        request.path = self._canonical(request.path)
+        reply = self.fault.before(self.bmc, request) or self.healthy_reply(request)
+        self.fault.after(self.bmc, request, reply)
         return reply
 
-    def _answer(self, call: Call) -> Reply:
+    def healthy_reply(self, request: Request) -> Reply:
+        """What the request gets where no fault steps in, and what it does to the machine."""
         family = self.family
-        early = self._protocol(call)
+        early = self._protocol(request)
         if early is not None:
             return early
-        # A member may be created at the collection or, says DSP0266, at its Members property.
-        if call.method == "POST" and call.path in (family.sessions, f"{family.sessions}/Members"):
-            return self._log_in(call)
-        if not self._public(call) and not self._authorized(call):
-            return self.unauthorized()
-        if call.path == f"{family.root}/$metadata" and call.method == "GET":
+        # A member may be created at the collection or at its Members property (DSP0266).
+        if request.method == "POST" and request.path in (family.sessions, f"{family.sessions}/Members"):
+            return self._log_in(request)
+        if not self._public(request) and not self._authorized(request):
+            return family.unauthorized()
+        if request.path == f"{family.root}/$metadata" and request.method == "GET":
             return self._metadata()
-        if self._setup is not None and (reply := self._setup.answer(call)) is not None:
+        if (reply := family.own_reply(self.bmc, request)) is not None:
             return reply
-        found = self.document(call.path)
-        if call.method in ("GET", "HEAD"):
-            return self._get(call, found)
-        if call.method == "POST" and call.path == family.reset:
-            return Reply(0, lost=True) if call.reused and family.drops_reused else self._reset(call)
-        if call.method == "PATCH" and found is not None:
-            return self._patch(call, found.etag)
-        if call.method == "DELETE" and found is not None and self.sessions.delete(call.path.rpartition("/")[2]):
+        found = self.document(request.path)
+        if request.method in ("GET", "HEAD"):
+            return self._get(request, found)
+        if request.method == "POST" and request.path == family.reset:
+            if request.reused and family.resets_reused_connections:
+                return Reply(0, connection_reset=True)
+            return self._reset(request)
+        if request.method == "PATCH" and found is not None:
+            return self._patch(request, found.etag)
+        if request.method == "DELETE" and found is not None and self.bmc.sessions.delete(request.path.rpartition("/")[2]):
             return Reply(204)
-        if found is None and call.path != family.reset:
-            return family.error(404, ("ResourceMissingAtURI", call.path))
-        return self._not_allowed(call)
+        if found is None and request.path != family.reset:
+            return family.error(404, ("ResourceMissingAtURI", request.path))
+        return self._not_allowed(request)
 
-    def _protocol(self, call: Call) -> Reply | None:
+    def _protocol(self, request: Request) -> Reply | None:
         """What is decided before anybody asks who it is."""
-        if call.path == "/redfish" and call.method == "GET":
-            return self.json(200, {"v1": "/redfish/v1/"})
-        if not call.slash and call.path in self.family.slashed and call.method in ("GET", "POST"):
-            location = call.path + "/" + (f"?{call.query}" if call.query else "")
-            return Reply(self.family.redirect, b"", {"Location": location})
-        if self.cold:
-            self.cold -= 1
+        if request.path == "/redfish" and request.method == "GET":
+            return json_reply(200, {"v1": "/redfish/v1/"})
+        if not request.slash and request.path in self.family.redirected_paths and request.method in ("GET", "POST"):
+            location = request.path + "/" + (f"?{request.query}" if request.query else "")
+            return Reply(self.family.redirect_status, b"", {"Location": location})
+        if self.bmc.requests_until_ready:
+            self.bmc.requests_until_ready -= 1
             return self.family.not_ready(1)
         if self.family.strict:
-            version = call.headers.get("odata-version", "4.0")
+            version = request.headers.get("odata-version", "4.0")
             if version != "4.0":
                 return self.family.error(412, "PreconditionFailed")
-            kind = call.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-            if call.method in ("POST", "PATCH", "PUT") and call.body and kind != "application/json":
+            kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+            if request.method in ("POST", "PATCH", "PUT") and request.body and kind != "application/json":
                 return self.family.error(415, "UnrecognizedRequestBody")
         return None
 
-    def _public(self, call: Call) -> bool:
+    def _public(self, request: Request) -> bool:
         """The service root and its metadata answer without credentials (DSP0266 on authentication)."""
         root = self.family.root
-        return call.method in ("GET", "HEAD") and call.path in (root, f"{root}/odata", f"{root}/$metadata")
+        return request.method in ("GET", "HEAD") and request.path in (root, f"{root}/odata", f"{root}/$metadata")
 
     def _metadata(self) -> Reply:
         """The OData metadata document: which schemas this service's resources are of."""
-        documents = (*self._pages().values(), *self.family.live(self).values())
+        documents = (*self._fixed_documents().values(), *self.family.live_documents(self.bmc).values())
         kinds = {kind_of(document) for document in documents} - {""}
         return Reply(200, metadata(kinds), {"Content-Type": "application/xml;charset=utf-8"})
 
-    def _authorized(self, call: Call) -> bool:
+    def _authorized(self, request: Request) -> bool:
         self._authorizations += 1
-        if self.family.flakes_every and self._authorizations % self.family.flakes_every == 0:
+        if self.family.unauthorized_every and self._authorizations % self.family.unauthorized_every == 0:
             return False
-        token = call.headers.get("x-auth-token")
+        token = request.headers.get("x-auth-token")
         if token is not None:
-            return self.sessions.use(token) is not None
-        given = call.headers.get("authorization", "")
+            return self.bmc.sessions.use(token) is not None
+        given = request.headers.get("authorization", "")
         # The scheme's name is case-insensitive, and the decoded text is what counts (RFC 7617).
         scheme, _, value = given.partition(" ")
         if scheme.lower() != "basic":
             return False
         try:
-            fits = given == self._basic or base64.b64decode(value).decode() == f"{self.username}:{self._password}"
+            username, _, password = base64.b64decode(value).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            fits = False
-        return self.admits(fits)
+            username = password = ""
+        return self.bmc.admits(username, password)
 
-    def admits(self, fits: bool) -> bool:
-        """Somebody named a user and a password; False for wrong ones, and for all while the user is locked out."""
-        admitted = self._guard.admits(fits)
-        self.lockouts = self._guard.lockouts
-        return admitted
-
-    def unauthorized(self) -> Reply:
-        return self.family.error(401, "NoValidSession", headers={"WWW-Authenticate": 'Basic realm="Redfish"'})
-
-    def _log_in(self, call: Call) -> Reply:
+    def _log_in(self, request: Request) -> Reply:
         try:
-            wanted = call.json()
+            wanted = request.json()
             user, password = wanted["UserName"], wanted["Password"]
         except ValueError:
             return self.family.error(400, "MalformedJSON")
         except (KeyError, TypeError):
             return self.family.error(400, ("PropertyMissing", "UserName"))
-        if not self.admits((user, password) == (self.username, self._password)):
-            return self.unauthorized()
-        session = self.sessions.create(user)
+        if not self.bmc.admits(user, password):
+            return self.family.unauthorized()
+        session = self.bmc.sessions.create(user, request.client)
         if session is None:
             return self.family.sessions_full()
         document = self.family.session_document(session)
         headers = {"X-Auth-Token": session.token, "Location": document["@odata.id"]}
-        return self.json(201, document, headers)
+        return json_reply(201, document, headers)
 
-    def _get(self, call: Call, found: Rendered | None) -> Reply:
+    def _get(self, request: Request, found: Rendered | None) -> Reply:
         if found is None:
-            if call.path == self.family.reset:
-                return self._not_allowed(call)
-            return self.family.error(404, ("ResourceMissingAtURI", call.path))
+            if request.path == self.family.reset:
+                return self._not_allowed(request)
+            return self.family.error(404, ("ResourceMissingAtURI", request.path))
         body, etag, kind = found
         headers = {} if etag is None else {"ETag": etag}
         if self.family.strict:
-            if call.query and "$" in call.query:
+            if request.query and "$" in request.query:
                 return self.family.error(501, "QueryNotSupported")
-            headers["Allow"] = self._allowed(call.path)
+            headers["Allow"] = self._allowed(request.path)
             if kind:
                 headers["Link"] = f"<http://redfish.dmtf.org/schemas/v1/{kind}.json>; rel=describedby"
-            if etag is not None and call.headers.get("if-none-match") == etag:
+            if etag is not None and request.headers.get("if-none-match") == etag:
                 return Reply(304, b"", headers)
-        return Reply(200, b"" if call.method == "HEAD" else body, headers)
+        return Reply(200, b"" if request.method == "HEAD" else body, headers)
 
     def _allowed(self, path: str) -> str:
         family = self.family
@@ -284,36 +249,36 @@ class Bmc:
             return "GET, HEAD, POST"
         if path.startswith(family.sessions + "/"):
             return "GET, HEAD, DELETE"
-        return "GET, HEAD, PATCH" if path in self._live else "GET, HEAD"
+        return "GET, HEAD, PATCH" if path in self._current else "GET, HEAD"
 
-    def _not_allowed(self, call: Call) -> Reply:
-        return self.family.error(405, "OperationNotAllowed", headers={"Allow": self._allowed(call.path)})
+    def _not_allowed(self, request: Request) -> Reply:
+        return self.family.error(405, "OperationNotAllowed", headers={"Allow": self._allowed(request.path)})
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    def _patch(self, call: Call, etag: str | None) -> Reply:
+    def _patch(self, request: Request, etag: str | None) -> Reply:
         family = self.family
-        if call.path not in self._live:
-            return self._not_allowed(call)
-        early = family.precondition(self, call, etag)
+        if request.path not in self._current:
+            return self._not_allowed(request)
+        early = family.precondition(self.bmc, request, etag)
         if early is not None:
             return early
         try:
-            body = call.json()
+            body = request.json()
         except ValueError:
             return family.error(400, "MalformedJSON")
         wanted = self._boot_members(body)
         if isinstance(wanted, Reply):
             return wanted
-        if family.locks_in_post and self.hardware.phase == "post":
+        if family.locks_in_post and self.hardware.phase == Phase.POST:
             return family.in_post()
-        if call.path != family.system:
-            return family.settings(self, call.path, wanted) or self._not_allowed(call)
-        refusal = family.refused(self, wanted)
+        if request.path != family.system:
+            return family.patch_settings(self.bmc, request.path, wanted) or self._not_allowed(request)
+        refusal = family.refuse_boot_change(self.bmc, wanted)
         if refusal is not None:
             return refusal
-        self.set_boot(family.completed(self, wanted))
-        return family.patched(self)
+        self.bmc.set_boot(family.with_defaults(self.bmc, wanted))
+        return family.patched(self.bmc)
 
     def _boot_members(self, body: Any) -> dict[str, str] | Reply:
         """The Boot members of a PATCH body, checked one by one; or the refusal."""
@@ -322,7 +287,7 @@ class Bmc:
             return family.error(400, "UnrecognizedRequestBody")
         if not body:
             return family.error(400, "NoOperation")
-        known = dumps(family.system_document(self))
+        known = dumps(family.system_document(self.bmc))
         for key in body:
             if key != "Boot":
                 exists = f'"{key}":'.encode() in known
@@ -341,21 +306,10 @@ class Bmc:
                 return family.error(400, ("PropertyValueNotInList", str(value), key))
         return boot
 
-    def set_boot(self, wanted: dict[str, str]) -> None:
-        """The override as these Boot members say; what they leave out stays."""
-        now = self.hardware.boot
-        target = wanted.get("BootSourceOverrideTarget", now.target)
-        enabled = wanted.get("BootSourceOverrideEnabled", now.enabled)
-        if target == "None":
-            enabled = "Disabled"
-        if enabled == "Disabled" and not self.hardware.nature.keeps_target:
-            target = "None"
-        self.hardware.set_boot(Boot(target, enabled, wanted.get("BootSourceOverrideMode", now.mode)))
-
-    def _reset(self, call: Call) -> Reply:
+    def _reset(self, request: Request) -> Reply:
         family, action = self.family, "ComputerSystem.Reset"
         try:
-            body = call.json() if call.body else {}
+            body = request.json() if request.body else {}
         except ValueError:
             return family.error(400, "MalformedJSON")
         if not isinstance(body, dict):
@@ -369,13 +323,13 @@ class Bmc:
             extra = next(key for key in body if key != "ResetType")
             return family.error(400, ("ActionParameterUnknown", action, extra))
         if not self.hardware.would_change(kind) and kind != "Nmi":
-            return family.already(self, kind)
-        refusal = family.refused_reset(self, kind)
+            return family.already_in_state(self.bmc, kind)
+        refusal = family.refuse_reset(self.bmc, kind)
         if refusal is not None:
             return refusal
-        if self.trouble.swallows(self, kind):
+        if self.fault.ignores_reset(self.bmc, kind):
             self.hardware.note(f"{kind} accepted and lost")
-        elif kind in family.hangs:
+        elif kind in family.hanging_resets:
             self.hardware.hang(kind)
             self.hardware.resets += 1
         elif kind != "Nmi" and self.hardware.act(kind, "Redfish"):

@@ -1,12 +1,11 @@
-"""The sessions of one BMC. Their timeouts are real seconds, as everything is that a server says about itself."""
+"""The sessions of one BMC. Their timeouts are real seconds, as are all times that a server itself announces."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from random import Random
+from dataclasses import dataclass, field
 
-from quads_tui.emulators.world import Time
+from quads_tui.emulators.interfaces import Draws, Time
 
 LOCK_AFTER = 5  # wrong passwords
 LOCK_WITHIN = 300.0  # emulated seconds in which they count
@@ -19,13 +18,15 @@ class Session:
     token: str
     user: str
     used: float  # time.monotonic()
+    client: str = ""  # IP address
+    created: float = field(default_factory=time.time)
 
 
 class Sessions:
     """At most `cap` at once; one that was not used for `timeout` real seconds is gone."""
 
-    def __init__(self, cap: int, timeout: float, luck: Random) -> None:
-        self.cap, self.timeout, self._luck = cap, timeout, luck
+    def __init__(self, cap: int, timeout: float, draws: Draws) -> None:
+        self.cap, self.timeout, self._draws = cap, timeout, draws
         self._by_token: dict[str, Session] = {}
         self.created = self.peak = 0
 
@@ -35,23 +36,24 @@ class Sessions:
             del self._by_token[token]
 
     def open(self) -> list[Session]:
+        """The live sessions."""
         self._sweep()
         return list(self._by_token.values())
 
-    def create(self, user: str) -> Session | None:
+    def create(self, user: str, client: str = "") -> Session | None:
         """A new session, or None when the cap is reached."""
         self._sweep()
         if len(self._by_token) >= self.cap:
             return None
         self.created += 1
-        token = f"{self._luck.getrandbits(128):032x}"
-        session = Session(str(self.created), token, user, time.monotonic())
+        token = f"{self._draws.next('token').getrandbits(128):032x}"
+        session = Session(str(self.created), token, user, time.monotonic(), client)
         self._by_token[token] = session
         self.peak = max(self.peak, len(self._by_token))
         return session
 
     def use(self, token: str) -> Session | None:
-        """The live session of this token, its idle time begun anew."""
+        """The live session of this token, with its idle time back at zero; None where there is none."""
         session = self._by_token.get(token)
         if session is None:
             return None
@@ -66,6 +68,7 @@ class Sessions:
         return next((session for session in self.open() if session.id == id), None)
 
     def delete(self, id: str) -> bool:
+        """Whether there was one to delete."""
         session = self.find(id)
         if session is None:
             return False
@@ -77,26 +80,26 @@ class Sessions:
         self._by_token.clear()
 
 
-class Guard:
-    """Locks the user out after a series of wrong passwords. `lockouts`: how often that happened."""
+class LoginLockout:
+    """Locks the user out after a series of wrong passwords. `count`: how often that happened."""
 
     def __init__(self, clock: Time) -> None:
         self._time = clock
         self._wrong: list[float] = []
         self._until = 0.0
-        self.lockouts = 0
+        self.count = 0
 
-    def admits(self, fits: bool) -> bool:
-        """Take note of one name with a password that is right (`fits`) or wrong, and say whether it opens the door."""
+    def admits(self, correct: bool) -> bool:
+        """Count one login with a right or a wrong password; whether it succeeds."""
         now = self._time.now()
         if now < self._until:
             return False
-        if fits:
+        if correct:
             self._wrong.clear()
             return True
         self._wrong = [when for when in self._wrong if when > now - LOCK_WITHIN] + [now]
         if len(self._wrong) >= LOCK_AFTER:
             self._wrong.clear()
             self._until = now + LOCK_FOR
-            self.lockouts += 1
+            self.count += 1
         return False

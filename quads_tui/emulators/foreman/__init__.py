@@ -1,4 +1,4 @@
-"""An emulated Foreman: API v2 as a real HTTP server, with its build lifecycle, its costs and its faults.
+"""An emulated Foreman: API v2 as a real HTTP server, with its build lifecycle, the time its work takes, and its faults.
 
 Served: status, hosts, host parameters, users, roles, permissions, operating systems, media, partition tables, settings,
 orchestration tasks, and the /unattended calls of an installer. Documents follow recordings of real servers; costs are
@@ -7,7 +7,7 @@ estimates except where options.Costs says otherwise. It claims to be 3.12, or an
 
 from .answers import Answer, json_answer, page
 from .emulator import ForemanEmulator
-from .mishaps import Fault
+from .faults import InjectedFault
 from .options import Cost, Costs, ForemanFaults, ForemanOptions, Source
 from .search import QueryError
 from .traffic import Exchange
@@ -17,10 +17,10 @@ __all__ = [
     "Cost",
     "Costs",
     "Exchange",
-    "Fault",
     "ForemanEmulator",
     "ForemanFaults",
     "ForemanOptions",
+    "InjectedFault",
     "QueryError",
     "Source",
     "json_answer",

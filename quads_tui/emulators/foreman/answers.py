@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import EmulatorError
+
 GENERIC_500 = (
     "Internal Server Error: the server was unable to finish the request. This may be caused by unavailability of some "
-    "required service, incorrect API call or a server-side bug. There may be more information in the server's logs."
+    "required service, incorrect API request or a server-side bug. There may be more information in the server's logs."
 )
 
 
@@ -20,8 +22,8 @@ class Answer:
     content_type: str = "application/json"
 
 
-class Refusal(Exception):
-    """Ends a request early; whatever it has opened is rolled back by the way out."""
+class Refusal(EmulatorError):
+    """Ends a request early with this answer; what it has begun is rolled back."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.text)
@@ -38,10 +40,12 @@ def message(status: int, text: str, **more: Any) -> Refusal:
 
 
 def not_found(kind: str, key: str) -> Refusal:
+    """404 for an id or a name, `kind` in the singular."""
     return message(404, f"Resource {kind} not found by id '{key}'")
 
 
 def denied(*permissions: str) -> Refusal:
+    """403 for a caller that lacks all of these permissions."""
     details = f"Missing one of the required permissions: {', '.join(permissions)}"
     return message(403, "Access denied", details=details, missing_permissions=list(permissions))
 
@@ -62,7 +66,7 @@ def bare(status: int, body: Mapping[str, Any]) -> Refusal:
 
 
 def page(status: int, title: str) -> Answer:
-    """What the web server in front says by itself: HTML, not JSON."""
+    """An answer of the web server in front of Foreman: HTML, not JSON."""
     return Answer(
         status,
         f'<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>{status} {title}</title>\n'

@@ -1,4 +1,4 @@
-"""What Foreman tells of its own API at /apidoc/v2.json (apipie): hammer, apypie and foreman-ansible-modules begin with it.
+"""Foreman's description of its own API at /apidoc/v2.json (apipie), which hammer, apypie and foreman-ansible-modules read first.
 
 Made from the routes, so that it never promises what this server does not have. Of parameters it has what those clients look at:
 their names and types, and which of them are required.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .calls import Route
+from .routing import Route
 
 _NESTED = frozenset({"parameters", "media", "ptables", "roles", "interfaces"})  # collections below another resource
 _ACTIONS = {"GET": ("index", "show"), "POST": ("create", ""), "PUT": ("", "update"), "DELETE": ("", "destroy")}

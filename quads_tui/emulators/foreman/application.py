@@ -8,19 +8,19 @@ from typing import Any
 
 from aiohttp import web
 
-from ..world import Time, seeded
-from . import host_routes, lab_routes, parameter_routes, people_routes
+from ..interfaces import Time, seeded
+from . import host_routes, lab_routes, parameter_routes, user_routes
 from .answers import GENERIC_500, Answer, Refusal, bare, denied, json_answer, message, page
 from .apidoc import apidoc
-from .calls import Call, Foreman, route
 from .documents import allowed
-from .puma import Overloaded, Puma, Work
 from .records import User
+from .routing import ApiRequest, Foreman, route
 from .sessions import Sessions
 from .traffic import WRITES, Exchange
 from .unattended import Unattended
+from .web_server import Overloaded, WebServer, Work
 
-ROUTES = (*host_routes.ROUTES, *parameter_routes.ROUTES, *lab_routes.ROUTES, *people_routes.ROUTES)
+ROUTES = (*host_routes.ROUTES, *parameter_routes.ROUTES, *lab_routes.ROUTES, *user_routes.ROUTES)
 COOKIE = "_session_id"
 LINE = 8190  # bytes of a request line that Apache takes
 UNKNOWN = Answer(404, '{"status": 404, "error": "Not Found"}')
@@ -34,10 +34,10 @@ class Application:
         self._options = options
         self._time = time
         self._seed = seed
-        self._lucks: dict[str, random.Random] = {}
+        self._generators: dict[str, random.Random] = {}
         self._sweeper: random.Random = seeded(seed, "foreman", "sweeper")
-        self._puma = Puma(options.workers, options.threads, options.queue_limit)
-        self.unattended = Unattended(foreman, self._puma, time, self._luck)
+        self._web_server = WebServer(options.workers, options.threads, options.queue_limit)
+        self.unattended = Unattended(foreman, self._web_server, time, self._generator)
 
     async def answer(
         self, request: web.Request, exchange: Exchange, body: bytes, delay: float, headers: dict[str, str]
@@ -53,9 +53,9 @@ class Application:
         if not path.startswith("/api/"):
             return UNKNOWN
         try:
-            async with self._puma.thread() as worker:
+            async with self._web_server.thread() as worker:
                 exchange.started = self._time.now()
-                work = Work(self._time, worker, self._luck(exchange.host or ""))
+                work = Work(self._time, worker, self._generator(exchange.host or ""))
                 await work.wait(delay)
                 try:
                     answer = await self._action(request, work, body, headers, worker.busy)
@@ -72,16 +72,16 @@ class Application:
         except Overloaded:
             return page(503, "Service Unavailable")
 
-    def _luck(self, host: str) -> random.Random:
-        """How long things take is a host's own luck, whatever the order in which hosts come."""
-        if host not in self._lucks:
-            self._lucks[host] = seeded(self._seed, "foreman", "costs", host)
-        return self._lucks[host]
+    def _generator(self, host: str) -> random.Random:
+        """Each host has its own, so that how long its work takes does not depend on other hosts."""
+        if host not in self._generators:
+            self._generators[host] = seeded(self._seed, "foreman", "costs", host)
+        return self._generators[host]
 
     async def _action(self, request: web.Request, work: Work, body: bytes, headers: dict[str, str], busy: int) -> Answer:
         path = request.path.removeprefix("/api/").removeprefix("v2/").rstrip("/")
         given = _parsed(request, body)
-        if path == "ping":  # needs no login, so it cannot tell whether a password is right
+        if path == "ping":  # needs no login, so it does not show whether a password is right
             return json_answer({"results": {"foreman": {"database": {"active": True, "duration_ms": "0"}}}})
         caller = await self._caller(request, work, headers)
         if self._sweeper.random() >= (1.0 - self._options.faults.sweeper) ** (busy - 1):
@@ -100,7 +100,7 @@ class Application:
         if one.permission is not None and not allowed(caller, one.permission):
             raise denied(one.permission)
         query = request.query
-        return await one.handler(Call(self.foreman, work, caller, query, lambda name: query.getall(name, []), given, keys))
+        return await one.handler(ApiRequest(self.foreman, work, caller, query, lambda name: query.getall(name, []), given, keys))
 
     async def _caller(self, request: web.Request, work: Work, headers: dict[str, str]) -> User:
         costs = self._options.costs
@@ -111,7 +111,7 @@ class Application:
             caller, cookie = self.sessions.login(request.headers.get("Authorization"), request.remote or "")
         else:
             await work.cpu(costs.cookie)
-        # A real server is https only; without the word a client on plain loopback keeps the cookie.
+        # A real server is https only; on plain http a client would drop a cookie marked secure.
         secure = " secure;" if request.secure else ""
         headers["Set-Cookie"] = f"{COOKIE}={cookie}; path=/;{secure} HttpOnly; SameSite=Lax"
         return caller

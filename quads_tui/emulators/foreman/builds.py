@@ -9,8 +9,8 @@ from typing import Any
 from .answers import Answer, Refusal, invalid
 from .database import Database
 from .options import ForemanOptions
-from .puma import Work
 from .records import FAILED, INSTALLED, LOCAL, Host, Token
+from .web_server import Work
 
 KINDS = ("PXELinux", "PXEGrub2", "iPXE")
 TIMED_OUT = (
@@ -41,10 +41,13 @@ class Task:
 
 
 def refused_task(host: Host, task: Task) -> Refusal:
+    """422 with the smart proxy's timeout as the reason of this task."""
     return invalid(host.id, {"base": [f"{task.name} task failed with the following error: {TIMED_OUT}"]})
 
 
 class Builds:
+    """Orchestration: what a save of a host makes the smart proxy do, and the tokens that machines boot with."""
+
     def __init__(self, database: Database, options: ForemanOptions) -> None:
         self._database = database
         self._options = options
@@ -76,6 +79,7 @@ class Builds:
         self._database.pxe_files[host.mac] = content
 
     def watch(self, uuid: str, tasks: list[Task]) -> None:
+        """Keep this task list for `tasks`; uuid: the progress_report_id of the PUT."""
         self._lists[uuid] = (self._database.time.now(), tasks)
 
     def tasks(self, uuid: str) -> list[dict[str, Any]] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
-from ..world import Machine, Time, seeded
+from ..interfaces import Machine, Time, seeded
 from .options import ForemanOptions
 from .records import (
     LOCAL,
@@ -54,7 +54,7 @@ class Database:
     def __init__(self, machines: Sequence[Machine], time: Time, seed: int, options: ForemanOptions) -> None:
         self.time = time
         self.options = options
-        self.luck: random.Random = seeded(seed, "foreman", "ids")
+        self.generator: random.Random = seeded(seed, "foreman", "ids")
         self.created = time.utc() - timedelta(days=400)
         self._parameter_ids = count(1)
         self._row_ids = count(1)
@@ -100,6 +100,7 @@ class Database:
         self.users_by_id = {user.id: user for user in self.users}
 
     def rows(self, roles: Iterable[Role]) -> list[UserRole]:
+        """Rows of user_roles for these roles, with new ids."""
         return [UserRole(next(self._row_ids), role) for role in roles]
 
     def _fill_hosts(self, machines: Sequence[Machine], options: ForemanOptions) -> None:
@@ -154,10 +155,11 @@ class Database:
     # Making and finding
 
     def uuid(self) -> str:
-        digits = f"{self.luck.getrandbits(128):032x}"
+        digits = f"{self.generator.getrandbits(128):032x}"
         return "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "a" + digits[17:20], digits[20:]))
 
     def now(self) -> str:
+        """The emulated time as API bodies spell it."""
         return stamp(self.time.utc())
 
     def parameter(self, name: str, value: str, *, kind: str = "string", hidden: bool = False) -> Parameter:
@@ -172,6 +174,7 @@ class Database:
         return self.by_login.get(key) or self.users_by_id.get(number(key))
 
     def owner_login(self, host: Host) -> str | None:
+        """None for a host that no user owns."""
         if host.owner_type != "User":
             return None
         owner = self.users_by_id.get(host.owner_id or 0)

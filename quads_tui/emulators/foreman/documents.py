@@ -48,6 +48,7 @@ class HostBodies:
         return kept[1]
 
     def item(self, host: Host, *, parameters: bool = False, all_parameters: bool = False) -> str:
+        """An entry of an index of hosts, as JSON text."""
         body = self.main(host)
         if parameters:
             body += ', "parameters": ' + json.dumps([parameter(row) for row in host.parameters.values()])
@@ -56,6 +57,7 @@ class HostBodies:
         return body + "}"
 
     def show(self, host: Host, caller: User, *, reveal: bool = False) -> str:
+        """A host's own page, as JSON text; `reveal`: hidden parameters with their values."""
         rows = json.dumps([parameter(row, reveal=reveal) for row in host.parameters.values()])
         tail = {
             "interfaces": [interface(host, nic) for nic in host.nics],
@@ -101,6 +103,7 @@ class HostBodies:
 
 
 def allowed(user: User, permission: str) -> bool:
+    """Whether the user has this permission; an administrator has all."""
     return user.admin or any(permission in row.role.permissions for row in user.roles)
 
 

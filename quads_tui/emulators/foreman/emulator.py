@@ -11,24 +11,24 @@ from typing import Any
 
 from aiohttp import web
 
-from ..world import Machine, Time, seeded
+from ..interfaces import Machine, Time, seeded
 from .answers import Answer, page
 from .application import COOKIE, LINE, Application
 from .builds import Builds
-from .calls import Foreman
 from .database import DISPLACED, ELSEWHERE, Database
 from .documents import HostBodies
+from .faults import BEFORE, FaultInjector, InjectedFault
 from .fields import host_fields
 from .listener import Listener
 from .membership import Membership
-from .mishaps import BEFORE, Fault, Mishaps
 from .options import ForemanOptions
+from .routing import Foreman
 from .saving import Saving
 from .traffic import Connection, Exchange, Traffic
 
 
 class ForemanEmulator:
-    """A Foreman of `machines`; also the world.Provisioner that booting machines talk to."""
+    """A Foreman of `machines`; also the interfaces.Provisioner that booting machines talk to."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ForemanEmulator:
             Membership(database, options), host_fields(database),
         )  # fmt: skip
         self._application = Application(self.foreman, time, seed)
-        self._mishaps = Mishaps(seeded(seed, "foreman", "overlap"))
+        self._faults = FaultInjector(seeded(seed, "foreman", "overlap"))
         self._traffic = Traffic(options.log_length)
         self._running: set[asyncio.Task[Answer]] = set()
         self._closing = asyncio.Event()
@@ -97,19 +97,19 @@ class ForemanEmulator:
             "owner": self.foreman.database.owner_login(host), "pxe": self.foreman.database.pxe_files.get(host.mac),
         }  # fmt: skip
 
-    def inject(self, fault: Fault, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0) -> None:
-        """The next `count` requests of this method whose path matches the expression suffer `fault`."""
-        self._mishaps.inject(fault, count, method, path, seconds)
+    def inject(self, fault: str, *, count: int = 1, method: str | None = None, path: str = "", seconds: float = 0.0) -> None:
+        """The next `count` requests of this method whose path matches the expression suffer `fault`, a name of InjectedFault."""
+        self._faults.inject(fault, count=count, method=method, path=path, seconds=seconds)
 
     def answer_with(self, answer: Answer, *, count: int = 1, method: str | None = None, path: str = "") -> None:
         """The next `count` such requests are answered with this and not executed."""
-        self._mishaps.inject("given", count, method, path, 0.0, answer)
+        self._faults.inject(InjectedFault.GIVEN, count=count, method=method, path=path, answer=answer)
 
     def delete_pxe(self, host: str) -> None:
         """The smart proxy loses the host's PXE file: it boots its disk."""
         self.foreman.database.pxe_files.pop(self.foreman.database.hosts[host].mac, None)
 
-    def order(self, wanted: dict[str, Any]) -> None:
+    def control(self, wanted: dict[str, Any]) -> None:
         """What its administrator does; see Control's page. Raises LookupError and TypeError for what cannot be done."""
         database = self.foreman.database
         for login in wanted.get("elsewhere", ()):
@@ -123,10 +123,10 @@ class ForemanEmulator:
 
     def reset_handshakes(self, count: int) -> None:
         """The next `count` connections are reset before their handshake."""
-        self._mishaps.handshakes = count
+        self._faults.handshakes = count
 
     def clear_injections(self) -> None:
-        self._mishaps.clear()
+        self._faults.clear()
 
     def expire_sessions(self) -> None:
         """Every session is now older than the idle limit: its next use is answered with one empty 401."""
@@ -164,11 +164,12 @@ class ForemanEmulator:
         )  # fmt: skip
         await self._runner.setup()
         assert self._runner.server is not None
-        self._listener = Listener(self._runner.server, self._mishaps, self._traffic, ssl_context)
+        self._listener = Listener(self._runner.server, self._faults, self._traffic, ssl_context)
         self.foreman.url = f"{'https' if ssl_context else 'http'}://{host}:{self._listener.start(host, port)}"
         return self.foreman.url
 
     async def close(self) -> None:
+        """Stop listening; requests that are still worked on are given up."""
         self._closing.set()
         if self._listener is not None:
             await self._listener.close()
@@ -186,27 +187,26 @@ class ForemanEmulator:
             return self._broken(request)
         body = await request.read()  # before the request counts: a client that breaks off in its body has not asked anything
         path = request.path
-        injection = self._mishaps.take(request.method, path)
+        injection = self._faults.take(request.method, path)
         exchange = Exchange(
             request.method, path, request.query_string, self.time.now(), connection.number, COOKIE in request.cookies,
             self._host_of(path), fault=injection.fault if injection else None,
         )  # fmt: skip
         self._traffic.log.append(exchange)
         overlaps = self._traffic.begin(exchange)
-        fault: str | None = injection.fault if injection else None
-        answer = injection.answer if injection is not None and injection.answer is not None else BEFORE.get(fault or "")
+        fault = injection.fault if injection else None
+        answer = (injection.answer or BEFORE.get(injection.fault)) if injection else None
         if overlaps and answer is None and self.options.faults.concurrency_2019:
-            chosen, answer = self._mishaps.overlap()
-            fault = chosen
-            exchange.fault = chosen or "overlap_500"
-        if answer is not None or fault == "reset_before_apply":
+            fault, answer = self._faults.overlap()
+            exchange.fault = fault
+        if answer is not None or fault is InjectedFault.RESET_BEFORE_APPLY:
             # The time that such an answer takes is a read's: the work was given up before it was done.
             exchange.applied = False
             await self.time.sleep(self.options.costs.show.median)
             self._traffic.end(exchange)
             return self._broken(request) if answer is None else self._response(request, exchange, connection, answer, {})
         headers: dict[str, str] = {}
-        delay = injection.seconds if injection is not None and injection.fault == "slow" else 0.0
+        delay = injection.seconds if injection is not None and injection.fault is InjectedFault.SLOW else 0.0
         task = asyncio.create_task(self._application.answer(request, exchange, body, delay, headers))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -215,16 +215,16 @@ class ForemanEmulator:
             answer = await asyncio.wait_for(asyncio.shield(task), self.options.front_timeout / self.time.speed)
         except TimeoutError:
             answer = page(504, "Gateway Timeout")
-        if fault in ("taken_back", "taken_back_unheard") and exchange.host is not None:
+        if fault in (InjectedFault.TAKEN_BACK, InjectedFault.TAKEN_BACK_UNHEARD) and exchange.host is not None:
             answer = self.foreman.builds.taken_back(self.foreman.database.hosts[exchange.host])
-        if fault in ("answer_lost_after_apply", "taken_back_unheard"):
+        if fault in (InjectedFault.ANSWER_LOST_AFTER_APPLY, InjectedFault.TAKEN_BACK_UNHEARD):
             return self._broken(request)
-        if fault == "answer_never":
+        if fault is InjectedFault.ANSWER_NEVER:
             await self._silence(transport)
             return self._broken(request)
-        if fault == "disconnect_on_reuse":
+        if fault is InjectedFault.DISCONNECT_ON_REUSE:
             connection.closes_on_reuse = True
-        if fault == "truncated":
+        if fault is InjectedFault.TRUNCATED:
             answer = Answer(answer.status, answer.text[: len(answer.text) // 2], answer.content_type)
         return self._response(request, exchange, connection, answer, headers)
 

@@ -10,16 +10,16 @@ from collections import deque
 
 from aiohttp import web
 
-from .mishaps import Mishaps
+from .faults import FaultInjector
 from .traffic import RESET, Traffic
 
 BURST, WITHIN = 128, 0.1  # a listen queue of 128 (net.core.somaxconn of old) overflows when more arrive in 100 ms
 
 
 class Listener:
-    def __init__(self, server: web.Server, mishaps: Mishaps, traffic: Traffic, context: ssl.SSLContext | None) -> None:
+    def __init__(self, server: web.Server, faults: FaultInjector, traffic: Traffic, context: ssl.SSLContext | None) -> None:
         self._server = server
-        self._mishaps = mishaps
+        self._faults = faults
         self._traffic = traffic
         self._context = context
         self._recent: deque[float] = deque()
@@ -57,8 +57,8 @@ class Listener:
                 self._keep(asyncio.create_task(self._connect(peer)))
 
     def _refused(self) -> bool:
-        if self._mishaps.handshakes > 0:
-            self._mishaps.handshakes -= 1
+        if self._faults.handshakes > 0:
+            self._faults.handshakes -= 1
             return True
         now = time.monotonic()
         self._recent.append(now)

@@ -13,13 +13,15 @@ from typing import Any
 from .answers import invalid, message
 from .database import Database
 from .options import ForemanOptions
-from .puma import Work
 from .records import User, UserRole
+from .web_server import Work
 
 TEXTS = ("firstname", "lastname", "mail", "description")
 
 
 class Membership:
+    """The user_roles rows, and the transactions that change them."""
+
     def __init__(self, database: Database, options: ForemanOptions) -> None:
         self._database = database
         self._options = options
@@ -32,7 +34,7 @@ class Membership:
             raise invalid(user.id, {"current_password": ["is incorrect"]})
         listed = given.get("role_ids")
         costs = self._options.costs
-        if not isinstance(listed, list) or by_itself:  # nobody may change its own roles; Foreman drops the key silently
+        if not isinstance(listed, list) or by_itself:  # no user may change its own roles; Foreman drops the key silently
             await work.cpu(costs.user)
         else:
             await self._replace(user, [role for role in listed if isinstance(role, int)], work)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .answers import Answer, bare
+from .answers import Answer, Refusal, bare
 from .options import ForemanOptions
 from .search import Fields, QueryError, compiled
 
@@ -43,6 +43,7 @@ def index(
 
 
 def matching(rows: Iterable[Any], fields: Fields, query: Mapping[str, str]) -> list[Any]:
+    """The rows that the query's `search` finds, in their order. Raises Refusal (400)."""
     try:
         accepts = compiled(query.get("search") or "", fields)
     except QueryError as error:
@@ -50,7 +51,8 @@ def matching(rows: Iterable[Any], fields: Fields, query: Mapping[str, str]) -> l
     return [row for row in rows if accepts(row)]
 
 
-def refused(error: QueryError) -> Exception:
+def refused(error: QueryError) -> Refusal:
+    """400 in the words of scoped_search."""
     return bare(400, {"error": {"message": str(error), "class": "ScopedSearch::QueryNotSupported"}})
 
 

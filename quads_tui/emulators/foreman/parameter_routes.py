@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 
 from .answers import Answer, invalid, json_answer, message, not_found
-from .calls import Call, Route
 from .database import number
 from .documents import Document, parameter
 from .fields import PARAMETERS
 from .host_routes import wanted
 from .paging import index
 from .records import Host, Parameter
+from .routing import ApiRequest, Route
 from .saving import text
 
 REVEAL = ("true", "1")
 
 
-def _wanted(call: Call, host: Host) -> Parameter:
+def _wanted(request: ApiRequest, host: Host) -> Parameter:
     """By name or by id."""
-    key = call.keys[1]
+    key = request.keys[1]
     wanted_id = number(key)
     row = host.parameters.get(key) or next((row for row in host.parameters.values() if row.id == wanted_id), None)
     if row is None:
@@ -27,61 +27,63 @@ def _wanted(call: Call, host: Host) -> Parameter:
     return row
 
 
-def _given(call: Call) -> Document:
-    given = call.body.get("parameter")
-    return given if isinstance(given, dict) else call.body
+def _given(request: ApiRequest) -> Document:
+    given = request.body.get("parameter")
+    return given if isinstance(given, dict) else request.body
 
 
-async def parameters(call: Call) -> Answer:
-    host = wanted(call)
-    await call.work.cpu(call.foreman.options.costs.small)
-    reveal = call.query.get("show_hidden") in REVEAL
+async def parameters(request: ApiRequest) -> Answer:
+    host = wanted(request)
+    await request.work.cpu(request.foreman.options.costs.small)
+    reveal = request.query.get("show_hidden") in REVEAL
     rows = list(host.parameters.values())
     return index(
-        rows, PARAMETERS, call.query, lambda row: json.dumps(parameter(row, reveal=reveal)), options=call.foreman.options
+        rows, PARAMETERS, request.query, lambda row: json.dumps(parameter(row, reveal=reveal)), options=request.foreman.options
     )
 
 
-async def show(call: Call) -> Answer:
-    row = _wanted(call, wanted(call))
-    await call.work.cpu(call.foreman.options.costs.small)
-    return json_answer(parameter(row, reveal=call.query.get("show_hidden") in REVEAL))
+async def show(request: ApiRequest) -> Answer:
+    row = _wanted(request, wanted(request))
+    await request.work.cpu(request.foreman.options.costs.small)
+    return json_answer(parameter(row, reveal=request.query.get("show_hidden") in REVEAL))
 
 
-async def create(call: Call) -> Answer:
-    host, given = wanted(call), _given(call)
+async def create(request: ApiRequest) -> Answer:
+    host, given = wanted(request), _given(request)
     name = str(given.get("name") or "")
     if not name:
         raise invalid(None, {"name": ["can't be blank"]})
     if name in host.parameters:
         raise invalid(None, {"name": ["has already been taken"]})
-    await call.work.cpu(call.foreman.options.costs.parameter)
+    await request.work.cpu(request.foreman.options.costs.parameter)
     if name in host.parameters:
         # Two creations passed the look before; the unique index stops the second.
         raise message(500, "PG::UniqueViolation: ERROR: duplicate key value violates unique constraint")
     kind = str(given.get("parameter_type", "string"))
-    row = call.foreman.database.parameter(name, text(given.get("value", "")), kind=kind, hidden=bool(given.get("hidden_value")))
+    row = request.foreman.database.parameter(
+        name, text(given.get("value", "")), kind=kind, hidden=bool(given.get("hidden_value"))
+    )
     host.parameters[name] = row
     return json_answer(parameter(row), 201)
 
 
-async def update(call: Call) -> Answer:
-    host, given = wanted(call), _given(call)
-    row = _wanted(call, host)
-    await call.work.cpu(call.foreman.options.costs.parameter)
+async def update(request: ApiRequest) -> Answer:
+    host, given = wanted(request), _given(request)
+    row = _wanted(request, host)
+    await request.work.cpu(request.foreman.options.costs.parameter)
     if "value" in given:
         row.value = text(given["value"])
     if "hidden_value" in given:
         row.hidden = bool(given["hidden_value"])
-    row.updated_at = call.foreman.database.now()
+    row.updated_at = request.foreman.database.now()
     return json_answer(parameter(row))
 
 
-async def destroy(call: Call) -> Answer:
+async def destroy(request: ApiRequest) -> Answer:
     """Answers with the raw model, whose keys and times are not those of the other answers."""
-    host = wanted(call)
-    row = _wanted(call, host)
-    await call.work.cpu(call.foreman.options.costs.parameter)
+    host = wanted(request)
+    row = _wanted(request, host)
+    await request.work.cpu(request.foreman.options.costs.parameter)
     host.parameters.pop(row.name, None)
     return json_answer(
         {

@@ -153,6 +153,7 @@ class Host:
 
     @property
     def bmc(self) -> Nic:
+        """The NIC of its BMC."""
         return next(nic for nic in self.nics if nic.type == "bmc")
 
     @property

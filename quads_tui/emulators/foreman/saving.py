@@ -11,8 +11,8 @@ from .answers import invalid, message
 from .builds import Builds, Task
 from .database import Database, number
 from .options import ForemanOptions
-from .puma import Work
 from .records import INSTALLED, LOCAL, PENDING, Host, Medium, OperatingSystem, Parameter, Ptable, Token
+from .web_server import Work
 
 Row = TypeVar("Row", OperatingSystem, Ptable, Medium)
 ACCEPTED = frozenset(
@@ -43,6 +43,8 @@ def attributes(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class Saving:
+    """Saves of hosts, one at a time for each host."""
+
     def __init__(self, database: Database, builds: Builds, options: ForemanOptions) -> None:
         self._database = database
         self._builds = builds

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ..errors import EmulatorError
+
 Predicate = Callable[[Any], bool]
 Kind = Literal["text", "integer", "boolean", "choice", "moment"]
 
@@ -24,7 +26,7 @@ SPELLINGS = {"in": "^", "notin": "!^", "like": "~", "unlike": "!~"}
 NESTING = 100  # Python's own recursion limit must not be what ends a hostile query
 
 
-class QueryError(Exception):
+class QueryError(EmulatorError):
     """A query that scoped_search refuses: `{"error": {"message": ..., "class": "ScopedSearch::QueryNotSupported"}}`."""
 
 
@@ -46,6 +48,7 @@ class Fields:
     dynamic: Callable[[str], Field | None] = lambda name: None
 
     def find(self, name: str) -> Field:
+        """The field of this name, in any case. Raises QueryError."""
         field = self.known.get(name.lower()) or self.dynamic(name)
         if field is None:
             raise QueryError(f"Field '{name}' not recognized for searching!")
@@ -62,6 +65,7 @@ class Token:
 
 
 def tokens(query: str) -> list[Token]:
+    """The query, taken apart; whitespace separates and is dropped."""
     found: list[Token] = []
     at = 0
     query = query.rstrip()

@@ -26,10 +26,10 @@ class Session:
 class Sessions:
     """Sessions and failed logins. All times here are real seconds."""
 
-    def __init__(self, database: Database, options: ForemanOptions, luck: random.Random) -> None:
+    def __init__(self, database: Database, options: ForemanOptions, generator: random.Random) -> None:
         self._database = database
         self._options = options
-        self._luck = luck
+        self._generator = generator
         self._sessions: dict[str, Session] = {}
         self._failures: dict[str, deque[float]] = {}
         self.logins = 0
@@ -63,7 +63,7 @@ class Sessions:
             raise message(401, f"Unable to authenticate user {name}")
         self.logins += 1
         user.last_login = self._database.time.utc()
-        cookie = f"{self._luck.getrandbits(128):032x}"
+        cookie = f"{self._generator.getrandbits(128):032x}"
         self._sessions[cookie] = Session(user, now)
         return user, cookie
 

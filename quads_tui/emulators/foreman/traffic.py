@@ -39,6 +39,8 @@ class Connection:
 
 
 class Traffic:
+    """Counters of all that came in; peaks are of the same time."""
+
     def __init__(self, log_length: int) -> None:
         self.log: deque[Exchange] = deque(maxlen=log_length)
         self.reads = 0
@@ -65,7 +67,7 @@ class Traffic:
         return known
 
     def begin(self, exchange: Exchange) -> bool:
-        """Counts a request to the API; says whether it is a write that overlaps another one."""
+        """Count a request to the API; whether it is a write that overlaps another one."""
         if not exchange.path.startswith("/api/"):
             return False
         if exchange.method not in WRITES:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 
-from ..world import Time
+from ..interfaces import Time
 from .answers import Answer
-from .calls import Foreman
-from .puma import Puma, Work
 from .records import Host, Token
+from .routing import Foreman
+from .web_server import WebServer, Work
 
 LOG_LIMIT = 64 << 10  # bytes of an installer's log that are kept
 
 
 class Unattended:
-    def __init__(self, foreman: Foreman, puma: Puma, time: Time, luck: Callable[[str], random.Random]) -> None:
+    def __init__(self, foreman: Foreman, web_server: WebServer, time: Time, generator: Callable[[str], random.Random]) -> None:
         self._foreman = foreman
-        self._puma = puma
+        self._web_server = web_server
         self._time = time
-        self._luck = luck
+        self._generator = generator
         self.calls = 0
 
     async def answer(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
@@ -40,14 +40,14 @@ class Unattended:
     async def finished(self, value: str, errors: str | None) -> int:
         """Ends build mode for the host of this token, which may have expired; the HTTP status."""
         self.calls += 1
-        async with self._puma.thread() as worker:
+        async with self._web_server.thread() as worker:
             host, _ = self._by_token(value)
             if host is None:
                 return 404
             async with host.saving:
-                if not host.build:  # somebody else ended it while this call waited for the row
+                if not host.build:  # another request ended it while this one waited for the row
                     return 405
-                await self._foreman.builds.finish(host, Work(self._time, worker, self._luck(host.name)), errors=errors)
+                await self._foreman.builds.finish(host, Work(self._time, worker, self._generator(host.name)), errors=errors)
         return 201
 
     def _by_token(self, value: str) -> tuple[Host | None, Token | None]:

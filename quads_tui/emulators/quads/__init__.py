@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .records import STATUSES, Lab
-from .server import Mishap, QuadsEmulator
+from .records import STATUSES, QuadsDatabase
+from .server import FaultEffect, InjectedFault, QuadsEmulator
 
-__all__ = ["STATUSES", "Lab", "Mishap", "QuadsEmulator"]
+__all__ = ["STATUSES", "FaultEffect", "InjectedFault", "QuadsDatabase", "QuadsEmulator"]

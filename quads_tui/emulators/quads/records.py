@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from quads_tui.emulators.world import Machine
+from quads_tui.emulators.interfaces import Machine
 
 SPARE = "cloud01"
 # The twelve stages of a move, and its two ends.
@@ -60,11 +60,11 @@ class Schedule:
     build_end: datetime | None = None
     source: str = ""  # where the host was when its move began (2.2)
     progress: dict[str, str] = field(default_factory=dict)
-    statuses: list[str] = field(default_factory=list)  # all that it was told, in order
+    statuses: list[str] = field(default_factory=list)  # all that were reported, in order
 
 
-class Lab:
-    """A QUADS database. Times are naive, of the server's own clock."""
+class QuadsDatabase:
+    """What the QUADS server stores. Times are naive, of the server's own clock."""
 
     def __init__(self, now: datetime) -> None:
         self.began = now
@@ -90,7 +90,7 @@ class Lab:
         os: str = "",
         start: datetime | None = None,
     ) -> Assignment:
-        """Schedule these machines, which stand in the spare pool, for a cloud from `start` (now) on for two weeks."""
+        """Schedule these machines, which are in the spare pool, for a cloud from `start` (now) on for two weeks."""
         self.add_cloud(cloud)
         made = Assignment(len(self.assignments) + 1, cloud, description, owner, ticket, ["asmith", "bwong"], wipe, os)
         self.assignments[made.id] = made
@@ -111,7 +111,7 @@ class Lab:
         return self.assign(cloud, [Machine(name, self.hosts[name].model, "") for name in names], wipe=wipe, ticket="4001")
 
     def settle(self, cloud: str, names: Sequence[str]) -> None:
-        """The last tenant's: these hosts stand in this cloud, built and validated, and its schedules have ended."""
+        """These hosts are in this cloud, built and validated, and its schedules have ended, as after the last tenant."""
         self.add_cloud(cloud)
         if self.active(cloud) is None:
             number = len(self.assignments) + 1
@@ -121,6 +121,7 @@ class Lab:
             host.cloud, host.build, host.validated, host.switch_config_applied = cloud, True, True, True
 
     def unschedule(self, names: Sequence[str]) -> None:
+        """Delete all schedules of these hosts."""
         for schedule in [schedule for schedule in self.schedules.values() if schedule.host in names]:
             del self.schedules[schedule.id]
 
@@ -153,6 +154,7 @@ class Lab:
         return {"hosts": hosts, "assignments": assignments, "schedules": schedules}
 
     def current(self, at: datetime, host: str = "", cloud: str = "") -> list[Schedule]:
+        """The schedules that hold at this moment, of one host or cloud where one is given."""
         return [
             schedule
             for schedule in self.schedules.values()
@@ -173,6 +175,7 @@ class Lab:
         return found
 
     def active(self, cloud: str) -> Assignment | None:
+        """The cloud's assignment that has not ended; None where it has none."""
         return next((made for made in self.assignments.values() if made.cloud == cloud and made.active), None)
 
     # Documents
@@ -235,7 +238,7 @@ class Lab:
         }
 
     def progress_document(self, schedule: Schedule) -> dict[str, Any]:
-        told = schedule.progress
+        progress = schedule.progress
         host = self.hosts[schedule.host]
         return {
             "id": schedule.id,
@@ -243,9 +246,9 @@ class Lab:
             "host_id": host.id,
             "source_cloud": schedule.source or host.cloud,
             "target_cloud": self.assignments[schedule.assignment].cloud,
-            "status": told.get("status"),
-            "message": told.get("message"),
-            "error_message": told.get("error_message"),
+            "status": progress.get("status"),
+            "message": progress.get("message"),
+            "error_message": progress.get("error_message"),
             "stage_timestamps": {},
             "started_at": None,
             "completed_at": None,
@@ -253,6 +256,7 @@ class Lab:
 
 
 def iso(moment: datetime | None) -> str | None:
+    """To the minute, without a zone."""
     return moment.strftime(ISO) if moment else None
 
 

@@ -1,4 +1,4 @@
-"""The server: routes, who may write, and what tests make go wrong."""
+"""The server: routes, who may write, and the faults that tests inject."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import ssl
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
 
-from quads_tui.emulators.world import Time
+from quads_tui.emulators.errors import OptionsError
+from quads_tui.emulators.interfaces import Time
 
-from .records import ISO, STATUSES, Assignment, Host, Lab, Schedule
+from .records import ISO, STATUSES, Assignment, Host, QuadsDatabase, Schedule
 
 _LIVES = {"2.0.5": 6000.0, "2.1": 6000.0, "2.2": 15_600.0}  # emulated seconds of a token
 _HTML = "<!doctype html><html><title>500 Internal Server Error</title><h1>Internal Server Error</h1></html>"
@@ -25,28 +27,36 @@ _DATES = ("start", "end", "build_start", "build_end")
 _LINGER = struct.pack("ii", 1, 0)
 
 
-@dataclass
-class Mishap:
-    """What the next `times` requests of `method` below `path` (without /api/v3) meet.
+class FaultEffect(StrEnum):
+    """What an injected fault does to a request."""
 
-    `kind`: rolled-back (200 and nothing changed), expired (401), html (500 page), hang, reset, lost (done, then a reset).
-    """
+    ROLLED_BACK = "rolled-back"  # 200 and nothing changed
+    EXPIRED = "expired"  # 401
+    HTML = "html"  # a page with 500
+    HANG = "hang"
+    RESET = "reset"
+    LOST = "lost"  # done, then a reset
+
+
+@dataclass
+class InjectedFault:
+    """What the next `times` requests of `method` below `path` (without /api/v3) meet."""
 
     method: str
     path: str
-    kind: str
+    effect: FaultEffect
     times: int = 1
 
 
 class QuadsEmulator:
     """One QUADS. `generation`: "2.0.5", "2.1" or "2.2". `sqlite`: any last_build rolls a PATCH back, as that database does there.
 
-    `zone`: of the server's clock, which all its times are told by.
+    `zone`: of the server's clock; all its times are in it.
     """
 
     def __init__(
         self,
-        lab: Lab,
+        lab: QuadsDatabase,
         *,
         time: Time,
         username: str,
@@ -56,10 +66,10 @@ class QuadsEmulator:
         zone: tzinfo = UTC,
     ) -> None:
         if generation not in _LIVES:
-            raise ValueError(f"no QUADS {generation!r} here; there are {', '.join(_LIVES)}")
+            raise OptionsError(f"no QUADS {generation!r} here; there are {', '.join(_LIVES)}")
         self.lab = lab
         self.generation = generation
-        self.mishaps: list[Mishap] = []
+        self.faults: list[InjectedFault] = []
         self.logins = self.reads = self.writes = self.rolled_back = 0
         self.log: list[str] = []  # what was written, in order: method, path and body
         self._time = time
@@ -79,22 +89,22 @@ class QuadsEmulator:
         return f"{'https' if context else 'http'}://{host}:{self._place[1]}"
 
     async def stop(self) -> None:
-        """Gone: connections are refused. What it keeps stays; `start` brings it back at the same place."""
+        """From now on connections are refused. Its data stays; `start` brings it back at the same address."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
     async def start(self) -> None:
-        """After `stop`. Tokens of before are no longer known."""
+        """Serve again after `stop`; earlier tokens are no longer valid."""
         assert self._place is not None
         self._tokens.clear()
         await self.serve(*self._place)
 
-    async def order(self, wanted: dict[str, Any]) -> None:
+    async def control(self, wanted: dict[str, Any]) -> None:
         """What a person does at QUADS, or to it.
 
         {"down": bool}, {"broken": [FQDN]}, {"assign": {"cloud", "hosts", "wipe"}}, {"unschedule": [FQDN]},
-        {"settle": {"cloud", "hosts"}} (where they stand now, by schedules that have ended).
+        {"settle": {"cloud", "hosts"}} (where they are now, by schedules that have ended).
 
         KeyError for a host that it does not know.
         """
@@ -139,14 +149,14 @@ class QuadsEmulator:
             self.reads += 1
         elif path != "/login":
             self.writes += 1
-        kind = self._mishap(request.method, path)
-        if kind == "hang":
+        effect = self._injected(request.method, path)
+        if effect is FaultEffect.HANG:
             await asyncio.sleep(3600)
-        if kind == "reset":
+        if effect is FaultEffect.RESET:
             return _reset(request)
-        if kind == "html":
+        if effect is FaultEffect.HTML:
             return web.Response(status=500, text=_HTML, content_type="text/html")
-        if kind == "expired":
+        if effect is FaultEffect.EXPIRED:
             return _json({"message": "Invalid Authentication token!"}, 401)
         body = await request.read()
         try:
@@ -167,17 +177,17 @@ class QuadsEmulator:
             return self._delete_schedule(path.removeprefix("/schedules/"))
         if request.method != "PATCH":
             return _error(405, "Method Not Allowed", "The method is not allowed for the requested URL.")
-        answer = self._patch(path, data if isinstance(data, dict) else {}, apply=kind != "rolled-back")
-        if kind == "rolled-back":
+        answer = self._patch(path, data if isinstance(data, dict) else {}, apply=effect is not FaultEffect.ROLLED_BACK)
+        if effect is FaultEffect.ROLLED_BACK:
             self.rolled_back += 1
-        return _reset(request) if kind == "lost" else answer
+        return _reset(request) if effect is FaultEffect.LOST else answer
 
-    def _mishap(self, method: str, path: str) -> str:
-        for mishap in self.mishaps:
-            if mishap.times and mishap.method == method and path.startswith(mishap.path):
-                mishap.times -= 1
-                return mishap.kind
-        return ""
+    def _injected(self, method: str, path: str) -> FaultEffect | None:
+        for fault in self.faults:
+            if fault.times and fault.method == method and path.startswith(fault.path):
+                fault.times -= 1
+                return FaultEffect(fault.effect)
+        return None
 
     def _log_in(self, request: web.BaseRequest) -> web.Response:
         self.logins += 1
@@ -185,8 +195,7 @@ class QuadsEmulator:
             return web.Response(status=401, text="Unauthorized Access")
         token = secrets.token_urlsafe(24)
         self._tokens[token] = self._time.now() + _LIVES[self.generation]
-        said = {"auth_token": token, "message": "Successful login", "status": "success", "status_code": 201}
-        return _json(said)
+        return _json({"auth_token": token, "message": "Successful login", "status": "success", "status_code": 201})
 
     def _is_admin(self, request: web.BaseRequest) -> bool:
         given = request.headers.get("Authorization", "").removeprefix("Basic ")
@@ -241,10 +250,10 @@ class QuadsEmulator:
         return _page(404, "Not Found")
 
     def _progress(self, host: str) -> web.Response:
-        told = [schedule for schedule in self.lab.schedules.values() if schedule.progress and host in ("", schedule.host)]
-        if host and not told:
+        moving = [schedule for schedule in self.lab.schedules.values() if schedule.progress and host in ("", schedule.host)]
+        if host and not moving:
             return _error(404, "Not Found", f"No move for {host}")
-        documents = [self.lab.progress_document(schedule) for schedule in told]
+        documents = [self.lab.progress_document(schedule) for schedule in moving]
         return _json(documents[0] if host else documents)
 
     # Writes
@@ -318,7 +327,7 @@ class QuadsEmulator:
         return _json(self.lab.progress_document(schedule))
 
     def _begin_moves(self, data: dict[str, Any]) -> web.Response:
-        """All or none: a host without a current schedule is an exception that nobody catches there."""
+        """All or none: a host without a current schedule is an unhandled exception in QUADS."""
         names = data.get("hostnames") or []
         if not names:
             return _json({"error": "Bad Request", "message": "hostnames list is required"}, 400)
@@ -348,7 +357,7 @@ class QuadsEmulator:
 
 
 def _set(record: object, data: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Columns that are flags; null is ignored, and words are taken for what they say."""
+    """Columns that are flags; null is ignored, "true" and "false" are taken as such."""
     coerced: dict[object, bool] = {True: True, False: False, "true": True, "false": False}
     for name in names:
         value = data.get(name)
@@ -371,8 +380,8 @@ def _error(status: int, error: str, message: str) -> web.Response:
     return _json({"error": error, "message": message, "status_code": status}, status)
 
 
-def _page(status: int, words: str) -> web.Response:
-    text = f"<!doctype html><title>{status} {words}</title><h1>{words}</h1>"
+def _page(status: int, title: str) -> web.Response:
+    text = f"<!doctype html><title>{status} {title}</title><h1>{title}</h1>"
     return web.Response(status=status, text=text, content_type="text/html")
 
 

@@ -203,7 +203,7 @@ def _host(
         reason=text(host.reason or host.note),
         safety=host.safety if host.left_behind else None,
         left_behind=text(host.left_behind),
-        notes=tuple(text(note) for note in (*plan.notes, plan.trouble) if note),
+        notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )
 
@@ -281,11 +281,11 @@ def _progress(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> tu
         else:
             continue
         before = ends.get(event.host)
-        if event.host not in rollout.hosts or status is before or not (status.ended or before):
+        if event.host not in rollout.hosts or status is before or not (status.is_final or before):
             continue
         if before:
             counts[before] -= 1
-        if status.ended:
+        if status.is_final:
             counts[status] += 1
             ends[event.host] = status
         else:

@@ -74,7 +74,7 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "counts": {
             "hosts": len(report.hosts),
-            **{status.value: count for status, count in report.counts.items() if status.ended},
+            **{status.value: count for status, count in report.counts.items() if status.is_final},
             "unfinished": report.unfinished,
             "armed": len(report.armed),
         },

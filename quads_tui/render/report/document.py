@@ -261,7 +261,7 @@ class Report:
     @property
     def unfinished(self) -> int:
         """Hosts that stand at no end."""
-        return sum(count for status, count in self.counts.items() if not status.ended)
+        return sum(count for status, count in self.counts.items() if not status.is_final)
 
     @property
     def resumed_at(self) -> list[float]:

@@ -69,7 +69,9 @@ def _template() -> Template:
 def _tiles(report: Report) -> list[tuple[str, str, str]]:
     """Figures at the top: number, what of, class of the style."""
     found = [(f"{len(report.hosts):,}", "hosts", "")]
-    found += [(f"{report.counts[end]:,}", end.value, end.value if report.counts[end] else "") for end in HostStatus if end.ended]
+    found += [
+        (f"{report.counts[end]:,}", end.value, end.value if report.counts[end] else "") for end in HostStatus if end.is_final
+    ]
     found += [(f"{report.unfinished:,}", "unfinished", "unfinished" if report.unfinished else "")]
     armed = len(report.armed)
     return [*found, (duration(report.seconds), "rollout time", ""), (f"{armed:,}", "armed", "failed" if armed else "")]

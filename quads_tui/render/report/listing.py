@@ -68,7 +68,7 @@ def entry(
         failed=counts[HostStatus.FAILED],
         skipped=counts[HostStatus.SKIPPED],
         held=counts[HostStatus.HELD],
-        open=sum(number for status, number in counts.items() if not status.ended),
+        open=sum(number for status, number in counts.items() if not status.is_final),
         armed=len(model.armed),
     )
 

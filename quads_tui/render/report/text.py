@@ -175,7 +175,7 @@ def why(host: HostReport) -> str:
 
 def standing(host: HostReport) -> str:
     """Where a host stands and why, in one line."""
-    where = f" in {host.stage.label}" if host.stage and not host.status.ended else ""
+    where = f" in {host.stage.label}" if host.stage and not host.status.is_final else ""
     return f"{host.status.value}{where}" + (f": {why(host)}" if why(host) else "")
 
 
@@ -208,7 +208,7 @@ class Others:
 
     def __init__(self, report: Report) -> None:
         rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
-        self.begun = [host for host in rest if host.began is not None or host.status.ended]
+        self.begun = [host for host in rest if host.began is not None or host.status.is_final]
         self.not_started = len(rest) - len(self.begun)
 
 

@@ -1,7 +1,7 @@
 """The Foreman API v2 client. Versions 1.24 to 3.16."""
 
-from quads_tui.rollout.foreman_host import HostRecord, NameUnknown, UserRecord, pick
-
 from .client import Foreman
+from .names import NameUnknown, pick
+from .users import UserRecord
 
-__all__ = ["Foreman", "HostRecord", "NameUnknown", "UserRecord", "pick"]
+__all__ = ["Foreman", "NameUnknown", "UserRecord", "pick"]

@@ -5,23 +5,39 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.text import clean
 
-from ..http import NotJson, RequestFailed, Response
+from ..responses import FailureKind, NotJson, RequestFailed, Response
 
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.S | re.I)
-# What PostgreSQL, ActiveRecord and Foreman say when two writes met; any other 500 may be Puma's own thread race (see `met`).
-_MET = re.compile(
-    r"deadlock|\block(ed)? (by|wait|timeout|held)|could not obtain lock|could not serialize|duplicate key|RecordNotUnique"
-    r"|stale ?object|already been taken|has this role already|resource have no errors",
-    re.I,
-)
 
-_PROXY = re.compile(r"task failed|rebuild failed")
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """An error after which another attempt may help, by words of it. `conflict`: it may come of two writes at once."""
+
+    words: re.Pattern[str]
+    conflict: bool
+
+
+_any_case = partial(re.compile, flags=re.I)
+
+TRANSIENT = (
+    Transient(_any_case("deadlock"), conflict=True),  # PostgreSQL
+    Transient(_any_case(r"\block(ed)? (by|wait|timeout|held)"), conflict=True),
+    Transient(_any_case("could not obtain lock"), conflict=True),
+    Transient(_any_case("could not serialize"), conflict=True),
+    Transient(_any_case("duplicate key|RecordNotUnique"), conflict=True),  # a unique index
+    Transient(_any_case("stale ?object"), conflict=True),  # ActiveRecord's optimistic locking
+    Transient(_any_case("already been taken|has this role already"), conflict=True),  # ActiveRecord's validations
+    Transient(_any_case("resource have no errors"), conflict=True),  # Foreman's own, where a host is saved twice
+    Transient(re.compile("task failed|rebuild failed"), conflict=False),  # a smart proxy: it may be well again in a minute
+)
 
 
 def explain(answer: Response) -> str:
@@ -61,16 +77,20 @@ def _listed(found: object) -> str:
     return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
-def met(answer: Response) -> bool:
+def may_be_conflict(answer: Response) -> bool:
     """Whether this may come of two writes at once: 409, 423, words of locks and unique indexes, and every 500 of the application:
     Puma's thread race says the same fixed text as any other error, so it cannot be told apart."""
     if answer.status in (409, 423, 500):
         return True
-    return answer.status >= 400 and _MET.search(explain(answer)) is not None
+    return answer.status >= 400 and any(row.conflict for row in _transient(explain(answer)))
 
 
-def judged(answer: Response) -> Response:
-    """A write's answer: given back when it succeeded, raised as what it means when not."""
+def _transient(words: str) -> list[Transient]:
+    return [row for row in TRANSIENT if row.words.search(words)]
+
+
+def checked_write(answer: Response) -> Response:
+    """The answer to a write, given back where it is a success. Raises UnknownOutcome and StageFailure."""
     if answer.ok:
         return answer
     try:
@@ -79,23 +99,24 @@ def judged(answer: Response) -> Response:
     except NotJson:
         ours = False
     if answer.status in (502, 504) or (answer.status >= 500 and not ours):
-        raise UnknownOutcome(explain(answer), conflict=met(answer))  # a front server speaks; Foreman may still be working
+        # A front server speaks; Foreman may still be working.
+        raise UnknownOutcome(explain(answer), conflict=may_be_conflict(answer))
     if answer.status == 500:
-        raise UnknownOutcome(explain(answer), ended=True, conflict=True)
+        raise UnknownOutcome(explain(answer), server_done=True, conflict=True)
     raise failure(answer)
 
 
-def unanswered(error: RequestFailed) -> StageFailure | UnknownOutcome:
-    """A write that got no answer. A reset is what two writes at once were told by the servers of 2019, also in the handshake."""
-    reset = error.kind == "reset"
+def no_response_error(error: RequestFailed) -> StageFailure | UnknownOutcome:
+    """What no answer to a write means. Two writes at once were reset by the servers of 2019, also in the handshake."""
+    reset = error.kind is FailureKind.RESET
     if not error.sent:
         return StageFailure(Cause.UNREACHABLE, error.reason, conflict=reset, service=FOREMAN)
     return UnknownOutcome(error.reason, conflict=reset)
 
 
 def failure(answer: Response) -> StageFailure:
-    """What an answer that is no success means for the stage."""
-    words, conflict, status = explain(answer), met(answer), answer.status
+    """What an answer that is no success means for the stage: cause, whether another attempt may help, and after how long."""
+    words, conflict, status = explain(answer), may_be_conflict(answer), answer.status
     refused = partial(StageFailure, service=FOREMAN, status=status)
     if status == 401:
         return refused(Cause.CREDENTIALS, words)
@@ -104,8 +125,8 @@ def failure(answer: Response) -> StageFailure:
     if status >= 500:
         return refused(Cause.PROTOCOL, words, after=answer.retry_after, conflict=conflict)
     if status == 404:
-        return refused(Cause.UNKNOWN_HOST, f"{words} (it has none, or our user may not see it)", retryable=False)
+        return refused(Cause.UNKNOWN_HOST, f"{words} (it does not exist, or our user may not see it)", retryable=False)
     if status == 403:
         return refused(Cause.REFUSED, words, retryable=False)
-    # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute, and a lock is gone then.
-    return refused(Cause.FOREMAN, words, retryable=conflict or _PROXY.search(words) is not None, conflict=conflict)
+    # A 422 of validation stays one.
+    return refused(Cause.FOREMAN, words, retryable=conflict or bool(_transient(words)), conflict=conflict)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Identity
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 
 from ..http import Http
 from .boot import BootChange
 from .connection import BmcConnection
-from .dell import Unfit
-from .dell_boot_order import BootOrder, told
+from .dell import Unsupported
+from .dell_boot_order import BootOrder, job_words
 from .one_time_device import DeviceBoot
 from .power import PowerChange
 from .resources import OFF, ON, Observation
@@ -38,13 +39,14 @@ class Survey:
 class Bmc:
     """One session and one request at a time, to one address. Deadlines are own time (Clock.deadline).
 
-    Every call raises StageFailure in the BMC's own words, and lets pass what Acts.intend raises. After `close` it may be used
+    Every call raises StageFailure in the BMC's own words, and what SideEffects.intend raises. After `close` it may be used
     again; it then makes a new session.
     """
 
     def __init__(
         self,
         http: Http,
+        *,
         address: str,
         host: str,
         username: str,
@@ -57,31 +59,44 @@ class Bmc:
         device: str = "",
         system: str = "",
     ) -> None:
-        """`device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
+        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests.
+
+        `device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
 
         `system`: which of several systems behind the BMC, by id or path, as the assignment names it.
         """
-        self._line = BmcConnection(http, address, host, username, password, tls, clock, limits, meter, acts)
-        self._machine = Machine(self._line, system)
+        self._connection = BmcConnection(
+            http,
+            address=address,
+            host=host,
+            username=username,
+            password=password,
+            tls=tls,
+            clock=clock,
+            limits=limits,
+            meter=meter,
+            acts=acts,
+        )
+        self._machine = Machine(self._connection, system)
         self._device = device
-        self.pxe_stays = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
+        self.pxe_persistent = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
         """Off, seen twice; ForceOff where it is not. Gives "was off already" or an empty text."""
         return await PowerChange(self._machine, OFF, deadline).run()
 
     async def ensure_pxe_next(self, deadline: float) -> str:
-        """PXE for exactly the next boot, read back; the boot mode stays as it is. Sets `pxe_stays`."""
+        """PXE for exactly the next boot, read back; the boot mode stays as it is. Sets `pxe_persistent`."""
         instead = ""
         if self._device:
             try:
                 return await DeviceBoot(self._machine, self._device, deadline).set()
-            except Unfit as no:
+            except Unsupported as no:
                 instead = f"PXE of any NIC instead of {self._device}: {no}"
         change = BootChange(self._machine, deadline)
-        said = await change.set_pxe_once()
-        self.pxe_stays = change.stays
-        return "; ".join(words for words in (said, instead) if words)
+        note = await change.set_pxe_once()
+        self.pxe_persistent = change.persistent
+        return "; ".join(words for words in (note, instead) if words)
 
     async def ensure_on(self, deadline: float) -> str:
         """On, seen twice (PoweringOn is not On). Gives "was on already" or an empty text."""
@@ -89,10 +104,10 @@ class Bmc:
 
     async def clear_override(self, deadline: float) -> str:
         """No PXE boot any more, whoever set it, and no boot from our device; read back."""
-        said = await BootChange(self._machine, deadline).clear()
+        note = await BootChange(self._machine, deadline).clear()
         if self._device:
             await DeviceBoot(self._machine, self._device, deadline).clear()
-        return said
+        return note
 
     async def stage_order(self, order: Sequence[str], deadline: float) -> str:
         """Dell's own boot order for good: why no reset is needed for it; empty when a job waits for one."""
@@ -101,7 +116,7 @@ class Bmc:
     async def order_job(self, deadline: float) -> str:
         """What the job is at, in words; empty when none waits or runs."""
         job = await BootOrder(self._machine, (), deadline).job()
-        return told(job) if job is not None else ""
+        return job_words(job) if job is not None else ""
 
     async def verify_order(self, order: Sequence[str], deadline: float) -> None:
         """The order is as wanted by a fresh read."""
@@ -109,7 +124,7 @@ class Bmc:
 
     async def observe(self, deadline: float | None = None) -> Observation:
         """A fresh look. Without a deadline each request is made once, and what does not answer is a failure at once."""
-        return (await self._machine.look(self._line.clock.now() if deadline is None else deadline)).observation()
+        return (await self._machine.look(self._connection.clock.now() if deadline is None else deadline)).observation()
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         """The machine behind this BMC, fresh: its system resource, UUID, serial number, MACs, and the peer that told it.
@@ -119,7 +134,7 @@ class Bmc:
         while a list of NICs cannot be read for now (unless `macs` is empty and not `whole`: then there is nothing to compare).
         Without a deadline each request is made once.
         """
-        return await self._machine.identify(macs, self._line.clock.now() if deadline is None else deadline, whole)
+        return await self._machine.identify(macs, self._connection.clock.now() if deadline is None else deadline, whole)
 
     def pin(self, identity: Identity) -> None:
         """From now on this client acts on that machine and no other.
@@ -136,11 +151,11 @@ class Bmc:
         While it is not clear which of several systems is meant it tells nothing but the peer: `identify` chooses by MACs, or says
         why it cannot, and a survey after it tells of the chosen one.
         """
-        deadline = self._line.clock.now() + 5.0 * self._line.clock.speed
+        deadline = self._connection.clock.now() + 5.0 * self._connection.clock.speed
         try:
             look = await BootChange(self._machine, deadline).look()
         except Unclear:
-            return Survey("", "", None, "", Identity(self._line.peer))
+            return Survey(power="", mode="", pxe=None, model="", identity=Identity(peer=self._connection.peer))
         system = look.system
         targets = {target.lower() for boot in look.boots for target in boot.targets}
         override = any(boot.present for boot in look.boots)
@@ -158,31 +173,32 @@ class Bmc:
 
     async def is_off(self) -> bool:
         """Whether a fresh look shows Off, clearly. Patient for a minute."""
-        return (await self._machine.look(self._line.clock.deadline(60))).power == OFF
+        return (await self._machine.look(self._connection.clock.deadline(60))).power == OFF
 
     async def pxe_armed(self, deadline: float | None = None) -> bool:
         """Whether the next boot is a PXE boot, wherever this BMC keeps that. Patient for a minute by default."""
-        deadline = self._line.clock.deadline(60) if deadline is None else deadline
+        deadline = self._connection.clock.deadline(60) if deadline is None else deadline
         if self._device and await DeviceBoot(self._machine, self._device, deadline).armed():
             return True
         return (await BootChange(self._machine, deadline).look()).pxe_next
 
-    async def end_sessions(self, uris: Sequence[str], peer: str) -> None:
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
         """Delete sessions that a process before this one left at `peer`, each request made once; what does not go is noted.
 
-        Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was.
+        Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was. `login`: the
+        wall time of a login whose session was not recorded any more.
         """
-        left = f"{len(uris)} sessions of an earlier process are left at the BMC"
+        left = f"{len(uris) or 'perhaps some'} sessions of an earlier process stay open at the BMC"
         try:
-            await self._line.root(self._line.clock.now())
+            await self._connection.root(self._connection.clock.now())
         except StageFailure as failure:
-            self._line.acts.note(f"{left}: {failure.reason}")
+            self._connection.acts.note(f"{left}: {failure.reason}")
             return
-        if peer and self._line.peer != peer:
-            self._line.acts.note(f"{left}: it was at {peer}, and {self._line.peer} answers now")
+        if peer and self._connection.peer != peer:
+            self._connection.acts.note(f"{left}: it was at {peer}, and {self._connection.peer} answers now")
             return
-        await self._line.session.end(uris)
+        await self._connection.session.end(uris, login)
 
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
-        await self._line.session.close()
+        await self._connection.session.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 
-from .errors import Complaint
+from .errors import ErrorResponse
 from .resources import Boot, System
 from .settings_patch import Changes
 from .system import Machine
@@ -29,10 +29,12 @@ class BootSnapshot:
 
     @property
     def boots(self) -> tuple[Boot, ...]:
+        """The override of each place that carries one, the system's own first."""
         return (self.system.boot, self.settings) if self.settings.present else (self.system.boot,)
 
     @property
     def pxe_once(self) -> bool:
+        """Some place has PXE for the next boot alone."""
         return any(boot.pxe_once for boot in self.boots)
 
     @property
@@ -71,13 +73,13 @@ class BootChange:
 
     def __init__(self, machine: Machine, deadline: float) -> None:
         self._machine = machine
-        self._line = machine.line
-        self._clock = machine.line.clock
+        self._connection = machine.connection
+        self._clock = machine.connection.clock
         self._deadline = deadline
-        self._changes = Changes(machine.line, "the boot override", deadline)
+        self._changes = Changes(machine.connection, "the boot override", deadline)
         self._patched: set[str] = set()
         self._mode = ""
-        self.stays = False  # the BMC made a lasting PXE boot of the one-time one
+        self.persistent = False  # the BMC made a lasting PXE boot of the one-time one
 
     async def look(self) -> BootSnapshot:
         """Fresh. Raises StageFailure."""
@@ -90,10 +92,10 @@ class BootChange:
         return BootSnapshot(system, boot, etag)
 
     async def set_pxe_once(self) -> str:
-        """Give the note for the stage. Raises StageFailure and what Acts.intend raises."""
+        """Give the note for the stage. Raises StageFailure and what SideEffects.intend raises."""
         look = await self.look()
         if look.certain:
-            return "PXE was set for the next boot already"
+            return "PXE is already set for the next boot"
         await self._change(
             look,
             lambda boot: {"BootSourceOverrideTarget": _spelled("Pxe", boot), "BootSourceOverrideEnabled": "Once"},
@@ -101,12 +103,12 @@ class BootChange:
             "PXE for the next boot",
             otherwise=self._accept_lasting,
         )
-        return "this BMC knows no one-time boot: PXE stays set until the install has ended" if self.stays else ""
+        return "this BMC has no one-time boot: PXE stays set until the install ends" if self.persistent else ""
 
     def _accept_lasting(self, look: BootSnapshot) -> bool:
         """Once was accepted and reads Continuous, every time: the service has nothing better. It is taken back afterwards."""
-        self.stays = self._changes.taken and not look.pxe_once and look.pxe_next
-        return self.stays
+        self.persistent = self._changes.accepted and not look.pxe_once and look.pxe_next
+        return self.persistent
 
     async def clear(self) -> str:
         """Take a PXE boot back, whoever set it; other overrides stay. As set_pxe_once."""
@@ -138,18 +140,18 @@ class BootChange:
             ignored = 0
             while ignored < 2:
                 boot, _ = look.place(way.path)
-                said = await self._patch(look, way, wanted(boot))
-                look = await self._read_back(done, patient=said is None)
+                refusal = await self._patch(look, way, wanted(boot))
+                look = await self._read_back(done, patient=refusal is None)
                 look = await self._keep_mode(look, way, wanted)
                 if done(look):
                     return
-                if said is None:
+                if refusal is None:
                     ignored += 1
-                elif not await self._changes.worth_repeating(said):
+                elif not await self._changes.should_retry(refusal):
                     break
         if otherwise(look):
             return
-        reads = f"; it reads {look}"
+        reads = f"; the BMC shows {look}"
         if self._changes.last:
             raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._changes.last}{reads}")
         raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._changes.sent} times without effect{reads}")
@@ -160,14 +162,14 @@ class BootChange:
         places = [system.path]
         if system.settings and system.settings != system.path:
             places.insert(0 if look.settings.present else 1, system.settings)
-        full = self._machine.full_boot
+        full = any(maker.fills_gaps for maker in self._machine.makers)
         for path in places:
             yield PatchTarget(path, full)
         if not full and self._mode:
             for path in places:
                 yield PatchTarget(path, True)
 
-    async def _patch(self, look: BootSnapshot, way: PatchTarget, override: dict[str, str]) -> Complaint | None:
+    async def _patch(self, look: BootSnapshot, way: PatchTarget, override: dict[str, str]) -> ErrorResponse | None:
         """As Changes.patch."""
         boot, etag = look.place(way.path)
         mode = boot.mode or (self._mode if way.path == look.system.path else "")  # as this very place has it
@@ -194,14 +196,14 @@ class BootChange:
         before, now = self._mode, look.mode
         if not before or not now or now == before:
             return look
-        self._line.acts.note(f"the BMC changed the boot mode from {before} to {now}: setting it back")
+        self._connection.acts.note(f"the BMC changed the boot mode from {before} to {now}: setting it back")
         boot, etag = look.place(way.path)
         await self._changes.send("PATCH", way.path, {"Boot": {**wanted(boot), "BootSourceOverrideMode": before}}, etag)
         look = await self._read_back(lambda look: look.mode == before, patient=True)
         if look.mode != before:
             raise StageFailure(
                 Cause.REFUSED,
-                f"the BMC changed the boot mode from {before} to {look.mode} and does not take it back: set it by hand",
+                f"the BMC changed the boot mode from {before} to {look.mode} and refuses to restore it: set it by hand",
                 retryable=False,
             )
         return look

@@ -1,4 +1,4 @@
-"""The line to one BMC: one request at a time, signed, redirects to the same resource followed, reads repeated while time is left.
+"""The connection to one BMC: one request at a time, signed; reads are repeated while time is left.
 
 A name is resolved once and the address kept, so that what is read and what is acted on are one peer. It is resolved again only
 when that peer does not answer.
@@ -7,21 +7,23 @@ when that peer does not answer.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
+from quads_tui.rollout.addresses import host_and_port, ip_address
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean, time_of_day
-from quads_tui.services.responses import NotJson, RequestFailed, Response
+from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
-from .errors import Complaint, complaint
+from .errors import ErrorResponse, error_response
+from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, Busy, Session
 
@@ -31,12 +33,12 @@ _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
 
 
-class Missing(Exception):
+class Missing(QuadsTuiError):
     """404: the BMC has no such resource (any more)."""
 
-    def __init__(self, what: Complaint) -> None:
+    def __init__(self, what: ErrorResponse) -> None:
         super().__init__(what.text)
-        self.complaint = what
+        self.response = what
 
 
 class BmcConnection:
@@ -45,6 +47,7 @@ class BmcConnection:
     def __init__(
         self,
         http: Http,
+        *,
         address: str,
         host: str,
         username: str,
@@ -91,12 +94,12 @@ class BmcConnection:
                 answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
                 if answer.status != 401:
                     if answer.ok:
-                        self.session.accepted()
+                        self.session.reset_failures()
                     return answer
                 if last:
                     break
-                await self.session.doubt(answer)
-            raise self.session.stop(answer)
+                await self.session.on_unauthorized(answer)
+            raise self.session.refuse_login(answer)
 
     async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
@@ -120,13 +123,13 @@ class BmcConnection:
                     return document, answer
                 await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
                 continue
-            said = complaint(answer)
-            if answer.status == 404 and not said.page:
-                raise Missing(said)
-            await wait.after(failure_of(said))
+            refusal = error_response(answer)
+            if answer.status == 404 and not refusal.page:
+                raise Missing(refusal)
+            await wait.after(failure_of(refusal))
 
-    async def wait_as_told(self, seconds: float, why: str) -> None:
-        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not told."""
+    async def obey_retry_after(self, seconds: float, why: str) -> None:
+        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not noted."""
         if seconds >= _NOTICED:
             until = time_of_day(self.clock.wall() + seconds)
             self.acts.note(f"the BMC asks to wait until {until}: {clean(why)}", waits=True)
@@ -149,14 +152,14 @@ class BmcConnection:
             if answer.status in (401, 403):
                 document, _ = await self.read(ROOT, deadline)
             elif not answer.ok:
-                said = complaint(answer)
-                if answer.status == 404 and not said.page:
-                    raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {said.text}")
-                await wait.after(failure_of(said))
+                refusal = error_response(answer)
+                if answer.status == 404 and not refusal.page:
+                    raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
+                await wait.after(failure_of(refusal))
                 continue
             if isinstance(document, Mapping):
                 links = document.get("Links")
-                self.session.place = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
@@ -166,7 +169,7 @@ class BmcConnection:
         """One request on the wire; a redirect to the same resource is followed once by sending the same again.
 
         Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: RequestFailed.
-        `acts`: it is asked once more before its first byte whether it may go. Raises what Acts.confirm raises.
+        `acts`: it is asked once more before its first byte whether it may go. Raises what SideEffects.confirm raises.
         """
         reads = method == "GET"
         async with self._wire:
@@ -177,7 +180,7 @@ class BmcConnection:
             if not where or where == path:
                 return answer
             if not (same_path(path, where) if reads else plain_path(path) == plain_path(where)):
-                raise RequestFailed(_redirects(path, where), sent=False, kind="redirect")
+                raise RequestFailed(_redirects(path, where), sent=False, kind=FailureKind.REDIRECT)
             if reads and answer.status in _LASTING:
                 self._moved[path] = where
             return await self._put(method, where, headers, body, acts)
@@ -189,7 +192,9 @@ class BmcConnection:
     async def _confirm(self, peer: str) -> None:
         if peer != self.act_peer:
             seen = self.act_peer or "no address"
-            raise RequestFailed(f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind="check")
+            raise RequestFailed(
+                f"not sent: {peer} answers now, and the machine was read at {seen}", sent=False, kind=FailureKind.CHECK
+            )
         await self.acts.confirm()
 
     async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
@@ -210,7 +215,7 @@ class BmcConnection:
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
             )
         except RequestFailed as error:
-            if not error.sent and error.kind in ("refused", "timeout"):
+            if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
                 self.forget_peer()
             raise
         if answer.peer and answer.peer != self.peer:
@@ -230,7 +235,7 @@ def _redirects(path: str, where: str) -> str:
 
 def _is_ip_address(address: str) -> bool:
     try:
-        ipaddress.ip_address(urlsplit(address).hostname or "")
+        ip_address(host_and_port(address)[0])
     except ValueError:
         return False
     return True
@@ -245,61 +250,62 @@ def _ip_address(peer: str) -> str:
 class RetryBackoff:
     """Patience between tries of one thing: 1, 2, 4, 8 own seconds with jitter, or what the server asked for."""
 
-    def __init__(self, line: BmcConnection, deadline: float) -> None:
-        self._line = line
+    def __init__(self, connection: BmcConnection, deadline: float) -> None:
+        self._connection = connection
         self._deadline = deadline
         self._step = 1.0
-        self._told = ""
+        self._noted = ""
 
     async def after(self, error: RequestFailed | Busy | StageFailure) -> None:
         """Wait for the next try, or raise the failure when the time is up or when waiting cannot help."""
         failure = failure_from(error)
         if not failure.retryable:
             raise failure
-        clock = self._line.clock
+        clock = self._connection.clock
         if failure.after is not None:
             real = min(failure.after, _LONGEST_WAIT)
             if clock.now() + real * clock.speed > self._deadline or failure.after > _LONGEST_WAIT:
                 raise failure
-            self._tell(failure.reason)
-            await self._line.wait_as_told(real, failure.reason)
+            self._note(failure.reason)
+            await self._connection.obey_retry_after(real, failure.reason)
             return
         pause = self._step * random.uniform(0.7, 1.3)
         self._step = min(self._step * 2, 8.0)
         if clock.now() + pause > self._deadline:
             raise failure
-        self._tell(failure.reason)
+        self._note(failure.reason)
         await clock.sleep(pause)
 
-    def _tell(self, reason: str) -> None:
-        if reason != self._told:
-            self._told = reason
-            self._line.acts.note(f"waiting: {reason}", waits=True)
+    def _note(self, reason: str) -> None:
+        if reason != self._noted:
+            self._noted = reason
+            self._connection.acts.note(f"waiting: {reason}", waits=True)
 
 
 def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
+    """What a request that got no usable answer means for the stage."""
     if isinstance(error, RequestFailed):
-        if error.kind == "redirect":
+        if error.kind is FailureKind.REDIRECT:
             return StageFailure(Cause.PROTOCOL, error.reason)
         # A certificate that is not believed does not get better by asking again.
-        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind != "tls")
+        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
     if isinstance(error, Busy):
-        return failure_of(error.complaint)
+        return failure_of(error.response)
     return error
 
 
-def failure_of(said: Complaint) -> StageFailure:
-    """What an answer that is no success means for the stage."""
-    if said.status == 401:
-        return StageFailure(Cause.CREDENTIALS, said.text, retryable=False)
-    if "PasswordChangeRequired" in said.keys:
-        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {said.text}", retryable=False)
-    if said.busy:
-        return StageFailure(Cause.BUSY, said.text, after=said.after)
-    if said.status >= 500:
-        return StageFailure(Cause.PROTOCOL, said.text, after=said.after)
-    if said.page:
-        return StageFailure(Cause.PROTOCOL, said.text)
-    if said.status in (403, 405):
-        return StageFailure(Cause.REFUSED, said.text, retryable=False)
-    return StageFailure(Cause.REFUSED, said.text)
+def failure_of(refusal: ErrorResponse) -> StageFailure:
+    """What an error response means for the stage: cause, whether another attempt may help, and after how long (DSP0266 8.6)."""
+    if refusal.status == 401:
+        return StageFailure(Cause.CREDENTIALS, refusal.text, retryable=False)
+    if refusal.means(Meaning.PASSWORD_CHANGE):
+        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {refusal.text}", retryable=False)
+    if refusal.busy:
+        return StageFailure(Cause.BUSY, refusal.text, after=refusal.after)
+    if refusal.status >= 500:
+        return StageFailure(Cause.PROTOCOL, refusal.text, after=refusal.after)
+    if refusal.page:
+        return StageFailure(Cause.PROTOCOL, refusal.text)
+    if refusal.status in (403, 405):
+        return StageFailure(Cause.REFUSED, refusal.text, retryable=False)
+    return StageFailure(Cause.REFUSED, refusal.text)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.services.responses import Response
 
 from .connection import Missing
@@ -17,10 +18,9 @@ from .system import Machine
 
 _MOST_JOBS = 8  # of the newest: a queue keeps hundreds that have ended
 _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "canceled", "rebootcompleted", "rebootfailed"})
-_GOOD = frozenset({"completed", "rebootcompleted"})
 
 
-class Unfit(Exception):
+class Unsupported(QuadsTuiError):
     """This BMC or this BIOS has no such thing. Carries the reason; nothing was changed."""
 
 
@@ -52,19 +52,17 @@ class Job:
 
     @property
     def id(self) -> str:
+        """Such as JID_123456789012."""
         return self.path.rstrip("/").rpartition("/")[2]
 
     @property
     def ended(self) -> bool:
+        """Well or not: it does not wait for a reset any more."""
         return self.state.lower() in _ENDED
-
-    @property
-    def good(self) -> bool:
-        return self.state.lower() in _GOOD
 
 
 class Dell:
-    """Fresh looks at one Dell; `deadline` in own time. Raises StageFailure, and Unfit for what is no such machine."""
+    """Fresh looks at one Dell; `deadline` in own time. Raises StageFailure, and Unsupported for what is no such machine."""
 
     def __init__(self, machine: Machine, deadline: float) -> None:
         self._machine = machine
@@ -72,19 +70,20 @@ class Dell:
         self._jobs_path = ""
 
     async def system(self) -> System:
+        """A fresh look at the machine. Raises Unsupported where it is not a Dell."""
         system = await self._machine.look(self._deadline)
-        if not any("dell" in family for family in self._machine.families):
-            raise Unfit("the BMC is no Dell's")
+        if not any(maker.dell_attributes for maker in self._machine.makers):
+            raise Unsupported("the BMC is not a Dell")
         return system
 
     async def page(self, path: str, what: str) -> tuple[Document, Response]:
         """`what` names the resource in a reason."""
         if not path:
-            raise Unfit(f"the BMC tells no {what}")
+            raise Unsupported(f"the BMC does not show its {what}")
         try:
             return await self._machine.read(path, self._deadline)
         except Missing as gone:
-            raise Unfit(f"the BMC tells no {what} ({gone})") from None
+            raise Unsupported(f"the BMC does not show its {what} ({gone})") from None
 
     async def settings(self, path: str, what: str) -> Settings:
         """As `page`, with the settings object."""
@@ -92,7 +91,7 @@ class Dell:
         annotation = mapping(page.get("@Redfish.Settings"))
         place = local_path(mapping(annotation.get("SettingsObject")))
         if not place:
-            raise Unfit(f"the {what} cannot be set")
+            raise Unsupported(f"the {what} cannot be set")
         coming, answer = await self.page(place, f"settings of the {what}")
         actions = mapping(mapping(coming.get("Actions")).get("Oem"))
         return Settings(

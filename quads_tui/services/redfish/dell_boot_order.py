@@ -12,7 +12,7 @@ from typing import Any
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.text import clean
 
-from .dell import Dell, Job, Settings, Unfit, boot_names, known_as, sequence
+from .dell import Dell, Job, Settings, Unsupported, boot_names, known_as, sequence
 from .resources import mapping
 from .settings_patch import Changes
 from .system import Machine
@@ -32,6 +32,7 @@ class BootOrderSnapshot:
 
     @property
     def right(self) -> bool:
+        """It is as wanted, so that nothing is to be done."""
         return self.names == self.wanted
 
     @property
@@ -52,21 +53,21 @@ class BootOrder:
 
     def __init__(self, machine: Machine, devices: Sequence[str], deadline: float) -> None:
         self._devices = devices
-        self._clock = machine.line.clock
+        self._clock = machine.connection.clock
         self._deadline = deadline
         self._dell = Dell(machine, deadline)
-        self._changes = Changes(machine.line, "the boot order", deadline)
+        self._changes = Changes(machine.connection, "the boot order", deadline)
 
     async def stage(self) -> str:
-        """Why no reset is needed; empty when a job waits for one. Raises StageFailure and what Acts.intend raises."""
+        """Why no reset is needed; empty when a job waits for one. Raises StageFailure and what SideEffects.intend raises."""
         try:
             look = await self._look()
             if look.right:
-                return "the boot order is right"
+                return "the boot order is already as wanted"
             if not await self._dell.jobs_path():
-                raise Unfit("the BMC shows no queue of jobs")
-        except Unfit as no:
-            return f"the boot order is left alone: {no}"
+                raise Unsupported("the BMC shows no queue of jobs")
+        except Unsupported as no:
+            return f"the boot order was not changed: {no}"
         if look.pending and await self._dell.jobs():
             return ""  # committed by an earlier attempt
         if not look.pending:
@@ -79,7 +80,7 @@ class BootOrder:
         return next(iter(await self._dell.jobs()), None)
 
     async def verify(self) -> None:
-        """The order is as wanted by a fresh read. Raises StageFailure with what the last job said."""
+        """The order is as wanted by a fresh read. Raises StageFailure with what became of its job."""
         try:
             look = await self._look()
             for pause in _SHOWN:
@@ -87,12 +88,12 @@ class BootOrder:
                     break
                 await self._clock.sleep(pause)
                 look = await self._look()
-        except Unfit as no:
+        except Unsupported as no:
             raise StageFailure(Cause.PROTOCOL, f"the boot order can no longer be read: {no}") from None
         if not look.right:
             jobs = await self._dell.jobs(ended=True)
-            said = told(jobs[0]) if jobs else "its job is gone"
-            raise StageFailure(Cause.REFUSED, f"the boot order was not applied (it is {', '.join(look.names[:4])}): {said}")
+            why = job_words(jobs[0]) if jobs else "its job is gone"
+            raise StageFailure(Cause.REFUSED, f"the boot order was not applied (it is {', '.join(look.names[:4])}): {why}")
 
     async def _look(self) -> BootOrderSnapshot:
         system = await self._dell.system()
@@ -103,7 +104,7 @@ class BootOrder:
         names = boot_names(settings.current, order)
         first = [name for name in (known_as(device, names, attributes) for device in self._devices) if name]
         if not first:
-            raise Unfit(f"the BIOS lists none of {', '.join(self._devices[:4])} in {order}")
+            raise Unsupported(f"the BIOS lists none of {', '.join(self._devices[:4])} in {order}")
         return BootOrderSnapshot(settings, order, tuple(names), tuple(dict.fromkeys([*first, *names])))
 
     async def _until(self, method: str, look: BootOrderSnapshot) -> BootOrderSnapshot:
@@ -111,17 +112,19 @@ class BootOrder:
         ignored = 0
         while ignored < 2:
             if method == "PATCH":
-                said = await self._changes.patch(look.settings.path, look.body, look.settings.etag, self._etag)
+                refusal = await self._changes.patch(look.settings.path, look.body, look.settings.etag, self._etag)
             else:
-                said = await self._changes.send("POST", await self._dell.jobs_path(), {"TargetSettingsURI": look.settings.path})
-            for pause in (0.0, *(_READ_BACK if said is None else ())):
+                refusal = await self._changes.send(
+                    "POST", await self._dell.jobs_path(), {"TargetSettingsURI": look.settings.path}
+                )
+            for pause in (0.0, *(_READ_BACK if refusal is None else ())):
                 await self._clock.sleep(pause)
                 look = await self._look()
                 if look.right or (look.pending and (method == "PATCH" or await self._dell.jobs())):
                     return look
-            if said is None:
+            if refusal is None:
                 ignored += 1
-            elif not await self._changes.worth_repeating(said):
+            elif not await self._changes.should_retry(refusal):
                 break
         jobs = ", ".join(job.id for job in (await self._dell.jobs())[:4])
         beside = f"; {jobs} wait for a reset" if jobs else ""
@@ -132,6 +135,6 @@ class BootOrder:
         return (await self._look()).settings.etag
 
 
-def told(job: Job) -> str:
+def job_words(job: Job) -> str:
     """What a job is at, in a few words."""
     return clean(f"{job.id} {job.state} {job.percent}%: {job.message}", 120)

@@ -9,29 +9,13 @@ from typing import Any
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import NotJson, Response
 
-# Keys are the part of a MessageId after its last dot.
-BUSY = frozenset(
-    {
-        "SYS518",
-        "SWC0700",
-        "ServiceTemporarilyUnavailable",
-        "ResourceNotReadyRetry",
-        "ServiceInUnknownState",
-        "ServiceShuttingDown",
-        "ResourceInUse",
-        "ServiceDisabled",
-    }
-)
-LOCKED_BY_POST = frozenset({"UnableToModifyDuringSystemPOST", "InvalidOperationForSystemState"})
-SESSIONS_FULL = frozenset({"RAC0218", "SessionLimitExceeded", "CreateLimitReachedForResource"})
-WRONG_LOGIN = frozenset(
-    {"UnauthorizedLoginAttempt", "LoginAttemptFailed", "UserAuthenticationFailure", "ResourceAtUriUnauthorized"}
-)
+from .quirks import Meaning, meanings
+
 _GENERAL = ("a general error has occurred", "see @message.extendedinfo", "see extendedinfo")
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ErrorResponse:
     """`keys` to decide by, `text` (clean) to show: the server's own words where it has any. `after`: real seconds or None."""
 
     status: int
@@ -40,24 +24,23 @@ class Complaint:
     after: float | None = None
     page: bool = False  # a web page: a proxy speaks, or a web server whose Redfish is not up yet
 
+    def means(self, meaning: Meaning) -> bool:
+        """Whether a row of quirks.py says so of its keys or its text."""
+        return meaning in meanings(self.keys, self.text)
+
     @property
     def busy(self) -> bool:
         """It says: not now. Nothing was done."""
-        return self.status in (429, 503) or bool(self.keys & BUSY)
-
-    @property
-    def sessions_full(self) -> bool:
-        words = self.text.lower()
-        return bool(self.keys & SESSIONS_FULL) or "number of user sessions" in words or "maximum number of sessions" in words
+        return self.status in (429, 503) or self.means(Meaning.BUSY)
 
 
-def complaint(answer: Response) -> Complaint:
+def error_response(answer: Response) -> ErrorResponse:
     """Read an answer that is no success; never raises."""
     try:
         document = answer.first_json()
     except NotJson as none:
         page = answer.body.lstrip()[:1] == b"<"
-        return Complaint(answer.status, frozenset(), f"HTTP {answer.status} with {none.reason}", answer.retry_after, page)
+        return ErrorResponse(answer.status, frozenset(), f"HTTP {answer.status} with {none.reason}", answer.retry_after, page)
     messages = _messages(document)
     keys = frozenset(key for key in (_key(message) for message in messages) if key)
     error = _first(document, "error")
@@ -66,7 +49,7 @@ def complaint(answer: Response) -> Complaint:
     after = answer.retry_after
     if after is None:
         after = _seconds(messages)
-    return Complaint(answer.status, keys, _text(answer.status, error, messages), after)
+    return ErrorResponse(answer.status, keys, _text(answer.status, error, messages), after)
 
 
 def _messages(document: Any) -> list[Mapping[str, Any]]:

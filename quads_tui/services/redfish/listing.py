@@ -1,4 +1,4 @@
-"""Collections as BMCs list them: in pages, with gaps, in circles, without an end. Read whole where that can be told.
+"""Collections as BMCs list them: in pages, with gaps, in circles, without an end. Read whole where that can be seen.
 
 Where a collection contradicts itself, the higher count is believed: a member too many is asked about, a member too few is a
 machine that nobody sees.
@@ -29,6 +29,7 @@ class Member:
 
     @property
     def key(self) -> str:
+        """By which two entries are one."""
         return self.path.rstrip("/")
 
 
@@ -47,22 +48,22 @@ class Listing:
         return self.ended and self.count == len(self.members)
 
 
-def ends_at(line: BmcConnection, deadline: float) -> float:
+def ends_at(connection: BmcConnection, deadline: float) -> float:
     """Own time at which the reading of many documents stops, wherever it is."""
-    return max(deadline, line.clock.deadline(_PATIENCE))
+    return max(deadline, connection.clock.deadline(_PATIENCE))
 
 
-async def listing(line: BmcConnection, path: str, deadline: float) -> Listing:
+async def listing(connection: BmcConnection, path: str, deadline: float) -> Listing:
     """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
     found: dict[str, Member] = {}
-    entries = told = 0
+    entries = counted = 0
     seen: set[str] = set()
-    ends = ends_at(line, deadline)
+    ends = ends_at(connection, deadline)
     page, ended, cut = path, False, False
     while True:
         seen.add(page)
         try:
-            document, _ = await line.read(page, deadline)
+            document, _ = await connection.read(page, deadline)
         except Missing:
             if len(seen) == 1:
                 raise
@@ -73,14 +74,14 @@ async def listing(line: BmcConnection, path: str, deadline: float) -> Listing:
                 raise
             cut = True
             break
-        told = max(told, *(_number(document.get(name)) for name in _COUNTS))
+        counted = max(counted, *(_number(document.get(name)) for name in _COUNTS))
         listed = document.get("Members")
         for entry in listed if isinstance(listed, list) else []:
             entries += 1
             member = _member(entry)
             if member is None:
                 continue
-            key = member.key or f"#{entries}"  # those without a path are told apart by their place
+            key = member.key or f"#{entries}"  # those without a path are kept apart by their place
             found.setdefault(key, member)
             if len(found) >= _MOST_MEMBERS:
                 cut = True
@@ -90,11 +91,11 @@ async def listing(line: BmcConnection, path: str, deadline: float) -> Listing:
             ended = not cut
             break
         following = local_path(links[0])
-        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or line.clock.now() > ends:
+        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or connection.clock.now() > ends:
             cut = True
             break
         page = following
-    return Listing(tuple(found.values()), max(told, entries), ended, cut)
+    return Listing(tuple(found.values()), max(counted, entries), ended, cut)
 
 
 def _next_links(document: Document) -> list[object]:

@@ -19,6 +19,8 @@ _OTHER_NETWORKS = frozenset({"fibrechannel", "fibrechanneloverethernet"})
 
 @dataclass(frozen=True, slots=True)
 class Nics:
+    """The MACs of a system (lower case with colons), as far as they were read."""
+
     macs: frozenset[str] = frozenset()
     complete: bool = False  # every NIC that is listed was read and told a MAC, and the list had its end
 
@@ -31,11 +33,11 @@ class Nics:
 class NicReader:
     """Reads the NICs of one system. `wanted`: MACs at the first of which the reading stops. `deadline` in own time."""
 
-    def __init__(self, line: BmcConnection, wanted: Collection[str], deadline: float) -> None:
-        self._line = line
+    def __init__(self, connection: BmcConnection, wanted: Collection[str], deadline: float) -> None:
+        self._connection = connection
         self._wanted = frozenset(wanted)
         self._deadline = deadline
-        self._ends = ends_at(line, deadline)
+        self._ends = ends_at(connection, deadline)
 
     async def of(self, system: System) -> Nics:
         """Raises StageFailure while a list cannot be read for now: that is not the same as no list."""
@@ -57,12 +59,12 @@ class NicReader:
         found = Nics(complete=listed.whole and len(listed.members) <= _MOST_ADAPTERS)
         for member in listed.members[:_MOST_ADAPTERS]:
             document = await self._document(member, _PARTS)
-            told = Nics()
+            own = Nics()
             for part in _PARTS:
-                told = await self._all(local_path(document.get(part)))
-                if told.macs:
+                own = await self._all(local_path(document.get(part)))
+                if own.macs:
                     break
-            found = Nics(found.macs | told.macs, found.complete and told.complete)
+            found = Nics(found.macs | own.macs, found.complete and own.complete)
             if self._found(found):
                 return Nics(found.macs)
         return Nics(found.macs, found.complete and bool(found.macs))
@@ -74,10 +76,10 @@ class NicReader:
         complete = listed.whole
         for number, member in enumerate(listed.members, 1):
             document = await self._document(member, ("MACAddress", "PermanentMACAddress"))
-            told = set(macs_in(document))
-            complete = complete and (bool(told) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
-            macs |= told
-            if self._wanted & macs or self._line.clock.now() > self._ends:
+            own = set(macs_in(document))
+            complete = complete and (bool(own) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
+            macs |= own
+            if self._wanted & macs or self._connection.clock.now() > self._ends:
                 complete = complete and number == len(listed.members)
                 break
         return Nics(frozenset(macs), complete and bool(macs))
@@ -85,7 +87,7 @@ class NicReader:
     async def _listing(self, path: str) -> Listing:
         """Without members where the BMC has no such list or will not show it."""
         try:
-            return await listing(self._line, path, self._deadline)
+            return await listing(self._connection, path, self._deadline)
         except Missing:
             return Listing()
         except StageFailure as failure:
@@ -98,7 +100,7 @@ class NicReader:
         if any(member.document.get(name) for name in enough) or not member.path:
             return member.document
         try:
-            return (await self._line.read(member.path, self._deadline))[0]
+            return (await self._connection.read(member.path, self._deadline))[0]
         except Missing:
             return {}
         except StageFailure as failure:

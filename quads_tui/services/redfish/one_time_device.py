@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 
-from .dell import Dell, Job, Settings, Unfit, boot_names, known_as, sequence
-from .errors import Complaint
+from .dell import Dell, Job, Settings, Unsupported, boot_names, known_as, sequence
+from .errors import ErrorResponse
+from .quirks import Meaning
 from .resources import mapping
 from .settings_patch import Changes
 from .system import Machine
@@ -46,45 +47,45 @@ class DeviceBoot:
     def __init__(self, machine: Machine, device: str, deadline: float) -> None:
         self._device = device
         self._name = ""  # what the BIOS calls it
-        self._clock = machine.line.clock
+        self._clock = machine.connection.clock
         self._deadline = deadline
         self._dell = Dell(machine, deadline)
-        self._changes = Changes(machine.line, "the one-time boot device", deadline)
+        self._changes = Changes(machine.connection, "the one-time boot device", deadline)
 
     async def set(self) -> str:
-        """Give the note for the stage. Raises Unfit (nothing of it is pending), StageFailure and what Acts.intend raises."""
+        """The note for the stage. Raises Unsupported (nothing is pending), StageFailure and what SideEffects.intend raises."""
         look = await self._look()
         if not look.settings.on_reset:
-            raise Unfit("the BIOS settings cannot be applied on reset")
-        said: Complaint | None = None
+            raise Unsupported("the BIOS settings cannot be applied on reset")
+        refusal: ErrorResponse | None = None
         if look.pending and await self._has_job():
-            return f"{look.name} was set for the next boot already"
+            return f"{look.name} is already set for the next boot"
         ignored = 0
         while ignored < 2:
-            said = await self._changes.patch(look.settings.path, _body(look), look.settings.etag, self._etag)
-            look = await self._read_back(said)
+            refusal = await self._changes.patch(look.settings.path, _body(look), look.settings.etag, self._etag)
+            look = await self._read_back(refusal)
             if await self._stands(look):
                 return f"boots once from {look.name}"
-            if said is None:
+            if refusal is None:
                 ignored += 1
-            elif _spoken_for(said):
-                raise await self._foreign(look, said)
-            elif not await self._changes.worth_repeating(said):
+            elif refusal.means(Meaning.COMMITTED):
+                raise await self._foreign(look, refusal)
+            elif not await self._changes.should_retry(refusal):
                 break
         if look.pending:
             await self.clear()
-        raise Unfit(self._changes.last or "the one-time boot device was accepted without effect")
+        raise Unsupported(self._changes.last or "the one-time boot device was accepted without effect")
 
     async def clear(self) -> None:
         """Take it back as far as it still waits for a reset. Raises StageFailure in plain words for what stays, and as `set`."""
         try:
             look = await self._look()
-        except Unfit:
+        except Unsupported:
             return
         if not look.pending:
             return
         if others := sorted(set(look.settings.pending) - set(look.wanted)):
-            raise _stays(look, f"it waits together with {_listed(others)}, which are not ours")
+            raise _stays(look, f"it is pending together with {_listed(others)}, which are not ours")
         jobs = await self._dell.jobs()
         if len(jobs) > 1:
             raise _stays(look, f"{_listed([job.id for job in jobs])} all wait for a reset, and it is not clear which is ours")
@@ -93,13 +94,13 @@ class DeviceBoot:
         if look.pending and look.settings.clear and not await self._dell.jobs():
             look = await self._take_back("POST", look.settings.clear, {})
         if look.pending:
-            raise _stays(look, self._changes.last or "the BMC offers no way to forget it")
+            raise _stays(look, self._changes.last or "the BMC offers no way to discard it")
 
     async def armed(self) -> bool:
         """Whether the next boot is from this device as far as the BIOS tells."""
         try:
             return (await self._look()).coming
-        except Unfit:
+        except Unsupported:
             return False
 
     async def _look(self) -> DeviceSnapshot:
@@ -108,21 +109,21 @@ class DeviceBoot:
         order = sequence(settings.current, system)
         names = [_MODE, f"OneTime{order}Dev"]
         if missing := [name for name in names if name not in settings.current]:
-            raise Unfit(f"the BIOS knows no {_listed(missing)}")
+            raise Unsupported(f"the BIOS has no attribute {_listed(missing)}")
         if not self._name:
             sources, _ = await self._dell.page(system.boot_sources, "boot sources")
             listed = boot_names(mapping(sources.get("Attributes")), order)
             self._name = known_as(self._device, listed, settings.current)
         if not self._name:
-            raise Unfit(f"the BIOS lists no boot device {self._device} in {order}")
+            raise Unsupported(f"the BIOS lists no boot device {self._device} in {order}")
         return DeviceSnapshot(settings, dict(zip(names, (f"OneTime{order}", self._name), strict=True)), self._name)
 
     async def _etag(self) -> str:
         return (await self._look()).settings.etag
 
-    async def _read_back(self, said: Complaint | None) -> DeviceSnapshot:
+    async def _read_back(self, refusal: ErrorResponse | None) -> DeviceSnapshot:
         look = await self._look()
-        for pause in _READ_BACK if said is None else ():
+        for pause in _READ_BACK if refusal is None else ():
             if await self._stands(look) or self._clock.now() + pause > self._deadline:
                 break
             await self._clock.sleep(pause)
@@ -139,23 +140,24 @@ class DeviceBoot:
     async def _take_back(self, method: str, path: str, body: dict[str, object] | None) -> DeviceSnapshot:
         """One way to do it, and what a fresh look then shows."""
         while True:
-            said = await self._changes.send(method, path, body)
+            refusal = await self._changes.send(method, path, body)
             look = await self._look()
-            for pause in _READ_BACK if said is None else ():
+            for pause in _READ_BACK if refusal is None else ():
                 if not look.pending or self._clock.now() + pause > self._deadline:
                     break
                 await self._clock.sleep(pause)
                 look = await self._look()
-            if said is None or not look.pending or not await self._changes.worth_repeating(said):
+            if refusal is None or not look.pending or not await self._changes.should_retry(refusal):
                 return look
 
-    async def _foreign(self, look: DeviceSnapshot, said: Complaint) -> StageFailure:
+    async def _foreign(self, look: DeviceSnapshot, refusal: ErrorResponse) -> StageFailure:
         jobs: list[Job] = await self._dell.jobs()
         named = f" by {_listed([job.id for job in jobs])}" if jobs else ""
+        pending = _listed(sorted(look.settings.pending)) or "the BMC does not say which"
         return StageFailure(
             Cause.REFUSED,
-            f"other BIOS settings wait for a reset{named} ({_listed(sorted(look.settings.pending)) or 'not told which'}): "
-            f"let that job run, or delete it if it is not wanted. {said.text}",
+            f"other BIOS settings wait for a reset{named} ({pending}): let that job run, or delete it if it is not wanted. "
+            f"{refusal.text}",
             retryable=False,
         )
 
@@ -164,12 +166,8 @@ def _body(look: DeviceSnapshot) -> dict[str, object]:
     return {"Attributes": look.wanted, "@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}}
 
 
-def _spoken_for(said: Complaint) -> bool:
-    return "SYS011" in said.keys or "already committed" in said.text.lower()
-
-
 def _stays(look: DeviceSnapshot, why: str) -> StageFailure:
-    return StageFailure(Cause.REFUSED, f"its next boot stays set to {look.name}: {why}", retryable=False)
+    return StageFailure(Cause.REFUSED, f"the next boot stays set to {look.name}: {why}", retryable=False)
 
 
 def _listed(names: list[str]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import failure_from, failure_of
-from .errors import Complaint, complaint
-from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System, reset_type
+from .errors import ErrorResponse, error_response
+from .quirks import Meaning, reset_type
+from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .session import Busy
 from .system import Machine
 
@@ -30,8 +31,8 @@ class PowerChange:
 
     def __init__(self, machine: Machine, target: str, deadline: float) -> None:
         self._machine = machine
-        self._line = machine.line
-        self._clock = machine.line.clock
+        self._connection = machine.connection
+        self._clock = machine.connection.clock
         self._target = target
         self._deadline = deadline
         self._wanted = _RESETS[target]
@@ -39,10 +40,10 @@ class PowerChange:
         self._lost = 0
         self._refused = 0
         self._may_send_at = self._clock.now()  # own time
-        self._last = ""  # what the BMC said last about a Reset, for the failure's reason
+        self._last = ""  # the last error of a Reset, for the failure's reason
 
     async def run(self) -> str:
-        """Give the note for the stage: empty when a Reset of ours did it. Raises StageFailure and what Acts.intend raises."""
+        """The note for the stage: empty when a Reset of ours did it. Raises StageFailure and what SideEffects.intend raises."""
         step = 0
         while True:
             system = await self._machine.look(self._deadline)
@@ -69,27 +70,27 @@ class PowerChange:
         now = self._clock.now()
         if now >= self._deadline:
             state = system.power or "unknown"
-            said = f"; the BMC said: {self._last}" if self._last else ""
+            last = f"; the BMC answered: {self._last}" if self._last else ""
             tried = f" after {self._accepted} x {self._wanted}" if self._accepted else f", no {self._wanted} was accepted"
-            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{said}")
+            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{last}")
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))
 
     async def _reset(self, system: System) -> None:
         if not system.reset_target:
-            self._wait_on("the BMC offers no Reset of this system", None)
+            self._wait_on("the BMC offers no Reset action for this system", None)
             return
         if self._lost >= _MOST_LOST:
             raise StageFailure(Cause.UNREACHABLE, f"the answer to {self._wanted} was lost {self._lost} times: {self._last}")
-        acts = self._line.acts
+        acts = self._connection.acts
         wanted = reset_type(self._wanted, await self._machine.reset_types(system, self._deadline))
         await acts.intend("reset", {"type": wanted, "power": system.power})
         try:
-            answer = await self._line.exchange("POST", system.reset_target, {"ResetType": wanted})
+            answer = await self._connection.exchange("POST", system.reset_target, {"ResetType": wanted})
         except RequestFailed as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
             if error.sent:
                 self._unsettled(wanted, error.reason)
-            elif error.kind == "tls":
+            elif error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
             else:
                 self._wait_on(error.reason, None)
@@ -97,7 +98,7 @@ class PowerChange:
             acts.result("absent", {"error": str(error)})
             if isinstance(error, StageFailure):
                 raise
-            await self._not_now(error.complaint)
+            await self._not_now(error.response)
         except NotSent as no:
             acts.result("absent", {"error": f"not sent: {no}"})
             self._wait_on(f"{wanted} was not sent: {no}", None)
@@ -114,35 +115,35 @@ class PowerChange:
                 self._may_send_at = self._clock.now() + _IGNORED if self._accepted < _MOST_ACCEPTED else float("inf")
                 acts.note(f"{wanted} accepted ({answer.status})")
             else:
-                await self._answered(wanted, complaint(answer))
+                await self._answered(wanted, error_response(answer))
 
-    async def _answered(self, wanted: str, said: Complaint) -> None:
+    async def _answered(self, wanted: str, refusal: ErrorResponse) -> None:
         """Not a success: whatever the words are, the next look at the power decides."""
-        self._last = said.text
-        if said.busy:
-            await self._not_now(said)
-        elif said.status >= 500:
-            self._unsettled(wanted, said.text)
-        elif said.status in (401, 403) or "PasswordChangeRequired" in said.keys:
-            if not said.page:
-                raise failure_of(said)
-            self._wait_on(said.text, None)
+        self._last = refusal.text
+        if refusal.busy:
+            await self._not_now(refusal)
+        elif refusal.status >= 500:
+            self._unsettled(wanted, refusal.text)
+        elif refusal.status in (401, 403) or refusal.means(Meaning.PASSWORD_CHANGE):
+            if not refusal.page:
+                raise failure_of(refusal)
+            self._wait_on(refusal.text, None)
         else:
-            self._wait_on(said.text, _CONFLICT)
+            self._wait_on(refusal.text, _CONFLICT)
 
-    async def _not_now(self, said: Complaint) -> None:
+    async def _not_now(self, refusal: ErrorResponse) -> None:
         """Nothing was done; wait as long as the server asks (real seconds) and look again."""
-        self._wait_on(said.text, None)
-        if said.after is not None:
-            if self._clock.now() + said.after * self._clock.speed > self._deadline:
-                raise failure_of(said)
-            await self._line.wait_as_told(min(said.after, 60.0), said.text)
+        self._wait_on(refusal.text, None)
+        if refusal.after is not None:
+            if self._clock.now() + refusal.after * self._clock.speed > self._deadline:
+                raise failure_of(refusal)
+            await self._connection.obey_retry_after(min(refusal.after, 60.0), refusal.text)
 
     def _unsettled(self, wanted: str, why: str) -> None:
         self._lost += 1
         self._last = clean(why)
         self._may_send_at = self._clock.now() + _AMBIGUOUS
-        self._line.acts.note(f"outcome of {wanted} unknown: {clean(why)}")
+        self._connection.acts.note(f"outcome of {wanted} unknown: {clean(why)}")
 
     def _wait_on(self, why: str, seconds: float | None) -> None:
         """Refused or not reached: another try after a while, and only so often."""
@@ -152,4 +153,4 @@ class PowerChange:
             raise StageFailure(Cause.REFUSED, f"{self._wanted} is refused: {self._last}")
         pause = seconds if seconds is not None else min(2.0**self._refused, 30.0)
         self._may_send_at = self._clock.now() + pause
-        self._line.acts.note(f"waiting: {self._last}", waits=True)
+        self._connection.acts.note(f"waiting: {self._last}", waits=True)

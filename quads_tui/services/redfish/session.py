@@ -10,19 +10,20 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from urllib.parse import urljoin
+from typing import Any
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import NotJson, RequestFailed, Response
 
-from .errors import WRONG_LOGIN, Complaint, complaint
-from .resources import local_path, text
+from .errors import ErrorResponse, error_response
+from .left_sessions import MOST, SessionFacts, is_left, session_facts
+from .quirks import SESSION_COLLECTIONS, Meaning, session_path
 
 ROOT = "/redfish/v1/"
-_PLACES = ("/redfish/v1/SessionService/Sessions", "/redfish/v1/Sessions")  # the second: iDRAC7 and 8
 _CLOSING = 4.0  # real seconds
 _ENDING = 15.0  # real seconds for those of an earlier process, with a login of our own
 _TRIES = 2  # of a DELETE
@@ -31,19 +32,19 @@ _MOST_REFUSALS = 2
 Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response]]
 
 
-class Busy(Exception):
+class Busy(QuadsTuiError):
     """The BMC answered that it cannot now. Nothing was done."""
 
-    def __init__(self, what: Complaint) -> None:
+    def __init__(self, what: ErrorResponse) -> None:
         super().__init__(what.text)
-        self.complaint = what
+        self.response = what
 
 
 class Session:
     """`send` puts one request on the wire (method, path, headers, body); this class knows what to put into its headers."""
 
     def __init__(self, send: Send, username: str, password: Secret, clock: Clock, acts: SideEffects) -> None:
-        self.place = ""  # Links.Sessions of the service root, once it is known
+        self.collection = ""  # Links.Sessions of the service root, once it is known
         self._send = send
         self._username = username
         self._password = password
@@ -69,19 +70,19 @@ class Session:
             return {"Authorization": "Basic " + base64.b64encode(login).decode()}
         return {"X-Auth-Token": self._token}
 
-    async def doubt(self, answer: Response) -> None:
+    async def on_unauthorized(self, answer: Response) -> None:
         """A 401 came back: an expired session is made anew by the next `headers`; Basic refused counts towards a lock-out."""
         if self._basic:
-            await self._refuse(complaint(answer))
+            await self._refuse(error_response(answer))
         self._token = ""
 
-    def accepted(self) -> None:
+    def reset_failures(self) -> None:
         """Our credentials were good for an answer."""
         self._refusals = 0
 
-    def stop(self, answer: Response) -> StageFailure:
+    def refuse_login(self, answer: Response) -> StageFailure:
         """A fresh login was refused all the same: no more of it."""
-        self._refused = f"{complaint(answer).text} (user {clean(self._username, 40)}, after a new login)"
+        self._refused = f"{error_response(answer).text} (user {clean(self._username, 40)}, after a new login)"
         return StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
 
     async def close(self) -> None:
@@ -105,7 +106,7 @@ class Session:
                     await self._delete(path, {"X-Auth-Token": token})
                     del self._open[0]
         for path, _ in self._open:
-            self._acts.note(f"the session {path} is left at the BMC: no answer to its deletion within {_CLOSING:g} s")
+            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
         if self._login is not None:
             self._login.cancel()
         if self._basic_for_now:
@@ -113,8 +114,11 @@ class Session:
         self._open.clear()
         self._token = ""
 
-    async def end(self, paths: Iterable[str]) -> None:
-        """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted."""
+    async def end(self, paths: Iterable[str], login: float | None = None) -> None:
+        """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted.
+
+        `login`: the wall time of a login that may have made one that is not among the `paths`.
+        """
         left = list(paths)
         try:
             async with asyncio.timeout(_ENDING):
@@ -122,12 +126,37 @@ class Session:
                 while left:
                     await self._delete(left[0], headers)
                     del left[0]
+                if login is not None:
+                    await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
             why = str(error) or f"not done within {_ENDING:g} s"
-            self._acts.note(f"{len(left)} sessions of an earlier process are left at the BMC: {why}")
+            self._acts.note(f"{len(left)} sessions of an earlier process stay open at the BMC: {why}")
+
+    async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:
+        """Find the session of a login `age` seconds before our own, by what the BMC tells of both."""
+        own_path = self._open[-1][0] if self._open else ""
+        own = session_facts(await self._document(own_path, headers)) if own_path else SessionFacts("", "", None)
+        collection = await self._document(own_path.rpartition("/")[0], headers) if own_path else {}
+        listed = collection.get("Members")
+        found = [member.get("@odata.id") for member in listed if isinstance(member, Mapping)] if isinstance(listed, list) else []
+        others = [path for path in found if isinstance(path, str) and path != own_path and path.startswith("/")][:MOST]
+        for path in others:
+            if is_left(session_facts(await self._document(path, headers)), own, age):
+                await self._delete(path, headers)
+                return
+        if not own_path or (others and not own.told):
+            self._acts.note("a login of an earlier process was interrupted: a session may be left at the BMC until it expires")
+
+    async def _document(self, path: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
+        answer = await self._send("GET", path, headers, None)
+        try:
+            body = answer.json() if answer.ok else {}
+        except NotJson:
+            body = {}
+        return body if isinstance(body, Mapping) else {}
 
     async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
-        """Once more where it is refused; then it is said."""
+        """Once more where it is refused; then it is noted."""
         why = ""
         for _ in range(_TRIES):
             try:
@@ -138,8 +167,8 @@ class Session:
             if answer.ok or answer.status in (404, 410):
                 self._acts.session(path, False)
                 return
-            why = complaint(answer).text
-        self._acts.note(f"the session {path} is left at the BMC, its deletion was refused {_TRIES} times: {why}")
+            why = error_response(answer).text
+        self._acts.note(f"the session {path} stays open at the BMC, its deletion was refused {_TRIES} times: {why}")
 
     async def _log_in(self) -> None:
         """Shielded: a login whose answer nobody waits for leaves a session behind that nobody closes."""
@@ -150,41 +179,46 @@ class Session:
 
     async def _log_in_now(self) -> None:
         body = {"UserName": self._username, "Password": self._password.reveal()}
-        places = list(dict.fromkeys(place for place in (self.place, *_PLACES) if place))
+        places = list(dict.fromkeys(place for place in (self.collection, *SESSION_COLLECTIONS) if place))
         while places:
-            await self._acts.owned()
+            await self._acts.before_login()
             try:
                 answer = await self._send("POST", places[0], {}, body)
             except RequestFailed as error:
-                if error.sent:
-                    self._acts.note("the answer to a login was lost: a session that it made stays at the BMC until it ends there")
+                if not error.sent:
+                    self._acts.session("", False)
+                else:
+                    self._acts.note(
+                        "no answer to a login: the session that it may have made stays open at the BMC until it expires"
+                    )
                 raise
             if answer.ok:
                 self._begin(answer, places[0])
                 return
-            said = complaint(answer)
-            if "PasswordChangeRequired" in said.keys:
-                self._refused = f"the password must be changed first: {said.text}"
+            self._acts.session("", False)
+            refusal = error_response(answer)
+            if refusal.means(Meaning.PASSWORD_CHANGE):
+                self._refused = f"the password must be changed first: {refusal.text}"
                 raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
-            if answer.status == 401 and not self.place and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
+            if answer.status == 401 and not self.collection and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
                 # Not even the service root is open: something in front of the service wants Basic, and knows no sessions.
-                await self._refuse(said)
+                await self._refuse(refusal)
                 break
-            if answer.status == 401 or said.keys & WRONG_LOGIN:
-                await self._refuse(said)
-            elif said.sessions_full:
-                self._acts.note(f"no session is free, going on with Basic: {said.text}")
+            if answer.status == 401 or refusal.means(Meaning.WRONG_LOGIN):
+                await self._refuse(refusal)
+            elif refusal.means(Meaning.SESSIONS_FULL):
+                self._acts.note(f"no session is free, using Basic authentication: {refusal.text}")
                 self._basic = self._basic_for_now = True
                 return
-            elif said.busy and self._busy < 1:
+            elif refusal.busy and self._busy < 1:
                 self._busy += 1
-                raise Busy(said)
+                raise Busy(refusal)
             elif answer.status == 404:
                 places.pop(0)
             elif answer.status >= 500 and answer.status not in (501, 503):
-                raise Busy(said)
+                raise Busy(refusal)
             else:
-                self._basic_for_now = said.busy
+                self._basic_for_now = refusal.busy
                 break
         self._basic = True
 
@@ -192,41 +226,22 @@ class Session:
         token = answer.headers.get("X-Auth-Token", "")
         if not token or not token.isascii() or not token.isprintable():
             self._basic = True
+            self._acts.session("", False)
             return
         self._token = token
         self._busy = 0
-        where = _own_path(answer, place)
+        where = session_path(answer, place)
         if where:
             self._open.append((where, token))
             self._acts.session(where, True)
         else:
-            self._acts.note("the BMC does not tell where its session is: it is left to end by itself")
+            self._acts.session("", False)
+            self._acts.note("the BMC does not say where its session is: it stays open until it expires")
 
-    async def _refuse(self, said: Complaint) -> None:
+    async def _refuse(self, refusal: ErrorResponse) -> None:
         """Count a refused login; the second one is the last."""
         self._refusals += 1
         if self._refusals >= _MOST_REFUSALS:
-            self._refused = f"{said.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
+            self._refused = f"{refusal.text} (user {clean(self._username, 40)}, tried {self._refusals} times)"
             raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
         await self._clock.sleep(2)
-
-
-def _own_path(answer: Response, place: str) -> str:
-    """Where the session is that was made by a POST to `place`; empty where the BMC does not tell.
-
-    DSP0266 wants it in Location. Some leave it out, give it relative, or name the collection there; the body tells then.
-    """
-    body: object = None
-    with suppress(NotJson):
-        body = answer.json()
-    document = body if isinstance(body, Mapping) else {}
-    collection = place.rstrip("/")
-    relative = answer.headers.get("Location", "").strip()
-    if relative and ":" not in relative and not relative.startswith("/"):
-        relative = urljoin(f"{collection}/" if "/" not in relative else collection, relative)
-    own = text(document, "Id")
-    by_id = f"{collection}/{own}" if own and "/" not in own else ""
-    for path in (local_path(relative), local_path(document), local_path(by_id)):
-        if path and path.rstrip("/") not in (collection, collection.removesuffix("/Members")):
-            return path
-    return ""

@@ -5,15 +5,16 @@ What became of a change is for the caller to read. Setting the same again does n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed
+from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import BmcConnection, failure_from, failure_of
-from .errors import LOCKED_BY_POST, Complaint, complaint
+from .errors import ErrorResponse, error_response
+from .quirks import Meaning, if_match
 from .session import Busy
 
 _LOCKED = (5.0, 10.0, 15.0, 30.0, 30.0)  # while the BIOS holds the settings during POST
@@ -23,58 +24,58 @@ _MOST_SENT = 12
 class Changes:
     """The requests of one change, until `deadline` (own time). `what` names it in a failure's reason."""
 
-    def __init__(self, line: BmcConnection, what: str, deadline: float) -> None:
-        self._line = line
-        self._clock = line.clock
+    def __init__(self, connection: BmcConnection, what: str, deadline: float) -> None:
+        self._connection = connection
+        self._clock = connection.clock
         self._what = what
         self._deadline = deadline
         self.sent = 0
         self.last = ""  # the last refusal, in the BMC's words
-        self.taken = False  # the last one was answered with a success
+        self.accepted = False  # the last one was answered with a success
         self.by_task = False  # by 202: a task does it, in its own time
 
     async def patch(
         self, path: str, body: dict[str, object], etag: str, afresh: Callable[[], Awaitable[str]]
-    ) -> Complaint | None:
+    ) -> ErrorResponse | None:
         """Send it with the entity tag that the BMC wants; `afresh` reads it again. As `send`."""
-        tags = _tags(etag)
+        tags = if_match(etag)
         refreshed = False
-        said: Complaint | None = None
+        refusal: ErrorResponse | None = None
         while True:
             tag = next(tags, None)
             if tag is None:
-                return said
-            said = await self.send("PATCH", path, body, tag)
-            if said is None or said.status not in (412, 428):
-                return said
-            if said.status == 428 and tag != "*":
+                return refusal
+            refusal = await self.send("PATCH", path, body, tag)
+            if refusal is None or refusal.status not in (412, 428):
+                return refusal
+            if refusal.status == 428 and tag != "*":
                 tags = iter(["*"])
-            elif said.status == 412 and tag and not refreshed:
+            elif refusal.status == 412 and tag and not refreshed:
                 refreshed = True
-                tags = _tags(await afresh(), again=True)
+                tags = if_match(await afresh(), again=True)
 
-    async def send(self, method: str, path: str, body: dict[str, object] | None, tag: str = "") -> Complaint | None:
-        """One request; None when the BMC said yes or when nobody knows. Raises StageFailure and what Acts.intend raises."""
+    async def send(self, method: str, path: str, body: dict[str, object] | None, tag: str = "") -> ErrorResponse | None:
+        """One request; None where it was accepted, or nobody knows. Raises StageFailure and what SideEffects.intend raises."""
         if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:
-            raise StageFailure(Cause.TIMEOUT, f"{self._what} is not taken: {self.last or 'no effect'}")
-        acts = self._line.acts
+            raise StageFailure(Cause.TIMEOUT, f"{self._what} was not set: {self.last or 'no effect'}")
+        acts = self._connection.acts
         await acts.intend("override", {"path": path, **(body or {"method": method})})
         self.sent += 1
         try:
-            answer = await self._line.exchange(method, path, body, {"If-Match": tag} if tag else {})
+            answer = await self._connection.exchange(method, path, body, {"If-Match": tag} if tag else {})
         except RequestFailed as error:
             acts.result("unknown" if error.sent else "absent", {"error": error.reason})
-            if error.kind == "tls":
+            if error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
-            return None if error.sent else Complaint(503, frozenset(), error.reason)
+            return None if error.sent else ErrorResponse(503, frozenset(), error.reason)
         except (Busy, StageFailure) as error:
             acts.result("absent", {"error": str(error)})
             if isinstance(error, StageFailure):
                 raise
-            return error.complaint
+            return error.response
         except NotSent as no:
             acts.result("absent", {"error": f"not sent: {no}"})
-            return Complaint(503, frozenset(), f"not sent: {no}")
+            return ErrorResponse(503, frozenset(), f"not sent: {no}")
         except REFUSALS as no:
             acts.result("absent", {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
             raise
@@ -82,40 +83,34 @@ class Changes:
             acts.result("unknown", {"error": "interrupted"})
             raise
         acts.result("answered", {"status": answer.status})
-        self.taken, self.by_task = answer.ok, answer.status == 202
+        self.accepted, self.by_task = answer.ok, answer.status == 202
         if answer.ok:
             return None
-        said = complaint(answer)
-        self.last = said.text
-        return said
+        refusal = error_response(answer)
+        self.last = refusal.text
+        return refusal
 
-    async def worth_repeating(self, said: Complaint) -> bool:
+    async def should_retry(self, refusal: ErrorResponse) -> bool:
         """Wait where waiting helps; False where another way must be tried. Raises what ends the stage."""
-        failure = failure_of(said)
-        if said.busy:
-            if said.after is not None:
-                if self._clock.now() + said.after * self._clock.speed > self._deadline:
+        failure = failure_of(refusal)
+        if refusal.busy:
+            if refusal.after is not None:
+                if self._clock.now() + refusal.after * self._clock.speed > self._deadline:
                     raise failure
-                await self._line.wait_as_told(min(said.after, 60.0), said.text)
+                await self._connection.obey_retry_after(min(refusal.after, 60.0), refusal.text)
                 return True
-        elif said.status in (401, 403) and not said.page:
+        elif refusal.status in (401, 403) and not refusal.page:
             raise failure
-        elif not said.keys & LOCKED_BY_POST and said.status not in (409, 412, 428) and said.status < 500 and not said.page:
+        elif (
+            not refusal.means(Meaning.LOCKED)
+            and refusal.status not in (409, 412, 428)
+            and refusal.status < 500
+            and not refusal.page
+        ):
             return False
         pause = _LOCKED[min(self.sent - 1, len(_LOCKED) - 1)]
         if self._clock.now() + pause > self._deadline:
-            raise StageFailure(Cause.BUSY, said.text, after=said.after)
-        self._line.acts.note(f"waiting: {clean(said.text)}", waits=True)
+            raise StageFailure(Cause.BUSY, refusal.text, after=refusal.after)
+        self._connection.acts.note(f"waiting: {clean(refusal.text)}", waits=True)
         await self._clock.sleep(pause)
         return True
-
-
-def _tags(etag: str, *, again: bool = False) -> Iterator[str]:
-    """If-Match in the order in which BMCs take it: as written, weak made strong, none at all. An empty text: no header."""
-    if etag:
-        yield etag
-        if again and etag.startswith("W/"):
-            yield etag[2:]
-        if not again:
-            return
-    yield ""

@@ -16,15 +16,15 @@ from quads_tui.rollout.text import clean
 from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing, RetryBackoff
-from .errors import Complaint
+from .errors import ErrorResponse
 from .listing import Listing, listing
 from .nics import NicReader, Nics
+from .quirks import MAKERS, Maker
 from .resources import Boot, Document, System, beside, etag_of, last_part, local_path, reset_values, same_path
 
 _STEPS = (2.0, 4.0, 8.0, 15.0)  # Dell's collection is empty for 70 s and more after its job queue was cleared
 _MOST_SYSTEMS = 32  # that are looked at to find one; among more the assignment has to name it
 _MOST_MOVES = 3
-_FULL_BOOT = ("supermicro", "super micro", "american megatrends", "asrock")
 _REMEDY = "name it with `system:` in the assignment"
 
 
@@ -35,8 +35,8 @@ class Unclear(StageFailure):
 class Machine:
     """Chooses the ComputerSystem once and reads it afresh each time. `name`: by id or path, as the assignment has it."""
 
-    def __init__(self, line: BmcConnection, name: str = "") -> None:
-        self.line = line
+    def __init__(self, connection: BmcConnection, name: str = "") -> None:
+        self.connection = connection
         self.families: set[str] = set()
         self.bare_settings: set[str] = set()  # settings resources that carry no boot override: a matter of the family
         self._name = name
@@ -46,7 +46,7 @@ class Machine:
         self._known: Identity | None = None  # what every look is compared with
         self._pinned = False
         self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
-        self._serial_tells = True  # no other member can have the same serial number
+        self._serial_counts = True  # no other member can have the same serial number
         self._root_read = False
         self._reset_types: tuple[str, ...] | None = None
 
@@ -54,7 +54,7 @@ class Machine:
         """The system as it is now, compared with what it was. Raises StageFailure, for another machine one that is final."""
         system = await (self._again(deadline) if self._path else self._choose(deadline))
         await self._compare(system, deadline)
-        self.line.act_peer = system.peer
+        self.connection.act_peer = system.peer
         return system
 
     async def identify(self, macs: Collection[str], deadline: float, whole: bool = False) -> Identity:
@@ -66,9 +66,9 @@ class Machine:
             self._macs = wanted
         for _ in range(_MOST_MOVES):
             system = await self.look(deadline)
-            moves = self.line.moves
+            moves = self.connection.moves
             nics = await self._nics(system, wanted, deadline, whole)
-            if self.line.moves == moves:
+            if self.connection.moves == moves:
                 return self._same(replace(self.facts(system), macs=tuple(sorted(nics.macs)), complete=nics.complete))
         raise self._moving()
 
@@ -76,12 +76,12 @@ class Machine:
         """As Bmc.pin."""
         path = identity.system.rstrip("/")
         if path and path != self._path.rstrip("/"):
-            self._path, self._serial_tells = identity.system, bool(identity.serial)
+            self._path, self._serial_counts = identity.system, bool(identity.serial)
         self._known, self._pinned = identity, True
 
     def facts(self, system: System) -> Identity:
         """What its document tells, without MACs. What twins share, as the number of their chassis, tells nothing."""
-        uuid, serial = uuid_of(system.uuid), serial_of(system.serial) if self._serial_tells else ""
+        uuid, serial = uuid_of(system.uuid), serial_of(system.serial) if self._serial_counts else ""
         return Identity(
             system.peer,
             system.path.rstrip("/"),
@@ -90,11 +90,11 @@ class Machine:
         )
 
     async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
-        """A further resource of the machine, from the peer that the last look came from. As Line.read."""
+        """A further resource of the machine, from the peer that the last look came from. As BmcConnection.read."""
         if self._path and beside(self._path, path):
             raise _anothers(self._path, "own", path)
-        document, answer = await self.line.read(path, deadline)
-        if answer.peer != self.line.act_peer:
+        document, answer = await self.connection.read(path, deadline)
+        if answer.peer != self.connection.act_peer:
             raise self._moving()
         return document, answer
 
@@ -121,9 +121,9 @@ class Machine:
         return self._reset_types
 
     @property
-    def full_boot(self) -> bool:
-        """Families that fill what a PATCH of Boot leaves out with defaults of their own, the mode too."""
-        return any(family == "ami" or any(word in family for word in _FULL_BOOT) for family in self.families)
+    def makers(self) -> list[Maker]:
+        """The rows of quirks.py that hold for this BMC, by the names that it has given itself until now."""
+        return [maker for maker in MAKERS if maker.known_by(self.families)]
 
     # Comparing
 
@@ -131,9 +131,9 @@ class Machine:
         """The machine of this look is the one that it was, or StageFailure."""
         now, before = self.facts(system), self._known
         if before is not None and _moved(now, before) and "UUID" not in now.agreeing(before) and not now.differs(before):
-            moves = self.line.moves
-            nics = await NicReader(self.line, before.macs, deadline).of(system)
-            if self.line.moves != moves:
+            moves = self.connection.moves
+            nics = await NicReader(self.connection, before.macs, deadline).of(system)
+            if self.connection.moves != moves:
                 raise self._moving()
             now = replace(now, macs=tuple(sorted(nics.macs)), complete=nics.complete)
         self._same(now)
@@ -149,14 +149,14 @@ class Machine:
                 agreeing = same_after_move(now, before)
                 moved = f"the BMC's address changed from {before.peer} to {now.peer}"
                 if not agreeing:
-                    nothing = "and nothing tells for certain that it is the same machine"
+                    nothing = "and nothing proves that it is the same machine"
                     raise Unidentified(f"{moved}, {nothing}. Now {now}; before {before}")
-                self.line.acts.note(f"{moved}: the same machine by its {' and '.join(agreeing)}")
+                self.connection.acts.note(f"{moved}: the same machine by its {' and '.join(agreeing)}")
         self._known = now if before is None else now.with_known(before)
         return now
 
     def _moving(self) -> StageFailure:
-        words = f"the BMC's name leads to one address and then to another (now {self.line.peer}) while the machine is read"
+        words = f"the BMC's name led to different addresses while the machine was read (now {self.connection.peer})"
         return StageFailure(Cause.UNREACHABLE, words)
 
     # Reading
@@ -165,7 +165,7 @@ class Machine:
         """The chosen one. While it is gone it is waited for: its neighbour is somebody else."""
         if not self._root_read:
             await self._root(deadline)
-        wait = RetryBackoff(self.line, deadline)
+        wait = RetryBackoff(self.connection, deadline)
         while True:
             try:
                 return await self._system(self._path, deadline)
@@ -174,10 +174,10 @@ class Machine:
 
     async def _system(self, path: str, deadline: float) -> System:
         """Missing where another one answers in its place; StageFailure where what it hands out is another one's."""
-        document, answer = await self.line.read(path, deadline)
+        document, answer = await self.connection.read(path, deadline)
         named = local_path(document)
         if named and not same_path(named, path):
-            raise Missing(Complaint(answer.status, frozenset(), f"{clean(named)} answers in its place"))
+            raise Missing(ErrorResponse(answer.status, frozenset(), f"{clean(named)} answers in its place"))
         system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document), answer.peer)
         for what, where in system.own.items():
             if beside(path, where):
@@ -188,14 +188,18 @@ class Machine:
     async def _nics(self, system: System, wanted: Collection[str], deadline: float, whole: bool) -> Nics:
         """Where nothing is to be compared, a list that cannot be read for now is as good as none."""
         try:
-            return await NicReader(self.line, () if whole else wanted, deadline).of(system)
+            return await NicReader(self.connection, () if whole else wanted, deadline).of(system)
         except StageFailure as failure:
             if wanted or whole or failure.cause is Cause.CREDENTIALS:
                 raise
             return Nics()
 
+    async def _nics_now(self, system: System) -> Nics:
+        """As far as Foreman's MACs want it, each request made once."""
+        return await NicReader(self.connection, self._macs, self.connection.clock.now()).of(system)
+
     async def _root(self, deadline: float) -> Document:
-        root = await self.line.root(deadline)
+        root = await self.connection.root(deadline)
         self._root_read = True
         vendor, oem = root.get("Vendor"), root.get("Oem")
         if isinstance(vendor, str):
@@ -210,19 +214,19 @@ class Machine:
         """Looks again while some member cannot be read, until the deadline. Raises StageFailure where nobody can be chosen."""
         root = await self._root(deadline)
         collection = local_path(root.get("Systems")) or "/redfish/v1/Systems"
-        clock, tries = self.line.clock, 0
+        clock, tries = self.connection.clock, 0
         while True:
-            moves = self.line.moves
+            moves = self.connection.moves
             try:
                 system = await self._one_of(await self._listed(collection, deadline), deadline)
-                if self.line.moves != moves:
+                if self.connection.moves != moves:
                     raise self._moving()
             except StageFailure as failure:
                 pause = _STEPS[min(tries, len(_STEPS) - 1)]
                 if not failure.retryable or clock.now() + pause > deadline:
                     raise
                 if not tries:
-                    self.line.acts.note(f"waiting: {failure.reason}", waits=True)
+                    self.connection.acts.note(f"waiting: {failure.reason}", waits=True)
             else:
                 self._path = system.path
                 return system
@@ -231,9 +235,9 @@ class Machine:
 
     async def _listed(self, collection: str, deadline: float) -> Listing:
         try:
-            listed = await listing(self.line, collection, deadline)
+            listed = await listing(self.connection, collection, deadline)
         except Missing as error:
-            raise StageFailure(Cause.PROTOCOL, f"no collection of systems: {error.complaint.text}") from None
+            raise StageFailure(Cause.PROTOCOL, f"the BMC has no collection of systems: {error.response.text}") from None
         listed = replace(listed, members=tuple(member for member in listed.members if member.path))
         if not listed.members:
             raise StageFailure(Cause.BUSY, "the BMC lists no systems (it may be restarting)")
@@ -245,7 +249,7 @@ class Machine:
         if self._name:
             path = _named(self._name, paths)
             if not path:
-                words = f"`system: {self._name}` in the assignment is none of the BMC's systems ({_ids(paths)})"
+                words = f"`system: {self._name}` in the assignment is not one of the BMC's systems ({_ids(paths)})"
                 raise StageFailure(Cause.PROTOCOL, words)
         elif listed.count == 1 and not listed.cut:
             path = paths[0]
@@ -260,18 +264,18 @@ class Machine:
         self._learn_shared([system, *systems], listed)
         if self._name:
             self._by_macs = True  # they may contradict the name
-            await self._not_told_elsewhere(system, systems)
+            await self._refuse_macs_elsewhere(system, systems)
         return system
 
-    async def _not_told_elsewhere(self, named: System, others: list[System]) -> None:
+    async def _refuse_macs_elsewhere(self, named: System, others: list[System]) -> None:
         """Raises StageFailure where the MACs are told by another machine than the one that the assignment names."""
-        if not self._macs or (await NicReader(self.line, self._macs, self.line.clock.now()).of(named)).macs & self._macs:
+        if not self._macs or (await self._nics_now(named)).macs & self._macs:
             return
         holders, _ = await self._holders([system for system in others if system.physical])
         if holders:
             words = (
                 f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
-                f"through, is told by {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+                f"through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
             )
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
@@ -282,7 +286,7 @@ class Machine:
         if listed.cut or listed.count > len(listed.members):
             failures.append(StageFailure(Cause.BUSY, "not all members are listed"))
         if len(paths) > _MOST_SYSTEMS:
-            failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were looked at", retryable=False))
+            failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were read", retryable=False))
         if len(machines) == 1 and not failures:
             return machines[0]  # the others say of themselves that they are no machines
         holders, unread = await self._holders(machines if self._macs else [])
@@ -292,11 +296,11 @@ class Machine:
             return holders[0]
         why = "no MAC address is known to choose by"
         if self._macs:
-            why = f"{some(self._macs)}, which Foreman provisions through, is told by {len(holders) or 'none'} of them"
+            why = f"{some(self._macs)}, which Foreman provisions through, is on {len(holders) or 'none'} of them"
         for_now = [failure for failure in failures if failure.retryable]
-        said = f"; {(for_now or failures)[0].reason}" if failures else ""
+        first = f"; {(for_now or failures)[0].reason}" if failures else ""
         unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"
-        words = f"{unclear}: {why}{said}; {_REMEDY}"
+        words = f"{unclear}: {why}{first}; {_REMEDY}"
         raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now))
 
     async def _holders(self, systems: list[System]) -> tuple[list[System], list[StageFailure]]:
@@ -304,7 +308,7 @@ class Machine:
         holders, failures = [], []
         for system in systems:
             try:
-                nics = await NicReader(self.line, self._macs, self.line.clock.now()).of(system)
+                nics = await self._nics_now(system)
             except StageFailure as failure:
                 if failure.cause is Cause.CREDENTIALS:
                     raise
@@ -319,7 +323,7 @@ class Machine:
         systems, failures = [], []
         for path in paths:
             try:
-                systems.append(await self._system(path, self.line.clock.now()))
+                systems.append(await self._system(path, self.connection.clock.now()))
             except Missing as gone:
                 failures.append(_unreadable(path, gone))
             except StageFailure as failure:
@@ -331,7 +335,7 @@ class Machine:
     def _learn_shared(self, systems: list[System], listed: Listing) -> None:
         facts = Counter(fact for system in systems for fact in (uuid_of(system.uuid), serial_of(system.serial)) if fact)
         self._shared = frozenset(fact for fact, count in facts.items() if count > 1)
-        self._serial_tells = not listed.cut and len(systems) == listed.count
+        self._serial_counts = not listed.cut and len(systems) == listed.count
 
 
 def _moved(now: Identity, before: Identity) -> bool:
@@ -350,7 +354,7 @@ def _ids(paths: list[str]) -> str:
 
 
 def _unreadable(path: str, gone: Missing) -> StageFailure:
-    return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.complaint.text}")
+    return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.response.text}")
 
 
 def _anothers(path: str, what: str, where: str) -> StageFailure:

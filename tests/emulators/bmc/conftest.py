@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,10 +11,13 @@ import aiohttp
 import pytest
 import trustme
 
+from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.bmc.service import Bmc
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.bmc.service import RedfishService
+from quads_tui.emulators.interfaces import Machine
+from tests.clocks import GrantedTime
+from tests.waiting import until
 
 USER, PASSWORD = "root", "calvin's heir"
 SPEED = 3000.0
@@ -70,6 +72,9 @@ class Lab:
     def bmc(self, number: int = 0) -> Bmc:
         return self.fleet.bmcs[self.names[number]]
 
+    def service(self, number: int = 0) -> RedfishService:
+        return self.fleet.services[self.names[number]]
+
     def url(self, number: int = 0) -> str:
         return self.fleet.address(self.names[number])
 
@@ -104,23 +109,32 @@ class Lab:
     async def reset(self, kind: str, *, number: int = 0) -> Response:
         return await self.call("POST", self.bmc(number).family.reset, {"ResetType": kind}, number=number)
 
-    async def until(self, true: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, true: Callable[[], bool]) -> None:
         """Wait until it is so; a failure of the test otherwise."""
-        async with asyncio.timeout(seconds):
-            while not true():
-                await asyncio.sleep(0.005)
+        await until(true)
 
 
 Start = Callable[..., Awaitable[Lab]]
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """Of all labs with TLS: the servers' context, and the file of the authority."""
+    authority = trustme.CA()
+    ca_file = str(tmp_path_factory.mktemp("tls") / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context, ca_file
+
+
 @pytest.fixture
-async def start(tmp_path: Any) -> AsyncIterator[Start]:
+async def start(certificate: tuple[ssl.SSLContext, str]) -> AsyncIterator[Start]:
     """A function that starts a lab of the given models."""
     labs: list[Lab] = []
 
     async def begin(
-        *models: str, speed: float = SPEED, troubles: dict[int, Trouble] | None = None, tls: bool = False, seed: int = 7
+        *models: str, speed: float = SPEED, faults: dict[int, Fault] | None = None, tls: bool = False, seed: int = 7
     ) -> Lab:
         machines = [
             Machine(f"a01-h{number + 1:02d}-000-{model.lower()}.example.com", model, f"b0:7b:25:00:00:{number:02x}")
@@ -130,20 +144,14 @@ async def start(tmp_path: Any) -> AsyncIterator[Start]:
         foreman = FakeForeman()
         fleet = Fleet(
             machines,
-            time=Time(speed),
+            time=GrantedTime(speed),
             seed=seed,
             provisioner=foreman,
             username=USER,
             password=PASSWORD,
-            troubles={names[number]: trouble for number, trouble in (troubles or {}).items()},
+            faults={names[number]: fault for number, fault in (faults or {}).items()},
         )
-        context, ca_file = None, None
-        if tls:
-            authority = trustme.CA()
-            ca_file = str(tmp_path / "ca.pem")
-            authority.cert_pem.write_to_path(ca_file)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority.issue_cert("127.0.0.1").configure_cert(context)
+        context, ca_file = certificate if tls else (None, None)
         await fleet.serve(context)
         labs.append(Lab(fleet, foreman, aiohttp.ClientSession(), names, ca_file))
         return labs[-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quads_tui.emulators.bmc.trouble import InstallerFails, NeverOn, SkipsPxe, StaysOn
+from quads_tui.emulators.bmc.faults import InstallerFails, NeverOn, SkipsPxe, StaysOn
 
 ONCE = {"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once", "BootSourceOverrideMode": "UEFI"}
 ALL = ("R650", "DL360", "1029U", "3500RX")
@@ -84,7 +84,7 @@ async def test_off_in_the_middle_of_an_install_ends_it(start: Any) -> None:
 
 
 async def test_installer_fails_once_and_a_rebuild_cures_it(start: Any) -> None:
-    lab = await start("R650", troubles={0: InstallerFails()})
+    lab = await start("R650", faults={0: InstallerFails()})
     await arm(lab)
     await restart(lab)
     await lab.until(lambda: lab.foreman.failed_hosts == lab.names)
@@ -96,7 +96,7 @@ async def test_installer_fails_once_and_a_rebuild_cures_it(start: Any) -> None:
 
 
 async def test_pxe_skipped_once_boots_the_old_disk_and_uses_up_the_override(start: Any) -> None:
-    lab = await start("R650", troubles={0: SkipsPxe()})
+    lab = await start("R650", faults={0: SkipsPxe()})
     await arm(lab)
     await restart(lab)
     await lab.until(lambda: lab.bmc().hardware.phase == "os" and lab.bmc().hardware.boots == 1)
@@ -107,7 +107,7 @@ async def test_pxe_skipped_once_boots_the_old_disk_and_uses_up_the_override(star
 
 
 async def test_stays_on_for_three_attempts_of_one_or_two_force_offs(start: Any) -> None:
-    lab = await start("R650", troubles={0: StaysOn()})
+    lab = await start("R650", faults={0: StaysOn()})
     hardware = lab.bmc().hardware
     now = 1000.0
     lab.fleet.time.now = lambda: now
@@ -123,14 +123,14 @@ async def test_stays_on_for_three_attempts_of_one_or_two_force_offs(start: Any) 
 
 
 async def test_never_on(start: Any) -> None:
-    lab = await start("R650", troubles={0: NeverOn()})
+    lab = await start("R650", faults={0: NeverOn()})
     await lab.reset("ForceOff")
     await lab.until(lambda: lab.bmc().hardware.power == "Off")
     for _ in range(3):
         assert (await lab.reset("On")).status == 204
     await lab.fleet.time.sleep(100)
     assert (lab.bmc().hardware.power, lab.bmc().hardware.resets) == ("Off", 1)
-    assert lab.bmc().press("On") is False
+    assert lab.service().press_power_button("On") is False
 
 
 async def test_a_machine_on_its_way_off_does_not_restart(start: Any) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from quads_tui.emulators import faults as profiles
-from quads_tui.emulators.bmc.trouble import DeadBmc, NeverOn
+from quads_tui.emulators import fault_profiles
+from quads_tui.emulators.bmc.faults import DeadBmc, NeverOn
 from quads_tui.emulators.control import Control
 
-DEAD = next(fault for fault in profiles.FAILURES if fault.trouble is DeadBmc)
+DEAD = next(fault for fault in fault_profiles.FAILURES if fault.make is DeadBmc)
 
 
 class Back:
@@ -29,7 +29,7 @@ class Back:
 
 @pytest.fixture
 async def back(start: Any) -> AsyncIterator[tuple[Any, Back]]:
-    lab = await start("R650", "DL360", "R640", troubles={1: DeadBmc(), 2: NeverOn()})
+    lab = await start("R650", "DL360", "R640", faults={1: DeadBmc(), 2: NeverOn()})
     control = Control(lab.fleet, lab.foreman, {lab.names[1]: DEAD})
     yield lab, Back(lab.client, await control.serve())
     await control.close()

@@ -21,7 +21,7 @@ def keys(answer: Any) -> list[str]:
 @pytest.mark.parametrize("model", ALL)
 async def test_every_link_of_the_documents_leads_to_a_document(start: Any, model: str) -> None:
     lab = await start(model)
-    lab.bmc().cold = 0
+    lab.bmc().requests_until_ready = 0
     root = await lab.call("GET", "/redfish/v1/", basic=False)
     assert root.status == 200
     seen: set[str] = set()

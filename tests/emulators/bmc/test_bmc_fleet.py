@@ -9,17 +9,18 @@ from typing import Any
 import aiohttp
 import pytest
 
-from quads_tui.emulators.bmc.trouble import (
+from quads_tui.emulators.bmc.faults import (
     BmcRestarts,
     DeadBmc,
-    IgnoresReset,
-    LosesAnswer,
     NoLicence,
     NotReady,
+    ReplyLost,
+    ResetIgnored,
     SessionsTaken,
     StalePower,
     WrongPassword,
 )
+from quads_tui.emulators.bmc.replies import Request
 
 LOGIN = {"UserName": "root", "Password": "calvin's heir"}
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -105,21 +106,21 @@ async def test_one_request_at_a_time_is_a_peak_of_one(start: Any) -> None:
 
 
 async def test_a_dead_bmc_refuses_connections(start: Any) -> None:
-    lab = await start("R650", "R650", troubles={0: DeadBmc()})
+    lab = await start("R650", "R650", faults={0: DeadBmc()})
     with pytest.raises(aiohttp.ClientConnectorError):
         await lab.call("GET", "/redfish/v1/")
     assert (await lab.call("GET", "/redfish/v1/", number=1)).status == 200
 
 
 async def test_a_wrong_password_is_401_on_every_way(start: Any) -> None:
-    lab = await start("DL360", troubles={0: WrongPassword()})
+    lab = await start("DL360", faults={0: WrongPassword()})
     assert (await lab.call("GET", "/redfish/v1/", basic=False)).status == 200
     assert (await lab.call("POST", SESSIONS, LOGIN, basic=False)).status == 401
     assert (await lab.call("GET", "/redfish/v1/Systems/")).status == 401
 
 
 async def test_a_missing_licence_refuses_the_override_and_nothing_else(start: Any) -> None:
-    lab = await start("1029U", troubles={0: NoLicence()})
+    lab = await start("1029U", faults={0: NoLicence()})
     refused = await lab.patch({"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"})
     assert (refused.status, first_key(refused)) == (403, "OemLicenseNotPassed")
     assert not lab.bmc().hardware.armed
@@ -130,7 +131,7 @@ async def test_a_missing_licence_refuses_the_override_and_nothing_else(start: An
     ("model", "key"), [("R650", "SYS518"), ("DL360", "ResourceNotReadyRetry"), ("3500RX", "ServiceTemporarilyUnavailable")]
 )
 async def test_not_ready_for_a_minute_after_the_first_login(start: Any, model: str, key: str) -> None:
-    lab = await start(model, speed=300.0, troubles={0: NotReady()})
+    lab = await start(model, speed=300.0, faults={0: NotReady()})
     assert (await lab.call("POST", SESSIONS, LOGIN, basic=False)).status == 201
     early = await lab.call("GET", "/redfish/v1/Systems/")
     assert (early.status, first_key(early), early.headers["Retry-After"]) == (503, key, "1")
@@ -139,7 +140,7 @@ async def test_not_ready_for_a_minute_after_the_first_login(start: Any, model: s
 
 
 async def test_when_others_hold_all_sessions_basic_works(start: Any) -> None:
-    lab = await start("R650", "3500RX", troubles={0: SessionsTaken(), 1: SessionsTaken()})
+    lab = await start("R650", "3500RX", faults={0: SessionsTaken(), 1: SessionsTaken()})
     for number, key in ((0, "RAC0218"), (1, "SessionLimitExceeded")):
         refused = await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
         assert (refused.status, first_key(refused)) == (503, key)
@@ -147,7 +148,7 @@ async def test_when_others_hold_all_sessions_basic_works(start: Any) -> None:
 
 
 async def test_a_bmc_that_restarts_is_away_two_minutes_and_forgets_its_sessions(start: Any) -> None:
-    lab = await start("R650", speed=300.0, troubles={0: BmcRestarts()})
+    lab = await start("R650", speed=300.0, faults={0: BmcRestarts()})
     await lab.call("POST", SESSIONS, LOGIN, basic=False)
     url = lab.url()
     assert (await lab.reset("ForceOff")).status == 204
@@ -162,7 +163,7 @@ async def test_a_bmc_that_restarts_is_away_two_minutes_and_forgets_its_sessions(
 
 
 async def test_stale_power_is_corrected_by_the_409(start: Any) -> None:
-    lab = await start("R650", troubles={0: StalePower()})
+    lab = await start("R650", faults={0: StalePower()})
     path = lab.bmc().family.system
     assert (await lab.call("GET", path)).json["PowerState"] == "On"
     refused = await lab.reset("ForceOff")
@@ -171,7 +172,7 @@ async def test_stale_power_is_corrected_by_the_409(start: Any) -> None:
 
 
 async def test_a_reset_is_ignored_once(start: Any) -> None:
-    lab = await start("R650", troubles={0: IgnoresReset()})
+    lab = await start("R650", faults={0: ResetIgnored()})
     assert (await lab.reset("ForceOff")).status == 204
     await lab.fleet.time.sleep(60)
     assert (lab.bmc().hardware.power, lab.bmc().hardware.resets) == ("On", 0)
@@ -180,7 +181,7 @@ async def test_a_reset_is_ignored_once(start: Any) -> None:
 
 
 async def test_a_reset_is_done_and_its_answer_lost(start: Any) -> None:
-    lab = await start("R650", tls=False, troubles={0: LosesAnswer()})
+    lab = await start("R650", tls=False, faults={0: ReplyLost()})
     with pytest.raises(aiohttp.ClientError):
         await lab.reset("ForceOff")
     assert lab.bmc().hardware.resets == 1
@@ -189,15 +190,17 @@ async def test_a_reset_is_done_and_its_answer_lost(start: Any) -> None:
 
 
 async def test_power_state_is_reported_late_now_and_then_and_settles(start: Any) -> None:
-    lab = await start(*["R650"] * 12)
-    late = 0
-    for number in range(12):
+    lab = await start(*["R650"] * 12, speed=100.0)
+
+    async def late(number: int) -> bool:
         hardware = lab.bmc(number).hardware
         await lab.reset("ForceOff", number=number)
-        await lab.until(lambda hardware=hardware: hardware.power == "Off")
-        late += hardware.reported != "Off"
-        await lab.until(lambda hardware=hardware: hardware.reported == "Off")
-    assert 0 < late < 12
+        await lab.until(lambda: hardware.power == "Off")
+        was_late = hardware.reported != "Off"
+        await lab.until(lambda: hardware.reported == "Off")
+        return was_late
+
+    assert 0 < sum(await asyncio.gather(*(late(number) for number in range(12)))) < 12
 
 
 async def test_700_listeners_start_within_two_seconds_of_cpu(start: Any) -> None:
@@ -209,5 +212,17 @@ async def test_700_listeners_start_within_two_seconds_of_cpu(start: Any) -> None
 
 async def test_the_same_seed_gives_the_same_latencies(start: Any) -> None:
     first, second, other = await start("R650"), await start("R650"), await start("R650", seed=8)
-    draws = [[lab.bmc().luck.random() for _ in range(5)] for lab in (first, second, other)]
-    assert draws[0] == draws[1] != draws[2]
+    request = Request("GET", "/redfish/v1", "", False, {}, b"")
+    drawn = [[lab.service().latency(request) for _ in range(5)] for lab in (first, second, other)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+async def test_equal_seeds_mean_equal_machines_whatever_else_was_asked(start: Any) -> None:
+    quiet, asked = await start("R650"), await start("R650", faults={0: ResetIgnored()})
+    for _ in range(3):
+        await asked.call("POST", SESSIONS, LOGIN, basic=False)
+    await asked.patch({"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"})
+    machines = [lab.bmc() for lab in (quiet, asked)]
+    assert len({(bmc.uuid, bmc.serial, bmc.hardware.boot.mode) for bmc in machines}) == 1
+    for purpose in ("off", "on", "post", "install", "report"):
+        assert len({bmc.draws.next(purpose).random() for bmc in machines}) == 1

@@ -132,7 +132,7 @@ async def test_two_systems_in_either_order_one_with_a_power_button(start: Any, m
     lab = await start(*[model] * 12)
     orders = set()
     for number in range(12):
-        lab.bmc(number).cold = 0
+        lab.bmc(number).requests_until_ready = 0
         members = [
             member["@odata.id"] for member in (await lab.call("GET", "/redfish/v1/Systems", number=number)).json["Members"]
         ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import Any
 
 import pytest
+
+from tests import waiting
 
 sushy = pytest.importorskip("sushy")
 
@@ -25,14 +26,13 @@ NO_SESSION = ("6048R",)
 
 
 def wait_for(system: Any, state: Any) -> None:
-    """Poll until PowerState is `state`; AssertionError after ten seconds."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    """Poll until PowerState is `state`."""
+
+    def reached() -> bool:
         system.refresh(force=True)
-        if system.power_state == state:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"still {system.power_state}")
+        return bool(system.power_state == state)
+
+    waiting.wait_for(reached)
 
 
 def roll_out(url: str, ca_file: str, path: str, denials: Any) -> tuple[Any, Any, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,9 @@ import aiohttp
 import pytest
 
 from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
-from quads_tui.emulators.world import Machine, Time
+from quads_tui.emulators.interfaces import Machine
+from tests.clocks import GrantedTime
+from tests.waiting import until
 
 
 @dataclass
@@ -62,10 +63,8 @@ class Lab:
         return [row["name"] for row in found["results"]]
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Waits for something that no event tells of; a minute without it is a failure."""
-        async with asyncio.timeout(60):
-            while not holds():
-                await asyncio.sleep(0.002)
+        """Waits for something that no event tells of."""
+        await until(holds)
 
     async def put(self, name: str, **attributes: Any) -> Reply:
         return await self.call("PUT", f"/api/v2/hosts/{name}", {"host": attributes})
@@ -79,7 +78,7 @@ async def lab() -> AsyncIterator[Callable[..., Awaitable[Lab]]]:
     async def make(hosts: int = 5, *, speed: float = 1000.0, seed: int = 1, **options: Any) -> Lab:
         names = [f"f{number:02d}-h{number:02d}-000-r650.example.com" for number in range(1, hosts + 1)]
         machines = [Machine(name, "R650", f"04:3f:72:00:00:{number:02x}") for number, name in enumerate(names)]
-        emulator = ForemanEmulator(machines, time=Time(speed), seed=seed, options=ForemanOptions(**options))
+        emulator = ForemanEmulator(machines, time=GrantedTime(speed), seed=seed, options=ForemanOptions(**options))
         made = Lab(emulator, await emulator.serve(), names)
         labs.append(made)
         return made

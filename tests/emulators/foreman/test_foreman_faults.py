@@ -9,7 +9,7 @@ import pytest
 
 from quads_tui.emulators.foreman import ForemanFaults
 from quads_tui.emulators.foreman.answers import GENERIC_500
-from quads_tui.emulators.foreman.mishaps import OVERLAP_TEXTS
+from quads_tui.emulators.foreman.faults import OVERLAP_TEXTS
 
 SEED = ForemanFaults(concurrency_2019=True)
 
@@ -78,12 +78,12 @@ async def test_reads_beside_a_write_do_no_harm(lab):
     assert (await write).status == 200
 
 
-async def test_the_same_seed_has_the_same_luck(lab):
-    fates = []
+async def test_the_same_seed_has_the_same_overlap_faults(lab):
+    outcomes = []
     for _ in range(2):
         place = await lab(seed=7, faults=SEED)
-        fates.append([place.emulator._mishaps.overlap() for _ in range(20)])
-    assert fates[0] == fates[1] and len({fate for fate, _ in fates[0]}) == 3
+        outcomes.append([place.emulator._faults.overlap() for _ in range(20)])
+    assert outcomes[0] == outcomes[1] and len({outcome for outcome, _ in outcomes[0]}) == 3
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ RULES = (
         "a build token can outlive the install: token_duration is shorter than the deadline",
         "a token of 10 minutes for an install of 20",
         "goes on as long as half of its life is left: a new one would not live longer",
-        "build tokens live 10 min (Foreman's setting token_duration), an install may take 20 min (limits.install): one that takes "
+        "build tokens are valid for 10 min (Foreman setting token_duration), but an install may take 20 min (limits.install): an "
         "longer than its token fails",
         _short_lived,
         {"writes": 1},

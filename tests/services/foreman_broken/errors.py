@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from quads_tui.emulators.foreman import Response, json_answer, page
+from quads_tui.emulators.foreman import Answer, json_answer, page
 from quads_tui.rollout.stages import HostStatus
 
 from ..foreman_bench import HOST, Bench
@@ -83,7 +83,7 @@ RULES = (
         "the host is there: 404, also for hosts that are hidden from us",
         404,
         {"error": {"message": f"Resource host not found by id '{HOST}'"}},
-        f"Foreman 404: Resource host not found by id '{HOST}' (it has none, or our user may not see it)",
+        f"Foreman 404: Resource host not found by id '{HOST}' (it does not exist, or our user may not see it)",
     ),
     _refused(
         "the server reads our JSON",
@@ -102,7 +102,7 @@ RULES = (
         "422, empty",
         REFUSED,
         "Foreman 422 with an empty body; the host stays powered off",
-        answered(Response(422, "", "application/json")),
+        answered(Answer(422, "", "application/json")),
         {"writes": 1},
     ),
     Rule(
@@ -127,7 +127,7 @@ RULES = (
         SETTLED,
         "the write did not take effect: Foreman 502 (a web page, not the API): Proxy Error & co",
         answered(
-            Response(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"),
+            Answer(502, "<html><h1>Proxy Error &amp; co</h1><p>Reason: <b>reset</b></p></html>", "text/html"),
             ends=HostStatus.DONE,
         ),
         {"writes": 2, "peak_writes": 1},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from quads_tui.emulators.foreman import Cost, Costs, ForemanOptions, Response, json_answer
+from quads_tui.emulators.foreman import Answer, Cost, Costs, ForemanOptions, json_answer
 from quads_tui.render.overview import numbers
 from quads_tui.rollout.causes import CredentialsRefused
 from quads_tui.rollout.stages import HostStatus
@@ -13,12 +13,12 @@ from quads_tui.rollout.stages import HostStatus
 from ..foreman_bench import HOST, HOSTS, Bench
 from .rule import NOTHING, Rule, answered, suffering, told
 
-LOCKED = "nothing more is sent, thirty failed logins lock us out"
+LOCKED = "no more requests are sent: Foreman locks an address out after 30 failed logins"
 ONE_OF_MANY = {"total": 30, "subtotal": 30, "page": 1, "per_page": 30, "results": [{"id": 201, "name": HOST}]}
 
 
 async def _expired_for_many(bench: Bench) -> None:
-    await bench.foreman.prime()
+    await bench.foreman.login()
     bench.server.expire_sessions()
     assert None not in await asyncio.gather(*(bench.foreman.host(name) for name in HOSTS))
     assert bench.server.counts()["logins"] <= 1 + bench.site.limits.foreman_connections
@@ -31,7 +31,7 @@ async def _wrong_password(bench: Bench) -> None:
 
 async def _locked_out(bench: Bench) -> None:
     bench.server.answer_with(json_answer({"error": {"message": "Too many tries, please try again in a few minutes."}}, 401))
-    for work in (bench.foreman.prime(), bench.foreman.names(), bench.foreman.host(HOST)):
+    for work in (bench.foreman.login(), bench.foreman.names(), bench.foreman.host(HOST)):
         try:
             await work
         except CredentialsRefused as refused:
@@ -43,13 +43,13 @@ async def _last_of_thirty(bench: Bench) -> None:
     assert await bench.provision((HOSTS[-1],), parameters={"overcloud": "true"}) == {HostStatus.DONE: 1}
 
 
-def _list_is(body: object) -> Response:
-    return body if isinstance(body, Response) else json_answer(body)
+def _list_is(body: object) -> Answer:
+    return body if isinstance(body, Answer) else json_answer(body)
 
 
 def _listed(broken: str, answers: str, body: object, does: str, reads: str, count: int) -> Rule:
     async def play(bench: Bench) -> None:
-        await bench.foreman.prime()
+        await bench.foreman.login()
         bench.server.answer_with(_list_is(body), count=99, path="/api/hosts$")
         await told(bench, bench.foreman.in_build())
 
@@ -57,7 +57,7 @@ def _listed(broken: str, answers: str, body: object, does: str, reads: str, coun
 
 
 async def _cut_off(bench: Bench) -> None:
-    await bench.foreman.prime()
+    await bench.foreman.login()
     bench.server.inject("truncated", path=f"/hosts/{HOST}$")
     await told(bench, bench.foreman.host(HOST))
 
@@ -109,7 +109,7 @@ RULES = (
         "401, empty, each time",
         "one login per attempt, then the attempt has failed; three attempts",
         "Foreman 401 with an empty body; the host stays powered off",
-        answered(Response(401, "", "text/plain"), count=99),
+        answered(Answer(401, "", "text/plain"), count=99),
         {"writes": 6, "logins": 4, "failed_logins": 0},
     ),
     Rule(
@@ -143,7 +143,7 @@ RULES = (
         "subtotal 30, the same one host on each page",
         ONE_OF_MANY,
         "believes none of it: a list with holes would make hosts look built",
-        "Foreman shows 1 of 30 hosts and no more",
+        "incomplete list from Foreman /hosts: 1 of 30",
         3,
     ),
     _listed(
@@ -151,13 +151,13 @@ RULES = (
         "200 `{}`",
         {},
         "believes none of it: no list is not an empty list",
-        "what Foreman answered about hosts is no list",
+        "unexpected response from Foreman /hosts: not a list",
         2,
     ),
     _listed(
         "the API answers: a login page stands in front of it",
         "200, an HTML page",
-        Response(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
+        Answer(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
         "believes none of it",
         "no JSON from Foreman: Foreman 200 (a web page, not the API): Log in – SSO",
         2,
@@ -192,6 +192,6 @@ RULES = (
     _version("2.5.4"),
     _version("3.5.0-rc1"),
     _version("3.16.0-develop"),
-    _version("1.20.4", "http://foreman is Foreman 1.20.4; known here are 1.24 to 3.16"),
-    _version("4.0.0", "http://foreman is Foreman 4.0.0; known here are 1.24 to 3.16"),
+    _version("1.20.4", "http://foreman is Foreman 1.20.4; supported: 1.24 to 3.16"),
+    _version("4.0.0", "http://foreman is Foreman 4.0.0; supported: 1.24 to 3.16"),
 )

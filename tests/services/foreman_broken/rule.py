@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from quads_tui.emulators.foreman import ForemanOptions, Response
+from quads_tui.emulators.foreman import Answer, ForemanOptions
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.stages import HostStatus
 
@@ -43,7 +43,7 @@ class Rule:
             assert bench.told == [], bench.told
 
 
-def answered(answer: Response, *, count: int = 1, ends: HostStatus = HostStatus.FAILED) -> Play:
+def answered(answer: Answer, *, count: int = 1, ends: HostStatus = HostStatus.FAILED) -> Play:
     """The PUT of a rollout of one host is answered with this `count` times, and the host ends so."""
 
     async def play(bench: Bench) -> None:

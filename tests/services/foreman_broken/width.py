@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from quads_tui.emulators.foreman import ForemanFaults, ForemanOptions, Response, json_answer
+from quads_tui.emulators.foreman import Answer, ForemanFaults, ForemanOptions, json_answer
 from quads_tui.render.overview import header
 from quads_tui.rollout.stages import HostStatus
 
@@ -50,7 +50,7 @@ def _conflict(broken: str, answers: str, meet: Callable[[Bench], None], reads: s
 
 
 def _given(status: int, body: object) -> Callable[[Bench], None]:
-    answer: Response = json_answer(body, status)
+    answer: Answer = json_answer(body, status)
     return lambda bench: bench.server.answer_with(answer, method="PUT", path=f"/hosts/{MET}$")
 
 

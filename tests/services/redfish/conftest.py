@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
-from quads_tui.services.http import Exchange, Http
+from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from tests.clocks import FastClock
 
@@ -42,11 +44,12 @@ class Told:
         if self.last_word is not None:
             raise self.last_word
 
-    async def owned(self) -> None:
+    async def before_login(self) -> None:
         return
 
     def session(self, uri: str, is_open: bool) -> None:
-        (self.sessions.append if is_open else self.sessions.remove)(uri)
+        if uri:
+            (self.sessions.append if is_open else self.sessions.remove)(uri)
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self.results.append(result)
@@ -84,15 +87,15 @@ class Bench:
     def make(self, password: str = PASSWORD, *, system: str = "", address: str = "") -> Bmc:
         return Bmc(
             self.http,
-            address or self.bmc.address,
-            "h1.example.com",
-            USER,
-            Secret(password),
-            TlsPolicy(),
-            self.clock,
-            Limits(),
-            Meter(),
-            self.told,
+            address=address or self.bmc.address,
+            host="h1.example.com",
+            username=USER,
+            password=Secret(password),
+            tls=TlsPolicy(),
+            clock=self.clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=self.told,
             system=system,
         )
 

@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.waiting import until
+
 SYSTEM = "/redfish/v1/Systems/1"
 RESET = SYSTEM + "/Actions/ComputerSystem.Reset"
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -110,6 +112,10 @@ class FakeBmc:
 
     def count(self, text: str) -> int:
         return sum(text in line for line in self.log)
+
+    async def idle(self) -> None:
+        """Until no request is under way, those included whose client has left."""
+        await until(lambda: not self._busy)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self._busy += 1

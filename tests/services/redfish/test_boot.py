@@ -39,7 +39,7 @@ async def test_set_and_taken_back(bench: Bench) -> None:
 async def test_what_is_right_already_is_left_alone(bench: Bench) -> None:
     assert await bench.clear() == "no PXE boot was set"
     bench.bmc.boot.update(ONCE)
-    assert await bench.pxe() == "PXE was set for the next boot already"
+    assert await bench.pxe() == "PXE is already set for the next boot"
     assert bench.bmc.patches == []
 
 
@@ -228,7 +228,7 @@ async def test_200_and_nothing_happened_is_no_success(bench: Bench) -> None:
     bench.bmc.when("PATCH", SYSTEM, web.Response(status=200), times=99)
     failure = await bench.fails(bench.pxe())
     assert failure.cause is Cause.TIMEOUT
-    assert "without effect; it reads None/Disabled" in failure.reason
+    assert "without effect; the BMC shows None/Disabled" in failure.reason
 
 
 async def test_200_and_nothing_happened_once_is_sent_again(bench: Bench) -> None:

@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from quads_tui.emulators.bmc.bios import Bios
+from quads_tui.emulators.bmc.bmc import Bmc as Emulated
+from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
-from quads_tui.emulators.bmc.replies import Call, Reply
-from quads_tui.emulators.bmc.service import Bmc as Emulated
-from quads_tui.emulators.bmc.trouble import Trouble
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.emulators.bmc.replies import Reply, Request
+from quads_tui.emulators.bmc.service import RedfishService
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 from .test_families import Foreman
@@ -32,15 +34,15 @@ DELLS = [(model, mode) for model in ("R630", "R650", "R670") for mode in ("UEFI"
 class Dell:
     """One emulated machine, Off, whose first NIC is not Foreman's, and a client that knows a device's name."""
 
-    def __init__(self, model: str, mode: str, device: str, trouble: Trouble) -> None:
+    def __init__(self, model: str, mode: str, device: str, fault: Fault) -> None:
         self.fleet = Fleet(
             [Machine(HOST, model, "04:3f:72:00:00:01")],
-            time=Time(SPEED),
+            time=GrantedTime(SPEED),
             seed=1,
             provisioner=Foreman(),
             username="root",
             password="pw",
-            troubles={HOST: trouble},
+            faults={HOST: fault},
         )
         self.hardware: Hardware = self.fleet.bmcs[HOST].hardware
         self.hardware.power = self.hardware.reported = "Off"
@@ -65,7 +67,19 @@ class Dell:
     def another(self) -> Bmc:
         """As the next process has it: nothing is remembered."""
         where, clock = self.fleet.address(HOST), self.clock
-        made = Bmc(self.http, where, HOST, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), self.told, self.device)
+        made = Bmc(
+            self.http,
+            address=where,
+            host=HOST,
+            username="root",
+            password=Secret("pw"),
+            tls=TlsPolicy(),
+            clock=clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=self.told,
+            device=self.device,
+        )
         self.clients.append(made)
         return made
 
@@ -94,8 +108,8 @@ Make = Callable[..., "Dell"]
 async def dell() -> AsyncIterator[Callable[..., object]]:
     made: list[Dell] = []
 
-    async def make(model: str = "R650", mode: str = "Legacy", device: str = FOREMANS, trouble: Trouble | None = None) -> Dell:
-        made.append(Dell(model, mode, device, trouble or Trouble()))
+    async def make(model: str = "R650", mode: str = "Legacy", device: str = FOREMANS, fault: Fault | None = None) -> Dell:
+        made.append(Dell(model, mode, device, fault or Fault()))
         return await made[-1].serve()
 
     yield make
@@ -124,7 +138,7 @@ async def test_it_boots_from_foremans_nic_though_another_comes_first(dell: Make,
     assert len(machine.bios.jobs) == 1, "the BMC made the one job, and we no second"
     assert machine.hardware.armed and await machine.client.pxe_armed()
     assert await machine.another().pxe_armed()
-    assert await machine.set() == f"{name(mode, model)} was set for the next boot already"
+    assert await machine.set() == f"{name(mode, model)} is already set for the next boot"
     assert await machine.boot() == "installer"
     assert len(machine.bios.jobs) == 1
     assert not await machine.client.pxe_armed()
@@ -153,8 +167,8 @@ async def test_it_is_taken_back_by_whoever_comes_later(dell: Make, model: str, m
     ("model", "device", "why"),
     [
         ("R650", "NIC.Slot.9-1-1", "the BIOS lists no boot device NIC.Slot.9-1-1 in BootSeq"),
-        ("R620", FOREMANS, "the BMC tells no BIOS attributes"),
-        ("1029U", FOREMANS, "the BMC is no Dell's"),
+        ("R620", FOREMANS, "the BMC does not show its BIOS attributes"),
+        ("1029U", FOREMANS, "the BMC is not a Dell"),
     ],
 )
 async def test_without_such_a_device_the_override_is_used_and_said(dell: Make, model: str, device: str, why: str) -> None:
@@ -166,16 +180,16 @@ async def test_without_such_a_device_the_override_is_used_and_said(dell: Make, m
     assert not machine.hardware.boot.effective
 
 
-class Changed(Trouble):
+class Changed(Fault):
     """Changes the answers to requests whose method and part of the path fit; `times` of them."""
 
-    def __init__(self, method: str, path: str, change: Callable[[Emulated, Call], Reply | None], times: int = 1) -> None:
+    def __init__(self, method: str, path: str, change: Callable[[Emulated, Request], Reply | None], times: int = 1) -> None:
         self.method, self.path, self.change, self.times = method, path, change, times
 
-    def answer(self, bmc: Emulated, call: Call) -> Reply | None:
-        if self.times and call.method == self.method and self.path in call.path:
+    def before(self, bmc: Emulated, request: Request) -> Reply | None:
+        if self.times and request.method == self.method and self.path in request.path:
             self.times -= 1
-            return self.change(bmc, call)
+            return self.change(bmc, request)
         return None
 
 
@@ -201,50 +215,55 @@ async def test_ours_among_settings_of_others_stays_and_is_said(dell: Make) -> No
     assert machine.hardware.armed
 
 
-def lost_after(bmc: Emulated, call: Call) -> Reply:
-    bmc._answer(call)
-    return Reply(0, lost=True)
+def healthy(bmc: Emulated, request: Request) -> Reply:
+    """What the BMC does and answers when nothing is wrong with it."""
+    return RedfishService(bmc, Fault()).healthy_reply(request)
+
+
+def lost_after(bmc: Emulated, request: Request) -> Reply:
+    healthy(bmc, request)
+    return Reply(0, connection_reset=True)
 
 
 async def test_an_answer_that_is_lost_is_looked_for_and_not_sent_again(dell: Make) -> None:
-    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lost_after))
+    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lost_after))
     assert await machine.set() == f"boots once from {FOREMANS}"
     assert (machine.told.results, len(machine.bios.jobs)) == (["unknown"], 1)
 
 
 async def test_a_request_that_never_arrived_is_sent_again(dell: Make) -> None:
-    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lambda bmc, call: Reply(0, lost=True)))
+    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lambda bmc, request: Reply(0, connection_reset=True)))
     assert await machine.set() == f"boots once from {FOREMANS}"
     assert len(machine.told.results) == 2
 
 
 async def test_yes_without_effect_is_not_believed(dell: Make) -> None:
-    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lambda bmc, call: Reply(200), times=9))
+    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lambda bmc, request: Reply(200), times=9))
     assert "instead of NIC.Integrated.1-1-1: the one-time boot device was accepted without effect" in await machine.set()
     assert machine.hardware.boot.effective
 
 
 async def test_a_busy_bmc_is_asked_again(dell: Make) -> None:
-    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", lambda bmc, call: bmc.family.error(400, "SWC0700")))
+    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lambda bmc, request: bmc.family.error(400, "SWC0700")))
     assert await machine.set() == f"boots once from {FOREMANS}"
 
 
-def without_its_job(bmc: Emulated, call: Call) -> Reply:
+def without_its_job(bmc: Emulated, request: Request) -> Reply:
     """The settings are taken, and the wish to have them applied on reset is not."""
-    reply = bmc._answer(call)
+    reply = healthy(bmc, request)
     assert bmc.hardware.bios is not None
     bmc.hardware.bios.jobs.clear()
     return reply
 
 
 async def test_settings_that_nothing_will_apply_are_taken_back(dell: Make) -> None:
-    machine = await dell(trouble=Changed("PATCH", "/Bios/Settings", without_its_job, times=9))
+    machine = await dell(fault=Changed("PATCH", "/Bios/Settings", without_its_job, times=9))
     assert "PXE of any NIC instead of" in await machine.set()
     assert machine.hardware.boot.effective and not machine.bios.pending
 
 
 async def test_a_job_that_cannot_be_deleted_is_said(dell: Make) -> None:
-    machine = await dell(trouble=Changed("DELETE", "/Jobs/", lambda bmc, call: bmc.family.error(400, "SUP016"), times=9))
+    machine = await dell(fault=Changed("DELETE", "/Jobs/", lambda bmc, request: bmc.family.error(400, "SUP016"), times=9))
     await machine.set()
     with pytest.raises(StageFailure, match=f"next boot stays set to {FOREMANS}: Unable to delete a job"):
         await machine.clear()
@@ -278,7 +297,7 @@ async def test_an_order_is_set_by_one_job_and_then_left_alone(dell: Make, model:
     await applied(machine)
     assert order(machine)[0] == name(mode, model)
     intents = len(machine.told.intents)
-    assert await staged(machine) == "the boot order is right"
+    assert await staged(machine) == "the boot order is already as wanted"
     assert len(machine.told.intents) == intents
 
 
@@ -293,13 +312,13 @@ async def test_the_order_of_what_is_not_named_stays(dell: Make) -> None:
     ("model", "wanted", "why"),
     [
         ("R650", ("NIC.Slot.9-1-1",), "the BIOS lists none of NIC.Slot.9-1-1 in BootSeq"),
-        ("R620", ORDER, "the BMC tells no BIOS attributes"),
-        ("DL360", ORDER, "the BMC is no Dell's"),
+        ("R620", ORDER, "the BMC does not show its BIOS attributes"),
+        ("DL360", ORDER, "the BMC is not a Dell"),
     ],
 )
 async def test_an_order_that_cannot_be_is_left_alone_and_said(dell: Make, model: str, wanted: tuple[str, ...], why: str) -> None:
     machine = await dell(model)
-    assert await staged(machine, wanted) == f"the boot order is left alone: {why}"
+    assert await staged(machine, wanted) == f"the boot order was not changed: {why}"
     assert machine.told.intents == []
 
 
@@ -321,6 +340,6 @@ async def test_an_order_that_waits_for_somebody_elses_job_is_a_refusal(dell: Mak
 
 
 async def test_lost_answers_stage_and_commit_once(dell: Make) -> None:
-    machine = await dell(trouble=Changed("POST", "/Jobs", lost_after))
+    machine = await dell(fault=Changed("POST", "/Jobs", lost_after))
     assert await staged(machine) == ""
     assert (machine.told.results, len(machine.bios.jobs)) == (["answered", "unknown"], 1)

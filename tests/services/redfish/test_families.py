@@ -6,13 +6,14 @@ import pytest
 
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.bmc.fleet import Fleet
-from quads_tui.emulators.world import Machine, Time
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.identity import Comparison, compared
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
-from tests.clocks import FastClock
+from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
 
@@ -53,11 +54,22 @@ class Foreman:
 async def test_off_pxe_on(model: str, seed: int) -> None:
     name = "f01-h01-000.example.com"
     machine = Machine(name, model, "04:3f:72:00:00:01")
-    fleet = Fleet([machine], time=Time(SPEED), seed=seed, provisioner=Foreman(), username="root", password="pw")
+    fleet = Fleet([machine], time=GrantedTime(SPEED), seed=seed, provisioner=Foreman(), username="root", password="pw")
     await fleet.serve()
     clock, acts = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)
-    bmc = Bmc(http, fleet.address(name), name, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), acts)
+    bmc = Bmc(
+        http,
+        address=fleet.address(name),
+        host=name,
+        username="root",
+        password=Secret("pw"),
+        tls=TlsPolicy(),
+        clock=clock,
+        limits=Limits(),
+        meter=Meter(),
+        acts=acts,
+    )
     hardware = fleet.bmcs[name].hardware
     try:
         known = await bmc.identify((machine.mac,), clock.deadline(600))

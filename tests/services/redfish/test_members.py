@@ -143,7 +143,7 @@ async def test_a1_a_reset_that_is_hidden_for_a_moment_is_waited_for(bench: Bench
 async def test_a1_a_reset_that_is_not_offered_is_said(bench: Bench) -> None:
     bench.bmc.system["Actions"] = None
     failure = await bench.fails(bench.off(20))
-    assert "the BMC offers no Reset of this system" in failure.reason
+    assert "the BMC offers no Reset action for this system" in failure.reason
     assert untouched(bench)
 
 
@@ -193,7 +193,7 @@ async def test_a4_a_named_system_that_is_gone_is_waited_for(twins: Bench) -> Non
 
 async def test_a4_a_name_that_is_no_system_is_told_with_those_that_are(twins: Bench) -> None:
     failure = await twins.fails(twins.other(system="Node3").identify([]))
-    assert failure.reason == "`system: Node3` in the assignment is none of the BMC's systems (1, 2)"
+    assert failure.reason == "`system: Node3` in the assignment is not one of the BMC's systems (1, 2)"
     assert untouched(twins)
 
 
@@ -208,7 +208,7 @@ async def test_a4_a_mac_that_both_tell_decides_nothing(twins: Bench) -> None:
     tell_macs(twins)
     twins.bmc.documents[TWIN]["EthernetInterfaces"] = nics(twins.bmc, TWIN, MAC)
     failure = await twins.fails(twins.client.identify([MAC], twins.clock.now() + 30))
-    assert f"{MAC}, which Foreman provisions through, is told by 2 of them" in failure.reason
+    assert f"{MAC}, which Foreman provisions through, is on 2 of them" in failure.reason
     assert not failure.retryable
 
 

@@ -180,7 +180,7 @@ async def test_a4_a_named_system_whose_mac_a_neighbour_tells_is_refused_and_both
     failure = await twins.fails(client.identify([MAC], twins.clock.now() + 30))
     assert (failure.cause, failure.retryable) == (Cause.WRONG_BMC, False)
     assert failure.reason == (
-        f"`system: 1` in the assignment names {SYSTEM}, but {MAC}, which Foreman provisions through, is told by {TWIN}: "
+        f"`system: 1` in the assignment names {SYSTEM}, but {MAC}, which Foreman provisions through, is on {TWIN}: "
         "correct `system:` or the host's MAC address in Foreman"
     )
     assert untouched(twins)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Comparison, Identity, compared
 from quads_tui.services.redfish.connection import Missing
-from quads_tui.services.redfish.errors import complaint
+from quads_tui.services.redfish.errors import error_response
 from quads_tui.services.redfish.nics import NicReader, Nics
 from quads_tui.services.redfish.resources import System
 from quads_tui.services.responses import Response
@@ -305,7 +305,7 @@ class Pages:
         if isinstance(found, StageFailure):
             raise found
         if found is None:
-            raise Missing(complaint(Response(404)))
+            raise Missing(error_response(Response(404)))
         return found, Response(200)
 
 

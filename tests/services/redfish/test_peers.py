@@ -16,8 +16,9 @@ import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
@@ -73,8 +74,19 @@ class Network:
 
     def client(self, address: str = "", tls: TlsPolicy | None = None) -> Bmc:
         address = address or f"http://{NAME}:{self.port}"
-        arguments = (USER, Secret(PASSWORD), tls or TlsPolicy(), self.clock, Limits(), Meter(), self.told)
-        self.clients.append(Bmc(self.http, address, "h1.example.com", *arguments))
+        client = Bmc(
+            self.http,
+            address=address,
+            host="h1.example.com",
+            username=USER,
+            password=Secret(PASSWORD),
+            tls=tls or TlsPolicy(),
+            clock=self.clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=self.told,
+        )
+        self.clients.append(client)
         return self.clients[-1]
 
     def soon(self, seconds: float = 3000) -> float:
@@ -179,7 +191,7 @@ async def test_a4_nothing_in_common_is_asked_about(network: Network, known: dict
     failure = await moved(network)
     assert isinstance(failure, Unidentified) and not failure.retryable
     here, there = f"{HERE}:{network.port}", f"{THERE}:{network.port}"
-    assert f"changed from {here} to {there}, and nothing tells for certain that it is the same machine" in failure.reason
+    assert f"changed from {here} to {there}, and nothing proves that it is the same machine" in failure.reason
 
 
 @pytest.mark.parametrize(("before", "now"), [(MAC, OTHER_MAC), (MAC, ""), ("", OTHER_MAC)])
@@ -190,7 +202,7 @@ async def test_a4_a_twin_with_the_serial_number_of_the_chassis_gets_nothing(netw
             nics(bmc, mac)
     failure = await moved(network)
     assert isinstance(failure, Unidentified) and not failure.retryable
-    assert "and nothing tells for certain that it is the same machine. Now " in failure.reason
+    assert "and nothing proves that it is the same machine. Now " in failure.reason
 
 
 async def test_a4_the_serial_number_of_the_chassis_and_a_mac_are_the_same_machine(network: Network) -> None:
@@ -214,7 +226,7 @@ async def test_a4_macs_that_cannot_be_read_for_now_do_not_make_the_serial_number
     client.pin(await client.identify([]))
     network.names.addresses = [THERE]
     await network.leaves(HERE)
-    client._line.forget_peer()
+    client._connection.forget_peer()
     with pytest.raises(StageFailure) as failure:
         await client.observe()
     assert failure.value.retryable
@@ -247,7 +259,7 @@ async def test_a4_an_act_whose_peer_changed_since_the_look_is_not_sent_and_the_l
         await intend(act, detail)
         if len(network.told.intents) == 1:
             network.names.addresses = [THERE]
-            client._line.forget_peer()  # as when a request in between met nobody
+            client._connection.forget_peer()  # as when a request in between met nobody
 
     network.told.intend = move  # type: ignore[method-assign]
     await client.ensure_off(network.soon())
@@ -268,7 +280,7 @@ async def test_a4_a_patch_whose_peer_changed_since_the_look_is_not_sent(network:
     async def move(act: str, detail: dict[str, object]) -> None:
         await intend(act, detail)
         network.names.addresses = [THERE]
-        client._line.forget_peer()
+        client._connection.forget_peer()
 
     network.told.intend = move  # type: ignore[method-assign]
     with pytest.raises(StageFailure, match="another machine answers"):
@@ -284,7 +296,7 @@ async def test_a4_an_identity_is_told_by_one_peer(network: Network) -> None:
     sleep = network.clock.sleep
 
     async def pause(seconds: float) -> None:
-        client._line.forget_peer()
+        client._connection.forget_peer()
         await sleep(seconds)
 
     async def move(bmc: FakeBmc, request: Any, data: Any) -> Any:
@@ -300,16 +312,16 @@ async def test_a4_an_identity_is_told_by_one_peer(network: Network) -> None:
 
 def moves_before(network: Network, client: Bmc, path: str, to: str) -> None:
     """The name leads elsewhere just before the first request for this path."""
-    put, moved = client._line._put, False
+    put, moved = client._connection._put, False
 
     async def moving(method: str, asked: str, *arguments: Any) -> Any:
         nonlocal moved
         if asked.endswith(path) and not moved:
             moved, network.names.addresses = True, [to]
-            client._line.forget_peer()
+            client._connection.forget_peer()
         return await put(method, asked, *arguments)
 
-    client._line._put = moving  # type: ignore[method-assign]
+    client._connection._put = moving  # type: ignore[method-assign]
 
 
 async def test_a4_the_system_is_chosen_at_one_peer(network: Network) -> None:
@@ -330,9 +342,9 @@ async def test_a4_a_new_address_is_compared_at_one_peer(network: Network) -> Non
     client = network.client()
     client.pin(await client.identify([MAC]))
     network.names.addresses = [THERE]
-    client._line.forget_peer()
+    client._connection.forget_peer()
     moves_before(network, client, "/EthernetInterfaces", "127.0.0.4")
-    with pytest.raises(StageFailure, match="one address and then to another") as failure:
+    with pytest.raises(StageFailure, match="led to different addresses") as failure:
         await client.observe()
     assert failure.value.retryable
     assert (await client.observe(network.soon())).power == "On"
@@ -356,11 +368,11 @@ async def test_a4_what_decides_is_read_from_one_peer(network: Network) -> None:
     sleep = network.clock.sleep
 
     async def pause(seconds: float) -> None:
-        client._line.forget_peer()
+        client._connection.forget_peer()
         await sleep(seconds)
 
     network.bmcs[HERE].when("GET", SETTINGS, move)
-    with pytest.raises(StageFailure, match="one address and then to another") as failure:
+    with pytest.raises(StageFailure, match="led to different addresses") as failure:
         await client.ensure_pxe_next(network.soon())
     assert failure.value.retryable
     assert network.told.intents == []
@@ -370,19 +382,19 @@ async def test_a4_a_name_that_alternates_while_the_machine_is_read_gives_no_iden
     nics(await network.serve(HERE), MAC)
     nics(await network.serve(THERE), OTHER_MAC)
     client = network.client()
-    put = client._line._put
+    put = client._connection._put
 
     async def alternating(*arguments: Any) -> Any:
         network.names.addresses.reverse()
-        client._line.forget_peer()
+        client._connection.forget_peer()
         return await put(*arguments)
 
     network.names.addresses = [HERE, THERE]
     network.bmcs[THERE].sessions = network.bmcs[HERE].sessions
-    client._line._put = alternating  # type: ignore[method-assign]
+    client._connection._put = alternating  # type: ignore[method-assign]
     with pytest.raises(StageFailure) as failure:
         await client.identify([MAC], network.soon(30))
-    assert failure.value.reason.startswith("the BMC's name leads to one address and then to another")
+    assert failure.value.reason.startswith("the BMC's name led to different addresses")
 
 
 async def test_a4_the_certificate_is_that_of_the_name_and_not_of_the_address(network: Network, tmp_path: Path) -> None:

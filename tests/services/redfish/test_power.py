@@ -227,5 +227,5 @@ async def test_a_cancelled_reset_is_marked_unknown_and_the_session_closed(bench:
     bench.bmc.peak = 0
     await bench.client.close()
     assert bench.bmc.sessions == {}
-    await asyncio.sleep(0.2)
+    await bench.bmc.idle()
     bench.bmc.peak = 0  # the server was still busy with what we left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from quads_tui.inputs import load_site
+from quads_tui.services.redfish import quirks
 
 from .conftest import Bench
 from .fake import RESET, SYSTEM, FakeBmc, error
@@ -93,6 +95,40 @@ async def test_a_patch_answered_202_is_proved_by_the_override(bench: Bench, seco
     await bench.pxe()
     assert len(bench.bmc.patches) == 1
     assert bench.bmc.boot["BootSourceOverrideTarget"] == "Pxe"
+
+
+def test_each_number_beside_a_row_of_the_code_is_a_quirk_that_is_handled() -> None:
+    handled = {int(row[0]) for row in ROWS if row[3] != "none"}
+    named = [
+        int(number) for line in inspect.getsource(quirks).splitlines() for number in re.findall(r"(?<=  # )\d+|(?<=, )\d+$", line)
+    ]
+    assert len(named) > 10 and set(named) <= handled
+
+
+@pytest.mark.parametrize(
+    ("words", "fills_gaps", "dell"),
+    [
+        (["dell inc.", "dell"], False, True),
+        (["super micro computer, inc."], True, False),
+        (["supermicro"], True, False),
+        (["ami"], True, False),
+        (["miami servers"], False, False),
+        (["american megatrends"], True, False),
+        (["asrockrack"], True, False),
+        (["hpe", "openbmc", "lenovo"], False, False),
+        ([], False, False),
+    ],
+)
+def test_makers_are_known_by_their_words(words: list[str], fills_gaps: bool, dell: bool) -> None:
+    makers = [maker for maker in quirks.MAKERS if maker.known_by(words)]
+    assert (any(maker.fills_gaps for maker in makers), any(maker.dell_attributes for maker in makers)) == (fills_gaps, dell)
+
+
+def test_a_word_stands_in_for_on_only_where_on_is_not_offered_and_nothing_for_off() -> None:
+    assert quirks.reset_type("On", ("ForceOff", "ForceOn")) == "ForceOn"
+    assert quirks.reset_type("On", ("On", "ForceOn")) == "On"
+    assert quirks.reset_type("On", ()) == "On"
+    assert quirks.reset_type("ForceOff", ("PushPowerButton", "GracefulShutdown")) == "ForceOff"
 
 
 def test_the_table_has_every_quirk_and_every_test_that_it_names_exists() -> None:

@@ -7,26 +7,25 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import bcrypt
 import pytest
 import trustme
 
-from quads_tui.inputs import Limits, Secret, TlsPolicy
+from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from tests.clocks import FastClock
+from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Told
-
-PATIENCE = 60.0
 
 
 def free_port() -> int:
@@ -42,15 +41,15 @@ def running(words: list[str], port: int, directory: Path, environment: dict[str,
     with log.open("wb") as out:
         process = subprocess.Popen(words, stdout=out, stderr=out, cwd=directory, env={**os.environ, **environment})
     try:
-        end = time.monotonic() + PATIENCE
-        while True:
+
+        def listens() -> bool:
             assert process.poll() is None, log.read_text()
-            try:
+            with suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < end, log.read_text()
-                time.sleep(0.1)
+                return True
+            return False
+
+        wait_for(listens)
         yield
     finally:
         process.terminate()
@@ -59,10 +58,21 @@ def running(words: list[str], port: int, directory: Path, environment: dict[str,
 
 @asynccontextmanager
 async def client(port: int, tls: TlsPolicy, user: str, password: str) -> AsyncIterator[tuple[Bmc, Told]]:
-    clock, told = FastClock(speed=4.0, floor=60.0), Told()
+    clock, told = FastClock(speed=1.0, floor=60.0), Told()  # its power takes 1 to 11 real seconds to change
     http = Http(clock)
     address = f"https://127.0.0.1:{port}"
-    bmc = Bmc(http, address, "h1.example.com", user, Secret(password), tls, clock, Limits(), Meter(), told)
+    bmc = Bmc(
+        http,
+        address=address,
+        host="h1.example.com",
+        username=user,
+        password=Secret(password),
+        tls=tls,
+        clock=clock,
+        limits=Limits(),
+        meter=Meter(),
+        acts=told,
+    )
     try:
         yield bmc, told
     finally:
@@ -96,11 +106,11 @@ async def test_sushy_emulator(tmp_path: Path) -> None:
     port = free_port()
     with running(sushy_emulator(tmp_path, port, 1), port, tmp_path, {}):
         async with client(port, TlsPolicy("ca_file", ca_file=tmp_path / "ca.pem"), "admin", "sesame") as (bmc, told):
-            deadline = bmc._line.clock.deadline(600)
+            deadline = bmc._connection.clock.deadline(600)
             assert (await bmc.observe(deadline)).power == "On"
             await bmc.ensure_off(deadline)
-            assert "PXE stays set until the install has ended" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
-            assert bmc.pxe_stays
+            assert "PXE stays set until the install ends" in await bmc.ensure_pxe_next(deadline)  # it knows no Once
+            assert bmc.pxe_persistent
             assert await bmc.pxe_armed()
             await bmc.ensure_on(deadline)
             assert await bmc.ensure_on(deadline) == "was on already"
@@ -115,7 +125,7 @@ async def test_sushy_emulator_with_two_systems_is_not_guessed_at(tmp_path: Path)
     with running(sushy_emulator(tmp_path, port, 2), port, tmp_path, {}):
         async with client(port, TlsPolicy("off"), "admin", "sesame") as (bmc, told):
             with pytest.raises(StageFailure, match="not clear which is meant") as failure:
-                await bmc.ensure_off(bmc._line.clock.deadline(60))
+                await bmc.ensure_off(bmc._connection.clock.deadline(60))
             assert failure.value.cause is Cause.PROTOCOL
             assert told.intents == []
 
@@ -125,7 +135,7 @@ async def test_sushy_emulator_and_a_wrong_password(tmp_path: Path) -> None:
     with running(sushy_emulator(tmp_path, port, 1), port, tmp_path, {}):
         async with client(port, TlsPolicy("off"), "admin", "wrong") as (bmc, _):
             with pytest.raises(StageFailure) as failure:
-                await bmc.ensure_off(bmc._line.clock.deadline(60))
+                await bmc.ensure_off(bmc._connection.clock.deadline(60))
             assert failure.value.cause is Cause.CREDENTIALS
             assert "wrong" not in failure.value.reason
 
@@ -140,7 +150,7 @@ async def test_badfish_emulator(tmp_path: Path) -> None:
     }
     with running(words, port, tmp_path, environment):
         async with client(port, TlsPolicy("off"), "quads", "quads") as (bmc, _):
-            deadline = bmc._line.clock.deadline(600)
+            deadline = bmc._connection.clock.deadline(600)
             await bmc.ensure_off(deadline)
             assert await bmc.ensure_pxe_next(deadline) == ""
             assert await bmc.pxe_armed()

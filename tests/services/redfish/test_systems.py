@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.services.http import Response
-from quads_tui.services.redfish.errors import complaint
+from quads_tui.services.redfish.errors import error_response
 from quads_tui.services.redfish.resources import Boot, System, local_path, members, reset_values
+from quads_tui.services.responses import Response
 
 from .conftest import Bench
 from .fake import RESET, SYSTEM, FakeBmc
@@ -133,7 +133,7 @@ COMPLAINTS = [
 
 @pytest.mark.parametrize(("body", "words"), COMPLAINTS)
 def test_error_bodies_stray_from_the_schema(body: Any, words: str) -> None:
-    assert complaint(Response(400, {}, json.dumps(body).encode())).text == words
+    assert error_response(Response(400, {}, json.dumps(body).encode())).text == words
 
 
 def test_seconds_are_taken_from_the_words_where_no_header_has_them() -> None:
@@ -142,9 +142,9 @@ def test_seconds_are_taken_from_the_words_where_no_header_has_them() -> None:
         {"MessageId": "Base.1.12.ServiceTemporarilyUnavailable", "Message": "Retry.", "MessageArgs": ["30"]},
     ]
     body = json.dumps({"error": {"@Message.ExtendedInfo": info}}).encode()
-    said = complaint(Response(503, {}, body))
+    said = error_response(Response(503, {}, body))
     assert (said.after, said.busy, said.text) == (30.0, True, "Not ready. Retry.")
-    assert complaint(Response(503, {"Retry-After": "7"}, body)).after == 7.0
+    assert error_response(Response(503, {"Retry-After": "7"}, body)).after == 7.0
 
 
 json_like = st.recursive(
@@ -176,7 +176,7 @@ json_like = st.recursive(
 
 @given(json_like)
 def test_no_document_breaks_the_readers(document: Any) -> None:
-    assert complaint(Response(500, {}, json.dumps(document).encode())).text.isprintable()
+    assert error_response(Response(500, {}, json.dumps(document).encode())).text.isprintable()
     if isinstance(document, dict):
         System.read("/x", document, "")
         Boot.read(document)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from quads_tui.emulators.bmc.families.openbmc import TwoSystems
 from quads_tui.emulators.bmc.family import RESETS
 from quads_tui.emulators.bmc.hardware import Boot
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.state import BmcState
 
 
 class Ami(TwoSystems):
     name = "ami"
+    models: tuple[str, ...] = ("DGX", "SR635", "SR655")
     vendor = "AMI"
     manufacturer = "NVIDIA"
     system = "/redfish/v1/Systems/DGX"
@@ -29,7 +26,7 @@ class Ami(TwoSystems):
     needs_etag = True  # quirk 40
     checks_etag = True
     session_timeout = 30.0  # quirk 47
-    told_timeout = 30
+    advertised_timeout = 30
     resets = (*RESETS, "ForceOn", "PowerCycle")
     modes = ()
 
@@ -37,7 +34,7 @@ class Ami(TwoSystems):
     def _settings(self) -> str:
         return f"{self.system}/SD"
 
-    def live(self, bmc: Bmc) -> dict[str, Document]:
+    def live_documents(self, bmc: BmcState) -> dict[str, Document]:
         settings = {
             "@odata.id": self._settings,
             "@odata.type": "#ComputerSystem.v1_19_0.ComputerSystem",
@@ -58,14 +55,14 @@ class Ami(TwoSystems):
             "BootSourceOverrideTarget": boot.target,
         }
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         settings = {"@odata.type": "#Settings.v1_3_5.Settings", "SettingsObject": ref(self._settings)}
         return {**super().system_document(bmc), "@Redfish.Settings": settings}
 
-    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+    def refuse_boot_change(self, bmc: BmcState, wanted: dict[str, str]) -> Reply | None:
         return self.error(400, ("PropertyNotWritable", next(iter(wanted))))
 
-    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+    def patch_settings(self, bmc: BmcState, path: str, wanted: dict[str, str]) -> Reply | None:
         if path != self._settings:
             return None
         bmc.set_boot(wanted)

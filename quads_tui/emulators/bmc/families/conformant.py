@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 from quads_tui.emulators.bmc.family import RESETS, Family
-from quads_tui.emulators.bmc.hardware import Nature
+from quads_tui.emulators.bmc.hardware import HardwareTiming
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
-    from quads_tui.emulators.bmc.sessions import Session
+from quads_tui.emulators.bmc.sessions import Session
+from quads_tui.emulators.bmc.state import BmcState
 
 PROGRESS = {"off": "None", "post": "SystemHardwareInitializationComplete", "installer": "OSBootStarted", "os": "OSRunning"}
 PRIVILEGES = {
@@ -22,6 +20,7 @@ PRIVILEGES = {
 
 class Conformant(Family):
     name = "conformant"
+    has_action_info = True
     vendor = "Contoso"
     manufacturer = "Contoso"
     base = "Base.1.18"
@@ -37,20 +36,16 @@ class Conformant(Family):
     checks_etag = True
     session_cap = 32
     session_timeout = 600.0
-    told_timeout = 600
-    nature = Nature(lags=False)
+    advertised_timeout = 600
+    timing = HardwareTiming(lags=False)
     reports_transitions = True
     resets = (*RESETS, "ForceOn", "PowerCycle")
     strict = True
 
-    @property
-    def _action_info(self) -> str:
-        return f"{self.system}/ResetActionInfo"
-
     def headers(self) -> dict[str, str]:
         return {"OData-Version": "4.0", "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.id": "/redfish/v1/",
             "@odata.type": "#ServiceRoot.v1_16_1.ServiceRoot",
@@ -76,12 +71,12 @@ class Conformant(Family):
             "Links": {"Sessions": ref(self.sessions)},
         }
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         services = ("Systems", "Managers", "Chassis", "SessionService", "AccountService", "JsonSchemas", "Registries")
         values = [{"name": "Service", "kind": "Singleton", "url": "/redfish/v1/"}]
         values += [{"name": name, "kind": "Singleton", "url": f"{self.root}/{name}"} for name in services]
         return {
-            **super().fixed(bmc),
+            **super().fixed_documents(bmc),
             f"{self.root}/odata": {"@odata.context": "/redfish/v1/$metadata", "value": values},
             **self._accounts(bmc),
             f"{self.root}/JsonSchemas": collection(f"{self.root}/JsonSchemas", "JsonSchemaFile", "Schemas", []),
@@ -121,8 +116,8 @@ class Conformant(Family):
                 "Status": {"State": "Enabled", "Health": "OK"},
                 "Links": {"ComputerSystems": [ref(self.system)], "ManagedBy": [ref(self.manager)]},
             },
-            self._action_info: {
-                "@odata.id": self._action_info,
+            self.action_info: {
+                "@odata.id": self.action_info,
                 "@odata.type": "#ActionInfo.v1_4_0.ActionInfo",
                 "Id": "ResetActionInfo",
                 "Name": "Reset Action Info",
@@ -132,7 +127,7 @@ class Conformant(Family):
             },
         }
 
-    def _accounts(self, bmc: Bmc) -> dict[str, Document]:
+    def _accounts(self, bmc: BmcState) -> dict[str, Document]:
         service = f"{self.root}/AccountService"
         accounts, roles = f"{service}/Accounts", f"{service}/Roles"
         documents: dict[str, Document] = {
@@ -175,7 +170,7 @@ class Conformant(Family):
             }
         return documents
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         boot = self.boot_document(bmc.hardware.boot)
         return {
             "@odata.id": self.system,
@@ -201,16 +196,17 @@ class Conformant(Family):
                 "#ComputerSystem.Reset": {
                     "target": self.reset,
                     "ResetType@Redfish.AllowableValues": list(self.resets),
-                    "@Redfish.ActionInfo": self._action_info,
+                    "@Redfish.ActionInfo": self.action_info,
                 }
             },
         }
 
     def session_document(self, session: Session) -> Document:
-        return {**super().session_document(session), "@odata.type": "#Session.v1_7_1.Session", "Password": None}
+        created = datetime.fromtimestamp(session.created, UTC).isoformat(timespec="seconds")
+        told = {"ClientOriginIPAddress": session.client, "CreatedTime": created, "Password": None}
+        return {**super().session_document(session), "@odata.type": "#Session.v1_7_1.Session", **told}
 
-    def patched(self, bmc: Bmc) -> Reply:
+    def patched(self, bmc: BmcState) -> Reply:
         # 200 with the resource as it is now, and its new ETag (DSP0266 on PATCH).
-        found = bmc.document(self.system)
-        assert found is not None
+        found = self.rendered(self.system, self.current_documents(bmc)[self.system])
         return Reply(200, found.body, {"ETag": found.etag or ""})

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from quads_tui.emulators.bmc.bios import Bios
-from quads_tui.emulators.bmc.family import MODES, RESETS, Family
-from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, ref
-from quads_tui.emulators.bmc.setup import Setup
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
+from quads_tui.emulators.bmc.family import MODES, RESETS
+from quads_tui.emulators.bmc.replies import Document, Message, Reply, collection, json_reply, ref
+from quads_tui.emulators.bmc.sessions import Session
+from quads_tui.emulators.bmc.state import BmcState
 
 CONTEXT = "/redfish/v1/$metadata#"
 
 
-class Idrac9(Family):
+class Idrac9(DellFamily):
     name = "idrac9"
+    models: tuple[str, ...] = ("R", "FC", "XE", "M6", "740XD")
     vendor = "Dell"
     manufacturer = "Dell Inc."
     system = "/redfish/v1/Systems/System.Embedded.1"
@@ -48,9 +45,7 @@ class Idrac9(Family):
     resets: tuple[str, ...] = (*RESETS, "PowerCycle")
     targets = ("None", "Pxe", "Floppy", "Cd", "Hdd", "BiosSetup", "Utilities", "UefiTarget", "SDCard", "UefiHttp")
     locks_in_post = True
-    pxe_devices = True  # UEFI boots NICs under names of their own
-    job_created = 200
-    drops_with_job = True  # what a deleted job would have done is forgotten too
+    shows_serial = False  # the service tag is in SKU
     version, firmware, generation, schema = "1.13.1", "6.10.30.00", "15G Monolithic", "v1_12_0"
     advertised: tuple[str, ...] = (
         "On",
@@ -63,25 +58,7 @@ class Idrac9(Family):
         "PowerCycle",
     )
 
-    @property
-    def bios_page(self) -> str:
-        return f"{self.system}/Bios"
-
-    @property
-    def sources_page(self) -> str:
-        return f"{self.system}/BootSources"
-
-    @property
-    def jobs_page(self) -> str:
-        return f"{self.manager}/Jobs"
-
-    def bios(self) -> Bios | None:
-        return Bios(self.nics, pxe_devices=self.pxe_devices)
-
-    def setup(self, bmc: Bmc, bios: Bios) -> Setup:
-        return Setup(bmc, self, bios)
-
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.context": f"{CONTEXT}ServiceRoot.ServiceRoot",
             "@odata.id": self.root,
@@ -99,11 +76,11 @@ class Idrac9(Family):
             "Oem": {"Dell": {"ServiceTag": bmc.serial, "IsBranded": 0}},
         }
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         options = f"{self.system}/BootOptions"
         names = ("Boot0000", "Boot0001", "Boot0004")
         return {
-            **super().fixed(bmc),
+            **super().fixed_documents(bmc),
             self.manager: {
                 "@odata.context": f"{CONTEXT}Manager.Manager",
                 "@odata.id": self.manager,
@@ -126,11 +103,11 @@ class Idrac9(Family):
             options: collection(options, "BootOption", "Boot Options", [f"{options}/{name}" for name in names]),
         }
 
-    def live(self, bmc: Bmc) -> dict[str, Document]:
+    def live_documents(self, bmc: BmcState) -> dict[str, Document]:
         mode = bmc.hardware.pending_mode or bmc.hardware.boot.mode
         path = f"{self.system}/Settings"
         return {
-            **super().live(bmc),
+            **super().live_documents(bmc),
             path: {
                 "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
                 "@odata.id": path,
@@ -144,7 +121,7 @@ class Idrac9(Family):
             },
         }
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         return {
             "@Redfish.Settings": {
                 "@odata.context": f"{CONTEXT}Settings.Settings",
@@ -194,21 +171,21 @@ class Idrac9(Family):
     def sessions_full(self) -> Reply:
         return self.error(503, "RAC0218")
 
-    def already(self, bmc: Bmc, kind: str) -> Reply:
+    def already_in_state(self, bmc: BmcState, reset_type: str) -> Reply:
         return self.error(409, ("PSU501", "OFF" if bmc.hardware.power == "Off" else "ON"))
 
-    def patched(self, bmc: Bmc) -> Reply:
-        infos = {"@Message.ExtendedInfo": [self.info("SYS413"), self.info("Success")]}
-        return bmc.json(200, infos)
+    def patched(self, bmc: BmcState) -> Reply:
+        infos = {"@Message.ExtendedInfo": [self.message_info("SYS413"), self.message_info("Success")]}
+        return json_reply(200, infos)
 
-    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+    def refuse_boot_change(self, bmc: BmcState, wanted: dict[str, str]) -> Reply | None:
         mode = wanted.get("BootSourceOverrideMode")
         if mode is not None and mode != bmc.hardware.boot.mode:
             # Only the settings resource takes another mode, for the next boot.
             return self.error(400, ("PropertyNotWritable", "BootSourceOverrideMode"))
         return None
 
-    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+    def patch_settings(self, bmc: BmcState, path: str, wanted: dict[str, str]) -> Reply | None:
         if path != f"{self.system}/Settings":
             return None
         for key in wanted:
@@ -219,3 +196,6 @@ class Idrac9(Family):
             bmc.hardware.pending_mode = mode
             bmc.hardware.note(f"mode {mode} at the next boot")
         return self.patched(bmc)
+
+    def session_document(self, session: Session) -> Document:
+        return {**super().session_document(session), "ClientOriginIPAddress": session.client, "SessionType": "Redfish"}

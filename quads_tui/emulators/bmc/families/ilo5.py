@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 from quads_tui.emulators.bmc.family import RESETS, Family
-from quads_tui.emulators.bmc.hardware import Boot, Nature
+from quads_tui.emulators.bmc.hardware import Boot, HardwareTiming
 from quads_tui.emulators.bmc.replies import Document, Key, Message, Reply, dumps, named, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.sessions import Session
+from quads_tui.emulators.bmc.state import BmcState
 
 CONTEXT = "/redfish/v1/$metadata#"
 POST_STATES = {"off": "PowerOff", "post": "InPost", "installer": "FinishedPost", "os": "FinishedPost"}
@@ -17,6 +16,7 @@ POST_STATES = {"off": "PowerOff", "post": "InPost", "installer": "FinishedPost",
 
 class Ilo5(Family):
     name = "ilo5"
+    models: tuple[str, ...] = ("DL", "BL", "ML")
     vendor = "HPE"
     manufacturer = "HPE"
     base = "Base.1.4"
@@ -30,16 +30,16 @@ class Ilo5(Family):
     }
     etags = "weak"
     session_cap = 20
-    told_timeout = 30  # minutes, though the schema says seconds
-    nature = Nature(off=(4.0, 30.0))
+    advertised_timeout = 30  # minutes, though the schema wants seconds
+    timing = HardwareTiming(off=(4.0, 30.0))
     model, generation, version, firmware = "iLO 5", "Gen10", "1.6.0", "2.72"
     locks_in_post = True
     resets = RESETS
     targets = ("None", "Cd", "Hdd", "Usb", "SDCard", "Utilities", "Diags", "BiosSetup", "Pxe", "UefiShell", "UefiHttp")
-    slashed = frozenset({"/redfish/v1", "/redfish/v1/Systems", "/redfish/v1/Systems/1"})
+    redirected_paths = frozenset({"/redfish/v1", "/redfish/v1/Systems", "/redfish/v1/Systems/1"})
     ignores_case = True
 
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.context": f"{CONTEXT}ServiceRoot.ServiceRoot",
             "@odata.id": self.root,
@@ -58,9 +58,9 @@ class Ilo5(Family):
             "Oem": {"Hpe": {"Manager": [{"ManagerType": self.model, "ManagerFirmwareVersion": self.firmware}]}},
         }
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         return {
-            **super().fixed(bmc),
+            **super().fixed_documents(bmc),
             self.manager: {
                 "@odata.context": f"{CONTEXT}Manager.Manager",
                 "@odata.id": self.manager,
@@ -85,7 +85,7 @@ class Ilo5(Family):
     def boot_document(self, boot: Boot) -> Document:
         return {**super().boot_document(boot), "UefiTargetBootSourceOverride": "None"}
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         phase = bmc.hardware.phase
         return {
             "@odata.context": f"{CONTEXT}ComputerSystem.ComputerSystem",
@@ -117,8 +117,8 @@ class Ilo5(Family):
             },
         }
 
-    def info(self, key: Key) -> Document:
-        """iLO tells ids and arguments only, and leaves the words to the registries."""
+    def message_info(self, key: Key) -> Document:
+        """iLO sends ids and arguments only; the texts are in the registries."""
         name, args = named(key)
         info: Document = {"MessageId": f"{self.registry if name in self.messages else self.base}.{name}"}
         return {**info, "MessageArgs": list(args)} if args else info
@@ -128,7 +128,7 @@ class Ilo5(Family):
             "error": {
                 "code": "iLO.0.10.ExtendedInfo",
                 "message": "See @Message.ExtendedInfo for more information.",
-                "@Message.ExtendedInfo": [self.info(key) for key in keys],
+                "@Message.ExtendedInfo": [self.message_info(key) for key in keys],
             }
         }
         return Reply(status, dumps(body), headers or {})
@@ -136,16 +136,21 @@ class Ilo5(Family):
     def not_ready(self, wait: int) -> Reply:
         return self.error(503, ("ResourceNotReadyRetry", str(wait)), headers={"Retry-After": str(wait)})
 
-    def already(self, bmc: Bmc, kind: str) -> Reply:
+    def already_in_state(self, bmc: BmcState, reset_type: str) -> Reply:
         return self.error(400, "InvalidOperationForSystemState")
 
     def reset_done(self) -> Reply:
         return self.error(200, "Success")
 
-    def patched(self, bmc: Bmc) -> Reply:
+    def patched(self, bmc: BmcState) -> Reply:
         return self.error(200, "Success")
 
-    def refused(self, bmc: Bmc, wanted: dict[str, str]) -> Reply | None:
+    def refuse_boot_change(self, bmc: BmcState, wanted: dict[str, str]) -> Reply | None:
         if "BootSourceOverrideMode" in wanted:
             return self.error(400, ("PropertyNotWritableOrUnknown", "BootSourceOverrideMode"))
         return None
+
+    def session_document(self, session: Session) -> Document:
+        login = datetime.fromtimestamp(session.created, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        oem = {"LoginTime": login, "UserIP": session.client, "UserTag": "REST", "UserType": "Local"}
+        return {**super().session_document(session), "@odata.type": "#Session.v1_0_0.Session", "Oem": {"Hpe": oem}}

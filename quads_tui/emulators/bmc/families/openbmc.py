@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from quads_tui.emulators.bmc.family import RESETS, Family
-from quads_tui.emulators.bmc.hardware import Nature
+from quads_tui.emulators.bmc.hardware import HardwareTiming
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.state import BmcState
 
 PROGRESS = {"off": "None", "post": "PrimaryProcessorInitializationStarted", "installer": "OSBootStarted", "os": "OSRunning"}
 
@@ -17,18 +13,15 @@ PROGRESS = {"off": "None", "post": "PrimaryProcessorInitializationStarted", "ins
 class TwoSystems(Family):
     """A GPU board beside the server: the second member of Systems, without Boot and without Reset (quirk 45)."""
 
+    has_action_info = True
     baseboard = "/redfish/v1/Systems/HGX_Baseboard_0"
 
-    def systems(self, bmc: Bmc) -> list[str]:
+    def system_paths(self, bmc: BmcState) -> list[str]:
         members = [self.system, self.baseboard]
         # By the machine, for the order is no promise.
         return members if int(bmc.uuid[0], 16) % 2 else members[::-1]
 
-    @property
-    def action_info(self) -> str:
-        return f"{self.system}/ResetActionInfo"
-
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.id": self.root,
             "@odata.type": "#ServiceRoot.v1_15_0.ServiceRoot",
@@ -44,9 +37,9 @@ class TwoSystems(Family):
             "Links": {"Sessions": ref(self.sessions)},
         }
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         return {
-            **super().fixed(bmc),
+            **super().fixed_documents(bmc),
             self.manager: {
                 "@odata.id": self.manager,
                 "@odata.type": "#Manager.v1_14_0.Manager",
@@ -54,7 +47,7 @@ class TwoSystems(Family):
                 "Name": "Manager",
                 "ManagerType": "BMC",
                 "FirmwareVersion": "24.10-1",
-                "Links": {"ManagerForServers": [ref(member) for member in self.systems(bmc)]},
+                "Links": {"ManagerForServers": [ref(member) for member in self.system_paths(bmc)]},
             },
             self.chassis: {
                 "@odata.id": self.chassis,
@@ -83,7 +76,7 @@ class TwoSystems(Family):
             },
         }
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.id": self.system,
             "@odata.type": "#ComputerSystem.v1_22_0.ComputerSystem",
@@ -105,6 +98,7 @@ class TwoSystems(Family):
 
 class OpenBmc(TwoSystems):
     name = "openbmc"
+    models: tuple[str, ...] = ("GB200", "GB300", "AC922", "S822")
     vendor = "OpenBMC"
     manufacturer = "NVIDIA"
     system = "/redfish/v1/Systems/System_0"
@@ -117,18 +111,18 @@ class OpenBmc(TwoSystems):
     }
     checks_etag = True  # nothing is marked, yet a mark that is sent is compared
     session_cap = 64
-    nature = Nature(lags=False)
+    timing = HardwareTiming(lags=False)
     reports_transitions = True
     resets = (*RESETS, "ForceOn", "PowerCycle")
     modes = ()
     targets = ("None", "Pxe", "Hdd", "Cd", "Diags", "BiosSetup", "Usb")
-    cold = 1  # quirk 44
+    requests_until_ready = 1  # quirk 44
 
     @property
     def _settings(self) -> str:
         return f"{self.system}/Settings"
 
-    def live(self, bmc: Bmc) -> dict[str, Document]:
+    def live_documents(self, bmc: BmcState) -> dict[str, Document]:
         settings = {
             "@odata.id": self._settings,
             "@odata.type": "#ComputerSystem.v1_22_0.ComputerSystem",
@@ -138,11 +132,11 @@ class OpenBmc(TwoSystems):
         }
         return {self.system: self.system_document(bmc), self._settings: settings}
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         settings = {"@odata.type": "#Settings.v1_3_5.Settings", "SettingsObject": ref(self._settings)}
         return {**super().system_document(bmc), "@Redfish.Settings": settings}
 
-    def settings(self, bmc: Bmc, path: str, wanted: dict[str, str]) -> Reply | None:
+    def patch_settings(self, bmc: BmcState, path: str, wanted: dict[str, str]) -> Reply | None:
         if path != self._settings:
             return None
         bmc.set_boot(wanted)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from quads_tui.emulators.bmc.family import RESETS, Family
-from quads_tui.emulators.bmc.hardware import Nature
+from quads_tui.emulators.bmc.hardware import HardwareTiming
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.state import BmcState
 
 
 class SmcX11(Family):
     name = "smc_x11"
-    vendor: str | None = None  # the root says null; only its Oem member tells
+    models: tuple[str, ...] = ("1029", "5039", "6029", "6049", "SYS-")
+    has_action_info = True
+    vendor: str | None = None  # null in the root; only its Oem member names it
     manufacturer = "Supermicro"
     base = "Base.v1_4_0"
     registry = "SMC.1.0"
@@ -24,8 +24,8 @@ class SmcX11(Family):
     etags: Literal["none", "weak", "strong"] = "strong"
     checks_etag = True
     session_timeout = 300.0
-    told_timeout = 300
-    nature = Nature(keeps_target=True)
+    advertised_timeout = 300
+    timing = HardwareTiming(keeps_target=True)
     resets = (*RESETS, "ForceOn")
     version, schema = "1.8.0", "v1_8_0"
     resets_advertised: tuple[str, ...] | None = (
@@ -38,11 +38,7 @@ class SmcX11(Family):
     )
     targets = ("None", "Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "UsbCd", "UefiBootNext", "UefiHttp")
 
-    @property
-    def _action_info(self) -> str:
-        return f"{self.system}/ResetActionInfo"
-
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.type": "#ServiceRoot.v1_5_2.ServiceRoot",
             "@odata.id": self.root,
@@ -60,9 +56,9 @@ class SmcX11(Family):
             "Oem": {"Supermicro": {"DumpService": ref(f"{self.root}/Oem/Supermicro/DumpService")}},
         }
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         return {
-            **super().fixed(bmc),
+            **super().fixed_documents(bmc),
             self.manager: {
                 "@odata.type": "#Manager.v1_7_0.Manager",
                 "@odata.id": self.manager,
@@ -81,9 +77,9 @@ class SmcX11(Family):
                 "ChassisType": "Rack",
                 "Links": {"ComputerSystems": [ref(self.system)]},
             },
-            self._action_info: {
+            self.action_info: {
                 "@odata.type": "#ActionInfo.v1_1_2.ActionInfo",
-                "@odata.id": self._action_info,
+                "@odata.id": self.action_info,
                 "Id": "ResetActionInfo",
                 "Name": "Reset Action Info",
                 "Parameters": [
@@ -92,7 +88,7 @@ class SmcX11(Family):
             },
         }
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         inline = self.resets_advertised
         advertised = {} if inline is None else {"ResetType@Redfish.AllowableValues": list(inline)}
         return {
@@ -114,17 +110,17 @@ class SmcX11(Family):
                 "Oem": {},
                 "#ComputerSystem.Reset": {
                     "target": self.reset,
-                    "@Redfish.ActionInfo": self._action_info,
+                    "@Redfish.ActionInfo": self.action_info,
                     **advertised,
                 },
             },
         }
 
-    def completed(self, bmc: Bmc, wanted: dict[str, str]) -> dict[str, str]:
-        # By design, says the vendor: what a PATCH of Boot leaves out returns to its default.
+    def with_defaults(self, bmc: BmcState, wanted: dict[str, str]) -> dict[str, str]:
+        # By design of the vendor, what a PATCH of Boot leaves out returns to its default.
         return {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideMode": "Legacy", **wanted}
 
-    def already(self, bmc: Bmc, kind: str) -> Reply:
+    def already_in_state(self, bmc: BmcState, reset_type: str) -> Reply:
         return self.reset_done()
 
     def reset_done(self) -> Reply:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from quads_tui.emulators.bmc.family import RESETS, Family
 from quads_tui.emulators.bmc.replies import Document, Message, Reply, ref
-
-if TYPE_CHECKING:
-    from quads_tui.emulators.bmc.service import Bmc
+from quads_tui.emulators.bmc.state import BmcState
 
 PROGRESS = {"off": "None", "post": "MemoryInitializationStarted", "installer": "OSBootStarted", "os": "OSRunning"}
 
 
 class Xcc(Family):
     name = "xcc"
+    models: tuple[str, ...] = ("SR630", "SR650", "SR670", "SR675", "SR850")
+    has_action_info = True
     vendor = "Lenovo"
     manufacturer = "Lenovo"
     base = "Base.1.8"
@@ -26,22 +24,18 @@ class Xcc(Family):
     etags = "strong"
     checks_etag = True
     session_timeout = 300.0
-    told_timeout = 300
+    advertised_timeout = 300
     resets = (*RESETS, "ForceOn")
     enabled = ("Once", "Disabled")  # quirk 39: no Continuous
     targets = ("None", "Pxe", "Cd", "Usb", "Hdd", "BiosSetup", "Diags", "UefiTarget")
-    hangs = frozenset({"ForceRestart"})  # quirk 41
-    slashed = frozenset({"/redfish/v1"})  # quirk 39: the root by its slash only
+    hanging_resets = frozenset({"ForceRestart"})  # quirk 41
+    redirected_paths = frozenset({"/redfish/v1"})  # quirk 39: the root by its slash only
 
     @property
     def _pending(self) -> str:
         return f"{self.system}/Pending"
 
-    @property
-    def _action_info(self) -> str:
-        return f"{self.system}/ResetActionInfo"
-
-    def root_document(self, bmc: Bmc) -> Document:
+    def root_document(self, bmc: BmcState) -> Document:
         return {
             "@odata.id": "/redfish/v1/",
             "@odata.type": "#ServiceRoot.v1_10_0.ServiceRoot",
@@ -57,9 +51,9 @@ class Xcc(Family):
             "Links": {"Sessions": ref(self.sessions)},
         }
 
-    def fixed(self, bmc: Bmc) -> dict[str, Document]:
+    def fixed_documents(self, bmc: BmcState) -> dict[str, Document]:
         return {
-            **super().fixed(bmc),
+            **super().fixed_documents(bmc),
             self.manager: {
                 "@odata.id": self.manager,
                 "@odata.type": "#Manager.v1_11_0.Manager",
@@ -78,8 +72,8 @@ class Xcc(Family):
                 "ChassisType": "RackMount",
                 "Links": {"ComputerSystems": [ref(self.system)]},
             },
-            self._action_info: {
-                "@odata.id": self._action_info,
+            self.action_info: {
+                "@odata.id": self.action_info,
                 "@odata.type": "#ActionInfo.v1_1_2.ActionInfo",
                 "Id": "ResetActionInfo",
                 "Name": "Reset Action Info",
@@ -96,7 +90,7 @@ class Xcc(Family):
             },
         }
 
-    def system_document(self, bmc: Bmc) -> Document:
+    def system_document(self, bmc: BmcState) -> Document:
         return {
             "@Redfish.Settings": {"@odata.type": "#Settings.v1_3_0.Settings", "SettingsObject": ref(self._pending)},
             "@odata.id": self.system,
@@ -121,16 +115,15 @@ class Xcc(Family):
             "Actions": {
                 "#ComputerSystem.Reset": {
                     "target": self.reset,
-                    "@Redfish.ActionInfo": self._action_info,
+                    "@Redfish.ActionInfo": self.action_info,
                     "ResetType@Redfish.AllowableValues": list(self.resets),
                 }
             },
             "Links": {"Chassis": [ref(self.chassis)], "ManagedBy": [ref(self.manager)]},
         }
 
-    def patched(self, bmc: Bmc) -> Reply:
-        found = bmc.document(self.system)
-        assert found is not None
+    def patched(self, bmc: BmcState) -> Reply:
+        found = self.rendered(self.system, self.current_documents(bmc)[self.system])
         return Reply(200, found.body)
 
     def reset_done(self) -> Reply:

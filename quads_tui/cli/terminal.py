@@ -1,0 +1,129 @@
+"""The terminal of a command: the questions asked there, and how errors become messages and an exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import termios
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+import click
+
+from quads_tui.inputs import InputError
+from quads_tui.journal.locks import LockHeld
+from quads_tui.render.plan_text import plan_lines
+from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.ports import JournalBroken
+from quads_tui.rollout.stages import Kind
+from quads_tui.runtime.operator import FrontEnd
+from quads_tui.runtime.options import Options, Refused, Usage, emit_json, notify
+from quads_tui.runtime.process_resources import SIGNALS
+
+
+def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
+    """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
+    if sys.stderr.isatty():
+        from quads_tui.console.output import terminal
+
+        sys.stderr = terminal()  # a terminal that does not read must not stop the loop
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)  # until the rollout runs and handles the signal itself
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return SIGNALS["SIGINT"]
+    except (InputError, Usage) as error:
+        notify("\n".join(f"quads-tui: {line}" for line in str(error).splitlines()))
+        return 2
+    except (Refused, LockHeld, JournalBroken) as error:
+        refused = error if isinstance(error, Refused) else Refused([str(error)])
+        for reason in refused.reasons:
+            notify(f"quads-tui: refused: {reason}")
+        if options.json:
+            emit_json("refused", time.time(), {"reasons": list(refused.reasons)})
+        return 3
+
+
+def _exit_on_sigterm(*_: object) -> None:
+    raise SystemExit(SIGNALS["SIGTERM"])
+
+
+def chosen_front_end(options: Options) -> tuple[Options, FrontEnd]:
+    """The front end for these options. Without a terminal there is no screen, and nobody to ask. Raises Usage."""
+    if not options.yes and not sys.stdin.isatty():
+        raise Usage("there is no terminal to ask at: add --yes (and --headless, --plain or --json to show progress)")
+    if options.plain:
+        from .plain import plain
+
+        return options, plain
+    if options.headless or not options.terminal:
+        from .headless import headless
+
+        return replace(options, headless=True), partial(headless, json=options.json)
+    from .screen import screen
+
+    return options, screen
+
+
+def consequence(made: Plan) -> str:
+    """What happens to the hosts of the plan, for the question."""
+    counts = Counter(made.goal(host).kind for host in made.hosts if not host.blocker)
+    what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "assigned to their new owner"}
+    words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
+    if unaccepted := len(made.unaccepted):
+        words.append(f"including {unaccepted} not verified (their machine was not compared with Foreman's host)")
+    if unguarded := len(made.unguarded):
+        words.append(f"including {unguarded} whose BMC was not compared with those of the protected hosts")
+    return ", ".join(words)
+
+
+def ask(question: str) -> str:
+    """The answer typed at the terminal; what was typed or pasted before the question is discarded."""
+    with suppress(termios.error, OSError, ValueError):  # no terminal, so nothing to discard
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    return input(question)
+
+
+async def ask_yes_no(question: str) -> bool:
+    """Ask at the terminal, off the loop."""
+    answer = await asyncio.to_thread(ask, f"{question} y/N ")
+    return answer.strip().lower() in ("y", "yes")
+
+
+async def ask_count(count: int, what: str) -> bool:
+    """Ask at the terminal, off the loop. More than five hosts: the count must be typed."""
+    hosts = "1 host" if count == 1 else f"{count} hosts"
+    if count > 5:
+        answer = await asyncio.to_thread(ask, f"{hosts} will be {what}. Type the number to start, anything else cancels: ")
+        return answer.strip() == str(count)
+    return await ask_yes_no(f"{hosts} will be {what}. Start?")
+
+
+class TerminalOperator:
+    """Implements runtime.operator.Operator: lines on stderr, questions at the terminal."""
+
+    @property
+    def can_answer(self) -> bool:
+        return sys.stdin.isatty()
+
+    def notify(self, text: str) -> None:
+        notify(text)
+
+    async def confirm_plan(self, plan: Plan) -> bool:
+        click.echo("\n".join(plan_lines(plan)))
+        if not plan.usable:
+            click.echo("There is nothing to do.")
+            return False
+        return await ask_count(plan.usable, consequence(plan))
+
+    async def confirm(self, question: str) -> bool:
+        return await ask_yes_no(question)
+
+    async def confirm_retry(self, hosts: int, installed: int) -> bool:
+        click.echo(f"{hosts} failed, skipped or held hosts; {installed} of these already booted into the installer.")
+        return await ask_count(hosts, "retried, and wiped if they are rebuilt")

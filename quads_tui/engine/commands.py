@@ -1,0 +1,132 @@
+"""The operator's commands: carried out one after another, each audited with what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
+from quads_tui.rollout.events import HostChanged, Ordered, Paused
+from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
+from quads_tui.rollout.stages import HostStatus, Kind
+from quads_tui.rollout.state import Rollout
+
+from .breakers import Breakers
+from .flow import disarm
+from .gate import RolloutGate
+from .host_tasks import HostTasks
+from .memory import HostMemory
+from .ports import Ports, RolloutLane
+
+_RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
+
+
+@dataclass(slots=True, kw_only=True)
+class Commands:
+    """`who`: user@machine, for the audit. `stop` ends the rollout, for the reason that it is given."""
+
+    rollout: Rollout
+    ports: Ports
+    lane: RolloutLane
+    gate: RolloutGate
+    breakers: Breakers
+    tasks: HostTasks
+    memories: Mapping[str, HostMemory]
+    who: str
+    stop: Callable[[str], None]
+
+    def carry_out(self, command: Command) -> str:
+        """Gives what came of it, in words. Hosts that it does not fit are counted there, and left as they are."""
+        match command:
+            case Pause(what, paused):
+                return self._pause(what, paused)
+            case Stop():
+                self.stop("operator")
+                return "stop: no new acts, requests in flight settle"
+            case Retry(hosts, from_start, accepts):
+                done = [name for name in hosts if self._retry(name, from_start, accepts)]
+                return _tally("retry from the start" if from_start else "retry", done, hosts)
+            case Unskip(hosts):
+                done = [name for name in hosts if self._status(name) is HostStatus.SKIPPED and self._retry(name, False, False)]
+                return _tally("unskip", done, hosts)
+            case Release(hosts):
+                done = [name for name in hosts if self._status(name) is HostStatus.HELD and self._retry(name, False, True)]
+                return _tally("release", done, hosts)
+            case Skip(hosts, reason):
+                done = [name for name in hosts if self._exclude(name, Skipped, reason or "skipped by the operator")]
+                return _tally("skip", done, hosts)
+            case Hold(hosts, reason):
+                done = [name for name in hosts if self._exclude(name, Held, reason or "held by the operator")]
+                return _tally("hold", done, hosts)
+            case Disarm(hosts):
+                done = [name for name in hosts if self._disarm(name)]
+                return _tally("disarm", done, hosts)
+        assert_never(command)
+
+    def _kind(self, name: str) -> Kind:
+        return self.rollout.plan.goal(self.tasks.plans[name]).kind
+
+    def _status(self, name: str) -> HostStatus | None:
+        host = self.rollout.hosts.get(name)
+        return host.status if host else None
+
+    def _pause(self, what: str, paused: bool) -> str:
+        if what == "writes":
+            self.lane.pause(paused)
+            self.ports.emit(Paused(self.ports.clock.wall(), what, paused, self.who, "by the operator" if paused else ""))
+        elif not self.breakers.pause(what, paused, self.who):
+            return f"{what}: nothing of this name can be paused"
+        return f"{what} {'paused' if paused else 'go on'}"
+
+    def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
+        """`accepts`: a host that is held because of its machine may act on that machine from now on."""
+        if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
+            return False
+        memory = self.memories[name]
+        if accepts and memory.asked is not None and self._status(name) is HostStatus.HELD:
+            memory.accepted = memory.asked
+        memory.asked = None
+        memory.rewind(from_start, self._kind(name))
+        self.gate.readmit(name)
+        if memory.attempts:
+            self.gate.mark_begun(name)  # no new host: the operator asks for this one
+        self.ports.remember(name, memory)
+        self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
+        self.tasks.launch(name, _RETRY_SPREAD * len(self.tasks), "not all of them at once")
+        return True
+
+    def _exclude(self, name: str, kind: type[Skipped] | type[Held], reason: str) -> bool:
+        status = self._status(name)
+        if status is None or status is HostStatus.DONE or self.gate.stopping:
+            return False
+        self.ports.emit(Ordered(self.ports.clock.wall(), name, "skip" if kind is Skipped else "hold", reason))
+        self.gate.exclude(name, kind, reason)
+        self.lane.withdraw(name, kind(reason))
+        if name not in self.tasks:  # it had ended: let its flow leave properly, disarming what is armed
+            self.tasks.launch(name)
+        return True
+
+    def _disarm(self, name: str) -> bool:
+        if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
+            return False
+        self.tasks.work_on(name, self._make_safe(name))
+        return True
+
+    async def _make_safe(self, name: str) -> None:
+        memory = self.memories[name]
+        trouble = await disarm(self.tasks.plans[name], self.ports, memory)
+        if trouble:
+            self.ports.notice("warning", f"{name} is not disarmed: {trouble}")
+        else:
+            memory.failed = (self._kind(name).stages[0], Cause.UNKNOWN)  # a retry begins anew
+            self.ports.remember(name, memory)
+        if self.gate.is_excluded(name):  # a skip or a hold came meanwhile: it leaves as such
+            await self.tasks.provision(name)
+
+
+def _tally(act: str, done: list[str], asked: tuple[str, ...]) -> str:
+    names = ", ".join(done[:5]) + (f" and {len(done) - 5} more" if len(done) > 5 else "")
+    left = len(asked) - len(done)
+    return f"{act}: {names or 'no host'}" + (f"; {left} could not" if left else "")

@@ -1,0 +1,195 @@
+"""The stages of one host: what each does to the machine and in Foreman, once. Repeating them is the flow's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.events import HostArmed
+from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.plan import Goal, HostPlan
+from quads_tui.rollout.stages import Kind, Stage
+
+from .dell_boot_order import ensure_order
+from .machine import HostMachine
+from .memory import HostMemory
+from .ports import Ports
+from .side_effects import HostSideEffects
+from .writes import HostWrites
+
+
+@dataclass(slots=True, kw_only=True)
+class HostStages:
+    """A stage gives a reason, in words, where there is something to say about how it ended, and raises StageFailure, Unidentified
+    and what the gate raises. `clear_override` gives what could not be done."""
+
+    plan: HostPlan
+    ports: Ports
+    memory: HostMemory
+    acts: HostSideEffects
+    machine: HostMachine
+    writes: HostWrites
+    clear_override: Callable[[], Awaitable[str]]
+
+    @property
+    def _goal(self) -> Goal:
+        return self.ports.plan.goal(self.plan)
+
+    async def identify(self, stage: Stage) -> None:
+        """Know which machine this stage's acts go to, before the first of them."""
+        match stage:
+            case Stage.POWER_OFF:
+                await self._reach()
+            case Stage.PXE_SET | Stage.POWER_ON:
+                await self.machine.bmc()
+            case Stage.FOREMAN_BUILD | Stage.INSTALL:
+                pass  # nothing goes to its BMC
+            case _:
+                assert_never(stage)
+
+    async def carry_out(self, stage: Stage) -> str:
+        """One attempt, after `identify`."""
+        match stage:
+            case Stage.POWER_OFF:
+                return await self._power_off()
+            case Stage.PXE_SET:
+                return await self._pxe_set()
+            case Stage.FOREMAN_BUILD:
+                return await (self._build() if self._goal.kind is Kind.BUILD else self._own())
+            case Stage.POWER_ON:
+                return await self._power_on()
+            case Stage.INSTALL:
+                return await self._install()
+        assert_never(stage)
+
+    async def _power_off(self) -> str:
+        bmc = await self.machine.bmc()
+        reason = await bmc.ensure_off(self.ports.clock.deadline(self.ports.limits.power_off))
+        self._remember(off=True)
+        return reason
+
+    async def _reach(self) -> None:
+        """A host whose BMC does not answer gives its place up: it waits outside, so that the others are not held up."""
+        ports = self.ports
+        if self.memory.off:
+            self._remember(off=False)
+        try:
+            await self.machine.look()
+            return
+        except StageFailure as failure:
+            if not failure.retryable:
+                raise
+        ports.gate.leave_powered_off_set(self.plan.name)
+        await self.machine.look(ports.clock.deadline(ports.limits.power_off))
+        await ports.gate.admit(self.plan.name, Stage.POWER_OFF)
+
+    async def _pxe_set(self) -> str:
+        bmc, ordered = await self.machine.bmc(), ""
+        if self.plan.order:
+            ordered = await ensure_order(self.plan, self.ports, bmc, self.acts, self.memory)
+        reason = await bmc.ensure_pxe_next(self.ports.clock.deadline(self.ports.limits.pxe_set))
+        self._remember(override=True, stays=bmc.pxe_persistent)
+        return "; ".join(words for words in (ordered, reason) if words)
+
+    async def _build(self) -> str:
+        ports = self.ports
+        if await self.writes.adopted(self.acts):
+            reason = "the build write of an earlier attempt stands"
+        else:
+            self.acts.note("waits for a look at Foreman: is it in build already?", waits=True)
+            look = ports.watch.is_in_build(self.plan.name)
+            if await ports.gate.watch(self.plan.name, look, ports.patience()):
+                await self.writes.cancel(self.acts)
+            for name in self.plan.parameters:
+                await self.writes.parameter(self.acts, name, self._goal.target.parameters[name])
+            await self.writes.build(self.acts)
+            reason = ""
+        ports.gate.leave_powered_off_set(self.plan.name)
+        self.acts.note("waits for a look at Foreman that shows it in build", waits=True)
+        try:
+            await ports.gate.watch(self.plan.name, ports.watch.until_in_build(self.plan.name), ports.patience())
+        except TimeoutError:
+            raise StageFailure(Cause.UNKNOWN, "Foreman accepted the build, but no later search shows it") from None
+        return reason
+
+    async def _own(self) -> str:
+        ports = self.ports
+        await self.writes.owner(self.acts)
+        self.acts.note("waits for a look at Foreman that shows its new owner", waits=True)
+        record = await ports.gate.watch(self.plan.name, ports.watch.record(self.plan.name), ports.patience())
+        if not record.has(self._goal.target.attributes()):
+            raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
+        return ""
+
+    async def _power_on(self) -> str:
+        ports, memory = self.ports, self.memory
+        await self._armed_for_long()
+        bmc = await self.machine.bmc()
+        unsure = memory.attempts[Stage.POWER_ON] > 1 or not (memory.off and memory.override)
+        if unsure and await bmc.is_off():
+            # Hours may have passed since it was set. A machine that is on has used it, and must not get it again.
+            await bmc.ensure_pxe_next(ports.clock.deadline(ports.limits.pxe_set))
+        reason = await bmc.ensure_on(ports.clock.deadline(ports.limits.power_on))
+        self._remember(off=False, override=memory.stays, booted=True, installing_since=ports.clock.moment())
+        ports.emit(HostArmed(ports.clock.wall(), self.plan.name, False))
+        await bmc.close()
+        return reason
+
+    async def _armed_for_long(self) -> None:
+        """The build token lives at least as long as the install may take, or half its life where it never lives that long."""
+        ports, memory = self.ports, self.memory
+        if memory.built_at is not None:
+            age = memory.built_at.until(ports.clock.moment())
+            life, install = ports.token_seconds, ports.limits.install
+            fresh = age is not None and age * ports.clock.speed + (install if install < life else life / 2) <= life
+            if not life or fresh:
+                return
+            self.acts.note("the build token would die before the install ends: armed anew")
+            await self.writes.cancel(self.acts)  # a build that is set again while it is set keeps its old token
+        await self.writes.build(self.acts)
+
+    async def _install(self) -> str:
+        ports, memory = self.ports, self.memory
+        since = memory.installing_since
+        gone = since.until(ports.clock.moment()) if since is not None else None  # also in an earlier process
+        left = max(ports.limits.install - (gone or 0.0) * ports.clock.speed, 5 * ports.limits.poll)
+        seconds = ports.clock.deadline(left) - ports.clock.now()
+        try:
+            record = await ports.gate.watch(self.plan.name, ports.watch.until_left(self.plan.name), seconds)
+        except TimeoutError:
+            record = await self._at_the_end()
+        self._remember(built_at=None)
+        if record.build_status == 3:
+            raise StageFailure(Cause.INSTALL_FAILED, "the installer reported an error to Foreman", retryable=False)
+        if record.build_status != 0:
+            words = f"Foreman shows build_status {record.build_status} after the install"
+            raise StageFailure(Cause.UNKNOWN, words, retryable=False)
+        if not is_installed(record, memory.baseline):
+            words = "out of build, but not installed: somebody cancelled the build in Foreman"
+            raise StageFailure(Cause.CANCELLED, words, retryable=False)
+        return await self.clear_override()  # where the BMC kept it; the host is installed whatever comes of that
+
+    async def _at_the_end(self) -> HostRecord:
+        """The host by one more read that shows it out of build. Raises StageFailure: why the install did not end in time."""
+        minutes = self.ports.limits.install / 60
+        try:
+            record = await self.ports.foreman.host(self.plan.name)
+        except StageFailure as failure:
+            words = f"no end of the install seen in {minutes:.0f} min: {failure.reason}"
+            raise StageFailure(Cause.UNKNOWN, words, retryable=False) from None
+        if record is not None and record.build is False:
+            return record
+        if record is not None and record.build_status == 2:
+            raise StageFailure(Cause.TOKEN_EXPIRED, "the build token expired before the install ended", retryable=False)
+        raise StageFailure(Cause.INSTALL_TIMEOUT, f"still in build after {minutes:.0f} min", retryable=False)
+
+    def _remember(self, **changes: Any) -> None:
+        self.ports.remember(self.plan.name, self.memory, **changes)
+
+
+def is_installed(record: HostRecord, baseline: datetime | None) -> bool:
+    """Whether Foreman's own clock says that an install ended after our write."""
+    return record.installed_at is not None and (baseline is None or record.installed_at > baseline)

@@ -1,0 +1,29 @@
+"""Once a second: the graphs' points, and a row in the journal so that a rollout can be looked at again."""
+
+from __future__ import annotations
+
+from quads_tui.rollout.metrics import lane_facts
+from quads_tui.rollout.ports import Lane
+
+from .context import RolloutContext
+
+
+async def sample(context: RolloutContext, lane: Lane) -> None:
+    """Every `context.sample_seconds` (real), until cancelled. Latencies in real seconds, ages in own ones."""
+    meters = context.meters
+    while True:
+        await context.clock.sleep_real(context.sample_seconds)
+        meters.tick(lane.state())
+        state = meters.lane
+        figures: dict[str, object] = {
+            "depth": state.depth,
+            "head_age": round(state.head_age, 1),
+            "in_flight": len(state.in_flight),
+            "granted": state.granted,
+            "powered_off_waiting": len(context.rollout.powered_off_waiting),
+            "lane": lane_facts(state, context.clock.now()),
+        }
+        for name in ("redfish", "foreman_reads", "foreman_writes"):
+            point = getattr(meters, name).points[-1]
+            figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors, round(point.work, 4)]
+        context.journal.sample(context.clock.wall(), figures)

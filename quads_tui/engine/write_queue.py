@@ -1,0 +1,225 @@
+"""The queue of writes to one Foreman, which the rollouts of a process share: who may write next, and when nobody may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from quads_tui.rollout.metrics import InFlight, LaneState
+from quads_tui.rollout.ports import Clock, NotSent
+
+
+class LaneTicket:
+    """The right to send one write, once. Implements rollout.ports.Ticket."""
+
+    def __init__(
+        self, number: int, host: str, clock: Clock, confirm: Callable[[LaneTicket], Awaitable[None]] | None = None
+    ) -> None:
+        self.number = number
+        self.host = host
+        self.sent_at: float | None = None  # own time of the first byte
+        self._clock = clock
+        self._confirm = confirm
+        self._taken_back = False
+
+    async def confirm(self) -> None:
+        if self._confirm is not None:
+            await self._confirm(self)
+
+    def use(self) -> None:
+        if self._taken_back or self.sent_at is not None:
+            raise RuntimeError(f"ticket {self.number} of {self.host} was used or taken back: a resend needs a new one")
+        self.sent_at = self._clock.now()
+
+    def take_back(self) -> None:
+        """It gives no right any more, used or not."""
+        self._taken_back = True
+
+    @property
+    def taken_back(self) -> bool:
+        return self._taken_back
+
+
+@dataclass(slots=True, kw_only=True)
+class Waiter:
+    """A write that waits for a place; `since` in own time."""
+
+    host: str
+    act: str
+    since: float
+    place: asyncio.Future[LaneTicket]
+    confirm: Callable[[LaneTicket], Awaitable[None]]
+
+
+class WriteQueue:
+    """All writes of this process to one Foreman. Each rollout has a handle, and they take turns.
+
+    Together they have as many places as the narrowest of them is wide, and none is given while an outcome in any of them is
+    unknown. One write in flight per host, whatever the width.
+    """
+
+    def __init__(self) -> None:
+        self._handles: list[QueueHandle] = []  # in the order of their turns
+
+    def handle(self, clock: Clock, width: int) -> QueueHandle:
+        """For one rollout, until it calls `part`."""
+        handle = QueueHandle(self, clock, width)
+        self._handles.append(handle)
+        return handle
+
+    @property
+    def rollouts(self) -> int:
+        """How many share it now, those that left with an open write included."""
+        return len(self._handles)
+
+    @property
+    def barrier(self) -> str:
+        """Why nobody may write to this Foreman now, in words; empty where nothing is in the way."""
+        return next((handle.barrier for handle in self._handles if handle.barrier), "")
+
+    def grant(self, handle: QueueHandle) -> None:
+        """Give the free places to those who wait in this handle, in their order."""
+        if handle.paused or handle.left or self.barrier:
+            return
+        busy = {flight.host for each in self._handles for flight in each.in_flight.values()}
+        free = min(each.width for each in self._handles) - sum(len(each.in_flight) for each in self._handles)
+        for number, waiter in list(handle.waiters.items()):
+            if free <= 0:
+                return
+            if waiter.host in busy:  # one write in flight per host, whatever the width
+                continue
+            del handle.waiters[number]
+            if waiter.place.done():
+                continue
+            handle.take_place(number, waiter)
+            busy.add(waiter.host)
+            free -= 1
+
+    def grant_after(self, handle: QueueHandle) -> None:
+        """A place is free: the rollout after this one has the first turn."""
+        turn = self._handles.index(handle) + 1 if handle in self._handles else 0
+        for each in [*self._handles[turn:], *self._handles[:turn]]:
+            self.grant(each)
+
+    def remove(self, handle: QueueHandle) -> None:
+        """It neither takes a turn nor holds up the others any more."""
+        if handle in self._handles:
+            self._handles.remove(handle)
+            self.grant_after(handle)
+
+
+class QueueHandle:
+    """One rollout's part of the queue: what waits, what is in flight, and why it lets nobody write."""
+
+    def __init__(self, queue: WriteQueue, clock: Clock, width: int) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._numbers = 0
+        self._granted = 0
+        self.width = width
+        self.waiters: OrderedDict[int, Waiter] = OrderedDict()
+        self.in_flight: dict[int, InFlight] = {}
+        self.paused = False
+        self.left = False  # its rollout is over: it is given no place any more
+        self.shut = ""  # why nobody may write for as long as this handle is in the queue, in words
+
+    @property
+    def barrier(self) -> str:
+        """Why nobody, of this rollout or another, may write now, in words."""
+        return self.shut or next((flight.settling for flight in self.in_flight.values() if flight.settling), "")
+
+    @property
+    def is_open(self) -> bool:
+        """What became of some write of this rollout is not known."""
+        return bool(self.in_flight or self.shut)
+
+    async def place(self, host: str, act: str, confirm: Callable[[LaneTicket], Awaitable[None]]) -> LaneTicket:
+        """Wait for a place; whoever gets its ticket gives it back by `release`. Raises what `withdraw` was given."""
+        place: asyncio.Future[LaneTicket] = asyncio.get_running_loop().create_future()
+        self._numbers += 1
+        number = self._numbers
+        self.waiters[number] = Waiter(host=host, act=act, since=self._clock.now(), place=place, confirm=confirm)
+        self._queue.grant(self)
+        try:
+            return await place
+        except asyncio.CancelledError:
+            self.waiters.pop(number, None)
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self.release(place.result())
+            raise
+
+    def take_place(self, number: int, waiter: Waiter) -> None:
+        """The queue's: this waiter's turn has come."""
+        self._granted += 1
+        self.in_flight[number] = InFlight(waiter.host, waiter.act, self._clock.now())
+        waiter.place.set_result(LaneTicket(number, waiter.host, self._clock, waiter.confirm))
+
+    def adopt(self, host: str, act: str, sent_at: float, settling: str) -> LaneTicket:
+        """A place, taken at once, for a write on its way since own time `sent_at`; `settling`: why nobody may write meanwhile."""
+        self._numbers += 1
+        ticket = LaneTicket(self._numbers, host, self._clock)
+        ticket.use()
+        ticket.sent_at = sent_at
+        self.in_flight[ticket.number] = InFlight(host, act, sent_at, settling)
+        return ticket
+
+    def settling(self, ticket: LaneTicket, why: str) -> None:
+        """Nobody may write while this one is not settled: `why`, in words."""
+        flight = self.in_flight.get(ticket.number)
+        if flight is not None:
+            self.in_flight[ticket.number] = replace(flight, settling=why)
+
+    def let_through(self, ticket: LaneTicket) -> None:
+        """The last check before the first byte: what was granted may have been shut since. Raises NotSent."""
+        if ticket.taken_back or self.left:
+            raise NotSent("its place in the write queue was taken back")
+        shut = "paused" if self.paused else self._queue.barrier
+        if shut:
+            raise NotSent(f"Foreman writes are blocked: {shut}")
+
+    def release(self, ticket: LaneTicket) -> None:
+        """Its place is free for the next one."""
+        ticket.take_back()
+        self.in_flight.pop(ticket.number, None)
+        if self.left and not self.is_open:
+            self.part()
+        else:
+            self._queue.grant_after(self)
+
+    def part(self) -> None:
+        """Out of the queue: the others are as many without it. Once more does no harm."""
+        self._queue.remove(self)
+
+    def pause(self, paused: bool) -> None:
+        """Paused: this rollout is given no place; what is in flight ends as it would."""
+        self.paused = paused
+        self._queue.grant(self)
+
+    def withdraw(self, host: str, why: Exception) -> None:
+        """Its waiting writes leave the queue with this exception; one that is in flight is not touched."""
+        for number in [number for number, waiter in self.waiters.items() if waiter.host == host]:
+            waiter = self.waiters.pop(number)
+            if not waiter.place.done():
+                waiter.place.set_exception(why)
+
+    def state(self) -> LaneState:
+        """As the screen shows it. Ages in own seconds."""
+        head = next(iter(self.waiters.values()), None)
+        beside = self._queue.barrier
+        elsewhere = f"in another rollout: {beside}" if beside else ""
+        places: dict[str, int] = {}
+        for place, waiter in enumerate(self.waiters.values(), 1):
+            places.setdefault(waiter.host, place)
+        return LaneState(
+            width=self.width,
+            depth=len(self.waiters),
+            head=head.host if head else "",
+            head_age=self._clock.now() - head.since if head else 0.0,
+            in_flight=tuple(self.in_flight.values()),
+            granted=self._granted,
+            paused=self.paused,
+            shut=self.barrier or elsewhere or ("paused" if self.paused else ""),
+            places=places,
+        )

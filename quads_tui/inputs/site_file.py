@@ -1,0 +1,342 @@
+"""The site's file: every key of it, and what concerns several keys at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as Values
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .addresses import AddressError, host_name, is_loopback, service_url
+from .assignment_file import CLOUD_NAME, MEDIUM, OS, PTABLE
+from .boot_interfaces import InterfacesFile, check_boot_order
+from .diagnostics import InputError, Problem, Report
+from .hooks import HOOKS
+from .limits import LIMITS
+from .on_event import ON_EVENT
+from .patterns import Patterns, RackExpression, Unchecked
+from .readers import Address, FilePath, HostNames, Mapping, Number, Text, TimeZone
+from .section import Section
+from .site import DEFAULT_ADDRESS, Defaults, ForemanSite, QuadsSite, RedfishSite, Site
+from .table import Key, Reader, Table
+from .trust import Password, Tls, TlsPolicy
+from .yaml_reader import Node, read_yaml
+
+_USER = Text("a user's name")
+
+
+@dataclass(frozen=True, slots=True)
+class BmcTemplate(Reader):
+    """The address of any host's BMC: `{host}` stands for the host's name."""
+
+    expected: str = "an address such as https://mgmt-{host}"
+
+    @property
+    def kind(self) -> str:
+        return "address with `{host}`"
+
+    def read(self, section: Section, key: str) -> str | None:
+        text = section.text(key, self.expected, most=1000)
+        if text is None:
+            return None
+        rest = text.replace("{host}", "")
+        if "{host}" not in text or "{" in rest or "}" in rest:
+            section.add(key, f"must contain {{host}} and no other braces; expected {self.expected}")
+            return None
+        try:
+            service_url(text.replace("{host}", "h"), path=False)
+        except AddressError as error:
+            section.add(key, str(error))
+            return None
+        return text.rstrip("/")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^{}\s]*\{host\}", "maxLength": 1000}
+
+
+@dataclass(frozen=True, slots=True)
+class AddressesFile(Reader):
+    """A file beside the site: host name to BMC address. Its problems are noted with its own name and lines."""
+
+    expected: str = "a file's path"
+
+    @property
+    def kind(self) -> str:
+        return "path"
+
+    def read(self, section: Section, key: str) -> dict[str, str] | None:
+        text = section.text(key, self.expected, most=4096)
+        if text is None:
+            return None
+        report = Report(section.report.file.parent / text)
+        root = read_yaml(report.file, report)
+        found = _addresses(report, root) if root is not None else {}
+        section.report.problems += report.problems
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": 4096}
+
+
+def _addresses(report: Report, root: Node) -> dict[str, str]:
+    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    if root.kind != "map":
+        report.add(root.line, "", "expected a mapping of host names and BMC addresses")
+        return found
+    section = Section(report, root, "", tuple(root.entries))
+    for key in root.entries:
+        value = section.text(key, "an address such as https://mgmt-host.example.com", most=1000)
+        try:
+            name, address = host_name(key), service_url(value, path=False) if value else ""
+        except AddressError as error:
+            section.add(key, str(error))
+            continue
+        if not value:
+            continue
+        if address in owners:
+            section.add(key, f"is the BMC of {owners[address]} too; expected one BMC for each host")
+        found[name] = address
+        owners[address] = name
+    return found
+
+
+def _check_foreman(section: Section, values: dict[str, Any]) -> None:
+    if re.search(r"/api(/v2)?$", values.get("url", "")):
+        section.add("url", "ends with /api; expected the address without it, since the program adds it itself")
+    _check_plain_http(section, "url", values)
+    if (width := values.get("write_width", 1)) > 1:
+        _warn(section, "write_width", f"{width} writes at once until the first conflict")
+
+
+def _check_quads(section: Section, values: dict[str, Any]) -> None:
+    _check_plain_http(section, "url", values)
+
+
+def _check_redfish(section: Section, values: dict[str, Any]) -> None:
+    values.setdefault("address", DEFAULT_ADDRESS)
+    _check_plain_http(section, "address", values)
+    check_boot_order(section, values)
+    if old := values.get("old_tls"):
+        if _tls(values).kind in ("fingerprint", "first_use"):
+            message = "cannot be combined with a pinned certificate; expected tls: {ca_file: FILE} or {verify: false} beside it"
+            section.add("old_tls", message)
+        _warn(section, "old_tls", f"TLS older than 1.2 is accepted from {', '.join(old)}")
+    if unchecked := values.get("check_macs"):
+        whom = "all hosts" if "*" in unchecked else ", ".join(unchecked)
+        _warn(
+            section,
+            "check_macs",
+            f"off for {whom}: another host's BMC behind a name is not noticed, so these hosts are not verified",
+        )
+
+
+def _check_plain_http(section: Section, key: str, values: Values[str, Any]) -> None:
+    url = values.get(key, "").lower()
+    if not url.startswith("http://") or is_loopback(url):
+        return
+    if _tls(values).kind == "off":
+        _warn(section, key, "http:// off this machine: passwords travel unencrypted")
+    else:
+        section.add(key, "is http:// off this machine; expected https://, or tls: {verify: false} beside it")
+
+
+def _tls(values: Values[str, Any]) -> TlsPolicy:
+    policy: TlsPolicy = values.get("tls", TlsPolicy())
+    return policy
+
+
+def _warn(section: Section, key: str, message: str) -> None:
+    section.report.warn(section.line(key), section.name(key), message)
+
+
+_TLS_ROW = Key(
+    "tls",
+    Tls(),
+    "How the server proves who it is",
+    default="the authorities that this machine trusts",
+    sample="{verify: false}",
+)
+
+FOREMAN = Table(
+    ForemanSite,
+    (
+        Key(
+            "url",
+            Address("an address such as https://foreman.example.com", path=True),
+            "Where Foreman is, without /api",
+            required=True,
+            sample="https://foreman.example.com",
+        ),
+        Key(
+            "username",
+            _USER,
+            "Needs view_hosts, edit_hosts, build_hosts, view_users, and to see os, ptables and media",
+            required=True,
+            sample="quads",
+        ),
+        Key(
+            "password",
+            Password(),
+            "{env: NAME}, {file: PATH} (mode 0600) or {command: [PROGRAM, ARGUMENT]}",
+            required=True,
+            sample="{env: FOREMAN_PASSWORD}",
+        ),
+        replace(_TLS_ROW, sample="{ca_file: lab-ca.pem}"),
+        Key(
+            "write_width",
+            Number(64, whole=True),
+            "Writes to Foreman at once; more than one is taken back at the first conflict",
+            sample="1",
+        ),
+    ),
+    check=_check_foreman,
+)
+
+DEFAULTS = Table(
+    Defaults,
+    (
+        Key("os", OS, "Title of an operating system in Foreman", sample="RHEL 9.4"),
+        Key("ptable", PTABLE, "Name of a partition table in Foreman", sample="generic-rhel9"),
+        Key("medium", MEDIUM, "Name of an installation medium in Foreman", sample="RHEL Local"),
+    ),
+)
+
+REDFISH = Table(
+    RedfishSite,
+    (
+        Key(
+            "address",
+            BmcTemplate(),
+            "Where a host's BMC is; an assignment's own bmc and redfish.addresses win",
+            default=DEFAULT_ADDRESS,
+            sample='"https://mgmt-{host}"',
+        ),
+        Key(
+            "addresses",
+            AddressesFile(),
+            "A file of host names and BMC addresses (YAML), for those that the template does not fit",
+            sample="bmcs.yaml",
+            optional=True,
+        ),
+        Key("username", _USER, "User name of the account", required=True, sample="root"),
+        Key("password", Password(), "Its password", required=True, sample="{env: BMC_PASSWORD}"),
+        replace(_TLS_ROW, help="How a BMC proves who it is; most have self-signed certificates"),
+        Key(
+            "old_tls",
+            Patterns(),
+            "Hosts whose BMC knows nothing newer than TLS 1.0 or 1.1",
+            sample='["*-r620*"]',
+            optional=True,
+        ),
+        Key(
+            "check_macs",
+            Unchecked(),
+            "Refuse a BMC with another machine's NICs; or false, or patterns of the hosts for which it is off",
+            default="true",
+            sample="true",
+            field="unchecked",
+        ),
+        Key(
+            "unverified",
+            Patterns(),
+            "Hosts that may be acted on although nothing of their machine can be compared",
+            sample="[]",
+        ),
+        Key(
+            "interfaces",
+            InterfacesFile(),
+            "QUADS' file of Dell boot devices (foreman_r650: NIC...); Dell machines boot once from the first",
+            sample="idrac_interfaces.yml",
+            optional=True,
+        ),
+        Key(
+            "boot_order",
+            Text("a type of the interfaces file, such as director"),
+            "A type of that file: the boot order that Dell machines get for good, by a restart if theirs differs",
+            sample="director",
+            optional=True,
+        ),
+    ),
+    check=_check_redfish,
+)
+
+QUADS = Table(
+    QuadsSite,
+    (
+        Key(
+            "url",
+            Address("an address such as https://quads.example.com", path=True),
+            "Where QUADS is",
+            required=True,
+            sample="https://quads.example.com",
+        ),
+        Key("username", _USER, "An account of QUADS", required=True, sample="admin@example.com"),
+        Key("password", Password(), "Its password", required=True, sample="{env: QUADS_PASSWORD}"),
+        replace(_TLS_ROW, sample="{ca_file: lab-ca.pem}"),
+        Key(
+            "lock_file",
+            FilePath(),
+            "The file that QUADS' own mover locks",
+            sample="/tmp/moveandrebuild.lock",
+        ),
+        Key(
+            "timezone",
+            TimeZone(),
+            "The time zone of its times, which it writes without one",
+            default="this machine's",
+            sample="Europe/Berlin",
+        ),
+    ),
+    check=_check_quads,
+)
+
+SITE = Table(
+    Site,
+    (
+        Key("foreman", Mapping(FOREMAN), "The Foreman server", required=True),
+        Key("defaults", Mapping(DEFAULTS), "For assignments that do not name them"),
+        Key("redfish", Mapping(REDFISH), "The BMCs, one account for all", required=True),
+        Key("quads", Mapping(QUADS), "The QUADS server", optional=True),
+        Key(
+            "racks",
+            RackExpression(),
+            "The rack in a host's name (first group); without a match a host is a rack of its own",
+            sample=r'"^([a-z]\\d+)-"',
+        ),
+        Key("spare_pool", CLOUD_NAME, "The cloud whose hosts are powered off and nothing else", sample="cloud01"),
+        Key(
+            "protected_hosts",
+            HostNames(),
+            "Exact names that are never touched, whatever an assignment says",
+            sample="[foreman.example.com]",
+        ),
+        Key("hooks", HOOKS, "Commands of yours before or after a stage", optional=True),
+        Key("on_event", Mapping(ON_EVENT), "A command of yours that is run when something calls for an operator", optional=True),
+        Key("limits", Mapping(LIMITS), "Counts and times of a rollout", optional=True),
+        Key(
+            "speed",
+            Number(10_000),
+            "Divides our own waits and deadlines; rehearsals only, refused off loopback",
+            sample="1",
+        ),
+    ),
+)
+
+
+def load_site(path: Path) -> Site:
+    """Reads a site file. Raises InputError with all that is wrong; passwords are not fetched here."""
+    report = Report(path)
+    root = read_yaml(path, report)
+    site = read_site(report, root) if root is not None and root.kind != "bad" else None
+    report.settle()
+    if site is None:
+        raise InputError([Problem(path, 0, "", "cannot be used; expected a site file")])
+    return site
+
+
+def read_site(report: Report, root: Node) -> Site | None:
+    """The site of a file that is read; problems and warnings go into the report."""
+    site = SITE.read(report, root, path=report.file)
+    return site and replace(site, warnings=tuple(f"{warning.key}: {warning.message}" for warning in report.warnings))

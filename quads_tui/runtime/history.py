@@ -1,0 +1,46 @@
+"""Reports and list entries from the journals of the state directory, read-only."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from quads_tui.journal.catalogue import StoredRollout
+from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.render.report import as_html, as_json, as_markdown, build_report
+from quads_tui.render.report.listing import Entry, entry
+from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.text import clean
+
+FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
+# What reading a journal raises that is damaged, or that somebody else made: SQLite's, JSON's, and ours for what is in it.
+_DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+
+
+class Unreadable(QuadsTuiError):
+    """The text is clean."""
+
+
+def report_text(rollout: StoredRollout, format: str) -> str:
+    """Raises Unreadable."""
+    try:
+        with closing(JournalReader(rollout.journal)) as journal:
+            events = [event for _, event in journal.events()]
+            report = build_report(journal.facts(), events, list(journal.samples()), rollout.holder())
+        return FORMATS[format](report)
+    except NoJournal as error:
+        raise Unreadable(clean(error, 1000)) from None
+    except _DAMAGE as error:
+        raise Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
+
+
+def list_entry(rollout: StoredRollout) -> Entry:
+    """Raises Unreadable."""
+    try:
+        with closing(JournalReader(rollout.journal)) as journal:
+            events = (event for _, event in journal.events())
+            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()], rollout.holder())
+    except NoJournal as error:
+        raise Unreadable(clean(error, 1000)) from None
+    except _DAMAGE as error:
+        raise Unreadable(f"damaged: {clean(error)}") from None

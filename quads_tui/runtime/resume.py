@@ -1,0 +1,217 @@
+"""Resumes an interrupted rollout from its journal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from quads_tui.engine.resume_state import recall
+from quads_tui.inputs import Assignment, HostSpec, Site, check_speed, load_site
+from quads_tui.journal.catalogue import StoredRollout
+from quads_tui.journal.locks import JournalLock
+from quads_tui.journal.reader import JournalReader, NoJournal
+from quads_tui.journal.servers import spelled
+from quads_tui.planning.planner import survey_untouched
+from quads_tui.rollout.events import Event
+from quads_tui.rollout.plan import Plan, plan_from
+from quads_tui.rollout.plan_diff import worse
+from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import Rollout
+
+from .clients import Services
+from .launch import bmc_survey, confirm_other_foreman, open_clients, roll_out
+from .operator import FrontEnd, Operator
+from .options import Options, Refused, Usage
+from .process_resources import ProcessResources
+from .rollout_input import RolloutInput
+from .runner import RolloutRunner
+
+
+async def resume(
+    stored: StoredRollout,
+    options: Options,
+    resources: ProcessResources,
+    operator: Operator,
+    front_end: FrontEnd,
+    *,
+    failed: bool = False,
+    ask: bool,
+) -> int:
+    """As launch.roll_out, for a rollout that another process started.
+
+    `failed`: retry failed, skipped and held hosts. `ask`: ask where the plan has become worse since it was confirmed; what was
+    confirmed is not asked again.
+    """
+    site = _load_site(stored, options)
+    if "plan" not in stored.facts:
+        return await _plan_again(stored, site, options, resources, operator, front_end)
+    check_speed(site, [host.address for host in _stored_plan(stored).hosts])
+    async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
+        lock = JournalLock(stored.directory, take_over=options.take_over)
+        try:
+            async with open_clients(site, options) as (services, clock):
+                runner = RolloutRunner(
+                    site=site,
+                    services=services,
+                    clock=clock,
+                    options=options if failed else replace(options, yes=True),
+                    resources=resources,
+                    writer=writer,
+                    front_end=front_end,
+                    rehearsal=stored.rehearsal,
+                )
+                return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask)
+        finally:
+            lock.release()
+
+
+async def _resume_with(
+    stored: StoredRollout,
+    site: Site,
+    options: Options,
+    runner: RolloutRunner,
+    operator: Operator,
+    *,
+    failed: bool,
+    ask: bool,
+) -> int:
+    plan = _stored_plan(stored)
+    journal = runner.journal(stored.journal, existing=True)
+    try:
+        events = await asyncio.to_thread(_stored_events, stored)
+        await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
+        rollout = _replay(stored, plan, site, events)
+        now = plan if stored.rehearsal else await _surveyed_again(rollout, site, runner.services, options, operator)
+        if now is not plan:
+            if ask:
+                agreed = await _confirm_changes(plan, now, _untouched(rollout), operator)
+                if agreed is None:
+                    operator.notify("nothing was done")
+                    return 4
+                now = agreed
+            plan = now
+            await journal.describe({"plan": asdict(plan)})
+            rollout = _replay(stored, plan, site, events)
+        if failed and not await _confirm_retry(rollout, options, operator):
+            operator.notify("nothing was done")
+            return 4
+        for line in _summary(rollout, events):
+            operator.notify(line)
+        await journal.describe({"ended": None})
+        return await runner.run(journal, rollout, recalled=recall(plan, events), retry_ended=failed)
+    finally:
+        await journal.close()
+
+
+def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) -> Rollout:
+    rollout = Rollout(stored.id, plan, speed=site.speed)
+    rollout.durations.seed(stored.seeds)
+    for event in events:
+        rollout.apply(event)
+    return rollout
+
+
+def _untouched(rollout: Rollout) -> set[str]:
+    """The hosts on which nothing was started yet."""
+    hosts = rollout.hosts.values()
+    return {host.name for host in hosts if host.status is HostStatus.QUEUED and host.stage is None}
+
+
+async def _surveyed_again(rollout: Rollout, site: Site, services: Services, options: Options, operator: Operator) -> Plan:
+    """The plan with the current findings of the BMCs of untouched hosts. If Foreman is away, the rollout itself waits for it."""
+    survey = bmc_survey(services, operator.notify) if options.survey else None
+    return await survey_untouched(rollout.plan, _untouched(rollout), site, services.foreman, survey, operator.notify)
+
+
+async def _confirm_changes(confirmed: Plan, now: Plan, untouched: set[str], operator: Operator) -> Plan | None:
+    """Ask about what has become worse since the plan was confirmed; None: not confirmed."""
+    part = replace(now, hosts=tuple(host for host in now.hosts if host.name in untouched))
+    found = worse(confirmed, part)
+    if not found:
+        return now
+    for line in found[:20]:
+        operator.notify(f"since the plan was confirmed: {line}")
+    if not await operator.confirm_plan(part):
+        return None
+    accepted = {host.name: host for host in part.confirmed().hosts}
+    return replace(now, hosts=tuple(accepted.get(host.name, host) for host in now.hosts))
+
+
+async def _plan_again(
+    stored: StoredRollout,
+    site: Site,
+    options: Options,
+    resources: ProcessResources,
+    operator: Operator,
+    front_end: FrontEnd,
+) -> int:
+    """It ended before its plan was confirmed, so nothing was done: plan again with the assignment as it was."""
+    lock = JournalLock(stored.directory)
+    for suffix in ("", "-wal", "-shm"):
+        stored.directory.joinpath(f"journal.db{suffix}").unlink(missing_ok=True)
+    lock.release()
+    operator.notify(f"{stored.id} ended before its plan was confirmed; planning it again")
+    facts = stored.facts["assignments"] if "assignments" in stored.facts else [stored.facts["assignment"]]
+    given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal)
+    options = replace(options, yes=options.yes or stored.rehearsal is not None)
+    return await roll_out(given, options, resources, operator, front_end)
+
+
+def _load_site(stored: StoredRollout, options: Options) -> Site:
+    """The site file of the rollout. Raises InputError, and Refused if it names another Foreman now."""
+    site = load_site(options.site or Path(stored.facts["site"]))
+    if spelled(site.foreman.url) != spelled(stored.facts["foreman"]):
+        raise Refused(
+            [f"{site.path} now names the Foreman {site.foreman.url}; {stored.id} was started on {stored.facts['foreman']}"]
+        )
+    return site
+
+
+def _stored_plan(stored: StoredRollout) -> Plan:
+    try:
+        return plan_from(stored.facts["plan"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Usage(f"{stored.journal}: its plan cannot be read: {error}") from None
+
+
+def _stored_events(stored: StoredRollout) -> list[Event]:
+    try:
+        reader = JournalReader(stored.journal)
+    except NoJournal as error:
+        raise Usage(str(error)) from None
+    try:
+        return [event for _, event in reader.events()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Usage(f"{stored.journal} cannot be read: {error}") from None
+    finally:
+        reader.close()
+
+
+def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
+    began = datetime.fromtimestamp(rollout.started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
+    last = datetime.fromtimestamp(events[-1].at).astimezone().strftime("%H:%M:%S") if events else "never"
+    lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]
+    if rollout.armed:
+        lines.append(f"  armed (the next boot wipes them): {', '.join(list(rollout.armed)[:10])}")
+    return lines
+
+
+async def _confirm_retry(rollout: Rollout, options: Options, operator: Operator) -> bool:
+    """`--failed` may wipe hosts again, so it asks, with the number of hosts that booted into the installer."""
+    hosts = [host for host in rollout.hosts.values() if host.status in RETRYABLE]
+    if options.yes or not hosts:
+        return True
+    return await operator.confirm_retry(len(hosts), sum(host.stage is Stage.INSTALL for host in hosts))
+
+
+def _assignment_from(facts: dict[str, Any]) -> Assignment:
+    known = {member.name for member in fields(Assignment)}  # older journals may have further members
+    facts = {name: value for name, value in facts.items() if name in known}
+    hosts = tuple(HostSpec(**host) for host in facts["hosts"])
+    words = {name: tuple(facts[name]) for name in ("ccuser", "notes")}
+    return Assignment(**{**facts, **words, "path": Path(facts["path"]), "hosts": hosts})

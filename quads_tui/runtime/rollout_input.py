@@ -1,0 +1,71 @@
+"""The input of a rollout: the site, and the assignments of a file or of QUADS."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from quads_tui.engine.clock import RealClock
+from quads_tui.inputs import Assignment, Site, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.planning.quads_moves import assignments_from, enriched
+from quads_tui.rollout.ports import QuadsError
+
+from .clients import open_services
+from .options import Options, Refused, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutInput:
+    """The input of a rollout, before Foreman is contacted. `rehearsal`: the directory of its emulators."""
+
+    assignments: tuple[Assignment, ...]
+    site: Site
+    rehearsal: Path | None = None  # the directory of the emulators that it runs against
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the operator asked for: a file, or the moves of QUADS (`path` None). `date`: YYYY-MM-DDTHH:MM, empty for now."""
+
+    path: Path | None
+    cloud: str | None = None
+    date: str = ""
+    expect: int | None = None
+    at: float | None = None  # when it is to start (real time); None: now
+
+
+def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -> RolloutInput:
+    """The site, and the assignments of a file or of QUADS. Raises InputError, Usage and Refused."""
+    site = load_site(find_site(options.site, os.environ))
+    given: tuple[Assignment, ...] = ()
+    if request.path is not None:
+        given = (load_assignment(request.path, cloud=request.cloud, at=request.at, zone=site.quads_zone),)
+    if site.quads is None and request.path is None:
+        raise Usage(f"{site.path} has no `quads` section: --from-quads needs one")
+    if site.quads is not None:
+        check_speed(site, [])
+        given = asyncio.run(_asked_quads(given, site, request, options, notify))
+    check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
+    return RolloutInput(given, site)
+
+
+async def _asked_quads(
+    given: tuple[Assignment, ...], site: Site, request: RunRequest, options: Options, notify: Callable[[str], None]
+) -> tuple[Assignment, ...]:
+    services = await open_services(site, RealClock(site.speed), options.state)
+    assert services.quads is not None
+    try:
+        if given:
+            return tuple([await enriched(services.quads, assignment) for assignment in given])
+        notify(f"reading the moves from QUADS {services.quads.url}")
+        found = await assignments_from(services.quads, site, cloud=request.cloud, date=request.date)
+    except QuadsError as error:
+        raise Refused([error.reason]) from None
+    finally:
+        await services.http.close()
+    if not found:
+        raise Refused(["QUADS has no moves" + (f" to {request.cloud}" if request.cloud else "")])
+    return found

@@ -1,0 +1,277 @@
+"""What Foreman's API v2 tells: hosts, users, catalogues, settings, and whether a write has been applied."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
+from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.identity import mac_of
+from quads_tui.rollout.plan import Target
+from quads_tui.rollout.ports import Probe
+from quads_tui.rollout.text import clean
+
+from .names import pick
+from .session import PAGE, ForemanSession, results
+from .users import UserRecord
+
+_QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
+KNOWN = ((1, 24), (3, 16))  # the first and the last version whose answers are known here
+_TOKEN_MINUTES = 360  # Foreman's default token_duration, for users who may not read the settings
+
+COLLECTIONS = {  # what the operator calls it: the collection and the member that carries the name
+    "operating system": ("operatingsystems", "title"),
+    "partition table": ("ptables", "name"),
+    "installation medium": ("media", "name"),
+    "user": ("users", "login"),
+}
+
+_AT_WORK = frozenset({"pending", "running"})  # states of the tasks of a PUT
+_TAKEN_BACK = frozenset({"failed", "rollbacked", "conflict"})
+
+
+class ForemanReads:
+    """The reads. Each raises StageFailure in Foreman's own words, and CredentialsRefused."""
+
+    _session: ForemanSession
+
+    @property
+    def version_warning(self) -> str:
+        """What the operator should know of a server whose version is none of the known ones; empty for those."""
+        found = self._session.version_number
+        if found is not None and KNOWN[0] <= found <= KNOWN[1]:
+            return ""
+        first, last = (f"{major}.{minor}" for major, minor in KNOWN)
+        words = f"is Foreman {self._session.version}" if self._session.version else "does not state its version"
+        return f"{self._session.url} {words}; supported: {first} to {last}"
+
+    async def find(self, what: str, name: str) -> int:
+        """The id of an operating system, partition table, medium or user. Raises NameUnknown with the nearest names."""
+        path, member = COLLECTIONS[what]
+        names: dict[str, int] = {}
+        for item in await self._session.collect(path, {}):
+            if isinstance(item.get(member), str) and isinstance(item.get("id"), int):
+                names[item[member]] = item["id"]
+        return pick(what, name, names)
+
+    async def names(self) -> frozenset[str]:
+        """Names of all hosts that we may see: one thin search."""
+        return await self._names("")
+
+    async def unmanaged(self) -> frozenset[str]:
+        """Names of all hosts that Foreman knows but does not build."""
+        return await self._names("managed = false")
+
+    async def in_build(self) -> frozenset[str]:
+        """Names of all hosts that are in build mode now, of the whole Foreman: one thin search."""
+        return await self._names("build = true")
+
+    async def with_parameter(self, name: str, value: str) -> frozenset[str]:
+        """Names of all hosts whose host parameter (own or inherited) has this value: one thin search."""
+        return await self._names(f"params.{name} = {_quoted(value)}")
+
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
+        """Full records by name; hosts that Foreman does not show are missing. A search per about a hundred names."""
+        asked = [self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}) for chunk in _chunks(sorted(names))]
+        records = [HostRecord.read(item) for items in await asyncio.gather(*asked) for item in items]
+        return {record.name: record for record in records if record is not None}
+
+    async def incompatible_media(self, target: Target) -> list[str]:
+        """What of the target does not go with its operating system, in words (operatingsystems/show: its ptables and media).
+
+        Foreman would refuse every host's build for it (422). What it does not tell is taken to fit.
+        """
+        answer = await self._session.read(f"operatingsystems/{target.operatingsystem_id}", {})
+        body = self._session.body(answer) if answer.status == 200 else None
+        said = []
+        for what, member, wanted in (
+            ("partition table", "ptables", target.ptable_id),
+            ("installation medium", "media", target.medium_id),
+        ):
+            listed = body.get(member) if isinstance(body, Mapping) else None
+            known = {item.get("id"): clean(item.get("name"), 60) for item in listed or () if isinstance(item, Mapping)}
+            if wanted is None or not isinstance(listed, list) or wanted in known:
+                continue
+            names = list(known.values())
+            said.append(
+                f"the {what} is not associated with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}"
+            )
+        return said
+
+    async def users(self) -> dict[str, UserRecord]:
+        """All users by login."""
+        users = [UserRecord.read(item) for item in await self._session.collect("users", {})]
+        return {user.login: user for user in users if user is not None}
+
+    async def parents(self, places: str) -> dict[int, frozenset[int]]:
+        """The ids above each of the `organizations` or `locations` that has such: who is in a parent is in its children too.
+
+        Empty where we may not see them.
+        """
+        try:
+            items = await self._session.collect(places, {})
+        except StageFailure:
+            return {}
+        found = {}
+        for item in items:
+            above = re.findall(r"\d+", str(item.get("ancestry") or "")) + [str(item.get("parent_id") or "")]
+            found[item.get("id")] = frozenset(int(number) for number in above if number.isdigit() and len(number) < 18)
+        return {number: above for number, above in found.items() if isinstance(number, int) and above}
+
+    async def granted(self) -> frozenset[str] | None:
+        """All permissions of our user, on whatever hosts; None where this Foreman does not tell (before 2.1)."""
+        answer = await self._session.read("permissions/current_permissions", {})
+        names = {item.get("name") for item in results(self._session.body(answer))} if answer.status == 200 else set()
+        return frozenset(name for name in names if isinstance(name, str)) or None
+
+    async def host(self, name: str) -> HostRecord | None:
+        """One host, fresh; None when Foreman has none of this name or hides it from us."""
+        answer = await self._session.read(f"hosts/{quote(name)}", {})
+        if answer.status == 404:
+            return None
+        record = HostRecord.read(self._session.body(answer))
+        if record is None:
+            raise StageFailure(Cause.PROTOCOL, "unexpected response from Foreman: not a host", service=FOREMAN)
+        return record
+
+    async def provisioning_macs(self, name: str) -> frozenset[str]:
+        """MACs of the interfaces that Foreman provisions this host through; empty where it has none, or no such host.
+
+        Only hosts/show tells: the MAC at the top of a record is the primary interface's, which may be a bond of other ones.
+        """
+        return await self._macs(name, lambda interface: interface.get("provision") is True)
+
+    async def all_macs(self, name: str) -> frozenset[str]:
+        """MACs of all interfaces that Foreman knows of this host but its BMC's; empty where there is no such host."""
+        return await self._macs(name, lambda interface: interface.get("type") != "bmc")
+
+    async def _macs(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> frozenset[str]:
+        answer = await self._session.read(f"hosts/{quote(name)}", {})
+        if answer.status == 404:
+            return frozenset()
+        body = self._session.body(answer) if answer.status == 200 else None
+        interfaces = body.get("interfaces") if isinstance(body, Mapping) else None
+        if not isinstance(interfaces, list):
+            raise StageFailure(Cause.PROTOCOL, "unexpected response from Foreman: a host without its interfaces", service=FOREMAN)
+        macs = {mac_of(one.get("mac")) for one in interfaces if isinstance(one, Mapping) and wanted(one)}
+        return frozenset(macs - {""})
+
+    async def missing_permissions(self, host: str, wanted: Collection[str]) -> tuple[str, ...]:
+        """Which of these our user lacks on this host (hosts/show); empty where it does not say."""
+        answer = await self._session.read(f"hosts/{quote(host)}", {})
+        body = self._session.body(answer) if answer.status == 200 else None
+        granted = body.get("permissions") if isinstance(body, Mapping) else None
+        if not isinstance(granted, Mapping):
+            return ()
+        return tuple(name for name in wanted if granted.get(name) is False)
+
+    async def lacking_for(self, path: str) -> tuple[str, ...]:
+        """Which permissions our user lacks to read this collection."""
+        answer = await self._session.read(path, {"per_page": "1"})
+        body = self._session.body(answer) if answer.status == 403 else None
+        error = body.get("error") if isinstance(body, Mapping) else None
+        missing = error.get("missing_permissions") if isinstance(error, Mapping) else None
+        return tuple(clean(name, 60) for name in missing) if isinstance(missing, list) else ()
+
+    async def token_seconds(self) -> float:
+        """How long a build token lives (the setting token_duration); 0 means for ever."""
+        minutes = await self._setting("token_duration")
+        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+
+    async def identity(self) -> tuple[str, str]:
+        """By what it is known whatever its address: SHA-256 of its certificate, and its own name for itself (foreman_url).
+
+        What it does not tell is empty.
+        """
+        url = await self._setting("foreman_url")
+        own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
+        return self._session.certificate, own
+
+    async def _setting(self, name: str) -> object:
+        """None where we may not read it."""
+        answer = await self._session.read("settings", {"search": f"name = {name}"})
+        if answer.status == 200:
+            for item in results(self._session.body(answer)):
+                if item.get("name") == name:
+                    return item.get("value")
+        return None
+
+    async def probe_host(self, name: str, wanted: Mapping[str, object], progress: str) -> Probe:
+        """Whether the write of `wanted` with this progress_report_id has been applied (DESIGN: settled by a fresh read).
+
+        The task list is asked first: were it read after the host, a write could land between the two.
+        """
+        tasks = await self._tasks(progress) if progress else frozenset()
+        record = await self.host(name)
+        if record is None or tasks & _AT_WORK:
+            return Probe.UNREADABLE
+        if record.has(wanted):
+            # Out of build is also what the end of an install and other people leave behind: it does not tell of our request.
+            return Probe.APPLIED if tasks or wanted.get("build") is not False else Probe.LIKELY
+        return Probe.NEVER if tasks & _TAKEN_BACK else Probe.ABSENT
+
+    async def parameter_id(self, host: str, name: str) -> str:
+        """Of the host's own parameter; empty where it has none of this name."""
+        found = await self._session.read(f"hosts/{quote(host)}/parameters", _parameter(name))
+        items = results(self._session.body(found)) if found.status == 200 else []
+        return next((str(item.get("id", name)) for item in items if item.get("name") == name), "")
+
+    async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
+        """Whether the host's own parameter has this value."""
+        answer = await self._session.read(f"hosts/{quote(host)}/parameters", _parameter(name))
+        if answer.status != 200:
+            return Probe.UNREADABLE
+        for item in results(self._session.body(answer)):
+            if item.get("name") == name and _text(item.get("value")) == value:
+                return Probe.APPLIED
+        return Probe.ABSENT
+
+    async def rolled_back(self, progress: str) -> bool:
+        """Whether the task list of a PUT says that it failed and was taken back.
+
+        False where the server keeps no such list, or no longer (five minutes).
+        """
+        tasks = await self._tasks(progress)
+        return bool(tasks & _TAKEN_BACK) and not tasks & _AT_WORK
+
+    async def _names(self, search: str) -> frozenset[str]:
+        items = await self._session.collect("hosts", {"thin": "1", **({"search": search} if search else {})})
+        return frozenset(clean(item["name"]).lower() for item in items if isinstance(item.get("name"), str))
+
+    async def _tasks(self, progress: str) -> frozenset[object]:
+        """The states in the task list of a PUT (orchestration/:uuid/tasks, kept for five minutes); empty: no list."""
+        answer = await self._session.read(f"orchestration/{progress}/tasks", {})
+        tasks = results(self._session.body(answer)) if answer.status == 200 else []
+        return frozenset(item.get("status") for item in tasks)
+
+
+def _parameter(name: str) -> dict[str, str]:
+    """The search for one parameter of a host; hidden ones would otherwise read as asterisks."""
+    return {"search": f"name = {_quoted(name)}", "show_hidden": "true", "per_page": str(PAGE)}
+
+
+def _text(value: object) -> object:
+    """A parameter's value as the text that it was set from: typed ones come as JSON types."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _chunks(names: Iterable[str]) -> Iterable[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for name in names:
+        if chunk and size + len(name) + 6 > _QUERY:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(name)
+        size += len(name) + 6  # comma and space, percent-encoded
+    if chunk:
+        yield chunk

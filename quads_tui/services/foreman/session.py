@@ -1,0 +1,224 @@
+"""One login at one Foreman (API v2): its session cookie, its connections, and how reads and writes go over them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from quads_tui.inputs import Secret, TlsPolicy
+from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.limits import Limits
+from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.ports import Clock, NotSent, Ticket
+from quads_tui.rollout.text import clean
+
+from ..http import Http
+from ..responses import FailureKind, NotJson, RequestFailed, Response
+from .errors import checked_write, explain, failure, no_response_error
+
+PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
+_BODY = 32 << 20  # bytes
+
+
+class ForemanSession:
+    """Sends requests with our credentials: the cookie where there is one, Basic beside it.
+
+    Reads share the places that writes leave of the connections. Raises as Foreman says.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        url: str,
+        username: str,
+        password: Secret,
+        tls: TlsPolicy,
+        clock: Clock,
+        limits: Limits,
+        reads: Meter,
+        writes: Meter,
+        write_width: int = 1,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.version = ""  # as Foreman tells it at the login
+        self.certificate = ""  # of the last answer, SHA-256 of the DER; empty without TLS
+        self._http = http
+        self._username = username
+        self._password = password
+        self._tls = tls
+        self._clock = clock
+        self._limits = limits
+        self._reads = reads
+        self._writes = writes
+        self._cookies: dict[str, str] = {}
+        self._logins = 0  # grows with every login
+        self._login = asyncio.Lock()
+        self._places = asyncio.Semaphore(max(1, limits.foreman_connections - write_width))
+        self._refused = ""
+
+    async def login(self) -> str:
+        """As Foreman.login."""
+        await self._log_in(self._logins)
+        return self.version
+
+    @property
+    def version_number(self) -> tuple[int, int] | None:
+        """Major and minor of a version such as "3.13.0-develop"; None where it tells none."""
+        found = re.match(r"(\d+)\.(\d+)", self.version)
+        return (int(found[1]), int(found[2])) if found else None
+
+    async def read(self, path: str, query: Mapping[str, str]) -> Response:
+        """A GET below /api/; 200, 404 and 403 are given back, everything else is a StageFailure."""
+        if not self._cookies:
+            await self._log_in(self._logins)
+        where = f"{path}?{urlencode(query)}" if query else path
+        for last in (False, True):
+            logins = self._logins
+            try:
+                async with self._places:
+                    answer = await self._exchange("GET", where, None, total=self._limits.foreman_read, meter=self._reads)
+            except RequestFailed as error:
+                raise StageFailure(Cause.UNREACHABLE, error.reason, service=FOREMAN) from None
+            if answer.status == 401 and not last:
+                await self._log_in(logins)
+                continue
+            break
+        if answer.status in (200, 403, 404):
+            return answer
+        raise failure(answer)
+
+    async def collect(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """All records of an index, whatever page size the server insists on. Raises StageFailure for a list with holes."""
+        items: dict[object, Mapping[str, Any]] = {}
+        page, size = 1, "all" if (self.version_number or (0, 0)) >= (2, 2) else str(PAGE)
+        while True:
+            answer = await self.read(path, {**query, "per_page": size, **({"page": str(page)} if page > 1 else {})})
+            if answer.status != 200:
+                raise failure(answer)
+            body = self.body(answer)
+            wanted = body.get("subtotal") if isinstance(body, Mapping) else None
+            if not isinstance(wanted, int) or not isinstance(body, Mapping) or not isinstance(body.get("results"), list):
+                raise StageFailure(Cause.PROTOCOL, f"unexpected response from Foreman /{path}: not a list", service=FOREMAN)
+            before = len(items)
+            items |= {item.get("id", (page, place)): item for place, item in enumerate(results(body))}
+            if len(items) >= wanted:
+                return list(items.values())
+            if len(items) == before:
+                raise StageFailure(Cause.PROTOCOL, f"incomplete list from Foreman /{path}: {before} of {wanted}", service=FOREMAN)
+            if page == 1 and isinstance(body.get("per_page"), int):
+                size = str(min(body["per_page"], before + len(results(body))))  # as many as it gave, so that pages join
+            page += 1
+
+    async def write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Response:
+        """Send once, below /api/, and give back a success.
+
+        A 401 to an expired cookie was certainly not executed: log in again and send under the same ticket.
+        The ticket is asked, and used, at the first byte. Raises what it raises, and as `checked_write` and `no_response_error`.
+        """
+        if not self._cookies:
+            await self._log_in(self._logins)
+        used = False
+
+        async def first_byte(peer: str) -> None:
+            nonlocal used
+            await ticket.confirm()
+            if not used:
+                ticket.use()
+                used = True
+
+        for last in (False, True):
+            logins = self._logins
+            try:
+                answer = await self._exchange(
+                    method, path, body, total=self._limits.foreman_write, meter=self._writes, before_send=first_byte
+                )
+            except RequestFailed as error:
+                if error.kind is FailureKind.CHECK:
+                    raise NotSent(error.reason) from None
+                raise no_response_error(error) from None
+            if answer.status == 401 and not last:
+                await self._log_in(logins)
+                continue
+            break
+        return checked_write(answer)
+
+    def body(self, answer: Response) -> object:
+        """As JSON types. Raises StageFailure where it is no JSON."""
+        try:
+            return answer.json()
+        except NotJson as error:
+            page = answer.body.lstrip()[:1] == b"<"
+            words = f"no JSON from Foreman: {explain(answer) if page else error.reason}"
+            raise StageFailure(Cause.PROTOCOL, words, service=FOREMAN) from None
+
+    async def _log_in(self, seen: int) -> None:
+        """One login however many found the cookie missing or expired. `seen`: the count of logins that they knew."""
+        async with self._login:
+            if self._logins != seen:
+                return
+            for last in (False, True):
+                try:
+                    async with self._places:
+                        self._cookies.clear()
+                        answer = await self._exchange("GET", "status", None, total=self._limits.foreman_read, meter=self._reads)
+                except RequestFailed as error:
+                    raise StageFailure(Cause.UNREACHABLE, error.reason, service=FOREMAN) from None
+                if last or answer.status != 401 or answer.body.strip():
+                    break  # an empty 401 speaks of an old session, never of the password
+            if answer.status == 401:
+                remedy = "no more requests are sent: Foreman locks an address out after 30 failed logins"
+                self._refused = f"{explain(answer)} (user {self._username}); {remedy}"
+                raise CredentialsRefused(self._refused)
+            if answer.status != 200:
+                raise failure(answer)
+            self._logins += 1
+            body = self.body(answer)
+            version = body.get("version") if isinstance(body, Mapping) else None
+            self.version = clean(version or answer.headers.get("Foreman_version", ""), 40)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        *,
+        total: float,
+        meter: Meter,
+        before_send: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Response:
+        if self._refused:
+            raise CredentialsRefused(self._refused)
+        login = f"{self._username}:{self._password.reveal()}".encode()
+        headers = {
+            "Accept": "application/json",
+            "Authorization": "Basic " + base64.b64encode(login).decode(),
+        }
+        if self._cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        answer = await self._http.request(
+            method,
+            f"{self.url}/api/{path}",
+            service="foreman",
+            meter=meter,
+            tls=self._tls,
+            headers=headers,
+            json=body,
+            connect=self._clock.real(self._limits.connect, 5.0),
+            total=self._clock.real(total, 15.0),
+            max_body=_BODY,
+            before_send=before_send,
+        )
+        self._cookies.update(answer.cookies)
+        self.certificate = answer.certificate
+        return answer
+
+
+def results(body: object) -> list[Mapping[str, Any]]:
+    """The records of an index; none where it is no index."""
+    found = body.get("results") if isinstance(body, Mapping) else None
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []

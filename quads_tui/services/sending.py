@@ -1,0 +1,148 @@
+"""One request on its way: what it asks for, the last check before its first byte, and that it is never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import aiohttp
+
+from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.text import clean
+
+from .responses import FailureKind, RequestFailed
+from .trust import Trusted
+
+READS = frozenset({"GET", "HEAD"})
+_LAST_CHECK = 1.0  # real seconds that `before_send` may take
+
+
+class Died(QuadsTuiError, aiohttp.ClientError):
+    """A connection ended under a request."""
+
+
+class CheckRefused(QuadsTuiError):
+    """The last check refused: nothing of the request was written."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
+class TooLong(QuadsTuiError):
+    """The body passed its bound."""
+
+
+class Closed(QuadsTuiError):
+    """The client was closed."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Call:
+    """What one request asks for."""
+
+    method: str
+    url: str
+    netloc: str
+    path: str
+    service: str
+    host: str
+    headers: Mapping[str, str]
+    json: object | None
+    trusted: Trusted
+    connect: float
+    total: float
+    max_body: int
+    before_send: Callable[[str], Awaitable[None]] | None
+    at: str
+
+
+class Attempt:
+    """One try on the wire, as the trace hooks see it."""
+
+    def __init__(self, bound: asyncio.Timeout, total: float) -> None:
+        self.began = time.monotonic()
+        self.reused = False
+        self.sent = False  # the connection stands and the last check passed: something of it may have reached the server
+        self.peer = ""
+        self.certificate = ""
+        self.release: Callable[[], None] | None = None
+        self._bound = bound
+        self._total = total
+
+    def start(self) -> None:
+        """The waiting for our own gate is over: from here on it is the server's time."""
+        self.began = time.monotonic()
+        self._bound.reschedule(asyncio.get_running_loop().time() + self._total)
+
+    def leave_gate(self) -> None:
+        """Give the place among the handshakes back; more than once does no harm."""
+        if self.release is not None:
+            self.release()
+            self.release = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The exchange that this task carries, for `CheckedRequest`, which aiohttp makes and nobody else can reach."""
+
+    attempt: Attempt
+    call: Call
+    requests: Counter[tuple[str, bool]]
+
+
+SENDING: ContextVar[Sending] = ContextVar("SENDING")
+
+
+class CheckedRequest(aiohttp.ClientRequest):
+    """A request that asks once more before its first byte, on the connection that stands. aiohttp closes it when this raises."""
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        sending = SENDING.get()
+        attempt, call = sending.attempt, sending.call
+        attempt.peer, attempt.certificate = _peer(conn), _certificate(conn)
+        if call.before_send is not None:
+            try:
+                async with asyncio.timeout(_LAST_CHECK):
+                    await call.before_send(attempt.peer)
+            except TimeoutError:
+                where = clean(call.netloc, 100)
+                raise CheckRefused(
+                    RequestFailed(
+                        f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind=FailureKind.CHECK
+                    )
+                ) from None
+            except Exception as why:
+                raise CheckRefused(why) from None
+        attempt.sent = True
+        sending.requests[call.service, call.method not in READS] += 1
+        return await super().send(conn)
+
+
+def _peer(conn: aiohttp.connector.Connection) -> str:
+    """IP address and port of the other end; empty where the connection is gone already."""
+    name = conn.transport.get_extra_info("peername") if conn.transport is not None else None
+    if not isinstance(name, tuple) or len(name) < 2:
+        return ""
+    return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
+
+
+def _certificate(conn: aiohttp.connector.Connection) -> str:
+    tls = conn.transport.get_extra_info("ssl_object") if conn.transport is not None else None
+    shown = tls.getpeercert(binary_form=True) if tls is not None else None
+    return hashlib.sha256(shown).hexdigest() if shown else ""
+
+
+async def never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A middleware that keeps aiohttp from sending an idempotent request a second time."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Died(str(error)) from error

@@ -1,0 +1,57 @@
+"""Why a host waits, in the words of the NOTE column."""
+
+from __future__ import annotations
+
+import pytest
+
+from quads_tui.render.wait_reason import why
+from quads_tui.rollout.events import Event, HostAhead, HostChanged, HostNote, StageChanged
+from quads_tui.rollout.forecast import forecast
+from quads_tui.rollout.metrics import Meters
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import for_a_place, for_the_turn, is_for_a_place
+
+NAMES = [f"h{n}" for n in range(5)]
+
+
+def told(*events: Event) -> Rollout:
+    rollout = Rollout("r1", Plan((Goal("cloud02", Kind.BUILD),), tuple(HostPlan(name, "x", "R650") for name in NAMES)))
+    for event in events:
+        rollout.apply(event)
+    return rollout
+
+
+def note(rollout: Rollout, name: str) -> str:
+    meters = Meters()
+    return why(rollout.hosts[name], rollout, meters, forecast(rollout, meters, 100.0), 100.0)
+
+
+@pytest.mark.parametrize("status", [HostStatus.RUNNING, HostStatus.QUEUED])
+def test_the_number_of_hosts_that_are_powered_off_is_that_of_now_and_not_of_when_the_host_came_to_the_gate(
+    status: HostStatus,
+) -> None:
+    begun: list[Event] = [
+        HostAhead(1.0, "h0", True),
+        HostAhead(1.0, "h1", True),
+        StageChanged(1.0, "h2", Stage.POWER_OFF, StageStatus.STARTED, 1),
+        HostNote(2.0, "h2", for_a_place(2, False), True),
+    ]
+    if status is HostStatus.QUEUED:
+        begun.insert(3, HostChanged(2.0, "h2", status, Stage.POWER_OFF, None, "to be retried"))
+    rollout = told(*begun)
+    assert note(rollout, "h2") == note(rollout, "h3") == for_a_place(2, False)
+    rollout.apply(HostAhead(3.0, "h1", False))
+    assert note(rollout, "h2") == note(rollout, "h3") == for_a_place(1, False)
+
+
+@pytest.mark.parametrize("verified", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 2, 700])
+def test_the_words_for_a_place_are_known_again_with_any_number(count: int, verified: bool) -> None:
+    assert is_for_a_place(for_a_place(count, verified))
+
+
+@pytest.mark.parametrize("words", ["", for_the_turn("h1"), "waits for its BMC to show Off", for_a_place(3, True) + "; more"])
+def test_other_words_are_left_as_they_are(words: str) -> None:
+    assert not is_for_a_place(words)
