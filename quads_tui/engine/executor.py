@@ -248,7 +248,7 @@ class RolloutExecutor:
 
     def _narrowed(self, why: str) -> None:
         self.emit(LaneNarrowed(self._context.clock.wall(), why))
-        self._ports.notice("error", f"two writes may have met at Foreman, so the write lane is one wide from now on: {why}")
+        self._ports.notice("error", f"two writes may have overlapped at Foreman; write concurrency reduced to 1: {why}")
 
     def _waits(self, host: str, why: str) -> None:
         self.emit(HostNote(self._context.clock.wall(), host, why, True))

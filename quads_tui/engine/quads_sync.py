@@ -437,7 +437,7 @@ class QuadsExchange:
     def _say(self, trouble: str) -> None:
         """Once when it goes away, once when it is back."""
         if bool(trouble) != bool(self._trouble):
-            words = f"{trouble}; {self.owed} updates wait, provisioning goes on" if trouble else "QUADS answers again"
+            words = f"{trouble}; {self.owed} updates pending, provisioning continues" if trouble else "QUADS answers again"
             self._emit(Notice(self._clock.wall(), "warning" if trouble else "info", words))
         self._trouble = trouble
 

@@ -181,7 +181,7 @@ async def test_a_quads_that_is_away_is_told_later_and_spoken_of_twice() -> None:
     assert made.owed == 0
     notices = [event.text for event in said if isinstance(event, Notice)]
     assert len(notices) == 2
-    assert "provisioning goes on" in notices[0]
+    assert "provisioning continues" in notices[0]
     assert notices[1] == "QUADS answers again"
     assert [told for told in server.told if told[0] == "progress"] == [("progress", 1, "validation")]  # the newest only
 
@@ -228,7 +228,7 @@ async def test_e5_a_failed_host_is_asked_about_until_quads_no_longer_waits_for_i
     await asyncio.sleep(70)
     assert [told for told in server.told if told[0] == "assignment"] == [("assignment", 7, True, False)]
     asked = server.asked
-    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "retry requested"))
     made.take(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
     await asyncio.sleep(600)
     task.cancel()
@@ -248,7 +248,7 @@ async def test_e5_nobody_is_asked_while_a_host_is_under_way_or_retried() -> None
     await asyncio.sleep(600)
     for event in history(2):
         made.take(event)
-    made.take(HostChanged(2001.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+    made.take(HostChanged(2001.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "retry requested"))
     await asyncio.sleep(600)
     task.cancel()
     assert server.asked == 0
@@ -266,7 +266,7 @@ async def test_e5_a_cloud_is_empty_when_its_last_host_has_left_or_failed_to() ->
     for event in history(2):
         made.take(event)
     await made.flush(5)
-    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "retry requested"))
     made.take(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
     await made.flush(5)
     assert [told for told in server.told if told[0] == "emptied"] == [("emptied", "cloud03")]
@@ -405,7 +405,7 @@ events = st.one_of(
         st.sampled_from(list(HostStatus)),
         st.none() | st.sampled_from(list(Stage)),
         st.none(),
-        st.sampled_from(["", "SYS518", "to be retried"]),
+        st.sampled_from(["", "SYS518", "retry requested"]),
     ),
 )
 

@@ -169,7 +169,7 @@ _HOLES = (
     _row("I2 patience", "engine/lane.py", "> self._patience:", "> inf:", SETTLED),
     _row("I2 gone, and still unknown", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} is not settled"', "pass", SHARED_LANE),
     _row("U9 settling cut off", "engine/lane.py", 'self._handle.shut = f"a write of {place.host} is not settled"', "pass", SHARED_LANE),
-    _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} was cut off"', "pass", SHARED_LANE),
+    _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} was interrupted"', "pass", SHARED_LANE),
     _row("U9 cancel at the grant", "engine/write_queue.py", "self.release(place.result())", "pass", SHARED_LANE),
     _row("U9 another ticket", "engine/lane.py", 'raise TypeError("a ticket of another lane")', "return", SHARED_LANE),
     _row("U10 write deadline", "engine/context.py", "write_deadline=context.limits.write_deadline,", "", SETTLED),
