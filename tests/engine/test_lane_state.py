@@ -282,12 +282,15 @@ async def test_a_drain_waits_for_what_is_in_flight_as_long_as_it_may() -> None:
     assert write.done()
 
 
-async def test_nobody_is_let_in_after_the_rollout_has_left() -> None:
-    foreman, lane = Foreman(), WriteLane(VirtualClock())
-    lane.leave()
-    write = foreman.write(lane, "a")
+@pytest.mark.parametrize("count", [1, 2])
+async def test_nobody_is_let_in_after_the_rollout_has_left(count: int) -> None:
+    queue = WriteQueue()
+    lanes = [WriteLane(VirtualClock(), queue=queue) for _ in range(count)]
+    foreman = Foreman()
+    lanes[0].leave()
+    write = foreman.write(lanes[0], "a")
     await asyncio.sleep(100)
-    assert foreman.sent == []
+    assert (foreman.sent, write.done(), lanes[0].state().depth) == ([], False, 1)
     write.cancel()
 
 

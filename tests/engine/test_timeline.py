@@ -365,3 +365,17 @@ async def test_a_machine_is_free_for_others_once_its_host_is_disarmed() -> None:
     await ordered(lab, Disarm((NAME,)))
     assert not machines.claim("other", "x", machine)
     await lab.end()
+
+
+async def test_a_resume_holds_the_machines_of_hosts_that_something_of_ours_stands_on_and_no_others() -> None:
+    lab = Lab(names(2))
+    armed, built = names(2)
+    lab.machine(armed).troubles = [("on", StageFailure(Cause.TIMEOUT, "never On", retryable=False))]
+    await whole(lab)
+    machines = lab._machines = Machines()
+    lab.resume()
+    lab.executor.start()
+    facts = {name: lab.executor._memories[name].identity for name in (armed, built)}
+    held = {name: bool(machines.claim("other", f"x-{name}", identity)) for name, identity in facts.items() if identity}
+    assert held == {armed: True, built: False}
+    await lab.end()
