@@ -225,12 +225,12 @@ class RolloutExecutor:
         """Apply it to the rollout and record it; breakers and QUADS hear of it. A journal that is broken stops the rollout."""
         self._context.rollout.apply(event)
         if self._quads is not None:
-            self._quads.take(event)
+            self._quads.on_event(event)
         try:
             self._context.journal.record(event)
         except JournalBroken as broken:
             self._safety(broken)
-        self._breakers.take(event)
+        self._breakers.on_event(event)
         if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 

@@ -70,7 +70,7 @@ class Resumption:
         self.breakers.resume()
         if "writes" in self.context.rollout.paused:
             self.lane.pause(True)
-        for name, order in recalled.orders.items():
+        for name, order in recalled.pending.items():
             self.gate.exclude(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             self._settle_later(name, intent)
@@ -109,7 +109,7 @@ class Resumption:
                 self.machines.hold(rollout.id, host.name, memory.identity)
                 if host.status.is_final and not memory.stands:
                     self.machines.release(rollout.id, host.name)
-            if host.status.is_final and host.name not in recalled.orders:
+            if host.status.is_final and host.name not in recalled.pending:
                 continue
             if host.status is HostStatus.QUEUED and host.stage is None:
                 fresh.append(host.name)
