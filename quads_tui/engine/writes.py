@@ -187,11 +187,12 @@ class HostWrites:
                 return await self._unseen()
             return await ports.foreman.probe_host(self._host, detail["wanted"], detail["progress"])
 
-        acts.note(f"a {intent.act} write was on its way when the console ended: the lane waits until that is settled", waits=True)
+        words = f"a {intent.act} write was in flight when quads-tui exited: Foreman writes wait until its result is known"
+        acts.note(words, waits=True)
         try:
             await ports.lane.settle(place, probe)
         except WriteAbsent:
-            acts.result(ActResult.ABSENT, {"why": "not there after the console's end"})
+            acts.result(ActResult.ABSENT, {"why": "not there after quads-tui exited"})
             return
         record = await self._shown()
         if intent.act == "parameter" or record is None:
@@ -239,7 +240,7 @@ class HostWrites:
 
         tries = 0
         while True:
-            acts.note(f"waits for the write lane ({act})", waits=True)
+            acts.note(f"waits for the Foreman write queue ({act})", waits=True)
             try:
                 return await self._sent(acts, act, carry, probe)
             except NotSent as no:

@@ -52,7 +52,7 @@ async def test_a_lane_that_was_narrowed_is_told_and_stays_so() -> None:
     await lab.run()
     await lab.end()
     assert [event.why for event in lab.journal.events if isinstance(event, LaneNarrowed)] == [f"{NAME}: 409"]
-    words = f"two writes may have met at Foreman, so the write lane is one wide from now on: {NAME}: 409"
+    words = f"two writes may have overlapped at Foreman; write concurrency reduced to 1: {NAME}: 409"
     assert notices(lab.journal.events) == [f"error: {words}"]
     assert lab.executor.lane.state().width == 1
     lab.resume()
@@ -223,7 +223,7 @@ async def test_hosts_that_had_not_begun_begin_as_new_ones_at_a_resume() -> None:
     lab.executor.submit(Pause("admission", True))
     lab.executor.start()
     await asyncio.sleep(2000)
-    again = {event.host for event in lab.journal.events if isinstance(event, HostChanged) and "goes on" in event.reason}
+    again = {event.host for event in lab.journal.events if isinstance(event, HostChanged) and event.reason == "resuming"}
     assert again == set(names(3))
     assert ends(lab.rollout) == {HostStatus.DONE: 3, HostStatus.QUEUED: 3}
     await ordered(lab, Pause("admission", False))

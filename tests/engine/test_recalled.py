@@ -39,7 +39,7 @@ def intent(host: str, number: int, act: str) -> Intent:
 
 def test_a_rollout_that_has_only_begun_has_nothing_open() -> None:
     empty = read()
-    assert (empty.cut_off, empty.unsettled, empty.resets, empty.orders, empty.sessions) == ({}, {}, {}, {}, {})
+    assert (empty.cut_off, empty.unsettled, empty.resets, empty.pending, empty.sessions) == ({}, {}, {}, {}, {})
     assert (empty.last_number, empty.cloud_hooks) == (0, set())
     assert {name: memory.start for name, memory in empty.memories.items()} == dict.fromkeys("ab", Stage.POWER_OFF)
 
@@ -95,14 +95,14 @@ def test_a_hook_of_a_cloud_runs_again_unless_it_ran_well() -> None:
 
 def test_an_order_stands_until_it_is_taken_back_or_the_host_has_ended() -> None:
     order = Ordered(1.0, "a", "skip", "bad DIMM")
-    assert read(order).orders == {"a": order}
-    assert read(order, HostChanged(2.0, "a", HostStatus.WAITING)).orders == {"a": order}
-    assert read(order, Ordered(2.0, "a", "", "")).orders == {}
-    assert read(Ordered(2.0, "a", "", "")).orders == {}
+    assert read(order).pending == {"a": order}
+    assert read(order, HostChanged(2.0, "a", HostStatus.WAITING)).pending == {"a": order}
+    assert read(order, Ordered(2.0, "a", "", "")).pending == {}
+    assert read(Ordered(2.0, "a", "", "")).pending == {}
     for status in (HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD):
-        assert read(order, HostChanged(2.0, "a", status)).orders == {}
-        assert read(HostChanged(2.0, "a", status)).orders == {}
-    assert read(order, HostChanged(2.0, "b", HostStatus.SKIPPED)).orders == {"a": order}
+        assert read(order, HostChanged(2.0, "a", status)).pending == {}
+        assert read(HostChanged(2.0, "a", status)).pending == {}
+    assert read(order, HostChanged(2.0, "b", HostStatus.SKIPPED)).pending == {"a": order}
 
 
 def test_what_the_flow_knew_is_known_again_and_strange_hosts_are_passed_over() -> None:

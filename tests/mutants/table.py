@@ -169,7 +169,7 @@ _HOLES = (
     _row("I2 patience", "engine/lane.py", "> self._patience:", "> inf:", SETTLED),
     _row("I2 gone, and still unknown", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} is not settled"', "pass", SHARED_LANE),
     _row("U9 settling cut off", "engine/lane.py", 'self._handle.shut = f"a write of {place.host} is not settled"', "pass", SHARED_LANE),
-    _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} was cut off"', "pass", SHARED_LANE),
+    _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} was interrupted"', "pass", SHARED_LANE),
     _row("U9 cancel at the grant", "engine/write_queue.py", "self.release(place.result())", "pass", SHARED_LANE),
     _row("U9 another ticket", "engine/lane.py", 'raise TypeError("a ticket of another lane")', "return", SHARED_LANE),
     _row("U10 write deadline", "engine/context.py", "write_deadline=context.limits.write_deadline,", "", SETTLED),
@@ -328,7 +328,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
     _row("U26 machine after a disarm", "engine/flow.py", "return await flow.disarm()\n    finally:\n        await flow.close()", "return await flow.disarm()\n    finally:\n        pass", TIMELINE),
     # What a journal tells a resume
-    _row("U27 orders of the ended", "engine/resume_state.py", "is_final:\n                self.orders.pop(event.host, None)", "is_final:\n                pass", RECALLED),
+    _row("U27 orders of the ended", "engine/resume_state.py", "is_final:\n                self.pending.pop(event.host, None)", "is_final:\n                pass", RECALLED),
     _row("U27 another outcome", "engine/resume_state.py", "if intent is not None and intent.number == event.number:", "if intent is not None:", RECALLED),
     _row("U27 turn of a dead build", "engine/resumption.py", 'if intent.act == "build":', 'if intent.act != "build":', RESUMED),
     _row("U27 machines of the ended", "engine/resumption.py", "if host.status.is_final and not memory.stands:", "if host.status.is_final and memory.stands:", TIMELINE),
