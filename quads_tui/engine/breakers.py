@@ -61,11 +61,11 @@ class Breakers:
         rollout = self._rollout
         if what != ADMISSION and what not in self._models:
             return False
-        if paused and what in rollout.safety:
+        if paused and what in rollout.paused_by_safety:
             return True  # its cause stays on the screen
         every = not paused and what == ADMISSION
         for each in [what, *(held for held in list(rollout.paused) if every and held in self._models)]:
-            seen = not paused and each in rollout.safety
+            seen = not paused and each in rollout.paused_by_safety
             self._emit(Paused(self._clock.wall(), each, paused, who, "by the operator" if paused else ""))
             if seen and each == ADMISSION:  # a service keeps the places; no model does
                 self._gate.clear_kept()

@@ -83,6 +83,7 @@ class RolloutExecutor:
             commit=self._commit,
             owned=self._owned,
             number=make_numbers(context),
+            touched=lambda host: rollout.hosts[host].touched,
             plan=plan,
             limits=context.limits,
             token_seconds=context.token_seconds,
@@ -264,7 +265,7 @@ class RolloutExecutor:
     @property
     def held_back(self) -> bool:
         """All that is left waits for a human, and new hosts are paused for a cause."""
-        return bool(self._context.rollout.safety) and self._stands
+        return bool(self._context.rollout.paused_by_safety) and self._stands
 
     @property
     def _stands(self) -> bool:

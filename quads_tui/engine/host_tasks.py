@@ -93,7 +93,8 @@ class HostTasks:
         if host.status.is_final:
             self.ports.notice("error", f"{name}: {words}")
         else:
-            self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words))
+            now = self.ports.clock.wall()
+            self.ports.emit(HostChanged(now, name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words, safety=host.safety))
 
 
 def internal_error(error: Exception, of: str) -> str:

@@ -211,6 +211,7 @@ class Ports:
     commit: Callable[[Event], Awaitable[None]]
     owned: Callable[[], Awaitable[None]]  # raises TakenOver
     number: Callable[[], int]  # of intents, unique in the journal
+    touched: Callable[[str], bool]  # whether this host's machine or its build was acted on, in earlier processes too
     plan: Plan
     limits: Limits
     token_seconds: float  # how long a build token lives; 0: for ever

@@ -86,7 +86,7 @@ async def test_what_cannot_be_repeated_is_not() -> None:
     lab.machine(NAME).troubles = [("pxe", StageFailure(Cause.REFUSED, "no PXE", retryable=False))] * 9
     await whole(lab)
     assert failures(lab, Stage.PXE_SET) == [(Cause.REFUSED, "no PXE")]
-    assert "host failed pxe_set refused: no PXE; left off" in told(lab)
+    assert "host failed pxe_set refused: no PXE; off" in told(lab)
 
 
 # A Foreman that is away

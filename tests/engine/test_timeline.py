@@ -13,6 +13,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Disarm, Retry, Skip, Unskip
 from quads_tui.rollout.events import StageChanged
 from quads_tui.rollout.plan import HostPlan, Target
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
 from .model import TARGET, Lab, busy
@@ -134,7 +135,7 @@ async def test_a_host_that_is_skipped_while_it_is_armed() -> None:
         "outcome: applied",
         *DISARMED,
         "remembers failed=power_off/unknown",
-        "host skipped foreman_build: bad DIMM; left off",
+        "host skipped foreman_build: bad DIMM; off",
         "gives its place back",
     ]
 
@@ -171,7 +172,7 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         *refused,
         "remembers failed=foreman_build/foreman, start=foreman_build",
         *DISARMED,
-        "host failed foreman_build foreman: no free address; left off",
+        "host failed foreman_build foreman: no free address; off",
         "remembers failed=None, off=False, start=power_off",
         "host queued power_off: retry requested",
         "power_off started 2",
@@ -290,7 +291,7 @@ async def test_a_host_that_is_skipped_while_it_installs_is_watched_again_when_it
     assert lines[-3:] == [
         "install skipped 1: later",
         "remembers failed=install/install-timeout, start=install",
-        "host skipped install: later; it may be installing: no longer watched, nothing touched",
+        "host skipped install: later; installing",
     ]
     await ordered(lab, Unskip((NAME,)))
     await lab.end()
@@ -309,9 +310,10 @@ async def test_a_host_that_could_not_be_disarmed_goes_on_from_where_it_was(act: 
     await ordered(lab, Skip((NAME,), "bad DIMM"))
     lines = without_seconds(told(lab))
     assert any(line.startswith("remembers failed=foreman_build/unknown") for line in lines)
-    reason = lab.rollout.hosts[NAME].reason
-    assert reason.startswith("bad DIMM; NOT SAFE: ")
-    assert "left off" not in reason
+    host = lab.rollout.hosts[NAME]
+    assert host.reason == "bad DIMM"
+    assert "silent" in host.not_disarmed
+    assert host.safety in (Safety.ARMED, Safety.UNKNOWN)
     await lab.end()
 
 
@@ -326,7 +328,7 @@ async def test_a_host_that_fails_before_anything_was_set_has_nothing_to_clear() 
         "power_off failed 1 refused: no",
         "remembers failed=power_off/refused",
         "not armed",
-        "host failed power_off refused: no",
+        "host failed power_off refused: no; untouched",
         "gives its place back",
         "session closed",
     ]
@@ -337,7 +339,9 @@ async def test_an_override_that_cannot_be_cleared_after_a_failure_is_told() -> N
     no = StageFailure(Cause.FOREMAN, "no free address", retryable=False)
     lab.machine(NAME).troubles = [("build", no), ("clear", SILENT)]
     await whole(lab)
-    assert lab.rollout.hosts[NAME].reason == "no free address; its boot override could not be cleared: silent"
+    host = lab.rollout.hosts[NAME]
+    assert (host.reason, host.safety) == ("no free address", Safety.UNKNOWN)
+    assert host.not_disarmed == "its boot override could not be cleared: silent"
 
 
 async def test_a_machine_is_free_for_others_once_nothing_of_its_host_stands_on_it() -> None:
