@@ -18,7 +18,7 @@ from quads_tui.rollout.events import (
 )
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 from .model import TARGET
 
@@ -57,10 +57,10 @@ def test_an_attempt_that_has_not_ended_was_cut_off() -> None:
 def test_a_write_without_an_outcome_of_its_own_is_unsettled() -> None:
     write = intent("a", 7, "build")
     assert read(write).unsettled == {"a": write}
-    assert read(write, Outcome(2.0, "a", 6, "applied", {})).unsettled == {"a": write}
-    assert read(write, Outcome(2.0, "b", 7, "applied", {})).unsettled == {"a": write}
-    assert read(write, Outcome(2.0, "a", 7, "absent", {})).unsettled == {}
-    assert read(Outcome(2.0, "a", 7, "absent", {})).unsettled == {}
+    assert read(write, Outcome(2.0, "a", 6, ActResult.APPLIED, {})).unsettled == {"a": write}
+    assert read(write, Outcome(2.0, "b", 7, ActResult.APPLIED, {})).unsettled == {"a": write}
+    assert read(write, Outcome(2.0, "a", 7, ActResult.ABSENT, {})).unsettled == {}
+    assert read(Outcome(2.0, "a", 7, ActResult.ABSENT, {})).unsettled == {}
 
 
 @pytest.mark.parametrize("act", ["build", "cancel", "owner", "parameter", "rebuild"])

@@ -223,7 +223,7 @@ _HOLES = (
     _row("U20 PATCHes", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
     _row("U20 PATCHes, deadline", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self.sent >= _MOST_SENT:", BOUNDS),
     _row("U20 TLS at a PATCH", "services/redfish/settings_patch.py", 'if error.kind is FailureKind.TLS:', "if False:", BOUNDS),
-    _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result("unknown", {"error": "interrupted"})\n            raise', "raise", BOUNDS),
+    _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result(ActResult.UNKNOWN, {"error": "interrupted"})\n            raise', "raise", BOUNDS),
     _row("U20 Retry-After, PATCH", "services/redfish/settings_patch.py", "if self._clock.now() + refusal.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
     _row("U20 no use in waiting", "services/redfish/connection.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
     _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
