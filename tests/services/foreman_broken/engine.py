@@ -24,7 +24,7 @@ LOOKED_UP = "looks it up: first its own task list, then the host; sends nothing 
 
 def _armed_before(expired: bool) -> Rule:
     how = "its token has expired" if expired else "its token lives"
-    note = ", its token has expired" if expired else ""
+    note = " with an expired token" if expired else ""
 
     async def play(bench: Bench) -> None:
         assert await bench.provision() == {HostStatus.DONE: 1}
@@ -35,7 +35,7 @@ def _armed_before(expired: bool) -> Rule:
         f"nobody else has the host in build: it stands there, {how}",
         "200, but build=true over build=true makes no token and no PXE file",
         "cancels first, then sets: two tickets",
-        f"in build already{note}: cancelled first",
+        f"already in build mode{note}: that build is cancelled first",
         play,
         {"writes": 2, "peak_writes": 1},
         ForemanOptions(in_build={HOST: 400.0 if expired else 10.0}),
@@ -162,7 +162,7 @@ RULES = (
         "a token of 10 minutes for an install of 20",
         "goes on as long as half of its life is left: a new one would not live longer",
         "build tokens are valid for 10 min (Foreman setting token_duration), but an install may take 20 min (limits.install): an "
-        "longer than its token fails",
+        "install that outlives its token fails",
         _short_lived,
         {"writes": 1},
         ForemanOptions(token_minutes=10),
