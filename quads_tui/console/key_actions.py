@@ -224,7 +224,7 @@ def question(action: KeyAction, chosen: Sequence[HostState], hidden: int, unsuit
     if hidden:
         lines.append(f"{_hosts(hidden, 'is', 'are')} hidden by the current filter.")
     if unsuitable:
-        lines.append(f"{_hosts(unsuitable, 'more is', 'more are')} selected, but in another state: not affected.")
+        lines.append(f"{_hosts(unsuitable, 'is', 'are')} selected too, but in another state: not affected.")
     return lines
 
 

@@ -43,7 +43,7 @@ class Breakers:
         for what in rollout.paused:
             self._set(what, True)
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """An event that the rollout has taken in."""
         trip = self._rollout.refusals.trip
         self._note_first_write()

@@ -226,12 +226,12 @@ class RolloutExecutor:
         """Apply it to the rollout and record it; breakers and QUADS hear of it. A journal that is broken stops the rollout."""
         self._context.rollout.apply(event)
         if self._quads is not None:
-            self._quads.take(event)
+            self._quads.on_event(event)
         try:
             self._context.journal.record(event)
         except JournalBroken as broken:
             self._safety(broken)
-        self._breakers.take(event)
+        self._breakers.on_event(event)
         if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
@@ -249,7 +249,7 @@ class RolloutExecutor:
 
     def _narrowed(self, why: str) -> None:
         self.emit(LaneNarrowed(self._context.clock.wall(), why))
-        self._ports.notice("error", f"two writes may have met at Foreman, so the write lane is one wide from now on: {why}")
+        self._ports.notice("error", f"two writes may have overlapped at Foreman; write concurrency reduced to 1: {why}")
 
     def _waits(self, host: str, why: str) -> None:
         self.emit(HostNote(self._context.clock.wall(), host, why, True))

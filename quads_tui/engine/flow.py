@@ -130,7 +130,7 @@ class _Flow:
             elif is_installed(record, memory.baseline) or not await self._is_off():
                 memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
             else:
-                self._acts.note("out of build and off: somebody cancelled the build; begun anew")
+                self._acts.note("out of build and off: somebody cancelled the build; starting again from the first stage")
                 memory.start, memory.built_at = first, None
         self._remember(off=False, resumed=False)
 

@@ -126,7 +126,7 @@ class Outbox:
             self._undone[plan.goal(host).cloud].add(host.name)
             self._runs(host)
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """One event, in the journal's order."""
         match event:
             case StageChanged(status=StageStatus.STARTED):
@@ -294,9 +294,9 @@ class QuadsExchange:
         """Clouds that QUADS does not validate yet, since it still schedules hosts for them that were not done."""
         return sorted(self._outbox.undecided)
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Hear of an event of the rollout."""
-        self._outbox.take(event)
+        self._outbox.apply(event)
         if self._tracks is False:
             self._outbox.forget_tracking()
         if self._outbox.waiting or self._outbox.undecided:
@@ -437,7 +437,7 @@ class QuadsExchange:
     def _say(self, trouble: str) -> None:
         """Once when it goes away, once when it is back."""
         if bool(trouble) != bool(self._trouble):
-            words = f"{trouble}; {self.owed} updates wait, provisioning goes on" if trouble else "QUADS answers again"
+            words = f"{trouble}; {self.owed} updates pending, provisioning continues" if trouble else "QUADS answers again"
             self._emit(Notice(self._clock.wall(), "warning" if trouble else "info", words))
         self._trouble = trouble
 

@@ -12,7 +12,7 @@ from .events import FOREMAN_ACTS, Event, HostChanged, Intent, Outcome, Paused, R
 from .lognormal import LogMoments
 from .metrics import quantile
 from .plan import Plan
-from .stages import Kind, Stage, StageStatus
+from .stages import ActResult, Kind, Stage, StageStatus
 
 KEPT = 200  # samples of one thing: enough for its p90, and what the rollout is now outweighs what it was hours ago
 SEEDS = 20  # samples of one thing from an earlier rollout: soon outweighed by this one's
@@ -119,7 +119,7 @@ class DurationStats:
             number, act = self._acts.get(event.host, (0, ""))
             if number == event.number:
                 del self._acts[event.host]
-                if event.result == "applied":
+                if event.result is ActResult.APPLIED:
                     self._wrote(event.host, act, event.at)
         elif isinstance(event, HostChanged):
             if event.status.is_final:

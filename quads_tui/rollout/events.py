@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from .causes import Cause
 from .moments import LONG_AGO, Moment, moment_from
 from .safety import Safety, from_old_reason
-from .stages import HostStatus, Stage, StageStatus
+from .stages import ActResult, HostStatus, Stage, StageStatus
 
 FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})  # intents that are writes, through the lane
 RECORD_ACTS = frozenset({"owner", "parameter"})  # those of them that change the record alone: no machine, no build
@@ -128,12 +128,12 @@ class Intent(Event):
 
 @dataclass(slots=True)
 class Outcome(Event):
-    """What became of the intent `number`: answered, applied, absent or unknown. `detail` keeps what a resume needs."""
+    """What became of the intent `number`. `detail` keeps what a resume needs."""
 
     kind: ClassVar[str] = "outcome"
     host: str
     number: int
-    result: str
+    result: ActResult
     detail: dict[str, Any]
 
 
@@ -293,6 +293,10 @@ def _host_changed(row: list[Any]) -> None:
         row += kept
 
 
+def _outcome(row: list[Any]) -> None:
+    row[4] = ActResult(row[4])
+
+
 def _intent(row: list[Any]) -> None:
     row[6:] = [moment_from(kept) for kept in row[6:]]
 
@@ -307,6 +311,7 @@ _CONVERTERS: dict[str, Callable[[list[Any]], None]] = {
     StageChanged.kind: _stage_changed,
     HostChanged.kind: _host_changed,
     Intent.kind: _intent,
+    Outcome.kind: _outcome,
 }
 _DECODERS = {kind: (cls, _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
 _MEMBERS = {kind: attrgetter(*(field.name for field in fields(cls))) for kind, cls in _KINDS.items()}

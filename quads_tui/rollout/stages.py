@@ -119,6 +119,16 @@ class HostStatus(StrEnum):
 _FINAL = frozenset({HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD})
 
 
+class ActResult(StrEnum):
+    """What became of an act after its intent was on disk."""
+
+    ANSWERED = "answered"  # accepted by the server, not verified yet
+    APPLIED = "applied"  # a read shows the change
+    ABSENT = "absent"  # certainly not done: not sent, or a read shows that it did not happen and will not
+    REFUSED = "refused"  # the server answered that it will not
+    UNKNOWN = "unknown"  # sent, and nobody knows: to be settled
+
+
 class StageStatus(StrEnum):
     """How one attempt of a stage stands."""
 

@@ -13,7 +13,7 @@ from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.safety import Safety
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
 NOW = 1_795_000_000.0
@@ -106,7 +106,7 @@ def _rollout(count: int, seed: int) -> bytes:
             at += min(took, NOW - at - 20)
             if stage is Stage.FOREMAN_BUILD:
                 events.append(Intent(at - 2, host.name, number, "build", {}))
-                events.append(Outcome(at - 1, host.name, number, "applied", {}))
+                events.append(Outcome(at - 1, host.name, number, ActResult.APPLIED, {}))
             events.append(StageChanged(at, host.name, stage, StageStatus.FINISHED, 1, took))
         if reached == len(_STAGES):
             events.append(HostChanged(at, host.name, HostStatus.DONE))

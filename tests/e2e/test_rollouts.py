@@ -219,7 +219,7 @@ def test_a_wide_lane_is_taken_back_loudly_at_the_first_conflict(lab: MakeLab) ->
     events = lines(ran.stdout)
     loud = [event["text"] for event in events if event["event"] == "notice" and event["level"] == "error"]
     assert len(loud) == 1
-    assert "the write lane is one wide from now on" in loud[0]
+    assert "write concurrency reduced to 1" in loud[0]
     counts = world.counts()
     assert 2 <= counts["foreman"]["peak_writes"] <= 3
     assert counts["foreman"]["peak_writes_per_host"] == 1

@@ -40,7 +40,7 @@ PXE = [
     "pxe_set finished 1 after 2.3 s",
 ]
 WRITE = [
-    "waits: waits for the write lane (build)",
+    "waits: waits for the Foreman write queue (build)",
     "intent: build",
     "remembers baseline=set, built_at=set, start=foreman_build",
     "armed",
@@ -97,7 +97,7 @@ async def test_a_host_that_is_built() -> None:
 async def test_a_host_that_moves_its_ownership_only() -> None:
     assert told(await whole(Lab([NAME], kind=Kind.OWNERSHIP, target=Target(owner_id=41)))) == [
         "foreman_build started 1",
-        "waits: waits for the write lane (owner)",
+        "waits: waits for the Foreman write queue (owner)",
         "intent: owner",
         "outcome: applied",
         "waits: waits for a look at Foreman that shows its new owner",
@@ -123,13 +123,13 @@ async def test_a_host_that_is_skipped_while_it_is_armed() -> None:
         *without_seconds([*OFF, *PXE]),
         "foreman_build started 1",
         "waits: waits for a look at Foreman: is it in build already?",
-        "waits: waits for the write lane (parameter)",
+        "waits: waits for the Foreman write queue (parameter)",
         "intent: parameter",
         "outcome: applied",
         *WRITE,
         "ordered: skip",
         "foreman_build skipped 1: bad DIMM",
-        "waits: waits for the write lane (cancel)",
+        "waits: waits for the Foreman write queue (cancel)",
         "intent: cancel",
         "remembers built_at=none",
         "outcome: applied",
@@ -152,7 +152,7 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         for line in [
             f"foreman_build started {number}",
             "waits: waits for a look at Foreman: is it in build already?",
-            "waits: waits for the write lane (build)",
+            "waits: waits for the Foreman write queue (build)",
             "intent: build",
             "outcome: refused (no free address)",
             f"foreman_build failed {number} foreman: no free address",
@@ -174,7 +174,7 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         *DISARMED,
         "host failed foreman_build foreman: no free address; off",
         "remembers failed=None, off=False, start=power_off",
-        "host queued power_off: to be retried",
+        "host queued power_off: retry requested",
         "power_off started 2",
         "session opened",
         "remembers ",
@@ -235,7 +235,7 @@ async def test_a_host_whose_console_died_before_power_on() -> None:
     lab.resume()
     await whole(lab)
     assert re.sub(r"in \d+ s", "in N s", "\n".join(told(lab)[before:])).split("\n") == [
-        "host queued power_on: goes on from where it was",
+        "host queued power_on: resuming",
         "waits: begins in N s: its BMC may not show yet what the last Reset did",
         "session closed",
         "waits: waits for a look at Foreman: how does it stand?",
@@ -266,7 +266,7 @@ async def test_an_attempt_that_was_cut_off_is_told_with_its_seconds() -> None:
     lab.resume()
     await whole(lab)
     lines = without_seconds(told(lab))
-    assert "install skipped 1: cut off: the console ended" in lines
+    assert "install skipped 1: interrupted: quads-tui exited" in lines
     cut = next(event for event in lab.journal.events if isinstance(event, StageChanged) and event.status is StageStatus.SKIPPED)
     assert cut.seconds == pytest.approx(150, abs=1)
     assert lines[-1] == "host done"
@@ -368,4 +368,18 @@ async def test_a_machine_is_free_for_others_once_its_host_is_disarmed() -> None:
     assert machines.claim("other", "x", machine)
     await ordered(lab, Disarm((NAME,)))
     assert not machines.claim("other", "x", machine)
+    await lab.end()
+
+
+async def test_a_resume_holds_the_machines_of_hosts_that_something_of_ours_stands_on_and_no_others() -> None:
+    lab = Lab(names(2))
+    armed, built = names(2)
+    lab.machine(armed).troubles = [("on", StageFailure(Cause.TIMEOUT, "never On", retryable=False))]
+    await whole(lab)
+    machines = lab._machines = Machines()
+    lab.resume()
+    lab.executor.start()
+    facts = {name: lab.executor._memories[name].identity for name in (armed, built)}
+    held = {name: bool(machines.claim("other", f"x-{name}", identity)) for name, identity in facts.items() if identity}
+    assert held == {armed: True, built: False}
     await lab.end()

@@ -169,7 +169,7 @@ _HOLES = (
     _row("I2 patience", "engine/lane.py", "> self._patience:", "> inf:", SETTLED),
     _row("I2 gone, and still unknown", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} is not settled"', "pass", SHARED_LANE),
     _row("U9 settling cut off", "engine/lane.py", 'self._handle.shut = f"a write of {place.host} is not settled"', "pass", SHARED_LANE),
-    _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} was cut off"', "pass", SHARED_LANE),
+    _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"a write of {ticket.host} was interrupted"', "pass", SHARED_LANE),
     _row("U9 cancel at the grant", "engine/write_queue.py", "self.release(place.result())", "pass", SHARED_LANE),
     _row("U9 another ticket", "engine/lane.py", 'raise TypeError("a ticket of another lane")', "return", SHARED_LANE),
     _row("U10 write deadline", "engine/context.py", "write_deadline=context.limits.write_deadline,", "", SETTLED),
@@ -223,7 +223,7 @@ _HOLES = (
     _row("U20 PATCHes", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
     _row("U20 PATCHes, deadline", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self.sent >= _MOST_SENT:", BOUNDS),
     _row("U20 TLS at a PATCH", "services/redfish/settings_patch.py", 'if error.kind is FailureKind.TLS:', "if False:", BOUNDS),
-    _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result("unknown", {"error": "interrupted"})\n            raise', "raise", BOUNDS),
+    _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result(ActResult.UNKNOWN, {"error": "interrupted"})\n            raise', "raise", BOUNDS),
     _row("U20 Retry-After, PATCH", "services/redfish/settings_patch.py", "if self._clock.now() + refusal.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
     _row("U20 no use in waiting", "services/redfish/connection.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
     _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
@@ -302,6 +302,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U23 kept and retried", "engine/gate.py", "self._excluded.pop(host, None)\n        self._kept.discard(host)", "self._excluded.pop(host, None)", PLACES),
     _row("U23 under way before", "engine/gate.py", "self._begun.add(host)\n\n    def write_stands", "pass\n\n    def write_stands", PLACES),
     _row("U23 no longer watched for", "engine/gate.py", "            task.cancel()\n            self._interrupts", "            self._interrupts", PLACES),
+    _row("U23 had its turn before", "engine/gate.py", "            self._had_turn.add(host)\n\n    def waits", "\n    def waits", PLACES),
     # Looks and limits of the lane
     _row("U24 pause between looks", "engine/lane.py", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)", "_LOOKS = (1.0, 2.0, 4.0, 8.0, 16.0)", LANE_STATE),
     _row("U24 write deadline", "engine/lane.py", "began > deadline", "began >= deadline", LANE_STATE),
@@ -309,6 +310,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U24 patience of one that left", "engine/lane.py", "elif not self._handle.left and (silent", "elif (silent", LANE_STATE),
     _row("U24 patience anew", "engine/lane.py", "                told_at = self._clock.now()\n", "                pass\n", LANE_STATE),
     _row("U24 let in after leaving", "engine/write_queue.py", "if handle.paused or handle.left or self.barrier:", "if handle.paused or self.barrier:", LANE_STATE),
+    _row("U24 settling cut off", "engine/lane.py", 'self._handle.shut = f"a write of {place.host} is not settled"\n            raise', 'self._handle.shut = f"a write of {place.host} is not settled"', LANE_STATE),
     # Writes that did not leave
     _row("U25 ten tries", "engine/writes.py", "_MOST_TRIES = 10", "_MOST_TRIES = 11", UNSENT),
     _row("U25 longest pause", "engine/writes.py", "_LONGEST_PAUSE = 30.0", "_LONGEST_PAUSE = 31.0", UNSENT),
@@ -324,9 +326,12 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U26 off again", "engine/host_stages.py", "        if self.memory.off:\n            self._remember(off=False)\n", "", ATTEMPTS),
     _row("U26 half its life", "engine/host_stages.py", "life / 2", "life / 3", ATTEMPTS),
     _row("U26 retry after a skip", "engine/flow.py", "            if not trouble:\n", "            if trouble:\n", TIMELINE),
+    _row("U26 machine after a disarm", "engine/flow.py", "return await flow.disarm()\n    finally:\n        await flow.close()", "return await flow.disarm()\n    finally:\n        pass", TIMELINE),
     # What a journal tells a resume
-    _row("U27 orders of the ended", "engine/resume_state.py", "is_final:\n                self.orders.pop(event.host, None)", "ended:\n                pass", RECALLED),
+    _row("U27 orders of the ended", "engine/resume_state.py", "is_final:\n                self.pending.pop(event.host, None)", "is_final:\n                pass", RECALLED),
     _row("U27 another outcome", "engine/resume_state.py", "if intent is not None and intent.number == event.number:", "if intent is not None:", RECALLED),
+    _row("U27 turn of a dead build", "engine/resumption.py", 'if intent.act == "build":', 'if intent.act != "build":', RESUMED),
+    _row("U27 machines of the ended", "engine/resumption.py", "if host.status.is_final and not memory.stands:", "if host.status.is_final and memory.stands:", TIMELINE),
     # The executor's answers, errors and end
     _row("U28 audit", "engine/commands.py", "if len(done) > 5", "if len(done) > 6", ORDERS),
     _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", EXECUTOR),

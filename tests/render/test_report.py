@@ -35,7 +35,7 @@ from quads_tui.rollout.events import (
 )
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.safety import Safety
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 START = 1_795_000_000.0
 MORNING = START + 36_000
@@ -80,7 +80,7 @@ def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[
         )
     events += stage(START + 4, done, Stage.PXE_SET, 5.0, reason="busy", cause=Cause.BUSY)
     events += stage(START + 5, done, Stage.PXE_SET, 7.0, attempt=2)
-    events += [Intent(START + 6, done, 1, "build", {}), Outcome(START + 7, done, 1, "applied", {})]
+    events += [Intent(START + 6, done, 1, "build", {}), Outcome(START + 7, done, 1, ActResult.APPLIED, {})]
     events += [HostNote(START + 8, failed, f"ForceOff accepted {word}")]
     events += stage(START + 9, failed, Stage.PXE_SET, 30.0, reason=f"server said {word}", cause=Cause.REFUSED)
     events += [HostChanged(START + 12, failed, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, f"server said {word}")]

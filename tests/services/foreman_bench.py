@@ -203,7 +203,7 @@ class Bench:
         )
 
     def _look_at(self, executor: RolloutExecutor) -> None:
-        shut = re.sub(r", look \d+$", "", executor.lane.state().shut)
+        shut = re.sub(r", check \d+$", "", executor.lane.state().shut)
         if shut not in self.lane_shut:
             self.lane_shut.append(shut)
 

@@ -36,7 +36,7 @@ def test_two_rollouts_in_one_console_share_one_lane(terminals: Terminals, tmp_pa
         halves(directory)
         environment = f"env QUADS_TUI_SITE={lab.site} QUADS_TUI_STATE={lab.state}"
         terminals.open("home", ["cd", str(directory), "&&", environment, sys.executable, "-m", "quads_tui"])
-        terminals.shows("home", "No rollout yet")
+        terminals.shows("home", "No rollouts yet")
         for place, cloud in enumerate(("cloud02", "cloud03")):
             terminals.keys("home", "n")
             terminals.shows("home", "New rollout from")

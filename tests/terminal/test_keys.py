@@ -116,7 +116,7 @@ def test_f3_no_paste_holds_the_loop_and_a_field_takes_a_bounded_line(keys: Keys)
         keys.terminal.ask("calm")
         keys.write(data)
         if limit:
-            stats = keys.terminal.until(lambda stats: len(stats["field"]) > 0 and "were not taken" in stats["said"])
+            stats = keys.terminal.until(lambda stats: len(stats["field"]) > 0 and "were dropped" in stats["said"])
             assert len(stats["field"]) <= limit, name
         keys.settle()
         stats = keys.terminal.ask()

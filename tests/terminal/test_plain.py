@@ -50,7 +50,7 @@ def test_plain_is_one_of_three_ways(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "quads_tui", "rehearse", "--plain", "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert "give one" in ended.stderr
+    assert "give only one of" in ended.stderr
 
 
 def test_without_a_terminal_it_only_tells(lab: Callable[..., Lab]) -> None:

@@ -13,7 +13,7 @@ from ..foreman_bench import HOSTS, Bench
 from .rule import Rule
 
 MET = HOSTS[3]
-SAID = "two writes may have met at Foreman, so the write lane is one wide from now on"
+SAID = "two writes may have overlapped at Foreman; write concurrency reduced to 1"
 LAST = 4  # writes of ten that surely begin after the conflict
 
 
