@@ -22,7 +22,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
 from .memory import HostMemory
-from .quads_sync import Outbox
+from .quads_outbox import Outbox
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.engine.quads_sync import Outbox, QuadsExchange
+from quads_tui.engine.quads_outbox import Outbox
+from quads_tui.engine.quads_sync import QuadsExchange
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
 from quads_tui.rollout.plan import Goal, HostPlan, Plan

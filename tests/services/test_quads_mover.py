@@ -14,7 +14,8 @@ import pytest
 
 from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
-from quads_tui.engine.quads_sync import Outbox, QuadsExchange
+from quads_tui.engine.quads_outbox import Outbox
+from quads_tui.engine.quads_sync import QuadsExchange
 from quads_tui.inputs import Assignment, HostSpec, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
 from quads_tui.planning.quads_moves import enriched
