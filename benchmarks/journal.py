@@ -16,7 +16,7 @@ from quads_tui.journal.reader import JournalReader
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.events import Event, HostNote, Intent, Outcome, StageChanged
 from quads_tui.rollout.metrics import quantile
-from quads_tui.rollout.stages import Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, Stage, StageStatus
 
 HOSTS, EACH = 700, 30
 RUNS = 5
@@ -34,7 +34,7 @@ def events() -> list[Event]:
                 StageChanged(1.0, name, Stage.PXE_SET, StageStatus.STARTED, turn + 1),
                 HostNote(2.0, name, "waits for the write lane (build)", True),
                 Intent(3.0, name, len(made), "build", {"progress": PROGRESS, "wanted": {"build": True}}),
-                Outcome(4.0, name, len(made), "applied", {"installed_at": None, "build": True}),
+                Outcome(4.0, name, len(made), ActResult.APPLIED, {"installed_at": None, "build": True}),
                 StageChanged(5.0, name, Stage.PXE_SET, StageStatus.FINISHED, turn + 1, 12.25),
             ]
     return made

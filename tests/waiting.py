@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 120.0  # seconds; costs nothing where the condition comes true
+PATIENCE = 240.0  # seconds; costs nothing where the condition comes true
 _PAUSE = 0.05  # seconds between two looks at another process
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from quads_tui.inputs import BadTime, Zone, find_site, load_site, local_zone, next_start, parsed
 from quads_tui.journal.catalogue import StoredRollout
-from quads_tui.render.progress import clock_text
+from quads_tui.render.numbers import duration
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.text import clean
@@ -186,4 +186,4 @@ async def countdown(
 
 
 def _countdown_text(start: float, now: float) -> str:
-    return f"starts in {clock_text(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c cancels; nothing has started"
+    return f"starts in {duration(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c cancels; nothing has started"

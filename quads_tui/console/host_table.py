@@ -11,7 +11,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from quads_tui.render.host_row import Columns, heading, host_row
-from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import FaultTolerant
@@ -133,7 +132,7 @@ class HostTable(FaultTolerant, Widget):
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._view_context.clock.wall(), self._rollout.speed
         second = None if host.status.is_final else int((now - host.since) * speed)
-        note = host.reason if host.status is HostStatus.FAILED else self._view_context.why(host)
+        note = self._view_context.why(host)
         key = (host.name, host.version, second, note, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from quads_tui.render import sentences
 from quads_tui.render.host_filter import host_filter
-from quads_tui.rollout.alerts import FAILURE, Alerts
+from quads_tui.render.numbers import count
+from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.events import Notice
 from quads_tui.rollout.ports import Control
@@ -56,7 +57,7 @@ class PlainSession:
     def start(self, accepts_commands: bool) -> None:
         """Print the first lines. `accepts_commands`: commands can be typed."""
         rollout, title = self._rollout, self._view_context.view.title
-        self._print(f"{title + ': ' if title else ''}{rollout.id}, {sentences.counted(len(rollout.hosts), 'host')}.")
+        self._print(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
         for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._print(f"Warning: {warning}")
         if accepts_commands:
@@ -65,7 +66,9 @@ class PlainSession:
     def print_updates(self) -> None:
         """Print what is new; meant to be called once a second."""
         for alert in self._alerts.new():
-            self._print(f"New failure: {alert.text}." if alert.kind == FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}.")
+            self._print(
+                f"New failure: {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}."
+            )
         now = self._view_context.monotonic()
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
@@ -101,9 +104,7 @@ class PlainSession:
             return
         chosen = [host for host in hosts if host.status in action.statuses]
         if not chosen:
-            self._print(
-                f"{action.command}: {sentences.counted(len(hosts), 'host')}, not possible for any of them in their state."
-            )
+            self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for any of them in their state.")
             return
         names = tuple(host.name for host in chosen)
         for text in question(action, chosen, 0, len(hosts) - len(chosen) if argument not in _STATES else 0):
@@ -120,7 +121,7 @@ class PlainSession:
             assert action.make_command is not None
             self._submit(
                 action.make_command(names, why or action.default_reason),
-                f"{action.command} requested for {sentences.counted(len(names), 'host')}.",
+                f"{action.command} requested for {count(len(names), 'host')}.",
             )
 
         self._require_answer(required_answer(len(names)), on_confirmed)

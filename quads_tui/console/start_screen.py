@@ -15,7 +15,7 @@ from textual.screen import Screen
 from quads_tui.render import rollout_list
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, PALETTES, STRONG
-from quads_tui.render.rollout_list import HERE, RUNNING, UNFINISHED, Row
+from quads_tui.render.rollout_list import Row, RowGroup
 
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
@@ -121,7 +121,7 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
         self.push_screen(Scroll("Keys", [f"{action.shown:8} {action.help}" for action in actions], "esc back"))
 
     def action_leave(self) -> None:
-        here = sum(row.group == HERE for row in self.actions.rows())
+        here = sum(row.group is RowGroup.HERE for row in self.actions.rows())
         asked = isinstance(self.screen, Question)
         if not here or (isinstance(self.screen, Question) and self.screen.ready):
             self.exit(("leave", ""))
@@ -172,7 +172,7 @@ class StartScreen(SafeScreen, Screen[None]):
         if not self.is_mounted:
             return
         width, height = self.size
-        self._rows = rollout_list.order(self._actions.rows())
+        self._rows = rollout_list.sort_rows(self._actions.rows())
         place = self._place()
         self._cursor = self._rows[place].rollout if self._rows else ""
         self.query_one("#header", LinePanel).put(rollout_list.head(self._rows, width))
@@ -215,13 +215,13 @@ class StartScreen(SafeScreen, Screen[None]):
             self.start.exit(("open", self.row.rollout))
 
     def action_attach(self) -> None:
-        if self.row and self.row.group == RUNNING:
+        if self.row and self.row.group is RowGroup.RUNNING:
             self.start.exit(("attach", self.row.rollout))
         else:
             self.start.flash("only a rollout that another process runs can be attached to")
 
     def action_resume(self) -> None:
-        if self.row and self.row.group == UNFINISHED:
+        if self.row and self.row.group is RowGroup.UNFINISHED:
             self._actions.resume(self.row.rollout)
         else:
             self.start.flash("only an unfinished rollout that is not running can be resumed")

@@ -69,7 +69,7 @@ class ViewContext:
         def of(host: HostState) -> float:
             kind = (host.model, host.stage)
             if kind not in usual:
-                samples = rollout.pace.samples(host.model, host.stage) if host.stage else None
+                samples = rollout.durations.samples(host.model, host.stage) if host.stage else None
                 usual[kind] = max(1.0, samples.quantile(0.5)) if samples else _USUAL
             return (now - host.since) * rollout.speed / usual[kind]
 

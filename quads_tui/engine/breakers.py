@@ -20,7 +20,8 @@ _AWAY = (Cause.UNREACHABLE, Cause.BUSY)  # a Foreman that is away refuses nobody
 class Breakers:
     """Hears every event after the rollout has taken it in. `emit` is the engine's."""
 
-    def __init__(self, rollout: Rollout, gate: RolloutGate, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
+    def __init__(self, rollout: Rollout, gate: RolloutGate, *, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
+        """`ahead`: hosts that may be powered off and not yet written; that many of a cause pause new hosts, where it is few."""
         self._rollout = rollout
         self._gate = gate
         self._clock = clock
@@ -42,7 +43,8 @@ class Breakers:
         for what in rollout.paused:
             self._set(what, True)
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
+        """An event that the rollout has taken in."""
         trip = self._rollout.refusals.trip
         self._note_first_write()
         if isinstance(event, StageChanged):
@@ -59,11 +61,11 @@ class Breakers:
         rollout = self._rollout
         if what != ADMISSION and what not in self._models:
             return False
-        if paused and what in rollout.safety:
+        if paused and what in rollout.paused_by_safety:
             return True  # its cause stays on the screen
         every = not paused and what == ADMISSION
         for each in [what, *(held for held in list(rollout.paused) if every and held in self._models)]:
-            seen = not paused and each in rollout.safety
+            seen = not paused and each in rollout.paused_by_safety
             self._emit(Paused(self._clock.wall(), each, paused, who, "by the operator" if paused else ""))
             if seen and each == ADMISSION:  # a service keeps the places; no model does
                 self._gate.clear_kept()

@@ -12,11 +12,15 @@ from quads_tui.rollout.ports import Clock
 
 
 class HostReads(Protocol):
-    """What the watch needs of a Foreman client."""
+    """What the watch needs of a Foreman client. Raises StageFailure and CredentialsRefused."""
 
-    async def in_build(self) -> frozenset[str]: ...
+    async def in_build(self) -> frozenset[str]:
+        """Names of all hosts that are in build mode now, of the whole Foreman: one thin search."""
+        ...
 
-    async def records(self, names: Collection[str]) -> dict[str, HostRecord]: ...
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
+        """Full records by name; hosts that Foreman does not show are missing."""
+        ...
 
 
 class _PendingQuestion:

@@ -44,7 +44,7 @@ class Commands:
                 return self._pause(what, paused)
             case Stop():
                 self.stop("operator")
-                return "stop: no new acts, requests in flight settle"
+                return "stop: no new actions; requests in flight settle"
             case Retry(hosts, from_start, accepts):
                 done = [name for name in hosts if self._retry(name, from_start, accepts)]
                 return _tally("retry from the start" if from_start else "retry", done, hosts)
@@ -93,7 +93,7 @@ class Commands:
         if memory.attempts:
             self.gate.mark_begun(name)  # no new host: the operator asks for this one
         self.ports.remember(name, memory)
-        self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "to be retried"))
+        self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "retry requested"))
         self.tasks.launch(name, _RETRY_SPREAD * len(self.tasks), "not all of them at once")
         return True
 

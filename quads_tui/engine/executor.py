@@ -62,12 +62,16 @@ class RolloutExecutor:
         self.gate = make_gate(
             context, waits=self._waits, on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken))
         )
-        self._breakers = Breakers(rollout, self.gate, clock, self.emit, context.limits.ahead)
+        self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, ahead=context.limits.ahead)
         self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety)
         recalled = context.recall or recall(plan, ())
         self._memories = recalled.memories
         self._machines = Machines() if context.machines is None else context.machines
-        self._quads = QuadsExchange(context.quads, recalled.outbox, clock, self.emit, self._owned) if context.quads else None
+        self._quads = (
+            QuadsExchange(context.quads, recalled.outbox, clock=clock, emit=self.emit, owned=self._owned)
+            if context.quads
+            else None
+        )
         self._ports = Ports(
             clock=clock,
             lane=self.lane,
@@ -79,15 +83,16 @@ class RolloutExecutor:
             commit=self._commit,
             owned=self._owned,
             number=make_numbers(context),
+            touched=lambda host: rollout.hosts[host].touched,
             plan=plan,
             limits=context.limits,
             token_seconds=context.token_seconds,
             hooks=Hooks(
                 context.hooks,
-                plan,
-                rollout.id,
-                clock,
-                self.emit,
+                plan=plan,
+                rollout=rollout.id,
+                clock=clock,
+                emit=self.emit,
                 at_once=context.limits.hooks,
                 run=context.run_command,
                 done=frozenset(recalled.cloud_hooks),
@@ -218,14 +223,15 @@ class RolloutExecutor:
         return self._quads.undecided if self._quads is not None else []
 
     def emit(self, event: Event) -> None:
+        """Apply it to the rollout and record it; breakers and QUADS hear of it. A journal that is broken stops the rollout."""
         self._context.rollout.apply(event)
         if self._quads is not None:
-            self._quads.take(event)
+            self._quads.on_event(event)
         try:
             self._context.journal.record(event)
         except JournalBroken as broken:
             self._safety(broken)
-        self._breakers.take(event)
+        self._breakers.on_event(event)
         if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
@@ -243,7 +249,7 @@ class RolloutExecutor:
 
     def _narrowed(self, why: str) -> None:
         self.emit(LaneNarrowed(self._context.clock.wall(), why))
-        self._ports.notice("error", f"two writes may have met at Foreman, so the write lane is one wide from now on: {why}")
+        self._ports.notice("error", f"two writes may have overlapped at Foreman; write concurrency reduced to 1: {why}")
 
     def _waits(self, host: str, why: str) -> None:
         self.emit(HostNote(self._context.clock.wall(), host, why, True))
@@ -259,7 +265,7 @@ class RolloutExecutor:
     @property
     def held_back(self) -> bool:
         """All that is left waits for a human, and new hosts are paused for a cause."""
-        return bool(self._context.rollout.safety) and self._stands
+        return bool(self._context.rollout.paused_by_safety) and self._stands
 
     @property
     def _stands(self) -> bool:

@@ -18,6 +18,7 @@ from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
 from .host_stages import HostStages, is_installed
@@ -129,7 +130,7 @@ class _Flow:
             elif is_installed(record, memory.baseline) or not await self._is_off():
                 memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
             else:
-                self._acts.note("out of build and off: somebody cancelled the build; begun anew")
+                self._acts.note("out of build and off: somebody cancelled the build; starting again from the first stage")
                 memory.start, memory.built_at = first, None
         self._remember(off=False, resumed=False)
 
@@ -252,18 +253,35 @@ class _Flow:
     # Ways out
 
     async def _failed(self, ended: _StageGaveUp) -> None:
-        """Before the build write the machine is made safe; after it, it stays armed for the retry, and that is said."""
+        """Before the build write the machine is made safe; after it, it stays armed for the retry, and the event says so."""
         memory, failure = self._memory, ended.failure
         self._remember(failed=(ended.stage, failure.cause))
-        reason = failure.reason
-        if memory.built_at is None:
-            if trouble := await self._clear_override():
-                reason += f"; {trouble}"
-            elif memory.off:
-                reason += "; left off"
+        prepared = memory.stands
+        trouble = await self._clear_override() if memory.built_at is None else ""
         armed = memory.in_build and await self._still_armed(ended.stage)
         self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, armed))
-        self._change(HostStatus.FAILED, stage=ended.stage, cause=failure.cause, reason=reason)
+        safety = Safety.ARMED if armed else self._safety(prepared, trouble)
+        self._change(
+            HostStatus.FAILED,
+            stage=ended.stage,
+            cause=failure.cause,
+            reason=failure.reason,
+            safety=safety,
+            not_disarmed=trouble,
+        )
+
+    def _safety(self, prepared: bool, trouble: str) -> Safety:
+        """What a host that is not armed was left as. `prepared`: something of ours stood on it before it was made safe."""
+        memory = self._memory
+        if trouble:
+            return Safety.UNKNOWN
+        if memory.off:
+            return Safety.OFF
+        if memory.booted:
+            return Safety.INSTALLING if memory.in_build else Safety.UNKNOWN
+        if prepared and not memory.stands:
+            return Safety.DISARMED
+        return Safety.UNKNOWN if self._ports.touched(self._host) else Safety.UNTOUCHED
 
     async def _still_armed(self, stage: Stage) -> bool:
         """Whether the next boot wipes the host: it is in build, and its BMC still holds the PXE override (or does not say)."""
@@ -276,22 +294,25 @@ class _Flow:
 
     async def _left(self, out: Skipped | Held) -> None:
         """Skipped or held: an armed host is disarmed, an installing one only no longer watched."""
-        memory, reason = self._memory, str(out)
+        memory = self._memory
         status = HostStatus.SKIPPED if isinstance(out, Skipped) else HostStatus.HELD
-        failed = (memory.start, Cause.UNKNOWN)
-        if (memory.booted and memory.start is Stage.INSTALL) or await self._booting():
+        failed, trouble = (memory.start, Cause.UNKNOWN), ""
+        safety = Safety.INSTALLING
+        if memory.booted and memory.start is Stage.INSTALL:
             failed = (Stage.INSTALL, Cause.INSTALL_TIMEOUT)
-            reason += "; it may be installing: no longer watched, nothing touched"
+        elif await self._booting():
+            failed = (Stage.INSTALL, Cause.INSTALL_TIMEOUT)
+            if armed := await self._still_armed(Stage.POWER_ON):  # the boot that is under way did not use PXE up
+                safety = Safety.ARMED
+            self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, armed))
         else:
+            prepared = memory.stands
             trouble = await self.disarm()
-            if trouble:
-                reason += f"; NOT SAFE: {trouble}"
-            elif memory.off:
-                reason += "; left off"
+            safety = self._safety(prepared, trouble)
             if not trouble:
                 failed = (self._goal.kind.stages[0], Cause.UNKNOWN)
         self._remember(failed=failed, asked=out.machine if isinstance(out, Asked) else None)
-        self._change(status, stage=memory.start, reason=reason)
+        self._change(status, stage=memory.start, reason=str(out), safety=safety, not_disarmed=trouble)
 
     async def _booting(self) -> bool:
         """In build, and its BMC shows that it was powered on though the stage did not come to its end."""
@@ -355,5 +376,8 @@ class _Flow:
         cause: Cause | None = None,
         reason: str = "",
         until: float | None = None,
+        safety: Safety | None = None,
+        not_disarmed: str = "",
     ) -> None:
-        self._ports.emit(HostChanged(self._ports.clock.wall(), self._host, status, stage, cause, reason, until))
+        now = self._ports.clock.wall()
+        self._ports.emit(HostChanged(now, self._host, status, stage, cause, reason, until, safety, not_disarmed))

@@ -203,6 +203,7 @@ class RolloutGate:
         return host in self._excluded
 
     def readmit(self, host: str) -> None:
+        """Taken in again after a skip, a hold or an end: nothing of before keeps it out, nor its place."""
         self._excluded.pop(host, None)
         self._kept.discard(host)
 

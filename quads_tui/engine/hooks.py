@@ -11,7 +11,7 @@ from quads_tui.rollout.events import Event, HookRan
 from quads_tui.rollout.hooks import CommandRunner, Hook
 from quads_tui.rollout.plan import HostPlan, Plan
 from quads_tui.rollout.ports import Clock, SideEffects
-from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.rollout.stages import ActResult, Kind, Stage
 
 
 class Hooks:
@@ -23,11 +23,11 @@ class Hooks:
     def __init__(
         self,
         hooks: Sequence[Hook],
+        *,
         plan: Plan,
         rollout: str,
         clock: Clock,
         emit: Callable[[Event], None],
-        *,
         at_once: int,
         run: CommandRunner,
         done: frozenset[tuple[str, str]] = frozenset(),
@@ -78,9 +78,9 @@ class Hooks:
             try:
                 ended = await self._run(hook.run, self._facts(hook, host), self._clock.real(hook.timeout, 10.0))
             except BaseException:
-                acts.result("unknown", {"error": "interrupted"})
+                acts.result(ActResult.UNKNOWN, {"error": "interrupted"})
                 raise
-        acts.result("answered", {"status": ended.status})
+        acts.result(ActResult.ANSWERED, {"status": ended.status})
         seconds = self._clock.now() - began
         self._emit(HookRan(self._clock.wall(), host.name, hook.name, cloud, ended.ok, seconds, " | ".join(ended.output[-3:])))
         if not ended.ok:

@@ -51,6 +51,7 @@ class HostStages:
                 assert_never(stage)
 
     async def carry_out(self, stage: Stage) -> str:
+        """One attempt, after `identify`."""
         match stage:
             case Stage.POWER_OFF:
                 return await self._power_off()
@@ -146,7 +147,7 @@ class HostStages:
             fresh = age is not None and age * ports.clock.speed + (install if install < life else life / 2) <= life
             if not life or fresh:
                 return
-            self.acts.note("the build token would die before the install ends: armed anew")
+            self.acts.note("build re-issued: its token would expire before the install ends")
             await self.writes.cancel(self.acts)  # a build that is set again while it is set keeps its old token
         await self.writes.build(self.acts)
 

@@ -52,6 +52,7 @@ class HostTasks:
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
+        """One for each host that is being worked on."""
         return list(self._tasks.values())
 
     def launch(self, name: str, delay: float = 0.0, why: str = "") -> None:
@@ -92,7 +93,8 @@ class HostTasks:
         if host.status.is_final:
             self.ports.notice("error", f"{name}: {words}")
         else:
-            self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words))
+            now = self.ports.clock.wall()
+            self.ports.emit(HostChanged(now, name, HostStatus.FAILED, host.stage, Cause.UNKNOWN, words, safety=host.safety))
 
 
 def internal_error(error: Exception, of: str) -> str:

@@ -78,13 +78,13 @@ class WriteLane:
         return await asyncio.shield(carrier)
 
     def adopt_in_flight(self, host: str, act: str, sent_at: float) -> LaneTicket:
-        return self._handle.adopt(host, act, sent_at, "outcome unknown (the console ended)")
+        return self._handle.adopt(host, act, sent_at, "result of the last write unknown (quads-tui exited)")
 
     async def settle(self, place: Ticket, probe: Callable[[], Awaitable[Probe]]) -> None:
         if not isinstance(place, LaneTicket):
             raise TypeError("a ticket of another lane")
         try:
-            await self._settle(place, UnknownOutcome("the console ended"), probe)
+            await self._settle(place, UnknownOutcome("quads-tui exited"), probe)
         except asyncio.CancelledError:
             self._handle.shut = f"a write of {place.host} is not settled"
             raise
@@ -148,7 +148,7 @@ class WriteLane:
         except asyncio.CancelledError:
             if ticket.sent_at is not None:
                 # The process is ending with a write on the wire: nobody may write after it from here.
-                self._handle.shut = f"a write of {ticket.host} was cut off"
+                self._handle.shut = f"a write of {ticket.host} was interrupted"
             self._release(ticket)
             raise
         except BaseException:
@@ -171,7 +171,7 @@ class WriteLane:
         deadline = sent_at + self._write_deadline
         looks, told_at = 0, self._clock.now()
         while True:
-            self._handle.settling(ticket, f"outcome unknown ({unknown}), look {looks + 1}")
+            self._handle.settling(ticket, f"result of the last write unknown ({unknown}), check {looks + 1}")
             began = self._clock.now()
             try:
                 seen = await probe()

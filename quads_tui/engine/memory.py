@@ -38,7 +38,7 @@ class HostMemory:
     settling: asyncio.Task[None] | None = None  # its write of that process, while nobody knows what became of it
 
     def facts(self) -> dict[str, Any]:
-        """As JSON types, without what the stage events tell."""
+        """As JSON types (times as ISO 8601 or [boot id, seconds]), without what the stage events tell."""
         return {
             "start": self.start.value,
             "off": self.off,

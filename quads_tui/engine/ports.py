@@ -19,7 +19,12 @@ from .memory import HostMemory
 
 
 class BmcPort(Protocol):
-    """One host's BMC. Deadlines in own time; raises StageFailure, and what Acts.intend raises."""
+    """One host's BMC. Deadlines are moments of own time, not durations.
+
+    Everything raises StageFailure (the cause, and whether another attempt may help), and Unidentified where nothing tells whether
+    it is still the pinned machine; what acts also raises what SideEffects.intend raises. Texts that are given are reasons, empty
+    where there is nothing to say. What is said to be done was read back.
+    """
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         """The machine behind this BMC, fresh; of several systems the one with one of these MACs. Once pinned: that one only.
@@ -36,46 +41,132 @@ class BmcPort(Protocol):
         """
         ...
 
-    async def observe(self, deadline: float | None = None) -> object: ...
+    async def observe(self, deadline: float | None = None) -> object:
+        """A fresh look that acts on nothing. Without a deadline: each request once, and what does not answer fails at once."""
+        ...
 
     pxe_persistent: bool  # ensure_pxe_next left a PXE boot that no boot uses up
 
-    async def ensure_off(self, deadline: float) -> str: ...
-    async def ensure_pxe_next(self, deadline: float) -> str: ...
-    async def ensure_on(self, deadline: float) -> str: ...
-    async def clear_override(self, deadline: float) -> str: ...
-    async def pxe_armed(self) -> bool: ...
-    async def stage_order(self, order: Sequence[str], deadline: float) -> str: ...
-    async def order_job(self, deadline: float) -> str: ...
-    async def verify_order(self, order: Sequence[str], deadline: float) -> None: ...
-    async def is_off(self) -> bool: ...
-    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None: ...
-    async def close(self) -> None: ...
+    async def ensure_off(self, deadline: float) -> str:
+        """Off, seen twice; forced where it is on."""
+        ...
+
+    async def ensure_pxe_next(self, deadline: float) -> str:
+        """PXE for exactly the next boot; the boot mode (UEFI or Legacy) stays as it is. Sets `pxe_persistent`."""
+        ...
+
+    async def ensure_on(self, deadline: float) -> str:
+        """On, seen twice."""
+        ...
+
+    async def clear_override(self, deadline: float) -> str:
+        """No PXE boot is set any more, whoever set it."""
+        ...
+
+    async def pxe_armed(self) -> bool:
+        """Whether the next boot is a PXE boot. Patient for a minute."""
+        ...
+
+    async def stage_order(self, order: Sequence[str], deadline: float) -> str:
+        """Dell's own boot order: `order` (Dell's names of devices) for good. Gives why no restart is needed; empty: a job waits
+        for one."""
+        ...
+
+    async def order_job(self, deadline: float) -> str:
+        """What the job of `stage_order` is at, in words; empty when none waits or runs."""
+        ...
+
+    async def verify_order(self, order: Sequence[str], deadline: float) -> None:
+        """Return when a fresh read shows this order."""
+        ...
+
+    async def is_off(self) -> bool:
+        """Whether a fresh look shows Off. Patient for a minute."""
+        ...
+
+    async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
+        """Delete sessions that an earlier process left at `peer` (empty: nobody knows where); what does not go is noted.
+
+        `login`: the wall time of a login whose session was not recorded any more.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End our session, in a few real seconds at most."""
+        ...
 
 
 class ForemanPort(Protocol):
-    """The writes, one Ticket each, and the reads that settle them."""
+    """The writes, one Ticket each, and the reads that settle them (Foreman API v2).
 
-    async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord: ...
-    async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord: ...
-    async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord: ...
-    async def rebuild_config(self, ticket: Ticket, host: str) -> None: ...
-    async def parameter_id(self, host: str, name: str) -> str: ...
-    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str, known: str) -> None: ...
-    async def host(self, name: str) -> HostRecord | None: ...
-    async def provisioning_macs(self, host: str) -> frozenset[str]: ...
-    async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe: ...
-    async def rolled_back(self, progress: str) -> bool: ...
-    async def probe_parameter(self, host: str, name: str, value: str) -> Probe: ...
+    Raises StageFailure in Foreman's own words, and CredentialsRefused when it does not take our login; writes also UnknownOutcome
+    when no answer settles them, and what Ticket.confirm raises. They give the host as Foreman answered it. `progress`: a UUID of
+    this write alone, by which its task list is found.
+    """
+
+    async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        """The one PUT: os, ptable, medium, owner and build together."""
+        ...
+
+    async def cancel_build(self, ticket: Ticket, host: str, progress: str) -> HostRecord:
+        """Out of build mode: its token dies, its PXE configuration points to the disk again."""
+        ...
+
+    async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        """The target's attributes alone; the host is not built."""
+        ...
+
+    async def rebuild_config(self, ticket: Ticket, host: str) -> None:
+        """Have the PXE files of the host's present state written again."""
+        ...
+
+    async def parameter_id(self, host: str, name: str) -> str:
+        """Of the host's own parameter; empty where it has none of this name."""
+        ...
+
+    async def set_parameter(self, ticket: Ticket, host: str, name: str, value: str, known: str) -> None:
+        """One host parameter; the others are left alone. `known`: its id, as `parameter_id` gave it shortly before."""
+        ...
+
+    async def host(self, name: str) -> HostRecord | None:
+        """One host by a fresh read; None when Foreman has none of this name, or hides it from us."""
+        ...
+
+    async def provisioning_macs(self, host: str) -> frozenset[str]:
+        """MACs of the interfaces that Foreman provisions this host through; empty where it has none, or no such host."""
+        ...
+
+    async def probe_host(self, name: str, wanted: dict[str, object], progress: str) -> Probe:
+        """What became of a write of `wanted` (members of PUT /hosts/:id), by its task list and a fresh read."""
+        ...
+
+    async def rolled_back(self, progress: str) -> bool:
+        """Whether the task list of a PUT says that it failed and was taken back. False where the server keeps none any more."""
+        ...
+
+    async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
+        """Whether the host's own parameter has this value, by a fresh read."""
+        ...
 
 
 class WatchPort(Protocol):
-    """Looks at Foreman that all hosts share."""
+    """Looks at Foreman that all hosts share. They wait for as long as no look tells: whoever asks sets the time."""
 
-    async def is_in_build(self, host: str) -> bool: ...
-    async def until_in_build(self, host: str) -> None: ...
-    async def until_left(self, host: str) -> HostRecord: ...
-    async def record(self, host: str) -> HostRecord: ...
+    async def is_in_build(self, host: str) -> bool:
+        """Whether Foreman has the host in build, by a look that begins after this call."""
+        ...
+
+    async def until_in_build(self, host: str) -> None:
+        """Return when such a look shows the host in build."""
+        ...
+
+    async def until_left(self, host: str) -> HostRecord:
+        """The host's record from the first look that shows it out of build."""
+        ...
+
+    async def record(self, host: str) -> HostRecord:
+        """A fresh full record."""
+        ...
 
 
 class RolloutWatch(WatchPort, Protocol):
@@ -120,6 +211,7 @@ class Ports:
     commit: Callable[[Event], Awaitable[None]]
     owned: Callable[[], Awaitable[None]]  # raises TakenOver
     number: Callable[[], int]  # of intents, unique in the journal
+    touched: Callable[[str], bool]  # whether this host's machine or its build was acted on, in earlier processes too
     plan: Plan
     limits: Limits
     token_seconds: float  # how long a build token lives; 0: for ever

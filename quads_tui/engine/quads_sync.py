@@ -17,208 +17,70 @@ QUADS is left as its own mover (2.0.5, 2.1, 2.2: `quads --move-hosts`) leaves it
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged
-from quads_tui.rollout.plan import HostPlan, Plan
+from quads_tui.rollout.events import Event, Notice, QuadsTold
 from quads_tui.rollout.ports import Clock, JournalBroken, QuadsError
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+
+from .quads_outbox import Outbox, Update
 
 _PAUSES = (2.0, 5.0, 15.0, 30.0, 60.0)  # own seconds between tries at a QUADS that is away; the last one repeats
 _ASK_AGAIN = 60.0  # own seconds between two looks at whether QUADS still schedules the hosts that failed
-
-# QUADS' own stages of a move (its tracking shows n of 12). Its validation follows ours, and is QUADS' business.
-_STAGES = {
-    Stage.POWER_OFF: ("hardware_prep", "powering off"),
-    Stage.PXE_SET: ("hardware_prep", "setting PXE for the next boot"),
-    Stage.FOREMAN_BUILD: ("provisioning", "marking for build in Foreman"),
-    Stage.POWER_ON: ("reboot", "powering on"),
-    Stage.INSTALL: ("post_install", "installing"),
-}
-_TRACKING = ("tracking", "progress", "failure")  # updates of which servers before 2.2 know nothing
 
 
 _IN_A_ROW = 5  # updates that a QUADS which answers may stumble over before it counts as away
 
 
 class QuadsPort(Protocol):
-    """What the exchange needs of a QUADS client. Times are real time. Raises QuadsTrouble."""
+    """What the exchange needs of a QUADS client. Times are real, in seconds since 1970 UTC. Raises QuadsError.
 
-    async def tracks(self) -> bool: ...
-    async def send_started(self, host: str) -> None: ...
-    async def start_tracking(self, host: str) -> None: ...
-    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None: ...
-    async def send_failure(self, host: str) -> None: ...
-    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None: ...
-    async def send_built(self, host: str, cloud: str, built_at: float) -> None: ...
-    async def mark_unvalidated(self, assignment: int) -> None: ...
-    async def end_empty_assignment(self, cloud: str) -> None: ...
-    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None: ...
-    async def all_built(self, cloud: str) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """One thing that QUADS does not know yet. `key` names what it is about: a newer update of the same key replaces it."""
-
-    key: str
-    body: dict[str, Any]
-
-
-class Outbox:
-    """What QUADS is still to be told, derived from events: the same after a resume. O(1) an event.
-
-    `undecided` are clouds all of whose hosts have ended, not all of them done: QUADS decides whether it waits for the others.
+    What QUADS took over was in its answer; an update may be sent again.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.waiting: dict[str, Update] = {}
-        self.undecided: set[str] = set()
-        self._plan = plan
-        self._hosts = {host.name: host for host in plan.hosts}
-        self._goals = {goal.cloud: goal for goal in plan.goals}
-        self._undone: defaultdict[str, set[str]] = defaultdict(set)  # hosts that are not done, by the cloud they go to
-        self._running: defaultdict[str, set[str]] = defaultdict(set)  # hosts that have not ended, by the cloud they go to
-        self._leaving: defaultdict[str, set[str]] = defaultdict(set)  # hosts that have not ended, by the cloud they come from
-        self._begun: dict[str, float] = {}
-        self._begun_clouds: set[str] = set()
-        self._told: dict[str, dict[str, Any]] = {}
-        self._untracked: set[str] = set()  # QUADS refused their progress: their schedule is gone
-        for host in plan.hosts:
-            self._undone[plan.goal(host).cloud].add(host.name)
-            self._runs(host)
+    async def tracks(self) -> bool:
+        """Whether this server keeps the progress of moves (2.2 and later)."""
+        ...
 
-    def take(self, event: Event) -> None:
-        match event:
-            case StageChanged(status=StageStatus.STARTED):
-                self._begin(event)
-            case HostChanged() if event.host in self._hosts:
-                self._change(event)
-            case QuadsTold():
-                self._taken(event)
-            case _:
-                pass
+    async def send_started(self, host: str) -> None:
+        """The host is about to be moved."""
+        ...
 
-    def forget_tracking(self) -> None:
-        """The server keeps no progress (before 2.2)."""
-        for key in [key for key in self.waiting if key.partition(" ")[0] in _TRACKING]:
-            del self.waiting[key]
+    async def start_tracking(self, host: str) -> None:
+        """Have the server keep the progress of this host's move; nothing where it cannot."""
+        ...
 
-    def provisioned(self, cloud: str) -> Update:
-        """All that QUADS waits for in this cloud is done. Only for a cloud that QUADS has an assignment of."""
-        goal = self._goals[cloud]
-        body = {"assignment": goal.quads_id, "provisioned": True, "validated": goal.kind is Kind.OWNERSHIP}
-        return Update(f"assignment {cloud}", body)
+    async def send_progress(self, schedule: int, status: str, message: str, error: str) -> None:
+        """One of QUADS' own stages (`status`), in words; `error` is empty where it did not fail."""
+        ...
 
-    def _begin(self, event: StageChanged) -> None:
-        host = self._hosts.get(event.host)
-        if host is None:
-            return
-        if host.name not in self._begun:
-            self._begun[host.name] = event.at
-            self._put(Update(f"begun {host.name}", {"host": host.name}))
-            goal = self._plan.goal(host)
-            if goal.kind is Kind.BUILD and goal.quads_id is not None and goal.cloud not in self._begun_clouds:
-                self._begun_clouds.add(goal.cloud)
-                self._put(Update(f"unvalidated {goal.cloud}", {"assignment": goal.quads_id}))
-            if host.schedule is not None:
-                self._put(Update(f"tracking {host.name}", {"host": host.name}))
-        status, words = _STAGES[event.stage]
-        self._progress(host.name, status, words if event.attempt == 1 else f"{words}, attempt {event.attempt}")
+    async def send_failure(self, host: str) -> None:
+        """The move failed."""
+        ...
 
-    def _runs(self, host: HostPlan) -> None:
-        cloud = self._plan.goal(host).cloud
-        self._running[cloud].add(host.name)
-        if host.source not in ("", cloud):
-            self._leaving[host.source].add(host.name)
+    async def send_schedule_times(self, host: str, cloud: str, begun_at: float, built_at: float) -> None:
+        """When the move began and ended, for the schedule that the host has for this cloud; nothing where it was removed."""
+        ...
 
-    def _change(self, event: HostChanged) -> None:
-        host = self._hosts[event.host]
-        cloud = self._plan.goal(host).cloud
-        if host.name not in self._undone[cloud]:
-            return  # done is done
-        if not event.status.is_final:
-            self._runs(host)
-            if event.status is HostStatus.QUEUED:
-                self._progress(host.name, "pending", event.reason)
-        else:
-            self._running[cloud].discard(host.name)
-            if event.status is HostStatus.DONE:
-                self._undone[cloud].discard(host.name)
-                self._done(event)
-            else:
-                self._failed(event)
-            self._left(host.source, host.name)
-        self._decide(cloud)
+    async def send_built(self, host: str, cloud: str, built_at: float) -> None:
+        """The host is in its new cloud."""
+        ...
 
-    def _done(self, event: HostChanged) -> None:
-        host = self._hosts[event.host]
-        goal, built = self._plan.goal(host), event.at
-        begun = self._begun.get(host.name, built)
-        self.waiting.pop(f"failure {host.name}", None)
-        body = {"host": host.name, "cloud": goal.cloud, "begun_at": begun, "built_at": built}
-        self._put(Update(f"schedule {host.name}", body))
-        self._put(Update(f"host {host.name}", {"host": host.name, "cloud": goal.cloud, "built_at": built}))
-        if goal.kind is Kind.BUILD:
-            self._progress(host.name, "validation", "installed; QUADS validates it")
-        else:
-            self._progress(host.name, "completed", "done")
+    async def mark_unvalidated(self, assignment: int) -> None:
+        """Hosts of it are about to be wiped. `assignment`: its id."""
+        ...
 
-    def _failed(self, event: HostChanged) -> None:
-        if event.host in self._begun:
-            self._put(Update(f"failure {event.host}", {"host": event.host}))
-        stage = f"{event.stage.value}: " if event.stage else ""
-        self._progress(event.host, "failed", event.status.value, f"{stage}{event.reason}")
+    async def end_empty_assignment(self, cloud: str) -> None:
+        """Hosts have left the cloud: without a current schedule there its assignment is over."""
+        ...
 
-    def _left(self, source: str, host: str) -> None:
-        """Where the mover deactivates the assignment of the cloud that hosts leave: also when some of them failed to."""
-        leaving = self._leaving.get(source)
-        if leaving is None or host not in leaving:
-            return
-        leaving.discard(host)
-        if not leaving and any(other.source == source and other.name in self._begun for other in self._plan.hosts):
-            self._put(Update(f"emptied {source}", {"cloud": source}))
+    async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+        """What our side of the assignment (its id) has come to."""
+        ...
 
-    def _decide(self, cloud: str) -> None:
-        self.undecided.discard(cloud)
-        if self._goals[cloud].quads_id is None or f"assignment {cloud}" in self._told:
-            return
-        if not self._undone[cloud]:
-            self._put(self.provisioned(cloud))
-        elif not self._running[cloud]:
-            self.undecided.add(cloud)
-
-    def _taken(self, event: QuadsTold) -> None:
-        what, _, whose = event.key.partition(" ")
-        if isinstance(event.body.get("built_at"), str):  # a journal of before: it told less, and times as text
-            for key in [f"{name} {whose}" for name in ("begun", "tracking", "schedule", "host")]:
-                if update := self.waiting.pop(key, None):
-                    self._told[key] = update.body
-            return
-        self._told[event.key] = event.body
-        update = self.waiting.get(event.key)
-        if update is not None and update.body == event.body:
-            del self.waiting[event.key]
-        if what == "assignment":
-            self.undecided.discard(whose)
-            self.waiting.pop(f"unvalidated {whose}", None)
-        elif what == "progress" and event.refused:
-            self._untracked.add(whose)
-            self.waiting.pop(event.key, None)
-
-    def _progress(self, host: str, status: str, message: str, error: str = "") -> None:
-        schedule = self._hosts[host].schedule
-        if schedule is not None and host not in self._untracked:
-            body = {"schedule": schedule, "status": status, "message": message, "error": error}
-            self._put(Update(f"progress {host}", body))
-
-    def _put(self, update: Update) -> None:
-        self.waiting.pop(update.key, None)  # the newest goes last: what is told stays in the order in which it happened
-        if self._told.get(update.key) != update.body:
-            self.waiting[update.key] = update
+    async def all_built(self, cloud: str) -> bool:
+        """Whether every host that is scheduled for the cloud now is built and there; False where none is scheduled."""
+        ...
 
 
 class QuadsExchange:
@@ -228,6 +90,7 @@ class QuadsExchange:
         self,
         port: QuadsPort,
         outbox: Outbox,
+        *,
         clock: Clock,
         emit: Callable[[Event], None],
         owned: Callable[[], Awaitable[None]],
@@ -257,9 +120,9 @@ class QuadsExchange:
         """Clouds that QUADS does not validate yet, since it still schedules hosts for them that were not done."""
         return sorted(self._outbox.undecided)
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Hear of an event of the rollout."""
-        self._outbox.take(event)
+        self._outbox.apply(event)
         if self._tracks is False:
             self._outbox.forget_tracking()
         if self._outbox.waiting or self._outbox.undecided:
@@ -400,7 +263,7 @@ class QuadsExchange:
     def _say(self, trouble: str) -> None:
         """Once when it goes away, once when it is back."""
         if bool(trouble) != bool(self._trouble):
-            words = f"{trouble}; {self.owed} updates wait, provisioning goes on" if trouble else "QUADS answers again"
+            words = f"{trouble}; {self.owed} updates pending, provisioning continues" if trouble else "QUADS answers again"
             self._emit(Notice(self._clock.wall(), "warning" if trouble else "info", words))
         self._trouble = trouble
 

@@ -22,13 +22,13 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import Stage, StageStatus
 
 from .memory import HostMemory
-from .quads_sync import Outbox
+from .quads_outbox import Outbox
 
 
 @dataclass(slots=True)
 class Recall:
     """`cut_off`: attempts begun and not ended (stage, number, real time). `unsettled`: writes to Foreman without an outcome.
-    `resets`: when each host's last power act was. `orders`: skips and holds that had not taken effect.
+    `resets`: when each host's last power act was. `pending`: skips and holds that had not taken effect.
     """
 
     memories: dict[str, HostMemory]
@@ -36,20 +36,20 @@ class Recall:
     cut_off: dict[str, tuple[Stage, int, float]] = field(default_factory=dict)
     unsettled: dict[str, Intent] = field(default_factory=dict)
     resets: dict[str, Moment] = field(default_factory=dict)
-    orders: dict[str, Ordered] = field(default_factory=dict)
+    pending: dict[str, Ordered] = field(default_factory=dict)
     sessions: dict[str, dict[str, None]] = field(default_factory=dict)  # by host: paths of those that were not deleted
     logins: dict[str, float] = field(default_factory=dict)  # by host: wall time of a login whose end is not recorded
     last_number: int = 0
     cloud_hooks: set[tuple[str, str]] = field(default_factory=set)  # (hook, cloud) that need not run again
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """One event, in the journal's order."""
-        self.outbox.take(event)
+        self.outbox.apply(event)
         match event:
             case StageChanged():
                 memory = self.memories.get(event.host)
                 if memory is not None:
-                    self._take_stage(event, memory)
+                    self._apply_stage(event, memory)
             case Remembered():
                 memory = self.memories.get(event.host)
                 if memory is not None:
@@ -77,15 +77,15 @@ class Recall:
                     self.cloud_hooks.add((event.hook, event.cloud))
             case Ordered():
                 if event.order:
-                    self.orders[event.host] = event
+                    self.pending[event.host] = event
                 else:
-                    self.orders.pop(event.host, None)
+                    self.pending.pop(event.host, None)
             case HostChanged() if event.status.is_final:
-                self.orders.pop(event.host, None)
+                self.pending.pop(event.host, None)
             case _:
                 pass
 
-    def _take_stage(self, event: StageChanged, memory: HostMemory) -> None:
+    def _apply_stage(self, event: StageChanged, memory: HostMemory) -> None:
         memory.attempts[event.stage] = event.attempt
         if event.status is StageStatus.STARTED:
             memory.start = event.stage
@@ -98,5 +98,5 @@ def recall(plan: Plan, events: Iterable[Event]) -> Recall:
     """From a rollout's first event on."""
     recalled = Recall({host.name: HostMemory(plan.goal(host).kind.stages[0]) for host in plan.hosts}, Outbox(plan))
     for event in events:
-        recalled.take(event)
+        recalled.apply(event)
     return recalled

@@ -70,7 +70,7 @@ class Resumption:
         self.breakers.resume()
         if "writes" in self.context.rollout.paused:
             self.lane.pause(True)
-        for name, order in recalled.orders.items():
+        for name, order in recalled.pending.items():
             self.gate.exclude(name, Skipped if order.order == "skip" else Held, order.reason)
         for name, intent in recalled.unsettled.items():
             self._settle_later(name, intent)
@@ -87,7 +87,7 @@ class Resumption:
         now = clock.wall()
         for name, (stage, attempt, at) in recalled.cut_off.items():
             seconds = round(max(0.0, now - at) * clock.speed, 3)
-            why = "cut off: the console ended"
+            why = "interrupted: quads-tui exited"
             self.ports.emit(StageChanged(now, name, stage, StageStatus.SKIPPED, attempt, seconds, why))
 
     def _settle_later(self, name: str, intent: Intent) -> None:
@@ -109,7 +109,7 @@ class Resumption:
                 self.machines.hold(rollout.id, host.name, memory.identity)
                 if host.status.is_final and not memory.stands:
                     self.machines.release(rollout.id, host.name)
-            if host.status.is_final and host.name not in recalled.orders:
+            if host.status.is_final and host.name not in recalled.pending:
                 continue
             if host.status is HostStatus.QUEUED and host.stage is None:
                 fresh.append(host.name)
@@ -119,7 +119,7 @@ class Resumption:
                 self.gate.write_stands(host.name)
             reset = recalled.resets.get(host.name)
             delay = max(0.0, _RESET_SHOWS - self._since(reset)) if reset is not None else 0.0
-            self.ports.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "goes on from where it was"))
+            self.ports.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "resuming"))
             self.tasks.launch(host.name, delay, "its BMC may not show yet what the last Reset did")
         for name in fresh:
             self.tasks.launch(name)

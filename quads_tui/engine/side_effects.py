@@ -5,6 +5,7 @@ from __future__ import annotations
 from quads_tui.rollout.events import BmcSession, HostNote, Intent, Outcome
 from quads_tui.rollout.moments import LONG_AGO
 from quads_tui.rollout.ports import Clock, NotSent
+from quads_tui.rollout.stages import ActResult
 
 from .gate import DISARM
 from .ports import Ports
@@ -47,7 +48,7 @@ class HostSideEffects:
         await self._ports.owned()
         await self._ports.commit(BmcSession(self._ports.clock.wall(), self._host, "", True))
 
-    def result(self, result: str, detail: dict[str, object]) -> None:
+    def result(self, result: ActResult, detail: dict[str, object]) -> None:
         self._ports.emit(Outcome(self._ports.clock.wall(), self._host, self._last, result, dict(detail)))
 
     def session(self, uri: str, is_open: bool) -> None:

@@ -34,6 +34,7 @@ class LaneTicket:
         self.sent_at = self._clock.now()
 
     def take_back(self) -> None:
+        """It gives no right any more, used or not."""
         self._taken_back = True
 
     @property
@@ -41,7 +42,7 @@ class LaneTicket:
         return self._taken_back
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Waiter:
     """A write that waits for a place; `since` in own time."""
 
@@ -139,7 +140,7 @@ class QueueHandle:
         place: asyncio.Future[LaneTicket] = asyncio.get_running_loop().create_future()
         self._numbers += 1
         number = self._numbers
-        self.waiters[number] = Waiter(host, act, self._clock.now(), place, confirm)
+        self.waiters[number] = Waiter(host=host, act=act, since=self._clock.now(), place=place, confirm=confirm)
         self._queue.grant(self)
         try:
             return await place

@@ -11,6 +11,7 @@ from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
+from quads_tui.rollout.stages import ActResult
 
 from .memory import HostMemory
 from .ports import Ports
@@ -90,7 +91,7 @@ class HostWrites:
         await self._carried(acts, "rebuild", {}, send, self._unseen)
         memory.pxe_lost = False
         self._remember()
-        acts.result("applied", {})
+        acts.result(ActResult.APPLIED, {})
 
     async def _unseen(self) -> Probe:
         """No read shows a PXE file. Once the write deadline is over the request has ended, and asking again does no harm."""
@@ -129,7 +130,7 @@ class HostWrites:
             return await ports.foreman.probe_parameter(self._host, name, value)
 
         await self._carried(acts, "parameter", {"name": name, "value": value}, send, probe)
-        acts.result("applied", {})
+        acts.result(ActResult.APPLIED, {})
 
     async def _write(
         self,
@@ -165,7 +166,7 @@ class HostWrites:
             self._memory.built_at, self._memory.left_in_build, self._memory.pxe_lost = None, False, False
             self._remember()
         installed = record.installed_at.isoformat() if record.installed_at else None
-        acts.result("applied", {"installed_at": installed, "build": record.build})
+        acts.result(ActResult.APPLIED, {"installed_at": installed, "build": record.build})
 
     def _built(self, record: HostRecord, *, pxe_lost: bool) -> None:
         memory, clock = self._memory, self._ports.clock
@@ -186,15 +187,16 @@ class HostWrites:
                 return await self._unseen()
             return await ports.foreman.probe_host(self._host, detail["wanted"], detail["progress"])
 
-        acts.note(f"a {intent.act} write was on its way when the console ended: the lane waits until that is settled", waits=True)
+        words = f"a {intent.act} write was in flight when quads-tui exited: Foreman writes wait until its result is known"
+        acts.note(words, waits=True)
         try:
             await ports.lane.settle(place, probe)
         except WriteAbsent:
-            acts.result("absent", {"why": "not there after the console's end"})
+            acts.result(ActResult.ABSENT, {"why": "not there after quads-tui exited"})
             return
         record = await self._shown()
         if intent.act == "parameter" or record is None:
-            acts.result("applied", {})
+            acts.result(ActResult.APPLIED, {})
         else:
             lost = intent.act == "build" and await self._taken_back(detail["progress"])
             self._applied(acts, intent.act, detail["wanted"], record, lost)
@@ -233,12 +235,12 @@ class HostWrites:
             try:
                 return await send(ticket)
             except (NotSent, *REFUSALS) as no:
-                acts.result("absent", {"why": f"not sent: {str(no) or 'the rollout is stopping'}"})
+                acts.result(ActResult.ABSENT, {"why": f"not sent: {str(no) or 'the rollout is stopping'}"})
                 raise
 
         tries = 0
         while True:
-            acts.note(f"waits for the write lane ({act})", waits=True)
+            acts.note(f"waits for the Foreman write queue ({act})", waits=True)
             try:
                 return await self._sent(acts, act, carry, probe)
             except NotSent as no:
@@ -254,8 +256,8 @@ class HostWrites:
         try:
             return await self._ports.lane.write(self._host, act, carry, probe, acts.confirm)
         except WriteAbsent as absent:
-            acts.result("absent", {"why": str(absent)})
+            acts.result(ActResult.ABSENT, {"why": str(absent)})
             raise _Absent(Cause.FOREMAN, f"the write did not take effect: {absent}") from None
         except StageFailure as failure:
-            acts.result("refused", {"why": failure.reason})
+            acts.result(ActResult.REFUSED, {"why": failure.reason})
             raise

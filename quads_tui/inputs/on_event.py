@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quads_tui.rollout.alerts import KINDS
+from quads_tui.rollout.alerts import AlertKind
 
 from .readers import Command, Number, Texts
 from .table import Key, Table
@@ -12,10 +12,10 @@ from .table import Key, Table
 
 @dataclass(frozen=True, slots=True)
 class AlertCommand:
-    """`run` is a program and its arguments, never a shell's line; `events` of rollout.alerts.KINDS; `timeout` in real seconds."""
+    """`run` is a program and its arguments, never a shell's line; `events` are AlertKinds; `timeout` in real seconds."""
 
     run: tuple[str, ...]
-    events: tuple[str, ...] = KINDS
+    events: tuple[str, ...] = tuple(AlertKind)
     timeout: float = 60.0
 
 
@@ -31,10 +31,10 @@ ON_EVENT = Table(
         ),
         Key(
             "events",
-            Texts("event", KINDS),
+            Texts("event", tuple(AlertKind)),
             "Which: a new group of failures, a pause, the end",
             default="all of them",
-            sample=f"[{', '.join(KINDS)}]",
+            sample=f"[{', '.join(AlertKind)}]",
         ),
         Key("timeout", Number(3600), "How long it may take, in real time", unit="s", sample="30"),
     ),

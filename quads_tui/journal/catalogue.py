@@ -29,6 +29,7 @@ class StoredRollout:
 
     @property
     def journal(self) -> Path:
+        """The SQLite file."""
         return self.directory / "journal.db"
 
     @property
@@ -61,7 +62,7 @@ class StoredRollout:
 
     @property
     def seeds(self) -> dict[str, Any]:
-        """What it knew at its start of how long things take, as Pace.seed takes it."""
+        """What it knew at its start of how long things take, as DurationStats.seed takes it."""
         seeds = self.facts.get("seeds")
         return seeds if isinstance(seeds, dict) else {}
 
@@ -104,7 +105,7 @@ def newest(state: Path, usable: Callable[[StoredRollout], bool], *, held: bool =
 
 
 def known_pace(state: Path, foreman: str) -> dict[str, Any]:
-    """How long things took in the newest rollout on this Foreman that came to its end, as Pace.kept gave it."""
+    """How long things took in the newest rollout on this Foreman that came to its end, as DurationStats.kept gave it."""
     for rollout in stored_rollouts(state):
         pace = rollout.facts.get("pace")
         if rollout.rehearsal is None and rollout.facts.get("foreman") == foreman and isinstance(pace, dict):

@@ -103,10 +103,12 @@ def holder(directory: Path) -> str:
 
 
 def process_words(pid: int, uid: int) -> str:
+    """Such as "process 4711 of quads, since 2026-11-28 23:41:00"."""
     return f"process {pid} of {user_words(uid)}, since {_since(pid)}"
 
 
 def user_words(uid: int) -> str:
+    """The user's name, else "uid 4711"."""
     with suppress(KeyError):
         return pwd.getpwuid(uid).pw_name
     return f"uid {uid}"

@@ -24,6 +24,8 @@ class NoJournal(QuadsTuiError):
 
 @dataclass(frozen=True, slots=True)
 class StoredSample:
+    """The figures of one second: `at` in real seconds since 1970 UTC, `data` as Journal.sample got it."""
+
     at: float
     data: dict[str, Any]
 

@@ -101,6 +101,7 @@ class JournalStore:
         return number
 
     async def owned(self) -> None:
+        """As Journal.owned; JournalBroken where the file cannot be read."""
         try:
             owner = await self._loop.run_in_executor(self._owner_thread, _owner, self._owner_db)
         except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: closed
@@ -133,11 +134,13 @@ class JournalStore:
                 listener(event)
 
     def record(self, event: Event) -> None:
+        """Queue it for the next group. Raises JournalBroken once the disk has refused."""
         if self._broken:
             self._written([event])
         self._put((_EVENT, (event,), None))
 
     async def commit(self, event: Event) -> None:
+        """It is on disk when this returns. Raises JournalBroken."""
         await self._committed(_EVENT, (event,))
 
     async def describe(self, facts: Mapping[str, Any]) -> None:
@@ -151,6 +154,7 @@ class JournalStore:
         await self._committed("", ())
 
     def sample(self, at: float, data: dict[str, object]) -> None:
+        """A second's figures. May be lost. `at`: real seconds since 1970 UTC."""
         if not self._broken:
             self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
 

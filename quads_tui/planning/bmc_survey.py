@@ -11,7 +11,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import SideEffects
-from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.rollout.stages import ActResult, Kind, Stage
 from quads_tui.services.redfish import Survey
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class ReadOnlySideEffects:
     def session(self, uri: str, is_open: bool) -> None:
         pass
 
-    def result(self, result: str, detail: dict[str, object]) -> None:
+    def result(self, result: ActResult, detail: dict[str, object]) -> None:
         pass
 
     def note(self, text: str, waits: bool = False) -> None:

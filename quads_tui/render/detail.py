@@ -12,10 +12,9 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
-from .graphs import milliseconds
 from .host_row import cut, glyph
+from .numbers import clock_time, duration, latency
 from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
-from .progress import clock_text
 from .symbols import BRAILLE, Symbols
 
 
@@ -25,19 +24,21 @@ def detail_head(
     """Who it is, how it stands, what failed and what comes next. `why`: why it waits, in words."""
     cloud = f"  {host.cloud}" if host.cloud else ""
     head = Text(cut(f" {host.name}{cloud}  {host.model}  BMC {host.address}", width), STRONG)
-    state = f" {host.status.value.upper()}" + (f" at {host.stage.value}" if host.stage else "")
+    state = f" {host.status.label.upper()}" + (f" at {host.stage.label}" if host.stage else "")
     state += f", attempt {host.attempt}" if host.attempt else ""
     if host.since and not host.status.is_final:
-        state += f", for {clock_text((now - host.since) * speed)}"
-    state += "  ARMED: the next boot wipes it" if host.armed else ""
+        state += f", for {duration((now - host.since) * speed)}"
+    state += "  ARMED: the next boot reinstalls it" if host.armed else ""
     lines = [head, Text(cut(state, width), STYLES[host.status])]
     if host.cause:
         lines += _wrapped(f"cause {host.cause.value}: {host.reason}", width, STYLES[host.status])
-    stages = "  ".join(f"{glyph(host, s, symbols)} {s.value} {host.attempts.get(s, '')}" for s in Stage)
+    if host.left_behind and (not host.armed or host.not_disarmed):  # that it is armed stands above
+        lines += _wrapped(f"afterwards: {host.left_behind}", width, STYLES[host.status])
+    stages = "  ".join(f"{glyph(host, s, symbols)} {s.label} {host.attempts.get(s, '')}" for s in Stage)
     lines.append(Text(cut(f" {stages}", width)))
     if host.hooks:
-        told = ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items())
-        lines.append(Text(cut(f" hooks: {told}", width)))
+        hooks = ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items())
+        lines.append(Text(cut(f" hooks: {hooks}", width)))
     return lines + _wrapped(f"next: {next_step(host, now=now, speed=speed, why=why)}", width, ATTENTION)
 
 
@@ -50,18 +51,18 @@ def _wrapped(text: str, width: int, style: str) -> list[Text]:
 def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> str:
     """What happens to the host by itself, or which keys lead on from here."""
     if host.status is HostStatus.WAITING and host.until:
-        return f"another attempt in {max(0.0, (host.until - now) * speed):.0f} s"
+        return f"retrying at {clock_time(host.until, now)}, in {duration(max(0.0, host.until - now) * speed)}"
     if host.status is HostStatus.FAILED:
-        safe = "d takes it out of build, " if host.armed else ""
-        where = host.stage.value if host.stage else "the start"
-        return f"nothing by itself. r retries from {where}, R from the start (wipes it), {safe}s skips it"
+        disarm = "d disarms it, " if host.armed else ""
+        where = host.stage.label if host.stage else "the start"
+        return f"nothing by itself: r retries from {where}, R restarts from the first stage and reinstalls, {disarm}s skips it"
     if host.status is HostStatus.HELD:
-        return "nothing until h releases it"
+        return "nothing by itself: h releases it"
     if host.status is HostStatus.SKIPPED:
-        return "nothing: u takes it in again"
+        return "nothing by itself: u includes it again"
     if host.status is HostStatus.DONE:
         return "nothing, it is done"
-    return why or host.note or ("it waits for its turn" if host.status is HostStatus.QUEUED else "under way")
+    return why or host.note or ("queued" if host.status is HostStatus.QUEUED else "in progress")
 
 
 def history(host: HostState, exchanges: Iterable[Exchange], width: int) -> list[Text]:
@@ -72,7 +73,7 @@ def history(host: HostState, exchanges: Iterable[Exchange], width: int) -> list[
         lines.append((line.at, Text(cut(text, width), BAD if line.text.startswith(StageStatus.FAILED.value) else "")))
     for one in exchanges:
         answer = str(one.status) if one.status else "no answer"
-        text = f" {_stamp(one.at)}   > {one.method} {one.path}  {answer}  {milliseconds(one.seconds)}"
+        text = f" {_stamp(one.at)}   > {one.method} {one.path}  {answer}  {latency(one.seconds)}"
         text += f"  {one.error}" if one.error else ""
         lines.append((one.at, Text(cut(text, width), BAD if not one.status or one.status >= 400 else QUIET)))
     return [text for _, text in sorted(lines, key=lambda pair: pair[0])]

@@ -1,54 +1,61 @@
-"""The forecast in words: for the header, and for the write lane."""
+"""The forecast in words: for the header, and for the Foreman write queue."""
 
 from __future__ import annotations
+
+from typing import assert_never
 
 from rich.cells import cell_len
 
 from quads_tui.rollout.forecast import Bound, Forecast
 
-from .progress import clock_text
+from .numbers import clock_time, per_minute
 
-UNKNOWN = "--"
+UNKNOWN = "end not known yet"
 
 
 def header_words(forecast: Forecast, width: int) -> str:
-    """As much of it as goes into so many cells: the time, its p90, what it waits for, and why. Empty when nothing is to come."""
+    """As much of it as goes into so many cells: the time, how sure it is, what limits it, why. Empty when nothing is to come."""
     if forecast.p50 == 0.0:
         return ""
-    time = f"ETA {clock_text(forecast.p50) if forecast.p50 is not None else UNKNOWN}"
-    p90 = f" (90%: {_rough(forecast.p90)})" if forecast.p90 is not None else ""
-    bound = forecast.bound.value or (forecast.why if forecast.p50 is None else "")
+    limit = bound_words(forecast.bound) or (forecast.why if forecast.p50 is None else "")
     why = f": {forecast.why}" if forecast.bound is not Bound.NOTHING and forecast.why else ""
-    ways = [f"{time}{p90}  {bound}{why}", f"{time}{p90}  {bound}", f"{time}  {bound}", f"{time}{p90}", time]
+    if forecast.done_at is None:
+        ways = [f"{UNKNOWN}  {limit}{why}", f"{UNKNOWN}  {limit}", UNKNOWN, "end unknown"]
+    else:
+        time = clock_time(forecast.done_at, forecast.at)
+        likely = f" ({surely_words(forecast)})" if forecast.p90 is not None else ""
+        first = f"good hosts done about {time}{likely}"
+        ways = [f"{first}  {limit}{why}", f"{first}  {limit}", first]
+        ways += [f"done about {time}{likely}  {limit}", f"done about {time}{likely}", f"done about {time}", f"done {time}"]
     return next((words.rstrip() for words in ways if cell_len(words.rstrip()) <= width), "")
 
 
+def surely_words(forecast: Forecast) -> str:
+    """90 % by 23:52; empty where that is not known."""
+    return "" if forecast.surely_done_at is None else f"90 % by {clock_time(forecast.surely_done_at, forecast.at)}"
+
+
+def bound_words(bound: Bound) -> str:
+    """What the end waits for; empty for nothing."""
+    match bound:
+        case Bound.LANE:
+            return "limited by Foreman writes"
+        case Bound.BMC:
+            return "limited by BMCs"
+        case Bound.INSTALL:
+            return "limited by installs"
+        case Bound.HUMAN:
+            return "waiting for an operator"
+        case Bound.NOTHING:
+            return ""
+        case _:
+            assert_never(bound)
+
+
 def lane_words(forecast: Forecast) -> str:
-    """When the write lane will be empty and how quick it is: "empty in 17:20, 14/min". Empty when nothing is left to write."""
+    """Hosts not yet written, when all will be, and how quick that is. Empty when nothing is left to write."""
     if not forecast.writes_left:
         return ""
-    empty = UNKNOWN if forecast.lane_empty is None else _short(forecast.lane_empty)
-    return f"empty in {empty}" + (f", {rate_words(forecast.writes_per_minute)}" if forecast.writes_per_minute else "")
-
-
-def rate_words(per_minute: float) -> str:
-    return f"{per_minute:.0f}/min" if per_minute >= 10 else f"{per_minute:.1f}/min"
-
-
-def about(seconds: float) -> str:
-    """A time that is not known to the second: 14 s, 3 min, 1:20 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60}:{minutes % 60:02} h"
-
-
-def _rough(seconds: float) -> str:
-    """Hours and minutes, rounded up; below an hour to the second."""
-    minutes = -(-int(seconds) // 60)
-    return f"{minutes // 60}:{minutes % 60:02}" if seconds >= 3600 else clock_text(seconds)
-
-
-def _short(seconds: float) -> str:
-    text = clock_text(seconds)
-    return text if seconds >= 3600 else text.removeprefix("0:")
+    until = "" if forecast.written_at is None else f" until {clock_time(forecast.written_at, forecast.at)}"
+    rate = f", {per_minute(forecast.writes_per_minute)}" if forecast.writes_per_minute else ""
+    return f"{forecast.writes_left} left{until}{rate}"

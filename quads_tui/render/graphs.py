@@ -70,13 +70,6 @@ def squeezed(values: Sequence[float], count: int) -> list[float]:
     return list(values) if size <= 1 else [max(values[start : start + size]) for start in range(0, len(values), size)]
 
 
-def milliseconds(seconds: float) -> str:
-    """A latency in few characters: 45ms, 1.2s, 61s."""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}ms"
-    return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
-
-
 def held(points: Iterable[float]) -> list[float]:
     """Seconds without an exchange show the value before them: a gap would read as fast."""
     last, values = 0.0, []

@@ -41,6 +41,7 @@ FIELDS: Mapping[str, Callable[[HostState], str]] = {
     "stage": lambda host: f"{host.stage.value} {host.stage.short}" if host.stage else "",
     "cause": lambda host: f"{host.cause or ''} {host.reason}",
     "note": lambda host: host.note,
+    "safety": lambda host: host.safety.value if host.left_behind else "",
 }
 
 

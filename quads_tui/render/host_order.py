@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState
@@ -11,15 +11,28 @@ from quads_tui.rollout.state import HostState
 Slowness = Callable[[HostState], float]
 """How long a running host is in its stage against what is usual there: 1 is usual."""
 
-_RANK = {
-    HostStatus.FAILED: 0,
-    HostStatus.HELD: 1,
-    HostStatus.WAITING: 2,
-    HostStatus.RUNNING: 3,
-    HostStatus.QUEUED: 4,
-    HostStatus.SKIPPED: 5,
-    HostStatus.DONE: 6,
-}
+
+def _rank(status: HostStatus) -> int:
+    """What needs an operator comes first."""
+    match status:
+        case HostStatus.FAILED:
+            return 0
+        case HostStatus.HELD:
+            return 1
+        case HostStatus.WAITING:
+            return 2
+        case HostStatus.RUNNING:
+            return 3
+        case HostStatus.QUEUED:
+            return 4
+        case HostStatus.SKIPPED:
+            return 5
+        case HostStatus.DONE:
+            return 6
+        case _:
+            assert_never(status)
+
+
 _STAGES = {stage: number for number, stage in enumerate(Stage)}
 
 _KEYS: Mapping[str, Callable[[HostState], Any]] = {
@@ -28,7 +41,7 @@ _KEYS: Mapping[str, Callable[[HostState], Any]] = {
     "cloud": lambda host: host.cloud,
     "model": lambda host: host.model,
     "stage": lambda host: _STAGES[host.stage] if host.stage else -1,
-    "state": lambda host: _RANK[host.status],
+    "state": lambda host: _rank(host.status),
     "tries": lambda host: -sum(host.attempts.values()),
     "time": lambda host: (host.status.is_final or not host.since, host.since),  # the longest in its stage first
     "cause": lambda host: (not host.cause, host.cause or "", host.reason),
@@ -42,7 +55,7 @@ def ordered(hosts: Iterable[HostState], order: str, slowness: Slowness, *, turne
     def attention(host: HostState) -> tuple[int, float]:
         if host.status is HostStatus.FAILED:
             return 0, -float(host.armed)
-        return _RANK[host.status], -slowness(host) if host.status is HostStatus.RUNNING else 0.0
+        return _rank(host.status), -slowness(host) if host.status is HostStatus.RUNNING else 0.0
 
     key = attention if order == "attention" else _KEYS[order]
     return sorted(hosts, key=key, reverse=turned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,12 +12,12 @@ from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import LaneState, Meter, Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, Rollout
+from quads_tui.rollout.waits import paused_subject
 
 from .eta import header_words
-from .graphs import milliseconds
 from .host_row import cut
-from .palette import ATTENTION, BAD, BADGE, QUIET, STYLES, TITLE
-from .progress import clock_text
+from .numbers import duration, latency
+from .palette import ATTENTION, BAD, BADGE, QUIET, STAGE_STYLES, STYLES, TITLE
 from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
@@ -38,17 +39,17 @@ def header(
     first = Text(" quads-tui ", TITLE)
     if title:
         first.append(f" {title} ", BADGE)
-    first.append(f" {rollout.plan.cloud}  run {clock_text(rollout.seconds(now))}")
+    first.append(f" {rollout.plan.cloud}  elapsed {duration(rollout.seconds(now))}")
     alarms = Text()
     if rollout.end_reason:
         alarms.append(f"  STOPPED ({rollout.end_reason})", BAD)
     for what in rollout.paused:
-        alarms.append(f"  {what.upper()} PAUSED", f"{ATTENTION} reverse" if " " in ATTENTION else ATTENTION)
+        alarms.append(f"  {paused_subject(what).upper()} PAUSED", f"{ATTENTION} reverse" if " " in ATTENTION else ATTENTION)
     if rollout.narrowed:
-        alarms.append(f"  WRITE LANE BACK TO 1 WIDE: {rollout.narrowed[:60]}", BAD)
+        alarms.append(f"  write concurrency reduced to 1: {rollout.narrowed[:60]}", BAD)
     for warning in warnings:
         alarms.append(f"  ! {warning}", ATTENTION)
-    alarms.append(f"  loop {lag * 1000:.0f}ms", QUIET)
+    alarms.append(f"  loop lag {lag * 1000:.0f} ms", QUIET)
     if forecast is not None and rollout.ended_at is None:
         words = header_words(forecast, max(_SHORTEST, width - first.cell_len - alarms.cell_len - 3))
         first.append(f"  {words}" if words else "", "bold")
@@ -75,37 +76,39 @@ def header(
 
 def pipeline(rollout: Rollout, width: int) -> Text:
     """How many hosts stand in each stage."""
-    parts = [f" queued {rollout.counts[HostStatus.QUEUED]}"]
-    parts += [f"{stage.value if width >= 160 else stage.short} {rollout.at_stage[stage]}" for stage in Stage]
-    text = " > ".join(parts) + f" | retry {rollout.counts[HostStatus.WAITING]} failed {rollout.counts[HostStatus.FAILED]}"
-    return Text(cut(text, width))
+    line = Text(f" queued {rollout.counts[HostStatus.QUEUED]}")
+    for stage in Stage:
+        line.append(" > ").append(stage.label if width >= 160 else stage.short, STAGE_STYLES[stage])
+        line.append(f" {rollout.at_stage[stage]}")
+    line.append(f" | retrying {rollout.counts[HostStatus.WAITING]}  failed {rollout.counts[HostStatus.FAILED]}")
+    line.truncate(width, overflow="ellipsis", pad=True)
+    return line
 
 
 def numbers(meters: Meters, width: int, lane: str = "") -> Text:
-    """Latencies (p50/p95; p95 alone on narrow terminals) and the lane in one line. `lane`: more of the lane in words."""
+    """Latencies (p50/p95; p95 alone on narrow terminals) and the Foreman write queue in one line. `lane`: more of it in words."""
     if width < 100:
-        services = (("redfish", meters.redfish), ("reads", meters.foreman_reads), ("writes", meters.foreman_writes))
-        text = " p95 " + "  ".join(f"{name} {milliseconds(meter.p95)}" for name, meter in services)
-        text += f"   lane {meters.lane.depth}, {lane}" if lane and not meters.lane.shut else f"   {lane_words(meters.lane)}"
+        services = (("Redfish", meters.redfish), ("reads", meters.foreman_reads), ("writes", meters.foreman_writes))
+        text = " p95 " + "  ".join(f"{name} {latency(meter.p95)}" for name, meter in services)
+        queue = f"{meters.lane.depth} ready, {lane}" if lane and not meters.lane.shut else queue_words(meters.lane)
+        text += f"   {queue}"
         return Text(cut(text, width), ATTENTION if meters.lane.shut else "")
 
     def pair(meter: Meter) -> str:
-        work = f" ({milliseconds(meter.work)} work)" if meter.work else ""
-        return f"{milliseconds(meter.p50)}/{milliseconds(meter.p95)}{work}"
+        own = f" (Foreman's own time {latency(meter.work)})" if meter.work and width >= 160 else ""
+        return f"{latency(meter.p50)}/{latency(meter.p95)}{own}"
 
-    text = f" redfish {pair(meters.redfish)}  foreman r {pair(meters.foreman_reads)} w {pair(meters.foreman_writes)}  "
-    text += lane_words(meters.lane) + (f"  {lane}" if lane else "")
+    reads, writes = pair(meters.foreman_reads), pair(meters.foreman_writes)
+    text = f" Redfish {pair(meters.redfish)}  Foreman reads {reads}  writes {writes}   "
+    text += queue_words(meters.lane) + (f", {lane}" if lane else "")
     return Text(cut(text, width), ATTENTION if meters.lane.shut else "")
 
 
-def lane_words(lane: LaneState) -> str:
-    """The write lane in words."""
-    text = f"lane {lane.depth}"
-    if lane.head:
-        text += f" head {clock_text(lane.head_age)}"
+def queue_words(lane: LaneState) -> str:
+    """The Foreman write queue in words."""
     if lane.shut:
-        text += f" SHUT: {lane.shut}"
-    return text
+        return f"Foreman writes blocked: {lane.shut}"
+    return f"{lane.depth} ready" + (f", the next for {duration(lane.head_age)}" if lane.head else "")
 
 
 def groups(rollout: Rollout) -> list[FailureGroup]:
@@ -113,12 +116,18 @@ def groups(rollout: Rollout) -> list[FailureGroup]:
     return sorted(rollout.groups.values(), key=lambda group: (-len(group.hosts), group.since))
 
 
+def left_as(rollout: Rollout, group: FailureGroup) -> str:
+    """What its hosts were left as, the most first: "2 powered off, 1 STILL ARMED"."""
+    counts = Counter(rollout.hosts[name].safety for name in group.hosts)
+    return ", ".join(f"{count} {safety.short}" for safety, count in counts.most_common())
+
+
 def failures(rollout: Rollout, width: int, height: int) -> list[Text]:
     """The groups in at most `height` lines."""
-    told = groups(rollout)
-    lines = [group_line(group, width) for group in told[:height]]
-    if len(told) > height and lines:
-        lines[-1] = Text(cut(f" and {len(told) - height + 1} more groups (F)", width), BAD)
+    found = groups(rollout)
+    lines = [group_line(group, width) for group in found[:height]]
+    if len(found) > height and lines:
+        lines[-1] = Text(cut(f" and {len(found) - height + 1} more groups (F)", width), BAD)
     return lines
 
 

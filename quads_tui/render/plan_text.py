@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from textwrap import wrap
+from typing import assert_never
 
 from quads_tui.rollout.causes import group_of
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
@@ -13,11 +14,18 @@ from quads_tui.rollout.stages import Kind
 WIDTH = 80
 _FEW = 5  # names in one line
 _SHOWN = 40  # hosts that are named for one reason
-_WHAT = {
-    Kind.BUILD: ("power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THEM IS WIPED"),
-    Kind.OWNERSHIP: ("ownership only (wipe: false): one Foreman write, no power action",),
-    Kind.SPARE: ("back to the spare pool: power off only, no Foreman write",),
-}
+
+
+def _what(kind: Kind) -> tuple[str, ...]:
+    match kind:
+        case Kind.BUILD:
+            return "power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THEM IS WIPED"
+        case Kind.OWNERSHIP:
+            return ("ownership only (wipe: false): one Foreman write, no power action",)
+        case Kind.SPARE:
+            return ("back to the spare pool: power off only, no Foreman write",)
+        case _:
+            assert_never(kind)
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -30,22 +38,26 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += _fact("warning", warning)
     lines += _fact("note", _without_bmc(plan))
     lines += _group(
-        "their BMC may be that of a protected host: its address is not known now",
+        "their BMC may be that of a protected host, whose address is unknown now",
         [(host, f"at {host.address}, not verified") for host in plan.unguarded],
         len(plan.hosts),
     )
     unaccepted = {host.name for host in plan.unaccepted}
     accepted = [(host, host.unverified) for host in plan.not_verified if host.name not in unaccepted]
     silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.blocker]
-    lines += _group("cannot be done, nothing is done to them", [(host, host.blocker) for host in plan.hosts if host.blocker])
     lines += _group(
-        "not verified: nobody can tell whether these are the machines that Foreman means",
+        "cannot be provisioned; nothing will be done to them", [(host, host.blocker) for host in plan.hosts if host.blocker]
+    )
+    lines += _group(
+        "not verified: these machines cannot be compared with Foreman's hosts",
         [(host, host.unverified) for host in plan.unaccepted],
         len(plan.hosts),
     )
     lines += _group("BMC did not answer; tried again when their turn comes", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
-    lines += _group("differs", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker])
+    lines += _group(
+        "out of the ordinary", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker]
+    )
     return lines + _totals(plan)
 
 
@@ -53,13 +65,13 @@ def _totals(plan: Plan) -> list[str]:
     writes = sum(_writes(plan, host) for host in plan.hosts)
     lines = _fact("writes", f"{writes} to Foreman, one at a time" if writes else "none")
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
-        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: they are before the first act on their hosts")
+        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: asked before the first action on their hosts")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))
     if any(host.device for host in plan.hosts):
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
-        lines += _fact("boots", "once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
+        lines += _fact("boot", "once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
     if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
-        lines += _fact("order", "for good, a restart of minutes each where it is another one:")
+        lines += _fact("order", "boot order, changed permanently; a restart of minutes where it differs:")
         lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
     return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))
 
@@ -69,7 +81,7 @@ def _addresses(plan: Plan) -> list[str]:
     own = [host for host in plan.hosts if host.own_address]
     if not own:
         return []
-    lines = [f"BMC addresses that the assignment itself brings: {len(own)}"]
+    lines = [f"BMC addresses set in the assignment: {len(own)}"]
     for host in own:
         where = host.address + (f" system {host.system}" if host.system else "")
         lines += _wrapped(f"{host.name}  {where}", 2)
@@ -80,16 +92,16 @@ def _without_bmc(plan: Plan) -> str:
     """Many are virtual machines."""
     names = [one.name for one in plan.protected if not one.machine.peer and not one.unknown]
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"protected hosts that have no BMC by the name service: {', '.join(names[:_FEW])}{more}" if names else ""
+    return f"protected hosts without a BMC address in DNS: {', '.join(names[:_FEW])}{more}" if names else ""
 
 
 def _goal(goal: Goal, hosts: int) -> list[str]:
     lines = _wrapped(f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), 0)
-    lines += [f"  {words}" for words in _WHAT[goal.kind]]
+    lines += [f"  {words}" for words in _what(goal.kind)]
     facts = [("owner", goal.owner), ("ticket", goal.ticket), ("schedule", goal.schedule)]
     if goal.kind is Kind.BUILD:
         system = (("os", goal.os), ("ptable", goal.ptable), ("medium", goal.medium))
-        facts += [(name, value or "as Foreman has it") for name, value in system]
+        facts += [(name, value or "as set in Foreman") for name, value in system]
     return lines + [line for name, value in facts for line in _fact(name, value)]
 
 

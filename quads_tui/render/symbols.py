@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quads_tui.rollout.stages import StageStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Symbols:
     """`graphs`: braille, block or ascii. `bar`: done, moving, ended badly, still to come."""
 
@@ -19,6 +19,7 @@ class Symbols:
     none: str
     bar: tuple[str, ...]
     box: tuple[str, ...]  # corners and sides: ╭ ╮ ╰ ╯ ─ │
+    ellipsis: str  # where text is cut
 
 
 _MARKS = {
@@ -29,12 +30,26 @@ _MARKS = {
 }
 _PLAIN_MARKS = {StageStatus.STARTED: ">", StageStatus.FINISHED: "+", StageStatus.FAILED: "x", StageStatus.SKIPPED: "-"}
 
+
+def _symbols(name: str, *, bar: str, box: str, ellipsis: str, plain: bool = False) -> Symbols:
+    return Symbols(
+        name=name,
+        graphs=name,
+        stages=_PLAIN_MARKS if plain else _MARKS,
+        waiting="r" if plain else "↻",
+        none="." if plain else "·",
+        bar=tuple(bar),
+        box=tuple(box),
+        ellipsis=ellipsis,
+    )
+
+
 SYMBOLS: Mapping[str, Symbols] = {
     symbols.name: symbols
     for symbols in (
-        Symbols("braille", "braille", _MARKS, "↻", "·", tuple("█▒X░"), tuple("╭╮╰╯─│")),
-        Symbols("block", "block", _MARKS, "↻", "·", tuple("█▒X░"), tuple("┌┐└┘─│")),
-        Symbols("ascii", "ascii", _PLAIN_MARKS, "r", ".", tuple("#=X-"), tuple("++++-|")),
+        _symbols("braille", bar="█▒X░", box="╭╮╰╯─│", ellipsis="…"),
+        _symbols("block", bar="█▒X░", box="┌┐└┘─│", ellipsis="…"),
+        _symbols("ascii", bar="#=X-", box="++++-|", ellipsis="~", plain=True),
     )
 }
 BRAILLE = SYMBOLS["braille"]

@@ -1,22 +1,29 @@
-"""What calls an operator who is not looking: a new kind of failure, a pause, the end. Each is told once."""
+"""What calls an operator who is not looking: a new kind of failure, a pause, the end. Each comes once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .causes import Cause
 from .stages import Stage
 from .state import Rollout
+from .waits import for_the_pause
 
-FAILURE, PAUSED, FINISHED = "failure_group", "paused", "finished"
-KINDS = (FAILURE, PAUSED, FINISHED)
+
+class AlertKind(StrEnum):
+    """The values are those of the site file's on_event.events."""
+
+    FAILURE = "failure_group"
+    PAUSED = "paused"
+    FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`kind` is one of KINDS; `text` says it in a sentence."""
+    """`text` says it in a sentence."""
 
-    kind: str
+    kind: AlertKind
     text: str
 
 
@@ -40,12 +47,13 @@ class Alerts:
         for key, group in rollout.groups.items():
             if key not in self._groups:
                 self._groups.add(key)
-                where, first = group.stage.value if group.stage else "the start", next(iter(group.hosts))
-                alerts.append(Alert(FAILURE, f"{group.cause.value} at {where}: {group.reason} (first {first})"))
-        alerts += [Alert(PAUSED, f"{what} paused: {why}") for what, why in rollout.paused.items() if what not in self._paused]
+                where, first = group.stage.label if group.stage else "the start", next(iter(group.hosts))
+                alerts.append(Alert(AlertKind.FAILURE, f"{group.cause.value} at {where}: {group.reason} (first host {first})"))
+        paused = [(what, why) for what, why in rollout.paused.items() if what not in self._paused]
+        alerts += [Alert(AlertKind.PAUSED, for_the_pause(what, why)) for what, why in paused]
         self._paused = set(rollout.paused)
         if self._is_finished and not self._finished:
             counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
-            alerts.append(Alert(FINISHED, f"the rollout {rollout.id} has come to its end: {counts}"))
+            alerts.append(Alert(AlertKind.FINISHED, f"rollout {rollout.id} has ended: {counts}"))
         self._finished = self._is_finished
         return alerts

@@ -12,7 +12,7 @@ from .events import FOREMAN_ACTS, Event, HostChanged, Intent, Outcome, Paused, R
 from .lognormal import LogMoments
 from .metrics import quantile
 from .plan import Plan
-from .stages import Kind, Stage, StageStatus
+from .stages import ActResult, Kind, Stage, StageStatus
 
 KEPT = 200  # samples of one thing: enough for its p90, and what the rollout is now outweighs what it was hours ago
 SEEDS = 20  # samples of one thing from an earlier rollout: soon outweighed by this one's
@@ -77,7 +77,7 @@ class Attempts:
     def __init__(self) -> None:
         self._cut: set[tuple[str, Stage]] = set()
 
-    def tells(self, event: StageChanged) -> bool:
+    def is_duration(self, event: StageChanged) -> bool:
         """Asked once about every event, in their order."""
         if event.status is StageStatus.STARTED:
             return False
@@ -109,9 +109,9 @@ class DurationStats:
         self._acts: dict[str, tuple[int, str]] = {}  # the write of a host that is on its way: number, act
         self._speed = 1.0
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         if isinstance(event, StageChanged):
-            self._take_stage(event)
+            self._apply_stage(event)
         elif isinstance(event, Intent):
             if event.act in FOREMAN_ACTS:
                 self._acts[event.host] = (event.number, event.act)
@@ -119,7 +119,7 @@ class DurationStats:
             number, act = self._acts.get(event.host, (0, ""))
             if number == event.number:
                 del self._acts[event.host]
-                if event.result == "applied":
+                if event.result is ActResult.APPLIED:
                     self._wrote(event.host, act, event.at)
         elif isinstance(event, HostChanged):
             if event.status.is_final:
@@ -149,8 +149,8 @@ class DurationStats:
         """Begin with what an earlier rollout kept. What is no number of seconds is passed over: journals are files."""
         for model, stages in kept.items():
             for name, seconds in stages.items() if isinstance(stages, Mapping) else ():
-                told = [float(value) for value in seconds if _seconds(value)][-SEEDS:] if isinstance(seconds, list) else []
-                for value in told:
+                values = [float(value) for value in seconds if _seconds(value)][-SEEDS:] if isinstance(seconds, list) else []
+                for value in values:
                     if name == WRITES:
                         self.between.add(value)
                     elif name in _STAGES:
@@ -164,9 +164,9 @@ class DurationStats:
         found.setdefault("", {})[WRITES] = self.between.newest
         return found
 
-    def _take_stage(self, event: StageChanged) -> None:
+    def _apply_stage(self, event: StageChanged) -> None:
         host, stage = event.host, event.stage
-        tells = self._attempts.tells(event)
+        counts = self._attempts.is_duration(event)
         if event.status is StageStatus.STARTED:
             if stage is Stage.POWER_OFF:
                 self.written.pop(host, None)
@@ -177,7 +177,7 @@ class DurationStats:
         if stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:
             written = self.written.setdefault(host, event.at)
             seconds = (event.at - written) * self._speed
-        if tells:
+        if counts:
             self._add(self._models.get(host, ""), stage, max(0.0, seconds))
 
     def _wrote(self, host: str, act: str, at: float) -> None:

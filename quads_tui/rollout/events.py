@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 
 from .causes import Cause
 from .moments import LONG_AGO, Moment, moment_from
-from .stages import HostStatus, Stage, StageStatus
+from .safety import Safety, from_old_reason
+from .stages import ActResult, HostStatus, Stage, StageStatus
 
 FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})  # intents that are writes, through the lane
+RECORD_ACTS = frozenset({"owner", "parameter"})  # those of them that change the record alone: no machine, no build
 
 
 @dataclass(slots=True)
@@ -53,7 +55,12 @@ class StageChanged(Event):
 
 @dataclass(slots=True)
 class HostChanged(Event):
-    """A host moved to another status: queued again, waiting for the next attempt, or an end."""
+    """A host moved to another status: queued again, waiting for the next attempt, or an end.
+
+    `safety`: what it was left as, at an end other than done; None in events of versions that had no such member, where their
+    reason does not say it (HostState.safety then does).
+    `not_disarmed`: why it could not be made safe, in words. Neither is part of the reason: one cause stays one group.
+    """
 
     kind: ClassVar[str] = "host"
     host: str
@@ -62,6 +69,8 @@ class HostChanged(Event):
     cause: Cause | None = None
     reason: str = ""
     until: float | None = None  # WAITING: when the next attempt is due (real time)
+    safety: Safety | None = None
+    not_disarmed: str = ""
 
 
 @dataclass(slots=True)
@@ -119,12 +128,12 @@ class Intent(Event):
 
 @dataclass(slots=True)
 class Outcome(Event):
-    """What became of the intent `number`: answered, applied, absent or unknown. `detail` keeps what a resume needs."""
+    """What became of the intent `number`. `detail` keeps what a resume needs."""
 
     kind: ClassVar[str] = "outcome"
     host: str
     number: int
-    result: str
+    result: ActResult
     detail: dict[str, Any]
 
 
@@ -277,6 +286,15 @@ def _stage_changed(row: list[Any]) -> None:
 
 def _host_changed(row: list[Any]) -> None:
     row[3], row[4], row[5] = _HOST_STATUSES[row[3]], _STAGES[row[4]], _CAUSES[row[5]]
+    if len(row) > _SAFETY:
+        row[_SAFETY] = _SAFETIES[row[_SAFETY]]
+    elif len(row) == _SAFETY and row[3].is_final:  # of a version that had no such member
+        row[6], *kept = from_old_reason(row[6])
+        row += kept
+
+
+def _outcome(row: list[Any]) -> None:
+    row[4] = ActResult(row[4])
 
 
 def _intent(row: list[Any]) -> None:
@@ -285,12 +303,15 @@ def _intent(row: list[Any]) -> None:
 
 _STAGES: dict[str | None, Stage | None] = {None: None, **{stage.value: stage for stage in Stage}}
 _CAUSES: dict[str | None, Cause | None] = {None: None, **{cause.value: cause for cause in Cause}}
+_SAFETIES: dict[str | None, Safety | None] = {None: None, **{safety.value: safety for safety in Safety}}
+_SAFETY = 8  # where a HostChanged has it
 _STAGE_STATUSES = {status.value: status for status in StageStatus}
 _HOST_STATUSES = {status.value: status for status in HostStatus}
 _CONVERTERS: dict[str, Callable[[list[Any]], None]] = {
     StageChanged.kind: _stage_changed,
     HostChanged.kind: _host_changed,
     Intent.kind: _intent,
+    Outcome.kind: _outcome,
 }
 _DECODERS = {kind: (cls, _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
 _MEMBERS = {kind: attrgetter(*(field.name for field in fields(cls))) for kind, cls in _KINDS.items()}

@@ -28,9 +28,10 @@ from .durations import Samples
 from .lognormal import NINE_OF_TEN, Lognormal
 from .metrics import Meters
 from .refusals import model_pause
-from .remaining_hosts import Crowd, HostGroup
+from .remaining_hosts import HostGroup, RemainingHosts
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
+from .waits import for_the_pause
 
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
 _KNOWN = 3  # samples of one thing from which on it is known
@@ -38,18 +39,18 @@ _RECENT = 10  # samples of the lane's depth that say whether anybody waits there
 
 
 class Bound(StrEnum):
-    """What the end waits for; the value is how it is said."""
+    """What the end waits for."""
 
-    LANE = "lane-bound"
-    BMC = "BMC-bound"
-    INSTALL = "install-bound"
-    HUMAN = "waits for a human"
+    LANE = "lane"
+    BMC = "bmc"
+    INSTALL = "install"
+    HUMAN = "operator"
     NOTHING = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Own seconds from `at` (real time) on; None: not known."""
+    """Rollout seconds from `at` (real time) on; None: not known. `speed` of them are one real second."""
 
     at: float = 0.0
     p50: float | None = None
@@ -60,6 +61,22 @@ class Forecast:
     lane_empty: float | None = None  # until the last of them is applied
     writes_per_minute: float | None = None
     turns: Mapping[str, float] = field(default_factory=dict)  # until its write is applied, for every host not written yet
+    speed: float = 1.0
+
+    @property
+    def done_at(self) -> float | None:
+        """Real time of p50."""
+        return None if self.p50 is None else self.at + self.p50 / self.speed
+
+    @property
+    def written_at(self) -> float | None:
+        """Real time of lane_empty."""
+        return None if self.lane_empty is None else self.at + self.lane_empty / self.speed
+
+    @property
+    def surely_done_at(self) -> float | None:
+        """Real time of p90."""
+        return None if self.p90 is None else self.at + self.p90 / self.speed
 
 
 def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
@@ -70,19 +87,30 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
         return _settled(rollout, now)
     if rollout.ended_at is not None:
         return Forecast(now, why=f"stopped ({rollout.end_reason})" if rollout.end_reason else "stopped")
-    crowd = Crowd(rollout, now)
-    left = crowd.writes_left
+    remaining = RemainingHosts(rollout, now)
+    left = remaining.writes_left
     between = _between(rollout, left, now) if left else (0.0, 0.0)
     rate = 60.0 / between[0] if between and between[0] else None
-    if why := _paused(rollout, crowd):
+    if why := _paused(rollout, remaining):
         return Forecast(now, bound=Bound.HUMAN, why=why, writes_left=left, writes_per_minute=rate)
-    turns = crowd.turns(between[0]) if between else {}
+    turns = remaining.turns(between[0]) if between else {}
     empty = max(turns.values(), default=0.0) if between else None
-    parties = crowd.parties(turns, between[1] / between[0] if between and between[0] else 1.0) if between else None
-    made = _ends(rollout, crowd, parties) if parties is not None else None
+    groups = remaining.groups(turns, between[1] / between[0] if between and between[0] else 1.0) if between else None
+    made = _ends(rollout, remaining, groups) if groups is not None else None
     p50, p90, lane_decides = made or (None, None, left > 0)
-    bound, why = _bound(rollout, meters, crowd, lane_decides, rate)
-    return Forecast(now, p50, p90, bound, why, left, empty, rate, turns)
+    bound, why = _bound(rollout, meters, remaining, lane_decides, rate)
+    return Forecast(
+        now,
+        p50=p50,
+        p90=p90,
+        bound=bound,
+        why=why,
+        writes_left=left,
+        lane_empty=empty,
+        writes_per_minute=rate,
+        turns=turns,
+        speed=rollout.speed,
+    )
 
 
 class Outlook:
@@ -109,23 +137,23 @@ def _settled(rollout: Rollout, now: float) -> Forecast:
     return Forecast(now, 0.0, 0.0, lane_empty=0.0)
 
 
-def _paused(rollout: Rollout, crowd: Crowd) -> str:
+def _paused(rollout: Rollout, remaining: RemainingHosts) -> str:
     """The pause without whose end the rollout has none."""
-    held_up = {"admission": crowd.not_begun.total(), "writes": crowd.writes_left}
-    held_up |= {model_pause(model): count for model, count in crowd.not_begun.items()}
+    held_up = {"admission": remaining.not_begun.total(), "writes": remaining.writes_left}
+    held_up |= {model_pause(model): count for model, count in remaining.not_begun.items()}
     for what, why in rollout.paused.items():
         if held_up.get(what):
-            return f"{what} paused" + (f": {why}" if why else "")
+            return for_the_pause(what, why)
     return ""
 
 
 def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | None:
     """Own seconds from one write to the next: as they were, and as slow as they may turn out over all that are left."""
-    between = rollout.pace.between
+    between = rollout.durations.between
     count = len(between)
     if count < _KNOWN:
         return None
-    mean, last = between.mean, rollout.pace.last_write
+    mean, last = between.mean, rollout.durations.last_write
     since = (now - last) * rollout.speed if last is not None else 0.0
     if since > mean:  # a lane that stands still is not as quick as it was
         mean = (mean * count + since) / (count + 1)
@@ -133,17 +161,17 @@ def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | N
     return mean, mean + NINE_OF_TEN * between.deviation * sqrt(1.0 / count + 1.0 / left)
 
 
-def _ends(rollout: Rollout, crowd: Crowd, parties: list[HostGroup]) -> tuple[float, float, bool] | None:
+def _ends(rollout: Rollout, remaining: RemainingHosts, groups: list[HostGroup]) -> tuple[float, float, bool] | None:
     """p50, p90, and whether the hosts that are not written yet decide. None while a stage is not known that all depend on."""
     spreads: dict[tuple[str, Stage], tuple[Lognormal, Lognormal]] = {}
-    for party in parties:
-        if party.key not in spreads:
-            spread = crowd.spread(*party.key, _KNOWN)
+    for group in groups:
+        if group.key not in spreads:
+            spread = remaining.spread(*group.key, _KNOWN)
             if spread is None:
                 return None
-            spreads[party.key] = spread
-    half = [Wait(party.many, party.p50, spreads[party.key][0], party.age, party.unwritten) for party in parties]
-    most = [Wait(party.many, party.p90, spreads[party.key][1], party.age, party.unwritten) for party in parties]
+            spreads[group.key] = spread
+    half = [Wait(group.many, group.p50, spreads[group.key][0], group.age, group.unwritten) for group in groups]
+    most = [Wait(group.many, group.p90, spreads[group.key][1], group.age, group.unwritten) for group in groups]
     p50, deciding = when_all(half, 0.5)
     p90, _ = when_all(most, 0.9)
     if p50 > ENDLESS:
@@ -153,17 +181,20 @@ def _ends(rollout: Rollout, crowd: Crowd, parties: list[HostGroup]) -> tuple[flo
     return p50, max(p50, p90), before < after  # logarithms of probabilities: the lower one decides
 
 
-def _bound(rollout: Rollout, meters: Meters, crowd: Crowd, lane_decides: bool, rate: float | None) -> tuple[Bound, str]:
+def _bound(
+    rollout: Rollout, meters: Meters, remaining: RemainingHosts, lane_decides: bool, rate: float | None
+) -> tuple[Bound, str]:
     at = rollout.at_stage
     if lane_decides and not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
         return Bound.BMC, "until the first write is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
         at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
-        return Bound.LANE, f"{crowd.writes_left} writes{at_rate}" + (f", shut: {meters.lane.shut}" if meters.lane.shut else "")
+        blocked = f", blocked: {meters.lane.shut}" if meters.lane.shut else ""
+        return Bound.LANE, f"{remaining.writes_left} left{at_rate}{blocked}"
     if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
-        changing = sum(at[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON))
-        return Bound.BMC, f"{changing} hosts wait for their BMCs" if changing != 1 else "1 host waits for its BMC"
-    usual = _usual(rollout.pace.samples(None, Stage.INSTALL))
+        changing = sum(at[stage] for stage in Stage if stage.is_at_bmc)
+        return Bound.BMC, f"{changing} hosts waiting for their BMCs" if changing != 1 else "1 host waiting for its BMC"
+    usual = _usual(rollout.durations.samples(None, Stage.INSTALL))
     return Bound.INSTALL, f"{at[Stage.INSTALL]} installing" + (f", usually {usual}" if usual else "")
 
 

@@ -113,7 +113,7 @@ class Meter:
         self.p50, self.p95 = quantile(recent, 0.5), quantile(recent, 0.95)
         self.work = quantile(sorted(self._recent_work), 0.5)
 
-    def take(self, point: MeterPoint) -> None:
+    def add(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
         self.points.append(point)
         self.whole.add(point)
@@ -170,10 +170,10 @@ class Meters:
         self.lane_whole.add(lane.depth)
         self.lane = lane
 
-    def take(self, facts: Mapping[str, Any], now: float) -> None:
+    def restore(self, facts: Mapping[str, Any], now: float) -> None:
         """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
         for name in ("redfish", "foreman_reads", "foreman_writes"):
-            getattr(self, name).take(MeterPoint(*facts[name]))
+            getattr(self, name).add(MeterPoint(*facts[name]))
         lane = lane_from(facts, now)
         self.lane_rates.append(lane.granted - self.lane.granted)
         self.lane_depths.append(lane.depth)

@@ -11,7 +11,7 @@ from .errors import QuadsTuiError
 from .events import Event
 from .metrics import LaneState
 from .moments import Moment
-from .stages import HostStatus, Stage
+from .stages import ActResult, HostStatus, Stage
 
 T = TypeVar("T")
 
@@ -129,8 +129,8 @@ class SideEffects(Protocol):
         """A login is about to be sent: that is on disk when this returns, so that a resume knows of it. Raises TakenOver."""
         ...
 
-    def result(self, result: str, detail: dict[str, object]) -> None:
-        """What became of the last intent: answered, applied, absent, unknown."""
+    def result(self, result: ActResult, detail: dict[str, object]) -> None:
+        """What became of the last intent."""
         ...
 
     def session(self, uri: str, is_open: bool) -> None:

@@ -1,6 +1,6 @@
 """Who was refused what: when one cause explains the failures of several hosts, and new hosts should wait for a human.
 
-Derived from the events alone, so a resume knows the same. Only failures for good count, and none that the plan told before.
+Derived from the events alone, so a resume knows the same. Only failures for good count, and none that stood in the plan before.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ _SHARE = 0.10
 _DOUBT = 0.05  # one-sided
 
 QUADS = "QUADS"
-_BMC = frozenset({Stage.POWER_OFF, Stage.PXE_SET, Stage.POWER_ON})
-_DARK = frozenset({Stage.PXE_SET, Stage.POWER_ON})  # of a BMC whose machine was switched off by us before
 _OF_NO_MODEL = frozenset({Cause.UNREACHABLE, Cause.WRONG_BMC})  # the network and the addresses, whatever is behind them
 _SHOWN = 5  # hosts that the words name
 
@@ -61,9 +59,9 @@ class Refusals:
         self._kinds = kinds
         self._models = {host.name: host.model for host in plan.hosts}
         self._racks = {host.name: host.rack or host.name for host in plan.hosts}
-        self._told = {host.name for host in plan.hosts if host.blocker}  # their failure stood in the plan
+        self._planned_failures = {host.name for host in plan.hosts if host.blocker}  # their failure stood in the plan
         # Where something is built only a build counts as the first write. Elsewhere no machine stands off for one.
-        wanted = {kind for host, kind in kinds.items() if host not in self._told}
+        wanted = {kind for host, kind in kinds.items() if host not in self._planned_failures}
         self._leading = next((kind for kind in Kind if kind in wanted), Kind.BUILD)
         self._last: dict[str, StageChanged] = {}  # each host's last failed attempt
         self._failed: dict[Key, dict[str, str]] = {}  # by cause: host and reason, in the order in which they failed
@@ -103,7 +101,7 @@ class Refusals:
         kind = self._kinds.get(host)
         if kind is None:
             return
-        if kind is self._leading and stage is _PROOF[kind]:
+        if kind is self._leading and stage is kind.proof:
             self.first_write_verified = True
         if (host, stage) not in self._finished:
             self._finished.add((host, stage))
@@ -118,14 +116,14 @@ class Refusals:
 
     def _fail(self, host: str) -> None:
         last = self._last.get(host)
-        if last is None or host in self._told or host not in self._kinds:
+        if last is None or host in self._planned_failures or host not in self._kinds:
             return
         if (host, last.stage) in self._finished:
             self._finished.remove((host, last.stage))
             for model in (self._models[host], None):
                 self._counts[last.stage, model] -= 1
         by, cause = refused_by(last), last.cause or Cause.UNKNOWN
-        model = self._models[host] or None if not by and last.stage in _BMC and cause not in _OF_NO_MODEL else None
+        model = self._models[host] or None if not by and last.stage.is_at_bmc and cause not in _OF_NO_MODEL else None
         key = self._of[host] = Key(last.stage, by, last.http, cause, group_of(last.reason, host), model)
         self._count(key, host, last.reason)
 
@@ -153,19 +151,19 @@ class Refusals:
         hosts = self._failed[key]
         if not self.first_write_verified and key not in self._accepted:
             before = "before the first write was verified"
-            if len(hosts) >= SAME and (key.by or key.model is not None or key.stage in _DARK):
+            if len(hosts) >= SAME and (key.by or key.model is not None or _powered_off(key)):
                 return _trip((key,), f"with one cause {before}", hosts)
-            if key.by and key.stage and len(told := self._refused_first()) >= self.first:
-                keys = self._keys(told)
-                reasons = "; ".join(f"{host}: {why[:_WORDS]}" for host, why in told.items())
-                return Trip(ADMISSION, keys, f"{_what(keys)} {_many(told)} {before}: {reasons}")
+            if key.by and key.stage and len(refused := self._refused_first()) >= self.first:
+                keys = self._keys(refused)
+                reasons = "; ".join(f"{host}: {why[:_WORDS]}" for host, why in refused.items())
+                return Trip(ADMISSION, keys, f"{_what(keys)} {_many(refused)} {before}: {reasons}")
         share = self._share((key,))
         if share > _SHARE:
-            return _trip((key,), f"with one cause, surely more than {share:.0%} of them", hosts)
+            return _trip((key,), f"with one cause, more than {share:.0%} of them (95 % confidence)", hosts)
         like = tuple(other for other in self._failed if other[:-1] == key[:-1] and self._failed[other])
         if len(like) > 1 and (share := self._share(like)) > _SHARE:
-            told = {host: why for each in like for host, why in self._failed[each].items()}
-            return _trip(like, f"of {len(like)} models with one cause, surely more than {share:.0%} of them", told)
+            failed = {host: why for each in like for host, why in self._failed[each].items()}
+            return _trip(like, f"of {len(like)} models with one cause, more than {share:.0%} of them (95 % confidence)", failed)
         return self._judge_without_words(key)
 
     def _judge_without_words(self, key: Key) -> Trip | None:
@@ -174,11 +172,11 @@ class Refusals:
         like = tuple(other for other in self._failed if (other.stage, other.by, other.cause) == same and self._failed[other])
         if len(like) < 2:
             return None
-        told = {host: why for each in like for host, why in self._failed[each].items()}
-        if not self.first_write_verified and key.stage in _DARK and len(told) >= FIRST:
-            return _trip(like, "before the first write was verified", told)
+        failed = {host: why for each in like for host, why in self._failed[each].items()}
+        if not self.first_write_verified and _powered_off(key) and len(failed) >= FIRST:
+            return _trip(like, "before the first write was verified", failed)
         if (share := self._share(like)) > _SHARE:
-            return _trip(like, f"for several reasons, surely more than {share:.0%} of them", told)
+            return _trip(like, f"for several reasons, more than {share:.0%} of them (95 % confidence)", failed)
         return None
 
     def _refused_first(self) -> dict[str, str]:
@@ -201,7 +199,7 @@ class Refusals:
 
     def _weigh(self, key: Key, hosts: Iterable[str]) -> int:
         """As how many they count: unreachable BMCs of one rack are one, for it is their switch or their power."""
-        rack_wise = key.cause is Cause.UNREACHABLE and not key.by and key.stage not in _DARK
+        rack_wise = key.cause is Cause.UNREACHABLE and not key.by and not _powered_off(key)
         return len({self._racks[host] for host in hosts} if rack_wise else list(hosts))
 
     def _decided(self, stage: Stage | None, model: str | None) -> int:
@@ -246,13 +244,16 @@ def _at_least(hit: int, of: int, share: float) -> float:
     return total if above else 1.0 - total
 
 
-_PROOF = {Kind.BUILD: Stage.FOREMAN_BUILD, Kind.OWNERSHIP: Stage.FOREMAN_BUILD, Kind.SPARE: Stage.POWER_OFF}
 _WORDS = 160  # characters of a reason
 
 
 def model_pause(model: str) -> str:
     """What a pause of one model's new hosts is called in events and commands."""
     return f"model {model}"
+
+
+def _powered_off(key: Key) -> bool:
+    return key.stage is not None and key.stage.is_powered_off
 
 
 def _what(keys: Sequence[Key]) -> str:

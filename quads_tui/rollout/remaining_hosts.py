@@ -18,7 +18,8 @@ _SPREAD = 0.25  # how far the installs of one model lie apart (of the logarithm)
 _WEIGHT = 3.0  # hosts that this expectation counts as; so much counts what is known of all models, for one of them
 _FINENESS = 16  # parties that the hosts of one model are put into by their age, up to the usual duration
 _MOST = 4 * _FINENESS
-_UNWRITTEN = (Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF, None)  # in the order in which they come to the lane
+_PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
+_UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane
 
 
 class HostGroup(NamedTuple):
@@ -32,11 +33,11 @@ class HostGroup(NamedTuple):
     age: float = 0.0
 
 
-class Crowd:
+class RemainingHosts:
     """One pass over the hosts."""
 
     def __init__(self, rollout: Rollout, now: float) -> None:
-        self._pace, self._now, self._speed = rollout.pace, now, rollout.speed
+        self._durations, self._now, self._speed = rollout.durations, now, rollout.speed
         self._unwritten: dict[Stage | None, list[HostState]] = {stage: [] for stage in _UNWRITTEN}
         self._last: dict[tuple[str, Stage], dict[int, list[float]]] = {}  # ages of those in their last stage, near ones together
         self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
@@ -44,14 +45,14 @@ class Crowd:
         self._fits: dict[tuple[str | None, Stage], Lognormal] = {}
         self.not_begun: Counter[str] = Counter()  # by model
         self.writes_left = 0
-        kinds, written, writes = self._pace.kinds, self._pace.written, self._pace.writes
-        widths = {stage: max(1.0, self._pace.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
+        kinds, written, writes = self._durations.kinds, self._durations.written, self._durations.writes
+        widths = {stage: max(1.0, self._durations.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
         for host in rollout.hosts.values():
             status = host.status
             if status is HostStatus.DONE or status.is_final:
                 continue
             stage, kind = host.stage, kinds[host.name]
-            last = Stage.INSTALL if kind is Kind.BUILD else Stage.POWER_OFF if kind is Kind.SPARE else Stage.FOREMAN_BUILD
+            last = kind.stages[-1]
             if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
                 age = self._age(host)
                 place = min(int(age / widths[last]), _MOST)
@@ -68,7 +69,7 @@ class Crowd:
     def turns(self, between: float) -> dict[str, float]:
         """Own seconds until each host's own write is applied, where one comes every `between` seconds."""
         turns: dict[str, float] = {}
-        writes, ahead = self._pace.writes, 0
+        writes, ahead = self._durations.writes, 0
         fresh: dict[str, float] = {}  # by model, until one that has not begun may come to the lane
         for stage, hosts in self._unwritten.items():
             for host in hosts:
@@ -83,7 +84,7 @@ class Crowd:
                 turns[name] = max(ahead * between, ready + between)
         return turns
 
-    def parties(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
+    def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """`slower`: how many times as long the lane may take as `turns` say."""
         found = [
             HostGroup(key, len(ages), False, age=sum(ages) / len(ages))
@@ -96,9 +97,9 @@ class Crowd:
 
     def spread(self, model: str, last: Stage, known: int) -> tuple[Lognormal, Lognormal] | None:
         """How long the stage takes on this model: the likeliest, and as slow as the samples leave open. None: not known."""
-        if self._pace.ended(None, last).count < known:
+        if self._durations.ended(None, last).count < known:
             return None
-        seen = self._pace.ended(model, last).count
+        seen = self._durations.ended(model, last).count
         found = self._fits.get((model, last))
         if found is None:
             found = self._fits[model, last] = self._fitted(model, last, seen)
@@ -119,7 +120,7 @@ class Crowd:
             if stage is last and model in (None, of)
             for ages in near.values()
         ]
-        ended = self._pace.ended(model, last)
+        ended = self._durations.ended(model, last)
         if seen < _WEIGHT:
             ended += LogMoments.like(Lognormal(self._all(last).middle, _SPREAD), _WEIGHT - seen)
         return fit(ended, running, spread=_SPREAD, weight=_WEIGHT)
@@ -127,17 +128,17 @@ class Crowd:
     def _age(self, host: HostState) -> float:
         since = host.since
         if host.stage is Stage.INSTALL:
-            since = self._pace.installing.get(host.name, since)
+            since = self._durations.installing.get(host.name, since)
         elif host.stage is Stage.FOREMAN_BUILD:
-            since = self._pace.written.get(host.name, since)
+            since = self._durations.written.get(host.name, since)
         return max(0.0, (self._now - since) * self._speed)
 
     def _ready(self, host: HostState) -> float:
         """Own seconds until the host may come to the lane."""
-        if self._pace.kinds[host.name] is not Kind.BUILD or host.stage is Stage.FOREMAN_BUILD:
+        if self._durations.kinds[host.name] is not Kind.BUILD or host.stage is Stage.FOREMAN_BUILD:
             return self._wait(host)
-        off = self._stage(host, Stage.POWER_OFF, 0) if host.stage is not Stage.PXE_SET else 0.0
-        return self._wait(host) + off + self._stage(host, Stage.PXE_SET, 0)
+        first = _PREPARING.index(host.stage) if host.stage in _PREPARING else 0
+        return self._wait(host) + sum(self._stage(host, stage, 0) for stage in _PREPARING[first:])
 
     def _wait(self, host: HostState) -> float:
         """Until its next attempt."""
@@ -147,10 +148,10 @@ class Crowd:
     def _stage(self, host: HostState, stage: Stage, which: int) -> float:
         """What is left of this stage for the host, at p50 or p90; all of it where it has not begun."""
         if host.stage is stage and host.status is HostStatus.RUNNING:
-            return left(self._pace.samples(host.model, stage), self._age(host), which)
+            return left(self._durations.samples(host.model, stage), self._age(host), which)
         key = (host.model, stage, which)
         if key not in self._whole:
-            self._whole[key] = left(self._pace.samples(host.model, stage), 0.0, which)
+            self._whole[key] = left(self._durations.samples(host.model, stage), 0.0, which)
         return self._whole[key]
 
     def _on_their_way(self) -> list[HostGroup]:
@@ -158,7 +159,7 @@ class Crowd:
         found: dict[tuple[tuple[str, Stage], int, int], int] = {}
         for host, last in self._before:
             p50, wide, begun = self._wait(host), 0.0, False
-            for stage in self._pace.kinds[host.name].stages:
+            for stage in self._durations.kinds[host.name].stages:
                 begun = begun or host.stage in (None, stage)
                 if begun and stage is not last:
                     half, most = (self._stage(host, stage, which) for which in (0, 1))
@@ -170,7 +171,7 @@ class Crowd:
     def _yet_to_be_written(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """The last eight one by one, those before them in parties that grow: they seldom decide."""
         found: dict[tuple[str, Kind, int], list[float]] = {}
-        behind, kinds = self.unwritten, self._pace.kinds
+        behind, kinds = self.unwritten, self._durations.kinds
         for hosts in self._unwritten.values():
             for host in hosts:
                 behind -= 1
@@ -189,8 +190,10 @@ class Crowd:
     def _after(self, model: str, kind: Kind) -> tuple[float, float]:
         """Between a host's write and its last stage: the median, and the square of what p90 adds."""
         after, wide = 0.0, 0.0
-        for stage in (Stage.FOREMAN_BUILD, Stage.POWER_ON) if kind is Kind.BUILD else ():
-            samples = self._pace.samples(model, stage)
+        for stage in kind.stages[:-1]:
+            if stage.is_before_write:
+                continue
+            samples = self._durations.samples(model, stage)
             half, most = left(samples, 0.0, 0), left(samples, 0.0, 1)
             after, wide = after + half, wide + (most - half) ** 2
         return after, wide

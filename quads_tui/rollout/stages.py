@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import assert_never
 
 
 class Stage(StrEnum):
-    """In the order in which a host goes through them."""
+    """In the order in which a host goes through them: the value in JSON and journals, three letters for columns, words.
 
-    POWER_OFF = "power_off"
-    PXE_SET = "pxe_set"
-    FOREMAN_BUILD = "foreman_build"
-    POWER_ON = "power_on"
-    INSTALL = "install"
+    Its colour is in render/palette.
+    """
+
+    _value_: str
+    short: str
+    label: str
+
+    def __new__(cls, value: str, short: str = "", label: str = "") -> Stage:
+        """The defaults are for the type checker, to which `Stage("install")` makes one; no stage goes without its words."""
+        if not short or not label:
+            raise TypeError(f"stage {value} needs its short form and its words")
+        stage = str.__new__(cls, value)
+        stage._value_, stage.short, stage.label = value, short, label
+        return stage
+
+    POWER_OFF = "power_off", "OFF", "Power off"
+    PXE_SET = "pxe_set", "PXE", "PXE"
+    FOREMAN_BUILD = "foreman_build", "BLD", "Build"
+    POWER_ON = "power_on", "ON", "Power on"
+    INSTALL = "install", "INS", "Install"
 
     @property
-    def short(self) -> str:
-        """Three letters, for columns: OFF PXE BLD ON INS."""
-        return _SHORT[self]
+    def is_at_bmc(self) -> bool:
+        """Its work is the BMC's; that of the others is Foreman's or the installer's."""
+        match self:
+            case Stage.POWER_OFF | Stage.PXE_SET | Stage.POWER_ON:
+                return True
+            case Stage.FOREMAN_BUILD | Stage.INSTALL:
+                return False
+            case _:
+                assert_never(self)
 
     @property
-    def label(self) -> str:
-        """In words."""
-        return _LABEL[self]
+    def is_powered_off(self) -> bool:
+        """The machine was powered off by us when it began, and its BMC is asked: one that falls silent may do so for that."""
+        match self:
+            case Stage.PXE_SET | Stage.POWER_ON:
+                return True
+            case Stage.POWER_OFF | Stage.FOREMAN_BUILD | Stage.INSTALL:
+                return False
+            case _:
+                assert_never(self)
 
-
-_SHORT = {
-    Stage.POWER_OFF: "OFF",
-    Stage.PXE_SET: "PXE",
-    Stage.FOREMAN_BUILD: "BLD",
-    Stage.POWER_ON: "ON",
-    Stage.INSTALL: "INS",
-}
-_LABEL = {
-    Stage.POWER_OFF: "Power off",
-    Stage.PXE_SET: "PXE",
-    Stage.FOREMAN_BUILD: "Build",
-    Stage.POWER_ON: "Power on",
-    Stage.INSTALL: "Install",
-}
+    @property
+    def is_before_write(self) -> bool:
+        """It prepares the host for the write to Foreman."""
+        match self:
+            case Stage.POWER_OFF | Stage.PXE_SET:
+                return True
+            case Stage.FOREMAN_BUILD | Stage.POWER_ON | Stage.INSTALL:
+                return False
+            case _:
+                assert_never(self)
 
 
 class Kind(StrEnum):
@@ -50,14 +73,26 @@ class Kind(StrEnum):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return _STAGES[self]
+        match self:
+            case Kind.BUILD:
+                return tuple(Stage)
+            case Kind.OWNERSHIP:
+                return (Stage.FOREMAN_BUILD,)
+            case Kind.SPARE:
+                return (Stage.POWER_OFF,)
+            case _:
+                assert_never(self)
 
-
-_STAGES = {
-    Kind.BUILD: tuple(Stage),
-    Kind.OWNERSHIP: (Stage.FOREMAN_BUILD,),
-    Kind.SPARE: (Stage.POWER_OFF,),
-}
+    @property
+    def proof(self) -> Stage:
+        """The stage whose end shows that a rollout of this kind does what it should."""
+        match self:
+            case Kind.BUILD | Kind.OWNERSHIP:
+                return Stage.FOREMAN_BUILD
+            case Kind.SPARE:
+                return Stage.POWER_OFF
+            case _:
+                assert_never(self)
 
 
 class HostStatus(StrEnum):
@@ -75,8 +110,23 @@ class HostStatus(StrEnum):
     def is_final(self) -> bool:
         return self in _FINAL
 
+    @property
+    def label(self) -> str:
+        """For people: what waits for its next attempt is retrying."""
+        return "retrying" if self is HostStatus.WAITING else self.value
+
 
 _FINAL = frozenset({HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD})
+
+
+class ActResult(StrEnum):
+    """What became of an act after its intent was on disk."""
+
+    ANSWERED = "answered"  # accepted by the server, not verified yet
+    APPLIED = "applied"  # a read shows the change
+    ABSENT = "absent"  # certainly not done: not sent, or a read shows that it did not happen and will not
+    REFUSED = "refused"  # the server answered that it will not
+    UNKNOWN = "unknown"  # sent, and nobody knows: to be settled
 
 
 class StageStatus(StrEnum):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
+    RECORD_ACTS,
     Commanded,
     Event,
     HookRan,
@@ -28,6 +29,7 @@ from .events import (
 )
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
+from .safety import Safety
 from .stages import HostStatus, Stage, StageStatus
 
 
@@ -56,6 +58,9 @@ class HostState:
     reason: str = ""
     until: float | None = None  # WAITING: when the next attempt is due
     armed: bool = False  # the next boot wipes it
+    touched: bool = False  # something was sent to its BMC, or to Foreman about its build
+    left: Safety | None = None  # what its last end left it as, where its event says so
+    not_disarmed: str = ""  # why it could not be made safe, in words
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
     version: int = 0  # grows with every change: a key for caches
@@ -69,6 +74,27 @@ class HostState:
     def attempt(self) -> int:
         """Of the present stage; 0 before the first."""
         return self.attempts.get(self.stage, 0) if self.stage else 0
+
+    @property
+    def safety(self) -> Safety:
+        """What the host was left as, for one that ended and is not done."""
+        if self.armed:
+            return Safety.ARMED
+        if self.left is not None and self.left is not Safety.ARMED:
+            return self.left
+        return Safety.UNKNOWN if self.touched else Safety.UNTOUCHED
+
+    @property
+    def left_behind(self) -> str:
+        """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
+        if not self.status.is_final or self.status is HostStatus.DONE:
+            return ""
+        return self.safety.words + (f" ({self.not_disarmed})" if self.not_disarmed else "")
+
+    @property
+    def full_reason(self) -> str:
+        """Why it ended as it did and what it was left as, in words; empty like `left_behind`."""
+        return "; ".join(words for words in (self.reason, self.left_behind) if words) if self.left_behind else ""
 
 
 @dataclass(slots=True)
@@ -105,13 +131,13 @@ class Rollout:
         self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
         self.powered_off_waiting: dict[str, None] = {}  # powered off, or on the way to it, and not yet written
         self.paused: dict[str, str] = {}  # what -> why
-        self.safety: set[str] = set()  # what of it no operator paused
+        self.paused_by_safety: set[str] = set()  # what of it no operator paused
         self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
         self.version = 0
-        self.pace = DurationStats(plan)
-        self.refusals = Refusals(plan, self.pace.kinds)
+        self.durations = DurationStats(plan)
+        self.refusals = Refusals(plan, self.durations.kinds)
 
     @property
     def first_write_verified(self) -> bool:
@@ -143,30 +169,30 @@ class Rollout:
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
-                self.pace.take(event)
+                self.durations.apply(event)
                 host.version += 1
                 self.dirty.add(host.name)
         elif isinstance(event, RolloutStarted):
             self.started_at = self.started_at or event.at
             self.ended_at, self.end_reason = None, ""
             self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
-            self.pace.take(event)
+            self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
         elif isinstance(event, Paused):
             if event.paused:
                 self.paused[event.what] = event.why or event.who
-                (self.safety.add if event.who == SAFETY else self.safety.discard)(event.what)
+                (self.paused_by_safety.add if event.who == SAFETY else self.paused_by_safety.discard)(event.what)
             else:
                 self.paused.pop(event.what, None)
-                self.safety.discard(event.what)
-            self.pace.take(event)
+                self.paused_by_safety.discard(event.what)
+            self.durations.apply(event)
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
             self.notices.append(event)
         if self.first_write_verified and not verified:
-            self.pace.first_write_verified()
+            self.durations.first_write_verified()
 
     def _apply_ahead(self, event: HostAhead) -> None:
         if not event.ahead:
@@ -180,15 +206,19 @@ class Rollout:
         elif isinstance(event, HostChanged):
             self._apply_status(host, event)
         elif isinstance(event, HostArmed):
+            if host.armed and not event.armed and host.status.is_final:  # disarmed after its end
+                host.left, host.not_disarmed = Safety.DISARMED, ""
             host.armed = event.armed
             if event.armed:
                 self.armed[host.name] = None
             else:
                 self.armed.pop(host.name, None)
+        elif isinstance(event, Intent):
+            host.touched = host.touched or event.act not in RECORD_ACTS
         elif isinstance(event, HookRan):
             host.hooks[event.hook] = event.ok
-            said = f": {event.output}" if event.output else ""
-            words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{said}"
+            output = f": {event.output}" if event.output else ""
+            words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{output}"
             host.timeline.append(TimelineEntry(event.at, host.stage, words))
         elif isinstance(event, Identified):
             self.unverified.pop(host.name, None)
@@ -221,6 +251,7 @@ class Rollout:
         self._move(host, event.status, event.stage or host.stage, event.at)
         host.cause, host.reason, host.until = event.cause, event.reason, event.until
         host.note = event.reason
+        host.left, host.not_disarmed = event.safety, event.not_disarmed
         if event.status is HostStatus.FAILED:
             cause = event.cause or Cause.UNKNOWN
             key = (host.stage, cause, group_of(event.reason, host.name))
@@ -228,9 +259,9 @@ class Rollout:
             if group is None:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
             group.hosts[host.name] = None
-        host.timeline.append(
-            TimelineEntry(event.at, host.stage, event.status.value + (f": {event.reason}" if event.reason else ""))
-        )
+        lines = [event.status.value + (f": {event.reason}" if event.reason else "")]
+        lines += [f"afterwards: {host.left_behind}"] if host.left_behind else []
+        host.timeline.extend(TimelineEntry(event.at, host.stage, line) for line in lines)
 
     def _leave_group(self, host: HostState) -> None:
         if host.status is not HostStatus.FAILED:

@@ -23,7 +23,11 @@ def for_the_turn(host: str) -> str:
     return f"ready; waits until the first write to Foreman is verified, that of {host}"
 
 
+def paused_subject(what: str) -> str:
+    """What is paused, in words; `what` is admission, writes or a model, as in events.Paused."""
+    return {"admission": "new hosts", "writes": "Foreman writes"}.get(what, f"new hosts of {what}")
+
+
 def for_the_pause(what: str, why: str = "") -> str:
-    """`what` is admission, writes or a model, as in events.Paused."""
-    words = {"admission": "new hosts are", "writes": "writes are"}.get(what, f"new hosts of {what} are")
-    return f"{words} paused" + (f": {why}" if why else "")
+    """`what` as in paused_subject."""
+    return f"{paused_subject(what)} are paused" + (f": {why}" if why else "")

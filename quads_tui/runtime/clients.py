@@ -61,17 +61,17 @@ class Services:
         site = self._site
         return Bmc(
             self.http,
-            host.address,
-            host.name,
-            site.redfish.username,
-            self._passwords["redfish"],
-            site.redfish.tls_of(host.name),
-            self._clock,
-            site.limits,
-            self.meters.redfish,
-            acts,
-            host.device,
-            host.system,
+            address=host.address,
+            host=host.name,
+            username=site.redfish.username,
+            password=self._passwords["redfish"],
+            tls=site.redfish.tls_of(host.name),
+            clock=self._clock,
+            limits=site.limits,
+            meter=self.meters.redfish,
+            acts=acts,
+            device=host.device,
+            system=host.system,
         )
 
     def subscribe(self, listener: Callable[[Exchange], None]) -> None:

@@ -45,7 +45,7 @@ class Follower:
         self._reader = JournalReader(stored.journal)
         facts = stored.facts
         rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
-        rollout.pace.seed(stored.seeds)
+        rollout.durations.seed(stored.seeds)
         meters = Meters()
         self.ended = False  # the last event was the end of the rollout
         self._last = 0
@@ -77,7 +77,7 @@ class Follower:
             self.ended = event.kind == "rollout_ended"
             applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
-            self.view.meters.take(self._waiting_samples.popleft().data, self.view.clock.now())
+            self.view.meters.restore(self._waiting_samples.popleft().data, self.view.clock.now())
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""

@@ -31,6 +31,8 @@ class JsonLines:
                 self._emit("stage", event, members | ({"cause": event.cause.value} if event.cause else {}))
             case HostChanged():
                 members = {"host": event.host, "status": event.status.value, "reason": event.reason}
+                members |= {"safety": event.safety.value} if event.safety else {}
+                members |= {"not_disarmed": event.not_disarmed} if event.not_disarmed else {}
                 self._emit("host", event, members | ({"cause": event.cause.value} if event.cause else {}))
             case HostArmed():
                 self._emit("armed", event, {"host": event.host, "armed": event.armed})
@@ -61,6 +63,7 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
                 "stage": host.stage.value if host.stage else "",
                 "cause": host.cause.value if host.cause else "",
                 "reason": host.reason,
+                "safety": host.safety.value,
                 "armed": host.armed,
             }
             for host in hosts

@@ -115,7 +115,7 @@ async def _plan_and_run(
         if instead_of is not None:
             await _supersede(instead_of, runner, rollout_id)
         rollout = Rollout(rollout_id, plan, speed=given.site.speed)
-        rollout.pace.seed(seeds)
+        rollout.durations.seed(seeds)
         return await runner.run(journal, rollout)
     finally:
         await journal.close()

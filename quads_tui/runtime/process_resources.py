@@ -174,7 +174,7 @@ class ProcessResources:
         self.signal = name
         self.ended.set()
         if self.running:
-            notify(f"{name}: stopping. Nothing new is started, requests under way finish. Press again to exit immediately.")
+            notify(f"{name}: stopping; nothing new is started, requests under way finish. Press again to exit immediately.")
         for running in self.running:
             running.executor.stop(name)
 

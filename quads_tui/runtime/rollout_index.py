@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quads_tui.inputs import InputError, load_assignment
 from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
-from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
+from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
 
@@ -32,7 +32,7 @@ class RolloutIndex:
         self._resources = resources
         self._running: dict[str, Follower] = {}
         self._ended_rows: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
-        self._stored: list[tuple[StoredRollout, str, str]] = []  # with its group and its holder
+        self._stored: list[tuple[StoredRollout, RowGroup, str]] = []  # with its group and its holder
         self.files: list[Path] = []
 
     def find_files(self) -> None:
@@ -45,7 +45,7 @@ class RolloutIndex:
         self.files = list(dict.fromkeys(path for path in candidates if _is_assignment(path)))
 
     def rows(self) -> Sequence[Row]:
-        here = [_row(running.view, HERE) for running in self._resources.running]
+        here = [_row(running.view, RowGroup.HERE) for running in self._resources.running]
         ours = {row.rollout for row in here}
         return [*here, *(row for row in self._stored_rows() if row.rollout not in ours)]
 
@@ -66,36 +66,41 @@ class RolloutIndex:
         ended = 0
         for rollout in stored_rollouts(self._state):
             holder = rollout.holder()
-            group = RUNNING if holder else UNFINISHED if rollout.unfinished else RECENT
-            ended += group == RECENT
-            if group != RECENT or ended <= _MAX_ENDED:
+            group = RowGroup.RUNNING if holder else RowGroup.UNFINISHED if rollout.unfinished else RowGroup.RECENT
+            ended += group is RowGroup.RECENT
+            if group is not RowGroup.RECENT or ended <= _MAX_ENDED:
                 stored.append((rollout, group, holder))
         for rollout, group, holder in stored:
-            if group == RUNNING and rollout.id not in self._running and "plan" in rollout.facts and not _is_this_process(holder):
+            if (
+                group is RowGroup.RUNNING
+                and rollout.id not in self._running
+                and "plan" in rollout.facts
+                and not _is_this_process(holder)
+            ):
                 self._running[rollout.id] = follow(rollout)
-            elif group != RUNNING and (rollout.id, _size(rollout)) not in self._ended_rows:
+            elif group is not RowGroup.RUNNING and (rollout.id, _size(rollout)) not in self._ended_rows:
                 self._ended_rows[rollout.id, _size(rollout)] = _ended_row(rollout, group)
         self._stored = stored
 
     def _stored_rows(self) -> Iterator[Row]:
         for rollout, group, holder in self._stored:
-            if group != RUNNING:
+            if group is not RowGroup.RUNNING:
                 row = self._ended_rows.get((rollout.id, _size(rollout)))
                 if row is not None:
                     yield replace(row, group=group)
             elif not _is_this_process(holder):
                 follower = self._running.get(rollout.id)
                 if follower is None:
-                    yield Row(rollout.id, RUNNING, words=f"planning, run by {holder}")
+                    yield Row(rollout.id, RowGroup.RUNNING, words=f"planning, run by {holder}")
                 else:
-                    yield replace(_row(follower.view, RUNNING), words=f"run by {holder}")
+                    yield replace(_row(follower.view, RowGroup.RUNNING), words=f"run by {holder}")
 
 
 def _is_this_process(holder: str) -> bool:
     return holder.startswith(f"process {os.getpid()} ")
 
 
-def _row(view: RolloutView, group: str) -> Row:
+def _row(view: RolloutView, group: RowGroup) -> Row:
     rollout, now = view.rollout, view.clock.wall()
     counts = rollout.counts
     created = datetime.fromtimestamp(rollout.started_at or now).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -114,7 +119,7 @@ def _row(view: RolloutView, group: str) -> Row:
     )
 
 
-def _ended_row(stored: StoredRollout, group: str) -> Row:
+def _ended_row(stored: StoredRollout, group: RowGroup) -> Row:
     try:
         found = list_entry(stored)
     except Unreadable as why:

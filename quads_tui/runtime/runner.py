@@ -131,7 +131,7 @@ class RolloutRunner:
             with suppress(JournalBroken):
                 quads = {"owed": executor.owed_to_quads, "undecided": executor.undecided_in_quads}
                 end = {"reason": executor.stopped, "unfinished": _unfinished(rollout), **quads}
-                await journal.describe({"ended": end, "pace": rollout.pace.kept()})
+                await journal.describe({"ended": end, "pace": rollout.durations.kept()})
         at = clock.wall()
         if self._options.json:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))

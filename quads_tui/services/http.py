@@ -100,8 +100,20 @@ class Http:
         except TrustBroken as error:
             raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS) from None
         call = Call(
-            *(method, url, parts.netloc, parts.path, service, host, headers or {}, json, trusted, connect, total, max_body),
-            *(before_send, at),
+            method=method,
+            url=url,
+            netloc=parts.netloc,
+            path=parts.path,
+            service=service,
+            host=host,
+            headers=headers or {},
+            json=json,
+            trusted=trusted,
+            connect=connect,
+            total=total,
+            max_body=max_body,
+            before_send=before_send,
+            at=at,
         )
         is_read = method in READS
         identity = not (is_read and origin in self._unencoded)

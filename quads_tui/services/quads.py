@@ -50,6 +50,8 @@ class QuadsAssignment:
 
 @dataclass(frozen=True, slots=True)
 class QuadsHost:
+    """A host as QUADS has it; `cloud` is where it is now."""
+
     name: str
     model: str
     cloud: str
@@ -60,7 +62,7 @@ class QuadsHost:
 class Quads:
     """One QUADS server. Reads need no login; writes carry a token that lives 100 minutes (2.1) and is made anew on a 401.
 
-    Every call raises QuadsTrouble.
+    Every call raises QuadsError. Times are real ones, seconds since 1970 UTC.
     """
 
     def __init__(
@@ -200,8 +202,8 @@ class Quads:
         body = {**wanted, "overcloud": True} if self._newer else wanted
         try:
             await self._patch(f"hosts/{quote(host)}", {**body, "last_build": self._time(built_at)}, wanted)
-        except QuadsError as trouble:
-            if not trouble.final:
+        except QuadsError as error:
+            if not error.final:
                 raise
             await self._patch(f"hosts/{quote(host)}", body, wanted)
 
@@ -227,6 +229,7 @@ class Quads:
             await self._patch(f"assignments/{active.id}", {"active": False}, {"active": False})
 
     async def update_assignment(self, assignment: int, *, provisioned: bool, validated: bool) -> None:
+        """PATCH /assignments/<id>: how far its hosts are as a whole."""
         wanted: dict[str, object] = {"provisioned": provisioned, "validated": validated}
         await self._patch(f"assignments/{assignment}", wanted, wanted)
 
@@ -239,7 +242,7 @@ class Quads:
         basic = base64.b64encode(f"{self._username}:{self._password.reveal()}".encode()).decode()
         answer = await self._exchange("POST", "login/", None, {"Authorization": f"Basic {basic}"})
         if answer.status == 401:
-            # Not final: what it is to be told must not be lost for a password that somebody can put right.
+            # Not final: a pending update must not be lost for a password that somebody can put right.
             raise QuadsError(f"QUADS refused the login of {clean(self._username, 40)}")
         found = self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
@@ -285,7 +288,7 @@ class Quads:
             raise QuadsError(f"QUADS does not answer: {error.reason}") from None
 
     def _json(self, answer: Response, what: str) -> Any:
-        """Raises QuadsTrouble in the server's words for what is no success, and for what is no JSON."""
+        """Raises QuadsError in the server's words for what is no success, and for what is no JSON."""
         try:
             found = answer.json()
         except NotJson as error:

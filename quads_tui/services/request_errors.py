@@ -21,7 +21,7 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return RequestFailed(f"cannot resolve the name {where}", sent=False, kind=FailureKind.DNS)
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        pinned = call.trusted.complaint if isinstance(call.trusted, Pin) else ""
+        pinned = call.trusted.reason if isinstance(call.trusted, Pin) else ""
         other = f"the certificate of {where} does not match the fingerprint: expected sha256:{error.expected.hex()}, "
         return RequestFailed(pinned or f"{other}got sha256:{error.got.hex()}", sent=False, kind=FailureKind.TLS)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

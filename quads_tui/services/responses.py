@@ -70,6 +70,7 @@ class Response:
 
     @property
     def ok(self) -> bool:
+        """A 2xx: the server says that it succeeded, which alone proves nothing."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:

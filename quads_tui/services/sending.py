@@ -42,7 +42,7 @@ class Closed(QuadsTuiError):
     """The client was closed."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Call:
     """What one request asks for."""
 
@@ -81,6 +81,7 @@ class Attempt:
         self._bound.reschedule(asyncio.get_running_loop().time() + self._total)
 
     def leave_gate(self) -> None:
+        """Give the place among the handshakes back; more than once does no harm."""
         if self.release is not None:
             self.release()
             self.release = None

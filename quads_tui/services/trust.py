@@ -33,7 +33,7 @@ class Pin(aiohttp.Fingerprint):
         self.origin = origin
         self.known = known
         self.path = path
-        self.complaint = ""
+        self.reason = ""
         self.fresh = False
 
     def check(self, transport: asyncio.Transport) -> None:
@@ -45,7 +45,7 @@ class Pin(aiohttp.Fingerprint):
         if not self.known:
             self.known, self.fresh = found, True
         if found != self.known:
-            self.complaint = (
+            self.reason = (
                 f"the certificate of {self.origin} has changed: pinned sha256:{self.known}, now sha256:{found}; "
                 f"if that is expected, delete its line from {self.path or 'the pins'}"
             )

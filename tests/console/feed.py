@@ -12,16 +12,17 @@ from quads_tui.rollout.events import Event, HostArmed, HostChanged, HostNote, In
 from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.safety import Safety
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
 NOW = 1_795_000_000.0
 AHEAD = 20  # hosts that stand before the write lane, as limits.ahead has it
 FAILURES = (
-    (Stage.POWER_OFF, Cause.UNREACHABLE, "mgmt refused the connection"),
-    (Stage.PXE_SET, Cause.REFUSED, "Not licensed to perform this request"),
-    (Stage.FOREMAN_BUILD, Cause.FOREMAN, "Foreman 422: DHCP conflict [/redfish/v1/Systems]"),
-    (Stage.INSTALL, Cause.INSTALL_FAILED, "the installer reported an error to Foreman"),
+    (Stage.POWER_OFF, Cause.UNREACHABLE, "mgmt refused the connection", Safety.UNTOUCHED),
+    (Stage.PXE_SET, Cause.REFUSED, "Not licensed to perform this request", Safety.OFF),
+    (Stage.FOREMAN_BUILD, Cause.FOREMAN, "Foreman 422: DHCP conflict [/redfish/v1/Systems]", Safety.OFF),
+    (Stage.INSTALL, Cause.INSTALL_FAILED, "the installer reported an error to Foreman", Safety.UNKNOWN),
 )
 _STAGES = list(Stage)
 _TAKES = {Stage.POWER_OFF: 20.0, Stage.PXE_SET: 8.0, Stage.FOREMAN_BUILD: 45.0, Stage.POWER_ON: 15.0, Stage.INSTALL: 1300.0}
@@ -105,7 +106,7 @@ def _rollout(count: int, seed: int) -> bytes:
             at += min(took, NOW - at - 20)
             if stage is Stage.FOREMAN_BUILD:
                 events.append(Intent(at - 2, host.name, number, "build", {}))
-                events.append(Outcome(at - 1, host.name, number, "applied", {}))
+                events.append(Outcome(at - 1, host.name, number, ActResult.APPLIED, {}))
             events.append(StageChanged(at, host.name, stage, StageStatus.FINISHED, 1, took))
         if reached == len(_STAGES):
             events.append(HostChanged(at, host.name, HostStatus.DONE))
@@ -113,9 +114,9 @@ def _rollout(count: int, seed: int) -> bytes:
         stage = _STAGES[reached]
         events.append(StageChanged(at, host.name, stage, StageStatus.STARTED, 2 if failure else 1))
         if failure:
-            _, cause, reason = failure
+            _, cause, reason, safety = failure
             events.append(StageChanged(at + 10, host.name, stage, StageStatus.FAILED, 2, 10.0, reason, cause))
-            events.append(HostChanged(at + 10, host.name, HostStatus.FAILED, stage, cause, reason))
+            events.append(HostChanged(at + 10, host.name, HostStatus.FAILED, stage, cause, reason, None, safety))
         elif stage is Stage.POWER_OFF:
             events.append(HostNote(at, host.name, "waiting for Off, last PowerState On", True))
     for event in sorted(events, key=lambda event: event.at):

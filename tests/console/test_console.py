@@ -23,6 +23,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
@@ -86,7 +87,7 @@ async def test_the_first_screen_answers_how_far_and_what_failed(size: tuple[int,
         assert f"{d.model.counts[HostStatus.DONE]} done {d.model.counts[HostStatus.FAILED]} failed" in text
         assert "1 armed" in text
         assert "ARMED!" in text
-        assert "lane 5" in text
+        assert "5 ready" in text
         assert "install-failed" in text
         assert all(len(line) <= size[0] for line in text.splitlines())
         failed = [name for name in d.app.table.shown[:12] if d.model.hosts[name].status is HostStatus.FAILED]
@@ -367,12 +368,14 @@ async def test_the_bell_rings_once_for_each_new_kind_of_failure_and_can_be_muted
         assert not rung  # what stood there before is no news
         hosts = [name for name in d.app.table.shown if d.model.hosts[name].status is HostStatus.RUNNING]
 
-        def fails(host: str, reason: str) -> None:
-            d.model.apply(HostChanged(NOW, host, HostStatus.FAILED, Stage.INSTALL, Cause.INSTALL_FAILED, reason))
+        def fails(host: str, reason: str, safety: Safety = Safety.UNKNOWN) -> None:
+            cause = Cause.INSTALL_FAILED
+            d.model.apply(HostChanged(NOW, host, HostStatus.FAILED, Stage.INSTALL, cause, reason, safety=safety))
             d.app.panels()
 
-        fails(hosts[0], "no disk")
-        fails(hosts[1], "no disk")
+        fails(hosts[0], "no disk", Safety.OFF)
+        fails(hosts[1], "no disk", Safety.DISARMED)
+        fails(hosts[4], "no disk", Safety.INSTALLING)
         assert len(rung) == 1
         await d.press("B")
         fails(hosts[2], "no memory")
@@ -435,7 +438,7 @@ async def test_graphs_have_windows_and_symbols_for_every_terminal(symbols: str) 
         d.app.run_command(f"symbols {symbols}")
         await d.press("v")
         for window in ("5 min", "30 min", "whole run"):
-            assert f"write lane: {window}" in d.text
+            assert f"write queue: {window}" in d.text
             await d.press("t")
         assert "err" in d.text
         await d.press("escape")
@@ -487,7 +490,7 @@ async def test_exchanges_stand_in_the_history_of_their_host() -> None:
         ]
         await d.press("enter")
         assert host in d.text
-        assert "> PATCH /redfish/v1/Systems/1  503  1.9s  busy" in d.text
+        assert "> PATCH /redfish/v1/Systems/1  503  1.9 s  busy" in d.text
 
 
 def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:

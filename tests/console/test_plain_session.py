@@ -113,23 +113,23 @@ def test_it_tells_new_failures_pauses_milestones_and_every_minute_how_far() -> N
     assert p.told() == ""
     host = p.one(HostStatus.RUNNING) + ".example.com"
     p.model.apply(HostChanged(NOW, host, HostStatus.FAILED, Stage.INSTALL, Cause.UNREACHABLE, "its BMC is gone"))
-    assert p.told() == f"New failure: unreachable at install: its BMC is gone (first {host})."
+    assert p.told() == f"New failure: unreachable at Install: its BMC is gone (first host {host})."
     p.model.apply(Paused(NOW, "writes", True, "me", "Foreman hangs"))
-    assert p.told() == "Writes paused: Foreman hangs."
+    assert p.told() == "Foreman writes are paused: Foreman hangs."
     p.seconds += MINUTE
-    assert p.told().startswith("After 2 hours: ")
+    assert p.told().startswith("After 2 h: ")
     for name in list(p.model.hosts)[-12:]:
         p.model.apply(HostChanged(NOW, name, HostStatus.DONE))
-    assert p.told().startswith("After 2 hours: ")
+    assert p.told().startswith("After 2 h: ")
 
 
 def test_what_it_answers() -> None:
     p = Plain()
-    assert "ARMED, the next boot wipes them" in p.type("status")
-    assert "failed at install" in p.type("failed")
+    assert "Armed, the next boot reinstalls them" in p.type("status")
+    assert "failed at Install" in p.type("failed")
     host = p.one(HostStatus.FAILED)
     assert f"{host}.example.com" in p.type(f"show {host}")
-    assert "Next: nothing by itself. r retries" in p.type(f"show {host}")
+    assert "Next: nothing by itself: r retries" in p.type(f"show {host}")
     assert "hosts match f00" in p.type("show f00")
     assert all(act.help in p.type("help") for act in COMMANDS)
     assert "No messages yet" in p.type("messages")

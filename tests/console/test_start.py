@@ -11,14 +11,25 @@ import pytest
 from textual.pilot import Pilot
 
 from quads_tui.console.start_screen import StartApp
-from quads_tui.render.rollout_list import HERE, RECENT, RUNNING, UNFINISHED, Row
+from quads_tui.render.rollout_list import Row, RowGroup
 from tests.waiting import PATIENCE
 
 ROWS = (
-    Row("20261120-2200-cloud07-aa01", RECENT, "cloud07", "2026-11-20 22:00", 9000, 36, 35, 1, 0, "ended"),
-    Row("20261122-2200-cloud02-bb02", HERE, "cloud02", "2026-11-22 22:00", 7200, 700, 374, 12, 1, "runs"),
-    Row("20261122-2210-cloud05-cc03", RUNNING, "cloud05", "2026-11-22 22:10", 6600, 40, 12, 0, 4, "run by process 4711 of bob"),
-    Row("20261121-2200-cloud04-dd04", UNFINISHED, "cloud04", "2026-11-21 22:00", 800, 60, 20, 2, 3, "interrupted"),
+    Row("20261120-2200-cloud07-aa01", RowGroup.RECENT, "cloud07", "2026-11-20 22:00", 9000, 36, 35, 1, 0, "ended"),
+    Row("20261122-2200-cloud02-bb02", RowGroup.HERE, "cloud02", "2026-11-22 22:00", 7200, 700, 374, 12, 1, "runs"),
+    Row(
+        "20261122-2210-cloud05-cc03",
+        RowGroup.RUNNING,
+        "cloud05",
+        "2026-11-22 22:10",
+        6600,
+        40,
+        12,
+        0,
+        4,
+        "run by process 4711 of bob",
+    ),
+    Row("20261121-2200-cloud04-dd04", RowGroup.UNFINISHED, "cloud04", "2026-11-21 22:00", 800, 60, 20, 2, 3, "interrupted"),
 )
 
 

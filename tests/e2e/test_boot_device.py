@@ -38,7 +38,7 @@ def test_a_dell_installs_from_foremans_nic_though_another_is_first(lab: MakeLab)
     name = other_nic_first(world)
     site = with_interfaces(world)
     shown = world.run("plan", world.assignment, site=site)
-    assert "boots    once from PXE of any NIC (2), NIC.Integrated.1-1-1 (1)" in shown.stdout, shown.stderr
+    assert "boot     once from PXE of any NIC (2), NIC.Integrated.1-1-1 (1)" in shown.stdout, shown.stderr
     ran = world.run("run", world.assignment, "--json", "--yes", site=site)
     events = lines(ran.stdout)
     assert (ran.returncode, events[-1]["done"]) == (0, 3), events[-1]

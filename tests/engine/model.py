@@ -513,9 +513,11 @@ class Lab:
         rollout: str = "r1",
         hooks: tuple[Hook, ...] = (),
         foreman: type[ModelForeman] = ModelForeman,
+        parts: Mapping[str, Any] | None = None,
         **setting: Any,
     ) -> None:
-        """`setting`: other members of the executor's."""
+        """`parts`: other factories for the executor's parts; `setting`: other members of its context."""
+        self._parts = parts or {}
         self._foreman = foreman
         self._setting = setting
         self._protected_machines = protected_machines or {}
@@ -563,7 +565,8 @@ class Lab:
                 recall=recalled,
                 locked=self.locked,
                 **{"sample_seconds": 600.0, **self._setting},  # each sample costs as much as a host's stage
-            )
+            ),
+            **self._parts,
         )
 
     def _with_mac(self, host: HostPlan) -> HostPlan:

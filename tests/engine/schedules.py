@@ -321,7 +321,7 @@ class Run:
             assert (machine.resets, machine.wipes, machine.override, lab.world.writes[name]) == (0, 0, False, 0), "I1"
         assert lab.world.peak_writes <= 1, "I2"
         assert not any(lab.world.left.values()), "a session is left at a BMC"
-        rebuilds = sum(isinstance(e, HostChanged) and e.reason == "to be retried" for e in events)
+        rebuilds = sum(isinstance(e, HostChanged) and e.reason == "retry requested" for e in events)
         for name in names():
             host, machine = lab.rollout.hosts[name], lab.machine(name)
             cancels = sum(isinstance(e, Intent) and e.host == name and e.act == "cancel" for e in events)
@@ -377,7 +377,7 @@ def obeyed(events: list[Event]) -> None:
     for event in events:
         if isinstance(event, Ordered):
             out.add(event.host)
-        elif isinstance(event, HostChanged) and event.reason == "to be retried":
+        elif isinstance(event, HostChanged) and event.reason == "retry requested":
             out.discard(event.host)
         elif isinstance(event, Intent) and event.host in out:
             assert event.act not in ("build", "owner", "parameter"), "I8"

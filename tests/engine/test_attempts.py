@@ -86,7 +86,7 @@ async def test_what_cannot_be_repeated_is_not() -> None:
     lab.machine(NAME).troubles = [("pxe", StageFailure(Cause.REFUSED, "no PXE", retryable=False))] * 9
     await whole(lab)
     assert failures(lab, Stage.PXE_SET) == [(Cause.REFUSED, "no PXE")]
-    assert "host failed pxe_set refused: no PXE; left off" in told(lab)
+    assert "host failed pxe_set refused: no PXE; off" in told(lab)
 
 
 # A Foreman that is away
@@ -236,7 +236,7 @@ async def test_a_token_that_may_die_before_the_install_ends_is_issued_anew(
     acts = [event.act for event in lab.journal.events if isinstance(event, Intent) and event.act in ("build", "cancel")]
     assert acts == (["build", "cancel", "build"] if again else ["build"])
     notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and not event.waits]
-    assert notes == (["the build token would die before the install ends: armed anew"] if again else [])
+    assert notes == (["build re-issued: its token would expire before the install ends"] if again else [])
 
 
 async def test_a_second_power_on_sets_pxe_again_where_the_machine_is_still_off() -> None:

@@ -52,7 +52,7 @@ async def test_a_lane_that_was_narrowed_is_told_and_stays_so() -> None:
     await lab.run()
     await lab.end()
     assert [event.why for event in lab.journal.events if isinstance(event, LaneNarrowed)] == [f"{NAME}: 409"]
-    words = f"two writes may have met at Foreman, so the write lane is one wide from now on: {NAME}: 409"
+    words = f"two writes may have overlapped at Foreman; write concurrency reduced to 1: {NAME}: 409"
     assert notices(lab.journal.events) == [f"error: {words}"]
     assert lab.executor.lane.state().width == 1
     lab.resume()
@@ -93,10 +93,11 @@ async def test_the_samples_show_the_lane_the_places_and_the_latencies(monkeypatc
 # Errors of ours, and what stops a rollout
 
 
-async def test_a_journal_that_breaks_stops_the_rollout_once_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = Lab(names(3))
+@pytest.mark.parametrize("stage", [Stage.PXE_SET, Stage.INSTALL])  # with acts to come, and without
+async def test_a_journal_that_breaks_stops_the_rollout_once_and_says_so(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    lab = Lab(names(1))
     lab.executor.start()
-    await until(lab, Stage.PXE_SET)
+    await until(lab, stage)
     record = MemoryJournal.record
 
     def broken(journal: MemoryJournal, event: object) -> None:
@@ -222,7 +223,7 @@ async def test_hosts_that_had_not_begun_begin_as_new_ones_at_a_resume() -> None:
     lab.executor.submit(Pause("admission", True))
     lab.executor.start()
     await asyncio.sleep(2000)
-    again = {event.host for event in lab.journal.events if isinstance(event, HostChanged) and "goes on" in event.reason}
+    again = {event.host for event in lab.journal.events if isinstance(event, HostChanged) and event.reason == "resuming"}
     assert again == set(names(3))
     assert ends(lab.rollout) == {HostStatus.DONE: 3, HostStatus.QUEUED: 3}
     await ordered(lab, Pause("admission", False))
@@ -264,7 +265,7 @@ async def test_a_write_that_another_rollout_left_is_waited_for_and_told() -> Non
     assert notices(lab.journal.events) == [
         "warning: a process that died left a write on its way to Foreman: writes wait until its deadline has passed"
     ]
-    await lab.executor.settled()
+    await asyncio.wait_for(lab.executor.settled(), 3600)
     await lab.end()
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     written = next(event.at for event in lab.journal.events if isinstance(event, Intent) and event.act == "build")

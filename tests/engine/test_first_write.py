@@ -293,12 +293,12 @@ async def test_lifting_the_pause_of_a_model_frees_no_place_that_a_refusal_of_for
             machine.troubles = [("build", refused())]
     lab.executor.start()
     await lab.executor.settled()
-    assert lab.rollout.safety == {"model R650", "admission"}
+    assert lab.rollout.paused_by_safety == {"model R650", "admission"}
     ahead = list(lab.rollout.powered_off_waiting)
     assert len(ahead) == 3
     lab.executor.submit(Pause("model R650", False))
     await lab.executor.settled()
-    assert lab.rollout.safety == {"admission"}
+    assert lab.rollout.paused_by_safety == {"admission"}
     assert list(lab.rollout.powered_off_waiting) == ahead
     lab.executor.submit(Pause("admission", False))
     await asyncio.sleep(1)
@@ -316,7 +316,7 @@ async def test_a_pause_for_a_cause_survives_a_crash_and_is_shown_and_lifted_afte
     dark = off(lab)
     lab.resume()
     assert OWNER in lab.rollout.paused["admission"]
-    assert lab.rollout.safety == {"admission"}
+    assert lab.rollout.paused_by_safety == {"admission"}
     assert await headless(lab) == 4  # nobody lifted it
     assert off(lab) == dark
     lab.resume()
@@ -336,7 +336,7 @@ async def test_after_the_first_write_a_broken_installer_pauses_new_hosts_and_wri
         machine.installs = "failed"
     lab.executor.start()
     await lab.executor.settled()
-    assert "Install failed on 5 hosts with one cause, surely more than 55% of them" in lab.rollout.paused["admission"]
+    assert "Install failed on 5 hosts with one cause, more than 55% of them" in lab.rollout.paused["admission"]
     assert await to_the_end(lab) == 4
     counts = ends(lab.rollout)
     assert set(counts) == {HostStatus.FAILED, HostStatus.QUEUED}
@@ -407,9 +407,9 @@ async def _anything(number: int) -> None:
         settled = asyncio.ensure_future(lab.executor.settled())
         crashed = asyncio.ensure_future(lab.journal.crashed.wait())
         await asyncio.wait((settled, crashed), return_when=asyncio.FIRST_COMPLETED)
-        while not lab.journal.dead and lifts and lab.rollout.safety:
+        while not lab.journal.dead and lifts and lab.rollout.paused_by_safety:
             lifts -= 1
-            for what in list(lab.rollout.safety):
+            for what in list(lab.rollout.paused_by_safety):
                 lab.executor.submit(Pause(what, False))
             await asyncio.sleep(1)
             settled = asyncio.ensure_future(lab.executor.settled())
@@ -420,7 +420,7 @@ async def _anything(number: int) -> None:
         await lab.crash()
         lab.resume()
     waiting = [host for host in lab.rollout.hosts.values() if not host.status.is_final]
-    assert all(lab.rollout.new_host_paused(host.name) in lab.rollout.safety for host in waiting), number
+    assert all(lab.rollout.new_host_paused(host.name) in lab.rollout.paused_by_safety for host in waiting), number
     assert lab.executor.held_back is bool(waiting), number
     assert await to_the_end(lab) == (4 if waiting else 1 if lab.rollout.counts[HostStatus.DONE] < count else 0), number
     assert not lab.world.violations, number

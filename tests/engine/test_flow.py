@@ -14,6 +14,7 @@ from quads_tui.rollout.events import HostChanged, Intent, StageChanged
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import UnknownOutcome
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from tests.clocks import in_virtual_time
@@ -138,7 +139,7 @@ async def test_a_failure_before_the_write_leaves_the_machine_off_and_safe() -> N
     machine = lab.machine(names(1)[0])
     assert (host.status, host.stage, host.cause, host.armed) == (HostStatus.FAILED, Stage.FOREMAN_BUILD, Cause.FOREMAN, False)
     assert (machine.power, machine.override, machine.build, machine.wipes) == ("Off", False, False, 0)
-    assert "left off" in host.reason
+    assert (host.reason, host.safety) == ("422 conflict", Safety.OFF)
 
 
 async def test_a_failure_after_the_write_stays_armed_and_says_so_until_disarmed() -> None:
@@ -147,11 +148,13 @@ async def test_a_failure_after_the_write_stays_armed_and_says_so_until_disarmed(
     lab.machine(name).troubles = [("on", StageFailure(Cause.TIMEOUT, "never On", retryable=False))]
     rollout = await lab.run()
     assert rollout.hosts[name].armed
+    assert rollout.hosts[name].safety is Safety.ARMED
     assert lab.machine(name).override
     assert lab.machine(name).build
     lab.executor.submit(Disarm((name,)))
     await asyncio.sleep(60)
     assert not rollout.hosts[name].armed
+    assert rollout.hosts[name].safety is Safety.DISARMED
     assert (lab.machine(name).override, lab.machine(name).build) == (False, False)
     assert rollout.hosts[name].status is HostStatus.FAILED
     lab.executor.submit(Retry((name,)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -20,17 +20,24 @@ def gate(kind: Kind = Kind.BUILD, ahead: int = 3, protected: frozenset[str] = fr
     return gate_of(VirtualClock(), kinds=dict.fromkeys(HOSTS, kind), protected=protected, ahead=ahead)
 
 
-def gate_of(clock: VirtualClock, **given: Any) -> RolloutGate:
-    """With places that nobody but the gate takes."""
-    places: dict[str, None] = {}
+def gate_of(
+    clock: VirtualClock,
+    *,
+    places: Iterable[str] = (),
+    hears: Callable[[str, bool], None] = lambda host, taken: None,
+    **given: Any,
+) -> RolloutGate:
+    """With places that nobody but the gate takes; `hears` of each."""
+    taken_now = dict.fromkeys(places)
 
     def on_place(host: str, taken: bool) -> None:
         if taken:
-            places[host] = None
+            taken_now[host] = None
         else:
-            del places[host]
+            del taken_now[host]
+        hears(host, taken)
 
-    return RolloutGate(clock, powered_off_waiting=places, on_place=on_place, **given)
+    return RolloutGate(clock, powered_off_waiting=taken_now, on_place=on_place, **given)
 
 
 @pytest.mark.parametrize(

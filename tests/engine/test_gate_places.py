@@ -12,7 +12,7 @@ from quads_tui.rollout.ports import Held, Skipped, Stopping
 from quads_tui.rollout.stages import Kind, Stage
 from tests.clocks import VirtualClock
 
-from .test_gate import HOSTS, admitted, dark, inside
+from .test_gate import HOSTS, admitted, gate_of, inside
 
 pytestmark = pytest.mark.looptime
 
@@ -34,7 +34,7 @@ def gate(
     models: Mapping[str, str] | None = None,
 ) -> RolloutGate:
     heard = told or Told()
-    return RolloutGate(
+    return gate_of(
         VirtualClock(),
         kinds=kinds or dict.fromkeys(HOSTS, Kind.BUILD),
         protected=frozenset(),
@@ -42,7 +42,7 @@ def gate(
         models=models,
         places=places,
         waits=lambda host, why: heard.waits.append((host, why)),
-        on_place=lambda host, taken: heard.places.append((host, taken)),
+        hears=lambda host, taken: heard.places.append((host, taken)),
     )
 
 
@@ -95,7 +95,7 @@ async def test_hosts_that_stand_off_since_an_earlier_process_count_and_are_no_ne
     g.pause(False)
     waiting = asyncio.ensure_future(g.admit("h3", Stage.POWER_OFF))
     await asyncio.sleep(1)
-    assert (waiting.done(), dark(g)) == (False, 3)
+    assert (waiting.done(), g.powered_off_waiting) == (False, 3)
     await cancelled(waiting)
 
 
@@ -139,7 +139,7 @@ async def test_a_cancelled_host_takes_no_place_and_may_come_again() -> None:
     assert not g.waits("h1")
     g.gone("h0")
     await asyncio.sleep(1)
-    assert dark(g) == 0
+    assert g.powered_off_waiting == 0
     await asyncio.wait_for(g.admit("h1", Stage.POWER_OFF), 1)
 
 
@@ -217,7 +217,7 @@ async def test_a_host_that_keeps_its_place_keeps_no_turn() -> None:
     g.keep("h0")
     g.gone("h0")
     await asyncio.sleep(1)
-    assert (inside(turns), dark(g)) == (["h0", "h1"], 3)
+    assert (inside(turns), g.powered_off_waiting) == (["h0", "h1"], 3)
     await cancelled(*turns.values())
 
 
@@ -269,7 +269,7 @@ async def test_a_write_that_stands_concerns_nobody_once_the_first_one_is_verifie
     g.write_stands("h0")
     await asyncio.wait_for(g.admit("h1", Stage.FOREMAN_BUILD), 1)
     g.leave_powered_off_set("h0")
-    assert dark(g) == 1
+    assert g.powered_off_waiting == 1
 
 
 async def test_all_that_are_ready_are_written_when_the_first_write_is_verified() -> None:

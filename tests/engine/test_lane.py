@@ -161,7 +161,7 @@ async def test_rollouts_on_one_foreman_take_turns_and_wait_for_each_others_unkno
     await asyncio.sleep(1)
     waiting = asyncio.ensure_future(second.write("b9", "build", send, probe))
     await asyncio.sleep(1)
-    assert second.state().shut.startswith("in another rollout: outcome unknown (timeout)")
+    assert second.state().shut.startswith("in another rollout: result of the last write unknown (timeout)")
     assert not waiting.done()
     with pytest.raises(WriteAbsent):
         await unsettled
@@ -441,7 +441,7 @@ async def test_first_byte_an_unknown_outcome_elsewhere_holds_what_was_granted_be
         return Probe.ABSENT
 
     unknown = asyncio.ensure_future(other.write("h2", "build", lost, probe))
-    with pytest.raises(NotSent, match="outcome unknown"):
+    with pytest.raises(NotSent, match="result of the last write unknown"):
         await lane.write("h1", "build", late, probe)
     unknown.cancel()
 

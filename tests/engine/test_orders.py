@@ -78,7 +78,7 @@ async def test_every_order_is_answered_with_what_came_of_it() -> None:
         "skip: no host; 1 could not",
         f"retry from the start: {short[3]}, {short[4]}",
         "admission go on",
-        "stop: no new acts, requests in flight settle",
+        "stop: no new actions; requests in flight settle",
     ]
     assert orders(lab) == [
         *((name, "skip", "skipped by the operator") for name in short[:7]),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.engine.quads_sync import Outbox, QuadsExchange
+from quads_tui.engine.quads_outbox import Outbox
+from quads_tui.engine.quads_sync import QuadsExchange
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, Notice, QuadsTold, StageChanged, from_row, to_row
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
@@ -108,9 +109,9 @@ def exchange(server: Server, plan: Plan = PLAN) -> tuple[QuadsExchange, list[Eve
 
     def emit(event: Event) -> None:
         said.append(event)
-        made.take(event)
+        made.on_event(event)
 
-    made = QuadsExchange(server, Outbox(plan), VirtualClock(), emit, owned)
+    made = QuadsExchange(server, Outbox(plan), clock=VirtualClock(), emit=emit, owned=owned)
     return made, said
 
 
@@ -121,7 +122,7 @@ async def test_all_hosts_done_is_an_assignment_provisioned() -> None:
     task = asyncio.create_task(made.run())
     for number in range(3):
         for event in history(number):
-            made.take(event)
+            made.on_event(event)
     await asyncio.sleep(1)
     task.cancel()
     assert server.told[-1] == ("assignment", 7, True, False)
@@ -136,7 +137,7 @@ async def test_one_failed_host_leaves_the_assignment_open() -> None:
     made, _ = exchange(server)
     for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED)):
         for event in history(number, end):
-            made.take(event)
+            made.on_event(event)
     await made.flush(5)
     assert not [told for told in server.told if told[0] == "assignment"]
     assert ("progress", 2, "failed") in server.told
@@ -147,7 +148,7 @@ async def test_ownership_alone_is_validated_too() -> None:
     plan = Plan((replace(PLAN.goals[0], kind=Kind.OWNERSHIP),), HOSTS[:1])
     server = Server()
     made, _ = exchange(server, plan)
-    made.take(HostChanged(5.0, HOSTS[0].name, HostStatus.DONE))
+    made.on_event(HostChanged(5.0, HOSTS[0].name, HostStatus.DONE))
     await made.flush(5)
     assert server.told[-1] == ("assignment", 7, True, True)
     assert ("progress", 1, "completed") in server.told
@@ -158,7 +159,7 @@ async def test_a_server_without_tracking_is_not_tracked() -> None:
     server = Server(tracks=False)
     made, _ = exchange(server)
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
     await made.flush(5)
     assert [told[0] for told in server.told] == ["begun", "unvalidated", "schedule", "host"]
 
@@ -170,7 +171,7 @@ async def test_a_quads_that_is_away_is_told_later_and_spoken_of_twice() -> None:
     made, said = exchange(server)
     task = asyncio.create_task(made.run())
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
     await asyncio.sleep(600)
     assert [update.partition(" ")[0] for update in made._outbox.waiting] == [
         "begun", "unvalidated", "tracking", "schedule", "host", "progress",
@@ -181,7 +182,7 @@ async def test_a_quads_that_is_away_is_told_later_and_spoken_of_twice() -> None:
     assert made.owed == 0
     notices = [event.text for event in said if isinstance(event, Notice)]
     assert len(notices) == 2
-    assert "provisioning goes on" in notices[0]
+    assert "provisioning continues" in notices[0]
     assert notices[1] == "QUADS answers again"
     assert [told for told in server.told if told[0] == "progress"] == [("progress", 1, "validation")]  # the newest only
 
@@ -192,7 +193,7 @@ async def test_what_it_refuses_for_good_is_said_and_not_asked_again() -> None:
     server.refuses = "host"
     made, said = exchange(server)
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
     await made.flush(5)
     assert made.owed == 0
     assert [event.text for event in said if isinstance(event, Notice)] == [f"QUADS, host {HOSTS[0].name}: HTTP 403"]
@@ -205,7 +206,7 @@ async def test_e5_a_schedule_that_is_gone_is_said_once_for_a_host() -> None:
     made, said = exchange(server)
     task = asyncio.create_task(made.run())
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
         await asyncio.sleep(1)
     task.cancel()
     assert [event.text for event in said if isinstance(event, Notice)] == [f"QUADS, progress {HOSTS[0].name}: HTTP 403"]
@@ -219,7 +220,7 @@ async def test_e5_a_failed_host_is_asked_about_until_quads_no_longer_waits_for_i
     task = asyncio.create_task(made.run())
     for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED, HostStatus.DONE)):
         for event in history(number, end):
-            made.take(event)
+            made.on_event(event)
     await asyncio.sleep(605)
     assert server.asked == 10
     assert not [told for told in server.told if told[0] == "assignment"]
@@ -228,8 +229,8 @@ async def test_e5_a_failed_host_is_asked_about_until_quads_no_longer_waits_for_i
     await asyncio.sleep(70)
     assert [told for told in server.told if told[0] == "assignment"] == [("assignment", 7, True, False)]
     asked = server.asked
-    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
-    made.take(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
+    made.on_event(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "retry requested"))
+    made.on_event(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
     await asyncio.sleep(600)
     task.cancel()
     assert server.asked == asked
@@ -244,11 +245,11 @@ async def test_e5_nobody_is_asked_while_a_host_is_under_way_or_retried() -> None
     task = asyncio.create_task(made.run())
     for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED)):
         for event in history(number, end):
-            made.take(event)
+            made.on_event(event)
     await asyncio.sleep(600)
     for event in history(2):
-        made.take(event)
-    made.take(HostChanged(2001.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
+        made.on_event(event)
+    made.on_event(HostChanged(2001.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "retry requested"))
     await asyncio.sleep(600)
     task.cancel()
     assert server.asked == 0
@@ -260,14 +261,14 @@ async def test_e5_a_cloud_is_empty_when_its_last_host_has_left_or_failed_to() ->
     server = Server()
     made, _ = exchange(server, replace(PLAN, hosts=hosts))
     for event in [*history(0), *history(1, HostStatus.FAILED)]:
-        made.take(event)
+        made.on_event(event)
     await made.flush(5)
     assert not [told for told in server.told if told[0] == "emptied"]
     for event in history(2):
-        made.take(event)
+        made.on_event(event)
     await made.flush(5)
-    made.take(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "to be retried"))
-    made.take(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
+    made.on_event(HostChanged(9000.0, HOSTS[1].name, HostStatus.QUEUED, None, None, "retry requested"))
+    made.on_event(HostChanged(9100.0, HOSTS[1].name, HostStatus.DONE))
     await made.flush(5)
     assert [told for told in server.told if told[0] == "emptied"] == [("emptied", "cloud03")]
 
@@ -278,7 +279,7 @@ async def test_e5_what_is_on_its_way_when_the_rollout_ends_is_not_sent_once_more
     server.slow = 3.0
     made, _ = exchange(server)
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
     task = asyncio.create_task(made.run())
     await asyncio.sleep(1)
     task.cancel()
@@ -293,7 +294,7 @@ async def test_e5_what_quads_did_not_take_is_tried_once_more_at_the_end() -> Non
     server.away = True
     made, _ = exchange(server)
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
     task = asyncio.create_task(made.run())
     await asyncio.sleep(10)
     task.cancel()
@@ -311,7 +312,7 @@ async def test_e5_a_host_that_quads_stumbles_over_holds_up_no_other(ends: bool) 
     made, said = exchange(server)
     for number in range(3):
         for event in history(number):
-            made.take(event)
+            made.on_event(event)
     task = asyncio.create_task(made.run())
     await asyncio.sleep(0 if ends else 3600)
     if ends:
@@ -342,7 +343,7 @@ async def test_e5_quads_is_not_asked_about_a_cloud_that_it_does_not_know_the_sta
     made, _ = exchange(server)
     for number, end in enumerate((HostStatus.DONE, HostStatus.FAILED, HostStatus.DONE)):
         for event in history(number, end):
-            made.take(event)
+            made.on_event(event)
     await made.flush(60)
     assert server.asked == 0
     server.stumbles = ""
@@ -357,7 +358,7 @@ async def test_e5_a_quads_that_answers_nothing_but_500_is_away() -> None:
     hosts = tuple(HostPlan(f"h{n}.example.com", "x", cloud="cloud02", schedule=n + 1) for n in range(20))
     made, _ = exchange(server, replace(PLAN, hosts=hosts))
     for host in hosts:
-        made.take(StageChanged(1000.0, host.name, Stage.POWER_OFF, StageStatus.STARTED, 1))
+        made.on_event(StageChanged(1000.0, host.name, Stage.POWER_OFF, StageStatus.STARTED, 1))
     owed = made.owed
     task = asyncio.create_task(made.run())
     await asyncio.sleep(3600)
@@ -372,7 +373,7 @@ async def test_e5_a_quads_that_answers_nothing_but_500_is_away() -> None:
 def test_e5_hosts_that_were_never_begun_are_not_told_of() -> None:
     outbox = Outbox(PLAN)
     for host in HOSTS:
-        outbox.take(HostChanged(5.0, host.name, HostStatus.SKIPPED, None, None, "skipped by the operator"))
+        outbox.apply(HostChanged(5.0, host.name, HostStatus.SKIPPED, None, None, "skipped by the operator"))
     assert {key.partition(" ")[0] for key in outbox.waiting} == {"progress"}
 
 
@@ -380,12 +381,12 @@ def test_a_journal_of_before_owes_nothing_that_was_told_then() -> None:
     outbox = Outbox(PLAN)
     for number in range(3):
         for event in history(number):
-            outbox.take(event)
+            outbox.apply(event)
         name = HOSTS[number].name
-        outbox.take(QuadsTold(1.0, f"host {name}", {"host": name, "cloud": "cloud02", "built_at": "2026-11-29T23:10"}))
+        outbox.apply(QuadsTold(1.0, f"host {name}", {"host": name, "cloud": "cloud02", "built_at": "2026-11-29T23:10"}))
         body = {"schedule": number + 1, "begun_at": "2026-11-29T22:10", "built_at": "2026-11-29T23:10"}
-        outbox.take(QuadsTold(1.0, f"schedule {name}", body))
-    outbox.take(QuadsTold(1.0, "assignment cloud02", {"assignment": 7, "provisioned": True, "validated": False}))
+        outbox.apply(QuadsTold(1.0, f"schedule {name}", body))
+    outbox.apply(QuadsTold(1.0, "assignment cloud02", {"assignment": 7, "provisioned": True, "validated": False}))
     assert {key.partition(" ")[0] for key in outbox.waiting} == {"progress"}
 
 
@@ -405,7 +406,7 @@ events = st.one_of(
         st.sampled_from(list(HostStatus)),
         st.none() | st.sampled_from(list(Stage)),
         st.none(),
-        st.sampled_from(["", "SYS518", "to be retried"]),
+        st.sampled_from(["", "SYS518", "retry requested"]),
     ),
 )
 
@@ -414,16 +415,16 @@ events = st.one_of(
 def test_a_resume_owes_exactly_what_the_dead_process_owed(happened: list[Event], data: st.DataObject) -> None:
     outbox, journal = Outbox(PLAN), []
     for event in happened:
-        outbox.take(event)
+        outbox.apply(event)
         journal.append(event)
         if outbox.waiting and data.draw(st.booleans()):
             update = next(iter(outbox.waiting.values()))
             told = QuadsTold(1.0, update.key, update.body)
-            outbox.take(told)
+            outbox.apply(told)
             journal.append(told)
     again = Outbox(PLAN)
     for event in journal:
-        again.take(from_row(to_row(event)))
+        again.apply(from_row(to_row(event)))
     assert list(again.waiting.values()) == list(outbox.waiting.values())
 
 
@@ -433,8 +434,8 @@ async def test_c3_a_process_that_was_taken_over_tells_quads_nothing() -> None:
         raise TakenOver("another process has taken the rollout over")
 
     server = Server()
-    made = QuadsExchange(server, Outbox(PLAN), VirtualClock(), lambda event: None, taken_over)
+    made = QuadsExchange(server, Outbox(PLAN), clock=VirtualClock(), emit=lambda event: None, owned=taken_over)
     for event in history(0):
-        made.take(event)
+        made.on_event(event)
     await made.flush(5)
     assert (server.told, made.owed > 0) == ([], True)

@@ -18,7 +18,7 @@ from quads_tui.rollout.events import (
 )
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 from .model import TARGET
 
@@ -39,7 +39,7 @@ def intent(host: str, number: int, act: str) -> Intent:
 
 def test_a_rollout_that_has_only_begun_has_nothing_open() -> None:
     empty = read()
-    assert (empty.cut_off, empty.unsettled, empty.resets, empty.orders, empty.sessions) == ({}, {}, {}, {}, {})
+    assert (empty.cut_off, empty.unsettled, empty.resets, empty.pending, empty.sessions) == ({}, {}, {}, {}, {})
     assert (empty.last_number, empty.cloud_hooks) == (0, set())
     assert {name: memory.start for name, memory in empty.memories.items()} == dict.fromkeys("ab", Stage.POWER_OFF)
 
@@ -57,10 +57,10 @@ def test_an_attempt_that_has_not_ended_was_cut_off() -> None:
 def test_a_write_without_an_outcome_of_its_own_is_unsettled() -> None:
     write = intent("a", 7, "build")
     assert read(write).unsettled == {"a": write}
-    assert read(write, Outcome(2.0, "a", 6, "applied", {})).unsettled == {"a": write}
-    assert read(write, Outcome(2.0, "b", 7, "applied", {})).unsettled == {"a": write}
-    assert read(write, Outcome(2.0, "a", 7, "absent", {})).unsettled == {}
-    assert read(Outcome(2.0, "a", 7, "absent", {})).unsettled == {}
+    assert read(write, Outcome(2.0, "a", 6, ActResult.APPLIED, {})).unsettled == {"a": write}
+    assert read(write, Outcome(2.0, "b", 7, ActResult.APPLIED, {})).unsettled == {"a": write}
+    assert read(write, Outcome(2.0, "a", 7, ActResult.ABSENT, {})).unsettled == {}
+    assert read(Outcome(2.0, "a", 7, ActResult.ABSENT, {})).unsettled == {}
 
 
 @pytest.mark.parametrize("act", ["build", "cancel", "owner", "parameter", "rebuild"])
@@ -95,14 +95,14 @@ def test_a_hook_of_a_cloud_runs_again_unless_it_ran_well() -> None:
 
 def test_an_order_stands_until_it_is_taken_back_or_the_host_has_ended() -> None:
     order = Ordered(1.0, "a", "skip", "bad DIMM")
-    assert read(order).orders == {"a": order}
-    assert read(order, HostChanged(2.0, "a", HostStatus.WAITING)).orders == {"a": order}
-    assert read(order, Ordered(2.0, "a", "", "")).orders == {}
-    assert read(Ordered(2.0, "a", "", "")).orders == {}
+    assert read(order).pending == {"a": order}
+    assert read(order, HostChanged(2.0, "a", HostStatus.WAITING)).pending == {"a": order}
+    assert read(order, Ordered(2.0, "a", "", "")).pending == {}
+    assert read(Ordered(2.0, "a", "", "")).pending == {}
     for status in (HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD):
-        assert read(order, HostChanged(2.0, "a", status)).orders == {}
-        assert read(HostChanged(2.0, "a", status)).orders == {}
-    assert read(order, HostChanged(2.0, "b", HostStatus.SKIPPED)).orders == {"a": order}
+        assert read(order, HostChanged(2.0, "a", status)).pending == {}
+        assert read(HostChanged(2.0, "a", status)).pending == {}
+    assert read(order, HostChanged(2.0, "b", HostStatus.SKIPPED)).pending == {"a": order}
 
 
 def test_what_the_flow_knew_is_known_again_and_strange_hosts_are_passed_over() -> None:

@@ -13,6 +13,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Disarm, Retry, Skip, Unskip
 from quads_tui.rollout.events import StageChanged
 from quads_tui.rollout.plan import HostPlan, Target
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
 from .model import TARGET, Lab, busy
@@ -39,7 +40,7 @@ PXE = [
     "pxe_set finished 1 after 2.3 s",
 ]
 WRITE = [
-    "waits: waits for the write lane (build)",
+    "waits: waits for the Foreman write queue (build)",
     "intent: build",
     "remembers baseline=set, built_at=set, start=foreman_build",
     "armed",
@@ -96,7 +97,7 @@ async def test_a_host_that_is_built() -> None:
 async def test_a_host_that_moves_its_ownership_only() -> None:
     assert told(await whole(Lab([NAME], kind=Kind.OWNERSHIP, target=Target(owner_id=41)))) == [
         "foreman_build started 1",
-        "waits: waits for the write lane (owner)",
+        "waits: waits for the Foreman write queue (owner)",
         "intent: owner",
         "outcome: applied",
         "waits: waits for a look at Foreman that shows its new owner",
@@ -122,19 +123,19 @@ async def test_a_host_that_is_skipped_while_it_is_armed() -> None:
         *without_seconds([*OFF, *PXE]),
         "foreman_build started 1",
         "waits: waits for a look at Foreman: is it in build already?",
-        "waits: waits for the write lane (parameter)",
+        "waits: waits for the Foreman write queue (parameter)",
         "intent: parameter",
         "outcome: applied",
         *WRITE,
         "ordered: skip",
         "foreman_build skipped 1: bad DIMM",
-        "waits: waits for the write lane (cancel)",
+        "waits: waits for the Foreman write queue (cancel)",
         "intent: cancel",
         "remembers built_at=none",
         "outcome: applied",
         *DISARMED,
         "remembers failed=power_off/unknown",
-        "host skipped foreman_build: bad DIMM; left off",
+        "host skipped foreman_build: bad DIMM; off",
         "gives its place back",
     ]
 
@@ -151,7 +152,7 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         for line in [
             f"foreman_build started {number}",
             "waits: waits for a look at Foreman: is it in build already?",
-            "waits: waits for the write lane (build)",
+            "waits: waits for the Foreman write queue (build)",
             "intent: build",
             "outcome: refused (no free address)",
             f"foreman_build failed {number} foreman: no free address",
@@ -171,9 +172,9 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         *refused,
         "remembers failed=foreman_build/foreman, start=foreman_build",
         *DISARMED,
-        "host failed foreman_build foreman: no free address; left off",
+        "host failed foreman_build foreman: no free address; off",
         "remembers failed=None, off=False, start=power_off",
-        "host queued power_off: to be retried",
+        "host queued power_off: retry requested",
         "power_off started 2",
         "session opened",
         "remembers ",
@@ -234,7 +235,7 @@ async def test_a_host_whose_console_died_before_power_on() -> None:
     lab.resume()
     await whole(lab)
     assert re.sub(r"in \d+ s", "in N s", "\n".join(told(lab)[before:])).split("\n") == [
-        "host queued power_on: goes on from where it was",
+        "host queued power_on: resuming",
         "waits: begins in N s: its BMC may not show yet what the last Reset did",
         "session closed",
         "waits: waits for a look at Foreman: how does it stand?",
@@ -265,7 +266,7 @@ async def test_an_attempt_that_was_cut_off_is_told_with_its_seconds() -> None:
     lab.resume()
     await whole(lab)
     lines = without_seconds(told(lab))
-    assert "install skipped 1: cut off: the console ended" in lines
+    assert "install skipped 1: interrupted: quads-tui exited" in lines
     cut = next(event for event in lab.journal.events if isinstance(event, StageChanged) and event.status is StageStatus.SKIPPED)
     assert cut.seconds == pytest.approx(150, abs=1)
     assert lines[-1] == "host done"
@@ -290,7 +291,7 @@ async def test_a_host_that_is_skipped_while_it_installs_is_watched_again_when_it
     assert lines[-3:] == [
         "install skipped 1: later",
         "remembers failed=install/install-timeout, start=install",
-        "host skipped install: later; it may be installing: no longer watched, nothing touched",
+        "host skipped install: later; installing",
     ]
     await ordered(lab, Unskip((NAME,)))
     await lab.end()
@@ -309,9 +310,10 @@ async def test_a_host_that_could_not_be_disarmed_goes_on_from_where_it_was(act: 
     await ordered(lab, Skip((NAME,), "bad DIMM"))
     lines = without_seconds(told(lab))
     assert any(line.startswith("remembers failed=foreman_build/unknown") for line in lines)
-    reason = lab.rollout.hosts[NAME].reason
-    assert reason.startswith("bad DIMM; NOT SAFE: ")
-    assert "left off" not in reason
+    host = lab.rollout.hosts[NAME]
+    assert host.reason == "bad DIMM"
+    assert "silent" in host.not_disarmed
+    assert host.safety in (Safety.ARMED, Safety.UNKNOWN)
     await lab.end()
 
 
@@ -326,7 +328,7 @@ async def test_a_host_that_fails_before_anything_was_set_has_nothing_to_clear() 
         "power_off failed 1 refused: no",
         "remembers failed=power_off/refused",
         "not armed",
-        "host failed power_off refused: no",
+        "host failed power_off refused: no; untouched",
         "gives its place back",
         "session closed",
     ]
@@ -337,7 +339,9 @@ async def test_an_override_that_cannot_be_cleared_after_a_failure_is_told() -> N
     no = StageFailure(Cause.FOREMAN, "no free address", retryable=False)
     lab.machine(NAME).troubles = [("build", no), ("clear", SILENT)]
     await whole(lab)
-    assert lab.rollout.hosts[NAME].reason == "no free address; its boot override could not be cleared: silent"
+    host = lab.rollout.hosts[NAME]
+    assert (host.reason, host.safety) == ("no free address", Safety.UNKNOWN)
+    assert host.not_disarmed == "its boot override could not be cleared: silent"
 
 
 async def test_a_machine_is_free_for_others_once_nothing_of_its_host_stands_on_it() -> None:
@@ -364,4 +368,18 @@ async def test_a_machine_is_free_for_others_once_its_host_is_disarmed() -> None:
     assert machines.claim("other", "x", machine)
     await ordered(lab, Disarm((NAME,)))
     assert not machines.claim("other", "x", machine)
+    await lab.end()
+
+
+async def test_a_resume_holds_the_machines_of_hosts_that_something_of_ours_stands_on_and_no_others() -> None:
+    lab = Lab(names(2))
+    armed, built = names(2)
+    lab.machine(armed).troubles = [("on", StageFailure(Cause.TIMEOUT, "never On", retryable=False))]
+    await whole(lab)
+    machines = lab._machines = Machines()
+    lab.resume()
+    lab.executor.start()
+    facts = {name: lab.executor._memories[name].identity for name in (armed, built)}
+    held = {name: bool(machines.claim("other", f"x-{name}", identity)) for name, identity in facts.items() if identity}
+    assert held == {armed: True, built: False}
     await lab.end()

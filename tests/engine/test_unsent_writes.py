@@ -61,7 +61,7 @@ async def test_a_write_that_is_not_let_out_queues_again_with_growing_pauses(monk
     why = "too long ago since it was decided"
     assert outcomes(lab, "build")[:-1] == [("absent", {"why": f"not sent: {why}"})] * 9
     assert told(lab).count(f"note: build was not sent: {why}") == 9
-    assert told(lab).count("waits: waits for the write lane (build)") == 10
+    assert told(lab).count("waits: waits for the Foreman write queue (build)") == 10
     assert lab.rollout.hosts[NAME].attempts[Stage.FOREMAN_BUILD] == 1
 
 
@@ -114,7 +114,7 @@ async def test_a_host_that_another_write_put_in_build_gets_its_pxe_files_again(m
         "remembers baseline=set, built_at=set, pxe_lost=True, start=foreman_build",
         "armed",
         "note: in build, but Foreman deleted its PXE files: rebuild_config",
-        "waits: waits for the write lane (rebuild)",
+        "waits: waits for the Foreman write queue (rebuild)",
         "intent: rebuild",
         "remembers pxe_lost=False",
         "outcome: applied",
@@ -203,8 +203,8 @@ async def test_a_write_of_a_killed_console_that_never_arrived_is_told_as_absent(
     await lab.crash()
     lab.resume()
     await whole(lab)
-    assert outcomes(lab, "build")[0] == ("absent", {"why": "not there after the console's end"})
-    note = "waits: a build write was on its way when the console ended: the lane waits until that is settled"
+    assert outcomes(lab, "build")[0] == ("absent", {"why": "not there after quads-tui exited"})
+    note = "waits: a build write was in flight when quads-tui exited: Foreman writes wait until its result is known"
     assert note in told(lab)
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
 

@@ -49,7 +49,8 @@ def timeline(events: Iterable[Event], host: str) -> list[str]:
                 words = ["host", event.status.value]
                 words += [event.stage.value] if event.stage else []
                 words += [event.cause.value] if event.cause else []
-                told.append(" ".join(words) + (f": {event.reason}" if event.reason else ""))
+                why = "; ".join(part for part in (event.reason, event.safety) if part)
+                told.append(" ".join(words) + (f": {why}" if why else ""))
             case HostNote():
                 told.append(("waits: " if event.waits else "note: ") + event.text)
             case HostArmed():

@@ -42,7 +42,7 @@ from quads_tui.rollout.events import (
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.moments import LONG_AGO, Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
-from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, HostStatus, Stage, StageStatus
 from tests.waiting import PATIENCE
 
 EVENTS: list[Event] = [
@@ -52,7 +52,7 @@ EVENTS: list[Event] = [
     HostArmed(4.0, "h1", True),
     HostNote(5.0, "h2", "waits", True),
     Intent(6.0, "h1", 7, "build", {"progress": "abc", "wanted": {"build": True, "owner_id": 3}}, Moment("b1", 7.5)),
-    Outcome(7.0, "h1", 7, "applied", {"installed_at": None}),
+    Outcome(7.0, "h1", 7, ActResult.APPLIED, {"installed_at": None}),
     Paused(8.0, "writes", True, "me@here", "Foreman hangs"),
     RolloutEnded(9.0, "operator"),
 ]

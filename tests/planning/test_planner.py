@@ -310,7 +310,7 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
     assert "including 1 whose BMC was not compared with those of the protected hosts" in consequence(plan)
-    assert "their BMC may be that of a protected host: its address is not known now: 1" in shown(plan)
+    assert "their BMC may be that of a protected host, whose address is unknown now: 1" in shown(plan)
     with pytest.raises(Refused) as refused:
         refuse_unverified_protection(plan)
     assert refused.value.reasons[0] == warning
@@ -343,7 +343,7 @@ async def test_a3_a_protected_host_without_a_bmc_is_a_note_and_no_warning(lab: L
     plan = await lab.plan(lab.assignment(HostSpec(HOSTS[1], bmc="https://192.0.2.1")))
     refuse_unverified_protection(plan)
     assert plan.warnings == lab.site.warnings and not plan.refusals
-    assert f"note protected hosts that have no BMC by the name service: {FOREMAN_HOST}" in shown(plan)
+    assert f"note protected hosts without a BMC address in DNS: {FOREMAN_HOST}" in shown(plan)
 
 
 async def test_a3_after_a_resume_the_address_of_a_protected_bmc_is_an_ip_address_or_none(lab: Lab, names: dict[str, str]) -> None:

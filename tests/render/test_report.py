@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,7 +34,8 @@ from quads_tui.rollout.events import (
     StageChanged,
 )
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.safety import Safety
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 START = 1_795_000_000.0
 MORNING = START + 36_000
@@ -77,7 +80,7 @@ def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[
         )
     events += stage(START + 4, done, Stage.PXE_SET, 5.0, reason="busy", cause=Cause.BUSY)
     events += stage(START + 5, done, Stage.PXE_SET, 7.0, attempt=2)
-    events += [Intent(START + 6, done, 1, "build", {}), Outcome(START + 7, done, 1, "applied", {})]
+    events += [Intent(START + 6, done, 1, "build", {}), Outcome(START + 7, done, 1, ActResult.APPLIED, {})]
     events += [HostNote(START + 8, failed, f"ForceOff accepted {word}")]
     events += stage(START + 9, failed, Stage.PXE_SET, 30.0, reason=f"server said {word}", cause=Cause.REFUSED)
     events += [HostChanged(START + 12, failed, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, f"server said {word}")]
@@ -86,7 +89,7 @@ def journal(word: str = "x", model: str = "R650") -> tuple[dict[str, Any], list[
     events += [RolloutStarted(MORNING, "r", 4, True, f"asmith {word}", SPEED)]
     events += [
         Commanded(MORNING + 1, f"asmith {word}", f"hold: {word}"),
-        HostChanged(MORNING + 2, held, HostStatus.HELD, None, None, word),
+        HostChanged(MORNING + 2, held, HostStatus.HELD, None, None, word, None, Safety.UNKNOWN, word),
     ]
     events += stage(MORNING + 3, done, Stage.INSTALL, 50.0) + [HostChanged(MORNING + 8, done, HostStatus.DONE)]
     events += [StageChanged(MORNING + 9, cut, Stage.PXE_SET, StageStatus.STARTED, 1), RolloutEnded(MORNING + 10, "operator")]
@@ -125,7 +128,7 @@ def test_every_attempt_with_its_seconds_and_outcome() -> None:
     assert (done.status, done.began, done.ended, done.seconds) == (HostStatus.DONE, 10.0, 260.0, 250.0)
     assert (failed.status, failed.cause, failed.armed, failed.reason) == (HostStatus.FAILED, Cause.REFUSED, True, "server said x")
     assert (held.status, held.stages[Stage.POWER_OFF][0].reason) == (HostStatus.HELD, "was off already")
-    assert stage_text(cut.stages[Stage.PXE_SET]) == "no end"
+    assert stage_text(cut.stages[Stage.PXE_SET]) == "unfinished"
     assert cut.stages[Stage.PXE_SET][0].seconds is None
     assert done.evidence == ()
 
@@ -144,6 +147,7 @@ def test_failures_come_with_the_servers_words_and_the_last_lines() -> None:
         "ForceOff accepted x",
         "started",
         "failed: server said x",
+        "afterwards: nothing was done to the host",
     ]
     for text in (as_markdown(told()), as_html(told())):
         assert "ForceOff accepted x" in text
@@ -161,7 +165,7 @@ def test_acts_meet_their_outcomes_and_the_open_one_is_named() -> None:
 
 
 def test_commands_and_notices_are_the_audit() -> None:
-    assert [(said.level, said.who, said.text) for said in told().said] == [
+    assert [(message.level, message.who, message.text) for message in told().messages] == [
         ("warning", "", "look x"),
         ("command", "asmith x", "hold: x"),
     ]
@@ -185,9 +189,9 @@ def test_the_completion_curve_goes_back_when_a_host_is_retried() -> None:
     ]
     assert [point.seconds for point in points] == sorted(point.seconds for point in points)
     assert milestones(build_report(facts, events, []))[:3] == [
-        ("10% (1)", "0:03:40"),
-        ("25% (1)", "0:03:40"),
-        ("50% (2)", "0:04:30"),
+        ("10% (1)", "3 min 40 s"),
+        ("25% (1)", "3 min 40 s"),
+        ("50% (2)", "4 min 30 s"),
     ]
 
 
@@ -259,11 +263,20 @@ def test_one_busy_second_outweighs_nine_idle_ones() -> None:
 
 def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
     for text in (as_markdown(told()), as_html(told())):
-        assert 0 < text.index("1 host ARMED: the next boot, by anyone, wipes them") < text.index("What was asked")
+        assert 0 < text.index("1 host STILL ARMED: the next boot, by anyone, reinstalls it") < text.index("Request")
     facts, events, samples = journal()
     disarmed = build_report(facts, [*events, HostArmed(MORNING + 10, "x1", False)], samples)
     assert all("ARMED" not in text for text in (as_markdown(disarmed), as_html(disarmed)))
     assert document(told())["armed_hosts"] == ["x1"]
+
+
+def test_what_hosts_were_left_as_stands_in_every_format_beside_the_reason() -> None:
+    safety = {host["name"]: (host["safety"], host["reason"]) for host in document(told())["hosts"]}
+    assert safety["x1"] == ("armed", "server said x")
+    assert safety["x2"] == ("unknown", "x")
+    for text in (as_markdown(told()), as_html(told())):
+        assert "STILL ARMED: the next boot reinstalls it" in text
+        assert "x; its power and boot settings are unknown (x)" in text
 
 
 @pytest.mark.parametrize(
@@ -273,7 +286,7 @@ def test_armed_hosts_stand_above_everything_that_was_asked() -> None:
         (
             lambda event: not isinstance(event, RolloutEnded),
             State.UNFINISHED,
-            "UNFINISHED: its process was killed, with 1 host of 4 at no end.",
+            "UNFINISHED: its process was killed with 1 host of 4 unfinished.",
         ),
         (
             lambda event: getattr(event, "host", "") in ("", "x0"),
@@ -288,7 +301,7 @@ def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> N
     assert report.state is state
     assert headline(report).startswith(words)
     for text in (as_markdown(report), as_html(report)):
-        assert ("running in pxe set" in text) == (words.count("1 host") == 1)
+        assert ("running in PXE" in text) == (words.count("1 host") == 1)
         assert words.partition(":")[0].partition("(")[0] in text
     assert document(report)["state"] == state.value
 
@@ -296,8 +309,8 @@ def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> N
 def test_a_rollout_that_somebody_carries_is_running() -> None:
     facts, events, samples = journal()
     report = build_report(facts, events[:-1], samples, "process 7 of jdoe <x>")
-    assert (report.state, headline(report)) == (State.RUNNING, "Running (process 7 of jdoe <x>): 3 of 4 hosts at an end.")
-    assert [line[3] for line in run_lines(report)] == ["killed", "still at work"]
+    assert (report.state, headline(report)) == (State.RUNNING, "Running (process 7 of jdoe <x>): 3 of 4 hosts ended.")
+    assert [line[3] for line in run_lines(report)] == ["killed", "still running"]
     assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
     assert entry("r", facts, events[:-1], [], "process 7").state is State.RUNNING
 
@@ -316,7 +329,7 @@ def test_a_journal_without_a_plan_is_a_report_that_says_so() -> None:
     report = build_report(facts, [], [])
     assert (report.state, report.hosts, report.lane, report.seconds) == (State.UNPLANNED, (), None, 0.0)
     for text in (as_markdown(report), as_html(report)):
-        assert "UNFINISHED: its process died while it planned" in text
+        assert "UNFINISHED: its process was killed while planning" in text
         assert "cloud02" in text
     assert json.loads(as_json(build_report({}, [], [])))["state"] == "unplanned"
 
@@ -374,7 +387,7 @@ def test_a_line_of_the_listing() -> None:
     facts, events, _ = journal()
     found = entry("20261123-x", facts, events)
     assert (found.hosts, found.done, found.failed, found.held, found.open, found.armed) == (4, 1, 1, 1, 1, 1)
-    columns = dict(zip(heading(10).split()[2:], line(found, 10).split()[3:], strict=False))
+    columns = dict(zip(heading(10).split()[2:], line(found, 10).replace("4 min", "4-min").split()[3:], strict=False))
     assert entry("r", facts, events, [START + 18]).seconds == found.seconds + 40  # the run that was killed had a later sample
     assert columns == {
         "CLOUD": "cloud02",
@@ -383,9 +396,9 @@ def test_a_line_of_the_listing() -> None:
         "FAILED": "1",
         "SKIPPED": "-",
         "HELD": "1",
-        "OPEN": "1",
+        "UNFINISHED": "1",
         "ARMED": "1",
-        "TIME": "0:04:00",
+        "TIME": "4-min",
         "STATE": "stopped",
     }
 
@@ -404,3 +417,12 @@ def test_axes_are_round_and_reach_their_top() -> None:
 def test_runs_without_a_start_are_none() -> None:
     assert runs_of([Notice(START, "info", "x")], [START]) == []
     assert Elapsed([]).own(START) == 0
+
+
+def test_who_writes_no_report_does_not_pay_for_its_template_engine() -> None:
+    code = "import sys, quads_tui.cli.main, quads_tui.render.report; print('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_markdown_shows_who_is_still_armed_in_bold() -> None:
+    assert "- x1: **STILL ARMED: the next boot reinstalls it**" in as_markdown(told())

@@ -7,7 +7,7 @@ from itertools import count
 
 from quads_tui.rollout.events import HostArmed, HostChanged, Intent, Outcome, RolloutStarted, StageChanged
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
 BEGAN = 1_795_000_000.0
@@ -51,7 +51,7 @@ class Course:
         host = self.in_lane(age + 10.0)
         number = next(self._numbers)
         self.rollout.apply(Intent(NOW - (age + 3.0) / self._speed, host, number, "build", {}))
-        self.rollout.apply(Outcome(NOW - age / self._speed, host, number, "applied", {}))
+        self.rollout.apply(Outcome(NOW - age / self._speed, host, number, ActResult.APPLIED, {}))
         self.rollout.apply(HostArmed(NOW - age / self._speed, host, True))
         return host
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from quads_tui.rollout.alerts import FAILURE, FINISHED, PAUSED, Alerts
+from dataclasses import replace
+
+from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged, Paused, RolloutEnded, RolloutStarted
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -30,18 +33,30 @@ def test_a_kind_of_failure_calls_once_however_many_hosts_it_has() -> None:
     alerts = Alerts(model)
     model.apply(failed("h0.example.com", "h0.example.com says 42"))
     (alert,) = alerts.new()
-    assert (alert.kind, alert.text) == (FAILURE, "install-failed at install: h0.example.com says 42 (first h0.example.com)")
+    assert (alert.kind, alert.text) == (
+        AlertKind.FAILURE,
+        "install-failed at Install: h0.example.com says 42 (first host h0.example.com)",
+    )
     model.apply(failed("h1.example.com", "h1.example.com says 43"))
     assert kinds(alerts) == []
     model.apply(failed("h2.example.com", "the disk is gone"))
-    assert kinds(alerts) == [FAILURE]
+    assert kinds(alerts) == [AlertKind.FAILURE]
+
+
+def test_one_cause_calls_once_whatever_its_hosts_were_left_as() -> None:
+    model = lab()
+    alerts = Alerts(model)
+    for number, safety in enumerate((Safety.OFF, Safety.DISARMED, Safety.UNKNOWN)):
+        model.apply(replace(failed(f"h{number}.example.com", "the disk is gone"), safety=safety, not_disarmed="silent" * number))
+    assert len(model.groups) == 1
+    assert kinds(alerts) == [AlertKind.FAILURE]
 
 
 def test_a_group_that_comes_back_is_no_news() -> None:
     model = lab()
     alerts = Alerts(model)
     model.apply(failed("h0.example.com", "x"))
-    assert kinds(alerts) == [FAILURE]
+    assert kinds(alerts) == [AlertKind.FAILURE]
     model.apply(HostChanged(3.0, "h0.example.com", HostStatus.QUEUED))
     model.apply(failed("h0.example.com", "x", 4.0))
     assert kinds(alerts) == []
@@ -55,7 +70,7 @@ def test_every_pause_calls_and_what_was_there_before_does_not() -> None:
     for paused in (False, True):
         model.apply(Paused(3.0, "writes", paused, "me", "again"))
         told = alerts.new()
-    assert [(alert.kind, alert.text) for alert in told] == [(PAUSED, "writes paused: again")]
+    assert [(alert.kind, alert.text) for alert in told] == [(AlertKind.PAUSED, "Foreman writes are paused: again")]
 
 
 def test_the_end_calls_once_and_again_after_a_retry() -> None:
@@ -63,11 +78,11 @@ def test_the_end_calls_once_and_again_after_a_retry() -> None:
     alerts = Alerts(model)
     assert kinds(alerts) == []
     model.apply(HostChanged(2.0, "h0.example.com", HostStatus.DONE))
-    assert kinds(alerts) == [FINISHED]
+    assert kinds(alerts) == [AlertKind.FINISHED]
     model.apply(RolloutEnded(3.0, ""))
     assert kinds(alerts) == []
     model.apply(HostChanged(4.0, "h0.example.com", HostStatus.QUEUED))
     model.apply(RolloutStarted(4.0, "r1", 1, True, "me", 1.0))
     assert kinds(alerts) == []
     model.apply(HostChanged(5.0, "h0.example.com", HostStatus.DONE))
-    assert kinds(alerts) == [FINISHED]
+    assert kinds(alerts) == [AlertKind.FINISHED]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quads_tui.render.eta import UNKNOWN, about, header_words, lane_words
+from quads_tui.render.eta import UNKNOWN, header_words, lane_words
+from quads_tui.render.numbers import duration
 from quads_tui.rollout.events import Paused
 from quads_tui.rollout.forecast import Bound, Forecast, Outlook, forecast
 from quads_tui.rollout.metrics import LaneState, Meters
@@ -102,14 +103,14 @@ def test_it_says_what_the_end_waits_for() -> None:
     many = [INSTALL + 10 * n for n in range(20)]
     lane = told(course(done=many, installing=[100.0] * 5, lane=10, queued=300).rollout)
     assert lane.bound is Bound.LANE
-    assert "310 writes at" in lane.why
+    assert "310 left at" in lane.why
     assert lane.lane_empty == pytest.approx(310 * 60.0 / (lane.writes_per_minute or 1), rel=0.1)
-    assert lane_words(lane).startswith("empty in ")
+    assert lane_words(lane).startswith("310 left until ")
     assert told(course(done=many, installing=[100.0] * 50).rollout, depth=0).bound is Bound.INSTALL
     paused = course(done=many, installing=[100.0] * 5, lane=10, queued=300).rollout
     paused.apply(Paused(NOW, "writes", True, "me", "Foreman is ill"))
     held = told(paused)
-    assert (held.p50, held.bound, held.why) == (None, Bound.HUMAN, "writes paused: Foreman is ill")
+    assert (held.p50, held.bound, held.why) == (None, Bound.HUMAN, "Foreman writes are paused: Foreman is ill")
 
 
 def test_it_is_made_once_a_second_for_all_who_ask() -> None:
@@ -132,5 +133,5 @@ def test_turns_follow_the_lane() -> None:
 
 
 @given(st.floats(0, 1e6))
-def test_about_is_short(seconds: float) -> None:
-    assert len(about(seconds)) <= 9
+def test_a_duration_is_short(seconds: float) -> None:
+    assert len(duration(seconds)) <= 12

@@ -27,7 +27,7 @@ def test_a_shut_lane_is_the_bound_from_the_first_verified_write_on(written: int)
         made.in_lane(30.0)
     told = forecast(made.rollout, shut(), NOW)
     assert told.bound is Bound.LANE
-    assert "shut: outcome unknown (no answer in time)" in told.why
+    assert "blocked: outcome unknown (no answer in time)" in told.why
     assert ("a minute" in told.why) is (told.writes_per_minute is not None)
 
 
@@ -39,4 +39,4 @@ def test_a_crowded_lane_is_the_bound_with_its_rate_once_it_is_known(installing: 
         meters.tick(LaneState(depth=5))
     told = forecast(made.rollout, meters, NOW)
     assert told.bound is Bound.LANE
-    assert "25 writes" in told.why
+    assert "25 left" in told.why

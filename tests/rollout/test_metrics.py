@@ -21,7 +21,7 @@ def test_samples_with_and_without_the_servers_work_are_taken() -> None:
     meters = Meters()
     facts = {"depth": 0, "head_age": 0.0, "granted": 0, "lane": lane_facts(meters.lane, 0.0)}
     point = [0.5, 0.6, 4, 1]
-    meters.take(facts | {"redfish": point, "foreman_reads": [*point, 0.2], "foreman_writes": [*point, 0.0]}, 0.0)
+    meters.restore(facts | {"redfish": point, "foreman_reads": [*point, 0.2], "foreman_writes": [*point, 0.0]}, 0.0)
     assert (meters.redfish.work, meters.foreman_reads.work, meters.foreman_reads.p95) == (0.0, 0.2, 0.6)
 
 

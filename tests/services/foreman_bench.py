@@ -23,6 +23,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan, Plan, Target
 from quads_tui.rollout.ports import Probe, SideEffects
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
@@ -202,25 +203,25 @@ class Bench:
         )
 
     def _look_at(self, executor: RolloutExecutor) -> None:
-        shut = re.sub(r", look \d+$", "", executor.lane.state().shut)
+        shut = re.sub(r", check \d+$", "", executor.lane.state().shut)
         if shut not in self.lane_shut:
             self.lane_shut.append(shut)
 
     def _read(self, events: list[Event]) -> None:
         for shut in self.lane_shut:
-            self.says(f"lane SHUT: {shut}")
+            self.says(f"Foreman writes blocked: {shut}")
         for event in events:
             match event:
                 case StageChanged() if event.status is StageStatus.FAILED:
                     self.says(event.reason)
-                case HostChanged() if event.status is HostStatus.FAILED:
-                    self.says(event.reason)
+                case HostChanged(safety=Safety() as safety) if event.status is HostStatus.FAILED:
+                    self.says(f"{event.reason}; {safety.words}")
                 case HostNote() if not event.waits:
                     self.says(event.text)
                 case Notice():
                     self.says(event.text)
                 case LaneNarrowed():
-                    self.says(f"WRITE LANE BACK TO 1 WIDE: {event.why}")
+                    self.says(f"write concurrency reduced to 1: {event.why}")
                 case _:
                     pass
 

@@ -14,7 +14,8 @@ import pytest
 
 from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
-from quads_tui.engine.quads_sync import Outbox, QuadsExchange
+from quads_tui.engine.quads_outbox import Outbox
+from quads_tui.engine.quads_sync import QuadsExchange
 from quads_tui.inputs import Assignment, HostSpec, Secret, TlsPolicy
 from quads_tui.inputs.times import zone_named
 from quads_tui.planning.quads_moves import enriched
@@ -161,9 +162,9 @@ async def owned() -> None:
 def exchange_of(place: World, outbox: Outbox, journal: list[Event]) -> QuadsExchange:
     def emit(event: Event) -> None:
         journal.append(event)
-        made.take(event)
+        made.on_event(event)
 
-    made = QuadsExchange(place.quads, outbox, FastClock(), emit, owned)
+    made = QuadsExchange(place.quads, outbox, clock=FastClock(), emit=emit, owned=owned)
     return made
 
 
@@ -177,12 +178,12 @@ async def roll_out(
     events = history(plan, fails)
     for event in events[: len(plan.hosts)]:
         journal.append(event)
-        exchange.take(event)
+        exchange.on_event(event)
     await exchange.flush(20)
     under_way()
     for event in events[len(plan.hosts) :]:
         journal.append(event)
-        exchange.take(event)
+        exchange.on_event(event)
     await exchange.flush(20)
     assert exchange.owed == 0
     return journal
@@ -273,7 +274,7 @@ async def test_e5_a_host_that_goes_to_another_cloud_instead_is_not_waited_for(ge
         plan = await place.plan()
         exchange.append(exchange_of(place, Outbox(plan), journal))
         for event in history(plan, frozenset(NAMES[:1])):
-            exchange[0].take(event)
+            exchange[0].on_event(event)
         running = asyncio.create_task(exchange[0].run())
         await until(lambda: exchange[0].owed == 0)
         assert not place.lab.assignments[1].provisioned
@@ -294,15 +295,15 @@ async def test_e5_a_quads_that_is_away_in_the_middle_ends_up_the_same(generation
         running = asyncio.create_task(exchange.run())
         events = history(plan, fails)
         for event in events[:3]:
-            exchange.take(event)
+            exchange.on_event(event)
         await until(lambda: exchange.owed == 0)
         await place.server.stop()
         for event in events[3:9]:
-            exchange.take(event)
+            exchange.on_event(event)
         await until(lambda: any(isinstance(event, Notice) for event in journal))
         await place.server.start()
         for event in events[9:]:
-            exchange.take(event)
+            exchange.on_event(event)
         await until(lambda: exchange.owed == 0)
         running.cancel()
         assert place.lab.dump() == expected
@@ -320,22 +321,22 @@ async def test_e5_after_a_crash_at_any_point_a_resume_ends_up_the_same_and_tells
             outbox = Outbox(plan)
             for event in history(plan, fails):
                 journal.append(event)
-                outbox.take(event)
+                outbox.apply(event)
 
             def died(event: Event, journal: list[Event] = journal, outbox: Outbox = outbox, crash: int = crash) -> None:
                 journal.append(event)
-                outbox.take(event)
+                outbox.apply(event)
                 if sum(isinstance(event, QuadsTold) for event in journal) >= crash:
                     raise Died
 
             if crash:
                 try:
-                    await QuadsExchange(place.quads, outbox, FastClock(), died, owned).flush(20)
+                    await QuadsExchange(place.quads, outbox, clock=FastClock(), emit=died, owned=owned).flush(20)
                 except Died:
                     pass
             resumed = Outbox(plan)
             for event in journal:
-                resumed.take(from_row(to_row(event)))
+                resumed.apply(from_row(to_row(event)))
             if generation != "2.2":
                 for box in (resumed, outbox):
                     box.forget_tracking()

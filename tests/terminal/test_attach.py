@@ -101,7 +101,7 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
     terminals.keys("second", "p")
     terminals.shows("second", "Pause new hosts?")
     terminals.answer("second", "y")
-    terminals.shows("watcher", "ADMISSION PAUSED")
+    terminals.shows("watcher", "NEW HOSTS PAUSED")
 
     terminals.tmux("kill-session", "-t", "first")  # SIGHUP, and its terminal is gone
     terminals.keys("second", "p")

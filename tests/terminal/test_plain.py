@@ -27,7 +27,7 @@ def test_a_shift_in_words(terminals: Terminals, lab: Callable[..., Lab], tmp_pat
     terminals.open("plain", [*place.command("run", place.assignment, "--yes", "--plain"), f"| tee {heard}"])
     terminals.shows("plain", "Type status, failed, or help")
     terminals.shows("plain", "New failure: ")
-    wait_for(lambda: "It waits for a human: " in heard.read_text(), patience=120)
+    wait_for(lambda: "Waiting for an operator: " in heard.read_text(), patience=120)
     terminals.keys("plain", "failed", "Enter")
     terminals.shows("plain", "host failed at ")
     host = next(name for name, facts in place.counts()["hosts"].items() if not facts["built"]).partition(".")[0]
@@ -58,7 +58,7 @@ def test_without_a_terminal_it_only_tells(lab: Callable[..., Lab]) -> None:
     ended = place.run("run", place.assignment, "--yes", "--plain")
     assert ended.returncode == 0, ended.stderr
     assert "Type status" not in ended.stdout
-    assert "has come to its end: 3 done" in ended.stdout
+    assert "has ended: 3 done" in ended.stdout
     watched = place.run("watch", "--plain", "--replay", "--speed", "1000")
     assert watched.returncode == 0
     assert "3 of 3 done" in watched.stdout

@@ -73,7 +73,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("p")
     pane.shows("Pause new hosts?")
     pane.answer("y")
-    pane.shows("ADMISSION PAUSED")
+    pane.shows("NEW HOSTS PAUSED")
     pane.keys("p")
     pane.shows("Resume new hosts?", "Paused by the operator.")
     pane.answer("y")
@@ -121,7 +121,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("Escape")
     pane.shows("60/60 shown")
     pane.keys("v")
-    pane.shows("Latencies and the write lane: 5 min")
+    pane.shows("Latencies and the Foreman write queue: 5 min")
     pane.keys("Escape")
     pane.shows("60/60 shown")
 

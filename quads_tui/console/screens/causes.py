@@ -62,6 +62,7 @@ class CausesScreen(View):
         top = max(0, min(self._place - room // 2, len(groups) - room))
         lines += [overview.group_line(group, width, cursor=group is here) for group in groups[top : top + room]]
         lines += [Text(" " * width), Text(cut(f" {here.reason}", width), STRONG)]
+        lines += [Text(cut(f" afterwards: {overview.left_as(self.context.rollout, here)}", width), STRONG)]
         names = [name.partition(".")[0] for name in here.hosts]
         size = max(map(len, names)) + 2
         across = max(1, (width - 2) // size)

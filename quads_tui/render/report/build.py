@@ -20,11 +20,11 @@ from .document import (
     FailedAttempts,
     Failures,
     HostReport,
+    Message,
     OpenAct,
     Progress,
     Report,
     ReportedAction,
-    Said,
     StageTimes,
     State,
 )
@@ -62,7 +62,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         attempts=_failed_attempts(hosts.values()),
         acts=acts,
         open_acts=open_acts,
-        said=_said(kept),
+        messages=_messages(kept),
         progress=_progress(rollout, kept, elapsed),
         durations=tuple(
             StageTimes(text(model, 100), stage, tuple(sorted(number(second) for second in seconds)))
@@ -187,7 +187,7 @@ def _host(
     unverified: str,
 ) -> HostReport:
     began = [attempt.began for tries in attempts.values() for attempt in tries]
-    told = [] if host.status is HostStatus.DONE else _told(host)
+    lines = [] if host.status is HostStatus.DONE else _distinct_lines(host)
     return HostReport(
         name=text(host.name, 255),
         model=text(host.model, 100),
@@ -201,18 +201,20 @@ def _host(
         unverified=text(unverified),
         cause=host.cause,
         reason=text(host.reason or host.note),
+        safety=host.safety if host.left_behind else None,
+        left_behind=text(host.left_behind),
         notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
-        evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in told[-EVIDENCE:]),
+        evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )
 
 
-def _told(host: HostState) -> list[TimelineEntry]:
+def _distinct_lines(host: HostState) -> list[TimelineEntry]:
     """Its timeline; what a failed stage and then its host say in the same words is one line."""
-    told: list[TimelineEntry] = []
+    lines: list[TimelineEntry] = []
     for line in host.timeline:
-        if not told or (line.stage, line.text) != (told[-1].stage, told[-1].text):
-            told.append(line)
-    return told
+        if not lines or (line.stage, line.text) != (lines[-1].stage, lines[-1].text):
+            lines.append(line)
+    return lines
 
 
 def _failures(rollout: Rollout, hosts: Mapping[str, HostReport]) -> tuple[Failures, ...]:
@@ -256,13 +258,13 @@ def _acts(events: Iterable[Event]) -> tuple[tuple[ReportedAction, ...], tuple[Op
     return acts, open_acts
 
 
-def _said(events: Iterable[Event]) -> tuple[Said, ...]:
+def _messages(events: Iterable[Event]) -> tuple[Message, ...]:
     found = []
     for event in events:
         if isinstance(event, Commanded):
-            found.append(Said(event.at, "command", text(event.who), text(event.text)))
+            found.append(Message(event.at, "command", text(event.who), text(event.text)))
         elif isinstance(event, Notice):
-            found.append(Said(event.at, text(event.level, 20), "", text(event.text)))
+            found.append(Message(event.at, text(event.level, 20), "", text(event.text)))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: colours and fonts come from the page's style, so that they follow light and dark."""
+"""Charts worked out as the shapes of an SVG: the template draws them, with colours and fonts of the page's style."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..progress import clock_text
-from .escape import html
+from ..numbers import duration
 
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 10.0, 24.0  # room for labels round the plot
-_STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)  # own seconds between two times on the axis
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 12.0, 10.0, 24.0  # room for labels round the plot
+_STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)  # rollout seconds between two times on the axis
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """`colour` is a class of the page's style. `points` are (own seconds, value), ascending; `steps` hold until the next."""
+    """`colour` is a class of the page's style. `points` are (rollout seconds, value), ascending; `steps` hold until the next."""
 
     name: str
     colour: str
@@ -26,10 +25,37 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of a row: own seconds."""
+    """A part of a row: rollout seconds."""
 
     began: float
     ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """`kind`: classes of the page's style. `width`: of its stroke, empty where the style says it."""
+
+    kind: str
+    data: str
+    width: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    x: str
+    y: str
+    text: str
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`label` is for those who cannot see it. Coordinates are text, rounded already."""
+
+    label: str
+    size: tuple[str, str]
+    paths: Sequence[Path]
+    labels: Sequence[Label]
 
 
 def curves(
@@ -41,45 +67,44 @@ def curves(
     marks: Sequence[float] = (),
     size: tuple[float, float],
     least: float = 0.0,
-) -> str:
-    """Curves over own time. `label` is for those who cannot see it, `marks` are times of resumes, `least` is its least top.
+) -> Chart:
+    """Curves over rollout time. `marks` are times of resumes, `least` is its least top.
 
     Raises ValueError for a value that is not finite.
     """
     top = max(least, *(value for curve in drawn for _, value in curve.points), 0.0) or 1.0
     ticks = nice(top)
     frame = _Frame(size, until, ticks[-1])
-    parts = [_open(label, size)]
     for value in ticks:
         y = frame.y(value)
-        parts.append(f'<path class="grid" d="M{LEFT:g} {y:.1f}H{size[0] - RIGHT:g}"/>')
-        parts.append(f'<text class="axis" x="{LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{html(unit(value))}</text>')
-    parts += _times(frame)
+        frame.paths.append(Path("grid", f"M{LEFT:g} {y:.1f}H{size[0] - RIGHT:g}"))
+        frame.labels.append(Label(f"{LEFT - 6:g}", f"{y + 4:.1f}", unit(value), "end"))
+    frame.times()
     for curve in drawn:
         line = _line(curve, frame)
         if line and curve.filled:
-            parts.append(f'<path class="{curve.colour} area" d="{line}V{frame.y(0):.1f}H{frame.x(curve.points[0][0]):.1f}Z"/>')
+            area = f"{line}V{frame.y(0):.1f}H{frame.x(curve.points[0][0]):.1f}Z"
+            frame.paths.append(Path(f"{curve.colour} area", area))
         if line:
-            parts.append(f'<path class="{curve.colour} line" d="{line}"/>')
-    return "".join([*parts, *_marks(frame, marks), "</svg>"])
+            frame.paths.append(Path(f"{curve.colour} line", line))
+    return frame.chart(label, marks)
 
 
 def rows(
     label: str, bars: Mapping[str, Sequence[tuple[int, Bar]]], count: int, *, until: float, marks: Sequence[float] = ()
-) -> str:
+) -> Chart:
     """A thin row for each of `count` things; `bars` are by their colour, each with the number of its row."""
     height = max(0.8, min(12.0, 560.0 / max(1, count)))
-    size = (1160.0, TOP + BOTTOM + height * count)
-    frame = _Frame(size, until, 1.0)
-    parts = [_open(label, size), *_times(frame)]
+    frame = _Frame((1160.0, TOP + BOTTOM + height * count), until, 1.0)
+    frame.times()
     for colour, placed in bars.items():
         path = "".join(
             f"M{frame.x(bar.began):.1f} {TOP + (row + 0.5) * height:.1f}h{max(0.3, frame.x(bar.ended) - frame.x(bar.began)):.1f}"
             for row, bar in placed
         )
         if path:
-            parts.append(f'<path class="{colour} bar" stroke-width="{height * 0.8 if height > 3 else height:.1f}" d="{path}"/>')
-    return "".join([*parts, *_marks(frame, marks), "</svg>"])
+            frame.paths.append(Path(f"{colour} bar", path, f"{height * 0.8 if height > 3 else height:.1f}"))
+    return frame.chart(label, marks)
 
 
 def nice(top: float) -> list[float]:
@@ -96,45 +121,40 @@ def nice(top: float) -> list[float]:
 
 
 class _Frame:
+    """A plot's coordinates, and what stands in it so far."""
+
     def __init__(self, size: tuple[float, float], until: float, top: float) -> None:
         self.size, self.until, self._top = size, until or 1.0, top
+        self.paths: list[Path] = []
+        self.labels: list[Label] = []
 
-    def x(self, own: float) -> float:
-        return LEFT + min(1.0, own / self.until) * (self.size[0] - LEFT - RIGHT)
+    def x(self, seconds: float) -> float:
+        return LEFT + min(1.0, seconds / self.until) * (self.size[0] - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
         return TOP + (1.0 - min(1.0, value / self._top)) * (self.size[1] - TOP - BOTTOM)
 
+    def times(self) -> None:
+        """The axis below."""
+        step = next((step for step in _STEPS if self.until / step <= 8), None) or self.until / 8
+        floor = self.size[1] - BOTTOM
+        for index in range(int(self.until / step) + 1):
+            x = f"{self.x(index * step):.1f}"
+            self.paths.append(Path("grid", f"M{x} {TOP:g}V{floor:.1f}"))
+            self.labels.append(Label(x, f"{floor + 16:.1f}", duration(index * step), "middle"))
 
-def _open(label: str, size: tuple[float, float]) -> str:
-    return f'<svg viewBox="0 0 {size[0]:g} {size[1]:g}" role="img" aria-label="{html(label)}">'
-
-
-def _times(frame: _Frame) -> list[str]:
-    step = next((step for step in _STEPS if frame.until / step <= 8), None) or frame.until / 8
-    floor = frame.size[1] - BOTTOM
-    parts = []
-    for index in range(int(frame.until / step) + 1):
-        x, hour = frame.x(index * step), clock_text(index * step)[:-3]
-        parts.append(f'<path class="grid" d="M{x:.1f} {TOP:g}V{floor:.1f}"/>')
-        parts.append(f'<text class="axis" x="{x:.1f}" y="{floor + 16:.1f}" text-anchor="middle">{hour}</text>')
-    return parts
-
-
-def _marks(frame: _Frame, marks: Sequence[float]) -> list[str]:
-    floor = frame.size[1] - BOTTOM
-    parts = []
-    for mark in marks:
-        x = frame.x(mark)
-        parts.append(f'<path class="resume" d="M{x:.1f} {TOP:g}V{floor:.1f}"/>')
-        parts.append(f'<text class="axis" x="{x + 4:.1f}" y="{TOP + 10:g}">resumed</text>')
-    return parts
+    def chart(self, label: str, marks: Sequence[float]) -> Chart:
+        for mark in marks:
+            x = self.x(mark)
+            self.paths.append(Path("resume", f"M{x:.1f} {TOP:g}V{self.size[1] - BOTTOM:.1f}"))
+            self.labels.append(Label(f"{x + 4:.1f}", f"{TOP + 10:g}", "resumed"))
+        return Chart(label, (f"{self.size[0]:g}", f"{self.size[1]:g}"), self.paths, self.labels)
 
 
 def _line(curve: Curve, frame: _Frame) -> str:
     path, before = "", None
-    for own, value in curve.points:
-        x, y = f"{frame.x(own):.1f}", f"{frame.y(value):.1f}"
+    for seconds, value in curve.points:
+        x, y = f"{frame.x(seconds):.1f}", f"{frame.y(value):.1f}"
         if not path:
             path = f"M{x} {y}"
         elif curve.steps:

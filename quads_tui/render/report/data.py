@@ -14,12 +14,13 @@ it), those in `latencies` are real. Text is clean: one printable line each.
                     (paths), rehearsal
     runs            a process each: started, last, speed, resumed, who, end (null: killed, or still at work)
     counts          hosts, done, failed, skipped, held, unfinished, armed
-    armed_hosts     names: the next boot wipes them
+    armed_hosts     names: the next boot reinstalls them
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
-    hosts           name, model, address, status, stage, armed, cause, reason, notes, began (seconds since the start), seconds,
-                    stages {stage: [{attempt, status, began, seconds, reason, cause}]} (status started: no end),
+    hosts           name, model, address, status, stage, armed, safety (untouched, off, armed, disarmed, installing or unknown;
+                    null: done, or not ended), cause, reason, notes, began (seconds since the start), seconds,
+                    stages {stage: [{attempt, status, began, seconds, reason, cause}]} (status started: unfinished),
                     timeline [{at, stage, text}] (the last lines; empty for hosts that are done)
     failures        by cause: stage, cause, reason, hosts (names); most hosts first
     failed_attempts stage, cause, attempts, hosts, recovered (hosts that ended done)
@@ -105,7 +106,10 @@ def document(report: Report) -> dict[str, Any]:
         "open_acts": [
             {"host": act.host, "act": act.act, "number": act.number, "at": rfc3339(act.at)} for act in report.open_acts
         ],
-        "said": [{"at": rfc3339(said.at), "level": said.level, "who": said.who, "text": said.text} for said in report.said],
+        "said": [
+            {"at": rfc3339(message.at), "level": message.level, "who": message.who, "text": message.text}
+            for message in report.messages
+        ],
         "durations": _durations(report),
         "lane": _lane(report.lane) if report.lane else None,
         "latencies": {
@@ -164,6 +168,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "status": host.status.value,
         "stage": host.stage,
         "armed": host.armed,
+        "safety": host.safety,
         "cause": host.cause,
         "reason": host.reason,
         "notes": list(host.notes),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
 
@@ -97,6 +98,8 @@ class HostReport:
     unverified: str  # why its machine was not compared with Foreman's host; empty: it was
     cause: Cause | None
     reason: str
+    safety: Safety | None  # what it was left as; None for a host that is not at an end, or done
+    left_behind: str  # the same in words
     notes: tuple[str, ...]  # of the plan
     evidence: tuple[Evidence, ...]  # the last lines of its timeline; none for a host that is done
 
@@ -147,7 +150,7 @@ class OpenAct:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """An operator's command, or a notice. `level` is command, info, warning or error."""
 
     at: float
@@ -241,7 +244,7 @@ class Report:
     attempts: tuple[FailedAttempts, ...]
     acts: tuple[ReportedAction, ...]
     open_acts: tuple[OpenAct, ...]
-    said: tuple[Said, ...]
+    messages: tuple[Message, ...]
     progress: tuple[Progress, ...]
     durations: tuple[StageTimes, ...]
     lane: Lane | None  # None: no sample was kept

@@ -22,7 +22,7 @@ def stage_durations(events: Iterable[Event], plan: Plan) -> dict[tuple[str, Stag
     found: dict[tuple[str, Stage], list[float]] = {}
     attempts = Attempts()
     for event in events:
-        if isinstance(event, StageChanged) and attempts.tells(event):
+        if isinstance(event, StageChanged) and attempts.is_duration(event):
             model = models.get(event.host)
             if model is not None:
                 found.setdefault((model, event.stage), []).append(event.seconds)

@@ -13,8 +13,8 @@ from quads_tui.rollout.text import clean
 from .document import Run
 
 
-def runs_of(events: Iterable[Event], heard: Sequence[float] = ()) -> list[Run]:
-    """The processes that carried the rollout. `heard`: real times, ascending, of samples: signs of life between events."""
+def runs_of(events: Iterable[Event], sampled: Sequence[float] = ()) -> list[Run]:
+    """The processes that carried the rollout. `sampled`: real times, ascending, of samples: signs of life between events."""
     runs: list[Run] = []
     for event in events:
         if isinstance(event, RolloutStarted):
@@ -24,9 +24,9 @@ def runs_of(events: Iterable[Event], heard: Sequence[float] = ()) -> list[Run]:
             runs[-1] = replace(runs[-1], last=max(runs[-1].last, event.at), end=end)
     for index, run in enumerate(runs):
         limit = runs[index + 1].started if index + 1 < len(runs) else float("inf")
-        place = bisect_right(heard, limit)
-        if run.end is None and place and run.last < heard[place - 1] < limit:
-            runs[index] = replace(run, last=heard[place - 1])
+        place = bisect_right(sampled, limit)
+        if run.end is None and place and run.last < sampled[place - 1] < limit:
+            runs[index] = replace(run, last=sampled[place - 1])
     return runs
 
 

@@ -1,17 +1,11 @@
-"""Strings into HTML and Markdown so that they stay strings. They are clean already: one line, no control characters."""
+"""Strings into Markdown so that they stay strings. They are clean already: one line, no control characters."""
 
 from __future__ import annotations
 
 import re
-from html import escape
 
 _MARKS = re.compile(r"[\\`*_\[\]#~|^$!@]|(?<=[A-Za-z]{3}):(?=\S)|(?<=\b[wW]{3})\.|/(?=/)")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-
-
-def html(text: str) -> str:
-    """For element content and quoted attributes alike."""
-    return escape(text, quote=True)
 
 
 def markdown(text: str) -> str:

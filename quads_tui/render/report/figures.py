@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from quads_tui.rollout.stages import Stage
 
-from ..graphs import milliseconds
-from .charts import Bar, Curve, curves, rows
+from ..numbers import latency
+from .charts import Bar, Chart, Curve, curves, rows
 from .document import Attempt, HostReport, Report
 from .elapsed import Elapsed
-from .escape import html
-from .text import SERVICE_WORDS, STAGE_WORDS
+from .text import SERVICE_WORDS
 
 _WIDE, _SMALL = (1160.0, 280.0), (560.0, 210.0)
-_COLOURS = dict(zip(Stage, "abcde", strict=True))
 
 
-def completion(report: Report) -> str:
-    """How many hosts stood at which end, over own time. Ends that nobody reached have no curve."""
+def css_class(stage: Stage) -> str:
+    """Of a stage's curves in the page's style."""
+    return stage.value.replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with its caption; `keys` tell its colours, none where there is one curve."""
+
+    title: str
+    note: str
+    keys: Sequence[Curve]
+    chart: Chart
+
+
+def completion(report: Report) -> Figure | None:
+    """How many hosts stood at which end, over rollout time. Ends that nobody reached have no curve."""
     if not report.hosts:
-        return ""
+        return None
     points = report.progress
     drawn = [Curve("done", "a", [(point.seconds, point.done) for point in points], steps=True, filled=True)]
     drawn.append(Curve("failed", "b", [(point.seconds, point.failed) for point in points], steps=True))
@@ -35,36 +49,35 @@ def completion(report: Report) -> str:
         size=_WIDE,
         least=len(report.hosts),
     )
-    return _figure("Hosts", drawn, chart, "by the rollout's own time, hours:minutes")
+    return Figure("Hosts", "over rollout time", drawn, chart)
 
 
-def lane_charts(report: Report) -> str:
+def lane_charts(report: Report) -> list[Figure]:
     if report.lane is None:
-        return ""
+        return []
     points = report.lane.points
     depth = Curve("most hosts waiting", "c", [(point.seconds, point.depth) for point in points], filled=True)
-    rate = Curve("writes granted per minute", "a", [(point.seconds, point.rate) for point in points], filled=True)
-    charts = [_small(curve.name, [curve], report, lambda value: f"{value:g}", least=1.0) for curve in (depth, rate)]
-    return f'<div class="pair">{"".join(charts)}</div>'
+    rate = Curve("writes started per minute", "a", [(point.seconds, point.rate) for point in points], filled=True)
+    return [_small(curve.name, [curve], report, lambda value: f"{value:g}", least=1.0) for curve in (depth, rate)]
 
 
-def latency_charts(report: Report) -> str:
+def latency_charts(report: Report) -> list[Figure]:
     charts = []
-    for latency in report.latencies:
-        if latency.points:
+    for service in report.latencies:
+        if service.points:
             drawn = [
-                Curve("p50", "a", [(point.seconds, point.p50) for point in latency.points]),
-                Curve("p95, worst second", "b", [(point.seconds, point.p95) for point in latency.points]),
+                Curve("p50", "a", [(point.seconds, point.p50) for point in service.points]),
+                Curve("p95, worst second", "b", [(point.seconds, point.p95) for point in service.points]),
             ]
-            charts.append(_small(SERVICE_WORDS[latency.name], drawn, report, milliseconds))
-    return f'<div class="pair">{"".join(charts)}</div>' if charts else ""
+            charts.append(_small(SERVICE_WORDS[service.name], drawn, report, latency))
+    return charts
 
 
-def every_host(report: Report) -> str:
+def every_host(report: Report) -> Figure | None:
     """A line a host, in the order in which they began: where its time went."""
     begun = sorted((host for host in report.hosts if host.began is not None), key=lambda host: host.began or 0.0)
     if not begun:
-        return ""
+        return None
     bars: dict[Stage, list[tuple[int, Bar]]] = {stage: [] for stage in Stage}
     for row, host in enumerate(begun):
         for stage, attempts in host.stages.items():
@@ -72,17 +85,17 @@ def every_host(report: Report) -> str:
     shown = {stage: placed for stage, placed in bars.items() if placed}
     chart = rows(
         "The stages of every host over time",
-        {_COLOURS[stage]: placed for stage, placed in shown.items()},
+        {css_class(stage): placed for stage, placed in shown.items()},
         len(begun),
         until=report.seconds,
         marks=_resumes(report),
     )
-    keys = [Curve(STAGE_WORDS[stage], _COLOURS[stage], ()) for stage in shown]
-    return _figure("One line a host", keys, chart, "in the order in which they began")
+    keys = [Curve(stage.label, css_class(stage), ()) for stage in shown]
+    return Figure("One line per host", "in the order in which they started", keys, chart)
 
 
 def _bar(attempt: Attempt, host: HostReport, report: Report) -> Bar:
-    """An attempt that was cut off ends where the host's story does."""
+    """An attempt that was interrupted ends where the host's last entry is."""
     if attempt.seconds is not None:
         return Bar(attempt.began, attempt.began + attempt.seconds)
     ended = report.seconds if host.ended is None or host.ended <= attempt.began else host.ended
@@ -94,11 +107,6 @@ def _resumes(report: Report) -> list[float]:
     return [elapsed.own(at) for at in report.resumed_at]
 
 
-def _small(title: str, drawn: Sequence[Curve], report: Report, unit: Callable[[float], str], least: float = 0.0) -> str:
+def _small(title: str, drawn: Sequence[Curve], report: Report, unit: Callable[[float], str], least: float = 0.0) -> Figure:
     chart = curves(title, drawn, until=report.seconds, unit=unit, marks=_resumes(report), size=_SMALL, least=least)
-    return _figure(title.capitalize() if title.islower() else title, drawn if len(drawn) > 1 else (), chart, "")
-
-
-def _figure(title: str, drawn: Sequence[Curve], chart: str, note: str) -> str:
-    keys = "".join(f'<i class="key {curve.colour}"></i>{html(curve.name)}' for curve in drawn)
-    return f"<figure><figcaption><b>{html(title)}</b> {html(note)}{keys}</figcaption>{chart}</figure>"
+    return Figure(title.capitalize() if title.islower() else title, "", drawn if len(drawn) > 1 else (), chart)

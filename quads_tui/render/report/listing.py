@@ -11,14 +11,14 @@ from quads_tui.rollout.events import Event
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
 
-from ..progress import clock_text
+from ..numbers import duration
 from .build import replay, state_of
 from .data import rfc3339
 from .document import State
 from .elapsed import Elapsed, runs_of
 from .journal_facts import given_words, number, plan_of, text
 
-_NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "OPEN", "ARMED")
+_NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "UNFINISHED", "ARMED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Entry:
 
 
 def entry(
-    rollout: str, facts: Mapping[str, Any], events: Iterable[Event], heard: Sequence[float] = (), holder: str = ""
+    rollout: str, facts: Mapping[str, Any], events: Iterable[Event], sampled: Sequence[float] = (), holder: str = ""
 ) -> Entry:
-    """`rollout`: the name of its directory; `heard`: real times of its samples; `holder`: who carries it now.
+    """`rollout`: the name of its directory; `sampled`: real times of its samples; `holder`: who carries it now.
 
     Raises ValueError for a plan that cannot be read.
     """
@@ -62,7 +62,7 @@ def entry(
         rehearsal=bool(facts.get("rehearsal")),
         state=state_of(model, plan, holder),
         end_reason=text(model.end_reason, 40),
-        seconds=Elapsed(runs_of(kept, heard)).total,
+        seconds=Elapsed(runs_of(kept, sampled)).total,
         hosts=len(model.hosts),
         done=counts[HostStatus.DONE],
         failed=counts[HostStatus.FAILED],
@@ -80,18 +80,22 @@ def members(found: Entry) -> dict[str, Any]:
 
 def heading(width: int) -> str:
     """`width`: of the longest id."""
-    numbers = " ".join(f"{name:>7}" for name in _NUMBERS)
-    return f"{'ROLLOUT':<{width}}  {'CREATED':<16}  {'CLOUD':<8} {numbers}  {'TIME':>8}  STATE"
+    numbers = " ".join(f"{name:>{_width(name)}}" for name in _NUMBERS)
+    return f"{'ROLLOUT':<{width}}  {'CREATED':<16}  {'CLOUD':<8} {numbers}  {'TIME':>10}  STATE"
 
 
 def line(found: Entry, width: int) -> str:
     """One rollout, in columns under `heading`. Local time."""
     figures = (found.hosts, found.done, found.failed, found.skipped, found.held, found.open, found.armed)
-    numbers = " ".join(f"{figure or '-':>7}" for figure in figures)
+    numbers = " ".join(f"{figure or '-':>{_width(name)}}" for name, figure in zip(_NUMBERS, figures, strict=True))
     words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
     words += ", rehearsal" if found.rehearsal else ""
     head = f"{found.rollout:<{width}}  {_local(found.created_at):<16}  {found.cloud:<8} {numbers}"
-    return f"{head}  {clock_text(found.seconds):>8}  {words}"
+    return f"{head}  {duration(found.seconds):>10}  {words}"
+
+
+def _width(name: str) -> int:
+    return max(7, len(name))
 
 
 def damaged(rollout: str, why: str, width: int) -> str:

@@ -4,57 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from quads_tui.rollout.stages import HostStatus, Stage
-
-from ..progress import clock_text
+from ..numbers import count, duration
+from . import text
 from .document import Failures, HostReport, Report
 from .durations import quantiles
 from .escape import markdown
-from .text import (
-    NOT_VERIFIED,
-    STAGE_WORDS,
-    asked_lines,
-    count,
-    headline,
-    lane_lines,
-    latency_row,
-    milestones,
-    moment,
-    run_lines,
-    seconds_text,
-    stage_text,
-    standing,
-    why,
-)
+from .text import moment, seconds_text, stage_text
 
 
 def as_markdown(report: Report) -> str:
     lines = [f"# Rollout {markdown(report.asked.rollout)}", ""]
     if report.asked.rehearsal:
         lines += ["This was a **rehearsal**: no real machine was touched.", ""]
-    lines += [f"State: **{markdown(headline(report))}**", ""]
+    lines += [f"State: **{markdown(text.headline(report))}**", ""]
     lines += _armed(report)
     lines += _unverified(report)
     lines += [
-        f"{clock_text(report.seconds)} of its own time"
+        f"{duration(report.seconds)} of rollout time"
         + (f"; last entry of the journal {moment(report.last)}." if report.last else "."),
         "",
     ]
-    lines += [f"Paused: {markdown(what)}, {markdown(reason)}\n" for what, reason in report.paused.items()]
-    lines += _table("What was asked", ("", ""), asked_lines(report.asked))
+    lines += [f"{markdown(text.pause_line(what, reason))}\n" for what, reason in report.paused.items()]
+    lines += _table(text.ASKED, ("", ""), text.asked_lines(report.asked))
     lines += _bullets("Warnings", report.asked.warnings)
-    lines += _table("Who and when", ("", "from", "last entry", "how it ended"), run_lines(report))
-    lines += _table("Completion", ("hosts done", "after"), milestones(report))
+    lines += _table(text.RUNS, text.RUN_HEADS, text.run_lines(report))
+    lines += _table(text.COMPLETION, text.MILESTONE_HEADS, text.milestones(report))
     lines += _failures(report)
     lines += _others(report)
     if report.lane:
-        lines += _table("The write lane", ("", ""), lane_lines(report.lane))
-    heads = ("service", "exchanges", "errors", "p50", "p95", "worst second's p95")
-    lines += _table("Latencies (real time)", heads, [latency_row(latency) for latency in report.latencies])
+        lines += _table(text.LANE, ("", ""), text.lane_lines(report.lane))
+    latencies = [text.latency_row(latency) for latency in report.latencies]
+    lines += _table(f"{text.LATENCIES} (real time)", text.LATENCY_HEADS, latencies)
     lines += _durations(report)
-    lines += _acts(report)
-    said = [(moment(said.at), said.level, said.who, said.text) for said in report.said]
-    lines += _table("Operator's commands and notices", ("when", "", "who", "what"), said)
+    lines += _table(text.ACTIONS, text.ACTION_HEADS, text.action_rows(report))
+    lines += _table(text.OPEN_ACTIONS, text.OPEN_ACTION_HEADS, text.open_action_rows(report), level=3)
+    messages = [(moment(message.at), message.level, message.who, message.text) for message in report.messages]
+    lines += _table(text.MESSAGES, ("when", "", "who", "what"), messages)
     lines += _hosts(report)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -63,13 +48,15 @@ def _armed(report: Report) -> list[str]:
     if not report.armed:
         return []
     names = [f"- {markdown(host.name)} ({host.status.value})" for host in report.armed]
-    return [f"**{count(len(report.armed), 'host')} ARMED: the next boot, by anyone, wipes them.**", "", *names, ""]
+    return [f"**{text.armed_title(report)}.**", "", *names, ""]
 
 
 def _unverified(report: Report) -> list[str]:
     hosts = [f"{host.name}: {host.unverified}" for host in report.unverified]
     return (
-        [f"### {NOT_VERIFIED}: {count(len(hosts), 'host')}", "", *(f"- {markdown(line)}" for line in hosts), ""] if hosts else []
+        [f"### {text.NOT_VERIFIED}: {count(len(hosts), 'host')}", "", *(f"- {markdown(line)}" for line in hosts), ""]
+        if hosts
+        else []
     )
 
 
@@ -77,37 +64,29 @@ def _failures(report: Report) -> list[str]:
     lines: list[str] = []
     for group in report.failures:
         lines += _group(group)
-    rows = [
-        (STAGE_WORDS[tried.stage], tried.cause.value, f"{tried.attempts:,}", f"{tried.hosts:,}", f"{tried.recovered:,}")
-        for tried in report.attempts
-    ]
-    heads = ("stage", "cause", "attempts", "hosts", "of them done in the end")
-    lines += _table("All failed attempts, those that a retry healed too", heads, rows, level=3)
-    return ["## Failures by cause, with the evidence", "", *lines] if lines else []
+    lines += _table(text.ATTEMPTS, text.ATTEMPT_HEADS, text.attempt_rows(report), level=3)
+    return [f"## {text.FAILURES}", "", *lines] if lines else []
 
 
 def _others(report: Report) -> list[str]:
-    """Hosts that are neither done nor failed."""
-    rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
-    begun = [host for host in rest if host.began is not None or host.status.is_final]
-    lines = [f"- {markdown(host.name)}: {markdown(standing(host))}" for host in begun]
-    lines += ["", f"{count(len(rest) - len(begun), 'host')} not begun."] if len(rest) > len(begun) else []
-    return ["## Hosts skipped, held or at no end", "", *lines, ""] if lines else []
+    others = text.Others(report)
+    lines = [f"- {markdown(host.name)}: {markdown(text.standing(host))}" for host in others.begun]
+    lines += ["", f"{count(others.not_started, 'host')} not started."] if others.not_started else []
+    return [f"## {text.OTHERS}", "", *lines, ""] if lines else []
 
 
 def _group(group: Failures) -> list[str]:
-    stage = STAGE_WORDS[group.stage] if group.stage else "no stage"
-    lines = [f"### {count(len(group.hosts), 'host')}: {stage}, {group.cause.value}", "", f"Reason: {markdown(group.reason)}", ""]
+    lines = [f"### {text.group_title(group)}", "", f"Reason: {markdown(group.reason)}", ""]
     for host in group.hosts:
-        lines.append(f"- {markdown(host.name)}" + (" **ARMED**" if host.armed else ""))
+        left = markdown(host.left_behind)
+        lines.append(f"- {markdown(host.name)}: " + (f"**{left}**" if host.armed else left))
         lines += _evidence(host)
     return [*lines, ""]
 
 
 def _evidence(host: HostReport) -> list[str]:
     return [
-        f"  - {moment(line.at)}, {STAGE_WORDS[line.stage] if line.stage else 'before'}: {markdown(line.text)}"
-        for line in host.evidence
+        f"  - {moment(line.at)}, {line.stage.label if line.stage else 'before'}: {markdown(line.text)}" for line in host.evidence
     ]
 
 
@@ -115,32 +94,19 @@ def _durations(report: Report) -> list[str]:
     rows = []
     for times in report.durations:
         p50, p90, p95 = (seconds_text(value) for value in quantiles(times.seconds))
-        rows.append((STAGE_WORDS[times.stage], times.model or "unknown", f"{len(times.seconds):,}", p50, p90, p95))
-    return _table("Stage durations by model (own time)", ("stage", "model", "count", "p50", "p90", "p95"), rows)
-
-
-def _acts(report: Report) -> list[str]:
-    rows = [
-        (act.act, f"{act.count:,}", ", ".join(f"{number:,} {result}" for result, number in act.results.items()))
-        for act in report.acts
-    ]
-    lines = _table("Acts on servers", ("act", "intended", "what came of it"), rows)
-    opened = [(act.host, act.act, moment(act.at)) for act in report.open_acts]
-    return lines + _table(
-        "Acts of unknown outcome: the server may have done them", ("host", "act", "intended at"), opened, level=3
-    )
+        rows.append((times.stage.label, times.model or "unknown", f"{len(times.seconds):,}", p50, p90, p95))
+    return _table(f"{text.DURATIONS} (rollout time)", ("stage", "model", "count", "p50", "p90", "p95"), rows)
 
 
 def _hosts(report: Report) -> list[str]:
-    stages = [stage for stage in Stage if any(stage in host.stages for host in report.hosts)]
+    stages = text.stages_of(report)
     rows = []
     for host in report.hosts:
         cells = [stage_text(host.stages.get(stage, ())) for stage in stages]
-        reason = "; ".join(part for part in (why(host), *host.notes) if part)
-        outcome = host.status.value + (" ARMED" if host.armed else "")
+        reason = text.why_and_notes(host)
+        outcome = host.status.value + (" STILL ARMED" if host.armed else "")
         rows.append((host.name, host.model, outcome, *cells, seconds_text(host.seconds), reason))
-    heads = ("host", "model", "outcome", *(STAGE_WORDS[stage] for stage in stages), "all", "why")
-    return _table(f"{count(len(rows), 'host')}", heads, rows)
+    return _table(count(len(rows), "host"), text.host_heads(stages), rows)
 
 
 def _bullets(title: str, lines: Iterable[str]) -> list[str]:

@@ -99,10 +99,10 @@ class Series:
         seconds = [row.services[name] for row in self._rows if row.services[name].exchanges]
         points = []
         for bucket, inside in self._grouped():
-            heard = [row.services[name] for row in inside if row.services[name].exchanges]
-            if heard:
-                middle = _weighted([(second.p50, second.exchanges) for second in heard], 0.5)
-                points.append(LatencyPoint(self._middle(bucket), middle, max(second.p95 for second in heard)))
+            sampled = [row.services[name] for row in inside if row.services[name].exchanges]
+            if sampled:
+                middle = _weighted([(second.p50, second.exchanges) for second in sampled], 0.5)
+                points.append(LatencyPoint(self._middle(bucket), middle, max(second.p95 for second in sampled)))
         return Latency(
             name=name,
             points=tuple(points),

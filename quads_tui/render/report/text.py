@@ -1,22 +1,46 @@
-"""What the formats for people share: times, durations and the sentences at the top."""
+"""What the formats for people share: titles, column heads, times, and the sentences at the top."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import assert_never
 
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.waits import for_the_pause
 
-from ..graphs import milliseconds
-from ..progress import clock_text
-from .document import Asked, Attempt, HostReport, Lane, Latency, Report, State
+from ..numbers import count, latency, measured
+from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report, State
 
-STAGE_WORDS = {stage: stage.value.replace("_", " ") for stage in Stage}
 SERVICE_WORDS = {"redfish": "Redfish", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
-WHAT = {
-    Kind.BUILD: "wipe and build: power off, PXE once, one Foreman write, power on, install",
-    Kind.OWNERSHIP: "ownership only (wipe: false)",
-    Kind.SPARE: "back to the spare pool: power off only",
-}
+ASKED, RUNS, COMPLETION, FAILURES = "Request", "Processes", "Completion", "Failures by cause"
+RUN_HEADS = ("", "from", "last entry", "how it ended")
+MILESTONE_HEADS = ("hosts done", "after")
+ATTEMPTS = "All failed attempts, including those that a retry recovered"
+ATTEMPT_HEADS = ("stage", "cause", "attempts", "hosts", "recovered")
+OTHERS = "Hosts skipped, held or unfinished"
+LANE, LATENCIES, DURATIONS = "Foreman write queue", "Latencies", "Stage durations by model"
+LATENCY_HEADS = ("service", "exchanges", "errors", "p50", "p95", "worst second's p95")
+ACTIONS = "Changes sent to servers"
+ACTION_HEADS = ("change", "started", "results")
+OPEN_ACTIONS = "Changes whose result is unknown: the server may have carried them out"
+OPEN_ACTION_HEADS = ("host", "change", "started at")
+MESSAGES = "Operator commands and notices"
+NOT_VERIFIED = "Not verified: the machine could not be compared with Foreman's host"
+
+
+def kind_words(kind: Kind) -> str:
+    match kind:
+        case Kind.BUILD:
+            return "wipe and build: power off, PXE once, one Foreman write, power on, install"
+        case Kind.OWNERSHIP:
+            return "ownership only (wipe: false)"
+        case Kind.SPARE:
+            return "back to the spare pool: power off only"
+        case _:
+            assert_never(kind)
+
+
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 
@@ -31,19 +55,8 @@ def moment(at: float | None) -> str:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """Own seconds: 0.8 s, 12 s, 4:05, 1:02:03; a dash for none."""
-    if seconds is None:
-        return "–"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02}" if whole < 3600 else clock_text(whole)
-
-
-def count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+    """Rollout seconds; a dash for none."""
+    return "–" if seconds is None else measured(seconds)
 
 
 def headline(report: Report) -> str:
@@ -53,13 +66,13 @@ def headline(report: Report) -> str:
         return (
             f"Planning: {report.holder}."
             if report.holder
-            else "UNFINISHED: its process died while it planned; no host was touched."
+            else "UNFINISHED: its process was killed while planning; no host was touched."
         )
     if report.state is State.RUNNING:
-        return f"Running ({report.holder}): {total - report.unfinished:,} of {count(total, 'host')} at an end."
+        return f"Running ({report.holder}): {total - report.unfinished:,} of {count(total, 'host')} ended."
     if report.state is State.UNFINISHED:
-        left = f"{count(report.unfinished, 'host')} of {total:,} at no end" if report.unfinished else "every host is at an end"
-        return f"UNFINISHED: its process was killed, with {left}. quads-tui resume goes on with it."
+        left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "no host unfinished"
+        return f"UNFINISHED: its process was killed with {left}. Continue with: quads-tui resume"
     if report.state is State.STOPPED:
         return f"STOPPED ({report.end_reason or 'operator'}) with {count(report.unfinished, 'host')} of {total:,} unfinished."
     if report.state is State.DONE:
@@ -78,20 +91,20 @@ def asked_lines(asked: Asked) -> list[tuple[str, str]]:
     build = Kind.BUILD in asked.kinds
     lines = [
         ("Cloud", asked.cloud),
-        ("Kind", "; ".join(WHAT[kind] for kind in Kind if kind in asked.kinds)),
+        ("Kind", "; ".join(kind_words(kind) for kind in Kind if kind in asked.kinds)),
         ("Description", asked.description),
         ("Owner", asked.owner),
         ("Ticket", asked.ticket),
         ("CC", ", ".join(asked.ccuser)),
-        ("OS", asked.os or ("as Foreman has it" if build else "")),
-        ("Partition table", asked.ptable or ("as Foreman has it" if build else "")),
-        ("Medium", asked.medium or ("as Foreman has it" if build else "")),
+        ("OS", asked.os or ("as set in Foreman" if build else "")),
+        ("Partition table", asked.ptable or ("as set in Foreman" if build else "")),
+        ("Medium", asked.medium or ("as set in Foreman" if build else "")),
         ("Host parameters", ", ".join(asked.parameters)),
         ("Hosts", f"{sum(asked.models.values()):,}: {models}" if models else ""),
         ("Foreman", asked.foreman),
         ("Assignment", "" if asked.rehearsal else asked.assignment),  # a rehearsal's files end with it
         ("Site", "" if asked.rehearsal else asked.site),
-        ("Asked by", f"{asked.who}, {moment(asked.created_at)}".strip(", ")),
+        ("Requested by", f"{asked.who}, {moment(asked.created_at)}".strip(", ")),
     ]
     return [(name, value) for name, value in lines if value]
 
@@ -103,7 +116,7 @@ def run_lines(report: Report) -> list[tuple[str, str, str, str]]:
         speed = "" if run.speed == 1 else f", speed {run.speed:g}"
         end = f"stopped ({run.end})" if run.end else "ended"
         if run.end is None:
-            end = "still at work" if report.holder and run == report.runs[-1] else "killed"
+            end = "still running" if report.holder and run == report.runs[-1] else "killed"
         what = "resumed" if run.resumed else "started"
         found.append((f"{what} by {run.who}{speed}", moment(run.started), moment(run.last), end))
     return found
@@ -116,24 +129,24 @@ def milestones(report: Report) -> list[tuple[str, str]]:
         wanted = max(1, round(share * total)) if total else 1
         reached = next((point.seconds for point in report.progress if point.done >= wanted), None)
         if reached is not None:
-            found.append((f"{share:.0%} ({wanted:,})", clock_text(reached)))
+            found.append((f"{share:.0%} ({wanted:,})", measured(reached)))
     return found
 
 
 def lane_lines(lane: Lane) -> list[tuple[str, str]]:
     return [
-        ("Writes granted", f"{lane.granted:,}"),
-        ("Granted per minute", f"{lane.rate:.1f} on average, {lane.peak_rate:.1f} at most"),
+        ("Writes started", f"{lane.granted:,}"),
+        ("Writes per minute", f"{lane.rate:.1f} on average, {lane.peak_rate:.1f} at most"),
         ("Hosts waiting", f"{lane.mean_depth:.1f} on average, {lane.peak_depth:.0f} at most"),
-        ("Somebody waited", f"{lane.busy:.0%} of the time"),
-        ("Longest wait at the head", seconds_text(lane.longest_wait)),
+        ("Queue not empty", f"{lane.busy:.0%} of the time"),
+        ("Longest wait of the next host", seconds_text(lane.longest_wait)),
     ]
 
 
-def latency_row(latency: Latency) -> tuple[str, str, str, str, str, str]:
+def latency_row(service: Latency) -> tuple[str, str, str, str, str, str]:
     """Service, exchanges, errors, p50, p95, worst second."""
-    figures = [milliseconds(value) if latency.exchanges else "–" for value in (latency.p50, latency.p95, latency.worst)]
-    return SERVICE_WORDS[latency.name], f"{latency.exchanges:,}", f"{latency.errors:,}", figures[0], figures[1], figures[2]
+    p50, p95, worst = (latency(value) if service.exchanges else "–" for value in (service.p50, service.p95, service.worst))
+    return SERVICE_WORDS[service.name], f"{service.exchanges:,}", f"{service.errors:,}", p50, p95, worst
 
 
 def stage_text(attempts: tuple[Attempt, ...]) -> str:
@@ -146,23 +159,84 @@ def stage_text(attempts: tuple[Attempt, ...]) -> str:
     if len(attempts) > 1:
         words += f" ×{len(attempts)}"
     if last.status is StageStatus.STARTED:
-        words += " no end"
+        words += " unfinished"
     elif last.status is not StageStatus.FINISHED:
         words += f" {last.status.value}"
     return words.strip()
 
 
-NOT_VERIFIED = "Not verified: nobody compared the machine with Foreman's host"
-
-
 def why(host: HostReport) -> str:
-    """Why a host stands where it does; empty for one that is done."""
+    """Why a host stands where it does and what it was left as; empty for one that is done."""
     if host.status is HostStatus.DONE:
         return ""
-    return ": ".join(part for part in (host.cause.value if host.cause else "", host.reason) if part)
+    words = ": ".join(part for part in (host.cause.value if host.cause else "", host.reason) if part)
+    return "; ".join(part for part in (words, host.left_behind) if part)
 
 
 def standing(host: HostReport) -> str:
     """Where a host stands and why, in one line."""
-    where = f" in {STAGE_WORDS[host.stage]}" if host.stage and not host.status.is_final else ""
+    where = f" in {host.stage.label}" if host.stage and not host.status.is_final else ""
     return f"{host.status.value}{where}" + (f": {why(host)}" if why(host) else "")
+
+
+def why_and_notes(host: HostReport) -> str:
+    return "; ".join(part for part in (why(host), *host.notes) if part)
+
+
+def evidence_line(line: Evidence) -> str:
+    return f"{moment(line.at)}  {line.stage.label if line.stage else '':<9}  {line.text}"
+
+
+def group_title(group: Failures) -> str:
+    stage = group.stage.label if group.stage else "before the first stage"
+    return f"{count(len(group.hosts), 'host')}: {stage}, {group.cause.value}"
+
+
+def armed_title(report: Report) -> str:
+    hosts = len(report.armed)
+    return f"{count(hosts, 'host')} STILL ARMED: the next boot, by anyone, reinstalls {'it' if hosts == 1 else 'them'}"
+
+
+def pause_line(what: str, reason: str) -> str:
+    """`what` as in events.Paused."""
+    words = for_the_pause(what, reason)
+    return words[:1].upper() + words[1:]
+
+
+class Others:
+    """Hosts that are neither done nor failed: those that began, and how many did not."""
+
+    def __init__(self, report: Report) -> None:
+        rest = [host for host in report.hosts if host.status not in (HostStatus.DONE, HostStatus.FAILED)]
+        self.begun = [host for host in rest if host.began is not None or host.status.is_final]
+        self.not_started = len(rest) - len(self.begun)
+
+
+def attempt_rows(report: Report) -> list[tuple[str, str, str, str, str]]:
+    """Under ATTEMPT_HEADS."""
+    return [
+        (tried.stage.label, tried.cause.value, f"{tried.attempts:,}", f"{tried.hosts:,}", f"{tried.recovered:,}")
+        for tried in report.attempts
+    ]
+
+
+def action_rows(report: Report) -> list[tuple[str, str, str]]:
+    """Under ACTION_HEADS."""
+    return [
+        (action.act, f"{action.count:,}", ", ".join(f"{number:,} {result}" for result, number in action.results.items()))
+        for action in report.acts
+    ]
+
+
+def open_action_rows(report: Report) -> list[tuple[str, str, str]]:
+    """Under OPEN_ACTION_HEADS."""
+    return [(action.host, action.act, moment(action.at)) for action in report.open_acts]
+
+
+def stages_of(report: Report) -> list[Stage]:
+    """Those that any host began."""
+    return [stage for stage in Stage if any(stage in host.stages for host in report.hosts)]
+
+
+def host_heads(stages: Sequence[Stage]) -> tuple[str, ...]:
+    return ("host", "model", "outcome", *(stage.label for stage in stages), "all", "why")

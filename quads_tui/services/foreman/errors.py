@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
@@ -14,14 +15,29 @@ from quads_tui.rollout.text import clean
 from ..responses import FailureKind, NotJson, RequestFailed, Response
 
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.S | re.I)
-# What PostgreSQL, ActiveRecord and Foreman say when two writes met.
-_CONFLICT = re.compile(
-    r"deadlock|\block(ed)? (by|wait|timeout|held)|could not obtain lock|could not serialize|duplicate key|RecordNotUnique"
-    r"|stale ?object|already been taken|has this role already|resource have no errors",
-    re.I,
-)
 
-_PROXY = re.compile(r"task failed|rebuild failed")
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """An error after which another attempt may help, by words of it. `conflict`: it may come of two writes at once."""
+
+    words: re.Pattern[str]
+    conflict: bool
+
+
+_any_case = partial(re.compile, flags=re.I)
+
+TRANSIENT = (
+    Transient(_any_case("deadlock"), conflict=True),  # PostgreSQL
+    Transient(_any_case(r"\block(ed)? (by|wait|timeout|held)"), conflict=True),
+    Transient(_any_case("could not obtain lock"), conflict=True),
+    Transient(_any_case("could not serialize"), conflict=True),
+    Transient(_any_case("duplicate key|RecordNotUnique"), conflict=True),  # a unique index
+    Transient(_any_case("stale ?object"), conflict=True),  # ActiveRecord's optimistic locking
+    Transient(_any_case("already been taken|has this role already"), conflict=True),  # ActiveRecord's validations
+    Transient(_any_case("resource have no errors"), conflict=True),  # Foreman's own, where a host is saved twice
+    Transient(re.compile("task failed|rebuild failed"), conflict=False),  # a smart proxy: it may be well again in a minute
+)
 
 
 def explain(answer: Response) -> str:
@@ -66,7 +82,11 @@ def may_be_conflict(answer: Response) -> bool:
     Puma's thread race says the same fixed text as any other error, so it cannot be told apart."""
     if answer.status in (409, 423, 500):
         return True
-    return answer.status >= 400 and _CONFLICT.search(explain(answer)) is not None
+    return answer.status >= 400 and any(row.conflict for row in _transient(explain(answer)))
+
+
+def _transient(words: str) -> list[Transient]:
+    return [row for row in TRANSIENT if row.words.search(words)]
 
 
 def checked_write(answer: Response) -> Response:
@@ -108,5 +128,5 @@ def failure(answer: Response) -> StageFailure:
         return refused(Cause.UNKNOWN_HOST, f"{words} (it does not exist, or our user may not see it)", retryable=False)
     if status == 403:
         return refused(Cause.REFUSED, words, retryable=False)
-    # A 422 of validation stays one; a smart proxy that failed a task may be well again in a minute, and a lock is gone then.
-    return refused(Cause.FOREMAN, words, retryable=conflict or _PROXY.search(words) is not None, conflict=conflict)
+    # A 422 of validation stays one.
+    return refused(Cause.FOREMAN, words, retryable=conflict or bool(_transient(words)), conflict=conflict)

@@ -27,6 +27,7 @@ class ForemanWrites:
         return await self._put_host(ticket, host, {"build": False}, progress)
 
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        """The owner alone (PUT hosts/:id), without a build. `progress` as for `build`."""
         return await self._put_host(ticket, host, target.attributes(), progress)
 
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:

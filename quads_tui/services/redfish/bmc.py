@@ -46,6 +46,7 @@ class Bmc:
     def __init__(
         self,
         http: Http,
+        *,
         address: str,
         host: str,
         username: str,
@@ -58,11 +59,24 @@ class Bmc:
         device: str = "",
         system: str = "",
     ) -> None:
-        """`device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
+        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests.
+
+        `device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
 
         `system`: which of several systems behind the BMC, by id or path, as the assignment names it.
         """
-        self._connection = BmcConnection(http, address, host, username, password, tls, clock, limits, meter, acts)
+        self._connection = BmcConnection(
+            http,
+            address=address,
+            host=host,
+            username=username,
+            password=password,
+            tls=tls,
+            clock=clock,
+            limits=limits,
+            meter=meter,
+            acts=acts,
+        )
         self._machine = Machine(self._connection, system)
         self._device = device
         self.pxe_persistent = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
@@ -141,7 +155,7 @@ class Bmc:
         try:
             look = await BootChange(self._machine, deadline).look()
         except Unclear:
-            return Survey("", "", None, "", Identity(self._connection.peer))
+            return Survey(power="", mode="", pxe=None, model="", identity=Identity(peer=self._connection.peer))
         system = look.system
         targets = {target.lower() for boot in look.boots for target in boot.targets}
         override = any(boot.present for boot in look.boots)

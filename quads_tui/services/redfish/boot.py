@@ -29,10 +29,12 @@ class BootSnapshot:
 
     @property
     def boots(self) -> tuple[Boot, ...]:
+        """The override of each place that carries one, the system's own first."""
         return (self.system.boot, self.settings) if self.settings.present else (self.system.boot,)
 
     @property
     def pxe_once(self) -> bool:
+        """Some place has PXE for the next boot alone."""
         return any(boot.pxe_once for boot in self.boots)
 
     @property

@@ -47,6 +47,7 @@ class BmcConnection:
     def __init__(
         self,
         http: Http,
+        *,
         address: str,
         host: str,
         username: str,
@@ -158,7 +159,7 @@ class BmcConnection:
                 continue
             if isinstance(document, Mapping):
                 links = document.get("Links")
-                self.session.place = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
 
@@ -282,6 +283,7 @@ class RetryBackoff:
 
 
 def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
+    """What a request that got no usable answer means for the stage."""
     if isinstance(error, RequestFailed):
         if error.kind is FailureKind.REDIRECT:
             return StageFailure(Cause.PROTOCOL, error.reason)
@@ -293,7 +295,7 @@ def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
 
 
 def failure_of(refusal: ErrorResponse) -> StageFailure:
-    """What an answer that is no success means for the stage."""
+    """What an error response means for the stage: cause, whether another attempt may help, and after how long (DSP0266 8.6)."""
     if refusal.status == 401:
         return StageFailure(Cause.CREDENTIALS, refusal.text, retryable=False)
     if refusal.means(Meaning.PASSWORD_CHANGE):

@@ -18,7 +18,6 @@ from .system import Machine
 
 _MOST_JOBS = 8  # of the newest: a queue keeps hundreds that have ended
 _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "canceled", "rebootcompleted", "rebootfailed"})
-_GOOD = frozenset({"completed", "rebootcompleted"})
 
 
 class Unsupported(QuadsTuiError):
@@ -53,15 +52,13 @@ class Job:
 
     @property
     def id(self) -> str:
+        """Such as JID_123456789012."""
         return self.path.rstrip("/").rpartition("/")[2]
 
     @property
     def ended(self) -> bool:
+        """Well or not: it does not wait for a reset any more."""
         return self.state.lower() in _ENDED
-
-    @property
-    def good(self) -> bool:
-        return self.state.lower() in _GOOD
 
 
 class Dell:
@@ -73,6 +70,7 @@ class Dell:
         self._jobs_path = ""
 
     async def system(self) -> System:
+        """A fresh look at the machine. Raises Unsupported where it is not a Dell."""
         system = await self._machine.look(self._deadline)
         if not any(maker.dell_attributes for maker in self._machine.makers):
             raise Unsupported("the BMC is not a Dell")

@@ -32,6 +32,7 @@ class BootOrderSnapshot:
 
     @property
     def right(self) -> bool:
+        """It is as wanted, so that nothing is to be done."""
         return self.names == self.wanted
 
     @property

@@ -25,6 +25,7 @@ class ErrorResponse:
     page: bool = False  # a web page: a proxy speaks, or a web server whose Redfish is not up yet
 
     def means(self, meaning: Meaning) -> bool:
+        """Whether a row of quirks.py says so of its keys or its text."""
         return meaning in meanings(self.keys, self.text)
 
     @property

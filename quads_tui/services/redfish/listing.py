@@ -1,4 +1,4 @@
-"""Collections as BMCs list them: in pages, with gaps, in circles, without an end. Read whole where that can be told.
+"""Collections as BMCs list them: in pages, with gaps, in circles, without an end. Read whole where that can be seen.
 
 Where a collection contradicts itself, the higher count is believed: a member too many is asked about, a member too few is a
 machine that nobody sees.
@@ -29,6 +29,7 @@ class Member:
 
     @property
     def key(self) -> str:
+        """By which two entries are one."""
         return self.path.rstrip("/")
 
 
@@ -55,7 +56,7 @@ def ends_at(connection: BmcConnection, deadline: float) -> float:
 async def listing(connection: BmcConnection, path: str, deadline: float) -> Listing:
     """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
     found: dict[str, Member] = {}
-    entries = told = 0
+    entries = counted = 0
     seen: set[str] = set()
     ends = ends_at(connection, deadline)
     page, ended, cut = path, False, False
@@ -73,14 +74,14 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
                 raise
             cut = True
             break
-        told = max(told, *(_number(document.get(name)) for name in _COUNTS))
+        counted = max(counted, *(_number(document.get(name)) for name in _COUNTS))
         listed = document.get("Members")
         for entry in listed if isinstance(listed, list) else []:
             entries += 1
             member = _member(entry)
             if member is None:
                 continue
-            key = member.key or f"#{entries}"  # those without a path are told apart by their place
+            key = member.key or f"#{entries}"  # those without a path are kept apart by their place
             found.setdefault(key, member)
             if len(found) >= _MOST_MEMBERS:
                 cut = True
@@ -94,7 +95,7 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
             cut = True
             break
         page = following
-    return Listing(tuple(found.values()), max(told, entries), ended, cut)
+    return Listing(tuple(found.values()), max(counted, entries), ended, cut)
 
 
 def _next_links(document: Document) -> list[object]:

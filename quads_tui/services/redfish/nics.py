@@ -19,6 +19,8 @@ _OTHER_NETWORKS = frozenset({"fibrechannel", "fibrechanneloverethernet"})
 
 @dataclass(frozen=True, slots=True)
 class Nics:
+    """The MACs of a system (lower case with colons), as far as they were read."""
+
     macs: frozenset[str] = frozenset()
     complete: bool = False  # every NIC that is listed was read and told a MAC, and the list had its end
 
@@ -57,12 +59,12 @@ class NicReader:
         found = Nics(complete=listed.whole and len(listed.members) <= _MOST_ADAPTERS)
         for member in listed.members[:_MOST_ADAPTERS]:
             document = await self._document(member, _PARTS)
-            told = Nics()
+            own = Nics()
             for part in _PARTS:
-                told = await self._all(local_path(document.get(part)))
-                if told.macs:
+                own = await self._all(local_path(document.get(part)))
+                if own.macs:
                     break
-            found = Nics(found.macs | told.macs, found.complete and told.complete)
+            found = Nics(found.macs | own.macs, found.complete and own.complete)
             if self._found(found):
                 return Nics(found.macs)
         return Nics(found.macs, found.complete and bool(found.macs))
@@ -74,9 +76,9 @@ class NicReader:
         complete = listed.whole
         for number, member in enumerate(listed.members, 1):
             document = await self._document(member, ("MACAddress", "PermanentMACAddress"))
-            told = set(macs_in(document))
-            complete = complete and (bool(told) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
-            macs |= told
+            own = set(macs_in(document))
+            complete = complete and (bool(own) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
+            macs |= own
             if self._wanted & macs or self._connection.clock.now() > self._ends:
                 complete = complete and number == len(listed.members)
                 break

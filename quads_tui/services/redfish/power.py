@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
+from quads_tui.rollout.stages import ActResult
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import FailureKind, RequestFailed
 
@@ -87,7 +88,7 @@ class PowerChange:
         try:
             answer = await self._connection.exchange("POST", system.reset_target, {"ResetType": wanted})
         except RequestFailed as error:
-            acts.result("unknown" if error.sent else "absent", {"error": error.reason})
+            acts.result(ActResult.UNKNOWN if error.sent else ActResult.ABSENT, {"error": error.reason})
             if error.sent:
                 self._unsettled(wanted, error.reason)
             elif error.kind is FailureKind.TLS:
@@ -95,21 +96,21 @@ class PowerChange:
             else:
                 self._wait_on(error.reason, None)
         except (Busy, StageFailure) as error:
-            acts.result("absent", {"error": str(error)})
+            acts.result(ActResult.ABSENT, {"error": str(error)})
             if isinstance(error, StageFailure):
                 raise
             await self._not_now(error.response)
         except NotSent as no:
-            acts.result("absent", {"error": f"not sent: {no}"})
+            acts.result(ActResult.ABSENT, {"error": f"not sent: {no}"})
             self._wait_on(f"{wanted} was not sent: {no}", None)
         except REFUSALS as no:
-            acts.result("absent", {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
+            acts.result(ActResult.ABSENT, {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
             raise
         except BaseException:
-            acts.result("unknown", {"error": "interrupted"})
+            acts.result(ActResult.UNKNOWN, {"error": "interrupted"})
             raise
         else:
-            acts.result("answered", {"status": answer.status})
+            acts.result(ActResult.ANSWERED, {"status": answer.status})
             if answer.ok:
                 self._accepted += 1
                 self._may_send_at = self._clock.now() + _IGNORED if self._accepted < _MOST_ACCEPTED else float("inf")

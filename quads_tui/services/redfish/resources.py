@@ -75,6 +75,7 @@ class Boot:
 
     @classmethod
     def read(cls, document: Document) -> Boot:
+        """From a ComputerSystem or its settings resource; not present where that has no Boot."""
         boot = document.get("Boot")
         if not isinstance(boot, Mapping):
             return cls()
@@ -127,6 +128,7 @@ class System:
 
     @classmethod
     def read(cls, path: str, document: Document, etag: str, peer: str = "") -> System:
+        """Of any document: what it lacks is empty."""
         reset = mapping(mapping(document.get("Actions")).get("#ComputerSystem.Reset"))
         settings = mapping(mapping(document.get("@Redfish.Settings")).get("SettingsObject"))
         manufacturer = text(document, "Manufacturer")
@@ -170,6 +172,7 @@ class System:
         return last_part(self.path)
 
     def observation(self) -> Observation:
+        """What the rooms above are shown of it."""
         return Observation(
             self.power, self.boot.target, self.boot.enabled, self.boot.mode, self.model, self.uuid, self.manufacturer
         )
@@ -203,6 +206,7 @@ def references(found: object) -> list[str]:
 
 
 def members(collection: Document) -> list[str]:
+    """The paths of a collection's Members, of this page alone."""
     return references(collection.get("Members"))
 
 
@@ -212,11 +216,13 @@ def dell_links(document: Document) -> Document:
 
 
 def text(document: Document, name: str) -> str:
+    """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
     return clean(value, 120) if isinstance(value, str) else ""
 
 
 def strings(values: object) -> tuple[str, ...]:
+    """The texts of a list, clean, of at most 80 characters each."""
     return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
 
 

@@ -44,7 +44,7 @@ class Session:
     """`send` puts one request on the wire (method, path, headers, body); this class knows what to put into its headers."""
 
     def __init__(self, send: Send, username: str, password: Secret, clock: Clock, acts: SideEffects) -> None:
-        self.place = ""  # Links.Sessions of the service root, once it is known
+        self.collection = ""  # Links.Sessions of the service root, once it is known
         self._send = send
         self._username = username
         self._password = password
@@ -179,7 +179,7 @@ class Session:
 
     async def _log_in_now(self) -> None:
         body = {"UserName": self._username, "Password": self._password.reveal()}
-        places = list(dict.fromkeys(place for place in (self.place, *SESSION_COLLECTIONS) if place))
+        places = list(dict.fromkeys(place for place in (self.collection, *SESSION_COLLECTIONS) if place))
         while places:
             await self._acts.before_login()
             try:
@@ -200,7 +200,7 @@ class Session:
             if refusal.means(Meaning.PASSWORD_CHANGE):
                 self._refused = f"the password must be changed first: {refusal.text}"
                 raise StageFailure(Cause.CREDENTIALS, self._refused, retryable=False)
-            if answer.status == 401 and not self.place and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
+            if answer.status == 401 and not self.collection and "basic" in answer.headers.get("WWW-Authenticate", "").lower():
                 # Not even the service root is open: something in front of the service wants Basic, and knows no sessions.
                 await self._refuse(refusal)
                 break

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
+from quads_tui.rollout.stages import ActResult
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import FailureKind, RequestFailed
 
@@ -64,25 +65,25 @@ class Changes:
         try:
             answer = await self._connection.exchange(method, path, body, {"If-Match": tag} if tag else {})
         except RequestFailed as error:
-            acts.result("unknown" if error.sent else "absent", {"error": error.reason})
+            acts.result(ActResult.UNKNOWN if error.sent else ActResult.ABSENT, {"error": error.reason})
             if error.kind is FailureKind.TLS:
                 raise failure_from(error) from None
             return None if error.sent else ErrorResponse(503, frozenset(), error.reason)
         except (Busy, StageFailure) as error:
-            acts.result("absent", {"error": str(error)})
+            acts.result(ActResult.ABSENT, {"error": str(error)})
             if isinstance(error, StageFailure):
                 raise
             return error.response
         except NotSent as no:
-            acts.result("absent", {"error": f"not sent: {no}"})
+            acts.result(ActResult.ABSENT, {"error": f"not sent: {no}"})
             return ErrorResponse(503, frozenset(), f"not sent: {no}")
         except REFUSALS as no:
-            acts.result("absent", {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
+            acts.result(ActResult.ABSENT, {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
             raise
         except BaseException:
-            acts.result("unknown", {"error": "interrupted"})
+            acts.result(ActResult.UNKNOWN, {"error": "interrupted"})
             raise
-        acts.result("answered", {"status": answer.status})
+        acts.result(ActResult.ANSWERED, {"status": answer.status})
         self.accepted, self.by_task = answer.ok, answer.status == 202
         if answer.ok:
             return None

@@ -46,7 +46,7 @@ class Machine:
         self._known: Identity | None = None  # what every look is compared with
         self._pinned = False
         self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
-        self._serial_tells = True  # no other member can have the same serial number
+        self._serial_counts = True  # no other member can have the same serial number
         self._root_read = False
         self._reset_types: tuple[str, ...] | None = None
 
@@ -76,12 +76,12 @@ class Machine:
         """As Bmc.pin."""
         path = identity.system.rstrip("/")
         if path and path != self._path.rstrip("/"):
-            self._path, self._serial_tells = identity.system, bool(identity.serial)
+            self._path, self._serial_counts = identity.system, bool(identity.serial)
         self._known, self._pinned = identity, True
 
     def facts(self, system: System) -> Identity:
         """What its document tells, without MACs. What twins share, as the number of their chassis, tells nothing."""
-        uuid, serial = uuid_of(system.uuid), serial_of(system.serial) if self._serial_tells else ""
+        uuid, serial = uuid_of(system.uuid), serial_of(system.serial) if self._serial_counts else ""
         return Identity(
             system.peer,
             system.path.rstrip("/"),
@@ -264,10 +264,10 @@ class Machine:
         self._learn_shared([system, *systems], listed)
         if self._name:
             self._by_macs = True  # they may contradict the name
-            await self._not_told_elsewhere(system, systems)
+            await self._refuse_macs_elsewhere(system, systems)
         return system
 
-    async def _not_told_elsewhere(self, named: System, others: list[System]) -> None:
+    async def _refuse_macs_elsewhere(self, named: System, others: list[System]) -> None:
         """Raises StageFailure where the MACs are told by another machine than the one that the assignment names."""
         if not self._macs or (await self._nics_now(named)).macs & self._macs:
             return
@@ -335,7 +335,7 @@ class Machine:
     def _learn_shared(self, systems: list[System], listed: Listing) -> None:
         facts = Counter(fact for system in systems for fact in (uuid_of(system.uuid), serial_of(system.serial)) if fact)
         self._shared = frozenset(fact for fact, count in facts.items() if count > 1)
-        self._serial_tells = not listed.cut and len(systems) == listed.count
+        self._serial_counts = not listed.cut and len(systems) == listed.count
 
 
 def _moved(now: Identity, before: Identity) -> bool:

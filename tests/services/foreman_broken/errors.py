@@ -10,7 +10,7 @@ from quads_tui.rollout.stages import HostStatus
 from ..foreman_bench import HOST, Bench
 from .rule import Rule, answered
 
-REFUSED = "sends it once, does not repeat what stays refused; the machine is left off, its boot override cleared"
+REFUSED = "sends it once, does not repeat what stays refused; the host stays powered off, its boot override cleared"
 SETTLED = "keeps the lane shut, looks until the write deadline is over and it is absent, sends it again under a new ticket"
 GENERIC = (
     "Internal Server Error: the server was unable to finish the request. This may be caused by unavailability of some "
@@ -28,7 +28,7 @@ def _refused(broken: str, status: int, body: object, reads: str) -> Rule:
         broken,
         f"{status} `{json.dumps(body)}`",
         REFUSED,
-        f"{reads}; left off",
+        f"{reads}; the host stays powered off",
         answered(json_answer(body, status)),
         {"writes": 1},
     )
@@ -39,7 +39,7 @@ RULES = (
         "os, ptable and medium fit together",
         "422 `{error: {id, errors, full_messages}}`",
         REFUSED,
-        "Foreman 422: Medium RHEL 8 Local does not belong to RHEL 9.4 operating system; left off",
+        "Foreman 422: Medium RHEL 8 Local does not belong to RHEL 9.4 operating system; the host stays powered off",
         _wrong_medium,
         {"writes": 1, "errors_422": 1},
     ),
@@ -101,7 +101,7 @@ RULES = (
         "an error has words: 422 without a body",
         "422, empty",
         REFUSED,
-        "Foreman 422 with an empty body; left off",
+        "Foreman 422 with an empty body; the host stays powered off",
         answered(Answer(422, "", "application/json")),
         {"writes": 1},
     ),

@@ -68,7 +68,7 @@ async def _queueing(bench: Bench) -> None:
     meter.tick()
     assert meter.p50 > 3 * meter.work > 0
     assert meter.points[-1].work == meter.work
-    bench.says(re.sub(r"\d+ms|\d+\.\ds", "#", numbers(bench.meters, 100).plain.strip()))
+    bench.says(re.sub(r"\d+ ms|\d+(\.\d)? s", "#", numbers(bench.meters, 200).plain.strip()))
 
 
 async def _provisioned(bench: Bench) -> None:
@@ -108,7 +108,7 @@ RULES = (
         "a login helps: every write is answered as if the session were old",
         "401, empty, each time",
         "one login per attempt, then the attempt has failed; three attempts",
-        "Foreman 401 with an empty body; left off",
+        "Foreman 401 with an empty body; the host stays powered off",
         answered(Answer(401, "", "text/plain"), count=99),
         {"writes": 6, "logins": 4, "failed_logins": 0},
     ),
@@ -182,7 +182,7 @@ RULES = (
         "requests find a free thread: thirty reads, one thread",
         "X-Runtime far below the wall time",
         "meters both: what is above the work is queueing",
-        "redfish #/#  foreman r #/# (# work) w #/#  lane 0",
+        "Redfish #/#  Foreman reads #/# (Foreman's own time #)  writes #/#   0 ready",
         _queueing,
         {"reads": 31, "writes": 0},
         ForemanOptions(workers=1, threads=1, costs=Costs(show=Cost(5.0, 5.5))),

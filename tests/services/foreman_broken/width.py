@@ -13,7 +13,7 @@ from ..foreman_bench import HOSTS, Bench
 from .rule import Rule
 
 MET = HOSTS[3]
-SAID = "two writes may have met at Foreman, so the write lane is one wide from now on"
+SAID = "two writes may have overlapped at Foreman; write concurrency reduced to 1"
 LAST = 4  # writes of ten that surely begin after the conflict
 
 
@@ -37,7 +37,7 @@ async def _narrowed(bench: Bench, width: int = 4) -> None:
     assert _overlaps(bench) == 0
     assert bench.rollout is not None
     line = header(bench.rollout, now=bench.clock.wall(), width=200, title="", lag=0.0, warnings=())[0].plain
-    assert f"WRITE LANE BACK TO 1 WIDE: {bench.rollout.narrowed}"[:80] in line
+    assert f"write concurrency reduced to 1: {bench.rollout.narrowed}"[:80] in line
 
 
 def _conflict(broken: str, answers: str, meet: Callable[[Bench], None], reads: str) -> Rule:
@@ -107,7 +107,7 @@ RULES = (
         "a refusal that has nothing to do with other writes, write_width 4",
         "422 `{error: {message}}`",
         "stays four wide; that host fails alone",
-        "Foreman 422: Foreman has had enough of this host; left off",
+        "Foreman 422: Foreman has had enough of this host; the host stays powered off",
         _wide,
         {"writes": 10, "peak_writes_per_host": 1},
     ),

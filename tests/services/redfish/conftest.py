@@ -87,15 +87,15 @@ class Bench:
     def make(self, password: str = PASSWORD, *, system: str = "", address: str = "") -> Bmc:
         return Bmc(
             self.http,
-            address or self.bmc.address,
-            "h1.example.com",
-            USER,
-            Secret(password),
-            TlsPolicy(),
-            self.clock,
-            Limits(),
-            Meter(),
-            self.told,
+            address=address or self.bmc.address,
+            host="h1.example.com",
+            username=USER,
+            password=Secret(password),
+            tls=TlsPolicy(),
+            clock=self.clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=self.told,
             system=system,
         )
 

@@ -67,7 +67,19 @@ class Dell:
     def another(self) -> Bmc:
         """As the next process has it: nothing is remembered."""
         where, clock = self.fleet.address(HOST), self.clock
-        made = Bmc(self.http, where, HOST, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), self.told, self.device)
+        made = Bmc(
+            self.http,
+            address=where,
+            host=HOST,
+            username="root",
+            password=Secret("pw"),
+            tls=TlsPolicy(),
+            clock=clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=self.told,
+            device=self.device,
+        )
         self.clients.append(made)
         return made
 

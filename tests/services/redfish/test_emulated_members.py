@@ -45,7 +45,18 @@ class Lab:
         policy, limits, acts = TlsPolicy(), Limits(), Told()
         self.acts = acts
         address = self.fleet.address(NAME)
-        self.bmc = Bmc(self.http, address, NAME, "root", Secret("pw"), policy, self.clock, limits, Meter(), acts)
+        self.bmc = Bmc(
+            self.http,
+            address=address,
+            host=NAME,
+            username="root",
+            password=Secret("pw"),
+            tls=policy,
+            clock=self.clock,
+            limits=limits,
+            meter=Meter(),
+            acts=acts,
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

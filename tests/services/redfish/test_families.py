@@ -58,7 +58,18 @@ async def test_off_pxe_on(model: str, seed: int) -> None:
     await fleet.serve()
     clock, acts = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)
-    bmc = Bmc(http, fleet.address(name), name, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), acts)
+    bmc = Bmc(
+        http,
+        address=fleet.address(name),
+        host=name,
+        username="root",
+        password=Secret("pw"),
+        tls=TlsPolicy(),
+        clock=clock,
+        limits=Limits(),
+        meter=Meter(),
+        acts=acts,
+    )
     hardware = fleet.bmcs[name].hardware
     try:
         known = await bmc.identify((machine.mac,), clock.deadline(600))

@@ -38,7 +38,18 @@ async def test_c5_a_session_of_an_interrupted_login_is_deleted_where_the_bmc_tel
     await fleet.serve()
     clock, told = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)
-    bmc = Bmc(http, fleet.address(NAME), NAME, "root", Secret("pw"), TlsPolicy(), clock, Limits(), Meter(), told)
+    bmc = Bmc(
+        http,
+        address=fleet.address(NAME),
+        host=NAME,
+        username="root",
+        password=Secret("pw"),
+        tls=TlsPolicy(),
+        clock=clock,
+        limits=Limits(),
+        meter=Meter(),
+        acts=told,
+    )
     sessions = fleet.bmcs[NAME].sessions
     left = sessions.create("root", client)
     assert left is not None

@@ -74,8 +74,19 @@ class Network:
 
     def client(self, address: str = "", tls: TlsPolicy | None = None) -> Bmc:
         address = address or f"http://{NAME}:{self.port}"
-        arguments = (USER, Secret(PASSWORD), tls or TlsPolicy(), self.clock, Limits(), Meter(), self.told)
-        self.clients.append(Bmc(self.http, address, "h1.example.com", *arguments))
+        client = Bmc(
+            self.http,
+            address=address,
+            host="h1.example.com",
+            username=USER,
+            password=Secret(PASSWORD),
+            tls=tls or TlsPolicy(),
+            clock=self.clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=self.told,
+        )
+        self.clients.append(client)
         return self.clients[-1]
 
     def soon(self, seconds: float = 3000) -> float:

@@ -61,7 +61,18 @@ async def client(port: int, tls: TlsPolicy, user: str, password: str) -> AsyncIt
     clock, told = FastClock(speed=1.0, floor=60.0), Told()  # its power takes 1 to 11 real seconds to change
     http = Http(clock)
     address = f"https://127.0.0.1:{port}"
-    bmc = Bmc(http, address, "h1.example.com", user, Secret(password), tls, clock, Limits(), Meter(), told)
+    bmc = Bmc(
+        http,
+        address=address,
+        host="h1.example.com",
+        username=user,
+        password=Secret(password),
+        tls=tls,
+        clock=clock,
+        limits=Limits(),
+        meter=Meter(),
+        acts=told,
+    )
     try:
         yield bmc, told
     finally:
