@@ -45,8 +45,6 @@ RETIRED = {
     r"\b(a|the) word from\b|\blast words?\b": "message; last event",
     r"\bwho(ever)? only (looks|watches)\b": "read-only",
 }
-# Rooms whose texts are still being rewritten; one that has become clean is taken out of this list.
-_NOT_YET = ("emulators", "inputs", "journal", "render", "rollout", "services")
 ROOMS = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
 
 
@@ -56,9 +54,7 @@ def retired(words: str) -> list[str]:
     return [f"{match[0]!r} (better: {better})" for match, better in found if match]
 
 
-@pytest.mark.parametrize(
-    "room", [pytest.param(room, marks=pytest.mark.xfail(strict=False) if room in _NOT_YET else ()) for room in ROOMS]
-)
+@pytest.mark.parametrize("room", ROOMS)
 def test_no_retired_phrase_is_shown(room: str) -> None:
     found = [f"{text}: {', '.join(why)}" for text in texts() if text.path.startswith(f"{room}/") if (why := retired(text.words))]
     assert not found, "\n".join(found)

@@ -22,7 +22,7 @@ _HEAD = """# Configuration
 
 Made by `python -m quads_tui.inputs.docs` from the tables that read the files (`quads_tui/inputs`).
 
-Two kinds of files: the site file says where the services are, an assignment which hosts are rolled out. Both are YAML, read
+Two kinds of files: the site file names the services, an assignment which hosts are rolled out. Both are YAML, read
 strictly: unknown keys, duplicate keys, wrong types, aliases, anchors, tags, more than 20 levels and files over 5 MB are errors
 that name file, line and key, all errors of a file at once. Relative paths in a file are relative to that file. Host names compare
 in lower case, without a final dot.

@@ -254,7 +254,7 @@ REDFISH = Table(
         Key(
             "boot_order",
             Text("a type of the interfaces file, such as director"),
-            "A type of that file: the boot order that Dell machines get for good, by a restart if theirs differs",
+            "A type of that file: the boot order that is set permanently on Dell machines, by a restart if theirs differs",
             sample="director",
             optional=True,
         ),
@@ -309,7 +309,7 @@ SITE = Table(
         Key(
             "protected_hosts",
             HostNames(),
-            "Exact names that are never touched, whatever an assignment says",
+            "Exact names that are never touched, whatever an assignment lists",
             sample="[foreman.example.com]",
         ),
         Key("hooks", HOOKS, "Commands of yours before or after a stage", optional=True),

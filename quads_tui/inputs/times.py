@@ -131,7 +131,7 @@ def this_machine(environ: Mapping[str, str] = os.environ) -> Zone:
     try:
         return zone_named(name.removeprefix(":"))
     except BadTime as bad:
-        raise BadTime(f'the environment says TZ={name[:100]}, which {bad}; or "unset TZ" for the machine\'s own') from None
+        raise BadTime(f'the environment has TZ={name[:100]}, which {bad}; or "unset TZ" for the machine\'s own') from None
 
 
 def local_zone() -> Zone:

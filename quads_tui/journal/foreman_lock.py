@@ -213,8 +213,8 @@ class _File:
                 os.close(made._file)
                 if not take_over:
                     raise LockHeld(
-                        f"another rollout is writing to {server.shown}: {_holder_of(path, contents)}. If it is stopped for "
-                        f"good, an administrator ends it or uses --take-over"
+                        f"another rollout is writing to {server.shown}: {_holder_of(path, contents)}. If that process "
+                        f"hangs, an administrator ends it or uses --take-over"
                     ) from None
                 try:
                     path.unlink(missing_ok=True)

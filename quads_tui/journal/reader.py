@@ -62,7 +62,7 @@ class JournalReader:
             numbers, bodies = zip(*group, strict=True)
             events = json.loads(f"[{','.join(bodies)}]")  # one call for many: half the time
             if len(events) != len(numbers):
-                raise ValueError("an event's body is no JSON array")
+                raise ValueError("an event's body is not a JSON array")
             yield from zip(numbers, map(from_row, events), strict=True)
 
     def _older_events(self, since: int) -> Iterator[tuple[int, Event]]:

@@ -131,15 +131,15 @@ def compared(machine: Identity, provisioning: Collection[str]) -> tuple[Comparis
     """This machine against the MACs that Foreman provisions its host through, and the reason in words (empty when the same)."""
     wanted = frozenset(provisioning)
     if not wanted:
-        return Comparison.UNKNOWN, "Foreman tells no MAC address of it"
+        return Comparison.UNKNOWN, "Foreman lists no MAC address for it"
     if wanted & set(machine.macs):
         return Comparison.SAME, ""
     foreman = f"Foreman provisions through {some(wanted)}"
     if not machine.macs:
-        return Comparison.UNKNOWN, f"its BMC tells no MAC address; {foreman}"
+        return Comparison.UNKNOWN, f"its BMC reports no MAC address; {foreman}"
     if machine.complete:
         return Comparison.OTHER, f"not the machine that Foreman means: its NICs are {some(machine.macs)}; {foreman}"
-    return Comparison.UNKNOWN, f"its BMC tells only some MAC addresses ({some(machine.macs)}); {foreman}"
+    return Comparison.UNKNOWN, f"its BMC reports only some MAC addresses ({some(machine.macs)}); {foreman}"
 
 
 def bmc_of(peer: str) -> str:

@@ -113,7 +113,7 @@ class Quads:
         if not isinstance(found, Mapping) or not isinstance(found.get("id"), int):
             return None
         if not isinstance(found.get("wipe"), bool):
-            raise QuadsError(f"QUADS does not say whether {cloud} is to be wiped", final=True)
+            raise QuadsError(f"QUADS does not show whether {cloud} is to be wiped", final=True)
         people = found.get("ccuser")
         return QuadsAssignment(
             id=found["id"],

@@ -103,7 +103,7 @@ class Response:
         try:
             text = self.body.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise NotJson("a body that is no UTF-8") from None
+            raise NotJson("a body that is not UTF-8") from None
         if text.lstrip()[:1] == "<":
             raise NotJson("an HTML page" if "html" in text[:2000].lower() else "an XML document")
         return text
@@ -148,4 +148,4 @@ def _date(text: str) -> float | None:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -111,7 +111,7 @@ def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -
     assert process.returncode == 0, err
     events = lines(out)
     assert events[-1]["done"] == 4
-    assert any("provisioning goes on" in event["text"] for event in events if event["event"] == "notice")
+    assert any("provisioning continues" in event["text"] for event in events if event["event"] == "notice")
     assert "to QUADS pending. Send with: quads-tui resume" in err
     world.ask("quads", {"down": False})
     before = world.counts()

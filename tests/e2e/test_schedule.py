@@ -56,7 +56,7 @@ def waiting(lab: Lab, *words: str, tries: tuple[int, ...] = PATIENT) -> tuple[su
 def test_it_starts_at_the_time_and_not_before(lab: MakeLab) -> None:
     world = lab(hosts=2, speed=100)
     process, said, at = waiting(world, str(world.assignment))
-    assert re.search(r"starts in 0:0\d:\d\d, at ", said)
+    assert re.search(r"starts in \d+ s, at ", said)
     assert not any(host["resets"] for host in world.counts()["hosts"].values())
     out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0, err
@@ -241,4 +241,4 @@ async def test_the_countdown_survives_a_clock_that_is_set_back() -> None:
     await countdown(2500.0, 3000.0, told.append, now=lambda: at[0], sleep=sleep, watched=False)
     assert at[0] == 2500.0
     assert len(told) >= 3
-    assert told[0].startswith("starts in 0:33:20, at ")
+    assert told[0].startswith("starts in 33 min, at ")

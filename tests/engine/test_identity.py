@@ -349,7 +349,7 @@ async def test_a2_a_host_that_cannot_be_compared_is_held_untouched_and_a_release
     host = ended(lab, A)
     assert (host.status, host.stage) == (HostStatus.HELD, Stage.POWER_OFF)
     assert host.reason == (
-        "not verified: its BMC tells no MAC address; Foreman provisions through 02:00:00:00:00:00. "
+        "not verified: its BMC reports no MAC address; Foreman provisions through 02:00:00:00:00:00. "
         "Its machine: /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-aaaa-4bbb-8ccc-123456789abc. "
         "To accept it, release the host, or list it under redfish.unverified in the site file"
     )
@@ -358,7 +358,7 @@ async def test_a2_a_host_that_cannot_be_compared_is_held_untouched_and_a_release
     await asyncio.sleep(1)
     await lab.executor.settled()
     assert ended(lab, A).status is HostStatus.DONE
-    assert lab.rollout.unverified.get(A, "").startswith("its BMC tells no MAC address")
+    assert lab.rollout.unverified.get(A, "").startswith("its BMC reports no MAC address")
 
 
 @pytest.mark.parametrize("order", [Unskip((A,)), Retry((A,), accepts=False)])

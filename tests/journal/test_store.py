@@ -81,7 +81,7 @@ def test_events_survive_their_row(event: Event) -> None:
 
 def test_events_of_another_version_are_an_error_not_a_guess() -> None:
     for row in (["teleported", 1.0], ["armed", 1.0, "h", True, "blue"], ["armed", 1.0], [], ["stage", 1.0, "h1", "x", "y", 1]):
-        with pytest.raises(ValueError, match="is not known here, or not with these members"):
+        with pytest.raises(ValueError, match="is not supported, or not with these members"):
             from_row(row)
 
 

@@ -421,8 +421,8 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
     plan = await lab.plan()
     assert not plan.refusals
     assert [(host.unverified, host.accepted) for host in plan.hosts] == [
-        (f"its BMC tells no MAC address; Foreman provisions through {mac(0)}", False),
-        (f"its BMC tells no MAC address; Foreman provisions through {mac(1)}", True),
+        (f"its BMC reports no MAC address; Foreman provisions through {mac(0)}", False),
+        (f"its BMC reports no MAC address; Foreman provisions through {mac(1)}", True),
         (CHECK_MACS_OFF, False),
     ]
     assert [host.name for host in plan.unaccepted] == [HOSTS[0], HOSTS[2]]

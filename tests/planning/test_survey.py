@@ -223,14 +223,14 @@ async def test_a6_foreman_is_asked_for_interfaces_only_where_the_primary_mac_is_
 
     found = await surveyed({"same": Bmc(), "mute": Bmc(macs=())}, provisioning=never)
     assert not found["same"].unverified
-    assert found["mute"].unverified == f"its BMC tells no MAC address; Foreman provisions through {MAC}"
+    assert found["mute"].unverified == f"its BMC reports no MAC address; Foreman provisions through {MAC}"
 
 
 @pytest.mark.looptime
 async def test_a5_only_a_complete_list_that_lacks_the_mac_convicts() -> None:
     found = (await surveyed({"a": Bmc(macs={OTHER}, complete=False)}))["a"]
     assert not found.blocker
-    assert found.unverified == f"its BMC tells only some MAC addresses ({OTHER}); Foreman provisions through {MAC}"
+    assert found.unverified == f"its BMC reports only some MAC addresses ({OTHER}); Foreman provisions through {MAC}"
 
 
 @pytest.mark.looptime

@@ -235,7 +235,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
 def test_b5_the_plan_names_every_host_that_is_not_verified_and_every_address_of_the_assignment_in_80_columns() -> None:
     def told(number: int) -> HostPlan:
         name = f"f{number:02}-h{number:02}-000-r650.example.com"
-        why = f"its BMC tells no MAC address; Foreman provisions through b0:7b:25:00:00:{number:02x}"
+        why = f"its BMC reports no MAC address; Foreman provisions through b0:7b:25:00:00:{number:02x}"
         return HostPlan(
             name, f"https://mgmt-{name}", "R650", own_address=True, system="Node2", unverified=why, accepted=number > 55
         )
@@ -247,7 +247,7 @@ def test_b5_the_plan_names_every_host_that_is_not_verified_and_every_address_of_
     assert max(map(len, lines)) <= 80
     assert lines[0] == "BMC addresses set in the assignment: 60"
     flat = " ".join(text.split())
-    assert "not verified: these machines cannot be compared with Foreman's hosts: 56 its BMC tells no MAC address" in flat
+    assert "not verified: these machines cannot be compared with Foreman's hosts: 56 its BMC reports no MAC address" in flat
     for number in range(60):
         assert text.count(f"  f{number:02}-h{number:02}-000-r650.example.com") == 2, number  # its address, and as not verified
     order = [flat.index(words) for words in ("not verified: these", "BMC did not answer", "not verified, accepted by", "writes ")]

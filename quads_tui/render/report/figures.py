@@ -91,7 +91,7 @@ def every_host(report: Report) -> Figure | None:
         marks=_resumes(report),
     )
     keys = [Curve(stage.label, css_class(stage), ()) for stage in shown]
-    return Figure("One line per host", "in the order in which they started", keys, chart)
+    return Figure("One line per host", "sorted by their start", keys, chart)
 
 
 def _bar(attempt: Attempt, host: HostReport, report: Report) -> Bar:

@@ -161,7 +161,7 @@ class BmcConnection:
                 links = document.get("Links")
                 self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 return document
-            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is no JSON object"))
+            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is not a JSON object"))
 
     async def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False

@@ -153,7 +153,7 @@ class DeviceBoot:
     async def _foreign(self, look: DeviceSnapshot, refusal: ErrorResponse) -> StageFailure:
         jobs: list[Job] = await self._dell.jobs()
         named = f" by {_listed([job.id for job in jobs])}" if jobs else ""
-        pending = _listed(sorted(look.settings.pending)) or "the BMC does not say which"
+        pending = _listed(sorted(look.settings.pending)) or "the BMC does not report which"
         return StageFailure(
             Cause.REFUSED,
             f"other BIOS settings wait for a reset{named} ({pending}): let that job run, or delete it if it is not wanted. "

@@ -236,7 +236,7 @@ class Session:
             self._acts.session(where, True)
         else:
             self._acts.session("", False)
-            self._acts.note("the BMC does not say where its session is: it stays open until it expires")
+            self._acts.note("the BMC does not report where its session is: it stays open until it expires")
 
     async def _refuse(self, refusal: ErrorResponse) -> None:
         """Count a refused login; the second one is the last."""

@@ -88,8 +88,8 @@ async def test_a5_each_rarity_ends_well_on_the_machine_that_foreman_means(fault:
 
 
 UNVERIFIED: dict[str, tuple[Fault, str]] = {
-    "not told": (identity_faults.NicsNotShown(), "its BMC tells no MAC address"),
-    "ours is not listed": (identity_faults.NicGone(missing=True), "its BMC tells only some MAC addresses"),
+    "not told": (identity_faults.NicsNotShown(), "its BMC reports no MAC address"),
+    "ours is not listed": (identity_faults.NicGone(missing=True), "its BMC reports only some MAC addresses"),
 }
 
 

@@ -64,7 +64,7 @@ async def test_a5_a_nic_that_tells_no_mac_convicts_nobody(bench: Bench, nothing:
     list_nics(bench, mac(2), nothing)
     result, why = await verdict(bench)
     assert result is Comparison.UNKNOWN
-    assert why == f"its BMC tells only some MAC addresses ({mac(2)}); Foreman provisions through {OURS}"
+    assert why == f"its BMC reports only some MAC addresses ({mac(2)}); Foreman provisions through {OURS}"
 
 
 @pytest.mark.parametrize("status", [404, 403, 500, 503])
@@ -154,7 +154,7 @@ async def test_a5_a_bmc_that_lists_no_nics_tells_nothing(bench: Bench, absent: s
         bench.bmc.when("GET", "/EthernetInterfaces", error(int(absent), "InsufficientPrivilege"), times=99)
     result, why = await verdict(bench)
     assert result is Comparison.UNKNOWN
-    assert why == f"its BMC tells no MAC address; Foreman provisions through {OURS}"
+    assert why == f"its BMC reports no MAC address; Foreman provisions through {OURS}"
 
 
 async def test_a5_a_list_that_cannot_be_read_for_now_is_not_one_without_macs(bench: Bench) -> None:
@@ -231,7 +231,7 @@ async def test_a5_a_card_beside_interfaces_that_tell_nothing_while_off_convicts_
     list_functions(bench, CARD)
     result, why = await verdict(bench)
     assert result is Comparison.UNKNOWN
-    assert why == f"its BMC tells only some MAC addresses ({mac(9)}); Foreman provisions through {OURS}"
+    assert why == f"its BMC reports only some MAC addresses ({mac(9)}); Foreman provisions through {OURS}"
 
 
 @pytest.mark.parametrize("status", [404, 403])

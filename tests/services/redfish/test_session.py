@@ -276,7 +276,7 @@ async def test_d4_a_session_whose_address_is_not_told_is_said(bench: Bench) -> N
 
     bench.bmc.when("POST", "Sessions", made)
     await bench.client.observe()
-    assert "the BMC does not say where its session is: it stays open until it expires" in bench.told.notes
+    assert "the BMC does not report where its session is: it stays open until it expires" in bench.told.notes
     bench.bmc.sessions.clear()
 
 
