@@ -89,7 +89,7 @@ def _take_over_option(function: F) -> F:
     return click.option(
         "--take-over",
         is_flag=True,
-        help="Take over the locks of a process that hangs and cannot be ended. Should it continue, it writes nothing more.",
+        help="Take over the locks of a process that hangs and cannot be ended. If it continues, it stops before its next write.",
     )(function)
 
 
@@ -219,7 +219,9 @@ def resume(rollout: str | None, failed: bool, **common: Any) -> None:
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
 @click.option("--replay", is_flag=True, help="Replay the recorded rollout.")
-@click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay this many times as fast as recorded.")
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay speed factor (2: twice as fast as recorded)."
+)
 @_common_options
 def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any) -> None:
     """Watch a rollout that another process runs (read-only)."""

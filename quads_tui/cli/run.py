@@ -75,7 +75,9 @@ def _ask_about_unfinished(old: StoredRollout, options: Options) -> str:
         raise Refused([f"{words}: resume it (quads-tui resume {old.id}), or start a new one from a terminal"])
     click.echo(f"{words[0].upper()}{words[1:]}.")
     answer = (
-        ask("r resume it, a start a new rollout (all its hosts start from the beginning), anything else cancels: ")
+        ask(
+            "[r] resume it, [a] new rollout: ALL its hosts are provisioned again, finished ones are WIPED again, [other] cancel: "
+        )
         .strip()
         .lower()
     )

@@ -148,7 +148,7 @@ async def _accept_changes(confirmed: Plan, made: Plan, options: Options, operato
     """The new plan, where it is no worse or the operator confirms it. Raises Refused."""
     found = worse(confirmed, made)
     if not found:
-        notify("the plan was made again and matches the confirmed one")
+        notify("the plan was made again: it is not worse than the confirmed plan")
         return made if options.yes else made.confirmed()
     lines = [f"worse than in the confirmed plan: {line}" for line in found[:20]]
     lines += [f"and {len(found) - 20} more"] if len(found) > 20 else []

@@ -78,7 +78,7 @@ def consequence(made: Plan) -> str:
     if unaccepted := len(made.unaccepted):
         words.append(f"including {unaccepted} not verified (their machine was not compared with Foreman's host)")
     if unguarded := len(made.unguarded):
-        words.append(f"including {unguarded} whose BMC was not compared with those of the protected hosts")
+        words.append(f"including {unguarded} that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)")
     return ", ".join(words)
 
 
@@ -117,7 +117,7 @@ class TerminalOperator:
     async def confirm_plan(self, plan: Plan) -> bool:
         click.echo("\n".join(plan_lines(plan)))
         if not plan.usable:
-            click.echo("There is nothing to do.")
+            click.echo("No host of this plan can be provisioned: see the reasons above.")
             return False
         return await ask_count(plan.usable, consequence(plan))
 

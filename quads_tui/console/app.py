@@ -424,7 +424,7 @@ class Console(FaultTolerantApp[str]):
         lines = [
             "This process runs the rollout.",
             "Pause new hosts: no new host starts; hosts under way finish.",
-            "Stop: nothing new is started on any host; requests under way finish, hosts stay unfinished.",
+            "Stop: no new request is sent and the rollout ends; hosts stay as they are. Continue later with: quads-tui resume",
         ]
 
         def chosen(answer: str | None) -> None:

@@ -182,7 +182,8 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
 
 def ignored(count: int) -> str:
     """The message about a paste where there is no field."""
-    return f"{count} characters received at once (pasted?) were ignored: press keys one at a time, or paste into / or :"
+    keys = "press keys one at a time; to paste, open / (filter) or : (command) first"
+    return f"{count} characters received at once (pasted?) were ignored: {keys}"
 
 
 def settle_garbage() -> None:

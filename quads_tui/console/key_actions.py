@@ -148,8 +148,10 @@ KEY_ACTIONS = (
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
     KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
-    KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout continues and prints lines", footer=9),
-    KeyAction("open", "enter", "enter", "open the rollout: with control if it runs here, else read-only", _START, footer=9),
+    KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout continues and prints its progress", footer=9),
+    KeyAction(
+        "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9
+    ),
     KeyAction("new", "n", "n", "plan a new rollout from a file, from QUADS, or a rehearsal", _START, True, footer=8),
     KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7),
     KeyAction("attach", "a", "a", "take control of a rollout that another process runs", _START, True, footer=6),
@@ -246,8 +248,8 @@ def _single_question(action: KeyAction, host: HostState) -> str:
 
 _OWNERSHIP = "Only its owner in Foreman is changed."
 _RETRY_COSTS = {
-    Stage.POWER_OFF: "It was not rebuilt; nothing is wiped until Build.",
-    Stage.PXE_SET: "It was powered off and not rebuilt; nothing is wiped until Build.",
+    Stage.POWER_OFF: "It is not rebuilt yet. The retry goes through all stages and WIPES it at Install.",
+    Stage.PXE_SET: "It is powered off and not rebuilt yet. The retry goes through all stages and WIPES it at Install.",
     Stage.FOREMAN_BUILD: "It was powered off; it is WIPED when the retry boots it.",
     Stage.POWER_ON: "It is WIPED when the retry boots it.",
     Stage.INSTALL: "It already booted into the installer: retrying WIPES it again.",

@@ -177,7 +177,9 @@ class PlainSession:
         self._answer = answered
 
     def _stop(self, argument: str) -> None:
-        self._print("Stop: nothing new is started on any host; requests under way finish, hosts stay unfinished.")
+        self._print(
+            "Stop: no new request is sent and the rollout ends; hosts stay as they are. Continue later with: quads-tui resume"
+        )
         self._require_answer("y", lambda: self._submit(Stop(), "Stop requested."))
 
     def _status(self, argument: str) -> None:
@@ -218,7 +220,7 @@ class PlainSession:
     def _leave(self, argument: str) -> None:
         self.left = True
         if self._control is not None and not self._rollout.settled and not self._rollout.ended_at:
-            self._print("The rollout continues and prints lines until no host can move by itself.")
+            self._print("The rollout continues and prints its progress until no host can continue without a human.")
 
 
 _PAUSABLE = {"admission": "new hosts", "writes": "Foreman writes"}

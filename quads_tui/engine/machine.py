@@ -90,8 +90,8 @@ class HostMachine:
             machine = self._recognised(now)
             unverified = await self._unverified(machine)
             if unverified and not self._accepted(machine):
-                why = f"not verified: {unverified}. Its machine: {machine}. To accept it, release the host"
-                raise Asked(f"{why}, or list it under redfish.unverified in the site file", machine)
+                why = f"not verified: {unverified}. The BMC reports {machine}. If that is correct, release the host"
+                raise Asked(f"{why}, or add the host to redfish.unverified in the site file", machine)
             self._claim(machine, now)
             self._memory.identity = self._identity = machine
             if not self._let(machine):
@@ -110,9 +110,10 @@ class HostMachine:
         known = self._memory.identity or self._plan.identity
         if known is None:
             return now
-        both = f"its BMC now answers for {now}; the host's machine was {known}"
+        both = f"its BMC now reports {now}; before it was {known}"
         if why := now.differs(known):
-            words = f"another machine: {both} ({why}). If the hardware was replaced, start a new rollout for it"
+            remedy = "If the hardware was replaced, start a new rollout for this host; else correct its BMC address"
+            words = f"another machine: {both} ({why}). {remedy}"
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         if not now.peer or (now.peer, now.system) != (known.peer, known.system):
             same = same_after_move(now, known)

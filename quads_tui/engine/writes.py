@@ -105,7 +105,9 @@ class HostWrites:
             acts, "cancel", wanted, lambda ticket, progress: ports.foreman.cancel_build(ticket, self._host, progress)
         )
         if not record.has(wanted):
-            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end of the build, but shows the host still in build")
+            raise StageFailure(
+                Cause.FOREMAN, "Foreman accepted the cancellation of build mode, but still shows the host in build mode"
+            )
 
     async def owner(self, acts: HostSideEffects) -> None:
         """Ownership alone (`wipe: false`)."""

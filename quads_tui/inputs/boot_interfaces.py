@@ -128,7 +128,9 @@ def _devices(section: Section, name: str) -> tuple[str, ...]:
     devices = tuple(device.strip() for device in text.split(","))
     for number, device in enumerate(devices, 1):
         if not _DEVICE.fullmatch(device):
-            section.add(name, f"device {number} is not the name of a boot device; expected {_DEVICES_EXPECTED}")
+            section.add(
+                name, f"{section.quoted(device)}(item {number}) is not the name of a boot device; expected {_DEVICES_EXPECTED}"
+            )
             return ()
     if len(set(devices)) < len(devices):
         section.add(name, "lists a device twice; expected each once")

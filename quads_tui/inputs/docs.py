@@ -62,9 +62,9 @@ _PLACES = """
 _NOTES = {
     "hosts": "An item of `hosts` is a name, or a mapping:",
     "hooks": "Each item of the list is a mapping. [What hooks get and what they are for](fleet.md#quads-own-steps-as-hooks).",
-    "limits": "Every limit has a default. `speed` divides the waits and the deadlines of stages, and no count.",
+    "limits": "Every limit has a default. `speed` divides the waits and the deadlines of stages, not limits that are counts.",
     "tls": "Of `foreman`, `redfish` and `quads`: exactly one of these. [Which one to take](fleet.md#trust).",
-    "password": "Of `foreman`, `redfish` and `quads`: exactly one of these, or the password itself as text, which warns.",
+    "password": "Of `foreman`, `redfish` and `quads`: set exactly one. A password as plain text is accepted with a warning.",
     "redfish": "[Addresses, checks and boot devices](fleet.md#addresses) in words.",
 }
 _SAMPLE = """# yaml-language-server: $schema=../docs/site.schema.json

@@ -110,9 +110,9 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None, at: 
     )
     notes += _named("there already, QUADS built them for this schedule", sorted(there))
     notes += _named(
-        "moved: true without a build_end: they come from another cloud, QUADS did not build them for this schedule",
+        "moved: true without a build_end, so QUADS has not built them for this schedule",
         [one.host for one in taken if one.moved and not one.built],
-        "taken all the same",
+        "included",
     )
     dates = [(name, date) for one in taken for name, date in (("start", one.start), ("end", one.end)) if date and date.odd]
     notes += dict.fromkeys(f"{name} {date.shown} {date.odd}" for name, date in dates)

@@ -233,7 +233,7 @@ REDFISH = Table(
         Key(
             "check_macs",
             Unchecked(),
-            "Refuse a BMC with another machine's NICs; or false, or patterns of the hosts for which it is off",
+            "Compare the BMC's MACs with Foreman's, refuse a mismatch; false: never; patterns: do not compare these hosts",
             default="true",
             sample="true",
             field="unchecked",
@@ -253,8 +253,8 @@ REDFISH = Table(
         ),
         Key(
             "boot_order",
-            Text("a type of the interfaces file, such as director"),
-            "A type of that file: the boot order that is set permanently on Dell machines, by a restart if theirs differs",
+            Text("a type of redfish.interfaces, such as director"),
+            "A type of redfish.interfaces, set permanently as boot order of Dell machines; others are restarted for it",
             sample="director",
             optional=True,
         ),
@@ -278,7 +278,7 @@ QUADS = Table(
         Key(
             "lock_file",
             FilePath(),
-            "The file that QUADS' own mover locks",
+            "Lock file of QUADS' own move script: quads-tui does not start while that script holds it",
             sample="/tmp/moveandrebuild.lock",
         ),
         Key(
@@ -318,7 +318,7 @@ SITE = Table(
         Key(
             "speed",
             Number(10_000),
-            "Divides our own waits and deadlines; rehearsals only, refused off loopback",
+            "Time factor of rehearsals: waits and deadlines are divided by it. Allowed with loopback addresses only",
             sample="1",
         ),
     ),

@@ -127,13 +127,13 @@ PASSWORD = Table(
         Key(
             "file",
             FilePath(),
-            "A file with the password alone: your own, mode 0600, no symbolic link",
+            "A file with only the password: owned by you, mode 0600, not a symbolic link",
             sample="foreman.password",
         ),
         Key(
             "command",
             Command(),
-            "A program that prints the password; no shell, 10 s",
+            "A program that prints the password; it runs without a shell, for 10 s at most",
             sample="[pass, show, foreman]",
         ),
     ),

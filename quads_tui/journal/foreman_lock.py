@@ -118,7 +118,7 @@ class ForemanLock:
             ):
                 if mine and mine == theirs:
                     where = clean(path.name.removeprefix("foreman-").removesuffix(".lock"), 200)
-                    return f"a Foreman with the same {what} is being written to at {where}: {_holder_of(path, contents)}"
+                    return f"a Foreman with the same {what} receives writes at {where}: {_holder_of(path, contents)}"
         return ""
 
     def release(self) -> None:

@@ -123,7 +123,7 @@ class BmcSurvey:
         except TimeoutError:
             if asyncio.get_running_loop().time() >= deadline:  # it answers, and slowly
                 return None, f"busy: {missed} within {BMC_TIMEOUT:.0f} s; it is checked again before the first action"
-            return None, f"unreachable: {missed}, and no data for {ANSWER_TIMEOUT:.1f} s"
+            return None, f"unreachable: {missed}, the BMC sent no data for {ANSWER_TIMEOUT:.1f} s"
         finally:
             self._timeouts.pop(name, None)
 

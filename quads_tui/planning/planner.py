@@ -346,7 +346,7 @@ def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: Hos
     owner = logins.get(record.owner_id or 0, "") if record is not None and record.owner_type != "Usergroup" else ""
     if not CLOUD.fullmatch(owner) or owner in (host.cloud, host.source, spare_pool):
         return ()
-    return (f"owned by {owner} in Foreman",)
+    return (f"owned by {owner} in Foreman, not by {host.source or 'a known cloud'}: check that {owner} no longer uses this host",)
 
 
 def _build_notes(record: HostRecord | None) -> tuple[str, ...]:

@@ -55,11 +55,11 @@ def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> st
     if host.status is HostStatus.FAILED:
         disarm = "d disarms it, " if host.armed else ""
         where = host.stage.label if host.stage else "the start"
-        return f"nothing by itself: r retries from {where}, R restarts from the first stage and reinstalls, {disarm}s skips it"
+        return f"no automatic step: r retries from {where}, R restarts from the first stage and reinstalls, {disarm}s skips it"
     if host.status is HostStatus.HELD:
-        return "nothing by itself: h releases it"
+        return "no automatic step: h releases it"
     if host.status is HostStatus.SKIPPED:
-        return "nothing by itself: u includes it again"
+        return "no automatic step: u includes it again"
     if host.status is HostStatus.DONE:
         return "nothing, it is done"
     return why or host.note or ("queued" if host.status is HostStatus.QUEUED else "in progress")

@@ -108,7 +108,7 @@ def queue_words(lane: LaneState) -> str:
     """The Foreman write queue in words."""
     if lane.shut:
         return f"Foreman writes blocked: {lane.shut}"
-    return f"{lane.depth} ready" + (f", the next for {duration(lane.head_age)}" if lane.head else "")
+    return f"{lane.depth} ready" + (f", first has waited {duration(lane.head_age)}" if lane.head else "")
 
 
 def groups(rollout: Rollout) -> list[FailureGroup]:

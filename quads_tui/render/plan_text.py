@@ -55,9 +55,7 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     lines += _group("BMC did not answer; tried again when their turn comes", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
-    lines += _group(
-        "out of the ordinary", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker]
-    )
+    lines += _group("warnings", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker])
     return lines + _totals(plan)
 
 
@@ -71,7 +69,7 @@ def _totals(plan: Plan) -> list[str]:
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
         lines += _fact("boot", "once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
     if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
-        lines += _fact("order", "boot order, changed permanently; a restart of minutes where it differs:")
+        lines += _fact("order", "boot order, set permanently; hosts with another order restart first (some minutes):")
         lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
     return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))
 

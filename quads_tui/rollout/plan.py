@@ -126,7 +126,7 @@ class Plan:
     def untold(self) -> tuple[str, ...]:
         """Protected hosts whose BMC address nobody knows now, in words. A name that does not exist is not among them: no BMC."""
         return tuple(
-            f"the name service does not answer for {one.unknown}, the BMC of the protected host {one.name}:"
+            f"DNS does not answer for {one.unknown}, the BMC of the protected host {one.name}:"
             " no BMC address can be compared with it"
             for one in self.protected
             if one.unknown
@@ -232,7 +232,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
     )
     plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts, "protected": protected})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
-        raise ValueError("a host's cloud has no goal")
+        raise ValueError("a host's cloud has no entry in the plan")
     return plan
 
 

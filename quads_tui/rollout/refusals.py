@@ -159,11 +159,13 @@ class Refusals:
                 return Trip(ADMISSION, keys, f"{_what(keys)} {_many(refused)} {before}: {reasons}")
         share = self._share((key,))
         if share > _SHARE:
-            return _trip((key,), f"with one cause, more than {share:.0%} of them (95 % confidence)", hosts)
+            return _trip((key,), f"with one cause; the failure rate is above {share:.0%} (95 % confidence)", hosts)
         like = tuple(other for other in self._failed if other[:-1] == key[:-1] and self._failed[other])
         if len(like) > 1 and (share := self._share(like)) > _SHARE:
             failed = {host: why for each in like for host, why in self._failed[each].items()}
-            return _trip(like, f"of {len(like)} models with one cause, more than {share:.0%} of them (95 % confidence)", failed)
+            return _trip(
+                like, f"of {len(like)} models with one cause; the failure rate is above {share:.0%} (95 % confidence)", failed
+            )
         return self._judge_without_words(key)
 
     def _judge_without_words(self, key: Key) -> Trip | None:

@@ -135,10 +135,11 @@ async def confirm_other_foreman(writer: Writer, services: Services, operator: Op
     if not words:
         return
     if not ask or not operator.can_answer:
-        other = "if it is another Foreman, start from a terminal without --yes and answer the question"
-        raise Refused([f"{words}; {other}; if it is the same, wait until that rollout has ended"])
-    if not await operator.confirm(f"{words[0].upper()}{words[1:]}. Is that another Foreman than {services.foreman.url}?"):
-        raise Refused([f"{words}, and it was not confirmed that it is another Foreman"])
+        other = "if these are two different servers, start from a terminal without --yes and confirm it"
+        raise Refused([f"{words}; {other}; if they are one server, wait until that rollout ends"])
+    here = f"This rollout would write to {services.foreman.url}"
+    if not await operator.confirm(f"{words[0].upper()}{words[1:]}. {here}. Are these two different Foreman servers?"):
+        raise Refused([f"{words}, and it was not confirmed that these are two different servers"])
 
 
 def _cloud_label(given: RolloutInput) -> str:

@@ -285,9 +285,7 @@ def test_c1_the_same_foreman_behind_another_address_is_asked_about(
         words = second.same_foreman(mine)
         assert bool(words) == bool(asks)
         if asks:
-            assert words.startswith(
-                f"a Foreman with the same {asks} is being written to at front.test:443: process {os.getpid()}"
-            )
+            assert words.startswith(f"a Foreman with the same {asks} receives writes at front.test:443: process {os.getpid()}")
             assert first.same_foreman(theirs) != "", "both are asked, whoever comes first"
     with held(directory) as alone:
         assert alone.same_foreman(mine) == ""

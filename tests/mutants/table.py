@@ -181,7 +181,7 @@ _HOLES = (
     _row("U12 parameter by a read", "engine/writes.py", "return await ports.foreman.probe_parameter(self._host, name, value)", "return Probe.ABSENT", SETTLED),
     _row("U12 parameter after a kill", "engine/writes.py", 'return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])', "return Probe.ABSENT", SETTLED),
     _row("U12 build not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, "Foreman answered the build', 'if False:\n            raise StageFailure(Cause.FOREMAN, "Foreman answered the build', SETTLED),
-    _row("U12 cancel not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end', 'if False:\n            raise StageFailure(Cause.FOREMAN, "Foreman accepted the end', SETTLED),
+    _row("U12 cancel not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(\n                Cause.FOREMAN, "Foreman accepted the canc', 'if False:\n            raise StageFailure(\n                Cause.FOREMAN, "Foreman accepted the canc', SETTLED),
     _row("U12 lost PXE files", "engine/writes.py", "        except StageFailure:\n            return True", "        except StageFailure:\n            return False", SETTLED),
     # Dark or lost hosts, wrong stop
     _row("U13 Foreman away", "engine/flow.py", "away = asked and failure.cause in", "away = failure.cause in", WAYS_OUT),

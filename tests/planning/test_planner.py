@@ -309,7 +309,7 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
         " no BMC address can be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
-    assert "including 1 whose BMC was not compared with those of the protected hosts" in consequence(plan)
+    assert "including 1 that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)" in consequence(plan)
     assert "their BMC may be that of a protected host, whose address is unknown now: 1" in shown(plan)
     with pytest.raises(Refused) as refused:
         refuse_unverified_protection(plan)

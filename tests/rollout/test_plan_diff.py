@@ -27,7 +27,7 @@ def with_first(**changes: object) -> Plan:
         (replace(PLAN, refusals=("the owner is gone",)), "refused now: the owner is gone"),
         (with_first(blocker="Foreman has no host of this name"), "h0.example.com: cannot be done any more: Foreman has no host"),
         (with_first(in_build=True), "h0.example.com: is in build now"),
-        (with_first(unverified="its BMC reports no MAC address"), "h0.example.com: is not verified now: its BMC tells no MAC"),
+        (with_first(unverified="its BMC reports no MAC address"), "h0.example.com: is not verified now: its BMC reports no MAC"),
         (with_first(address="https://other"), "its BMC is another one: https://other"),
         (with_first(source="cloud09"), "goes from cloud09 to cloud02 now"),
         (with_first(notes=("its owner is bob",)), "h0.example.com: its owner is bob"),

@@ -70,7 +70,7 @@ def test_old_rows_of_one_cause_with_three_endings_are_one_group() -> None:
 def test_a_row_with_more_members_or_another_safety_is_not_read() -> None:
     row = to_row(failed(safety=Safety.OFF))
     for wrong in ([*row, "more"], [*row[:8], "quite", ""]):
-        with pytest.raises(ValueError, match="is not known here"):
+        with pytest.raises(ValueError, match="is not supported"):
             from_row(wrong)
 
 

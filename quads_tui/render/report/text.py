@@ -69,10 +69,11 @@ def headline(report: Report) -> str:
             else "UNFINISHED: its process was killed while planning; no host was touched."
         )
     if report.state is State.RUNNING:
-        return f"Running ({report.holder}): {total - report.unfinished:,} of {count(total, 'host')} ended."
+        ended = f"{total - report.unfinished:,} of {count(total, 'host')}"
+        return f"Running ({report.holder}): {ended} finished (done, failed, skipped or held)."
     if report.state is State.UNFINISHED:
         left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "no host unfinished"
-        return f"UNFINISHED: its process was killed with {left}. Continue with: quads-tui resume"
+        return f"UNFINISHED: its process was killed; {left}. Continue with: quads-tui resume"
     if report.state is State.STOPPED:
         return f"STOPPED ({report.end_reason or 'operator'}) with {count(report.unfinished, 'host')} of {total:,} unfinished."
     if report.state is State.DONE:

@@ -65,7 +65,7 @@ class BootOrder:
             if look.right:
                 return "the boot order is already as wanted"
             if not await self._dell.jobs_path():
-                raise Unsupported("the BMC shows no queue of jobs")
+                raise Unsupported("the BMC has no job queue")
         except Unsupported as no:
             return f"the boot order was not changed: {no}"
         if look.pending and await self._dell.jobs():

@@ -74,7 +74,7 @@ class DeviceBoot:
                 break
         if look.pending:
             await self.clear()
-        raise Unsupported(self._changes.last or "the one-time boot device was accepted without effect")
+        raise Unsupported(self._changes.last or "the BMC accepted the one-time boot device but did not set it")
 
     async def clear(self) -> None:
         """Take it back as far as it still waits for a reset. Raises StageFailure in plain words for what stays, and as `set`."""
@@ -85,7 +85,9 @@ class DeviceBoot:
         if not look.pending:
             return
         if others := sorted(set(look.settings.pending) - set(look.wanted)):
-            raise _stays(look, f"it is pending together with {_listed(others)}, which are not ours")
+            raise _stays(
+                look, f"other BIOS changes are pending ({_listed(others)}) that quads-tui did not make; clear them at the BMC"
+            )
         jobs = await self._dell.jobs()
         if len(jobs) > 1:
             raise _stays(look, f"{_listed([job.id for job in jobs])} all wait for a reset, and it is not clear which is ours")

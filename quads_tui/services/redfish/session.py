@@ -129,7 +129,7 @@ class Session:
                 if login is not None:
                     await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
-            why = str(error) or f"not done within {_ENDING:g} s"
+            why = str(error) or f"quads-tui could not close them within {_ENDING:g} s"
             self._acts.note(f"{len(left)} sessions of an earlier process stay open at the BMC: {why}")
 
     async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:
