@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -95,7 +96,14 @@ class PlainScreen:
         if lines:
             if self._handle_timer is not None:
                 self._handle_timer.cancel()
-            self._handle_timer = asyncio.get_running_loop().call_later(_PASTE_GAP, self._handle_lines)
+            self._handle_timer = asyncio.get_running_loop().call_later(_PASTE_GAP, self._handle_when_quiet)
+
+    def _handle_when_quiet(self) -> None:
+        """A terminal gives one line at a time: on a busy machine the rest of a paste may be there and not be read yet."""
+        if select.select([sys.stdin], [], [], 0)[0]:
+            self._handle_timer = asyncio.get_running_loop().call_later(_PASTE_GAP, self._handle_when_quiet)
+        else:
+            self._handle_lines()
 
     def _handle_lines(self) -> None:
         """Run a line that came alone, or the first of two (enter was pressed twice). More lines are a paste, and are ignored."""

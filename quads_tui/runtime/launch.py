@@ -182,7 +182,7 @@ async def checked_plan(
 def refuse_unverified_protection(plan: Plan) -> None:
     """Raises Refused where a host's BMC may be that of a protected host, since nobody is asked with --yes."""
     if words := plan.unguarded_words:
-        remedy = "try again when DNS answers, or start from a terminal without --yes and answer the question"
+        remedy = "try again when DNS answers, or start from a terminal without --yes and confirm it"
         raise Refused([*plan.untold, f"{words}; {remedy}"])
 
 

@@ -129,7 +129,7 @@ def test_what_it_answers() -> None:
     assert "failed at Install" in p.type("failed")
     host = p.one(HostStatus.FAILED)
     assert f"{host}.example.com" in p.type(f"show {host}")
-    assert "Next: nothing by itself: r retries" in p.type(f"show {host}")
+    assert "Next: no automatic step: r retries" in p.type(f"show {host}")
     assert "hosts match f00" in p.type("show f00")
     assert all(act.help in p.type("help") for act in COMMANDS)
     assert "No messages yet" in p.type("messages")

@@ -151,7 +151,7 @@ def test_c1_the_same_foreman_behind_another_address_is_refused_where_nobody_can_
         (reason,) = lines(second.stdout)[-1]["reasons"]
         assert re.match(r"a Foreman with the same (TLS certificate|setting foreman_url) receives writes at localhost:", reason)
         assert f"process {first.pid} of " in reason
-        assert "start from a terminal without --yes and answer the question" in reason
+        assert "start from a terminal without --yes and confirm it" in reason
     finally:
         first.send_signal(signal.SIGTERM)
         first.communicate()

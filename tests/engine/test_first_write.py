@@ -336,7 +336,7 @@ async def test_after_the_first_write_a_broken_installer_pauses_new_hosts_and_wri
         machine.installs = "failed"
     lab.executor.start()
     await lab.executor.settled()
-    assert "Install failed on 5 hosts with one cause, more than 55% of them" in lab.rollout.paused["admission"]
+    assert "Install failed on 5 hosts with one cause; the failure rate is above 55%" in lab.rollout.paused["admission"]
     assert await to_the_end(lab) == 4
     counts = ends(lab.rollout)
     assert set(counts) == {HostStatus.FAILED, HostStatus.QUEUED}

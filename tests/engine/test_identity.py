@@ -123,10 +123,8 @@ async def test_a1_a_resume_that_finds_another_machine_names_both_and_searches_fo
     await ran(lab)
     host = ended(lab, A)
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.POWER_OFF, Cause.WRONG_BMC)
-    assert host.reason.startswith(
-        "another machine: its BMC now answers for /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000001-"
-    )
-    assert "the host's machine was /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-" in host.reason
+    assert host.reason.startswith("another machine: its BMC now reports /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000001-")
+    assert "before it was /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-" in host.reason
     assert untouched(lab, B)
 
 
@@ -215,8 +213,8 @@ async def test_a1_nothing_in_common_at_a_new_address_is_held_and_a_release_goes_
     host = ended(lab, A)
     assert host.status is HostStatus.HELD
     assert host.reason.startswith(
-        "not known whether it is the same machine: its BMC now answers for /redfish/v1/Systems/1 at 10.9.0.1:443; "
-        "the host's machine was /redfish/v1/Systems/1 at 10.0.0.1:443. "
+        "not known whether it is the same machine: its BMC now reports /redfish/v1/Systems/1 at 10.9.0.1:443; "
+        "before it was /redfish/v1/Systems/1 at 10.0.0.1:443. "
         "If it is the same machine, release the host; if not, skip it and correct its BMC address"
     )
     lab.executor.submit(Release((A,)))
@@ -350,8 +348,8 @@ async def test_a2_a_host_that_cannot_be_compared_is_held_untouched_and_a_release
     assert (host.status, host.stage) == (HostStatus.HELD, Stage.POWER_OFF)
     assert host.reason == (
         "not verified: its BMC reports no MAC address; Foreman provisions through 02:00:00:00:00:00. "
-        "Its machine: /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-aaaa-4bbb-8ccc-123456789abc. "
-        "To accept it, release the host, or add the host to redfish.unverified in the site file"
+        "The BMC reports /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-aaaa-4bbb-8ccc-123456789abc. "
+        "If that is correct, release the host, or add the host to redfish.unverified in the site file"
     )
     assert untouched(lab, A)
     lab.executor.submit(Release((A,)))
@@ -406,7 +404,7 @@ async def test_a2_check_macs_that_is_off_counts_as_not_verified() -> None:
     lab = Lab([A])
     lab.replan([planned(lab, A, compared=False)])
     await ran(lab)
-    assert ended(lab, A).reason.startswith("not verified: redfish.check_macs is off for it. Its machine: ")
+    assert ended(lab, A).reason.startswith("not verified: redfish.check_macs is off for it. The BMC reports ")
     assert untouched(lab, A)
 
 

@@ -134,7 +134,7 @@ async def test_a_cancel_that_foreman_accepts_and_does_not_show_is_a_failure_and_
     rollout = await lab.run()
     host = rollout.hosts[NAME]
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.FOREMAN_BUILD, Cause.FOREMAN)
-    assert "still in build" in host.reason
+    assert "still shows the host in build mode" in host.reason
     assert set(writes(lab)) == {"cancel"}
     assert (machine.power, machine.wipes) == ("Off", 0)
     await lab.end()

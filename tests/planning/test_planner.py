@@ -305,7 +305,7 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
     lab.machines = {HOSTS[1]: Identity("192.0.2.99:443", "/redfish/v1/Systems/1")}
     plan = await lab.plan(lab.assignment(HOSTS[0], HostSpec(HOSTS[1], bmc="https://192.0.2.99")))
     warning = (
-        f"the name service does not answer for mgmt-{FOREMAN_HOST}, the BMC of the protected host {FOREMAN_HOST}:"
+        f"DNS does not answer for mgmt-{FOREMAN_HOST}, the BMC of the protected host {FOREMAN_HOST}:"
         " no BMC address can be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]

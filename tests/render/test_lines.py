@@ -226,7 +226,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
     assert "cannot be provisioned; nothing will be done to them: 1\n    c.example.com  Foreman has no host of this name" in text
-    assert "out of the ordinary: 1\n    b.example.com  already in build mode: that build is cancelled first" in text
+    assert "warnings: 1\n    b.example.com  already in build mode: that build is cancelled first" in text
     assert "writes   3 to Foreman" in text
     assert "ptable   as set in Foreman" in text
     assert "boot  " not in text

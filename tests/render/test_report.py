@@ -286,7 +286,7 @@ def test_what_hosts_were_left_as_stands_in_every_format_beside_the_reason() -> N
         (
             lambda event: not isinstance(event, RolloutEnded),
             State.UNFINISHED,
-            "UNFINISHED: its process was killed with 1 host of 4 unfinished.",
+            "UNFINISHED: its process was killed; 1 host of 4 unfinished.",
         ),
         (
             lambda event: getattr(event, "host", "") in ("", "x0"),
@@ -309,7 +309,10 @@ def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> N
 def test_a_rollout_that_somebody_carries_is_running() -> None:
     facts, events, samples = journal()
     report = build_report(facts, events[:-1], samples, "process 7 of jdoe <x>")
-    assert (report.state, headline(report)) == (State.RUNNING, "Running (process 7 of jdoe <x>): 3 of 4 hosts ended.")
+    assert (report.state, headline(report)) == (
+        State.RUNNING,
+        "Running (process 7 of jdoe <x>): 3 of 4 hosts finished (done, failed, skipped or held).",
+    )
     assert [line[3] for line in run_lines(report)] == ["killed", "still running"]
     assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
     assert entry("r", facts, events[:-1], [], "process 7").state is State.RUNNING

@@ -239,7 +239,7 @@ async def test_a_request_that_never_arrived_is_sent_again(dell: Make) -> None:
 
 async def test_yes_without_effect_is_not_believed(dell: Make) -> None:
     machine = await dell(fault=Changed("PATCH", "/Bios/Settings", lambda bmc, request: Reply(200), times=9))
-    assert "instead of NIC.Integrated.1-1-1: the one-time boot device was accepted without effect" in await machine.set()
+    assert "instead of NIC.Integrated.1-1-1: the BMC accepted the one-time boot device but did not set it" in await machine.set()
     assert machine.hardware.boot.effective
 
 
