@@ -170,8 +170,8 @@ def _ends(rollout: Rollout, remaining: RemainingHosts, groups: list[HostGroup]) 
             if spread is None:
                 return None
             spreads[group.key] = spread
-    half = [Wait(group.many, group.p50, spreads[group.key][0], group.age, group.unwritten) for group in groups]
-    most = [Wait(group.many, group.p90, spreads[group.key][1], group.age, group.unwritten) for group in groups]
+    half = [Wait(group.many, group.p50, spreads[group.key][0], age=group.age, unwritten=group.unwritten) for group in groups]
+    most = [Wait(group.many, group.p90, spreads[group.key][1], age=group.age, unwritten=group.unwritten) for group in groups]
     p50, deciding = when_all(half, 0.5)
     p90, _ = when_all(most, 0.9)
     if p50 > ENDLESS:

@@ -47,7 +47,7 @@ def test_the_fit_is_finite_and_never_quicker_for_those_that_run(ended: list[floa
 )
 def test_the_last_of_many(parties: list[tuple[int, float, float]], spread: float) -> None:
     known = Lognormal(log(1000.0), spread)
-    waits = [Wait(many, shift, known, age) for many, shift, age in parties]
+    waits = [Wait(many, shift, known, age=age) for many, shift, age in parties]
     half, _ = when_all(waits, 0.5)
     most, _ = when_all(waits, 0.9)
     assert half >= max(shift for _, shift, _ in parties)

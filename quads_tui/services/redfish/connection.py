@@ -60,7 +60,7 @@ class BmcConnection:
     ) -> None:
         self.clock = clock
         self.acts = acts
-        self.session = Session(self._send, username, password, clock, acts)
+        self.session = Session(self._send, username=username, password=password, clock=clock, acts=acts)
         self._http = http
         self._address = address.rstrip("/")
         self._host = host

@@ -43,7 +43,7 @@ class Busy(QuadsTuiError):
 class Session:
     """`send` puts one request on the wire (method, path, headers, body); this class knows what to put into its headers."""
 
-    def __init__(self, send: Send, username: str, password: Secret, clock: Clock, acts: SideEffects) -> None:
+    def __init__(self, send: Send, *, username: str, password: Secret, clock: Clock, acts: SideEffects) -> None:
         self.collection = ""  # Links.Sessions of the service root, once it is known
         self._send = send
         self._username = username
