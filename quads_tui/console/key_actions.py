@@ -231,7 +231,7 @@ def question(action: KeyAction, chosen: Sequence[HostState], hidden: int, unsuit
 
 
 def _single_question(action: KeyAction, host: HostState) -> str:
-    verb, build = action.name.capitalize(), host.stage is not Stage.FOREMAN_BUILD or Stage.POWER_OFF in host.marks
+    verb, build = action.name.capitalize(), _is_built(host)
     if action.name == "restart":
         costs = "It is powered off, rebuilt and WIPED." if build else _OWNERSHIP
         return f"{verb} {host.short} from the beginning? {costs}"
@@ -256,6 +256,11 @@ _RETRY_COSTS = {
 }
 
 
+def _is_built(host: HostState) -> bool:
+    """False for a host of which only the owner in Foreman changes: it has no stage but the write."""
+    return host.stage is not Stage.FOREMAN_BUILD or Stage.POWER_OFF in host.marks
+
+
 def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
     """What the action costs several hosts."""
     if action.name == "restart":
@@ -264,7 +269,12 @@ def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
         return []
     installing = [host for host in chosen if host.stage is Stage.INSTALL]
     watched = sum(host.cause is Cause.INSTALL_TIMEOUT for host in installing)
+    waiting = sum(host.stage is not Stage.INSTALL and _is_built(host) for host in chosen)
     lines = []
+    if waiting:
+        lines.append(
+            f"{_hosts(waiting)} not rebuilt yet: the retry goes through all stages and WIPES {'them' if waiting > 1 else 'it'}."
+        )
     if wiped := len(installing) - watched:
         lines.append(f"{_hosts(wiped)} already booted into the installer: retrying WIPES {'them' if wiped > 1 else 'it'} again.")
     if watched:
