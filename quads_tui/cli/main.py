@@ -187,7 +187,7 @@ def plan(**given: Any) -> None:
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @_common_options
 def lint(files: tuple[Path, ...], **common: Any) -> None:
-    """Check assignments, site files and QUADS' exports offline: 0, or 2 where something is wrong."""
+    """Check assignments, site files and QUADS' exports offline. Exit status 0, or 2 if a file has a problem."""
     from .lint import lint_files
 
     _end(lint_files(files, _options(common)))

@@ -34,7 +34,7 @@ def save_screenshot(app: App[Any], context: ViewContext, directory: Path) -> Pat
 def state(context: ViewContext) -> dict[str, Any]:
     """The rollout as it stands, as JSON types."""
     rollout, lane = context.rollout, context.meters.lane
-    members = ("name", "model", "cloud", "status", "stage", "attempts", "cause", "reason", "note", "armed", "since")
+    members = ("name", "model", "cloud", "status", "stage", "attempts", "cause", "reason", "note", "armed", "safety", "since")
     return {
         "rollout": rollout.id,
         "at": context.clock.wall(),

@@ -28,8 +28,8 @@ that name file, line and key, all errors of a file at once. Relative paths in a 
 in lower case, without a final dot.
 
 `quads-tui lint FILE...` checks assignments, site files and QUADS' exports offline: it prints what is wrong and what should be
-known, and ends with 0, or with 2 where something is wrong. With `--site FILE`, or with a site file among them, assignments are
-checked against that site too.
+known, and ends with exit status 0, or 2 if a file has a problem. With `--site FILE`, or with a site file among them, assignments
+are checked against that site too.
 
 Editors with a YAML language server complete and check both kinds of files if the first line names the schema:
 `# yaml-language-server: $schema=PATH`, with the path or the address of `docs/site.schema.json` or `docs/assignment.schema.json`.

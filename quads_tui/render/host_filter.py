@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from time import thread_time
 
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
@@ -91,9 +92,11 @@ class _Test:
         self._wanted = not turned
         self.pattern = _pattern(self.value)
         self.pattern.spent = 0.0
+        self._exact = field == "safety" and self.value.lower() in tuple(Safety)  # "disarmed" must not count as "armed"
 
     def __call__(self, host: HostState) -> bool:
-        return self.pattern.found(self._shown(host)) is self._wanted
+        shown = self._shown(host)
+        return (shown == self.value.lower() if self._exact else self.pattern.found(shown)) is self._wanted
 
 
 class _Pattern:

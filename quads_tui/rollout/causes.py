@@ -21,7 +21,7 @@ class Cause(StrEnum):
     UNKNOWN_HOST = "unknown-host"  # Foreman has no such host, or hides it from us
     INSTALL_FAILED = "install-failed"  # the installer told Foreman so
     INSTALL_TIMEOUT = "install-timeout"  # still in build at the deadline
-    TOKEN_EXPIRED = "token-expired"  # the build token died before the installer used it
+    TOKEN_EXPIRED = "token-expired"  # the build token expired before the install ended
     CANCELLED = "cancelled"  # somebody else took the host out of build
     WRONG_BMC = "wrong-bmc"  # the machine behind the BMC's address is not the one that Foreman means
     HOOK = "hook"  # a command of the site failed

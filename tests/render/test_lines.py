@@ -25,6 +25,7 @@ from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
@@ -115,6 +116,18 @@ def test_fields_are_asked_of_that_field_alone_and_all_must_fit(words: str, fits:
     hosts = rollout(60).hosts.values()
     shown = host_filter(words)
     assert [host.name for host in hosts if shown(host)] == [host.name for host in hosts if fits(host)]
+
+
+def test_a_whole_value_of_safety_is_no_part_of_another_one() -> None:
+    model = rollout(60)
+    host = next(host for host in model.hosts.values() if host.status is HostStatus.FAILED)
+    found = {}
+    for safety in (Safety.ARMED, Safety.DISARMED):
+        model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, Cause.UNKNOWN, "x", safety=safety))
+        found[safety] = [
+            host in host_filter(words).of(model.hosts.values()) for words in ("safety:armed", "safety:disarmed", "safety:arm")
+        ]
+    assert found == {Safety.ARMED: [True, False, True], Safety.DISARMED: [False, True, True]}
 
 
 @given(st.text(max_size=40))
