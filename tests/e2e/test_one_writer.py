@@ -64,7 +64,7 @@ def state_of(pid: int) -> str:
 
 
 def test_c1_a_second_console_under_five_spellings_is_refused_in_words(lab: MakeLab) -> None:
-    place = lab(hosts=4, speed=30)
+    place = lab(hosts=4, speed=10)  # long enough for five further consoles on a busy machine; it is stopped at the end
     first = started(place)
     try:
         wait_for(lambda: place.counts()["foreman"]["writes"] >= 1)

@@ -220,7 +220,7 @@ def test_b2_an_export_waits_for_its_dates_and_then_takes_what_is_due(lab: MakeLa
         starts = int(time.time()) + seconds
         export.write_text(head + line(first, starts) + line(second, now + 90_000))
         process = begun(world, str(export), "--at", "schedule")
-        out, err = process.communicate(timeout=seconds + PATIENCE)
+        out, err = process.communicate(timeout=seconds + 3 * PATIENCE)
         if process.returncode != 2 or "starts in the future" not in err:  # else it was read too late
             break
     assert process.returncode == 0, err

@@ -20,7 +20,7 @@ from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.progress import plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import HostChanged, Paused
+from quads_tui.rollout.events import HostArmed, HostChanged, Paused
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
@@ -123,6 +123,7 @@ def test_a_whole_value_of_safety_is_no_part_of_another_one() -> None:
     host = next(host for host in model.hosts.values() if host.status is HostStatus.FAILED)
     found = {}
     for safety in (Safety.ARMED, Safety.DISARMED):
+        model.apply(HostArmed(NOW, host.name, safety is Safety.ARMED))
         model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, Cause.UNKNOWN, "x", safety=safety))
         found[safety] = [
             host in host_filter(words).of(model.hosts.values()) for words in ("safety:armed", "safety:disarmed", "safety:arm")
