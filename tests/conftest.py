@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 
 from hypothesis import Phase, settings
 
 from tests.clocks import granted
 
 asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # looptime's loops have a time of their own
+
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as a background job the tests' programs would never hear ctrl+c
 
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 # For tests.mutants: that a test fails is all it wants to know, not the smallest example.
