@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.ports import RETRYABLE
-from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
 
 
@@ -231,9 +231,9 @@ def question(action: KeyAction, chosen: Sequence[HostState], hidden: int, unsuit
 
 
 def _single_question(action: KeyAction, host: HostState) -> str:
-    verb, build = action.name.capitalize(), _is_built(host)
+    verb = action.name.capitalize()
     if action.name == "restart":
-        costs = "It is powered off, rebuilt and WIPED." if build else _OWNERSHIP
+        costs = "It is powered off, rebuilt and WIPED." if host.kind is Kind.BUILD else _KINDS[host.kind]
         return f"{verb} {host.short} from the beginning? {costs}"
     if action.name != "retry":
         return f"{verb} {host.short}?"
@@ -242,11 +242,11 @@ def _single_question(action: KeyAction, host: HostState) -> str:
     if host.stage is Stage.INSTALL and host.cause is Cause.INSTALL_TIMEOUT:
         costs = "It may still be installing: it is watched for longer and not wiped (restart wipes it)."
     else:
-        costs = _RETRY_COSTS[host.stage] if build else _OWNERSHIP
+        costs = _RETRY_COSTS[host.stage] if host.kind is Kind.BUILD else _KINDS[host.kind]
     return f"{verb} {host.short} from {host.stage.label}? {costs}"
 
 
-_OWNERSHIP = "Only its owner in Foreman is changed."
+_KINDS = {Kind.OWNERSHIP: "Only its owner in Foreman is changed.", Kind.SPARE: "It is only powered off."}
 _RETRY_COSTS = {
     Stage.POWER_OFF: "It is not rebuilt yet. The retry goes through all stages and WIPES it at Install.",
     Stage.PXE_SET: "It is powered off and not rebuilt yet. The retry goes through all stages and WIPES it at Install.",
@@ -256,20 +256,16 @@ _RETRY_COSTS = {
 }
 
 
-def _is_built(host: HostState) -> bool:
-    """False for a host of which only the owner in Foreman changes: it has no stage but the write."""
-    return host.stage is not Stage.FOREMAN_BUILD or Stage.POWER_OFF in host.marks
-
-
 def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
     """What the action costs several hosts."""
     if action.name == "restart":
-        return [f"All {len(chosen)} hosts are powered off, rebuilt and WIPED."]
+        wiped = sum(host.kind is Kind.BUILD for host in chosen)
+        return [f"{_hosts(wiped, 'is', 'are')} powered off, rebuilt and WIPED."] if wiped else []
     if action.name != "retry":
         return []
     installing = [host for host in chosen if host.stage is Stage.INSTALL]
     watched = sum(host.cause is Cause.INSTALL_TIMEOUT for host in installing)
-    waiting = sum(host.stage is not Stage.INSTALL and _is_built(host) for host in chosen)
+    waiting = sum(host.stage is not Stage.INSTALL and host.kind is Kind.BUILD for host in chosen)
     lines = []
     if waiting:
         lines.append(

@@ -29,7 +29,7 @@ _PAUSES = (2.0, 5.0, 15.0, 30.0, 60.0)  # own seconds between tries at a QUADS t
 _ASK_AGAIN = 60.0  # own seconds between two looks at whether QUADS still schedules the hosts that failed
 
 
-_IN_A_ROW = 5  # updates that a QUADS which answers may stumble over before it counts as away
+_MOST_ERRORS = 5  # updates in a row that a QUADS which answers may fail before it counts as away
 
 
 class QuadsPort(Protocol):
@@ -106,9 +106,9 @@ class QuadsExchange:
         self._trouble = ""
         self._sending: asyncio.Future[None] | None = None
         self._tries = 0  # pauses since QUADS took something over
-        self._in_a_row = 0  # updates that it stumbled over since then, or since the last pause
+        self._errors = 0  # updates that failed in a row since then, or since the last pause
         self._stuck: set[str] = set()  # hosts and clouds whose updates wait for the next pause
-        self._stumbled: set[str] = set()  # keys that this was said of
+        self._noticed: set[str] = set()  # keys of updates whose failure has its notice
 
     @property
     def owed(self) -> int:
@@ -166,7 +166,7 @@ class QuadsExchange:
     async def _pause(self) -> None:
         await self._clock.sleep(_PAUSES[min(self._tries, len(_PAUSES) - 1)])
         self._tries += 1
-        self._in_a_row = 0
+        self._errors = 0
         self._stuck.clear()
 
     async def _wait_for_more(self, seconds: float) -> None:
@@ -190,7 +190,7 @@ class QuadsExchange:
             await self._tell_it(update)
 
     async def _tell_next(self) -> bool:
-        """The next update; False where QUADS stumbles over each that is left."""
+        """The next update; False where QUADS fails each that is left."""
         if self._tracks is None:
             self._tracks = await self._port.tracks()
             if not self._tracks:
@@ -202,12 +202,12 @@ class QuadsExchange:
             await self._tell_it(update)
         except QuadsError as trouble:
             # An answer may be about this one alone: the others do not wait for it. Several in a row are about QUADS.
-            if not trouble.answered or self._in_a_row >= _IN_A_ROW:
+            if not trouble.answered or self._errors >= _MOST_ERRORS:
                 raise
-            self._in_a_row += 1
+            self._errors += 1
             self._stuck.add(_subject(update))
-            if update.key not in self._stumbled:
-                self._stumbled.add(update.key)
+            if update.key not in self._noticed:
+                self._noticed.add(update.key)
                 self._emit(Notice(self._clock.wall(), "warning", f"QUADS, {update.key}: {trouble.reason}; tried again later"))
         return True
 
@@ -223,7 +223,7 @@ class QuadsExchange:
         finally:
             if sending.done():
                 self._sending = None
-        self._tries = self._in_a_row = 0
+        self._tries = self._errors = 0
 
     async def _send(self, update: Update) -> None:
         refused = ""

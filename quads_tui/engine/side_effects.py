@@ -20,7 +20,7 @@ def longest_intent(clock: Clock) -> float:
 
 
 class HostSideEffects:
-    """Implements rollout.ports.Acts for one host."""
+    """Implements rollout.ports.SideEffects for one host."""
 
     def __init__(self, host: str, ports: Ports, *, disarming: bool = False, last: int = 0) -> None:
         """`last`: the number of an intent whose outcome is still to be told."""

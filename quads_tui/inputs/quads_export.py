@@ -180,7 +180,7 @@ def _clouds(report: Report, root: Node) -> tuple[Section, dict[str, Section]]:
             report.add(entry.line, f"clouds.{name}", f"is not the name of a cloud; expected {CLOUD_EXPECTED}")
         picked[name] = Section(report, _without_nulls(entry.value), f"clouds.{name}", _CLOUD_KEYS)
     if clouds is not None and clouds.kind == "map" and not picked:
-        section.add("clouds", "there is no cloud; expected at least one")
+        section.add("clouds", "is empty; expected at least one cloud")
     return section, picked
 
 

@@ -54,7 +54,7 @@ class QuadsError(QuadsTuiError):
 
 
 REFUSALS = (Skipped, Held, Stopping, JournalBroken)
-"""What Acts.intend and Acts.confirm raise: the act is not to be."""
+"""What SideEffects.intend and SideEffects.confirm raise: the act is not to be."""
 
 
 class Clock(Protocol):

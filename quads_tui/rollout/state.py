@@ -30,7 +30,7 @@ from .events import (
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .safety import Safety
-from .stages import HostStatus, Stage, StageStatus
+from .stages import HostStatus, Kind, Stage, StageStatus
 
 
 class TimelineEntry(NamedTuple):
@@ -48,6 +48,7 @@ class HostState:
     address: str
     index: int  # place in the plan
     cloud: str = ""
+    kind: Kind = Kind.BUILD  # what the rollout does to it
     status: HostStatus = HostStatus.QUEUED
     stage: Stage | None = None  # where it is, or where it ended
     marks: dict[Stage, StageStatus] = field(default_factory=dict)  # the last status of each stage begun
@@ -121,7 +122,7 @@ class Rollout:
         self.resumed = False
         self.who = ""
         self.hosts: dict[str, HostState] = {
-            host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud)
+            host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud, plan.goal(host).kind)
             for index, host in enumerate(plan.hosts)
         }
         self.counts: Counter[HostStatus] = Counter({HostStatus.QUEUED: len(self.hosts)})

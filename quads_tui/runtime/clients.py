@@ -12,9 +12,11 @@ from quads_tui.rollout.metrics import Meter, Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.services.foreman import Foreman
+from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 
 
 class Services:
@@ -28,16 +30,18 @@ class Services:
         self._passwords = passwords
         self.http = Http(clock, handshakes=site.limits.redfish_handshakes, on_exchange=self._exchanged, pins=pins)
         self.foreman = Foreman(
-            self.http,
-            url=site.foreman.url,
-            username=site.foreman.username,
-            password=passwords["foreman"],
-            tls=site.foreman.tls,
-            clock=clock,
-            limits=site.limits,
-            reads=self.meters.foreman_reads,
-            writes=self.meters.foreman_writes,
-            write_width=site.foreman.write_width,
+            ForemanSession(
+                self.http,
+                url=site.foreman.url,
+                username=site.foreman.username,
+                password=passwords["foreman"],
+                tls=site.foreman.tls,
+                clock=clock,
+                limits=site.limits,
+                reads=self.meters.foreman_reads,
+                writes=self.meters.foreman_writes,
+                write_width=site.foreman.write_width,
+            )
         )
 
         self.quads = (
@@ -60,16 +64,18 @@ class Services:
     def bmc(self, host: HostPlan, acts: SideEffects) -> Bmc:
         site = self._site
         return Bmc(
-            self.http,
-            address=host.address,
-            host=host.name,
-            username=site.redfish.username,
-            password=self._passwords["redfish"],
-            tls=site.redfish.tls_of(host.name),
-            clock=self._clock,
-            limits=site.limits,
-            meter=self.meters.redfish,
-            acts=acts,
+            BmcConnection(
+                self.http,
+                address=host.address,
+                host=host.name,
+                username=site.redfish.username,
+                password=self._passwords["redfish"],
+                tls=site.redfish.tls_of(host.name),
+                clock=self._clock,
+                limits=site.limits,
+                meter=self.meters.redfish,
+                acts=acts,
+            ),
             device=host.device,
             system=host.system,
         )

@@ -196,7 +196,7 @@ class Quads:
     async def send_built(self, host: str, cloud: str, built_at: float) -> None:
         """The host is in its new cloud: build true (done, in QUADS' words), not validated.
 
-        Sent without the time once more where that is what QUADS stumbles over.
+        Sent without the time once more where that is what QUADS fails at.
         """
         wanted: dict[str, object] = {"cloud": cloud, "build": True, "validated": False}
         body = {**wanted, "overcloud": True} if self._newer else wanted

@@ -501,7 +501,7 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
     retry, restart = ("\n".join(question(BY_NAME[name], hosts, 0, 0)) for name in ("retry", "restart"))
     assert "1 host already booted into the installer: retrying WIPES it again." in retry
     assert "2 hosts may still be installing: watched for longer, not wiped" in retry
-    assert "All 3 hosts are powered off, rebuilt and WIPED." in restart
+    assert "3 hosts are powered off, rebuilt and WIPED." in restart
 
 
 def at_once(d: Desk, letters: str) -> None:

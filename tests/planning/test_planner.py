@@ -30,6 +30,7 @@ from quads_tui.runtime.launch import refuse_unverified_protection
 from quads_tui.runtime.options import Refused
 from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
+from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Survey
 from tests.clocks import FastClock, GrantedTime
@@ -115,10 +116,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         '  tls: {verify: false}\n  address: "https://mgmt-{host}"\n'
     )
     http = Http(clock)
-    foreman = Foreman(
-        http, url=url, username="admin", password=Secret("changeme"), tls=TlsPolicy("system"), clock=clock, limits=Limits(),
-        reads=Meter(), writes=Meter(),
-    )  # fmt: skip
+    foreman = Foreman(ForemanSession(http, url=url, username="admin", password=Secret("changeme"), tls=TlsPolicy("system"), clock=clock, limits=Limits(), reads=Meter(), writes=Meter(),))  # fmt: skip
     yield Lab(server, foreman, load_site(path), path)
     await http.close()
     await server.close()

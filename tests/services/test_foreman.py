@@ -19,6 +19,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import NotSent, Probe, TakenOver, UnknownOutcome, WriteAbsent
 from quads_tui.services.foreman import Foreman, NameUnknown
+from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
 from tests.clocks import FastClock, GrantedTime
 
@@ -35,15 +36,17 @@ class Bench:
 
     def client(self, password: str = "changeme") -> Foreman:
         return Foreman(
-            self.http,
-            url=self.url,
-            username="admin",
-            password=Secret(password),
-            tls=TlsPolicy("system"),
-            clock=self.clock,
-            limits=Limits(),
-            reads=Meter(),
-            writes=Meter(),
+            ForemanSession(
+                self.http,
+                url=self.url,
+                username="admin",
+                password=Secret(password),
+                tls=TlsPolicy("system"),
+                clock=self.clock,
+                limits=Limits(),
+                reads=Meter(),
+                writes=Meter(),
+            )
         )
 
     async def target(self, foreman: Foreman) -> Target:

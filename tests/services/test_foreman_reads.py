@@ -15,6 +15,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Probe
 from quads_tui.services.foreman import Foreman
+from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
 from tests.clocks import FastClock
 
@@ -32,15 +33,17 @@ class Bench:
         self.server = server
         self.answers = answers
         self.foreman = Foreman(
-            http,
-            url=server.url,
-            username="admin",
-            password=Secret("changeme"),
-            tls=TlsPolicy(),
-            clock=FastClock(),
-            limits=Limits(),
-            reads=Meter(),
-            writes=Meter(),
+            ForemanSession(
+                http,
+                url=server.url,
+                username="admin",
+                password=Secret("changeme"),
+                tls=TlsPolicy(),
+                clock=FastClock(),
+                limits=Limits(),
+                reads=Meter(),
+                writes=Meter(),
+            )
         )
 
     def asked(self, start: str) -> list[Request]:

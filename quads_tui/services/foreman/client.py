@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from quads_tui.inputs import Secret, TlsPolicy
-from quads_tui.rollout.limits import Limits
-from quads_tui.rollout.metrics import Meter
-from quads_tui.rollout.ports import Clock
-
-from ..http import Http
 from .reads import ForemanReads
 from .session import ForemanSession
 from .writes import ForemanWrites
@@ -20,32 +14,8 @@ class Foreman(ForemanReads, ForemanWrites):
     more is ever sent: thirty failed logins lock the address out), and from writes UnknownOutcome when no answer settles them.
     """
 
-    def __init__(
-        self,
-        http: Http,
-        *,
-        url: str,
-        username: str,
-        password: Secret,
-        tls: TlsPolicy,
-        clock: Clock,
-        limits: Limits,
-        reads: Meter,
-        writes: Meter,
-        write_width: int = 1,
-    ) -> None:
-        self._session = ForemanSession(
-            http,
-            url=url,
-            username=username,
-            password=password,
-            tls=tls,
-            clock=clock,
-            limits=limits,
-            reads=reads,
-            writes=writes,
-            write_width=write_width,
-        )
+    def __init__(self, session: ForemanSession) -> None:
+        self._session = session
 
     @property
     def url(self) -> str:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Identity
-from quads_tui.rollout.limits import Limits
-from quads_tui.rollout.metrics import Meter
-from quads_tui.rollout.ports import Clock, SideEffects
 
-from ..http import Http
 from .boot import BootChange
 from .connection import BmcConnection
 from .dell import Unsupported
@@ -43,40 +38,12 @@ class Bmc:
     again; it then makes a new session.
     """
 
-    def __init__(
-        self,
-        http: Http,
-        *,
-        address: str,
-        host: str,
-        username: str,
-        password: Secret,
-        tls: TlsPolicy,
-        clock: Clock,
-        limits: Limits,
-        meter: Meter,
-        acts: SideEffects,
-        device: str = "",
-        system: str = "",
-    ) -> None:
-        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests.
-
-        `device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
+    def __init__(self, connection: BmcConnection, *, device: str = "", system: str = "") -> None:
+        """`device`: Dell's name of the NIC to boot from once; empty: PXE from whichever comes first.
 
         `system`: which of several systems behind the BMC, by id or path, as the assignment names it.
         """
-        self._connection = BmcConnection(
-            http,
-            address=address,
-            host=host,
-            username=username,
-            password=password,
-            tls=tls,
-            clock=clock,
-            limits=limits,
-            meter=meter,
-            acts=acts,
-        )
+        self._connection = connection
         self._machine = Machine(self._connection, system)
         self._device = device
         self.pxe_persistent = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install

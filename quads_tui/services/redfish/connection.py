@@ -58,6 +58,7 @@ class BmcConnection:
         meter: Meter,
         acts: SideEffects,
     ) -> None:
+        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests."""
         self.clock = clock
         self.acts = acts
         self.session = Session(self._send, username=username, password=password, clock=clock, acts=acts)

@@ -140,11 +140,14 @@ class Session:
         listed = collection.get("Members")
         found = [member.get("@odata.id") for member in listed if isinstance(member, Mapping)] if isinstance(listed, list) else []
         others = [path for path in found if isinstance(path, str) and path != own_path and path.startswith("/")][:MOST]
+        alike = False  # somebody's session of this user from this machine, made at another time
         for path in others:
-            if is_left(session_facts(await self._document(path, headers)), own, age):
+            other = session_facts(await self._document(path, headers))
+            if is_left(other, own, age):
                 await self._delete(path, headers)
                 return
-        if not own_path or (others and not own.told):
+            alike |= (other.user, other.client) == (own.user, own.client)
+        if not own_path or (others and (alike or not own.told)):
             self._acts.note("a login of an earlier process was interrupted: a session may be left at the BMC until it expires")
 
     async def _document(self, path: str, headers: Mapping[str, str]) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 from tests.clocks import FastClock
 
 from .fake import PASSWORD, USER, FakeBmc
@@ -86,16 +87,18 @@ class Bench:
 
     def make(self, password: str = PASSWORD, *, system: str = "", address: str = "") -> Bmc:
         return Bmc(
-            self.http,
-            address=address or self.bmc.address,
-            host="h1.example.com",
-            username=USER,
-            password=Secret(password),
-            tls=TlsPolicy(),
-            clock=self.clock,
-            limits=Limits(),
-            meter=Meter(),
-            acts=self.told,
+            BmcConnection(
+                self.http,
+                address=address or self.bmc.address,
+                host="h1.example.com",
+                username=USER,
+                password=Secret(password),
+                tls=TlsPolicy(),
+                clock=self.clock,
+                limits=Limits(),
+                meter=Meter(),
+                acts=self.told,
+            ),
             system=system,
         )
 

@@ -20,6 +20,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
@@ -68,16 +69,18 @@ class Dell:
         """As the next process has it: nothing is remembered."""
         where, clock = self.fleet.address(HOST), self.clock
         made = Bmc(
-            self.http,
-            address=where,
-            host=HOST,
-            username="root",
-            password=Secret("pw"),
-            tls=TlsPolicy(),
-            clock=clock,
-            limits=Limits(),
-            meter=Meter(),
-            acts=self.told,
+            BmcConnection(
+                self.http,
+                address=where,
+                host=HOST,
+                username="root",
+                password=Secret("pw"),
+                tls=TlsPolicy(),
+                clock=clock,
+                limits=Limits(),
+                meter=Meter(),
+                acts=self.told,
+            ),
             device=self.device,
         )
         self.clients.append(made)

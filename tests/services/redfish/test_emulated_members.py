@@ -16,6 +16,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
@@ -46,16 +47,18 @@ class Lab:
         self.acts = acts
         address = self.fleet.address(NAME)
         self.bmc = Bmc(
-            self.http,
-            address=address,
-            host=NAME,
-            username="root",
-            password=Secret("pw"),
-            tls=policy,
-            clock=self.clock,
-            limits=limits,
-            meter=Meter(),
-            acts=acts,
+            BmcConnection(
+                self.http,
+                address=address,
+                host=NAME,
+                username="root",
+                password=Secret("pw"),
+                tls=policy,
+                clock=self.clock,
+                limits=limits,
+                meter=Meter(),
+                acts=acts,
+            )
         )
         return self
 

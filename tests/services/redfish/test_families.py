@@ -13,6 +13,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 from tests.clocks import FastClock, GrantedTime
 
 from .conftest import Told
@@ -59,16 +60,18 @@ async def test_off_pxe_on(model: str, seed: int) -> None:
     clock, acts = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)
     bmc = Bmc(
-        http,
-        address=fleet.address(name),
-        host=name,
-        username="root",
-        password=Secret("pw"),
-        tls=TlsPolicy(),
-        clock=clock,
-        limits=Limits(),
-        meter=Meter(),
-        acts=acts,
+        BmcConnection(
+            http,
+            address=fleet.address(name),
+            host=name,
+            username="root",
+            password=Secret("pw"),
+            tls=TlsPolicy(),
+            clock=clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=acts,
+        )
     )
     hardware = fleet.bmcs[name].hardware
     try:

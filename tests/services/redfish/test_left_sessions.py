@@ -11,6 +11,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 from quads_tui.services.redfish.left_sessions import SessionFacts, is_left, session_facts
 from tests.clocks import FastClock
 
@@ -39,16 +40,18 @@ async def test_c5_a_session_of_an_interrupted_login_is_deleted_where_the_bmc_tel
     clock, told = FastClock(SPEED, floor=5.0), Told()
     http = Http(clock)
     bmc = Bmc(
-        http,
-        address=fleet.address(NAME),
-        host=NAME,
-        username="root",
-        password=Secret("pw"),
-        tls=TlsPolicy(),
-        clock=clock,
-        limits=Limits(),
-        meter=Meter(),
-        acts=told,
+        BmcConnection(
+            http,
+            address=fleet.address(NAME),
+            host=NAME,
+            username="root",
+            password=Secret("pw"),
+            tls=TlsPolicy(),
+            clock=clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=told,
+        )
     )
     sessions = fleet.bmcs[NAME].sessions
     left = sessions.create("root", client)
@@ -66,7 +69,8 @@ async def test_c5_a_session_of_an_interrupted_login_is_deleted_where_the_bmc_tel
         await fleet.close()
     found = found and tells
     assert {session.id for session in sessions.open()} == ({stranger.id} if found else {left.id, stranger.id})
-    assert any("a session may be left at the BMC" in note for note in told.notes) is not tells
+    not_sure = not tells or (not found and client == "127.0.0.1")  # of ours by name and place, made at another time
+    assert any("a session may be left at the BMC" in note for note in told.notes) is not_sure
 
 
 def test_what_is_not_told_is_never_ours() -> None:

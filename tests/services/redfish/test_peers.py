@@ -22,6 +22,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 
 from .conftest import Clock, Told
 from .fake import PASSWORD, SETTINGS, SYSTEM, USER, FakeBmc, error, linked
@@ -75,16 +76,18 @@ class Network:
     def client(self, address: str = "", tls: TlsPolicy | None = None) -> Bmc:
         address = address or f"http://{NAME}:{self.port}"
         client = Bmc(
-            self.http,
-            address=address,
-            host="h1.example.com",
-            username=USER,
-            password=Secret(PASSWORD),
-            tls=tls or TlsPolicy(),
-            clock=self.clock,
-            limits=Limits(),
-            meter=Meter(),
-            acts=self.told,
+            BmcConnection(
+                self.http,
+                address=address,
+                host="h1.example.com",
+                username=USER,
+                password=Secret(PASSWORD),
+                tls=tls or TlsPolicy(),
+                clock=self.clock,
+                limits=Limits(),
+                meter=Meter(),
+                acts=self.told,
+            )
         )
         self.clients.append(client)
         return self.clients[-1]

@@ -22,6 +22,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
 from tests.clocks import FastClock
 from tests.waiting import PATIENCE, wait_for
 
@@ -62,16 +63,18 @@ async def client(port: int, tls: TlsPolicy, user: str, password: str) -> AsyncIt
     http = Http(clock)
     address = f"https://127.0.0.1:{port}"
     bmc = Bmc(
-        http,
-        address=address,
-        host="h1.example.com",
-        username=user,
-        password=Secret(password),
-        tls=tls,
-        clock=clock,
-        limits=Limits(),
-        meter=Meter(),
-        acts=told,
+        BmcConnection(
+            http,
+            address=address,
+            host="h1.example.com",
+            username=user,
+            password=Secret(password),
+            tls=tls,
+            clock=clock,
+            limits=Limits(),
+            meter=Meter(),
+            acts=told,
+        )
     )
     try:
         yield bmc, told
