@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-WITHIN = 30.0  # seconds between the login as it was recorded and the session's own time of creation
+WITHIN = 30.0  # seconds at most between the login as it was recorded and the session's own time of creation
 MOST = 32  # sessions that are read; BMCs allow about 8
 
 
@@ -44,7 +44,7 @@ def is_left(other: SessionFacts, own: SessionFacts, age: float) -> bool:
     if not (other.told and own.told) or (other.user, other.client) != (own.user, own.client):
         return False
     assert own.created is not None and other.created is not None
-    return abs(own.created - other.created - age) <= WITHIN
+    return abs(own.created - other.created - age) <= min(WITHIN, age / 2)  # a session of now, such as a neighbour's, is none
 
 
 def _text(value: object) -> str:

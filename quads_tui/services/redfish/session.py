@@ -136,10 +136,11 @@ class Session:
         """Find the session of a login `age` seconds before our own, by what the BMC tells of both."""
         own_path = self._open[-1][0] if self._open else ""
         own = session_facts(await self._document(own_path, headers)) if own_path else SessionFacts("", "", None)
-        collection = await self._document(own_path.rpartition("/")[0], headers) if own_path else {}
-        listed = collection.get("Members")
+        place = own_path.rpartition("/")[0]
+        listed = (await self._document(place, headers)).get("Members") if place else None
         found = [member.get("@odata.id") for member in listed if isinstance(member, Mapping)] if isinstance(listed, list) else []
-        others = [path for path in found if isinstance(path, str) and path != own_path and path.startswith("/")][:MOST]
+        # What the BMC lists is read, and may be deleted, only where it is a member of this collection.
+        others = [path for path in found if isinstance(path, str) and path != own_path and path.startswith(f"{place}/")][:MOST]
         alike = False  # somebody's session of this user from this machine, made at another time
         for path in others:
             other = session_facts(await self._document(path, headers))

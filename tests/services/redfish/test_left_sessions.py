@@ -56,13 +56,13 @@ async def test_c5_a_session_of_an_interrupted_login_is_deleted_where_the_bmc_tel
     sessions = fleet.bmcs[NAME].sessions
     left = sessions.create("root", client)
     assert left is not None
-    left.created -= ago
+    left.created -= 60 + ago
     told.sessions.append(f"{fleet.bmcs[NAME].family.sessions}/{left.id}")
     stranger = sessions.create("admin", "127.0.0.1")
     assert stranger is not None
     tells = session_facts(fleet.bmcs[NAME].family.session_document(left)).told
     try:
-        await bmc.end_sessions([], "", clock.wall())
+        await bmc.end_sessions([], "", clock.wall() - 60)
     finally:
         await bmc.close()
         await http.close()
@@ -76,6 +76,7 @@ async def test_c5_a_session_of_an_interrupted_login_is_deleted_where_the_bmc_tel
 def test_what_is_not_told_is_never_ours() -> None:
     own = SessionFacts("root", "10.0.0.1", 1000.0)
     assert is_left(SessionFacts("root", "10.0.0.1", 940.0), own, 60.0)
+    assert not is_left(SessionFacts("root", "10.0.0.1", 1000.0), own, 20.0)  # as young as our own: it is in use
     for other in (
         SessionFacts("", "", 940.0),
         SessionFacts("root", "", 940.0),
