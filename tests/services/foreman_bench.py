@@ -28,6 +28,7 @@ from quads_tui.rollout.stages import HostStatus, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.services.commands import run_command
 from quads_tui.services.foreman import Foreman
+from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
 from tests.clocks import FastClock, GrantedTime
 
@@ -256,7 +257,7 @@ async def open_bench(options: ForemanOptions | None = None, *, password: str = "
         RedfishSite("http://127.0.0.1:1", "root", secret, tls),
         limits=limits,
     )
-    foreman = ListeningForeman(
+    session = ForemanSession(
         http,
         url=url,
         username="admin",
@@ -267,6 +268,7 @@ async def open_bench(options: ForemanOptions | None = None, *, password: str = "
         reads=meters.foreman_reads,
         writes=meters.foreman_writes,
     )
+    foreman = ListeningForeman(session)
     try:
         yield Bench(server, url, http, clock, foreman, meters, site)
     finally:
