@@ -157,14 +157,15 @@ class SafeDriver(LinuxDriver):
         poll.register(self._woken, select.POLLIN)
         try:
             while not self.exit_event.is_set():
-                wait = min(0.1, max(0.0, keyboard.due - time.monotonic()))
+                began = time.monotonic()
+                wait = min(0.1, max(0.0, keyboard.due - began))
                 if self.fileno in dict(poll.poll(1000 * wait)):
                     data = os.read(self.fileno, 4096)
                     if not data:
                         raise OSError(errno.EIO, "end of input")
                     units = keyboard.feed(data, time.monotonic())
                 else:
-                    units = keyboard.tick(time.monotonic())
+                    units = keyboard.tick(began + wait)  # not now: since the look this thread may have waited for the processor
                 for unit in units:
                     for message in self._messages(unit):
                         self.process_message(message)

@@ -13,7 +13,7 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 
 HOLD = 0.025  # seconds; the fastest hands leave 30 ms between two keys, a paste less than 1 ms
-TAIL = 0.1  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
+TAIL = 0.3  # seconds behind a paste in which a key that acts is more of it: a busy machine delivers it in pieces
 ESCAPE = 0.1  # seconds after which an escape is the escape key, and not the beginning of a sequence
 SILENCE = 1.0  # seconds without a byte after which an incomplete sequence is dropped, and a paste is reported so far
 LOST = 30.0  # seconds without a byte after which a paste has ended without its mark: until then its rest may be on its way
@@ -64,6 +64,7 @@ class Keyboard:
         self._rest = ""  # the beginning of a sequence
         self._quoted: Pasted | None = None  # a paste between its marks, so far; without what was reported of it
         self._at = self._burst = -math.inf  # of the last bytes; of the last bytes of a paste without marks
+        self._silent = -math.inf  # up to then the terminal is known to have sent nothing more
         self._clear()
 
     def _clear(self) -> None:
@@ -84,10 +85,11 @@ class Keyboard:
         return self._at + SILENCE if self._rest else math.inf
 
     def feed(self, data: bytes, now: float) -> list[Unit]:
-        units = self.tick(now)
-        if self._quoted is None and now - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
+        """`data` was read at `now`. When it arrived is not known: on a busy machine it may have waited, so only `tick` ends a delay."""
+        units: list[Unit] = []
+        if self._quoted is None and self._silent - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
             self._rest = ""  # what was begun will have no end
-        if not self._count and now - self._burst < TAIL:
+        if not self._count and self._silent - self._burst < TAIL:
             self._same = self._few = False
         self._at = now
         text = self._rest + self._decode(data).replace("\ufffd", "")
@@ -108,7 +110,8 @@ class Keyboard:
         return units
 
     def tick(self, now: float) -> list[Unit]:
-        """What has been delayed long enough."""
+        """What has been delayed long enough, at a time `now` up to which the terminal is known to have sent nothing more."""
+        self._silent = now
         units: list[Unit] = []
         if self._count and now >= self.due:
             self._flush(units)

@@ -18,6 +18,7 @@ def told(*parts: bytes, gap: float = 0.001) -> list[Unit]:
     keyboard = Keyboard()
     units: list[Unit] = []
     for number, part in enumerate(parts):
+        units += keyboard.tick(number * gap)
         units += keyboard.feed(part, number * gap)
     for _ in range(3):  # a key that waits, and a sequence without its end
         units += keyboard.tick(len(parts) * gap + 2 * LOST)
@@ -36,6 +37,16 @@ def test_f2_text_without_marks_is_a_paste_in_one_read_in_two_and_letter_by_lette
 
 def test_f2_the_last_letter_of_a_paste_that_came_late_is_no_key() -> None:
     assert told(b"retry now", b"y", gap=3 * HOLD) == [*whole(b"retry now"), Pasted("y", 1)]
+
+
+def test_f2_a_paste_that_a_busy_machine_reads_late_is_a_paste() -> None:
+    keyboard = Keyboard()
+    units = [unit for number, byte in enumerate(CHAT) for unit in keyboard.feed(bytes([byte]), 60.0 * number)]
+    assert units == []  # nobody looked in between, so there may have been no silence
+    last = 60.0 * (len(CHAT) - 1)
+    assert keyboard.tick(last + 2 * HOLD) == whole(CHAT)
+    keyboard.feed(b"y", last + 100)
+    assert keyboard.tick(last + 102) == [Pasted("y", 1)]
 
 
 def test_f2_what_hands_do_stays_keys() -> None:

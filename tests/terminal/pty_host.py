@@ -35,7 +35,7 @@ from tests.clocks import granted
 from tests.console.feed import Clock, Recorder, meters, rollout
 
 STEP, FRAME = 0.01, 0.02  # seconds
-QUIET = 0.35  # seconds after which no key counts as one of a paste or a stream, and every question is heard: more than DEBOUNCE
+QUIET = 0.45  # seconds after which no key counts as one of a paste or a stream, and every question is heard: more than DEBOUNCE
 
 
 class Heard(Keyboard):
