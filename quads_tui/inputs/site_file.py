@@ -254,7 +254,7 @@ REDFISH = Table(
         Key(
             "boot_order",
             Text("a type of redfish.interfaces, such as director"),
-            "A type of redfish.interfaces: the permanent boot order of Dell machines; hosts that differ are switched on once more",
+            "A type of redfish.interfaces: permanent boot order of Dell machines; those that differ are switched on once more",
             sample="director",
             optional=True,
         ),

@@ -251,7 +251,7 @@ _HOLES = (
     _row("U22 old_tls", "inputs/site_file.py", 'if _tls(values).kind in ("fingerprint", "first_use"):', "if False:", INPUTS),
     _row("U22 old_tls, first_use", "inputs/site_file.py", '_tls(values).kind in ("fingerprint", "first_use"):', '_tls(values).kind in ("fingerprint",):', INPUTS),
     _row("U22 check_macs", "inputs/site_file.py", 'if unchecked := values.get("check_macs"):', 'if unchecked := ():', INPUTS),
-    _row("U22 http", "inputs/site_file.py", 'section.add(key, "is http:// to another', '(key, "is http:// off', INPUTS),
+    _row("U22 http", "inputs/site_file.py", 'section.add(key, "is http:// to another', '(key, "is http:// to another', INPUTS),
     _row("U22 http at a BMC", "inputs/site.py", 'site.redfish.tls.kind != "off" and not is_loopback(address):', "False:", INPUTS),
     _row("U22 http at a BMC, loopback", "inputs/site.py", 'site.redfish.tls.kind != "off" and not is_loopback(address):', 'site.redfish.tls.kind != "off":', INPUTS),
     _row("U22 nesting", "inputs/yaml_reader.py", "if len(self._stack) >= DEEPEST:", "if len(self._stack) > DEEPEST:", INPUTS),
