@@ -70,6 +70,20 @@ class NotReadyWithoutTime(NotReady):
         return reply
 
 
+class NotReadyWithNonsense(NotReady):
+    """503 that asks to wait for a time which is none (`said`), in its message and, with `header`, in Retry-After."""
+
+    def __init__(self, said: str, *, header: bool = False, seconds: float = 60.0) -> None:
+        super().__init__(seconds)
+        self.said, self.header = said, header
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if super().before(bmc, request) is None:
+            return None
+        headers = {"Retry-After": self.said} if self.header else {}
+        return bmc.family.error(503, ("ServiceTemporarilyUnavailable", self.said), headers=headers)
+
+
 class NotReady400(NotReady):
     """An iDRAC that answers 400 while it is not ready."""
 

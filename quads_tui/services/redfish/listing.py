@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.numbers import bounded
 
 from .connection import BmcConnection, Missing
 from .resources import Document, local_path
@@ -17,6 +18,7 @@ from .resources import Document, local_path
 _COUNTS = ("Members@odata.count", "@odata.count")
 _MOST_PAGES = 64
 _MOST_MEMBERS = 512
+_MOST_COUNTED = 1_000_000
 _PATIENCE = 60.0  # own seconds for the further pages and members of a caller who wants no request repeated
 
 
@@ -74,7 +76,7 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
                 raise
             cut = True
             break
-        counted = max(counted, *(_number(document.get(name)) for name in _COUNTS))
+        counted = max(counted, *(int(bounded(document.get(name), 0, _MOST_COUNTED) or 0) for name in _COUNTS))
         listed = document.get("Members")
         for entry in listed if isinstance(listed, list) else []:
             entries += 1
@@ -105,13 +107,6 @@ def _next_links(document: Document) -> list[object]:
         if value is not None and value not in links and name.casefold().endswith("nextlink"):
             links.append(value)
     return links
-
-
-def _number(value: object) -> int:
-    """Of a count, as a number or as its digits; 0 for what is none."""
-    if isinstance(value, str) and value.isascii() and value.strip().isdigit():
-        value = int(value.strip()[:9])
-    return int(value) if isinstance(value, int | float) and 0 <= value <= 1e9 else 0
 
 
 def _member(entry: object) -> Member | None:

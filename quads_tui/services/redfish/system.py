@@ -225,6 +225,7 @@ class Machine:
                 pause = _STEPS[min(tries, len(_STEPS) - 1)]
                 if not failure.retryable or clock.now() + pause > deadline:
                     raise
+                await self.connection.leave_alone(deadline, failure)
                 if not tries:
                     self.connection.acts.note(f"waiting: {failure.reason}", waits=True)
             else:
