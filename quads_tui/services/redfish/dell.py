@@ -14,7 +14,8 @@ from quads_tui.rollout.numbers import bounded, whole
 from quads_tui.services.responses import Response
 
 from .connection import Missing
-from .resources import Document, System, dell_links, etag_of, local_path, mapping, members, strings, text
+from .listing import listing
+from .resources import Document, System, dell_links, etag_of, local_path, mapping, strings, text
 from .system import Machine
 
 _LAST = 999  # place in a boot order of what tells none
@@ -123,10 +124,10 @@ class Dell:
         if not path:
             return []
         try:
-            queue, _ = await self._machine.read(path, self._deadline)
+            queue = await listing(self._machine.connection, path, self._deadline, read=self._machine.read)
         except Missing:
             return []
-        named = sorted((one for one in members(queue) if "JID_" in one), reverse=True)
+        named = sorted((member.path for member in queue.members if "JID_" in member.path), reverse=True)
         found = [await self.job(one) for one in named[:_MOST_JOBS]]
         return [job for job in found if job is not None and (ended or not job.ended)]
 

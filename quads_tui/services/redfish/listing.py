@@ -6,11 +6,12 @@ machine that nobody sees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.numbers import bounded
+from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing
 from .resources import Document, local_path
@@ -20,6 +21,8 @@ _MOST_PAGES = 64
 _MOST_MEMBERS = 512
 _MOST_COUNTED = 1_000_000
 _PATIENCE = 60.0  # own seconds for the further pages and members of a caller who wants no request repeated
+
+Read = Callable[[str, float], Awaitable[tuple[Document, Response]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,24 @@ def ends_at(connection: BmcConnection, deadline: float) -> float:
     return max(deadline, connection.clock.deadline(_PATIENCE))
 
 
-async def listing(connection: BmcConnection, path: str, deadline: float) -> Listing:
-    """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
+async def listing(
+    connection: BmcConnection, path: str, deadline: float, read: Read | None = None, more: Callable[[], bool] | None = None
+) -> Listing:
+    """All pages of a collection. Raises Missing when there is no such collection, and StageFailure.
+
+    `read`: in place of the connection's own. `more`: whether another page may be read; by default until ends_at.
+    """
     found: dict[str, Member] = {}
     entries = counted = 0
     seen: set[str] = set()
     ends = ends_at(connection, deadline)
+    read = connection.read if read is None else read
+    more = (lambda: connection.clock.now() <= ends) if more is None else more
     page, ended, cut = path, False, False
     while True:
         seen.add(page)
         try:
-            document, _ = await connection.read(page, deadline)
+            document, _ = await read(page, deadline)
         except Missing:
             if len(seen) == 1:
                 raise
@@ -93,7 +103,7 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
             ended = not cut
             break
         following = local_path(links[0])
-        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or connection.clock.now() > ends:
+        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or not more():
             cut = True
             break
         page = following
