@@ -142,21 +142,20 @@ class BmcConnection:
         Raises `failure`, or one in the BMC's words, where that lies behind the deadline or is too long for one stage. Waits that
         nobody would notice are not noted.
         """
-        seconds, why = self._left()
-        if not seconds:
-            return False
-        clock = self.clock
-        if seconds > _LONGEST_WAIT or clock.now() + seconds * clock.speed > deadline:
-            failure = failure or StageFailure(Cause.BUSY, why)
-            failure.after = max(failure.after or 0.0, seconds)
-            raise failure
-        if seconds >= _NOTICED:
-            until = time_of_day(clock.wall() + seconds)
-            self.acts.note(f"the BMC asks to wait until {until}: {why}", waits=True)
-        while seconds:
+        clock, waited = self.clock, False
+        while True:
+            seconds, why = self._left()
+            if not seconds:
+                return waited
+            if seconds > _LONGEST_WAIT or clock.now() + seconds * clock.speed > deadline:
+                failure = failure or StageFailure(Cause.BUSY, why)
+                failure.after = max(failure.after or 0.0, seconds)
+                raise failure
+            if seconds >= _NOTICED:
+                until = time_of_day(clock.wall() + seconds)
+                self.acts.note(f"the BMC asks to wait until {until}: {why}", waits=True)
             await clock.sleep_real(seconds)
-            seconds, _ = self._left()
-        return True
+            waited = True
 
     async def root(self, deadline: float) -> Document:
         """The service root, which needs no login (DSP0266 13.2.2); remembers where sessions are made."""
@@ -201,18 +200,22 @@ class BmcConnection:
         async with self._wire:
             at = self._moved.get(path, path) if reads else path
             asked = {at}
+            gone: Response | None = None
             while True:
                 answer = await self._put(method, at, headers, body, acts)
                 self._hear(answer)
                 if not 300 <= answer.status < 400:
-                    if answer.status == 404 and self._moved.pop(path, ""):
-                        at = path  # it was there once, and is no longer
+                    if answer.status == 404 and self._moved.pop(path, "") and path not in asked:
+                        gone, at = answer, path  # it may be where it was before it moved
+                        asked.add(at)
                         continue
                     return answer
                 self._moved.pop(path, "")
                 told = answer.headers.get("Location", "")
                 at = local_path(told)
                 same = bool(at) and (same_path(path, at) if reads else plain_path(path) == plain_path(at))
+                if gone is not None and at in asked:
+                    return gone
                 # By 303 it says that it has done what it was asked to.
                 done = answer.status == 303 and not reads
                 if not same or done or at in asked or len(asked) > _MOST_REDIRECTS:
@@ -233,14 +236,17 @@ class BmcConnection:
         return self._http.not_before.left((self._name, self.peer))
 
     async def _not_yet(self) -> None:
-        seconds, why = self._left()
-        while seconds:
-            if seconds > _SHORT_WAIT:
-                until = time_of_day(self.clock.wall() + seconds)
+        clock = self.clock
+        ends = clock.now() + _SHORT_WAIT * clock.speed
+        while True:
+            seconds, why = self._left()
+            if not seconds:
+                return
+            if clock.now() + seconds * clock.speed > ends:
+                until = time_of_day(clock.wall() + seconds)
                 words = f"not sent: the BMC asks to wait until {until}: {why}"
                 raise RequestFailed(words, sent=False, kind=FailureKind.NOT_YET, after=seconds)
-            await self.clock.sleep_real(seconds)
-            seconds, why = self._left()
+            await clock.sleep_real(seconds)
 
     def forget_peer(self) -> None:
         """Nobody answers there: the name may lead elsewhere by now."""

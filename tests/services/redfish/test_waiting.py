@@ -10,6 +10,7 @@ from aiohttp import web
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import Missing
 
 from .conftest import Bench
 from .fake import RESET, SESSIONS, SYSTEM, FakeBmc, error
@@ -264,6 +265,36 @@ async def test_d1_what_moved_for_good_and_is_gone_there_is_asked_for_where_it_wa
     bench.bmc.when("GET", "/Systems/1/", error(404, "ResourceMissingAtURI"), times=99)
     await bench.client.observe()
     assert [line for line in bench.bmc.log if SYSTEM in line][-2:] == [f"GET {SYSTEM}/", f"GET {SYSTEM}"]
+
+
+async def test_d1_what_is_gone_where_everything_is_redirected_to_is_gone(bench: Bench) -> None:
+    async def turn(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response | None:
+        slash = request.path.endswith("/")
+        return error(404, "ResourceMissingAtURI") if slash else redirect(request.path + "/", 301)
+
+    await bench.client.observe()
+    bench.bmc.documents["/redfish/v1/Gone"] = {}
+    bench.bmc.when("GET", "/Gone", turn, times=99)
+    bench.bmc.when("GET", "/Gone/", turn, times=99)
+    for _ in range(2):
+        with pytest.raises(Missing):
+            await bench.client._connection.read("/redfish/v1/Gone", bench.clock.now())
+
+
+async def test_d10_a_wait_that_others_prolong_ends_at_the_deadline(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.bmc.when("GET", "/Systems/1", busy({"Retry-After": "2"}), times=99)
+    await bench.fails(bench.client.observe())
+    sleep, name = bench.clock.sleep_real, bench.bmc.address.removeprefix("http://")
+
+    async def prolonged(seconds: float) -> None:
+        await sleep(seconds)
+        bench.http.not_before.hear([name], 2.0, "Told to others.")
+
+    monkeypatch.setattr(bench.clock, "sleep_real", prolonged)
+    failure = await bench.fails(bench.client.observe(bench.clock.now() + LONG))
+    assert (failure.cause, failure.reason) == (Cause.BUSY, "Told to others.")
+    assert len(bench.clock.obeyed) <= 5
+    await sleep(2)
 
 
 async def test_d1_an_act_that_is_answered_see_other_is_not_sent_again_blindly(bench: Bench) -> None:
