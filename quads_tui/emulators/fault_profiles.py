@@ -141,6 +141,7 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("wakes-late", outages.WakesLate),
     _cured("not-ready-date", outages.NotReadyWithDate),
     _cured("not-ready-untold", outages.NotReadyWithoutTime),
+    _cured("not-ready-first", outages.NotReadyAtFirst),
     _cured("not-ready-nan", lambda: outages.NotReadyWithNonsense("nan")),
     _cured("not-ready-zero", lambda: outages.NotReadyWithNonsense("0", header=True)),
     _cured("not-ready-400", outages.NotReady400, _dell),
