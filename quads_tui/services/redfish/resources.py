@@ -13,6 +13,7 @@ from quads_tui.rollout.text import clean
 Document = Mapping[str, Any]
 
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
+_POWER_STATES = {state.lower(): state for state in (ON, OFF, POWERING_ON, POWERING_OFF)}
 
 
 def local_path(reference: object) -> str:
@@ -71,7 +72,8 @@ class Boot:
     target: str = ""
     enabled: str = ""
     mode: str = ""
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()  # allowable values; empty where it does not say
+    enableds: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, document: Document) -> Boot:
@@ -85,6 +87,7 @@ class Boot:
             text(boot, "BootSourceOverrideEnabled"),
             text(boot, "BootSourceOverrideMode"),
             strings(boot.get("BootSourceOverrideTarget@Redfish.AllowableValues")),
+            strings(boot.get("BootSourceOverrideEnabled@Redfish.AllowableValues")),
         )
 
     @property
@@ -134,7 +137,7 @@ class System:
         manufacturer = text(document, "Manufacturer")
         return cls(
             path=path,
-            power=text(document, "PowerState"),
+            power=power_state(document),
             boot=Boot.read(document),
             etag=etag,
             reset_target=local_path(reset.get("target")),
@@ -219,6 +222,12 @@ def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
     return clean(value, 120) if isinstance(value, str) else ""
+
+
+def power_state(document: Document) -> str:
+    """PowerState as DSP0268 spells it, whatever its case and blanks; an unknown word as it is; empty for what is no text."""
+    value = text(document, "PowerState").strip()
+    return _POWER_STATES.get("".join(filter(str.isalnum, value)).lower(), value)
 
 
 def strings(values: object) -> tuple[str, ...]:
