@@ -41,14 +41,15 @@ class Override:
         return all(not value or not listed or value.lower() in map(str.lower, listed) for value, listed in pairs)
 
 
-_PXE = (Override("Pxe", "Once"), Override("Pxe", "Continuous"))
+_LASTING = "Continuous"
+_PXE = (Override("Pxe", "Once"), Override("Pxe", _LASTING))
 _NO_PXE = (  # some know no Disabled, some no None; the boot of the disk is then what leads nowhere else
     Override("None", "Disabled"),
     Override("", "Disabled"),
     Override("None", ""),
     Override("None", "Once"),
     Override("Hdd", "Once"),
-    Override("Hdd", "Continuous"),
+    Override("Hdd", _LASTING),
 )
 
 
@@ -170,7 +171,7 @@ class BootChange:
                     refusal = await self._patch(look, way, override.members(look.place(way.path)[0]))
                     look = await self._read_back(done, patient=refusal is None)
                     look = await self._keep_mode(look, way, override)
-                    if done(look):
+                    if done(look) or (override.enabled == _LASTING and otherwise(look)):
                         self._changes.proved()
                         learned.worked(Step.OVERRIDE, way)
                         learned.worked(step, override)
@@ -240,7 +241,7 @@ def _allowed_first(overrides: tuple[Override, ...], boot: Boot) -> list[Override
     """A lasting override only where the BMC says that it has no other."""
     listed = {value.lower() for value in boot.enableds}
     lasting = "continuous" in listed and "once" not in listed
-    kept = [one for one in overrides if one.enabled != "Continuous" or lasting]
+    kept = [one for one in overrides if one.enabled != _LASTING or lasting]
     return sorted(kept, key=lambda one: not one.is_allowed(boot))
 
 
