@@ -62,7 +62,7 @@ class TokenUnused(Fault):
 
 
 class SessionUnnamed(Fault):
-    """The answer to a login names the session by `location` (with {id}; empty: no such header) and by the `body` members alone."""
+    """The answer to a login names the session by `location` (with {id}; empty: no such header) and the members `body` alone."""
 
     def __init__(self, location: str = "", body: tuple[str, ...] = ("Id",)) -> None:
         self.location, self.body = location, body

@@ -38,7 +38,7 @@ class Learned:
     def __init__(self) -> None:
         self.bmc = ""  # as rollout.identity.bmc_of has it; empty before it has answered
         self.refusals = 0  # of our password in a row, over all clients, and as far as the journal tells over processes
-        self.refused = ""  # what it answered, in words
+        self.refused: dict[str, list[str]] = {}  # by what it answered: to which ways of a login
         self.logging_in = asyncio.Lock()  # one at a time: what one learns of the password the next one knows
         self._worked: dict[Step, Hashable] = {}
 
@@ -67,7 +67,8 @@ class Learned:
 
     def allow_login(self) -> None:
         """An operator asks for another try, or the BMC took the password."""
-        self.refusals, self.refused = 0, ""
+        self.refusals = 0
+        self.refused.clear()
 
 
 class LearnedBmcs:

@@ -103,8 +103,9 @@ class Login:
         learned = self._learned()
         learned.failed(Step.LOGIN, way)
         learned.refusals += 1
-        words = f"{way}: {refusal.text}"
-        learned.refused = f"{learned.refused}; {words}" if learned.refused and words not in learned.refused else words
+        ways = learned.refused.setdefault(refusal.text, [])
+        if way not in ways:
+            ways.append(way)
         self._tell(learned)
         self._raise_if_locked(learned)
         await self._clock.sleep(_PAUSE)
@@ -112,8 +113,9 @@ class Login:
     def _raise_if_locked(self, learned: Learned) -> None:
         if learned.locked:
             self._tell(learned)
-            words = learned.refused or "the BMC refused this password earlier in this rollout"
-            times = f"tried {learned.refusals} times; retry the host to try again"
+            said = [f"{', then '.join(ways)}: {text}" for text, ways in learned.refused.items()]
+            words = "; ".join(said) or "the BMC refused this password earlier in this rollout"
+            times = f"tried {learned.refusals} times; not sent again before a retry"
             raise StageFailure(Cause.CREDENTIALS, f"{words} ({self.user}, {times})", retryable=False)
 
     def _tell(self, learned: Learned) -> None:

@@ -105,7 +105,7 @@ SESSION_COLLECTIONS = (  # where the service root tells none
     "/redfish/v1/Sessions",  # iDRAC7 and 8
 )
 
-BUTTON = "PushPowerButton"  # it changes what is there, whatever that is
+BUTTON = "PushPowerButton"  # it changes what is there, whatever that is: 71
 SAME_RESET: Mapping[str, tuple[str, ...]] = {"On": ("ForceOn",), "ForceOff": ()}  # other names
 RESET_INSTEAD: Mapping[str, tuple[str, ...]] = {  # what comes to the same in the end. A restart is no off
     "On": (BUTTON,),
@@ -125,13 +125,13 @@ def reset_types(wanted: str, offered: Collection[str]) -> list[str]:
 
 
 class TagSpelling(StrEnum):
-    """How an If-Match spells the entity tag of a resource, in the order in which BMCs take it (RFC 9110 8.8.3; 13, 40)."""
+    """How an If-Match spells the entity tag of a resource, in the order in which BMCs take it (RFC 9110 8.8.3)."""
 
-    AS_GIVEN = "as given"
+    AS_GIVEN = "as given"  # 13
     STRONG = "strong"  # quoted
-    BARE = "bare"  # without quotes
+    BARE = "bare"  # 64
     WEAK = "weak"
-    STAR = "*"
+    STAR = "*"  # 40
     NONE = "none"  # no header
 
     def of(self, etag: str) -> str:
