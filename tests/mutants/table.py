@@ -25,6 +25,7 @@ LOOKS = "tests/engine/test_shared_looks.py"
 SHARED_LANE = "tests/engine/test_lane_shared.py"
 INPUTS = "tests/inputs/test_wrong_inputs.py"
 BOUNDS = "tests/services/redfish/test_bounds.py"
+LADDERS = "tests/services/redfish/test_ladders.py"
 FOREMAN = "tests/services/test_foreman_reads.py"
 IDENTITY = "tests/engine/test_identity.py"
 MEMBERS = "tests/services/redfish/test_members.py"
@@ -231,6 +232,17 @@ _HOLES = (
     _row("U20 TLS", "services/redfish/connection.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
     _row("U20 Basic in front", "services/redfish/login.py", "ways = [BASIC] if guessed or _offers_basic(answer) else [way]", "ways = [way]", BOUNDS),
     _row("U20 Basic in front counts", "services/redfish/login.py", "                if not guessed:\n", "                if False:\n", BOUNDS),
+    _row("D2 ladders: refused password, count", "services/redfish/learned.py", "return self.refusals >= MOST_REFUSALS", "return self.refusals > MOST_REFUSALS", LADDERS),
+    _row("D2 ladders: one login at a time", "services/redfish/login.py", "async with learned.logging_in:", "if True:", LADDERS),
+    _row("D2 ladders: guessed place", "services/redfish/login.py", "guessed = bool(self.collection) and way", "guessed = False and way", LADDERS),
+    _row("D2 ladders: two names", "services/redfish/learned.py", "self._by_bmc[bmc] = now", "pass", LADDERS),
+    _row("D2 ladders: logout believed", "services/redfish/session.py", "if await self._is_gone(path, headers, answer, own=own):", "if answer.ok or await self._is_gone(path, headers, answer, own=own):", LADDERS),
+    _row("D2 ladders: bare tag", "services/redfish/quirks.py", "                return bare\n", "                return etag\n", LADDERS),
+    _row("D2 ladders: learned way", "services/redfish/learned.py", "return sorted(listed, key=lambda way: way != worked)", "return listed", LADDERS),
+    _row("D2 ladders: lasting override", "services/redfish/boot.py", 'lasting = "continuous" in listed and', "lasting = False and", LADDERS),
+    _row("D2 ladders: stuck state", "services/redfish/power.py", "_STUCK = 50.0", "_STUCK = 100.0", LADDERS),
+    _row("D2 ladders: button at first sight", "services/redfish/power.py", "or self._clock.now() < self._seen[1] + _SURE", "or False", LADDERS),
+    _row("D2 ladders: restart as off", "services/redfish/quirks.py", '"ForceOff": ("GracefulShutdown", BUTTON),', '"ForceOff": ("GracefulShutdown", "PowerCycle", BUTTON),', LADDERS),
     _row("U20 mode repeated", "services/redfish/boot.py", "return ways if full or not self._mode else", "return ways if True else", BOUNDS),
     _row("U20 no mode", "services/redfish/boot.py", "return ways if full or not self._mode else", "return ways if full else", BOUNDS),
     # Words

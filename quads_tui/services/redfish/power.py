@@ -1,7 +1,8 @@
 """Power on and off: observe, decide, act, verify. A Reset is never sent blindly again.
 
 What a BMC offers instead of ForceOff or On is sent only where it does not know the plain value. A graceful way takes minutes and
-may be ignored; the power button changes what is there, so it is pressed once, on two equal and clear sights of the other state.
+may be ignored; the power button changes what is there, so it is pressed once, after nothing but the other state was seen for longer
+than a BMC may be late.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word
 _AMBIGUOUS = 15.0  # how long to look after a Reset whose answer was lost
 _IGNORED = 40.0  # an accepted Reset without effect; BMCs report the power up to 35 s late
 _INSTEAD = 90.0  # until what stood in for a plain value must have shown, before the next one is tried
+_SURE = 60.0  # how long the other state must have been seen before the button: going off takes 15 s, its report up to 35 s more
 _STUCK = 50.0  # how long a state that passes, or that is not known, is waited for before it is no longer believed
 _CONFLICT = 10.0  # iDRAC10 refuses On for up to a minute after off
 _MOST_REFUSED = 8
@@ -49,6 +51,7 @@ class PowerChange:
         self._wanted = _RESETS[target]
         self._accepted: Counter[str] = Counter()  # by ResetType
         self._spent: set[str] = set()  # ResetTypes that this BMC does not know, or that stood in and had their time
+        self._seen = ("", 0.0)  # the power of the last look, and since when (own time) each look has shown it
         self._odd_since: float | None = None  # own time since when it shows neither On nor Off
         self._lost = 0
         self._refused = 0
@@ -60,23 +63,24 @@ class PowerChange:
         step = 0
         while True:
             system = await self._machine.look(self._deadline)
+            if system.power != self._seen[0]:
+                self._seen = (system.power, self._clock.now())
             if system.power in (ON, OFF, ""):
                 self._odd_since = None
             elif self._odd_since is None:
                 self._odd_since = self._clock.now()
-            if system.power == self._target and await self._again(self._target):
+            if system.power == self._target and await self._again():
                 for kind in list(self._accepted)[-1:]:
                     self._connection.learned.worked(_LADDERS[self._target], kind)
                 return "" if self._accepted or self._lost else f"was {self._target.lower()} already"
-            if self._should_send(system):
-                await self._reset(system)
+            if self._should_send(system) and await self._reset(system):
                 step = 0
             await self._pause(_STEPS[min(step, len(_STEPS) - 1)], system)
             step += 1
 
-    async def _again(self, power: str) -> bool:
+    async def _again(self) -> bool:
         await self._clock.sleep(_BETWEEN_EQUAL)
-        return (await self._machine.look(self._deadline)).power == power
+        return (await self._machine.look(self._deadline)).power == self._target
 
     def _should_send(self, system: System) -> bool:
         """Only on a clear, fresh sight of the other state. What is changing or not known is looked at again, for a while.
@@ -103,18 +107,19 @@ class PowerChange:
             seconds = min(seconds, self._odd_since + _STUCK - now)
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))
 
-    async def _reset(self, system: System) -> None:
+    async def _reset(self, system: System) -> bool:
+        """Whether one was tried."""
         if not system.reset_target:
             self._wait_on("the BMC offers no Reset action for this system", None)
-            return
+            return True
         if self._lost >= _MOST_LOST:
             raise StageFailure(Cause.UNREACHABLE, f"the answer to {self._wanted} was lost {self._lost} times: {self._last}")
         acts = self._connection.acts
         offered = await self._machine.reset_types(system, self._deadline)
         ladder = self._connection.learned.ordered(_LADDERS[self._target], reset_types(self._wanted, offered))
         wanted, *others = [kind for kind in ladder if kind not in self._spent] or [self._wanted]
-        if wanted == BUTTON and not (system.power in (ON, OFF) and await self._again(system.power)):
-            return
+        if wanted == BUTTON and (system.power not in (ON, OFF) or self._clock.now() < self._seen[1] + _SURE):
+            return False
         await acts.intend("reset", {"type": wanted, "power": system.power})
         try:
             answer = await self._connection.exchange("POST", system.reset_target, {"ResetType": wanted})
@@ -147,6 +152,7 @@ class PowerChange:
                 acts.note(f"{wanted} accepted ({answer.status})")
             else:
                 await self._answered(wanted, error_response(answer), others)
+        return True
 
     def _patience(self, accepted: str, others: list[str]) -> float:
         """Own seconds until the next Reset, after one that was accepted; infinite where none follows."""

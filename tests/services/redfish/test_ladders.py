@@ -5,6 +5,7 @@ Judged by what the machine did, by what the BMC was sent, and by what the operat
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -161,6 +162,13 @@ async def test_d2_a_refused_password_is_sent_twice_per_bmc_whoever_asks_until_an
     await fails(one.off(again))
     await fails(one.off(one.client()))
     assert one.bmc.refused_logins == 4
+
+
+async def test_d2_clients_that_log_in_at_once_share_the_count(lab: Start) -> None:
+    """Two hosts behind one BMC, and the survey's last client."""
+    one = await lab(WrongPassword())
+    await asyncio.gather(*(fails(one.off(one.client())) for _ in range(3)))
+    assert one.bmc.refused_logins == 2
 
 
 async def test_d2_two_names_of_one_bmc_share_the_count(lab: Start) -> None:
@@ -359,6 +367,22 @@ async def test_d7_what_stands_in_for_force_off_is_sent_where_it_is_not_known(lab
     assert await client.ensure_on(one.clock.now() + 180) == ""
     assert await one.off(one.client()) == ""
     assert [detail["type"] for act, detail in one.told.intents if act == "reset"][2:] == ["On", "PushPowerButton"]
+
+
+async def test_d7_the_button_is_not_pressed_while_the_bmc_may_be_late(lab: Start) -> None:
+    """Somebody else switches the machine off, and the BMC still shows On: the button would switch it on again."""
+    one = await lab(variants.ResetsOffered())
+    client, intend = one.client(), one.told.intend
+
+    async def meanwhile(act: str, detail: dict[str, object]) -> None:
+        await intend(act, detail)
+        if detail.get("type") == "ForceOff":
+            one.bmc.hardware.act("ForceOff", "button")
+
+    one.told.intend = meanwhile  # type: ignore[method-assign]
+    await one.off(client)
+    assert one.bmc.hardware.power is PowerState.OFF
+    assert [detail["type"] for act, detail in one.told.intents if act == "reset"] == ["ForceOff"]
 
 
 async def test_d7_where_nothing_powers_off_the_survey_says_so_and_nothing_else_is_sent(lab: Start) -> None:
