@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 
+from .connection import Missing
 from .errors import ErrorResponse
 from .learned import Step
 from .resources import Boot, System
@@ -17,6 +18,7 @@ from .settings_patch import Changes
 from .system import Machine
 
 _READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH that was accepted
+_MISSED = 2.0  # own seconds until a resource that is linked and not there is read again
 _WHAT = "the boot override"
 _MOST_TO_CLEAR = 24  # requests: there are more ways to take it back than to set it
 _BY_TASK = (6.0,) * 7  # and that long beyond it where a task was started (202)
@@ -112,6 +114,7 @@ class BootChange:
         self._deadline = deadline
         self._changes = Changes(machine.connection, _WHAT, deadline)
         self._patched: set[str] = set()
+        self._missed: set[str] = set()  # settings resources that were not there
         self._mode = ""
         self.persistent = False  # the BMC made a lasting PXE boot of the one-time one
 
@@ -121,7 +124,15 @@ class BootChange:
         bare = self._machine.bare_settings
         if not system.settings or system.settings == system.path or system.settings in bare - self._patched:
             return BootSnapshot(system, Boot(), "")
-        boot, etag = await self._machine.boot_at(system.settings, self._deadline)
+        try:
+            boot, etag = await self._machine.boot_at(system.settings, self._deadline)
+        except Missing:
+            if system.settings in self._missed:
+                return BootSnapshot(system, Boot(), "")
+            # It is linked: it may be missing for a moment, and may hold a PXE boot all the same.
+            self._missed.add(system.settings)
+            await self._clock.sleep(_MISSED)
+            return await self.look()
         (bare.discard if boot.present else bare.add)(system.settings)
         return BootSnapshot(system, boot, etag)
 

@@ -48,7 +48,7 @@ class Machine:
         self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
         self._serial_counts = True  # no other member can have the same serial number
         self._root_read = False
-        self._reset_types: tuple[str, ...] | None = None
+        self._reset_types: tuple[str, ...] = ()  # of the ActionInfo, once it was read
 
     async def look(self, deadline: float) -> System:
         """The system as it is now, compared with what it was. Raises StageFailure, for another machine one that is final."""
@@ -99,25 +99,20 @@ class Machine:
         return document, answer
 
     async def boot_at(self, path: str, deadline: float) -> tuple[Boot, str]:
-        """The boot override and the entity tag of a resource; not present where there is no such resource."""
-        try:
-            document, answer = await self.read(path, deadline)
-        except Missing:
-            return Boot(), ""
+        """The boot override and the entity tag of a resource. Raises Missing, and as `read`."""
+        document, answer = await self.read(path, deadline)
         return Boot.read(document), etag_of(answer.headers.get("ETag", ""), document)
 
     async def reset_types(self, system: System, deadline: float) -> tuple[str, ...]:
         """ResetType values that the BMC offers; empty where it does not say. They advise only."""
         if system.reset_types:
             return system.reset_types
-        if self._reset_types is None:
-            self._reset_types = ()
-            if system.reset_info:
-                try:
-                    document, _ = await self.read(system.reset_info, deadline)
-                    self._reset_types = reset_values(document)
-                except Missing:
-                    pass
+        if not self._reset_types and system.reset_info:
+            try:
+                document, _ = await self.read(system.reset_info, deadline)
+                self._reset_types = reset_values(document)
+            except Missing:
+                pass  # for now
         return self._reset_types
 
     @property
