@@ -1,7 +1,7 @@
 """Power on and off: observe, decide, act, verify. A Reset is never sent blindly again.
 
 What a BMC offers instead of ForceOff or On is sent only where it does not know the plain value. A graceful way takes minutes and
-may be ignored; the power button changes what is there, so it is pressed once, when nothing but the other state was seen for longer
+may be ignored; the power button changes what is there: it is pressed once, when nothing but the other state was seen for longer
 than a BMC may be late.
 """
 
