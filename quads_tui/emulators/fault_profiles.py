@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, identity_faults, outages
+from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, firmware_variants, identity_faults, outages
 from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.family import Family
@@ -147,6 +147,17 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("not-ready-400", outages.NotReady400, _dell),
     _cured("session-ends", outages.SessionEnds),
     _cured("slow", outages.SlowReplies),
+    _cured("sessions-refused", firmware_variants.SessionsRefused),
+    _cured("sessions-elsewhere", firmware_variants.SessionsElsewhere),
+    _cured("session-unnamed", firmware_variants.SessionUnnamed),
+    _cured("logout-refused", firmware_variants.LogoutRefused),
+    _cured("logout-ignored", lambda: firmware_variants.LogoutRefused(204)),
+    _cured("etag-bare", firmware_variants.EtagSpelled, _no_etags),
+    _cured("override-never-disabled", firmware_variants.OverrideNeverDisabled),
+    _cured("power-capitals", firmware_variants.PowerSpelled),
+    _cured("power-untold", firmware_variants.PowerUntold),
+    _cured("power-stuck", firmware_variants.PowerStuck),
+    _cured("no-force-off", firmware_variants.ResetsOffered),
     # Foreman's MAC decides in each of these, so that the host ends done.
     _cured("twin-system", identity_faults.SecondSystem, _shows_nics),
     _cured("twin-member-gone", lambda: identity_faults.SecondSystem(away=2), _shows_nics),

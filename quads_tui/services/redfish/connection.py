@@ -24,9 +24,11 @@ from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Re
 from ..http import Http
 from ..not_before import name_of
 from .errors import ErrorResponse, error_response
+from .learned import Learned, LearnedBmcs
+from .login import Busy
 from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
-from .session import ROOT, Busy, Session
+from .session import ROOT, TRIES, Session
 
 _LASTING = frozenset({301, 308})
 _MOST_REDIRECTS = 4  # of one request
@@ -62,11 +64,18 @@ class BmcConnection:
         limits: Limits,
         meter: Meter,
         acts: SideEffects,
+        bmcs: LearnedBmcs | None = None,
     ) -> None:
-        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests."""
+        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests.
+
+        `bmcs`: what the clients of this process share about BMCs; None: this client's alone.
+        """
         self.clock = clock
         self.acts = acts
-        self.session = Session(self._send, username=username, password=password, clock=clock, acts=acts)
+        self._bmcs = bmcs or LearnedBmcs()
+        self.session = Session(
+            self._send, username=username, password=password, clock=clock, acts=acts, learned=lambda: self.learned
+        )
         self._http = http
         self._address = address.rstrip("/")
         self._host = host
@@ -83,17 +92,22 @@ class BmcConnection:
         self._named = not _is_ip_address(address)
         self._at = ""  # the IP address that the name is taken for; empty: resolved by the next connection
 
+    @property
+    def learned(self) -> Learned:
+        """What this process knows of the ways of this BMC."""
+        return self._bmcs.of(self._address)
+
     async def exchange(
         self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
         """One signed request and its answer. Raises RequestFailed, Busy (before it was sent), StageFailure (our credentials).
 
-        A 401 was not executed, so the request goes out again after one new login. What is no read goes to the peer that the last
-        look at the machine came from: where another one answers now, RequestFailed says that nothing was sent, and it is to be
-        looked at again.
+        A 401 was not executed, so the request goes out again after a new login, and then by Basic. What is no read goes to the
+        peer that the last look at the machine came from: where another one answers now, RequestFailed says that nothing was sent,
+        and it is to be looked at again.
         """
         async with self._lock:
-            for last in (False, True):
+            for tries in range(1, TRIES + 1):
                 try:
                     signed = await self.session.headers()
                 except RequestFailed as error:  # to the login: the request itself never left
@@ -103,7 +117,7 @@ class BmcConnection:
                     if answer.ok:
                         self.session.reset_failures()
                     return answer
-                if last:
+                if tries == TRIES:
                     break
                 await self.session.on_unauthorized(answer)
             raise self.session.refuse_login(answer)
@@ -182,7 +196,9 @@ class BmcConnection:
                 continue
             if isinstance(document, Mapping):
                 links = document.get("Links")
-                self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                login = self.session.login
+                login.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                login.probe = local_path(document.get("Systems")) or login.probe
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is not a JSON object"))
 
@@ -284,6 +300,7 @@ class BmcConnection:
         if answer.peer and answer.peer != self.peer:
             self.moves += bool(self.peer)
             self.peer = answer.peer
+            self._bmcs.answered(self._address, answer.peer)
         if self._named and answer.peer:
             self._at = _ip_address(answer.peer)
         return answer

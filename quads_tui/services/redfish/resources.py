@@ -14,6 +14,7 @@ Document = Mapping[str, Any]
 
 _LONGEST = 1000  # characters of a path or an entity tag, which go back in the head of a request
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
+_POWER_STATES = {state.lower(): state for state in (ON, OFF, POWERING_ON, POWERING_OFF)}
 
 
 def local_path(reference: object) -> str:
@@ -72,7 +73,8 @@ class Boot:
     target: str = ""
     enabled: str = ""
     mode: str = ""
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()  # allowable values; empty where it does not say
+    enableds: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, document: Document) -> Boot:
@@ -86,6 +88,7 @@ class Boot:
             text(boot, "BootSourceOverrideEnabled"),
             text(boot, "BootSourceOverrideMode"),
             strings(boot.get("BootSourceOverrideTarget@Redfish.AllowableValues")),
+            strings(boot.get("BootSourceOverrideEnabled@Redfish.AllowableValues")),
         )
 
     @property
@@ -135,7 +138,7 @@ class System:
         manufacturer = text(document, "Manufacturer")
         return cls(
             path=path,
-            power=text(document, "PowerState"),
+            power=power_state(document),
             boot=Boot.read(document),
             etag=etag,
             reset_target=local_path(reset.get("target")),
@@ -217,6 +220,12 @@ def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
     return clean(value, 120) if isinstance(value, str) else ""
+
+
+def power_state(document: Document) -> str:
+    """PowerState as DSP0268 spells it, whatever its case and blanks; an unknown word as it is; empty for what is no text."""
+    value = text(document, "PowerState").strip()
+    return _POWER_STATES.get("".join(filter(str.isalnum, value)).lower(), value)
 
 
 def strings(values: object) -> tuple[str, ...]:

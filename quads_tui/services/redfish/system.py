@@ -48,7 +48,7 @@ class Machine:
         self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
         self._serial_counts = True  # no other member can have the same serial number
         self._root_read = False
-        self._reset_types: tuple[str, ...] = ()
+        self._reset_types: tuple[str, ...] = ()  # of the ActionInfo, once it was read
 
     async def look(self, deadline: float) -> System:
         """The system as it is now, compared with what it was. Raises StageFailure, for another machine one that is final."""
@@ -99,14 +99,9 @@ class Machine:
         return document, answer
 
     async def boot_at(self, path: str, deadline: float) -> tuple[Boot, str]:
-        """The boot override and the entity tag of a settings resource; not present where there is no such resource now."""
-        try:
-            document, answer = await self.read(path, deadline)
-        except Missing:
-            return Boot(), ""
-        boot = Boot.read(document)
-        (self.bare_settings.discard if boot.present else self.bare_settings.add)(path)
-        return boot, etag_of(answer.headers.get("ETag", ""), document)
+        """The boot override and the entity tag of a resource. Raises Missing, and as `read`."""
+        document, answer = await self.read(path, deadline)
+        return Boot.read(document), etag_of(answer.headers.get("ETag", ""), document)
 
     async def reset_types(self, system: System, deadline: float) -> tuple[str, ...]:
         """ResetType values that the BMC offers; empty where it does not say. They advise only."""
