@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.text import clean
+
+from .json_text import parse
 
 MAX_RETRY_AFTER = 3600.0
 
@@ -74,39 +74,18 @@ class Response:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON types. Raises NotJson and never anything else."""
-        text = self._text()
-        try:
-            return json.loads(text, parse_constant=_no_constant)
-        except RecursionError:
-            raise NotJson("JSON nested too deeply") from None
-        except json.JSONDecodeError as error:
-            if error.msg == "Extra data":
-                raise NotJson("more than one JSON document in one answer") from None
-            words = clean(error.msg.removesuffix(" at"), 60)
-            raise NotJson(f"broken JSON: {words} at character {error.pos} of {len(text)}") from None
-        except ValueError as error:
-            raise NotJson(f"broken JSON: {clean(error, 60)}") from None
+        """The body as JSON types, as json_text reads it: DAMAGED where a value is none. Raises NotJson, never anything else."""
+        return self._parsed(first=False)
 
     def first_json(self) -> Any:
         """As json(), but content with the first of several documents glued together (old iDRACs): for error texts only."""
-        try:
-            return json.JSONDecoder(parse_constant=_no_constant).raw_decode(self._text().lstrip())[0]
-        except RecursionError:
-            raise NotJson("JSON nested too deeply") from None
-        except ValueError:
-            return self.json()
+        return self._parsed(first=True)
 
-    def _text(self) -> str:
-        if not self.body.strip():
-            raise NotJson("an empty body")
+    def _parsed(self, *, first: bool) -> Any:
         try:
-            text = self.body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise NotJson("a body that is not UTF-8") from None
-        if text.lstrip()[:1] == "<":
-            raise NotJson("an HTML page" if "html" in text[:2000].lower() else "an XML document")
-        return text
+            return parse(self.body, first=first)
+        except ValueError as error:
+            raise NotJson(str(error)) from None
 
     @property
     def runtime(self) -> float | None:
@@ -145,7 +124,3 @@ def _date(text: str) -> float | None:
         return then.replace(tzinfo=then.tzinfo or UTC).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

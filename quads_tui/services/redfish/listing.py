@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from quads_tui.rollout.causes import Cause, StageFailure
 
 from .connection import BmcConnection, Missing
+from .deciding import COLLECTION
 from .resources import Document, local_path
 
 _COUNTS = ("Members@odata.count", "@odata.count")
@@ -63,7 +64,7 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
     while True:
         seen.add(page)
         try:
-            document, _ = await connection.read(page, deadline)
+            document, _ = await connection.read(page, deadline, COLLECTION)
         except Missing:
             if len(seen) == 1:
                 raise

@@ -23,7 +23,9 @@ from .conftest import Told
 from .test_families import SPEED, Foreman
 
 NAME, MAC = "f01-h01-000.example.com", "04:3f:72:00:00:01"
-FAULTS = [fault for fault in RARE_FAULTS if fault.name.startswith(("twin-", "facts-", "nic", "redirects-"))]
+FAULTS = [
+    fault for fault in RARE_FAULTS if fault.name.startswith(("twin-", "facts-", "nic", "redirects-", "damaged-", "garbled-"))
+]
 
 
 class Lab:
