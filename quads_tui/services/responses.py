@@ -15,6 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from quads_tui.rollout.errors import QuadsTuiError
 
 from .json_text import parse
+from .tls_errors import TlsTrouble
 
 MAX_RETRY_AFTER = 3600.0
 
@@ -33,7 +34,7 @@ class FailureKind(StrEnum):
     DNS = "dns"  # no address for the name, or no usable address
     REFUSED = "refused"  # no connection was made
     TIMEOUT = "timeout"
-    TLS = "tls"  # whom we reached is not believed
+    TLS = "tls"  # whom we reached is not believed, or speaks no TLS that we speak
     RESET = "reset"  # the connection was closed under the request
     BODY = "body"  # something came, and no whole response
     CHECK = "check"  # the last check before the first byte said no
@@ -43,14 +44,15 @@ class FailureKind(StrEnum):
 class RequestFailed(QuadsTuiError):
     """No response that could be read whole. `reason`: clean words for the operator.
 
-    `sent`: False means that certainly no server took the request; True means that nobody knows.
+    `sent`: False means that certainly no server took the request; True means that nobody knows. `tls`: what is wrong with TLS.
     """
 
-    def __init__(self, reason: str, *, sent: bool, kind: FailureKind) -> None:
+    def __init__(self, reason: str, *, sent: bool, kind: FailureKind, tls: TlsTrouble | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
         self.kind = kind
+        self.tls = tls
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Response:
     cookies: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
     certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
+    by_name: bool = False  # the server was asked by a name and not by its IP address
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):
@@ -73,17 +76,20 @@ class Response:
         """A 2xx: the server says that it succeeded, which alone proves nothing."""
         return 200 <= self.status < 300
 
-    def json(self) -> Any:
-        """The body as JSON types, as json_text reads it: DAMAGED where a value is none. Raises NotJson, never anything else."""
-        return self._parsed(first=False)
+    def json(self, *, yielding: bool = False) -> Any:
+        """The body as JSON types, as json_text reads it: DAMAGED where a value is none. Raises NotJson, never anything else.
+
+        `yielding`: for a thread of its own; ten times slower, and other threads run beside it.
+        """
+        return self._parsed(first=False, yielding=yielding)
 
     def first_json(self) -> Any:
         """As json(), but content with the first of several documents glued together (old iDRACs): for error texts only."""
-        return self._parsed(first=True)
+        return self._parsed(first=True, yielding=False)
 
-    def _parsed(self, *, first: bool) -> Any:
+    def _parsed(self, *, first: bool, yielding: bool) -> Any:
         try:
-            return parse(self.body, first=first)
+            return parse(self.body, first=first, yielding=yielding)
         except ValueError as error:
             raise NotJson(str(error)) from None
 
