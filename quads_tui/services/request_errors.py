@@ -73,7 +73,9 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
 def _no_tls(error: BaseException | None, call: Call, where: str, *, sent: bool) -> RequestFailed:
     trouble, words = tls_error(error) or (TlsTrouble.OTHER, _words(error))
     reason = tls_words(trouble, words, service=call.service, old=call.old_tls)
-    return RequestFailed(f"TLS with {where}: {reason}", sent=sent, kind=FailureKind.TLS, tls=trouble)
+    # What says nothing about the two of us, as an internal error of a BMC that starts, may be over by the next attempt.
+    kind = FailureKind.RESET if trouble is TlsTrouble.OTHER else FailureKind.TLS
+    return RequestFailed(f"TLS with {where}: {reason}", sent=sent, kind=kind, tls=trouble)
 
 
 def _not_http(error: Exception, call: Call, where: str, what: str, *, sent: bool) -> RequestFailed:

@@ -184,6 +184,16 @@ class NoActionInfo(Fault):
         return None
 
 
+class RefusesNames(Fault):
+    """Asked by a name instead of its IP address it answers with a page and 400, as an iDRAC9 whose HostHeaderCheck is on."""
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+        if name.replace(".", "").isdigit() or name.startswith("["):
+            return None
+        return Reply(400, PAGE.replace(b"Loading", b"400 - Bad Request"), {"Content-Type": "text/html"})
+
+
 class Redirects(Fault):
     """Whatever comes without a final slash is sent to the path that has it, by `status` 301, 307 or 308."""
 

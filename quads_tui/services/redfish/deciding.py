@@ -55,7 +55,15 @@ SYSTEM = (
     Deciding(("Actions", "#ComputerSystem.Reset"), Form.OBJECT),
     Deciding(("Actions", "#ComputerSystem.Reset", "target"), Form.REFERENCE),
 )
-NIC = (Deciding(("MACAddress",)), Deciding(("PermanentMACAddress",)))
+NIC = (
+    Deciding(("MACAddress",)),
+    Deciding(("PermanentMACAddress",)),
+    Deciding(("AssociatedNetworkAddresses",), Form.LIST),
+    Deciding(("Ethernet",), Form.OBJECT),
+    Deciding(("Ethernet", "MACAddress")),
+    Deciding(("Ethernet", "PermanentMACAddress")),
+    Deciding(("Ethernet", "AssociatedMACAddresses"), Form.LIST),
+)
 COLLECTION = (Deciding(("Members",), Form.LIST),)
 ACTION_INFO = (Deciding(("Parameters",), Form.LIST),)
 SERVICE_ROOT = (

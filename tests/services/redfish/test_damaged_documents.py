@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.identity import Comparison, compared, mac_of, serial_of, uuid_of
+from quads_tui.services.http import Http
+from quads_tui.services.json_text import is_damaged
+from quads_tui.services.redfish.deciding import Deciding, unreadable
+from quads_tui.services.responses import Response
 
 from .conftest import Bench
 from .fake import RESET, SYSTEM, Doing, FakeBmc, linked
@@ -198,6 +206,65 @@ async def test_d8_an_action_info_that_was_damaged_once_is_read_again(bench: Benc
 @pytest.mark.parametrize("text", ["4c4c4544-0051-3010-8057-b4c04f4e353\ufffd", "\ufffd", "52:54\ufffd00:00:00:01"])
 def test_d8_a_lost_character_is_in_no_fact(text: str) -> None:
     assert (uuid_of(text), mac_of(text), serial_of(text)) == ("", "", "")
+
+
+NAMES = st.sampled_from(["PowerState", "UUID", "Name", "AssetTag", "Ä"])
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters='"\\\ufffd', exclude_categories=["Cc", "Cs"]), max_size=8)
+
+
+@settings(max_examples=60, derandomize=True)
+@given(st.dictionaries(NAMES, PLAIN, min_size=1), st.binary(min_size=1, max_size=6), st.data())
+def test_d8_damage_inside_a_text_stays_there(members: dict[str, str], junk: bytes, data: st.DataObject) -> None:
+    """And is seen there, unless the bytes happen to be a text of their own."""
+    junk = junk.translate(None, b'"\\')
+    name = data.draw(st.sampled_from(sorted(members)))
+    pieces = [
+        json.dumps(key, ensure_ascii=False).encode() + b':"' + value.encode() + (junk if key == name else b"") + b'"'
+        for key, value in members.items()
+    ]
+    found = Response(
+        200, {}, b"{" + b",".join(pieces) + b"}" + data.draw(st.sampled_from([b"", b"\x00", b"\x00{}", b"\r\n}"]))
+    ).json()
+    assert found.keys() == members.keys()
+    assert {key: value for key, value in found.items() if key != name} == {
+        key: value for key, value in members.items() if key != name
+    }
+    if is_damaged(found[name]):
+        assert unreadable(found, [Deciding((name,))]).startswith(f"{name} is damaged")
+    else:
+        assert found[name] == members[name] + junk.decode()
+
+
+class Name(AbstractResolver):
+    """One name for the BMC's own address."""
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        return
+
+
+async def test_d12_an_idrac_that_refuses_its_dns_name_is_told_and_not_touched(bench: Bench) -> None:
+    page = "<!DOCTYPE html><html><title>400 - Bad Request</title></html>"
+
+    async def by_name(bmc: FakeBmc, request: web.Request, data: Any) -> web.StreamResponse | None:
+        by_address = request.host.startswith("127.")
+        return None if by_address else web.Response(status=400, text=page, content_type="text/html")
+
+    for method in ("GET", "POST"):
+        bench.bmc.when(method, "", by_name, times=ALWAYS)
+    own, bench.http = bench.http, Http(bench.clock, resolver=Name)
+    named = bench.other(address=bench.bmc.address.replace("127.0.0.1", "mgmt-h1.example.com"))
+    failure = await bench.fails(named.ensure_off(bench.clock.now() + 15))
+    assert failure.cause is Cause.PROTOCOL
+    assert all(word in failure.reason for word in ("HostHeaderCheck", "ManualDNSEntry", "redfish.addresses"))
+    failure = await bench.fails(named.observe())
+    assert "HostHeaderCheck" in failure.reason
+    assert bench.bmc.created == 0 and bench.bmc.resets == []
+    await bench.http.close()
+    bench.http = own
+    assert await bench.off() == ""  # by its address it is well
 
 
 async def test_d8_the_service_root_decides_where_the_systems_are(bench: Bench) -> None:
