@@ -41,6 +41,8 @@ def remedy_for_request(error: RequestFailed, key: str, address: str, tls: TlsPol
             return f"{AGAIN}; a BMC whose TLS is older than 1.2 needs redfish.old_tls"
         case FailureKind.RESET:
             return f"{AGAIN}, and read the log of the server and of any proxy before it"
+        case FailureKind.NOT_YET:
+            return f"it asks to wait; {AGAIN}"
         case FailureKind.REDIRECT:
             return f"check {where}: if the place that it redirects to is the service, give that address"
         case FailureKind.BODY:

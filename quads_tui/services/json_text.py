@@ -18,7 +18,7 @@ from typing import Any
 from quads_tui.rollout.text import clean
 
 MAX_DEPTH = 100  # of nesting; Foreman and Redfish stay below 20
-_MOST_DIGITS = 60  # of an integer: counts, sizes, ids and times have fewer
+_MOST_DIGITS = 1_000  # of an integer: what is longer is not worth its reading
 LOST = "\ufffd"  # stands for what could not be decoded
 _NO_TEXT = "".join(map(chr, range(0x21))) + "\x7f\xa0\ufeff" + LOST  # what may stand around a document and mean nothing
 _BLANKS = {ord(sign): " " for sign in _NO_TEXT}

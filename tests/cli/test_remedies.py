@@ -18,6 +18,7 @@ import trustme
 from quads_tui.cli.check import Checked, Service, check_service
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.runtime.clients import Services
 from quads_tui.services.http import Http
@@ -278,7 +279,7 @@ async def test_d12_an_idrac_that_does_not_know_its_own_name(bench: Bench, status
     def asking(address: str) -> Callable[[], Awaitable[str]]:
         async def log_in() -> str:
             answer = await bench.http.request(
-                "GET", address + "/redfish/v1/", service="redfish", meter=SimpleNamespace(observe=lambda *_: None), tls=OFF,
+                "GET", address + "/redfish/v1/", service="redfish", meter=Meter(), tls=OFF,
                 connect=5, total=5,
             )  # fmt: skip
             raise failure_of(error_response(answer))

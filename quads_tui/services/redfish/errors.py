@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import NotJson, Response
+from quads_tui.services.responses import NotJson, Response, retry_seconds
 
 from .quirks import Meaning, meanings
 
@@ -17,6 +17,7 @@ NAME_REMEDY = (
 )
 _UNKNOWN_NAME = f": an iDRAC9 answers so when it is asked by a DNS name that it does not know (HostHeaderCheck): {NAME_REMEDY}"
 _GENERAL = ("a general error has occurred", "see @message.extendedinfo", "see extendedinfo")
+_RETRY_IN = ("ServiceTemporarilyUnavailable", "ResourceNotReadyRetry")  # messages whose argument is a number of seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def error_response(answer: Response) -> ErrorResponse:
         page = answer.body.lstrip()[:1] == b"<"
         refused = page and answer.by_name and answer.status in _NAME_REFUSED
         words = f"HTTP {answer.status} with {none.reason}" + (_UNKNOWN_NAME if refused else "")
+        if 300 <= answer.status < 400 and (target := clean(answer.headers.get("Location", ""), 160)):
+            words += f", a redirect to {target}"
         return ErrorResponse(answer.status, frozenset(), words, answer.retry_after, page, refused)
     messages = _messages(document)
     keys = frozenset(key for key in (_key(message) for message in messages) if key)
@@ -100,12 +103,9 @@ def _text(status: int, error: Any, messages: list[Mapping[str, Any]]) -> str:
 
 
 def _seconds(messages: list[Mapping[str, Any]]) -> float | None:
-    """ "Retry in 30 seconds." as the argument of ServiceTemporarilyUnavailable (Base registry)."""
+    """ "Retry in 30 seconds." as the argument of a message that says so."""
     for message in messages:
         arguments = message.get("MessageArgs")
-        if _key(message) == "ServiceTemporarilyUnavailable" and isinstance(arguments, list) and arguments:
-            try:
-                return min(max(float(str(arguments[0])), 0.0), 60.0)
-            except ValueError:
-                return None
+        if _key(message) in _RETRY_IN and isinstance(arguments, list) and arguments:
+            return retry_seconds(arguments[0])
     return None

@@ -18,6 +18,7 @@ from quads_tui.rollout.identity import Comparison, compared, mac_of, serial_of, 
 from quads_tui.services.http import Http
 from quads_tui.services.json_text import is_damaged
 from quads_tui.services.redfish.deciding import Deciding, unreadable
+from quads_tui.services.redfish.errors import error_response
 from quads_tui.services.responses import Response
 
 from .conftest import Bench
@@ -271,3 +272,8 @@ async def test_d8_the_service_root_decides_where_the_systems_are(bench: Bench) -
     bench.bmc.when("GET", "/redfish/v1/", web.json_response({**bench.bmc.root, "Systems": ["/redfish/v1/Others"]}), times=2)
     assert await bench.off() == ""
     assert any("service root is not readable now: Systems is not a reference" in note for note in bench.told.notes)
+
+
+def test_a_redirect_that_is_not_followed_names_its_target() -> None:
+    answer = Response(302, {"Location": "https://sso.example.com/\x1b[2Jlogin"}, b"")
+    assert error_response(answer).text == "HTTP 302 with an empty body, a redirect to https://sso.example.com/ [2Jlogin"
