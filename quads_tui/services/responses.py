@@ -101,7 +101,8 @@ class Response:
     @property
     def runtime(self) -> float | None:
         """Seconds that the application says it worked on this (X-Runtime); the rest of the wall time is queueing and the wire."""
-        return bounded(self.headers.get("X-Runtime"), 0.0, _MAX_RUNTIME)
+        seconds = bounded(self.headers.get("X-Runtime"), -1.0, _MAX_RUNTIME)
+        return seconds if seconds is not None and seconds >= 0 else None
 
     @property
     def retry_after(self) -> float | None:
