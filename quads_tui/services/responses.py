@@ -101,8 +101,7 @@ class Response:
     @property
     def runtime(self) -> float | None:
         """Seconds that the application says it worked on this (X-Runtime); the rest of the wall time is queueing and the wire."""
-        seconds = bounded(self.headers.get("X-Runtime"), -1.0, _MAX_RUNTIME)
-        return seconds if seconds is not None and seconds >= 0 else None
+        return bounded(self.headers.get("X-Runtime"), 0.0, _MAX_RUNTIME)
 
     @property
     def retry_after(self) -> float | None:
