@@ -12,6 +12,7 @@ import codecs
 import json
 import json.scanner
 import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -66,15 +67,15 @@ def parse(body: bytes, *, first: bool = False, yielding: bool = False) -> Any:
     text = _decoded(body).lstrip(_NO_TEXT)
     if text[:1] == "<":
         raise ValueError("an HTML page" if "html" in text[:2000].lower() else "an XML document")
-    decoder = _YIELDING if yielding else _DECODER
+    decode = _YIELDING.raw_decode if yielding else _decode
     if _SURROGATE.search(text):
         text = _repaired(text)
     try:
         try:
-            document, end = decoder.raw_decode(text)
+            document, end = decode(text)
         except json.JSONDecodeError:
             text = _repaired(text)
-            document, end = decoder.raw_decode(text)
+            document, end = decode(text)
         _bound_depth(document)
         behind = text[end:].lstrip(" \t\r\n")
         if not isinstance(document, dict | list) and (behind.strip(_NO_TEXT) or document is DAMAGED):
@@ -88,6 +89,15 @@ def parse(body: bytes, *, first: bool = False, yielding: bool = False) -> Any:
         words = clean(error.msg.removesuffix(" at"), 60)
         raise ValueError(f"broken JSON: {words} at character {error.pos} of {len(text)}") from None
     return document
+
+
+def _decode(text: str) -> tuple[Any, int]:
+    try:
+        return _FAST.raw_decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _CAREFUL.raw_decode(text)
 
 
 def _decoded(body: bytes) -> str:
@@ -149,12 +159,13 @@ def _fraction(digits: str) -> object:
     return number if abs(number) != float("inf") else DAMAGED
 
 
-def _decoder() -> json.JSONDecoder:
+def _decoder(parse_int: Callable[[str], object] | None) -> json.JSONDecoder:
     return json.JSONDecoder(
-        object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=lambda _: DAMAGED, strict=False
+        object_pairs_hook=_object, parse_int=parse_int, parse_float=_fraction, parse_constant=lambda _: DAMAGED, strict=False
     )
 
 
-_DECODER = _decoder()
-_YIELDING = _decoder()
+_FAST = _decoder(None)  # integers are read in C, which refuses those of more than 4,300 digits
+_CAREFUL = _decoder(_integer)
+_YIELDING = _decoder(_integer)
 _YIELDING.scan_once = json.scanner.py_make_scanner(_YIELDING)  # type: ignore[attr-defined]
