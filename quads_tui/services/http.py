@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter
@@ -31,6 +32,7 @@ from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
 from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
+from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
@@ -100,7 +102,7 @@ class Http:
         try:
             trusted = await self._trust.of(tls, origin)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS) from None
+            raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS, tls=TlsTrouble.SETTINGS) from None
         call = Call(
             method=method,
             url=url,
@@ -111,6 +113,7 @@ class Http:
             headers=headers or {},
             json=json,
             trusted=trusted,
+            old_tls=tls.old,
             connect=connect,
             total=total,
             max_body=max_body,
@@ -130,7 +133,7 @@ class Http:
         try:
             await self._trust.remember(trusted)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=True, kind=FailureKind.TLS) from None
+            raise RequestFailed(str(error), sent=True, kind=FailureKind.TLS, tls=TlsTrouble.SETTINGS) from None
         return answer
 
     async def close(self) -> None:
@@ -227,7 +230,15 @@ class Http:
                 if response.status < 400:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
-            return Response(response.status, response.headers, bytes(body), cookies, attempt.peer, attempt.certificate)
+            return Response(
+                response.status,
+                response.headers,
+                bytes(body),
+                cookies,
+                attempt.peer,
+                attempt.certificate,
+                by_name=not _is_ip_address(server_name or url.raw_host or ""),
+            )
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:
@@ -294,6 +305,14 @@ class Http:
 
 class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _parts(url: str) -> SplitResult:

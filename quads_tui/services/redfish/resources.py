@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from quads_tui.rollout.text import clean
+from quads_tui.services.json_text import LOST, is_damaged
 
 Document = Mapping[str, Any]
 
@@ -148,7 +149,7 @@ class System:
             model=text(document, "Model"),
             manufacturer=manufacturer,
             uuid=text(document, "UUID"),
-            serial=text(document, "SerialNumber"),
+            serial=_fact(document, "SerialNumber"),
             physical=text(document, "SystemType") in ("", "Physical"),
             nics=local_path(document.get("EthernetInterfaces")),
             adapters=local_path(document.get("NetworkInterfaces")),
@@ -228,9 +229,19 @@ def power_state(document: Document) -> str:
     return _POWER_STATES.get("".join(filter(str.isalnum, value)).lower(), value)
 
 
+def _fact(document: Document, name: str) -> str:
+    """As `text`; where the member is no text, or a damaged one, a lost character: no fact, and not "not told" either."""
+    value = document.get(name)
+    damaged = value is not None and (not isinstance(value, str) or is_damaged(value))
+    return LOST if damaged else text(document, name)
+
+
 def strings(values: object) -> tuple[str, ...]:
-    """The texts of a list, clean, of at most 80 characters each."""
-    return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    """The texts of a list, clean, of at most 80 characters each; none where an entry cannot be believed: gaps count too."""
+    listed = [value for value in values if value is not None] if isinstance(values, list) else []
+    if not all(isinstance(value, str) and not is_damaged(value) for value in listed):
+        return ()
+    return tuple(clean(value, 80) for value in listed)
 
 
 def mapping(value: object) -> Document:
