@@ -8,13 +8,12 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
 
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.text import clean
 
-from ..responses import FailureKind, NotJson, RequestFailed, Response
+from ..responses import FailureKind, NotJson, RequestFailed, Response, redirect_target
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # str.lower() may make a text longer
 _DOCUMENT = 1 << 18  # bytes of an error that are parsed
@@ -52,7 +51,7 @@ def explain(answer: Response) -> str:
     """An error answer in one sentence, in the server's own words: every JSON shape of Foreman and its plugins, and HTML."""
     where = f"Foreman {answer.status}"
     if 300 <= answer.status < 400:
-        return f"{where}: {_redirect(answer)}"
+        return f"{where}: a redirect to {redirect_target(answer)} instead of an answer"
     document = _document(answer)
     if document is not None:
         try:
@@ -98,16 +97,6 @@ def _words(body: object) -> str:
 
 def _listed(found: object) -> str:
     return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
-
-
-def _redirect(answer: Response) -> str:
-    """Where to, without what stands behind the path: that may be a token."""
-    try:
-        to = urlsplit(answer.headers.get("Location", "")[:2000])
-    except ValueError:
-        to = urlsplit("")
-    target = clean(f"{to.scheme}://{to.netloc.rpartition('@')[2]}{to.path}" if to.netloc else to.path, 200)
-    return f"a redirect to {target} instead of an answer" if target else "a redirect to nowhere instead of an answer"
 
 
 def _title(text: str) -> str:
