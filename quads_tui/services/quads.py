@@ -21,7 +21,8 @@ from quads_tui.rollout.text import clean
 
 from .big_answers import read_json
 from .http import Http
-from .responses import NotJson, RequestFailed, Response, redirect_target
+from .redirects import redirect_target
+from .responses import NotJson, RequestFailed, Response
 
 _BODY = 16 << 20  # bytes: GET /hosts is a megabyte for 700 hosts
 _ERROR = 1 << 18  # bytes of an error that are parsed
@@ -348,9 +349,9 @@ def _odd(where: str, what: str) -> QuadsError:
 
 
 def _name(record: Mapping[str, Any], member: str, where: str) -> str:
-    """Raises QuadsError where it is empty or no text."""
+    """Untouched, since it is compared. Raises QuadsError where it is empty, no text, or holds what a name does not."""
     name = record.get(member)
-    if not isinstance(name, str) or not 0 < len(name) < 256:
+    if not isinstance(name, str) or not 0 < len(name) < 256 or not name.isprintable():
         raise _odd(where, f"{member} {clean(name, 40)!r}")
     return name
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -142,15 +141,6 @@ class Response:
                 return None
             seconds = then - now
         return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
-
-
-def redirect_target(answer: Response) -> str:
-    """Where a redirect leads, in clean words, without user and password and what stands behind the path: that may be a token."""
-    try:
-        to = urlsplit(answer.headers.get("Location", "")[:2000])
-    except ValueError:
-        return "an unusable address"
-    return clean(f"{to.scheme}://{to.netloc.rpartition('@')[2]}{to.path}" if to.netloc else to.path, 200) or "nowhere"
 
 
 def _date(text: str) -> float | None:

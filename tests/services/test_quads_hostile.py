@@ -44,6 +44,8 @@ READS: dict[str, tuple[str, Ask]] = {
         ("moves", [{"host": HOSTS[0], "new": None}]),
         ("moves", [{"host": HOSTS[0]}]),
         ("moves", [{"host": "x" * 100_000, "new": "cloud02"}]),
+        ("moves", [{"host": f"{HOSTS[0]}\u200b", "new": "cloud02"}]),
+        ("moves", [{"host": "\x1b[31mred", "new": "cloud02"}]),
         ("hosts", [{"name": HOSTS[0], "broken": "true"}]),
         ("hosts", [{"name": HOSTS[0], "retired": 1}]),
         ("hosts", [{"name": [HOSTS[0]]}]),

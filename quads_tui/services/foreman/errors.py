@@ -13,7 +13,8 @@ from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.text import clean
 
-from ..responses import FailureKind, NotJson, RequestFailed, Response, redirect_target
+from ..redirects import redirect_target
+from ..responses import FailureKind, NotJson, RequestFailed, Response
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # str.lower() may make a text longer
 _DOCUMENT = 1 << 18  # bytes of an error that are parsed
