@@ -357,7 +357,7 @@ async def test_a_token_life_that_is_no_number_is_the_usual_one(value: object) ->
         assert await bench.foreman.token_seconds() == 360 * 60
 
 
-@pytest.mark.parametrize(("value", "minutes"), [(-5, 0), (10**300, 60 * 24 * 365), (30, 30), ("45", 45)])
+@pytest.mark.parametrize(("value", "minutes"), [(-5, 0), (10**30, 60 * 24 * 365), (30, 30), ("45", 45)])
 async def test_a_token_life_is_bounded(value: object, minutes: float) -> None:
     async with open_bench() as bench:
         setting = {"id": "token_duration", "name": "token_duration", "value": value}

@@ -36,7 +36,7 @@ def _refused(broken: str, status: int, body: object, reads: str) -> Rule:
 
 def _redirected(status: int, to: str, target: str) -> Rule:
     return Rule(
-        f"the PUT is answered where it was sent: e2, a proxy sends it elsewhere with {status}",
+        f"the PUT is answered where it was sent: a proxy sends it elsewhere with {status}",
         f"{status}, Location: {to}",
         "certainly not executed: waits its backoff, then sends it again to the address of the site file",
         f"Foreman {status}: a redirect to {target} instead of an answer (a proxy in front of Foreman?); it was not executed",
@@ -47,11 +47,8 @@ def _redirected(status: int, to: str, target: str) -> Rule:
 
 RULES = (
     _redirected(307, "https://sso.example.com/login?token=s3cret-of-ours", "https://sso.example.com/login"),
-    _redirected(302, "/users/login", "/users/login"),
-    _redirected(308, "https://me:pw@foreman2.example.com/api/hosts", "https://foreman2.example.com/api/hosts"),
-    _redirected(301, "", "nowhere"),
     Rule(
-        "the PUT is answered where it was sent: e2, 303 says where a result is",
+        "the PUT is answered where it was sent: 303 says where a result is",
         "303, Location: /api/hosts/1",
         SETTLED,
         "the write did not take effect: Foreman 303: a redirect to /api/hosts/1 instead of an answer",
