@@ -17,7 +17,7 @@ from ..redirects import redirect_target
 from ..responses import FailureKind, NotJson, RequestFailed, Response
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # str.lower() may make a text longer
-_DOCUMENT = 1 << 18  # bytes of an error that are parsed
+_DOCUMENT = 1 << 15  # bytes of an error that are parsed: some milliseconds, whatever it holds
 _TEXT = 20_000  # bytes of a page that are looked at
 _ENTITIES = 4000  # characters in which entities are resolved: a number of more digits is an error of its own
 
@@ -131,9 +131,11 @@ def without_tags(text: str) -> str:
 def may_be_conflict(answer: Response) -> bool:
     """Whether this may come of two writes at once: 409, 423, words of locks and unique indexes, and every 500 of the application:
     Puma's thread race says the same fixed text as any other error, so it cannot be told apart."""
-    if answer.status in (409, 423, 500):
-        return True
-    return answer.status >= 400 and any(row.conflict for row in _transient(explain(answer)))
+    return _is_conflict(answer.status, explain(answer))
+
+
+def _is_conflict(status: int, words: str) -> bool:
+    return status in (409, 423, 500) or (status >= 400 and any(row.conflict for row in _transient(words)))
 
 
 def _transient(words: str) -> list[Transient]:
@@ -165,7 +167,8 @@ def no_response_error(error: RequestFailed) -> StageFailure | UnknownOutcome:
 
 def failure(answer: Response) -> StageFailure:
     """What an answer that is no success means for the stage: cause, whether another attempt may help, and after how long."""
-    words, conflict, status = explain(answer), may_be_conflict(answer), answer.status
+    words, status = explain(answer), answer.status
+    conflict = _is_conflict(status, words)
     refused = partial(StageFailure, service=FOREMAN, status=status)
     if 300 <= status < 400:
         return refused(Cause.BUSY, f"{words} (a proxy in front of Foreman?); it was not executed")

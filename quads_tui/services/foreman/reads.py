@@ -226,7 +226,10 @@ class ForemanReads:
 
         What it does not tell is empty.
         """
-        url = await self._setting("foreman_url")
+        try:
+            url = await self._setting("foreman_url")
+        except Unreadable:
+            url = None  # its certificate is compared all the same
         own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
         return self._session.certificate, own
 
