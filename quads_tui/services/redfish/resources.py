@@ -205,11 +205,6 @@ def references(found: object) -> list[str]:
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
 
 
-def members(collection: Document) -> list[str]:
-    """The paths of a collection's Members, of this page alone."""
-    return references(collection.get("Members"))
-
-
 def dell_links(document: Document) -> Document:
     """Dell's own among the links of a resource."""
     return mapping(mapping(mapping(document.get("Links")).get("Oem")).get("Dell"))
