@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from quads_tui.emulators.foreman import json_answer
+import pytest
+
+from quads_tui.emulators.foreman import Answer, json_answer
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.stages import HostStatus
 
 from .foreman_bench import HOST, HOSTS, Bench, open_bench
@@ -40,6 +43,31 @@ async def test_a_host_that_is_never_readable_again_fails_alone_at_the_deadline_o
         assert bench.server.host_counts(HOST)["armings"] == 0
         assert "not readable now: unexpected response from Foreman" in " ".join(bench.told)
         assert 4 <= _reads(bench, f"{HOST}/parameters") < 40  # backoffs that grow
+
+
+async def test_a_foreman_that_wants_to_be_left_alone_is_left_alone_by_everybody() -> None:
+    """One request is told so; the others, reads and writes, are not sent before its time is over."""
+    later = Answer(503, '{"message": "Foreman is in maintenance mode"}', headers={"Retry-After": "600"})
+    async with open_bench() as bench:
+        await bench.foreman.login()
+        before = len(bench.server.log)
+        bench.server.answer_with(later, path=f"/hosts/{HOST}$")
+        waits = []
+        for work in (bench.foreman.host(HOST), bench.foreman.host(HOSTS[1]), bench.foreman.names(), bench.foreman.login()):
+            with pytest.raises(StageFailure, match="Foreman 503: Foreman is in maintenance mode") as busy:
+                await work
+            assert busy.value.cause is Cause.BUSY
+            waits.append(busy.value.after)
+        assert len(bench.server.log) == before + 1
+        assert all(after is not None and 0 < after <= 600 for after in waits)
+
+
+async def test_a_put_that_is_told_to_come_later_is_sent_later() -> None:
+    later = Answer(503, '{"message": "Foreman is in maintenance mode"}', headers={"Retry-After": "1"})
+    async with open_bench() as bench:
+        bench.server.answer_with(later, count=2, method="PUT")
+        assert await bench.provision() == {HostStatus.DONE: 1}, bench.told
+        assert bench.server.counts()["writes"] == 3
 
 
 async def test_the_answer_to_the_put_that_cannot_be_read_is_settled_by_reads() -> None:

@@ -20,6 +20,7 @@ from quads_tui.rollout.text import clean
 
 from ..big_answers import read_json
 from ..http import Http
+from ..not_before import name_of
 from ..responses import FailureKind, NotJson, RequestFailed, Response
 from .errors import checked_write, explain, failure, no_response_error
 
@@ -64,6 +65,7 @@ class ForemanSession:
         write_width: int = 1,
     ) -> None:
         self.url = url.rstrip("/")
+        self._name = name_of(url)
         self.version = ""  # as Foreman tells it at the login
         self.certificate = ""  # of the last answer, SHA-256 of the DER; empty without TLS
         self._http = http
@@ -245,6 +247,9 @@ class ForemanSession:
     ) -> Response:
         if self._refused:
             raise CredentialsRefused(self._refused)
+        left, why = self._http.not_before.left((self._name,))
+        if left:  # whoever asks: one request was told so for all
+            raise StageFailure(Cause.BUSY, why, after=left, service=FOREMAN)
         login = f"{self._username}:{self._password.reveal()}".encode()
         headers = {
             "Accept": "application/json",
@@ -265,6 +270,8 @@ class ForemanSession:
             max_body=_BODY,
             before_send=before_send,
         )
+        if answer.status in (429, 503) and answer.retry_after is not None:
+            self._http.not_before.hear((self._name,), answer.retry_after, explain(answer))
         for name, value in answer.cookies.items():
             if name in self._cookies or len(self._cookies) < _MOST_COOKIES:
                 self._cookies[name] = value
