@@ -212,13 +212,14 @@ class Machine:
 
     async def _choose(self, deadline: float) -> System:
         """Looks again while some member cannot be read, until the deadline. Raises StageFailure where nobody can be chosen."""
-        root = await self._root(deadline)
-        collection = local_path(root.get("Systems")) or "/redfish/v1/Systems"
-        clock, tries = self.connection.clock, 0
+        clock, collection, tries = self.connection.clock, "", 0
         while True:
+            if not collection:  # a service root that is not whole yet is read again
+                collection = local_path((await self._root(deadline)).get("Systems"))
             moves = self.connection.moves
             try:
-                system = await self._one_of(await self._listed(collection, deadline), deadline)
+                listed = await self._listed(collection or "/redfish/v1/Systems", deadline)
+                system = await self._one_of(listed, deadline)
                 if self.connection.moves != moves:
                     raise self._moving()
             except StageFailure as failure:

@@ -29,13 +29,15 @@ def patient(bench: Bench) -> None:
     bench.clock.patient()
 
 
-def endless(bench: Bench, path: str, *entries: dict[str, Any], circle: bool = False) -> None:
-    """A collection that always has a next page: itself, or one that was never seen before."""
+def endless(bench: Bench, path: str, *entries: dict[str, Any], circle: bool = False, seconds: float = 0.0) -> None:
+    """A collection that always has a next page: itself, or one that was never seen before. Each takes `seconds` real ones."""
     pages = 0
 
     async def page(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response:
         nonlocal pages
         pages += 1
+        if seconds:
+            await bench.clock.sleep_real(seconds)
         link = path if circle else f"{path}?$skip={pages}"
         return web.json_response({"Members": list(entries), "Members@odata.nextLink": {"@odata.id": link}})
 
@@ -67,6 +69,14 @@ async def test_d11_nics_without_an_end_are_read_in_bounds(bench: Bench, circle: 
     known = await bench.client.identify([MAC], bench.clock.now() + 60)
     assert compared(known, [MAC])[0] is Comparison.UNKNOWN
     assert bench.bmc.count(f"GET {NICS}") <= (1 if circle else 64)
+
+
+async def test_d11_slow_pages_without_an_end_are_read_until_the_deadline(bench: Bench) -> None:
+    bench.bmc.system["EthernetInterfaces"] = {"@odata.id": NICS}
+    endless(bench, NICS, {"@odata.id": f"{NICS}/1", "MACAddress": "52:54:00:00:00:99"}, seconds=1.0)  # 300 own seconds
+    known = await bench.client.identify([MAC], bench.clock.now() + 3000)
+    assert compared(known, [MAC])[0] is Comparison.UNKNOWN
+    assert bench.bmc.count(f"GET {NICS}") < 20
 
 
 @pytest.mark.parametrize("circle", [True, False])
@@ -153,6 +163,22 @@ async def test_a_settings_object_that_was_away_for_a_moment_is_asked_for_again(b
     bench.bmc.when("GET", "/Settings", error(404, "ResourceMissingAtURI"))
     assert (await bench.client.survey()).override is None
     assert (await bench.client.survey()).override is True
+
+
+async def test_a_service_root_that_does_not_name_its_systems_yet_is_read_again(bench: Bench) -> None:
+    place = "/redfish/v1/Elsewhere/Systems"
+    bench.bmc.documents |= {place: {"Members": linked(SYSTEM)}}
+    bench.bmc.root["Systems"] = {"@odata.id": place}
+    bench.bmc.when("GET", "/redfish/v1/Systems", error(404, "ResourceMissingAtURI"), times=99)
+    bench.bmc.when("GET", "/redfish/v1/", web.json_response({"RedfishVersion": "1.11.0"}))
+    assert (await bench.client.observe(bench.clock.now() + 3000)).power == "On"
+
+
+@pytest.mark.parametrize("tag", ['"' + "x" * 5000 + '"', 7, True, None])
+async def test_an_entity_tag_that_is_none_is_not_sent(bench: Bench, tag: object) -> None:
+    bench.bmc.system["@odata.etag"] = tag
+    assert await bench.client.ensure_pxe_next(bench.clock.now() + 3000) == ""
+    assert [match for _, _, match in bench.bmc.patches] == [None]
 
 
 # Numbers

@@ -189,14 +189,15 @@ async def test_d10_another_bmc_is_not_waited_for(bench: Bench) -> None:
         await other.server.close()
 
 
-async def test_d10_one_bmc_under_two_names_is_one(bench: Bench) -> None:
-    name = bench.make(address=bench.bmc.address.replace("127.0.0.1", "localhost"))
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_d10_one_bmc_under_two_names_is_one(bench: Bench, by_name: bool) -> None:
+    name = bench.other(address=bench.bmc.address.replace("127.0.0.1", "localhost"))
     await name.observe()  # so it knows who answers there
+    told, other = (name, bench.client) if by_name else (bench.client, name)
     bench.bmc.when("GET", "/Systems/1", busy({"Retry-After": "20"}))
-    await bench.fails(bench.client.observe())
-    await name.observe(bench.clock.now() + 30 * bench.clock.speed)
+    await bench.fails(told.observe())
+    await other.observe(bench.clock.now() + 30 * bench.clock.speed)
     assert bench.clock.waited() == [20]
-    await name.close()
 
 
 async def test_a_reset_is_not_sent_while_the_bmc_wants_to_be_left_alone(bench: Bench) -> None:
@@ -212,6 +213,13 @@ async def test_a_reset_is_not_sent_while_the_bmc_wants_to_be_left_alone(bench: B
     assert bench.clock.waited() == [20]
     assert bench.bmc.count(f"POST {RESET}") == 1
     assert any("not sent: the BMC asks to wait until" in note for note in bench.told.notes)
+
+
+async def test_d10_a_wait_that_is_too_long_for_a_stage_is_the_flows(bench: Bench) -> None:
+    bench.bmc.when("GET", "/Systems/1", busy({"Retry-After": "61"}))
+    failure = await bench.fails(bench.off(1000 * bench.clock.speed))
+    assert (failure.cause, failure.after, bench.clock.obeyed) == (Cause.BUSY, pytest.approx(61, abs=1), [])
+    await bench.clock.sleep_real(61)
 
 
 # Redirects
