@@ -64,6 +64,17 @@ class Unidentified(StageFailure):
         super().__init__(Cause.WRONG_BMC, reason, retryable=False)
 
 
+class Unreadable(StageFailure):
+    """What Foreman answered cannot be read: a page, no list, a member of a type that it never has, another host's record.
+
+    A fact of this moment and never of the host: before the first write it refuses the rollout, later it is asked again.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(Cause.PROTOCOL, f"not readable now: {what}", service=FOREMAN)
+        self.what = what
+
+
 class CredentialsRefused(QuadsTuiError):
     """Foreman does not take our Basic credentials. Every further try counts towards its lock-out, so all calls stop."""
 

@@ -36,6 +36,7 @@ from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
+_REFUSAL = 1 << 20  # bytes of an error's body that are kept: its status is worth more than its text
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
@@ -220,14 +221,19 @@ class Http:
         ) as response:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
             body = bytearray()
+            refusal = response.status >= 400
+            most = min(call.max_body, _REFUSAL) if refusal else call.max_body
             try:
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > call.max_body:
+                    if len(body) > most:
                         response.close()
-                        raise TooLong
+                        if not refusal:
+                            raise TooLong
+                        del body[most:]
+                        break
             except (aiohttp.ClientPayloadError, OSError):
-                if response.status < 400:
+                if not refusal:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
             return Response(

@@ -254,7 +254,11 @@ class ForemanEmulator:
         connection.responses += 1
         left = self.options.responses_per_connection - connection.responses
         response = web.Response(
-            status=answer.status, body=answer.text.encode(), content_type=answer.content_type, charset="utf-8", headers=headers
+            status=answer.status,
+            body=answer.text.encode(),
+            content_type=answer.content_type,
+            charset="utf-8",
+            headers={**headers, **answer.headers},
         )
         if left > 0:
             response.headers["Keep-Alive"] = f"timeout={round(self.options.keep_alive)}, max={left}"
