@@ -36,7 +36,7 @@ class HostRecord:
         if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
             return None
         return cls(
-            name=clean(data["name"]).lower(),
+            name=clean(data["name"], compared=True).lower(),
             id=typed(data, "id", int),
             build=typed(data, "build", bool),
             build_status=typed(data, "build_status", int),

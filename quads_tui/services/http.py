@@ -27,6 +27,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
+from .credentials import learn_received, learn_sent, without_credentials
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
 from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
@@ -201,6 +202,7 @@ class Http:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
         SENDING.set(Sending(attempt, call, self.requests))
+        learn_sent(headers)
         async with self._session(kept).request(
             call.method,
             url,
@@ -214,6 +216,7 @@ class Http:
             trace_request_ctx=(attempt, call),
         ) as response:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+            learn_received(response.headers, cookies)
             body = bytearray()
             try:
                 async for chunk in response.content.iter_any():
@@ -225,7 +228,8 @@ class Http:
                 if response.status < 400:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
-            return Response(response.status, response.headers, bytes(body), cookies, attempt.peer, attempt.certificate)
+            told = without_credentials(response.status, call.path, call.json, bytes(body))
+            return Response(response.status, response.headers, told, cookies, attempt.peer, attempt.certificate)
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -102,9 +103,9 @@ class Quads:
         """What QUADS would move now, or at `date` (YYYY-MM-DDTHH:MM)."""
         found = await self._get("moves", {"date": date} if date else {})
         return [
-            Move(_text(item, "host"), _text(item, "current"), _text(item, "new"))
+            Move(_name(item, "host"), _name(item, "current"), _name(item, "new"))
             for item in _mappings(found)
-            if _text(item, "host") and _text(item, "new")
+            if _name(item, "host") and _name(item, "new")
         ]
 
     async def assignment(self, cloud: str) -> QuadsAssignment | None:
@@ -123,14 +124,14 @@ class Quads:
             ticket=_text(found, "ticket"),
             ccuser=tuple(clean(name, 100) for name in people if isinstance(name, str)) if isinstance(people, list) else (),
             wipe=found["wipe"],
-            os=_text(found, "ostype"),
+            os=_name(found, "ostype"),
         )
 
     async def hosts(self) -> dict[str, QuadsHost]:
         """All of them; a second or two on a big QUADS."""
         found = {}
         for item in _mappings(await self._get("hosts")):
-            name = _text(item, "name").lower()
+            name = _name(item, "name").lower()
             found[name] = QuadsHost(
                 name,
                 _text(item, "model"),
@@ -156,7 +157,7 @@ class Quads:
         for item in _mappings(await self._get("schedules/current", asked)):
             host = item.get("host")
             record: Mapping[str, Any] = host if isinstance(host, Mapping) else {"name": host}
-            if (name := _text(record, "name")) and isinstance(item.get("id"), int):
+            if (name := _name(record, "name")) and isinstance(item.get("id"), int):
                 found.append((name.lower(), item["id"], record))
         return found
 
@@ -313,12 +314,15 @@ def _member(found: object, name: str) -> object:
 
 def _cloud(record: Mapping[str, Any]) -> str:
     cloud = record.get("cloud")
-    return _text(cloud, "name") if isinstance(cloud, Mapping) else _text(record, "cloud")
+    return _name(cloud, "name") if isinstance(cloud, Mapping) else _name(record, "cloud")
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def _text(record: Mapping[str, Any], name: str, *, compared: bool = False) -> str:
     value = record.get(name)
-    return clean(value, 200) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return clean(value, 200, compared=compared) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+_name = partial(_text, compared=True)
 
 
 def _mappings(found: object) -> Sequence[Mapping[str, Any]]:

@@ -189,7 +189,7 @@ class ForemanReads:
         What it does not tell is empty.
         """
         url = await self._setting("foreman_url")
-        own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
+        own = clean(url, 300, compared=True).rstrip("/").lower() if isinstance(url, str) else ""
         return self._session.certificate, own
 
     async def _setting(self, name: str) -> object:
@@ -241,7 +241,7 @@ class ForemanReads:
 
     async def _names(self, search: str) -> frozenset[str]:
         items = await self._session.collect("hosts", {"thin": "1", **({"search": search} if search else {})})
-        return frozenset(clean(item["name"]).lower() for item in items if isinstance(item.get("name"), str))
+        return frozenset(clean(item["name"], compared=True).lower() for item in items if isinstance(item.get("name"), str))
 
     async def _tasks(self, progress: str) -> frozenset[object]:
         """The states in the task list of a PUT (orchestration/:uuid/tasks, kept for five minutes); empty: no list."""

@@ -118,11 +118,11 @@ class BmcConnection:
                 try:
                     document = answer.json()
                 except NotJson as error:
-                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {clean(path)}"))
                     continue
                 if isinstance(document, Mapping):
                     return document, answer
-                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
+                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {clean(path)}"))
                 continue
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:

@@ -12,6 +12,8 @@ from quads_tui.rollout.text import clean
 
 Document = Mapping[str, Any]
 
+_SHOWN = frozenset({"Model", "Manufacturer", "Message"})  # members that are read by people; the others decide
+
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
 
 
@@ -218,12 +220,14 @@ def dell_links(document: Document) -> Document:
 def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
-    return clean(value, 120) if isinstance(value, str) else ""
+    return clean(value, 120, compared=name not in _SHOWN) if isinstance(value, str) else ""
 
 
 def strings(values: object) -> tuple[str, ...]:
     """The texts of a list, clean, of at most 80 characters each."""
-    return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    return (
+        tuple(clean(value, 80, compared=True) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    )
 
 
 def mapping(value: object) -> Document:

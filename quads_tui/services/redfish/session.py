@@ -103,10 +103,10 @@ class Session:
                 # Each with its own token: one that was doubted over a random 401 still lives, and takes up a place.
                 while self._open:
                     path, token = self._open[0]
-                    await self._delete(path, {"X-Auth-Token": token})
+                    await self._delete(path, {"X-Auth-Token": token}, recorded=token not in path)
                     del self._open[0]
         for path, _ in self._open:
-            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
+            self._acts.note(f"the session {clean(path)} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
         if self._login is not None:
             self._login.cancel()
         if self._basic_for_now:
@@ -159,7 +159,7 @@ class Session:
             body = {}
         return body if isinstance(body, Mapping) else {}
 
-    async def _delete(self, path: str, headers: Mapping[str, str]) -> None:
+    async def _delete(self, path: str, headers: Mapping[str, str], *, recorded: bool = True) -> None:
         """Once more where it is refused; then it is noted."""
         why = ""
         for _ in range(_TRIES):
@@ -169,10 +169,11 @@ class Session:
                 why = error.reason
                 continue
             if answer.ok or answer.status in (404, 410):
-                self._acts.session(path, False)
+                if recorded:
+                    self._acts.session(path, False)
                 return
             why = error_response(answer).text
-        self._acts.note(f"the session {path} stays open at the BMC, its deletion was refused {_TRIES} times: {why}")
+        self._acts.note(f"the session {clean(path)} stays open at the BMC, its deletion was refused {_TRIES} times: {why}")
 
     async def _log_in(self) -> None:
         """Shielded: a login whose answer nobody waits for leaves a session behind that nobody closes."""
@@ -237,7 +238,10 @@ class Session:
         where = session_path(answer, place)
         if where:
             self._open.append((where, token))
-            self._acts.session(where, True)
+            if token not in where:  # no token in a journal: such a session is closed by this process, or expires
+                self._acts.session(where, True)
+            else:
+                self._acts.session("", False)
         else:
             self._acts.session("", False)
             self._acts.note("the BMC does not report where its session is: it stays open until it expires")

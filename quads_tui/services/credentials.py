@@ -1,0 +1,34 @@
+"""What goes over the wire to prove who we are, so that it is masked in all text that servers send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from quads_tui.rollout.scrub import SECRETS
+
+_REFUSAL_BYTES = 1 << 16  # of an answer that speaks of credentials; such answers are short
+
+
+def learn_sent(headers: Mapping[str, str]) -> None:
+    """The token or the encoded login of a request. Cookies are known from the answers that set them."""
+    for name in ("Authorization", "X-Auth-Token"):
+        if value := headers.get(name):
+            SECRETS.add_token(value.rpartition(" ")[2])
+
+
+def learn_received(headers: Mapping[str, str], cookies: Mapping[str, str]) -> None:
+    """The token and the cookies of an answer."""
+    for value in (headers.get("X-Auth-Token", ""), *cookies.values()):
+        if " " not in value:
+            SECRETS.add_token(value)
+
+
+def without_credentials(status: int, path: str, sent: object, body: bytes) -> bytes:
+    """The body of an answer; where it speaks of credentials, short passwords are masked too.
+
+    Elsewhere they stay: a password such as `calvin` or `r650` is a word that other texts hold by chance.
+    """
+    login = path.rstrip("/").endswith("/login") or (isinstance(sent, Mapping) and any(map(SECRETS.holds, sent.values())))
+    if status in (401, 403) or (login and status >= 400):
+        return SECRETS.scrub_refusal(body[:_REFUSAL_BYTES])
+    return body
