@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, identity_faults, outages
+from quads_tui.emulators.bmc import careless, corrupt_responses, faults, faulty_changes, identity_faults, outages
 from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.family import Family
@@ -158,6 +158,7 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("nics-in-a-circle", lambda: identity_faults.NicsPaged(circle=True), _shows_nics),
     _cured("nics-miscounted", identity_faults.NicsMiscounted, _shows_nics),
     _cured("nics-away", identity_faults.NicsAway, _shows_nics),
+    _cured("repeats-secrets", careless.RepeatsSecrets),
 )
 REFUSALS: tuple[FaultKind, ...] = (FaultKind("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"
