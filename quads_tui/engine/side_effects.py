@@ -5,6 +5,7 @@ from __future__ import annotations
 from quads_tui.rollout.events import BmcSession, HostNote, Intent, Outcome
 from quads_tui.rollout.moments import LONG_AGO
 from quads_tui.rollout.ports import Clock, NotSent
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import ActResult
 
 from .gate import DISARM
@@ -55,4 +56,4 @@ class HostSideEffects:
         self._ports.emit(BmcSession(self._ports.clock.wall(), self._host, uri, is_open))
 
     def note(self, text: str, waits: bool = False) -> None:
-        self._ports.emit(HostNote(self._ports.clock.wall(), self._host, text, waits))
+        self._ports.emit(HostNote(self._ports.clock.wall(), self._host, SECRETS.scrub(text), waits))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from quads_tui.rollout.scrub import SECRETS
 
+_RANDOM = 16  # characters: no word is as long
 _REFUSAL_BYTES = 1 << 16  # of an answer that speaks of credentials; such answers are short
 
 
@@ -13,14 +14,19 @@ def learn_sent(headers: Mapping[str, str]) -> None:
     """The token or the encoded login of a request. Cookies are known from the answers that set them."""
     for name in ("Authorization", "X-Auth-Token"):
         if value := headers.get(name):
-            SECRETS.add_token(value.rpartition(" ")[2])
+            _learn(value.rpartition(" ")[2])
 
 
 def learn_received(headers: Mapping[str, str], cookies: Mapping[str, str]) -> None:
     """The token and the cookies of an answer."""
     for value in (headers.get("X-Auth-Token", ""), *cookies.values()):
-        if " " not in value:
-            SECRETS.add_token(value)
+        _learn(value)
+
+
+def _learn(value: str) -> None:
+    """As far as it can be a token: a server must not mask words in what others say."""
+    if " " not in value and (len(value) >= _RANDOM or any(map(str.isdigit, value))):
+        SECRETS.add_token(value)
 
 
 def without_credentials(status: int, path: str, sent: object, body: bytes) -> bytes:

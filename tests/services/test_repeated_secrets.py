@@ -12,7 +12,7 @@ import pytest
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.inputs import Secret, TlsPolicy
-from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.limits import Limits
@@ -24,6 +24,7 @@ from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from quads_tui.services.redfish.connection import BmcConnection
 from quads_tui.services.redfish.errors import error_response
+from quads_tui.services.redfish.resources import strings, text
 from quads_tui.services.responses import RequestFailed, Response
 from tests.clocks import FastClock
 
@@ -94,8 +95,8 @@ async def test_f7_a_short_password_is_masked_where_credentials_are_spoken_of(
 async def test_f7_tokens_and_cookies_are_known_from_the_wire(talker: Talker) -> None:
     talker.headers = "X-Auth-Token: received-token-1\r\nSet-Cookie: s=received-cookie-1; path=/\r\n"
     await talker.ask(X_Auth_Token="sent-token-1", Authorization="Bearer sent-bearer-1")
-    for text in ("received-token-1", "received-cookie-1", "sent-token-1", "sent-bearer-1"):
-        assert clean(f"debug: {text}!") == "debug: ****!"
+    for word in ("received-token-1", "received-cookie-1", "sent-token-1", "sent-bearer-1"):
+        assert clean(f"debug: {word}!") == "debug: ****!"
 
 
 async def test_f7_the_words_about_a_redirect_and_the_history_of_requests_are_masked(talker: Talker) -> None:
@@ -190,3 +191,19 @@ def test_f7_log_lines_and_tracebacks_are_masked(monkeypatch: pytest.MonkeyPatch,
     printed = capsys.readouterr().err
     assert "RuntimeError: header ****" in printed
     assert "Merlin" not in printed + ScrubbedFormatter().format(record)
+
+
+def test_f7_names_that_are_compared_are_masked_in_the_words_about_them() -> None:
+    told = StageFailure(Cause.REFUSED, "power is still Peregrine/Merlin-99")
+    assert told.reason == str(told) == "power is still ****"
+    document = {"Id": "Peregrine/Merlin-99", "PowerState": "Peregrine/Merlin-99"}
+    assert text(document, "Id") == "Peregrine/Merlin-99"
+    assert text(document, "PowerState") == "****"
+    Secret("ForceOffline")
+    assert strings(["ForceOffline", "Peregrine/Merlin-99"]) == ("ForceOffline", "****")
+
+
+async def test_f7_a_server_cannot_mask_the_words_of_others_by_its_tokens(talker: Talker) -> None:
+    talker.headers = "X-Auth-Token: unreachable\r\nSet-Cookie: s=connection; path=/\r\n"
+    await talker.ask()
+    assert clean("unreachable: no connection") == "unreachable: no connection"

@@ -12,7 +12,7 @@ from quads_tui.rollout.text import clean
 
 Document = Mapping[str, Any]
 
-_SHOWN = frozenset({"Model", "Manufacturer", "Message"})  # members that are read by people; the others decide
+_IDENTITY = frozenset({"Id", "Name", "UUID", "SerialNumber"})  # members that are compared with what was read before
 
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
 
@@ -220,14 +220,19 @@ def dell_links(document: Document) -> Document:
 def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
-    return clean(value, 120, compared=name not in _SHOWN) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return clean(value, 120, compared=True) if name in _IDENTITY else _enumerated(value, 120)
 
 
 def strings(values: object) -> tuple[str, ...]:
     """The texts of a list, clean, of at most 80 characters each."""
-    return (
-        tuple(clean(value, 80, compared=True) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
-    )
+    return tuple(_enumerated(value) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+
+
+def _enumerated(value: str, limit: int = 80) -> str:
+    """A value of an enumeration is a word of letters, such as ForceOff, which is no secret even if it is somebody's password."""
+    return clean(value, limit, compared=value.isalpha())
 
 
 def mapping(value: object) -> Document:
