@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 
 from quads_tui.rollout.scrub import SECRETS
@@ -10,8 +11,10 @@ _RANDOM = 16  # characters: no word is as long
 _REFUSAL_BYTES = 1 << 16  # of an answer that speaks of credentials; such answers are short
 
 
-def learn_sent(headers: Mapping[str, str]) -> None:
-    """The token or the encoded login of a request. Cookies are known from the answers that set them."""
+def learn_sent(headers: Mapping[str, str], sent: object) -> None:
+    """The token or the login of a request, also as a Basic header has it. Cookies are known from the answers that set them."""
+    if isinstance(sent, Mapping) and SECRETS.holds(sent.get("Password")):
+        _learn(base64.b64encode(f"{sent.get('UserName')}:{sent['Password']}".encode()).decode())
     for name in ("Authorization", "X-Auth-Token"):
         if value := headers.get(name):
             _learn(value.rpartition(" ")[2])
@@ -27,6 +30,7 @@ def _learn(value: str) -> None:
     """As far as it can be a token: a server must not mask words in what others say."""
     if " " not in value and (len(value) >= _RANDOM or any(map(str.isdigit, value))):
         SECRETS.add_token(value)
+        SECRETS.add_token(value.rstrip("="))  # Base64 is repeated without its end too
 
 
 def without_credentials(status: int, path: str, sent: object, body: bytes) -> bytes:

@@ -202,7 +202,7 @@ class Http:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
         SENDING.set(Sending(attempt, call, self.requests))
-        learn_sent(headers)
+        learn_sent(headers, call.json)
         async with self._session(kept).request(
             call.method,
             url,

@@ -92,6 +92,13 @@ async def test_f7_a_short_password_is_masked_where_credentials_are_spoken_of(
     assert error_response(answer).text == f"no {'****' if masked else 'clv1n'} here, clv1ns are"
 
 
+async def test_f7_the_basic_header_of_a_short_password_is_known_from_a_login_without_it(talker: Talker) -> None:
+    Secret("shrt1")
+    await talker.ask("POST", "/redfish/v1/Sessions", {"UserName": "root", "Password": "shrt1"})
+    assert clean("got Basic cm9vdDpzaHJ0MQ==; shrt1 stays") == "got Basic ****; shrt1 stays"
+    assert clean("got cm9vdDpzaHJ0MQ, cm9vdDpzaHJ0MQ%3d%3D") == "got ****, ****"
+
+
 async def test_f7_tokens_and_cookies_are_known_from_the_wire(talker: Talker) -> None:
     talker.headers = "X-Auth-Token: received-token-1\r\nSet-Cookie: s=received-cookie-1; path=/\r\n"
     await talker.ask(X_Auth_Token="sent-token-1", Authorization="Bearer sent-bearer-1")
