@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, firmware_variants, identity_faults, outages
+from quads_tui.emulators.bmc import (
+    careless,
+    corrupt_responses,
+    faults,
+    faulty_changes,
+    firmware_variants,
+    identity_faults,
+    outages,
+)
 from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.family import Family
@@ -180,6 +188,7 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("nics-endless", identity_faults.NicsEndless, _shows_nics),
     _cured("nics-miscounted", identity_faults.NicsMiscounted, _shows_nics),
     _cured("nics-away", identity_faults.NicsAway, _shows_nics),
+    _cured("repeats-secrets", careless.RepeatsSecrets),
 )
 REFUSALS: tuple[FaultKind, ...] = (FaultKind("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 
 from .errors import QuadsTuiError
+from .scrub import SECRETS
 
 FOREMAN = "Foreman"  # the service that all hosts share, where it refuses
 
@@ -47,9 +48,9 @@ class StageFailure(QuadsTuiError):
         service: str = "",
         status: int = 0,
     ) -> None:
-        super().__init__(reason)
+        self.reason = SECRETS.scrub(reason)  # names that are compared come into it as they are
+        super().__init__(self.reason)
         self.cause = cause
-        self.reason = reason
         self.retryable = retryable
         self.after = after
         self.conflict = conflict

@@ -28,6 +28,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
+from .credentials import learn_received, learn_sent, without_credentials
 from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
@@ -207,6 +208,7 @@ class Http:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
         SENDING.set(Sending(attempt, call, self.requests))
+        learn_sent(headers, call.json)
         async with self._session(kept).request(
             call.method,
             url,
@@ -220,6 +222,7 @@ class Http:
             trace_request_ctx=(attempt, call),
         ) as response:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+            learn_received(response.headers, cookies)
             body = bytearray()
             refusal = response.status >= 400
             most = min(call.max_body, _REFUSAL) if refusal else call.max_body
@@ -236,10 +239,11 @@ class Http:
                 if not refusal:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
+            told = without_credentials(response.status, call.path, call.json, bytes(body))
             return Response(
                 response.status,
                 response.headers,
-                bytes(body),
+                told,
                 cookies,
                 attempt.peer,
                 attempt.certificate,

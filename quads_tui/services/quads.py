@@ -107,7 +107,14 @@ class Quads:
     async def moves(self, date: str = "") -> list[Move]:
         """What QUADS would move now, or at `date` (YYYY-MM-DDTHH:MM)."""
         found = _mappings(await self._get("moves", {"date": date} if date else {}), "moves")
-        return [Move(_name(item, "host", "moves"), _text(item, "current"), _name(item, "new", "moves")) for item in found]
+        return [
+            Move(
+                _name(item, "host", "moves"),
+                _text(item, "current", compared=True),
+                _name(item, "new", "moves"),
+            )
+            for item in found
+        ]
 
     async def assignment(self, cloud: str) -> QuadsAssignment | None:
         """The active assignment of a cloud; None where it has none, as the spare pool."""
@@ -129,7 +136,7 @@ class Quads:
             ticket=_text(found, "ticket"),
             ccuser=tuple(clean(name, 100) for name in people if isinstance(name, str)) if isinstance(people, list) else (),
             wipe=found["wipe"],
-            os=_text(found, "ostype"),
+            os=_text(found, "ostype", compared=True),
         )
 
     async def hosts(self) -> dict[str, QuadsHost]:
@@ -331,12 +338,12 @@ def _member(found: object, name: str) -> object:
 
 def _cloud(record: Mapping[str, Any]) -> str:
     cloud = record.get("cloud")
-    return _text(cloud, "name") if isinstance(cloud, Mapping) else _text(record, "cloud")
+    return _text(cloud, "name", compared=True) if isinstance(cloud, Mapping) else _text(record, "cloud", compared=True)
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def _text(record: Mapping[str, Any], name: str, *, compared: bool = False) -> str:
     value = record.get(name)
-    return clean(value, 200) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return clean(value, 200, compared=compared) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _same(told: object, asked: object) -> bool:

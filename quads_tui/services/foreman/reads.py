@@ -230,7 +230,7 @@ class ForemanReads:
             url = await self._setting("foreman_url")
         except Unreadable:
             url = None  # its certificate is compared all the same
-        own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
+        own = clean(url, 300, compared=True).rstrip("/").lower() if isinstance(url, str) else ""
         return self._session.certificate, own
 
     async def _setting(self, name: str) -> object:

@@ -141,10 +141,10 @@ class BmcConnection:
                 try:
                     document = answer.json()
                 except NotJson as error:
-                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {clean(path)}"))
                     continue
                 if not isinstance(document, Mapping):
-                    await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {clean(path)}"))
                 elif why := unreadable(document, deciding):
                     await wait.after(StageFailure(Cause.PROTOCOL, f"{clean(path)} is not readable now: {why}"))
                 else:

@@ -79,7 +79,7 @@ def _first(document: Any, name: str) -> Any:
 
 def _key(message: Mapping[str, Any]) -> str:
     identity = message.get("MessageId") or message.get("MessageID")
-    return clean(identity, 80).rpartition(".")[2] if isinstance(identity, str) else ""
+    return clean(identity, 80, compared=True).rpartition(".")[2] if isinstance(identity, str) else ""
 
 
 def _text(status: int, error: Any, messages: list[Mapping[str, Any]]) -> str:

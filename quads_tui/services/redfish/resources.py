@@ -14,6 +14,8 @@ from quads_tui.services.json_text import LOST, is_damaged
 Document = Mapping[str, Any]
 
 _LONGEST = 1000  # characters of a path or an entity tag, which go back in the head of a request
+_IDENTITY = frozenset({"Id", "Name", "UUID", "SerialNumber"})  # members that are compared with what was read before
+
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
 _POWER_STATES = {state.lower(): state for state in (ON, OFF, POWERING_ON, POWERING_OFF)}
 
@@ -220,7 +222,9 @@ def dell_links(document: Document) -> Document:
 def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
-    return clean(value, 120) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return clean(value, 120, compared=True) if name in _IDENTITY else _enumerated(value, 120)
 
 
 def power_state(document: Document) -> str:
@@ -241,7 +245,12 @@ def strings(values: object) -> tuple[str, ...]:
     listed = [value for value in values if value is not None] if isinstance(values, list) else []
     if not all(isinstance(value, str) and not is_damaged(value) for value in listed):
         return ()
-    return tuple(clean(value, 80) for value in listed)
+    return tuple(_enumerated(value) for value in listed)
+
+
+def _enumerated(value: str, limit: int = 80) -> str:
+    """A value of an enumeration is a word of letters, such as ForceOff, which is no secret even if it is somebody's password."""
+    return clean(value, limit, compared=value.isalpha())
 
 
 def mapping(value: object) -> Document:

@@ -273,8 +273,8 @@ class Machine:
         holders, _ = await self._holders([system for system in others if system.physical], ends)
         if holders:
             words = (
-                f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
-                f"through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+                f"`system: {self._name}` in the assignment names {clean(named.path)}, but {some(self._macs)}, which Foreman "
+                f"provisions through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
             )
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
@@ -361,7 +361,7 @@ def _ids(paths: list[str]) -> str:
 
 
 def _unreadable(path: str, gone: Missing) -> StageFailure:
-    return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.response.text}")
+    return StageFailure(Cause.BUSY, f"the system {clean(path)} cannot be read now: {gone.response.text}")
 
 
 def _unread(left: Sequence[object]) -> StageFailure:
