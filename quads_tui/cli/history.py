@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
@@ -14,6 +10,8 @@ from quads_tui.render.report.listing import Entry, damaged, heading, line, membe
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.history import Unreadable, list_entry, report_text
 from quads_tui.runtime.options import Options, emit_json, notify
+
+from .streams import print_utf8, reader_gone
 
 
 def rollouts(options: Options) -> int:
@@ -23,14 +21,15 @@ def rollouts(options: Options) -> int:
         notify(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
     width = max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored))
-    with closed_pipe_allowed():
-        if not options.json:
-            print(heading(width))
-        for rollout in stored:
-            try:
-                _print_entry(list_entry(rollout), options, width)
-            except Unreadable as why:
-                _print_unreadable(rollout, str(why), options, width)
+    if not options.json:
+        print(heading(width))
+    for rollout in stored:
+        if reader_gone():
+            break
+        try:
+            _print_entry(list_entry(rollout), options, width)
+        except Unreadable as why:
+            _print_unreadable(rollout, str(why), options, width)
     return 0
 
 
@@ -41,9 +40,7 @@ def report(rollout: str | None, format: str, options: Options) -> int:
     except (NotFound, Unreadable) as error:
         notify(f"quads-tui: {clean(error, 2000)}")
         return 2
-    with closed_pipe_allowed():
-        sys.stdout.buffer.write(text.encode())  # UTF-8 whatever the locale: the HTML says so of itself
-        sys.stdout.buffer.flush()
+    print_utf8(text)  # the HTML says so of itself
     return 0
 
 
@@ -58,15 +55,6 @@ def _choose_rollout(rollout: str | None, options: Options) -> StoredRollout:
     for stored in stored_rollouts(options.state):
         return stored
     raise NotFound(f"there is no rollout in {options.state / 'rollouts'}")
-
-
-@contextmanager
-def closed_pipe_allowed() -> Iterator[None]:
-    """`| head` closes the pipe: no error, neither here nor in the flush at the end of the process."""
-    try:
-        yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_entry(found: Entry, options: Options, width: int) -> None:

@@ -20,8 +20,8 @@ from quads_tui.rollout.text import clean
 from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.journal_follower import follow
 from quads_tui.runtime.launch import find_unfinished, roll_out
-from quads_tui.runtime.options import Options, Refused, Usage
-from quads_tui.runtime.process_resources import SIGNALS, ProcessResources
+from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage
+from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
 from quads_tui.runtime.rollout_index import RolloutIndex
 from quads_tui.runtime.rollout_input import RunRequest, load

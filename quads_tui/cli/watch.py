@@ -17,7 +17,9 @@ from quads_tui.runtime.journal_follower import STEP, Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
 from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
 
+from .headless import MAX_UNREAD
 from .plain import PlainScreen
+from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
 _LINE_INTERVAL = 10.0  # real seconds between two plain lines
@@ -102,6 +104,11 @@ async def _print_lines(follower: Follower, options: Options, alive: Callable[[],
     listener: Callable[[Event], None] = JsonLines(follower.view.rollout) if options.json else lambda event: None
     next_line = 0.0
     while True:
+        if reader_gone():
+            return
+        if unread() > MAX_UNREAD:
+            await asyncio.sleep(STEP)
+            continue
         going = alive()  # before reading: the last lines of a process that has ended are read too
         await follower.step(listener)
         now = time.monotonic()

@@ -18,6 +18,8 @@ from typing import Any
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
+SIGNALS = {"SIGINT": 130, "SIGTERM": 143}  # what ends a command, and its exit status then
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -69,14 +71,15 @@ def current_user() -> str:
 def notify(text: str) -> None:
     """Print a line for the operator on stderr; stdout is for output that programs read."""
     with suppress(OSError):  # a reader or a terminal that has gone
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def emit_json(event: str, at: float, members: dict[str, Any]) -> None:
-    """One JSON line on stdout. A reader that went away is not a reason to stop a rollout."""
+    """One JSON line on stdout, in one write: it is never torn by another."""
     stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    with suppress(OSError):
-        print(json.dumps({"event": event, "at": stamp, **members}), flush=True)
+    sys.stdout.write(json.dumps({"event": event, "at": stamp, **members}) + "\n")
+    sys.stdout.flush()
 
 
 def raise_file_limit() -> None:
