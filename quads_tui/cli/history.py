@@ -10,11 +10,42 @@ from quads_tui.render.report.listing import Entry, damaged, heading, line, membe
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.history import Unreadable, list_entry, report_text
 from quads_tui.runtime.options import Options, emit_json, notify
+from quads_tui.runtime.prune import DAY, prune
 
 from .streams import print_utf8, reader_gone
+from .terminal import run_with_exit_status
 
 
 def rollouts(options: Options) -> int:
+    """Gives the exit status."""
+    return run_with_exit_status(options, lambda: _list(options))
+
+
+def report(rollout: str | None, format: str, options: Options) -> int:
+    """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
+    return run_with_exit_status(options, lambda: _report(rollout, format, options))
+
+
+def prune_rollouts(days: int, options: Options) -> int:
+    """Remove rollouts that ended more than `days` days ago, a line each; others are named with the reason why they are kept."""
+    return run_with_exit_status(options, lambda: _prune(days, options))
+
+
+def _prune(days: int, options: Options) -> int:
+    removed = kept = 0
+    for rollout in list(stored_rollouts(options.state)):
+        why = prune(rollout, options, time.time() - days * DAY)
+        removed, kept = (removed, kept + 1) if why else (removed + 1, kept)
+        name = clean(rollout.id, 200)
+        if options.json:
+            emit_json("kept" if why else "removed", time.time(), {"rollout": name, "reason": why})
+        else:
+            print(f"kept {name}: {why}" if why else f"removed {name}")
+    notify(f"{removed} removed, {kept} kept")
+    return 0
+
+
+def _list(options: Options) -> int:
     """A line each, newest first, as soon as it is read; JSON lines with --json. A journal that cannot be read is a line too."""
     stored = list(stored_rollouts(options.state))
     if not stored:
@@ -33,8 +64,7 @@ def rollouts(options: Options) -> int:
     return 0
 
 
-def report(rollout: str | None, format: str, options: Options) -> int:
-    """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
+def _report(rollout: str | None, format: str, options: Options) -> int:
     try:
         text = report_text(_choose_rollout(rollout, options), format)
     except (NotFound, Unreadable) as error:

@@ -243,12 +243,19 @@ def attach(rollout: str | None, **common: Any) -> None:
 
 
 @cli.command()
+@click.option(
+    "--prune",
+    metavar="DAYS",
+    type=click.IntRange(0, 100_000),
+    help="Remove rollouts that ended more than DAYS days ago: none with unfinished or armed hosts or pending updates to QUADS.",
+)
 @_common_options
-def rollouts(**common: Any) -> None:
+def rollouts(prune: int | None, **common: Any) -> None:
     """List all rollouts of the state directory."""
+    from .history import prune_rollouts
     from .history import rollouts as start
 
-    _end(start(_options(common)))
+    _end(start(_options(common)) if prune is None else prune_rollouts(prune, _options(common)))
 
 
 @cli.command()

@@ -159,7 +159,7 @@ class StartController:
 
     async def _run_rehearsal(self) -> int:
         self.message = "starting the emulators"
-        emulated = rehearsal_emulators(self._options.state, notify=self._operator.notify)
+        emulated = rehearsal_emulators(self._options, notify=self._operator.notify)
         work = await asyncio.to_thread(emulated.__enter__)
         try:
             return await roll_out(work, replace(self._options, yes=True), self._resources, self._operator, self._front_end)

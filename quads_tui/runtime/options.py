@@ -39,7 +39,20 @@ class Options:
             return self.state_dir
         from platformdirs import user_state_path
 
-        return user_state_path("quads-tui")
+        try:
+            return user_state_path("quads-tui")
+        except RuntimeError:
+            raise Usage("you have no home directory for the journals: give --state-dir DIR or set $QUADS_TUI_STATE") from None
+
+    def private_directory(self, path: Path) -> Path:
+        """`path`, which lies in the state directory, made 0700 with all above it that is missing. Raises Refused."""
+        from quads_tui.inputs.private_directory import make_private
+
+        try:
+            make_private(path, self.state)
+        except OSError as error:
+            raise Refused([f"{error}; give another one with --state-dir"]) from None
+        return path
 
     @property
     def terminal(self) -> bool:
