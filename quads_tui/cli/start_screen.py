@@ -203,7 +203,7 @@ class StartController:
         except Usage as error:
             self.message = str(error)
             return
-        await run_watch(follower, read_only_reason(stored.id, stored.holder()))
+        await run_watch(follower, read_only_reason(stored, stored.holder()), stored)
         follower.close()
 
     async def _attach(self, rollout: str) -> None:
