@@ -6,6 +6,7 @@ Knows no textual, so that lines beside the screen can take the same way (`sys.st
 from __future__ import annotations
 
 import atexit
+import locale
 import os
 import select
 import sys
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 FRAMES = 65_536  # characters that may wait until a frame is dropped; a full screen of 200x60 is about 40,000
 LINES = 16 * FRAMES  # characters that may wait at all
@@ -31,6 +33,17 @@ def terminal() -> Output:
     output = Output(stream.fileno(), stream.encoding)
     atexit.register(output.drain, DRAIN_TIMEOUT)
     return output
+
+
+def terminal_encoding() -> str:
+    """The encoding of the locale that the user has set; Python itself makes UTF-8 of C and POSIX, also in `os.environ`."""
+    try:
+        pairs = (pair.partition("=") for pair in Path("/proc/self/environ").read_bytes().decode(errors="replace").split("\0"))
+        given = {name: value for name, _, value in pairs}
+    except OSError:
+        given = dict(os.environ)
+    chosen = next((given[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if given.get(name)), "")
+    return "ascii" if chosen in ("C", "POSIX") else locale.getpreferredencoding(False)
 
 
 class Output:

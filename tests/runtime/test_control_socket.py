@@ -112,7 +112,7 @@ async def test_who_does_not_say_who_it_is_never_has_control(server: Server, hell
 
 async def test_a_line_without_end_ends_its_client_only(server: Server) -> None:
     holder = await server.client("anna")
-    reader, writer = await server.raw()
+    _, writer = await server.raw()
     writer.write(b'{"who": "endless"}\n')
     await until(lambda: server.holders[-1] == "endless")
     with pytest.raises(ConnectionError):
