@@ -20,7 +20,7 @@ from quads_tui.runtime.running_rollout import RunningRollout
 from .streams import lossy_stdout
 
 _TICK = 1.0  # real seconds
-_PASTE_GAP = 0.1  # real seconds; lines that follow each other faster were pasted, not typed
+_PASTE_GAP = 0.25  # real seconds; lines that follow each other faster were pasted, not typed. Busy machines deliver in pieces
 _MAX_LINE = 4096  # bytes of a line
 
 

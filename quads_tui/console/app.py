@@ -36,6 +36,7 @@ from .host_table import HostTable
 from .key_actions import (
     BY_NAME,
     COMMANDS,
+    STOP_COSTS,
     TYPE_THE_COUNT,
     KeyAction,
     find_command,
@@ -273,7 +274,10 @@ class Console(FaultTolerantApp[str]):
         else:
             text = "\n".join(names)
         self.copy_to_clipboard(text)
-        self.flash(f"copied {f'the details of {names[0]}' if len(names) == 1 else f'{len(names)} host names'} (needs OSC 52)")
+        what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
+        self.flash(
+            f"sent {what} to the terminal's clipboard; if paste gives something else, the terminal does not support it (OSC 52)"
+        )
 
     def action_theme(self, name: str = "") -> None:
         names = list(PALETTES)
@@ -424,7 +428,7 @@ class Console(FaultTolerantApp[str]):
         lines = [
             "This process runs the rollout.",
             "Pause new hosts: no new host starts; hosts under way finish.",
-            "Stop: no new request is sent and the rollout ends; hosts stay as they are. Continue later with: quads-tui resume",
+            STOP_COSTS,
         ]
 
         def chosen(answer: str | None) -> None:

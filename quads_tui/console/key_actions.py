@@ -238,7 +238,8 @@ def _single_question(action: KeyAction, host: HostState) -> str:
     if action.name != "retry":
         return f"{verb} {host.short}?"
     if host.stage is None:
-        return f"{verb} {host.short}? It was not started."
+        costs = "The retry goes through all stages and WIPES it at Install." if host.kind is Kind.BUILD else _KINDS[host.kind]
+        return f"{verb} {host.short}? Nothing was done to it yet. {costs}"
     if host.stage is Stage.INSTALL and host.cause is Cause.INSTALL_TIMEOUT:
         costs = "It may still be installing: it is watched for longer and not wiped (restart wipes it)."
     else:
@@ -246,6 +247,10 @@ def _single_question(action: KeyAction, host: HostState) -> str:
     return f"{verb} {host.short} from {host.stage.label}? {costs}"
 
 
+STOP_COSTS = (
+    "Stop: nothing more is sent to any host, and no host is watched. Hosts that are not finished stay powered off, armed (the "
+    "next boot reinstalls them) or installing. Continue later with: quads-tui resume"
+)
 _KINDS = {Kind.OWNERSHIP: "Only its owner in Foreman is changed.", Kind.SPARE: "It is only powered off."}
 _RETRY_COSTS = {
     Stage.POWER_OFF: "It is not rebuilt yet. The retry goes through all stages and WIPES it at Install.",

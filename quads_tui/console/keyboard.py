@@ -85,7 +85,7 @@ class Keyboard:
         return self._at + SILENCE if self._rest else math.inf
 
     def feed(self, data: bytes, now: float) -> list[Unit]:
-        """`data` was read at `now`. When it arrived is not known: on a busy machine it may have waited, so only `tick` ends a delay."""
+        """`data` was read at `now`; on a busy machine it arrived long before. So only `tick` ends a delay."""
         units: list[Unit] = []
         if self._quoted is None and self._silent - self._at > HOLD and data[:1] == b"\x1b" and data[:2] != b"\x1b\\":
             self._rest = ""  # what was begun will have no end

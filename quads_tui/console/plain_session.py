@@ -16,7 +16,16 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
-from .key_actions import KEY_ACTIONS, KeyAction, find_command, pause_question, pause_reasons, question, required_answer
+from .key_actions import (
+    KEY_ACTIONS,
+    STOP_COSTS,
+    KeyAction,
+    find_command,
+    pause_question,
+    pause_reasons,
+    question,
+    required_answer,
+)
 from .view_context import ViewContext
 
 MINUTE = 60.0  # real seconds between two lines of progress
@@ -177,9 +186,7 @@ class PlainSession:
         self._answer = answered
 
     def _stop(self, argument: str) -> None:
-        self._print(
-            "Stop: no new request is sent and the rollout ends; hosts stay as they are. Continue later with: quads-tui resume"
-        )
+        self._print(STOP_COSTS)
         self._require_answer("y", lambda: self._submit(Stop(), "Stop requested."))
 
     def _status(self, argument: str) -> None:

@@ -22,7 +22,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quads", choices=("2.0.5", "2.1", "2.2"), help="a QUADS of this version too")
     parser.add_argument("--fleet", type=Path, help="a JSON file of given hosts, instead of made-up ones")
     parser.add_argument("--watch-pid-file", type=Path, help="end when the process of the pid in this file is gone")
-    parser.add_argument("--linger", type=float, default=600.0, help="seconds to wait for a new one first")
+    parser.add_argument(
+        "--linger",
+        type=float,
+        default=600.0,
+        help="with --watch-pid-file: seconds without that process, or a new pid in the file, before the emulators end",
+    )
     return run(Options(**vars(parser.parse_args(argv))))
 
 

@@ -88,7 +88,7 @@ class Breakers:
         hosts = "new hosts" if trip.what == ADMISSION else "new hosts of this model"
         why = (
             f"{trip.why}. Continue: {hosts} begin again, and are paused again when this cause hits {MANY} more. "
-            f"Stop: {hosts} stay as they are; hosts already written are followed to their end"
+            f"Leave it paused: {hosts} do not begin; hosts already written are watched to their end"
         )
         now = self._clock.wall()
         self._emit(Paused(now, trip.what, True, SAFETY, why))

@@ -90,8 +90,9 @@ class HostMachine:
             machine = self._recognised(now)
             unverified = await self._unverified(machine)
             if unverified and not self._accepted(machine):
-                why = f"not verified: {unverified}. The BMC reports {machine}. If that is correct, release the host"
-                raise Asked(f"{why}, or add the host to redfish.unverified in the site file", machine)
+                why = f"not verified: {unverified}. The BMC reports {machine}. If this is the machine of the host, release"
+                unless = "the host, or add it to redfish.unverified in the site file; if not, skip it and correct its BMC address"
+                raise Asked(f"{why} {unless}", machine)
             self._claim(machine, now)
             self._memory.identity = self._identity = machine
             if not self._let(machine):

@@ -20,6 +20,10 @@ from .side_effects import HostSideEffects
 T = TypeVar("T")
 
 _MOST_TRIES = 10  # of a write that the last check holds back
+_NOT_AS_WRITTEN = (
+    "Foreman accepted the write, but does not show what was written (build mode, owner, operating system, partition table or "
+    "medium): look at the host in Foreman"
+)
 _LONGEST_PAUSE = 30.0  # own seconds between two tries that the last check did not let out
 
 
@@ -74,7 +78,7 @@ class HostWrites:
             self._built(shown, pxe_lost=True)
             record = shown
         if not record.has(wanted):
-            raise StageFailure(Cause.FOREMAN, "Foreman answered the build with a host that is not as asked")
+            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN)
         await self._rebuilt(acts)
 
     async def _rebuilt(self, acts: HostSideEffects) -> None:

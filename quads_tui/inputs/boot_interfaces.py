@@ -86,7 +86,9 @@ def check_boot_order(section: Section, values: Mapping[str, Any]) -> None:
     if kind is None:
         return
     if not section.has("interfaces"):
-        section.add("boot_order", "needs the file that names the devices; expected redfish.interfaces beside it")
+        section.add(
+            "boot_order", "needs the list of boot devices; expected the key redfish.interfaces (the path of that file) too"
+        )
     elif interfaces is not None and interfaces.rows and kind not in interfaces.types:
         section.add(
             "boot_order", f"{section.quoted(kind)}is not a type of the interfaces file; {nearest(kind, interfaces.types)}"

@@ -39,7 +39,7 @@ HOOK = Table(
                 pattern=re.compile("[a-z0-9][a-z0-9_-]*"),
                 wrong="is not the name of a hook",
             ),
-            "Its name in the log, the table and the report; each hook has another",
+            "Its name in the log, the table and the report; no two hooks may have the same name",
             required=True,
             sample="tenant-bmc",
         ),

@@ -153,7 +153,7 @@ def bmc_address(site: Site, host: HostSpec) -> str:
     except AddressError as error:
         raise InputError([Problem(site.path, 0, "redfish.address", f"for {host.name} the address {error}")]) from None
     if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):
-        message = f"the BMC of {host.name} is at http:// off this machine; expected https://, or redfish.tls: {{verify: false}}"
+        message = f"the BMC of {host.name} is at http:// of another machine; expected https://, or redfish.tls: {{verify: false}}"
         raise InputError([Problem(site.path, 0, "redfish.tls", message)])
     return address
 

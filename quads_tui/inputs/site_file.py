@@ -137,9 +137,9 @@ def _check_plain_http(section: Section, key: str, values: Values[str, Any]) -> N
     if not url.startswith("http://") or is_loopback(url):
         return
     if _tls(values).kind == "off":
-        _warn(section, key, "http:// off this machine: passwords travel unencrypted")
+        _warn(section, key, "http:// to another machine: passwords are sent unencrypted")
     else:
-        section.add(key, "is http:// off this machine; expected https://, or tls: {verify: false} beside it")
+        section.add(key, "is http:// to another machine; expected https://, or tls: {verify: false} beside it")
 
 
 def _tls(values: Values[str, Any]) -> TlsPolicy:
@@ -254,7 +254,7 @@ REDFISH = Table(
         Key(
             "boot_order",
             Text("a type of redfish.interfaces, such as director"),
-            "A type of redfish.interfaces, set permanently as boot order of Dell machines; others are restarted for it",
+            "A type of redfish.interfaces: permanent boot order of Dell machines; those that differ are switched on once more",
             sample="director",
             optional=True,
         ),

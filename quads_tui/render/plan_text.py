@@ -69,7 +69,10 @@ def _totals(plan: Plan) -> list[str]:
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
         lines += _fact("boot", "once from " + ", ".join(f"{name} ({count})" for name, count in devices.most_common()))
     if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
-        lines += _fact("order", "boot order, set permanently; hosts that differ restart first (some minutes):")
+        lines += _fact(
+            "order",
+            "permanent boot order, written to the BIOS; where it differs the host is switched on once more (some minutes):",
+        )
         lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
     return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))
 

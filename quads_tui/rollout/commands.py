@@ -89,7 +89,7 @@ def from_dict(data: object) -> Command:
         raise ValueError(f"a {data['command']} with other members than {sorted(expected)}")
     if "hosts" in values:
         if not all(isinstance(host, str) for host in values["hosts"]):
-            raise ValueError("hosts are names")
+            raise ValueError("the hosts of a command must be strings")
         values["hosts"] = tuple(values["hosts"])
     return cls(**values)
 

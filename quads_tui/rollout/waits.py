@@ -10,7 +10,7 @@ def for_a_place(waiting: int, verified: bool) -> str:
     hosts = "1 host is" if waiting == 1 else f"{waiting} hosts are"
     if verified:
         return f"{hosts} powered off ahead of the write to Foreman (limits.ahead)"
-    return f"waits until the first write to Foreman is verified; {hosts} powered off for it"
+    return f"waits until the first write to Foreman is verified; {hosts} already powered off, and no more until then"
 
 
 def is_for_a_place(note: str) -> bool:

@@ -143,7 +143,7 @@ def test_f4_an_answer_of_the_terminal_is_no_keys_alone_in_pieces_and_beside_keys
 
 @given(
     st.sampled_from("]PX^_"),
-    st.text(st.characters(exclude_characters="\x07\x1b"), max_size=80),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x07\x1b"), max_size=80),
     st.sampled_from(["\x07", "\x1b\\"]),
 )
 @settings(max_examples=200, deadline=None)

@@ -79,7 +79,7 @@ async def test_b1_seven_hundred_hosts_whose_owner_foreman_refuses_cost_three_mac
     assert lab.rollout.paused["admission"] == (
         f"Foreman refused Build of 2 hosts with one cause before the first write was verified: {OWNER} ({first[0]}, {first[1]}). "
         "Continue: new hosts begin again, and are paused again when this cause hits 5 more. "
-        "Stop: new hosts stay as they are; hosts already written are followed to their end"
+        "Leave it paused: new hosts do not begin; hosts already written are watched to their end"
     )
     assert not +lab.world.sessions
     assert_causal(list(lab.journal.events))
@@ -277,7 +277,7 @@ async def test_bmcs_of_one_model_hold_that_model_and_the_others_are_rolled_out()
     held = next(name for name, host in lab.rollout.hosts.items() if host.status is HostStatus.QUEUED)
     assert [e.text for e in lab.journal.events if isinstance(e, HostNote) and e.host == held][-1] in (
         "new hosts of model R640 are paused",
-        "waits until the first write to Foreman is verified; 3 hosts are powered off for it",
+        "waits until the first write to Foreman is verified; 3 hosts are already powered off, and no more until then",
     )
     assert lab.rollout.new_host_paused(held) == "model R640"
     assert len(off(lab)) <= 7

@@ -288,7 +288,9 @@ async def test_why_a_host_waits_for_a_place_is_told_with_the_number_and_the_limi
     told = Told()
     g = gate(told, ahead=4)
     tasks = await admitted(g, range(4))
-    assert told.waits == [("h3", "waits until the first write to Foreman is verified; 3 hosts are powered off for it")]
+    assert told.waits == [
+        ("h3", "waits until the first write to Foreman is verified; 3 hosts are already powered off, and no more until then")
+    ]
     told.waits.clear()
     g.first_write_verified()
     more = await admitted(g, (4,))

@@ -349,7 +349,8 @@ async def test_a2_a_host_that_cannot_be_compared_is_held_untouched_and_a_release
     assert host.reason == (
         "not verified: its BMC reports no MAC address; Foreman provisions through 02:00:00:00:00:00. "
         "The BMC reports /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-aaaa-4bbb-8ccc-123456789abc. "
-        "If that is correct, release the host, or add the host to redfish.unverified in the site file"
+        "If this is the machine of the host, release the host, or add it to redfish.unverified in the site file; "
+        "if not, skip it and correct its BMC address"
     )
     assert untouched(lab, A)
     lab.executor.submit(Release((A,)))

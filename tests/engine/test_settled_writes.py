@@ -119,7 +119,7 @@ async def test_a_build_that_is_answered_with_another_host_is_a_failure_and_nothi
     rollout = await lab.run()
     host = rollout.hosts[NAME]
     assert (host.status, host.stage, host.cause, host.armed) == (HostStatus.FAILED, Stage.FOREMAN_BUILD, Cause.FOREMAN, False)
-    assert "not as asked" in host.reason
+    assert "does not show what was written" in host.reason
     machine = lab.machine(NAME)
     assert (machine.power, machine.override, machine.wipes) == ("Off", False, 0)
     assert set(writes(lab)) == {"build"}

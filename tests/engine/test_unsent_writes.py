@@ -58,7 +58,7 @@ async def test_a_write_that_is_not_let_out_queues_again_with_growing_pauses(monk
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     at = sent_at(lab, "build")
     assert [round(later - earlier - 11) for earlier, later in pairwise(at)] == [1, 2, 4, 8, 16, 30, 30, 30, 30]
-    why = "too long ago since it was decided"
+    why = "it was delayed for too long after it was decided"
     assert outcomes(lab, "build")[:-1] == [("absent", {"why": f"not sent: {why}"})] * 9
     assert told(lab).count(f"note: build was not sent: {why}") == 9
     assert told(lab).count("waits: waits for the Foreman write queue (build)") == 10
@@ -68,7 +68,7 @@ async def test_a_write_that_is_not_let_out_queues_again_with_growing_pauses(monk
 async def test_a_write_that_is_not_let_out_ten_times_is_a_foreman_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Slow, "times", 10)
     lab = await whole(Lab([NAME], foreman=Slow))
-    words = "build could not be sent 10 times: too long ago since it was decided"
+    words = "build could not be sent 10 times: it was delayed for too long after it was decided"
     assert failures(lab, Stage.FOREMAN_BUILD) == [(Cause.BUSY, words)]
     assert ends(lab.rollout) == {HostStatus.DONE: 1}  # and it is tried again
 

@@ -95,7 +95,7 @@ def test_a_boot_order_is_a_type_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r'boot_order: "directr" is not a type of the interfaces file; did you mean director\?'):
         site(tmp_path, FILE, "  boot_order: directr\n")
     (tmp_path / "site.yaml").write_text(SITE + "  boot_order: director\n")
-    with pytest.raises(InputError, match=r"boot_order: needs the file that names the devices"):
+    with pytest.raises(InputError, match=r"boot_order: needs the list of boot devices"):
         load_site(tmp_path / "site.yaml")
     (tmp_path / "site.yaml").write_text(SITE + "  interfaces: gone.yml\n")
     with pytest.raises(InputError, match=r"gone.yml: no such file"):

@@ -180,7 +180,7 @@ _HOLES = (
     _row("U11 unreadable parameter", "services/foreman/reads.py", "if answer.status != 200:\n            return Probe.UNREADABLE", "if answer.status != 200:\n            return Probe.ABSENT", FOREMAN),
     _row("U12 parameter by a read", "engine/writes.py", "return await ports.foreman.probe_parameter(self._host, name, value)", "return Probe.ABSENT", SETTLED),
     _row("U12 parameter after a kill", "engine/writes.py", 'return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])', "return Probe.ABSENT", SETTLED),
-    _row("U12 build not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, "Foreman answered the build', 'if False:\n            raise StageFailure(Cause.FOREMAN, "Foreman answered the build', SETTLED),
+    _row("U12 build not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN', 'if False:\n            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN', SETTLED),
     _row("U12 cancel not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(\n                Cause.FOREMAN, "Foreman accepted the canc', 'if False:\n            raise StageFailure(\n                Cause.FOREMAN, "Foreman accepted the canc', SETTLED),
     _row("U12 lost PXE files", "engine/writes.py", "        except StageFailure:\n            return True", "        except StageFailure:\n            return False", SETTLED),
     # Dark or lost hosts, wrong stop
@@ -251,7 +251,7 @@ _HOLES = (
     _row("U22 old_tls", "inputs/site_file.py", 'if _tls(values).kind in ("fingerprint", "first_use"):', "if False:", INPUTS),
     _row("U22 old_tls, first_use", "inputs/site_file.py", '_tls(values).kind in ("fingerprint", "first_use"):', '_tls(values).kind in ("fingerprint",):', INPUTS),
     _row("U22 check_macs", "inputs/site_file.py", 'if unchecked := values.get("check_macs"):', 'if unchecked := ():', INPUTS),
-    _row("U22 http", "inputs/site_file.py", 'section.add(key, "is http:// off', '(key, "is http:// off', INPUTS),
+    _row("U22 http", "inputs/site_file.py", 'section.add(key, "is http:// to another', '(key, "is http:// to another', INPUTS),
     _row("U22 http at a BMC", "inputs/site.py", 'site.redfish.tls.kind != "off" and not is_loopback(address):', "False:", INPUTS),
     _row("U22 http at a BMC, loopback", "inputs/site.py", 'site.redfish.tls.kind != "off" and not is_loopback(address):', 'site.redfish.tls.kind != "off":', INPUTS),
     _row("U22 nesting", "inputs/yaml_reader.py", "if len(self._stack) >= DEEPEST:", "if len(self._stack) > DEEPEST:", INPUTS),

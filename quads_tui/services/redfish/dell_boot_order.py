@@ -127,7 +127,7 @@ class BootOrder:
             elif not await self._changes.should_retry(refusal):
                 break
         jobs = ", ".join(job.id for job in (await self._dell.jobs())[:4])
-        beside = f"; {jobs} wait for a reset" if jobs else ""
+        beside = f"; unfinished BIOS jobs of this server: {jobs}" if jobs else ""
         why = self._changes.last or "no effect"
         raise StageFailure(Cause.REFUSED, f"the boot order is refused: {why}{beside}", retryable=False)
 

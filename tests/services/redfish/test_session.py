@@ -352,7 +352,7 @@ async def test_first_byte_the_resend_after_a_401_asks_again(bench: Bench) -> Non
 
 
 async def test_first_byte_what_was_decided_long_ago_is_looked_at_again(bench: Bench) -> None:
-    bench.told.last_word = NotSent("too long ago since it was decided")
+    bench.told.last_word = NotSent("it was delayed for too long after it was decided")
 
     async def well_again(bmc: FakeBmc, request: web.Request, data: Any) -> None:
         if bench.told.confirmed:
