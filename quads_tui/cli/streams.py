@@ -75,10 +75,7 @@ def lossy_stdout() -> Output:
 
 def print_utf8(text: str) -> None:
     """Print it on stdout in UTF-8 whatever the locale."""
-    if isinstance(sys.stdout, LosslessText):
-        sys.stdout.write_bytes(text.encode(errors="replace"))
-    else:
-        sys.stdout.buffer.write(text.encode(errors="replace"))
+    sys.stdout.buffer.write(text.encode(errors="replace"))
 
 
 class _Interrupted(BaseException):

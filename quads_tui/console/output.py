@@ -6,6 +6,7 @@ Knows no textual, so that lines beside the screen can take the same way (`sys.st
 from __future__ import annotations
 
 import atexit
+import io
 import locale
 import os
 import select
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FRAMES = 65_536  # characters that may wait until a frame is dropped; a full screen of 200x60 is about 40,000
 LINES = 16 * FRAMES  # characters that may wait at all
@@ -186,14 +188,24 @@ class LosslessText:
         self.required = False
         self.output = output
         self.encoding = output.encoding
+        self.buffer = _Bytes(output)
         self.isatty, self.fileno, self.flush = output.isatty, output.fileno, output.flush
 
     def write(self, text: str) -> int:
         return self.output.put(_text(text), lossless=True)
 
-    def write_bytes(self, data: bytes) -> int:
-        """They are written as they are, whatever the encoding."""
-        return self.output.put(data, lossless=True)
+
+class _Bytes(io.RawIOBase):
+    """The binary file behind LosslessText: what is written there is in no locale's encoding."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._output.put(bytes(data), lossless=True)
 
 
 def _text(given: str) -> str:

@@ -179,3 +179,7 @@ def test_f6_no_locale_makes_output_an_error(world: Lab, tmp_path: Path, locale: 
     words = [sys.executable, "-m", "quads_tui", "lint", *map(os.fsencode, names)]
     ended = subprocess.run(words, capture_output=True, env=environment, check=False)
     assert (ended.returncode, ended.stdout.count(b"no such file"), ended.stderr) == (2, 2, b"")
+    shell = {"_QUADS_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "quads-tui ro", "COMP_CWORD": "1"}  # click writes bytes
+    main = "import sys; sys.argv = ['quads-tui']; from quads_tui.cli import main; main()"
+    completed = subprocess.run([sys.executable, "-c", main], capture_output=True, env={**environment, **shell}, check=False)
+    assert (completed.stdout, completed.stderr) == (b"plain,rollouts\n", b"")
