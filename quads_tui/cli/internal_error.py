@@ -10,6 +10,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.options import notify
 
@@ -39,7 +40,7 @@ class ErrorLog(logging.Handler):
 
     def keep(self, error: BaseException, words: str) -> str:
         """Add it to the file; returns where that is, or why it could not be written. Local variables are not kept."""
-        lines = "".join(traceback.format_exception(error))
+        lines = SECRETS.scrub("".join(traceback.format_exception(error)))
         text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {words}\n{_USER_INFO.sub('//****@', lines)}\n"
         try:
             if not self._path:
