@@ -175,3 +175,8 @@ class Bmc:
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
         await self._connection.session.close()
+
+
+def _powers_off(offered: Collection[str]) -> bool:
+    """By force. Lists of resets come with typing errors, as a comma that is missing."""
+    return any(name in value.lower() for value in offered for name in ("forceoff", BUTTON.lower()))
