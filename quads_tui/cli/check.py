@@ -134,7 +134,7 @@ def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
 
 _ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
 _MACHINE = (
-    "correct its BMC address, or remove the host from the assignment; as it is, the host fails before anything is changed on it"
+    "correct the BMC address of the host, or remove the host from the assignment; otherwise it fails before anything is changed"
 )
 
 
@@ -230,10 +230,12 @@ def _clock(headers: Mapping[str, str]) -> float | None:
 
 _REMEDIES: dict[FailureKind, Callable[[str], str]] = {
     FailureKind.REFUSED: lambda key: (
-        f"check that it is running, and that {key}.{_address_key(key)} names the right host and port"
+        f"check that the service is running, and that host and port in {key}.{_address_key(key)} are correct"
     ),
-    FailureKind.TIMEOUT: lambda key: f"check the network between here and there (route, firewall), and {key}.{_address_key(key)}",
-    FailureKind.DNS: lambda key: f"check {key}.{_address_key(key)}, and DNS on this machine",
+    FailureKind.TIMEOUT: lambda key: (
+        f"check the network between this machine and the service (route, firewall), and {key}.{_address_key(key)}"
+    ),
+    FailureKind.DNS: lambda key: f"check the host name in {key}.{_address_key(key)}, and DNS on this machine",
     FailureKind.TLS: lambda key: f"configure which certificate to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
 }
 
@@ -247,7 +249,7 @@ def _remedy(error: Exception, key: str) -> str:
     if isinstance(error, CredentialsRefused) or cause is Cause.CREDENTIALS or "login" in str(error):
         return f"check {key}.username and where {key}.password comes from"
     if cause is Cause.BUSY:
-        return "it is busy; run the check again in a minute"
+        return "the service is busy; run the check again in a minute"
     if cause is Cause.UNREACHABLE or isinstance(error, TimeoutError):
         return _REMEDIES[FailureKind.TIMEOUT](key)
     return f"check what answers at {key}.{_address_key(key)}: it may be a proxy or another service"
@@ -276,15 +278,17 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         trust = ", ".join(sorted({one.tls.partition(", certificate")[0] for one in good}))
         facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
         lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
-        lines += [f"        the clocks of {late} of these BMCs are off by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
+        lines += (
+            [f"        {late} of these BMCs have a clock that is wrong by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
+        )
     if unverified := [one for one in good if one.unverified]:
         lines.append(
-            f"note  {len(unverified)} of these are not verified: rollouts ask about them, unless redfish.unverified names them"
+            f"note  {len(unverified)} of these are not verified: a rollout asks about those that redfish.unverified does not list"
         )
         lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_MAX_LISTED]]
         lines += [f"        and {len(unverified) - _MAX_LISTED} more (--json lists all)"] if len(unverified) > _MAX_LISTED else []
     bad = [one for one in found if not one.ok]
     lines += [_line(one) for one in bad[:_MAX_LISTED]]
     if len(bad) > _MAX_LISTED:
-        lines.append(f"BAD   and {len(bad) - _MAX_LISTED} more BMCs (--json lists all)")
+        lines.append(f"BAD   {len(bad) - _MAX_LISTED} more BMCs with problems (--json lists all)")
     return lines
