@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 
+import pytest
 from hypothesis import Phase, settings
 
 from tests.clocks import granted
@@ -19,3 +20,16 @@ settings.register_profile("steady", derandomize=True, deadline=None, database=No
 # For tests.mutants: that a test fails is all it wants to know, not the smallest example.
 settings.register_profile("mutants", settings.get_profile("steady"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("steady")
+
+# Real processes and terminals wait more than they compute. Begun first, they wait while the others compute, and none is left at the end.
+_FIRST = (
+    "tests/e2e/",
+    "tests/terminal/",
+    "tests/packaging/",
+    "tests/services/redfish/test_strangers",
+    "tests/emulators/test_emulator_process",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))

@@ -25,6 +25,8 @@ LOOKS = "tests/engine/test_shared_looks.py"
 SHARED_LANE = "tests/engine/test_lane_shared.py"
 INPUTS = "tests/inputs/test_wrong_inputs.py"
 BOUNDS = "tests/services/redfish/test_bounds.py"
+WAITING = "tests/services/redfish/test_waiting.py"
+ENDLESS = "tests/services/redfish/test_endless.py"
 FOREMAN = "tests/services/test_foreman_reads.py"
 IDENTITY = "tests/engine/test_identity.py"
 MEMBERS = "tests/services/redfish/test_members.py"
@@ -219,12 +221,29 @@ _HOLES = (
     _row("U20 refused Resets, count", "services/redfish/power.py", "if self._refused > _MOST_REFUSED:", "if self._refused >= _MOST_REFUSED:", BOUNDS),
     _row("U20 TLS at a Reset", "services/redfish/power.py", 'elif error.kind is FailureKind.TLS:', "elif False:", BOUNDS),
     _row("U20 not sent", "services/redfish/power.py", "self._wait_on(error.reason, None)", "pass", BOUNDS),
-    _row("U20 Retry-After, Reset", "services/redfish/power.py", "if self._clock.now() + refusal.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
     _row("U20 PATCHes", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
     _row("U20 PATCHes, deadline", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self.sent >= _MOST_SENT:", BOUNDS),
     _row("U20 TLS at a PATCH", "services/redfish/settings_patch.py", 'if error.kind is FailureKind.TLS:', "if False:", BOUNDS),
     _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result(ActResult.UNKNOWN, {"error": "interrupted"})\n            raise', "raise", BOUNDS),
-    _row("U20 Retry-After, PATCH", "services/redfish/settings_patch.py", "if self._clock.now() + refusal.after * self._clock.speed > self._deadline:", "if False:", BOUNDS),
+    _row("D9 no number", "services/responses.py", "return MIN_RETRY_AFTER if seconds is None else seconds", "return 0.0 if seconds is None else seconds", WAITING),
+    _row("D9 least", "services/responses.py", "bounded(value, MIN_RETRY_AFTER, MAX_RETRY_AFTER)", "bounded(value, 0.0, MAX_RETRY_AFTER)", WAITING),
+    _row("D9 most", "services/responses.py", "bounded(value, MIN_RETRY_AFTER, MAX_RETRY_AFTER)", "bounded(value, MIN_RETRY_AFTER, 1e12)", WAITING),
+    _row("D9 count", "services/redfish/listing.py", "int(bounded(document.get(name), 0, _MOST_COUNTED) or 0)", "int(document.get(name) or 0)", ENDLESS),
+    _row("D10 deadline", "services/redfish/connection.py", "if seconds > _LONGEST_WAIT or clock.now() + seconds * clock.speed > deadline:", "if seconds > _LONGEST_WAIT:", WAITING),
+    _row("D10 stage", "services/redfish/connection.py", "if seconds > _LONGEST_WAIT or clock.now() + seconds * clock.speed > deadline:", "if clock.now() + seconds * clock.speed > deadline:", WAITING),
+    _row("D10 heard", "services/redfish/connection.py", "if refusal.after is not None:\n            self._http", "if False:\n            self._http", WAITING),
+    _row("D10 by its address", "services/redfish/connection.py", ".not_before.hear((self._name, answer.peer)", ".not_before.hear((self._name,)", WAITING),
+    _row("D10 not sent", "services/redfish/connection.py", "        await self._not_yet()\n", "", WAITING),
+    _row("D10 short wait", "services/redfish/connection.py", "if clock.now() + seconds * clock.speed > ends:", "if False:", WAITING),
+    _row("D10 reads wait", "services/redfish/connection.py", "        await self._connection.leave_alone(self._deadline)\n", "        pass\n", WAITING),
+    _row("D10 choosing waits", "services/redfish/system.py", "                await self.connection.leave_alone(deadline, failure)\n", "", WAITING),
+    _row("D11 pages", "services/redfish/listing.py", "len(seen) >= _MOST_PAGES or not more()", "not more()", ENDLESS),
+    _row("D11 time for pages", "services/redfish/listing.py", "len(seen) >= _MOST_PAGES or not more()", "len(seen) >= _MOST_PAGES", ENDLESS),
+    _row("D11 reads", "services/redfish/nics.py", "return self._reads < _MOST_READS and", "return", ENDLESS),
+    _row("D11 time for NICs", "services/redfish/nics.py", "_MOST_READS and self._connection.clock.now() <= self._ends", "_MOST_READS", ENDLESS),
+    _row("D11 time for systems", "services/redfish/system.py", "        for number, path in enumerate(paths):\n            if self.connection.clock.now() > ends:", "        for number, path in enumerate(paths):\n            if False:", ENDLESS),
+    _row("D1 for this request", "services/redfish/connection.py", "if reads and answer.status in _LASTING:", "if reads:", "tests/services/redfish/test_session.py"),
+    _row("D1 in a circle", "services/redfish/connection.py", "or done or at in asked or", "or done or", WAITING),
     _row("U20 no use in waiting", "services/redfish/connection.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
     _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
     _row("U20 password to be changed", "services/redfish/connection.py", "if refusal.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),

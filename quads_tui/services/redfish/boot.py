@@ -88,7 +88,6 @@ class BootChange:
         if not system.settings or system.settings == system.path or system.settings in bare - self._patched:
             return BootSnapshot(system, Boot(), "")
         boot, etag = await self._machine.boot_at(system.settings, self._deadline)
-        (bare.discard if boot.present else bare.add)(system.settings)
         return BootSnapshot(system, boot, etag)
 
     async def set_pxe_once(self) -> str:

@@ -135,10 +135,7 @@ class PowerChange:
     async def _not_now(self, refusal: ErrorResponse) -> None:
         """Nothing was done; wait as long as the server asks (real seconds) and look again."""
         self._wait_on(refusal.text, None)
-        if refusal.after is not None:
-            if self._clock.now() + refusal.after * self._clock.speed > self._deadline:
-                raise failure_of(refusal)
-            await self._connection.obey_retry_after(min(refusal.after, 60.0), refusal.text)
+        await self._connection.leave_alone(self._deadline, failure_of(refusal))
 
     def _unsettled(self, wanted: str, why: str) -> None:
         self._lost += 1

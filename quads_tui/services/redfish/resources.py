@@ -12,6 +12,7 @@ from quads_tui.rollout.text import clean
 
 Document = Mapping[str, Any]
 
+_LONGEST = 1000  # characters of a path or an entity tag, which go back in the head of a request
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
 
 
@@ -21,7 +22,7 @@ def local_path(reference: object) -> str:
     An absolute URL counts by its path alone, since BMCs put wrong schemes and hosts there; `//host` is somebody else.
     """
     text = reference.get("@odata.id") if isinstance(reference, Mapping) else reference
-    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > 1000:
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > _LONGEST:
         return ""
     if text.startswith(("http://", "https://")):
         try:
@@ -184,9 +185,11 @@ def last_part(path: str) -> str:
 
 
 def etag_of(header: str, document: Document) -> str:
-    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing."""
+    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing, or a book."""
     for tag in (header, document.get("@odata.etag")):
-        if isinstance(tag, str) and tag.isascii() and tag.isprintable() and tag.removeprefix("W/").strip("\"' "):
+        if not isinstance(tag, str) or len(tag) > _LONGEST or not tag.isascii() or not tag.isprintable():
+            continue
+        if tag.removeprefix("W/").strip("\"' "):
             return tag
     return ""
 
@@ -203,11 +206,6 @@ def reset_values(info: Document) -> tuple[str, ...]:
 def references(found: object) -> list[str]:
     """The paths of a list of references."""
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
-
-
-def members(collection: Document) -> list[str]:
-    """The paths of a collection's Members, of this page alone."""
-    return references(collection.get("Members"))
 
 
 def dell_links(document: Document) -> Document:

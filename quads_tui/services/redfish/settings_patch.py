@@ -95,11 +95,8 @@ class Changes:
         """Wait where waiting helps; False where another way must be tried. Raises what ends the stage."""
         failure = failure_of(refusal)
         if refusal.busy:
-            if refusal.after is not None:
-                if self._clock.now() + refusal.after * self._clock.speed > self._deadline:
-                    raise failure
-                await self._connection.obey_retry_after(min(refusal.after, 60.0), refusal.text)
-                return True
+            if await self._connection.leave_alone(self._deadline, failure) or refusal.after is not None:
+                return True  # where the look after it has waited already, too
         elif refusal.status in (401, 403) and not refusal.page:
             raise failure
         elif (
