@@ -44,6 +44,12 @@ RETIRED = {
     r"\bhow long still\b|\bhow far\b": "estimated end; progress",
     r"\b(a|the) word from\b|\blast words?\b": "message; last event",
     r"\bwho(ever)? only (looks|watches)\b": "read-only",
+    r"\ba look at\b|\blooks at\b": "a read of; a check of",
+    r"\b(is|are) away\b": "cannot be read; has been unavailable for",
+    r"\ball the same\b": "nevertheless; state what is the case",
+    r"\b(in|out of) build\b(?! mode)": "in build mode",
+    r"\bwith one cause\b": "for the same reason",
+    r"\basked for was\b": "but … is",
 }
 ROOMS = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
 

@@ -103,7 +103,7 @@ def _request_options(function: F) -> F:
             click.option(
                 "--from-quads",
                 is_flag=True,
-                help="Use the moves that QUADS has scheduled instead of a file; several clouds become one rollout.",
+                help="Instead of a file, use the moves that QUADS has scheduled; several clouds become one rollout.",
             ),
             click.option("--cloud", help="Use only this cloud of a QUADS export, or of the moves with --from-quads."),
             click.option(

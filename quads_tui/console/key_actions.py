@@ -181,7 +181,12 @@ KEY_ACTIONS = (
     KeyAction("failed", "", "", "failed hosts and their causes", _PLAIN),
     KeyAction("show", "", "", "details and history of a host", _PLAIN, argument="HOST"),
     KeyAction(
-        "stop", "", "", "stop the rollout: nothing more is sent to any host; unfinished hosts can be resumed later", _PLAIN, True
+        "stop",
+        "",
+        "",
+        "stop the rollout: nothing new is started on any host; unfinished hosts can be resumed later",
+        _PLAIN,
+        True,
     ),
 )
 BY_NAME = {action.name: action for action in KEY_ACTIONS}
@@ -271,7 +276,7 @@ def _single_question(action: KeyAction, host: HostState) -> str:
 
 
 STOP_COSTS = (
-    "Stop: from now on nothing is sent to any host, and no host is watched. Hosts that are off stay off, armed hosts stay armed "
+    "Stop: nothing new is started on any host, and no host is watched. Hosts that are off stay off, armed hosts stay armed "
     "(the next boot reinstalls them), and installs that have started continue. Continue later with: quads-tui resume"
 )
 _KINDS = {Kind.OWNERSHIP: "Only the owner in Foreman will be changed.", Kind.SPARE: "The host will only be powered off."}

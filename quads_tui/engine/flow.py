@@ -131,7 +131,7 @@ class _Flow:
                 memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
             else:
                 self._acts.note(
-                    "off and no longer in build mode (somebody cancelled it in Foreman): starting again from the first stage"
+                    "the host is off and no longer in build mode (cancelled in Foreman): starting again from the first stage"
                 )
                 memory.start, memory.built_at = first, None
         self._remember(off=False, resumed=False)

@@ -74,7 +74,7 @@ class HostWrites:
             shown = await ports.foreman.host(self._host)
             if shown is None or not shown.has(wanted):
                 raise
-            acts.note(f"the write failed, but another write has set the same build mode: {failure.reason}")
+            acts.note(f"the write failed, but the host is in build mode as planned, through another write: {failure.reason}")
             self._built(shown, pxe_lost=True)
             record = shown
         if not record.has(wanted):

@@ -21,7 +21,7 @@ from .yaml_reader import Node, read_yaml
 FOREMAN = "foreman"  # the type whose first device is the NIC that Foreman provisions through
 _KEY = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
 _DEVICE = re.compile(r"[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+){1,7}")
-_KEY_EXPECTED = "TYPE_MODEL such as foreman_r650; with rack, unit or blade added, the key is for these hosts only"
+_KEY_EXPECTED = "TYPE_MODEL such as foreman_r650, with rack, unit or blade added if the key is for single hosts"
 _DEVICES_EXPECTED = "boot devices with commas between them, such as NIC.Integrated.1-1-1,HardDisk.List.1-1"
 
 

@@ -47,9 +47,9 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     lines = [progress(rollout, forecast, now)]
     queued, waiting = rollout.counts[HostStatus.QUEUED], rollout.counts[HostStatus.WAITING]
     places = [f"{rollout.at_stage[stage]} in {stage.label}" for stage in Stage if rollout.at_stage[stage]]
-    places += [f"of these {waiting} retrying"] if waiting else []
+    later = f"; waiting to retry: {waiting}" if waiting else ""
     if queued or places:
-        lines.append(", ".join([f"{queued} queued", *places]) + ".")
+        lines.append(", ".join([f"{queued} queued", *places]) + f"{later}.")
     lane = meters.lane
     if lane.shut:
         lines.append(f"Foreman writes blocked: {lane.shut}.")

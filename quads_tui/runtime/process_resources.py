@@ -197,5 +197,5 @@ def _lock_directory(notify: Callable[[str], None]) -> Path | None:
     except NoDirectory as why:
         if given:
             raise LockHeld(f"{why} ($QUADS_TUI_LOCKS)") from None
-        notify(f"warning: {why}; without it, rollouts in other containers and network namespaces are not detected")
+        notify(f"warning: {why}; without a lock directory, rollouts in other containers and network namespaces are not detected")
         return None

@@ -126,7 +126,7 @@ def test_b3_an_offset_says_which_zone_it_is(written: str) -> None:
         ("2027-03-28T02:59:59", "does not exist in Europe/Berlin"),
         ("2027-10-31 02:30", 'this time occurs twice in Europe/Berlin: clocks go back that day; add an offset: "2027-10-31 02:30+02:00" or "2027-10-31 02:30+01:00"'),
         ("2027-10-31 02:00", "occurs twice"),
-        ("tomorrow", 'is not a time; expected a time such as "2026-11-29 22:00"; an offset such as +01:00 gives another time zone'),
+        ("tomorrow", 'is not a time; expected a time such as "2026-11-29 22:00"; add an offset such as +01:00 for another time zone'),
         ("2027-02-29 22:00", "is not a time"),
         ("2027-11-29", "is not a time"),
         ("2027-11-29 24:00", "is not a time"),

@@ -110,7 +110,7 @@ async def test_a_host_that_another_write_put_in_build_gets_its_pxe_files_again(m
     assert lines[began : began + 11] == [
         "intent: build",
         "outcome: refused (rolled back)",
-        "note: the write failed, but another write has set the same build mode: rolled back",
+        "note: the write failed, but the host is in build mode as planned, through another write: rolled back",
         "remembers baseline=set, built_at=set, pxe_lost=True, start=foreman_build",
         "armed",
         "note: in build mode, but Foreman deleted the PXE files of the host: asking Foreman to write them again",

@@ -72,7 +72,7 @@ def headline(report: Report) -> str:
         ended = f"{total - report.unfinished:,} of {count(total, 'host')}"
         return f"Running ({report.holder}): {ended} have ended (done, failed, skipped or held)."
     if report.state is State.UNFINISHED:
-        left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "no host unfinished"
+        left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "all hosts have ended"
         return f"UNFINISHED: quads-tui exited before the rollout ended; {left}. Continue with: quads-tui resume"
     if report.state is State.STOPPED:
         return f"STOPPED ({report.end_reason or 'operator'}): {report.unfinished:,} of {count(total, 'host')} unfinished."
