@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from quads_tui.emulators.fault_profiles import PROFILES
+from quads_tui.emulators.foreman import VERSION
 from quads_tui.emulators.process import Options, run
 
 
@@ -19,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds per real second")
     parser.add_argument("--faults", choices=sorted(PROFILES), default="none")
     parser.add_argument("--no-tls", dest="tls", action="store_false")
+    parser.add_argument("--foreman", default=VERSION, help="version of the emulated Foreman: 1.24 to 3.16")
     parser.add_argument("--quads", choices=("2.0.5", "2.1", "2.2"), help="also emulate a QUADS of this version")
     parser.add_argument("--fleet", type=Path, help="JSON file of the hosts to emulate, instead of invented hosts")
     parser.add_argument("--watch-pid-file", type=Path, help="end after the process whose pid is in this file has ended")

@@ -27,6 +27,7 @@ INPUTS = "tests/inputs/test_wrong_inputs.py"
 BOUNDS = "tests/services/redfish/test_bounds.py"
 WAITING = "tests/services/redfish/test_waiting.py"
 ENDLESS = "tests/services/redfish/test_endless.py"
+LADDERS = "tests/services/redfish/test_ladders.py"
 FOREMAN = "tests/services/test_foreman_reads.py"
 IDENTITY = "tests/engine/test_identity.py"
 MEMBERS = "tests/services/redfish/test_members.py"
@@ -179,7 +180,7 @@ _HOLES = (
     _row("U11 not shown", "services/foreman/reads.py", "if record is None or tasks & _AT_WORK:\n            return Probe.UNREADABLE", "if record is None or tasks & _AT_WORK:\n            return Probe.ABSENT", FOREMAN),
     _row("U11 pending", "services/foreman/reads.py", '_AT_WORK = frozenset({"pending", "running"})', '_AT_WORK = frozenset({"running"})', FOREMAN),
     _row("U11 taken back", "services/foreman/reads.py", "return bool(tasks & _TAKEN_BACK) and not tasks & _AT_WORK", "return bool(tasks & _TAKEN_BACK)", FOREMAN),
-    _row("U11 unreadable parameter", "services/foreman/reads.py", "if answer.status != 200:\n            return Probe.UNREADABLE", "if answer.status != 200:\n            return Probe.ABSENT", FOREMAN),
+    _row("U11 unreadable parameter", "services/foreman/reads.py", "except StageFailure:\n            return Probe.UNREADABLE", "except StageFailure:\n            return Probe.ABSENT", FOREMAN),
     _row("U12 parameter by a read", "engine/writes.py", "return await ports.foreman.probe_parameter(self._host, name, value)", "return Probe.ABSENT", SETTLED),
     _row("U12 parameter after a kill", "engine/writes.py", 'return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])', "return Probe.ABSENT", SETTLED),
     _row("U12 build not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN', 'if False:\n            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN', SETTLED),
@@ -221,8 +222,8 @@ _HOLES = (
     _row("U20 refused Resets, count", "services/redfish/power.py", "if self._refused > _MOST_REFUSED:", "if self._refused >= _MOST_REFUSED:", BOUNDS),
     _row("U20 TLS at a Reset", "services/redfish/power.py", 'elif error.kind is FailureKind.TLS:', "elif False:", BOUNDS),
     _row("U20 not sent", "services/redfish/power.py", "self._wait_on(error.reason, None)", "pass", BOUNDS),
-    _row("U20 PATCHes", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
-    _row("U20 PATCHes, deadline", "services/redfish/settings_patch.py", "if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:", "if self.sent >= _MOST_SENT:", BOUNDS),
+    _row("U20 PATCHes", "services/redfish/settings_patch.py", "if self.sent >= self._most or self._clock.now() > self._deadline:", "if self._clock.now() > self._deadline:", BOUNDS),
+    _row("U20 PATCHes, deadline", "services/redfish/settings_patch.py", "if self.sent >= self._most or self._clock.now() > self._deadline:", "if self.sent >= self._most:", BOUNDS),
     _row("U20 TLS at a PATCH", "services/redfish/settings_patch.py", 'if error.kind is FailureKind.TLS:', "if False:", BOUNDS),
     _row("U20 PATCH cut off", "services/redfish/settings_patch.py", 'acts.result(ActResult.UNKNOWN, {"error": "interrupted"})\n            raise', "raise", BOUNDS),
     _row("D9 no number", "services/responses.py", "return MIN_RETRY_AFTER if seconds is None else seconds", "return 0.0 if seconds is None else seconds", WAITING),
@@ -248,10 +249,21 @@ _HOLES = (
     _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
     _row("U20 password to be changed", "services/redfish/connection.py", "if refusal.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
     _row("U20 TLS", "services/redfish/connection.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
-    _row("U20 Basic in front", "services/redfish/session.py", 'if answer.status == 401 and not self.collection and "basic" in', 'if False and "basic" in', BOUNDS),
-    _row("U20 Basic in front counts", "services/redfish/session.py", "                await self._refuse(refusal)\n                break", "                break", BOUNDS),
-    _row("U20 mode repeated", "services/redfish/boot.py", "if not full and self._mode:", "if False:", BOUNDS),
-    _row("U20 no mode", "services/redfish/boot.py", "if not full and self._mode:", "if not full:", BOUNDS),
+    _row("U20 Basic in front", "services/redfish/login.py", "ways = [BASIC] if guessed or _offers_basic(answer) else [way]", "ways = [way]", BOUNDS),
+    _row("U20 Basic in front counts", "services/redfish/login.py", "                if not guessed:\n", "                if False:\n", BOUNDS),
+    _row("D2 ladders: refused password, count", "services/redfish/learned.py", "return self.refusals >= MOST_REFUSALS", "return self.refusals > MOST_REFUSALS", LADDERS),
+    _row("D2 ladders: one login at a time", "services/redfish/login.py", "async with learned.logging_in:", "if True:", LADDERS),
+    _row("D2 ladders: guessed place", "services/redfish/login.py", "guessed = bool(self.collection) and way", "guessed = False and way", LADDERS),
+    _row("D2 ladders: two names", "services/redfish/learned.py", "self._by_bmc[bmc] = now", "pass", LADDERS),
+    _row("D2 ladders: logout believed", "services/redfish/session.py", "if await self._is_gone(path, headers, answer, own=own):", "if answer.ok or await self._is_gone(path, headers, answer, own=own):", LADDERS),
+    _row("D2 ladders: bare tag", "services/redfish/quirks.py", "                return bare\n", "                return etag\n", LADDERS),
+    _row("D2 ladders: learned way", "services/redfish/learned.py", "return sorted(listed, key=lambda way: way != worked)", "return listed", LADDERS),
+    _row("D2 ladders: lasting override", "services/redfish/boot.py", 'lasting = "continuous" in listed and', "lasting = False and", LADDERS),
+    _row("D2 ladders: stuck state", "services/redfish/power.py", "_STUCK = 50.0", "_STUCK = 100.0", LADDERS),
+    _row("D2 ladders: button at first sight", "services/redfish/power.py", "or self._clock.now() < self._seen[1] + _SURE", "or False", LADDERS),
+    _row("D2 ladders: restart as off", "services/redfish/quirks.py", '"ForceOff": ("GracefulShutdown", BUTTON),', '"ForceOff": ("GracefulShutdown", "PowerCycle", BUTTON),', LADDERS),
+    _row("U20 mode repeated", "services/redfish/boot.py", "return ways if full or not self._mode else", "return ways if True else", BOUNDS),
+    _row("U20 no mode", "services/redfish/boot.py", "return ways if full or not self._mode else", "return ways if full else", BOUNDS),
     # Words
     _row("U21 failed event", "engine/flow.py", "        self._end(stage, attempt, StageStatus.FAILED, 0.0, failure.reason, failure)\n", "", WAYS_OUT),
     _row("U21 owner", "engine/host_stages.py", "if not record.has(self._goal.target.attributes()):", "if False:", WAYS_OUT),
@@ -282,7 +294,7 @@ _HOLES = (
     _row("U22 symbolic link", "inputs/assignment_file.py", "follow=False)", "follow=True)", INPUTS),
     _row("U22 encoding's line", "inputs/assignment_file.py", 'line = data.count(b"\\n", 0, error.start) + 1', 'line = data.count(b"\\n", 0, error.start)', INPUTS),
     _row("U22 control characters", "inputs/assignment_file.py", 'report.add(number, "", message, file)', "pass", INPUTS),
-    _row("U22 no list", "services/foreman/session.py", "            if answer.status != 200:\n                raise failure(answer)\n            body", "            body", FOREMAN),
+    _row("U22 no list", "services/foreman/session.py", "        if answer.status != 200:\n            raise failure(answer)\n        body", "        body", FOREMAN),
     _row("U22 cookie", "services/foreman/session.py", 'headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())', "pass", FOREMAN),
     _row("U22 long searches", "services/foreman/reads.py", "            yield chunk\n            chunk, size = [], 0", "            chunk, size = [], 0", FOREMAN),
     _row("U22 long searches, size", "services/foreman/reads.py", "            yield chunk\n            chunk, size = [], 0", "            yield chunk\n            chunk = []", FOREMAN),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quads_tui.inputs import Secret, TlsPolicy
@@ -23,10 +23,13 @@ from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Re
 
 from ..http import Http
 from ..not_before import name_of
+from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
+from .learned import Learned, LearnedBmcs
+from .login import Busy
 from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
-from .session import ROOT, Busy, Session
+from .session import ROOT, TRIES, Session
 
 _LASTING = frozenset({301, 308})
 _MOST_REDIRECTS = 4  # of one request
@@ -62,11 +65,18 @@ class BmcConnection:
         limits: Limits,
         meter: Meter,
         acts: SideEffects,
+        bmcs: LearnedBmcs | None = None,
     ) -> None:
-        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests."""
+        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests.
+
+        `bmcs`: what the clients of this process share about BMCs; None: this client's alone.
+        """
         self.clock = clock
         self.acts = acts
-        self.session = Session(self._send, username=username, password=password, clock=clock, acts=acts)
+        self._bmcs = bmcs or LearnedBmcs()
+        self.session = Session(
+            self._send, username=username, password=password, clock=clock, acts=acts, learned=lambda: self.learned
+        )
         self._http = http
         self._address = address.rstrip("/")
         self._host = host
@@ -83,17 +93,22 @@ class BmcConnection:
         self._named = not _is_ip_address(address)
         self._at = ""  # the IP address that the name is taken for; empty: resolved by the next connection
 
+    @property
+    def learned(self) -> Learned:
+        """What this process knows of the ways of this BMC."""
+        return self._bmcs.of(self._address)
+
     async def exchange(
         self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
         """One signed request and its answer. Raises RequestFailed, Busy (before it was sent), StageFailure (our credentials).
 
-        A 401 was not executed, so the request goes out again after one new login. What is no read goes to the peer that the last
-        look at the machine came from: where another one answers now, RequestFailed says that nothing was sent, and it is to be
-        looked at again.
+        A 401 was not executed, so the request goes out again after a new login, and then by Basic. What is no read goes to the
+        peer that the last look at the machine came from: where another one answers now, RequestFailed says that nothing was sent,
+        and it is to be looked at again.
         """
         async with self._lock:
-            for last in (False, True):
+            for tries in range(1, TRIES + 1):
                 try:
                     signed = await self.session.headers()
                 except RequestFailed as error:  # to the login: the request itself never left
@@ -103,14 +118,15 @@ class BmcConnection:
                     if answer.ok:
                         self.session.reset_failures()
                     return answer
-                if last:
+                if tries == TRIES:
                     break
                 await self.session.on_unauthorized(answer)
             raise self.session.refuse_login(answer)
 
-    async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
+    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
 
+        `deciding`: members that the caller decides by; a document in which one of them cannot be believed is no answer.
         Raises Missing (404) and StageFailure.
         """
         wait = RetryBackoff(self, deadline)
@@ -125,11 +141,14 @@ class BmcConnection:
                 try:
                     document = answer.json()
                 except NotJson as error:
-                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {clean(path)}"))
                     continue
-                if isinstance(document, Mapping):
+                if not isinstance(document, Mapping):
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {clean(path)}"))
+                elif why := unreadable(document, deciding):
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{clean(path)} is not readable now: {why}"))
+                else:
                     return document, answer
-                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
                 continue
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:
@@ -180,11 +199,14 @@ class BmcConnection:
                     raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
                 await wait.after(failure_of(refusal))
                 continue
-            if isinstance(document, Mapping):
+            why = "it is not a JSON object"
+            if isinstance(document, Mapping) and not (why := unreadable(document, SERVICE_ROOT)):
                 links = document.get("Links")
-                self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                login = self.session.login
+                login.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                login.probe = local_path(document.get("Systems")) or login.probe
                 return document
-            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is not a JSON object"))
+            await wait.after(StageFailure(Cause.PROTOCOL, f"the Redfish service root is not readable now: {why}"))
 
     async def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False
@@ -284,6 +306,7 @@ class BmcConnection:
         if answer.peer and answer.peer != self.peer:
             self.moves += bool(self.peer)
             self.peer = answer.peer
+            self._bmcs.answered(self._address, answer.peer)
         if self._named and answer.peer:
             self._at = _ip_address(answer.peer)
         return answer

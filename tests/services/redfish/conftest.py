@@ -34,6 +34,7 @@ class Told:
         self.last_word: Exception | None = None  # raised before the first byte of an act
         self.confirmed = 0
         self.sessions: list[str] = []
+        self.refusals: list[int] = []
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
         if self.refusal is not None:
@@ -54,6 +55,9 @@ class Told:
     def session(self, uri: str, is_open: bool) -> None:
         if uri:
             (self.sessions.append if is_open else self.sessions.remove)(uri)
+
+    def refused(self, times: int) -> None:
+        self.refusals.append(times)
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self.results.append(result)

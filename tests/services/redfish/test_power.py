@@ -145,7 +145,7 @@ async def test_passing_states_are_waited_for(bench: Bench) -> None:
         bmc.resets.append(data["ResetType"])
         bmc.power = "PoweringOff" if data["ResetType"] == "ForceOff" else "PoweringOn"
         final = {"PoweringOff": "Off", "PoweringOn": "On"}[bmc.power]
-        asyncio.get_running_loop().call_later(0.15, lambda: setattr(bmc, "power", final))  # 45 own seconds
+        asyncio.get_running_loop().call_later(0.1, lambda: setattr(bmc, "power", final))  # 30 own seconds
         return web.Response(status=204)
 
     bench.bmc.when("POST", RESET, slowly, times=2)
@@ -156,7 +156,7 @@ async def test_passing_states_are_waited_for(bench: Bench) -> None:
     assert bench.bmc.resets == ["ForceOff", "On"]
 
 
-@pytest.mark.parametrize("odd", ["Paused", "Unknown", "", 7, None])
+@pytest.mark.parametrize("odd", ["Paused", "Unknown", "", None])
 async def test_an_unknown_state_is_no_ground_to_act(bench: Bench, odd: Any) -> None:
     bench.bmc.system = {"PowerState": odd}
     failure = await bench.fails(bench.off(20))
