@@ -58,7 +58,7 @@ def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
         case TlsTrouble.UNTRUSTED:
             return f"configure which certificate to trust: {setting} (ca_file, fingerprint, pin or verify: false)"
         case TlsTrouble.NAME:
-            return f"give a name that is in the certificate in {where}, or {_ITSELF} in {setting}"
+            return f"set a name in {where} that is in the certificate, or {_ITSELF} in {setting}"
         case TlsTrouble.DATE:
             return f"renew the certificate, and check the clock of this machine; or {_ITSELF} in {setting}"
         case TlsTrouble.PIN if tls.kind == "first_use":
@@ -81,7 +81,7 @@ def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
         case TlsTrouble.CLIENT_CERTIFICATE:
             return "configure the server to accept logins without a client certificate"
         case TlsTrouble.UNKNOWN_NAME:
-            return f"give a name that the server has a certificate for in {where}"
+            return f"set a name in {where} for which the server has a certificate"
     return "read the log of the server: it ended the TLS handshake"
 
 

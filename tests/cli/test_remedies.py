@@ -202,7 +202,7 @@ async def test_d13_each_doubt_about_a_certificate_has_its_own_remedy(bench: Benc
             bench.serve(bench.context("b.example.com")),
             ours,
             "mismatch",
-            "give a name that is in the certificate in redfish.address",
+            "set a name in redfish.address that is in the certificate",
         ),
         (bench.serve(bench.context(not_before=past, not_after=recent)), ours, "has expired", "renew the certificate"),
         (bench.serve(bench.context(not_before=soon, not_after=late)), ours, "not yet valid", "clock of this machine"),
