@@ -19,10 +19,14 @@ _WORDS = 3  # at least
 # What the emulators answer are the words of Foreman and of the vendors; only their command speaks for itself.
 _OTHERS_WORDS = re.compile(r"emulators/(?!process\.py$|__main__\.py$)")
 _QUERY = re.compile(
-    r"\s*(select .* from |insert (or \w+ )?into |update \w+ set |delete from |create |alter table |pragma |begin immediate)", re.I
+    r"^\s*(select .* from |insert (or \w+ )?into |update \w+ set |delete from |create |alter table |pragma |begin immediate)",
+    re.I,
 )
 _MARKUP = re.compile(r"<!DOCTYPE|</|<\w+ [\w-]+=|\{[^}]*:[^}]*[;}]")  # HTML, SVG, CSS
-_COMPARING = {"startswith", "endswith", "partition", "rpartition", "split", "compile", "match", "fullmatch", "search", "sub"}
+# For programs: regular expressions, types, colours, a content policy.
+_CODE = re.compile(r"\\[bdswA]|\(\?[:!=<]|\w\)\?|\| None$|^(bold|black) .*\b(on|#)\b|^default-src ")
+_COMPARING = {"startswith", "endswith", "partition", "rpartition", "split", "match", "fullmatch", "search", "sub"}
+_COMPARING |= {"compile", "_any_case"}  # patterns
 _LOGGING = {"debug", "info", "warning", "error", "exception"}
 _INTERNAL = {"RuntimeError", "AssertionError", "NotImplementedError", "TypeError", "TypeVar", "NewType"}
 
@@ -82,7 +86,7 @@ def _part(value: ast.expr) -> str:
 
 
 def _shown(node: ast.expr, words: str) -> Iterator[tuple[int, str]]:
-    if len(_WORD.findall(words)) >= _WORDS and " " in words and not (_QUERY.match(words) or _MARKUP.search(words)):
+    if len(_WORD.findall(words)) >= _WORDS and " " in words and not any(no.search(words) for no in (_QUERY, _MARKUP, _CODE)):
         yield node.lineno, " ".join(words.split())
 
 

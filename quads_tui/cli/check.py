@@ -133,7 +133,7 @@ def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
 
 _ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
 _MACHINE = (
-    "correct its BMC address, or remove the host from the assignment; as it is, the host fails before anything is changed on it"
+    "correct the BMC address of the host, or remove the host from the assignment; otherwise it fails before anything is changed"
 )
 
 
@@ -248,15 +248,17 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         trust = ", ".join(sorted({one.tls.partition(", certificate")[0] for one in good}))
         facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
         lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
-        lines += [f"        the clocks of {late} of these BMCs are off by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
+        lines += (
+            [f"        {late} of these BMCs have a clock that is wrong by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
+        )
     if unverified := [one for one in good if one.unverified]:
         lines.append(
-            f"note  {len(unverified)} of these are not verified: rollouts ask about them, unless redfish.unverified names them"
+            f"note  {len(unverified)} of these are not verified: a rollout asks about those that redfish.unverified does not list"
         )
         lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_MAX_LISTED]]
         lines += [f"        and {len(unverified) - _MAX_LISTED} more (--json lists all)"] if len(unverified) > _MAX_LISTED else []
     bad = [one for one in found if not one.ok]
     lines += [_line(one) for one in bad[:_MAX_LISTED]]
     if len(bad) > _MAX_LISTED:
-        lines.append(f"BAD   and {len(bad) - _MAX_LISTED} more BMCs (--json lists all)")
+        lines.append(f"BAD   {len(bad) - _MAX_LISTED} more BMCs with problems (--json lists all)")
     return lines

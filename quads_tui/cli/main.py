@@ -44,7 +44,7 @@ def _common_options(function: F) -> F:
                 is_flag=True,
                 help="Prints lines on stdout and reads typed commands instead of drawing a screen. For screen readers.",
             ),
-            click.option("--json", "as_json", is_flag=True, help="As --headless, with JSON lines on stdout."),
+            click.option("--json", "as_json", is_flag=True, help="No screen; prints JSON lines on stdout."),
             click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
             click.option(
                 "--state-dir",
@@ -70,7 +70,9 @@ def _emulator_options(function: F) -> F:
                 show_default=True,
                 help="Seed of all random choices: the same seed gives the same faults.",
             ),
-            click.option("--speed", type=click.FloatRange(0.1, 1000), default=None, help="How many times faster than real time."),
+            click.option(
+                "--speed", type=click.FloatRange(0.1, 1000), default=None, help="Emulate this many times faster than real time."
+            ),
             click.option(
                 "--faults", default=None, shell_complete=_lazy_completion("profiles"), help=f"Faults to inject: {_FAULTS}."
             ),
@@ -90,7 +92,7 @@ def _take_over_option(function: F) -> F:
     return click.option(
         "--take-over",
         is_flag=True,
-        help="Take over the locks of a process that hangs and cannot be ended. If it continues, it stops before its next write.",
+        help="Take over the locks of a process that hangs and cannot be ended. The old process cannot start another write.",
     )(function)
 
 
@@ -102,9 +104,9 @@ def _request_options(function: F) -> F:
             click.option(
                 "--from-quads",
                 is_flag=True,
-                help="Use the moves that QUADS has scheduled instead of a file; several clouds become one rollout.",
+                help="Instead of a file, use the moves that QUADS has scheduled; several clouds become one rollout.",
             ),
-            click.option("--cloud", help="Use only this cloud of a QUADS export or of QUADS' moves."),
+            click.option("--cloud", help="Use only this cloud of a QUADS export, or of the moves with --from-quads."),
             click.option(
                 "--date",
                 type=click.DateTime(("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d")),
@@ -220,7 +222,7 @@ def resume(rollout: str | None, failed: bool, **common: Any) -> None:
 
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
-@click.option("--replay", is_flag=True, help="Replay the recorded rollout.")
+@click.option("--replay", is_flag=True, help="Replay the rollout from its journal.")
 @click.option(
     "--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay speed factor (2: twice as fast as recorded)."
 )
@@ -293,15 +295,15 @@ def completion(shell: str) -> None:
     "directory",
     type=click.Path(path_type=Path),
     required=True,
-    help="Directory for the files written: site.yaml, assignment.yaml, control.json, ready.",
+    help="Directory in which the emulators create site.yaml, assignment.yaml, control.json and ready.",
 )
 @click.option(
     "--quads",
     type=click.Choice(("2.0.5", "2.1", "2.2")),
-    help="Also emulate a QUADS server of this version, which has moves for these hosts.",
+    help="Also emulate a QUADS server of this version, with moves for the emulated hosts.",
 )
 def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | None, directory: Path, quads: str | None) -> None:
-    """Run only the emulators, until ended. DIR/site.yaml can be used as --site."""
+    """Run only the emulators, until ctrl+c ends them. Other commands use them with --site DIR/site.yaml."""
     from quads_tui.emulators.process import Options
     from quads_tui.emulators.process import run as start
 

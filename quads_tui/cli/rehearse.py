@@ -29,7 +29,7 @@ def rehearse(
     def work() -> int:
         given = load_assignment(assignment) if assignment else None
         if given and hosts and hosts != len(given.hosts):
-            raise Usage(f"{assignment} has {len(given.hosts)} hosts, --hosts asks for {hosts}: omit --hosts")
+            raise Usage(f"{assignment} has {len(given.hosts)} hosts, but --hosts is {hosts}: omit --hosts")
         shown, front_end = chosen_front_end(replace(options, yes=True))
         with rehearsal_emulators(options, given, hosts=hosts, seed=seed, speed=speed, faults=faults, notify=notify) as emulated:
             return asyncio.run(roll_out(emulated, shown, ProcessResources(), TerminalOperator(), front_end))

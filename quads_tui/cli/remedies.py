@@ -13,7 +13,7 @@ from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Re
 from quads_tui.services.tls_errors import TlsTrouble
 
 AGAIN = "run the check again in a minute"
-_TLS_WANTED = "the port wants TLS: let the address begin with https://"
+_TLS_WANTED = "the port expects TLS: use an address that begins with https://"
 _ITSELF = "trust the certificate itself (fingerprint or pin)"
 
 
@@ -28,26 +28,26 @@ def remedy_for_request(error: RequestFailed, key: str, address: str, tls: TlsPol
         return _remedy_for_tls(error.tls, key, tls)
     match error.kind:
         case FailureKind.REFUSED:
-            return f"check that it is running, and that {where} names the right host and port"
+            return f"check that the service is running, and that host and port in {where} are correct"
         case FailureKind.DNS if "not a usable address" in error.reason or "not an http" in error.reason:
             return f"correct {where}"
         case FailureKind.DNS if "temporary failure" in error.reason:
             return "check the name servers that this machine uses (/etc/resolv.conf): they do not answer"
         case FailureKind.DNS:
-            return f"check {where}, and DNS on this machine"
+            return f"check the host name in {where}, and DNS on this machine"
         case FailureKind.RESET if address.startswith("http://"):
-            return f"check what answers at {where}: if the port wants TLS, let the address begin with https://"
+            return f"check what answers at {where}: if the port expects TLS, use an address that begins with https://"
         case FailureKind.RESET if key == "redfish" and not tls.old:
             return f"{AGAIN}; a BMC whose TLS is older than 1.2 needs redfish.old_tls"
         case FailureKind.RESET:
-            return f"{AGAIN}, and read the log of the server and of any proxy before it"
+            return f"{AGAIN}, and read the log of the server and of any proxy in front of the server"
         case FailureKind.NOT_YET:
-            return f"it asks to wait; {AGAIN}"
+            return f"the service asks to wait; {AGAIN}"
         case FailureKind.REDIRECT:
-            return f"check {where}: if the place that it redirects to is the service, give that address"
+            return f"check {where}: if the service is at the address of the redirect, set that address"
         case FailureKind.BODY:
             return f"check what answers at {where}: another service, or a proxy that breaks answers"
-    return f"check the network between here and there (route, firewall), and {where}"
+    return f"check the network between this machine and the service (route, firewall), and {where}"
 
 
 def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
@@ -58,7 +58,7 @@ def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
         case TlsTrouble.UNTRUSTED:
             return f"configure which certificate to trust: {setting} (ca_file, fingerprint, pin or verify: false)"
         case TlsTrouble.NAME:
-            return f"give a name that is in the certificate in {where}, or {_ITSELF} in {setting}"
+            return f"set a name in {where} that is in the certificate, or {_ITSELF} in {setting}"
         case TlsTrouble.DATE:
             return f"renew the certificate, and check the clock of this machine; or {_ITSELF} in {setting}"
         case TlsTrouble.PIN if tls.kind == "first_use":
@@ -70,7 +70,7 @@ def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
         case TlsTrouble.OLD if key == "redfish" and not tls.old:
             return "add the host to redfish.old_tls, or update the firmware of the BMC"
         case TlsTrouble.OLD if key == "redfish":
-            return "update the firmware of the BMC; redfish.old_tls holds for it already and is not enough"
+            return "update the firmware of the BMC; redfish.old_tls already contains this host, which is not enough"
         case TlsTrouble.OLD:
             return "configure TLS 1.2 or newer and keys of 2048 bits or more on the server"
         case TlsTrouble.PLAIN:
@@ -81,7 +81,7 @@ def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
         case TlsTrouble.CLIENT_CERTIFICATE:
             return "configure the server to accept logins without a client certificate"
         case TlsTrouble.UNKNOWN_NAME:
-            return f"give a name that the server has a certificate for in {where}"
+            return f"set a name in {where} for which the server has a certificate"
     return "read the log of the server: it ended the TLS handshake"
 
 
@@ -94,11 +94,11 @@ def remedy_for_login(error: Exception, key: str, address: str, page: Response) -
     if isinstance(error, CredentialsRefused) or cause is Cause.CREDENTIALS or refused:
         return f"check {key}.username and where {key}.password comes from"
     if cause is Cause.BUSY:
-        return f"it is busy; {AGAIN}"
+        return f"the service is busy; {AGAIN}"
     if cause is Cause.REFUSED:
-        return f"give the user {key}.username the rights that the message is about"
+        return f"give the user {key}.username the permission that the message is about"
     if cause is Cause.UNREACHABLE or isinstance(error, TimeoutError):
-        return f"check the network between here and there (route, firewall), and {_address_key(key)}"
+        return f"check the network between this machine and the service (route, firewall), and {_address_key(key)}"
     return _remedy_for_page(page, key, address)
 
 
@@ -110,9 +110,9 @@ def _remedy_for_page(page: Response, key: str, address: str) -> str:
         return _TLS_WANTED
     if 300 <= page.status < 400:
         target = clean(page.headers.get("Location", ""), 200)
-        return f"check {where}: it redirects to {target}; if that is the service, give that address"
+        return f"check {where}: the server redirects to {target}; if the service is there, set that address"
     if page.ok and _is_object(page):
-        return f"{AGAIN}; if it stays, update the firmware or the software of the service"
+        return f"{AGAIN}; if the problem remains, update the firmware or the software of the service"
     return f"check what answers at {where}: it may be a proxy or another service"
 
 

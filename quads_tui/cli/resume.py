@@ -34,7 +34,7 @@ def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False
     if rollout.rehearsal is None:
         return asyncio.run(_run_resumed(rollout, options, failed))
     if not emulators_pid(rollout.rehearsal):
-        raise Refused([f"the emulators of the rehearsal {rollout.id} have ended: it cannot be resumed"])
+        raise Refused([f"the emulators of {rollout.id} have ended: this rehearsal cannot be resumed"])
     with owned_emulators(rollout.rehearsal):
         return asyncio.run(_run_resumed(rollout, options, failed))
 
@@ -50,7 +50,7 @@ async def _run_resumed(stored: StoredRollout, options: Options, failed: bool) ->
 def _choose_rollout(name: str | None, options: Options, failed: bool) -> StoredRollout | None:
     if name is None:
         if failed:
-            raise Usage("--failed needs the id of a rollout: quads-tui rollouts lists them")
+            raise Usage("--failed needs the id of a rollout: quads-tui rollouts lists the ids")
         return newest(options.state, _has_services, held=options.take_over)
     try:
         return find(options.state, name)

@@ -72,11 +72,12 @@ def _ask_about_unfinished(old: StoredRollout, options: Options) -> str:
     if holder := old.holder():
         raise Refused([f"{words}, and is run by {holder}"])
     if options.headless or not sys.stdin.isatty():
-        raise Refused([f"{words}: resume it (quads-tui resume {old.id}), or start a new one from a terminal"])
+        raise Refused([f"{words}: resume that rollout (quads-tui resume {old.id}), or start a new rollout from a terminal"])
     click.echo(f"{words[0].upper()}{words[1:]}.")
     answer = (
         ask(
-            "[r] resume it, [a] new rollout: ALL its hosts are provisioned again, finished ones are WIPED again, [other] cancel: "
+            "[r] resume that rollout, [a] start a new rollout: ALL hosts of the assignment are provisioned again, hosts that are "
+            "done are WIPED again, [other] cancel: "
         )
         .strip()
         .lower()

@@ -66,9 +66,9 @@ def starts_at(when: str, request: RunRequest, quads_zone: Zone, now: float) -> f
             raise Usage("--at schedule: neither the assignment nor --date has a schedule that starts in the future")
         at, odd = found
         if odd:
-            notify(f"--at schedule: {odd}; it starts at {quads_zone.words(at)}")
+            notify(f"--at schedule: {odd}; the rollout starts at {quads_zone.words(at)}")
     if at <= now:
-        raise Usage(f"--at {clean(when, 80)}: {local_zone().words(at)} has passed")
+        raise Usage(f"--at {clean(when, 80)}: {local_zone().words(at)} is in the past")
     return at
 
 
@@ -83,14 +83,12 @@ def _parse_local(text: str) -> float:
         skipped, moments = zone.skipped(given), zone.moments(given)
         odd = zone.oddity(given)
     except BadTime as bad:
-        hint = (
-            "an offset such as +01:00 gives another time zone than this machine's; --at schedule uses the start of the schedule"
-        )
+        hint = "add an offset such as +01:00 for another time zone; --at schedule uses the start of the schedule"
         raise Usage(f"--at {shown}: {bad}; {hint}") from None
     if skipped:
         _, before, after = skipped
         near = f"{before - timedelta(minutes=1):%Y-%m-%d %H:%M} or {after:%H:%M}"
-        raise Usage(f"--at {shown}: this time {odd}; the nearest are {near}")
+        raise Usage(f"--at {shown}: this time {odd}; the nearest times are {near}")
     if len(moments) > 1:
         both = " or ".join(f'"{given:%Y-%m-%d %H:%M}{zone.offset(at)}"' for at in moments)
         raise Usage(f"--at {shown}: this time {odd}; add an offset: {both}")
@@ -102,7 +100,7 @@ def _parse_quads_date(text: str, zone: Zone) -> float:
     try:
         given = parsed(text)
         if odd := zone.oddity(given):
-            notify(f"--at schedule: {text} {odd}; it starts at {zone.words(zone.last(given))}")
+            notify(f"--at schedule: {text} {odd}; the rollout starts at {zone.words(zone.last(given))}")
         return zone.last(given)
     except BadTime as bad:
         raise Usage(f"--date {text}: {bad}") from None
@@ -186,4 +184,4 @@ async def countdown(
 
 
 def _countdown_text(start: float, now: float) -> str:
-    return f"starts in {duration(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c cancels; nothing has started"
+    return f"starts in {duration(max(0.0, start - now))}, at {local_zone().words(start)}; ctrl+c cancels; nothing has started yet"

@@ -152,9 +152,7 @@ class StartController:
         work = await asyncio.to_thread(load, request, self._options, self._operator.notify)
         old = await asyncio.to_thread(find_unfinished, work, self._options)
         if old is not None:
-            raise Refused(
-                [f"the rollout {old.id} has unfinished hosts of this assignment: resume it and finish or skip them first"]
-            )
+            raise Refused([f"the rollout {old.id} has unfinished hosts of this assignment: resume that rollout first"])
         return await roll_out(work, self._options, self._resources, self._operator, self._front_end)
 
     async def _run_rehearsal(self) -> int:
@@ -241,5 +239,7 @@ class StartScreenOperator:
         return await start.confirm(question)
 
     async def confirm_retry(self, hosts: int, installed: int) -> bool:
-        installed_words = f"{installed} of which already booted into the installer"
-        return await self.confirm(f"Retry {hosts} failed, skipped or held hosts, {installed_words}?")
+        installed_words = f"{installed} of them have already booted into the installer"
+        return await self.confirm(
+            f"Retry {hosts} failed, skipped or held hosts ({installed_words})? Hosts to be rebuilt are WIPED."
+        )

@@ -57,7 +57,7 @@ def _exit_on_sigterm(*_: object) -> None:
 def chosen_front_end(options: Options) -> tuple[Options, FrontEnd]:
     """The front end for these options. Without a terminal there is no screen, and nobody to ask. Raises Usage."""
     if not options.yes and not sys.stdin.isatty():
-        raise Usage("there is no terminal to ask at: add --yes (and --headless, --plain or --json to show progress)")
+        raise Usage("there is no terminal for questions: add --yes (and --headless, --plain or --json to show progress)")
     if options.plain:
         from .plain import plain
 
@@ -162,5 +162,5 @@ class TerminalOperator:
         return await ask_yes_no(question)
 
     async def confirm_retry(self, hosts: int, installed: int) -> bool:
-        click.echo(f"{hosts} failed, skipped or held hosts; {installed} of these already booted into the installer.")
-        return await ask_count(hosts, "retried, and wiped if they are rebuilt")
+        click.echo(f"{hosts} failed, skipped or held hosts; {installed} of them have already booted into the installer.")
+        return await ask_count(hosts, "retried (hosts to be rebuilt are WIPED)")

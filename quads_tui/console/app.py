@@ -208,11 +208,11 @@ class Console(FaultTolerantApp[str]):
         name, _, argument = words.strip().partition(" ")
         action = find_command(name, COMMANDS)
         if action is None:
-            self.flash(f"unknown command {name!r}: ? lists all commands")
+            self.flash(f"unknown command {name!r}; press ? for all commands")
             return
         home: object = self._main if action.where == "table" else self
         if action.where == "table" and self.view is not self._main:
-            self.flash(f"{action.command} works in the table only")
+            self.flash(f"{action.command} works only while the table of hosts is shown")
             return
         if argument.strip() and not action.argument:
             self.flash(f"{action.command} accepts no argument")
@@ -276,7 +276,7 @@ class Console(FaultTolerantApp[str]):
         self.copy_to_clipboard(text)
         what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
         self.flash(
-            f"sent {what} to the terminal's clipboard; if paste gives something else, the terminal does not support it (OSC 52)"
+            f"sent {what} to the terminal; if you cannot paste, the terminal does not let programs set its clipboard (OSC 52)"
         )
 
     def action_theme(self, name: str = "") -> None:
@@ -341,7 +341,7 @@ class Console(FaultTolerantApp[str]):
         action, view = BY_NAME[name], self.view
         chosen, hidden, unsuitable = self._select(action)
         if not chosen:
-            self.flash(f"{name}: not possible for any of the selected hosts in their state")
+            self.flash(f"{name}: not possible for the selected hosts in their present state")
             return
         hosts = tuple(host.name for host in chosen)
         lines = question(action, chosen, hidden, unsuitable)
@@ -408,7 +408,7 @@ class Console(FaultTolerantApp[str]):
 
         def agreed(answer: str | None) -> None:
             if answer != "y":
-                self.flash("pause: nothing was done")
+                self.flash("pause or resume cancelled: nothing was done")
             elif pause_reasons(paused, what) != why:
                 self._ask_pause(what)
             else:
@@ -427,7 +427,7 @@ class Console(FaultTolerantApp[str]):
             return
         lines = [
             "This process runs the rollout.",
-            "Pause new hosts: no new host starts; hosts under way finish.",
+            "Pause new hosts: no new host starts; hosts under way continue.",
             STOP_COSTS,
         ]
 

@@ -97,7 +97,7 @@ class SafeDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         self._output.on_ready = lambda: self._from_thread(self._app.refresh)
-        self._output.on_dead = lambda error: self._lost(f"the terminal is gone: {error.strerror}")
+        self._output.on_dead = lambda error: self._lost(f"the connection to the terminal was lost: {error.strerror}")
         self._active = True
         if self._output.dead is None and self._foreground():
             self._wake, self._woken = socket.socketpair()
@@ -170,7 +170,7 @@ class SafeDriver(LinuxDriver):
                     for message in self._messages(unit):
                         self.process_message(message)
         except OSError as error:
-            self._lost(f"the terminal is gone: {error.strerror}")
+            self._lost(f"the connection to the terminal was lost: {error.strerror}")
         finally:
             self._woken.close()
 

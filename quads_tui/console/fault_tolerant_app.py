@@ -148,7 +148,7 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
 
     def on_keys_lost(self, message: KeysLost) -> None:
         self.flash(
-            f"{message.count} key presses or mouse movements were ignored: they arrived faster than the screen handles them"
+            f"{message.count} key presses or mouse movements were ignored: they came faster than the screen can handle them"
         )
 
     def ask(self, screen: Screen[ScreenResultType], answered: Callable[[ScreenResultType | None], None]) -> None:

@@ -27,8 +27,12 @@ class Field(FaultTolerant, Input):
         if entered and taken == words:
             self.post_message(self.Submitted(self, self.value))
         left = count - len(taken) - entered
-        return f"{left} of {count} characters were dropped: the field accepts one line of at most {self._limit}" if left else ""
+        return (
+            f"{left} of {count} characters were dropped: the field accepts one line of at most {self._limit} characters"
+            if left
+            else ""
+        )
 
     def restricted(self) -> None:
         app: Any = self.app
-        app.flash(f"at most {self._limit} characters")
+        app.flash(f"the field accepts at most {self._limit} characters")

@@ -56,12 +56,20 @@ KEY_ACTIONS = (
     KeyAction("mark_shown", "asterisk", "*", "mark all shown hosts; press again to unmark them", _TABLE),
     KeyAction("clear_marks", "backslash", "\\", "clear all marks", _TABLE),
     KeyAction(
-        "filter", "slash", "/", "filter: text, regex, !not, stage: cause: model: rack: ...", _TABLE, footer=True, argument="WORDS"
+        "filter",
+        "slash",
+        "/",
+        "filter hosts: text, regular expression, !text (not), stage: cause: model: rack: ...",
+        _TABLE,
+        footer=True,
+        argument="WORDS",
     ),
     KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=5),
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
-    KeyAction("detail", "enter", "enter", "show the host in full, with its requests to Foreman and the BMC", _TABLE, footer=6),
+    KeyAction(
+        "detail", "enter", "enter", "show the details of the host, and the requests to Foreman and its BMC", _TABLE, footer=6
+    ),
     KeyAction(
         "retry",
         "r",
@@ -77,7 +85,7 @@ KEY_ACTIONS = (
         "restart",
         "R",
         "R",
-        "retry from the start: the host is wiped",
+        "retry from the first stage; wipes the host",
         _HOSTS,
         True,
         tuple(RETRYABLE),
@@ -87,7 +95,7 @@ KEY_ACTIONS = (
         "skip",
         "s",
         "s",
-        "skip hosts: they leave the rollout, armed ones are disarmed",
+        "skip hosts: take them out of the rollout; armed hosts are disarmed",
         _HOSTS,
         True,
         _NOT_DONE,
@@ -137,14 +145,25 @@ KEY_ACTIONS = (
     KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
     KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
-    KeyAction("pause", "p", "p", "pause or resume new hosts; the question shows why they are paused", dangerous=True, footer=3),
     KeyAction(
-        "pause_writes", "P", "P", "pause or resume all Foreman writes; the question shows why they are paused", dangerous=True
+        "pause",
+        "p",
+        "p",
+        "pause new hosts, or resume them after showing the reason for the pause",
+        dangerous=True,
+        footer=3,
+    ),
+    KeyAction(
+        "pause_writes",
+        "P",
+        "P",
+        "pause all Foreman writes, or resume them after showing the reason for the pause",
+        dangerous=True,
     ),
     KeyAction("messages", "m", "m", "messages and commands so far"),
     KeyAction("theme", "T", "T", "next colour theme", argument="NAME"),
-    KeyAction("symbols", "b", "b", "draw with braille, blocks or ASCII", argument="NAME"),
-    KeyAction("mute", "B", "B", "turn the bell for new kinds of failure, pauses and the end off or on"),
+    KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
+    KeyAction("mute", "B", "B", "bell off or on; it rings for a new kind of failure, a pause, and the end of the rollout"),
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
     KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
@@ -152,14 +171,23 @@ KEY_ACTIONS = (
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9
     ),
-    KeyAction("new", "n", "n", "plan a new rollout from a file, from QUADS, or a rehearsal", _START, True, footer=8),
+    KeyAction(
+        "new", "n", "n", "plan a new rollout: from a file, from the moves of QUADS, or a rehearsal", _START, True, footer=8
+    ),
     KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7),
     KeyAction("attach", "a", "a", "take control of a rollout that another process runs", _START, True, footer=6),
     KeyAction("interrupt", "ctrl+c", "ctrl+c", "choose: continue, pause new hosts, or stop", dangerous=True),
     KeyAction("status", "", "", "progress, estimated end, what is paused or armed", _PLAIN),
     KeyAction("failed", "", "", "failed hosts and their causes", _PLAIN),
     KeyAction("show", "", "", "details and history of a host", _PLAIN, argument="HOST"),
-    KeyAction("stop", "", "", "start nothing new on any host; requests under way finish, hosts stay unfinished", _PLAIN, True),
+    KeyAction(
+        "stop",
+        "",
+        "",
+        "stop the rollout: nothing new is started on any host; unfinished hosts can be resumed later",
+        _PLAIN,
+        True,
+    ),
 )
 BY_NAME = {action.name: action for action in KEY_ACTIONS}
 
@@ -203,13 +231,13 @@ def pause_question(what: str, why: Sequence[str]) -> list[str]:
 _PAUSE_TEXTS = {
     "admission": (
         "new hosts",
-        "No new host starts; hosts under way finish.",
-        "Queued hosts start: they are powered off and wiped.",
+        "No new host starts; hosts under way continue.",
+        "Queued hosts will start as planned: hosts to be rebuilt will be powered off and WIPED.",
     ),
     "writes": (
         "all Foreman writes",
-        "No host is written to Foreman; ready hosts stay powered off until writes are resumed.",
-        "Ready hosts are set to build mode in Foreman, and wiped.",
+        "No further write is sent to Foreman; ready hosts stay powered off until writes are resumed.",
+        "Ready hosts will be set to build mode in Foreman, booted and WIPED.",
     ),
 }
 
@@ -224,40 +252,40 @@ def question(action: KeyAction, chosen: Sequence[HostState], hidden: int, unsuit
     else:
         lines = [f"{verb} {len(names)} hosts?", f"  {names[0]}, {names[1]}, ... {names[-1]}", *_consequences(action, chosen)]
     if hidden:
-        lines.append(f"{_hosts(hidden, 'is', 'are')} hidden by the current filter.")
+        lines.append(f"Also included: {_hosts(hidden)} that the current filter does not show.")
     if unsuitable:
-        lines.append(f"{_hosts(unsuitable, 'is', 'are')} selected too, but in another state: not affected.")
+        lines.append(f"Not affected: {_hosts(unsuitable)} of the selection, in a state in which {action.name} is not possible.")
     return lines
 
 
 def _single_question(action: KeyAction, host: HostState) -> str:
     verb = action.name.capitalize()
     if action.name == "restart":
-        costs = "It is powered off, rebuilt and WIPED." if host.kind is Kind.BUILD else _KINDS[host.kind]
+        costs = "The host will be powered off, rebuilt and WIPED." if host.kind is Kind.BUILD else _KINDS[host.kind]
         return f"{verb} {host.short} from the beginning? {costs}"
     if action.name != "retry":
         return f"{verb} {host.short}?"
     if host.stage is None:
-        costs = "The retry goes through all stages and WIPES it at Install." if host.kind is Kind.BUILD else _KINDS[host.kind]
-        return f"{verb} {host.short}? Nothing was done to it yet. {costs}"
+        costs = "The retry goes through all stages and WIPES the host." if host.kind is Kind.BUILD else _KINDS[host.kind]
+        return f"{verb} {host.short}? Nothing has been done to the host yet. {costs}"
     if host.stage is Stage.INSTALL and host.cause is Cause.INSTALL_TIMEOUT:
-        costs = "It may still be installing: it is watched for longer and not wiped (restart wipes it)."
+        costs = "The host may still be installing. The retry watches it for longer and does not wipe it (restart wipes it)."
     else:
         costs = _RETRY_COSTS[host.stage] if host.kind is Kind.BUILD else _KINDS[host.kind]
     return f"{verb} {host.short} from {host.stage.label}? {costs}"
 
 
 STOP_COSTS = (
-    "Stop: nothing more is sent to any host, and no host is watched. Hosts that are not finished stay powered off, armed (the "
-    "next boot reinstalls them) or installing. Continue later with: quads-tui resume"
+    "Stop: nothing new is started on any host, and no host is watched. Hosts that are off stay off, armed hosts stay armed "
+    "(the next boot reinstalls them), and installs that have started continue. Continue later with: quads-tui resume"
 )
-_KINDS = {Kind.OWNERSHIP: "Only its owner in Foreman is changed.", Kind.SPARE: "It is only powered off."}
+_KINDS = {Kind.OWNERSHIP: "Only the owner in Foreman will be changed.", Kind.SPARE: "The host will only be powered off."}
 _RETRY_COSTS = {
-    Stage.POWER_OFF: "It is not rebuilt yet. The retry goes through all stages and WIPES it at Install.",
-    Stage.PXE_SET: "It is powered off and not rebuilt yet. The retry goes through all stages and WIPES it at Install.",
-    Stage.FOREMAN_BUILD: "It was powered off; it is WIPED when the retry boots it.",
-    Stage.POWER_ON: "It is WIPED when the retry boots it.",
-    Stage.INSTALL: "It already booted into the installer: retrying WIPES it again.",
+    Stage.POWER_OFF: "The host is not rebuilt yet. The retry goes through all stages and WIPES the host.",
+    Stage.PXE_SET: "The host was powered off. The retry goes through the remaining stages and WIPES the host.",
+    Stage.FOREMAN_BUILD: "The host was powered off. The retry boots the host and WIPES it.",
+    Stage.POWER_ON: "The retry boots the host and WIPES it.",
+    Stage.INSTALL: "The host has already booted into the installer. The retry WIPES it again.",
 }
 
 
@@ -265,7 +293,7 @@ def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
     """What the action costs several hosts."""
     if action.name == "restart":
         wiped = sum(host.kind is Kind.BUILD for host in chosen)
-        return [f"{_hosts(wiped, 'is', 'are')} powered off, rebuilt and WIPED."] if wiped else []
+        return [f"{_hosts(wiped)} will be powered off, rebuilt and WIPED."] if wiped else []
     if action.name != "retry":
         return []
     installing = [host for host in chosen if host.stage is Stage.INSTALL]
@@ -274,12 +302,15 @@ def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
     lines = []
     if waiting:
         lines.append(
-            f"{_hosts(waiting)} not rebuilt yet: the retry goes through all stages and WIPES {'them' if waiting > 1 else 'it'}."
+            f"{_hosts(waiting, 'is', 'are')} not rebuilt yet: the retry goes through the remaining stages and WIPES "
+            f"{'them' if waiting > 1 else 'it'}."
         )
     if wiped := len(installing) - watched:
-        lines.append(f"{_hosts(wiped)} already booted into the installer: retrying WIPES {'them' if wiped > 1 else 'it'} again.")
+        again = f"the retry WIPES {'them' if wiped > 1 else 'it'} again"
+        lines.append(f"{_hosts(wiped, 'has', 'have')} already booted into the installer: {again}.")
     if watched:
-        lines.append(f"{_hosts(watched)} may still be installing: watched for longer, not wiped (restart wipes).")
+        longer = f"the retry watches {'them' if watched > 1 else 'it'} for longer and does not wipe (restart wipes)"
+        lines.append(f"{_hosts(watched)} may still be installing: {longer}.")
     return lines
 
 

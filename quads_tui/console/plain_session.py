@@ -75,9 +75,7 @@ class PlainSession:
     def print_updates(self) -> None:
         """Print what is new; meant to be called once a second."""
         for alert in self._alerts.new():
-            self._print(
-                f"New failure: {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}."
-            )
+            self._print(f"New {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}.")
         now = self._view_context.monotonic()
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
@@ -113,7 +111,7 @@ class PlainSession:
             return
         chosen = [host for host in hosts if host.status in action.statuses]
         if not chosen:
-            self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for any of them in their state.")
+            self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for these hosts in their present state.")
             return
         names = tuple(host.name for host in chosen)
         for text in question(action, chosen, 0, len(hosts) - len(chosen) if argument not in _STATES else 0):
@@ -121,7 +119,7 @@ class PlainSession:
 
         def on_confirmed() -> None:
             if action.default_reason:
-                self._print(f"Reason? Press Enter for: {action.default_reason}.")
+                self._print(f'Reason? Press Enter to use "{action.default_reason}".')
                 self._answer = submit
             else:
                 submit("")
@@ -222,12 +220,12 @@ class PlainSession:
         for action in COMMANDS:
             takes = " HOSTS" if action.make_command else f" {action.argument}" if action.argument else ""
             self._print(f"{action.command}{takes}: {action.help}.")
-        self._print(f"HOSTS are names, a state ({', '.join(_STATES)}), or a filter such as stage:install or cause:401.")
+        self._print(f"HOSTS: host names, a state ({', '.join(_STATES)}), or a filter such as stage:install or cause:401.")
 
     def _leave(self, argument: str) -> None:
         self.left = True
         if self._control is not None and not self._rollout.settled and not self._rollout.ended_at:
-            self._print("The rollout continues and prints its progress until no host can continue without a human.")
+            self._print("The rollout continues and prints its progress until no host can continue without an operator.")
 
 
 _PAUSABLE = {"admission": "new hosts", "writes": "Foreman writes"}

@@ -133,7 +133,10 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
             if answer == "l":
                 self.exit(("leave", ""))
 
-        answers = {"n": "stay", "l": "leave the screen: the rollouts continue, print lines, and end when no host can move"}
+        answers = {
+            "n": "stay",
+            "l": "leave the screen: the rollouts continue, and print their progress until they need an operator",
+        }
         self.ask(Question(lines, answers, self.monotonic), chosen)
 
 
@@ -218,13 +221,13 @@ class StartScreen(SafeScreen, Screen[None]):
         if self.row and self.row.group is RowGroup.RUNNING:
             self.start.exit(("attach", self.row.rollout))
         else:
-            self.start.flash("only a rollout that another process runs can be attached to")
+            self.start.flash("attach is possible only for a rollout that another process runs")
 
     def action_resume(self) -> None:
         if self.row and self.row.group is RowGroup.UNFINISHED:
             self._actions.resume(self.row.rollout)
         else:
-            self.start.flash("only an unfinished rollout that is not running can be resumed")
+            self.start.flash("resume is possible only for an unfinished rollout that no process runs")
 
     def action_new(self) -> None:
         self.start.choose_source()

@@ -70,7 +70,7 @@ def run(options: Options) -> int:
 
 def _check(options: Options) -> None:
     if options.faults not in PROFILES:
-        raise OptionsError(f"no fault profile {options.faults!r}; there are {', '.join(PROFILES)}")
+        raise OptionsError(f"unknown fault profile {options.faults!r}; choose from {', '.join(PROFILES)}")
     if options.hosts < 1:
         raise OptionsError(f"{options.hosts} hosts: at least one is needed")
     if not 0 < options.speed <= 10_000:

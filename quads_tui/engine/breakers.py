@@ -87,8 +87,8 @@ class Breakers:
         self._set(trip.what, True)
         hosts = "new hosts" if trip.what == ADMISSION else "new hosts of this model"
         why = (
-            f"{trip.why}. Continue: {hosts} begin again, and are paused again when this cause hits {MANY} more. "
-            f"Leave it paused: {hosts} do not begin; hosts already written are watched to their end"
+            f"{trip.why}. If you resume: {hosts} begin, and are paused again when {MANY} more hosts fail for this cause. "
+            f"If you do not resume: {hosts} do not begin; hosts under way continue"
         )
         now = self._clock.wall()
         self._emit(Paused(now, trip.what, True, SAFETY, why))

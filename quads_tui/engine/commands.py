@@ -12,6 +12,7 @@ from quads_tui.rollout.events import HostChanged, Ordered, Paused
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import paused_subject
 
 from .breakers import Breakers
 from .flow import disarm
@@ -45,7 +46,7 @@ class Commands:
                 return self._pause(what, paused)
             case Stop():
                 self.stop("operator")
-                return "stop: no new actions; requests in flight settle"
+                return "stop: nothing new is started; quads-tui waits for the answers to the requests already sent"
             case Retry(hosts, from_start, accepts):
                 done = [name for name in hosts if self._retry(name, from_start, accepts)]
                 return _tally("retry from the start" if from_start else "retry", done, hosts)
@@ -78,8 +79,8 @@ class Commands:
             self.lane.pause(paused)
             self.ports.emit(Paused(self.ports.clock.wall(), what, paused, self.who, "by the operator" if paused else ""))
         elif not self.breakers.pause(what, paused, self.who):
-            return f"{what}: nothing of this name can be paused"
-        return f"{what} {'paused' if paused else 'go on'}"
+            return f"{what}: unknown; only new hosts (of all or of one model) and writes can be paused"
+        return f"{paused_subject(what)} {'paused' if paused else 'resumed'}"
 
     def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
         """`accepts`: a host that is held because of its machine may act on that machine from now on."""
@@ -96,7 +97,7 @@ class Commands:
         self.ports.remember(name, memory)
         self._allow_login(name)
         self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "retry requested"))
-        self.tasks.launch(name, _RETRY_SPREAD * len(self.tasks), "not all of them at once")
+        self.tasks.launch(name, _RETRY_SPREAD * len(self.tasks), "retried hosts start one after another")
         return True
 
     def _allow_login(self, name: str) -> None:
@@ -125,7 +126,7 @@ class Commands:
         memory = self.memories[name]
         trouble = await disarm(self.tasks.plans[name], self.ports, memory)
         if trouble:
-            self.ports.notice("warning", f"{name} is not disarmed: {trouble}")
+            self.ports.notice("warning", f"{name} could not be disarmed completely: {trouble}")
         else:
             memory.failed = (self._kind(name).stages[0], Cause.UNKNOWN)  # a retry begins anew
             self.ports.remember(name, memory)
@@ -136,4 +137,4 @@ class Commands:
 def _tally(act: str, done: list[str], asked: tuple[str, ...]) -> str:
     names = ", ".join(done[:5]) + (f" and {len(done) - 5} more" if len(done) > 5 else "")
     left = len(asked) - len(done)
-    return f"{act}: {names or 'no host'}" + (f"; {left} could not" if left else "")
+    return f"{act}: {names or 'no host'}" + (f"; not possible for {left} in their state" if left else "")

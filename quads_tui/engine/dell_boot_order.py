@@ -22,17 +22,17 @@ async def ensure_order(host: HostPlan, ports: Ports, bmc: BmcPort, acts: SideEff
     clock, limits = ports.clock, ports.limits
     patience = clock.deadline(limits.foreman_build) - clock.now()
     if await ports.gate.watch(host.name, ports.watch.is_in_build(host.name), patience):
-        return "the boot order was not changed: the host is in build, and a restart would install it"
+        return "the permanent boot order was not changed: the host is in build mode, and a restart would reinstall it"
     deadline = clock.deadline(limits.boot_order)
     reason = await bmc.stage_order(host.order, deadline)
     if not reason:
         ports.gate.leave_powered_off_set(host.name)  # it runs for minutes: another one may be powered off meanwhile
         memory.off = False
         ports.remember(host.name, memory)
-        acts.note("powered on for the boot order's job")
+        acts.note("powered on so that the BIOS applies the new permanent boot order")
         await bmc.ensure_on(deadline)
         await _until_ended(host, ports, bmc, acts, deadline)
-        reason = "the boot order was set"
+        reason = "the permanent boot order was changed in the BIOS"
     if not memory.off:
         await ports.gate.admit(host.name, Stage.PXE_SET)
         await bmc.ensure_off(clock.deadline(limits.power_off))
@@ -48,6 +48,10 @@ async def _until_ended(host: HostPlan, ports: Ports, bmc: BmcPort, acts: SideEff
             acts.note(f"waiting: {job}", waits=True)
         last = job
         if ports.clock.now() + POLL > deadline:
-            raise StageFailure(Cause.TIMEOUT, f"the boot order's job does not end: {job}", retryable=False)
+            raise StageFailure(
+                Cause.TIMEOUT,
+                f"the BIOS did not apply the permanent boot order in time (limits.boot_order): {job}",
+                retryable=False,
+            )
         await ports.gate.watch(host.name, ports.clock.sleep(POLL))
     await bmc.verify_order(host.order, deadline)

@@ -144,9 +144,9 @@ class RolloutExecutor:
         rollout, now = context.rollout, context.clock.wall()
         resumed = context.recall is not None
         self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, context.who, context.clock.speed))
-        self._help("the looks at Foreman", self._watch.run)
-        self._help("the operator's commands", self._obey)
-        self._help("the samples", partial(sample, context, self.lane))
+        self._help("while reading Foreman", self._watch.run)
+        self._help("while carrying out the operator's commands", self._obey)
+        self._help("while recording measurements", partial(sample, context, self.lane))
         if self._quads is not None:
             self._helpers.append(asyncio.create_task(self._quads.run()))
         if context.left_write is not None:
@@ -166,7 +166,7 @@ class RolloutExecutor:
             try:
                 await work()
             except Exception as error:
-                self._safety(f"{internal_error(error, what)} ({what})")
+                self._safety(f"{internal_error(error, what)}, {what}")
 
         helper = asyncio.create_task(guarded())
         self._helpers.append(helper)
@@ -255,7 +255,9 @@ class RolloutExecutor:
         await self._context.journal.commit(event)
 
     def _no_look(self, why: str) -> None:
-        self._ports.notice("warning", f"no look at Foreman: {why}" if why else "Foreman answers again")
+        self._ports.notice(
+            "warning", f"Foreman cannot be read, and is read again soon: {why}" if why else "Foreman answers again"
+        )
 
     def _narrowed(self, why: str) -> None:
         self.emit(LaneNarrowed(self._context.clock.wall(), why))

@@ -130,7 +130,9 @@ class _Flow:
             elif is_installed(record, memory.baseline) or not await self._is_off():
                 memory.start, memory.booted = Stage.INSTALL, True  # built meanwhile; or booted, and out of build: install tells
             else:
-                self._acts.note("out of build and off: somebody cancelled the build; starting again from the first stage")
+                self._acts.note(
+                    "the host is off and no longer in build mode (cancelled in Foreman): starting again from the first stage"
+                )
                 memory.start, memory.built_at = first, None
         self._remember(off=False, resumed=False)
 
@@ -166,7 +168,7 @@ class _Flow:
     async def _fresh_record(self) -> HostRecord:
         """From a shared look. A host that Foreman no longer shows ends as failed; a Foreman that is away ends the rollout."""
         ports = self._ports
-        self._acts.note("waits for a look at Foreman: how does it stand?", waits=True)
+        self._acts.note("waiting for the next read of this host in Foreman", waits=True)
         try:
             return await ports.gate.watch(self._host, ports.watch.record(self._host), ports.patience())
         except TimeoutError:
@@ -176,9 +178,9 @@ class _Flow:
         except Unreadable as failure:
             raise await self._ended_in(self._memory.start, failure) from None
         except StageFailure as failure:
-            raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None
+            raise ServiceGone(f"Foreman cannot be read: {failure.reason}") from None
         if record is None:
-            gone = StageFailure(Cause.UNKNOWN_HOST, "Foreman no longer shows this host", retryable=False)
+            gone = StageFailure(Cause.UNKNOWN_HOST, "Foreman no longer has a host of this name", retryable=False)
             raise await self._ended_in(self._memory.start, gone)
         return record
 
@@ -201,7 +203,7 @@ class _Flow:
                     # Foreman is away for all hosts: this one keeps its place, so that no further ones are powered off.
                     gone += clock.now() - max(began, self._writes.carried_at)
                     if gone > limits.foreman_build:
-                        raise ServiceGone(f"Foreman is away for {gone / 60:.0f} min: {failure.reason}") from None
+                        raise ServiceGone(f"Foreman has been unavailable for {gone / 60:.0f} min: {failure.reason}") from None
                 elif isinstance(failure, Unreadable):  # of this moment, and nothing was done: until the deadline of the stage
                     until = until if unread else clock.deadline(getattr(limits, stage.value))
                     unread += 1
@@ -219,7 +221,13 @@ class _Flow:
                 self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, str(out))
                 raise
             except (Stopping, JournalBroken, CredentialsRefused):
-                self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, "not finished: the rollout was stopped")
+                self._end(
+                    stage,
+                    attempt,
+                    StageStatus.SKIPPED,
+                    clock.now() - began,
+                    "this stage was not finished: the rollout was stopped",
+                )
                 raise
             else:
                 self._end(stage, attempt, StageStatus.FINISHED, clock.now() - began, reason)
@@ -232,7 +240,7 @@ class _Flow:
         except (StageFailure, Skipped, Held, Stopping, JournalBroken, CredentialsRefused):
             raise
         except TimeoutError:
-            raise StageFailure(Cause.TIMEOUT, "the stage's deadline passed") from None
+            raise StageFailure(Cause.TIMEOUT, "the stage did not finish before its deadline") from None
         except Exception as error:
             log.error(
                 "%s in %s of %s", type(error).__name__, stage, self._host, exc_info=(type(error), error, error.__traceback__)

@@ -81,7 +81,7 @@ class RolloutGate:
 
     def reach(self, host: str) -> None:
         if host in self._protected:
-            raise Held("protected: this host is never touched, and its BMC is not asked anything")
+            raise Held("protected host: it is never touched, and its BMC is never contacted")
 
     async def admit(self, host: str, stage: Stage) -> None:
         self._check(host)
@@ -234,7 +234,7 @@ class RolloutGate:
             raise Stopping
         self.reach(host)
         if host not in self._kinds:
-            raise Held("not in the confirmed plan")
+            raise Held("the host is not in the confirmed plan")
         if not disarming and host in self._excluded:
             kind, reason = self._excluded[host]
             raise kind(reason)

@@ -64,14 +64,14 @@ class Hooks:
         key = (hook.name, self._plan.goal(host).cloud)
         if key in self._done:
             return
-        acts.note(f"waits for the hook {hook.name} of {key[1]}", waits=True)
+        acts.note(f"waiting for the hook {hook.name} of {key[1]}", waits=True)
         async with self._clouds.setdefault(key, asyncio.Lock()):
             if key not in self._done:
                 await self._one(hook, host, key[1], acts)
                 self._done.add(key)
 
     async def _one(self, hook: Hook, host: HostPlan, cloud: str, acts: SideEffects) -> None:
-        acts.note(f"waits for the hook {hook.name}", waits=True)
+        acts.note(f"waiting for the hook {hook.name}", waits=True)
         async with self._places:
             await acts.intend("hook", {"hook": hook.name, "cloud": cloud})
             began = self._clock.now()

@@ -97,9 +97,9 @@ class HostStages:
     async def _build(self) -> str:
         ports = self.ports
         if await self.writes.adopted(self.acts):
-            reason = "the build write of an earlier attempt stands"
+            reason = "build mode is still set in Foreman from an earlier attempt"
         else:
-            self.acts.note("waits for a look at Foreman: is it in build already?", waits=True)
+            self.acts.note("waiting for Foreman to report whether the host is already in build mode", waits=True)
             look = ports.watch.is_in_build(self.plan.name)
             if await ports.gate.watch(self.plan.name, look, ports.patience()):
                 await self.writes.cancel(self.acts)
@@ -108,20 +108,22 @@ class HostStages:
             await self.writes.build(self.acts)
             reason = ""
         ports.gate.leave_powered_off_set(self.plan.name)
-        self.acts.note("waits for a look at Foreman that shows it in build", waits=True)
+        self.acts.note("written; waiting until a read of Foreman confirms build mode", waits=True)
         try:
             await ports.gate.watch(self.plan.name, ports.watch.until_in_build(self.plan.name), ports.patience())
         except TimeoutError:
-            raise StageFailure(Cause.UNKNOWN, "Foreman accepted the build, but no later search shows it") from None
+            raise StageFailure(
+                Cause.UNKNOWN, "Foreman accepted build mode for the host, but later reads of Foreman do not show it"
+            ) from None
         return reason
 
     async def _own(self) -> str:
         ports = self.ports
         await self.writes.owner(self.acts)
-        self.acts.note("waits for a look at Foreman that shows its new owner", waits=True)
+        self.acts.note("written; waiting until a read of Foreman confirms the new owner", waits=True)
         record = await ports.gate.watch(self.plan.name, ports.watch.record(self.plan.name), ports.patience())
         if not record.has(self._goal.target.attributes()):
-            raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but shows another one")
+            raise StageFailure(Cause.FOREMAN, "Foreman accepted the new owner, but a later read shows another owner")
         return ""
 
     async def _power_on(self) -> str:
@@ -147,7 +149,7 @@ class HostStages:
             fresh = age is not None and age * ports.clock.speed + (install if install < life else life / 2) <= life
             if not life or fresh:
                 return
-            self.acts.note("build re-issued: its token would expire before the install ends")
+            self.acts.note("build mode is cancelled and set again: the build token would expire before the install ends")
             await self.writes.cancel(self.acts)  # a build that is set again while it is set keeps its old token
         await self.writes.build(self.acts)
 
@@ -165,10 +167,10 @@ class HostStages:
         if record.build_status == 3:
             raise StageFailure(Cause.INSTALL_FAILED, "the installer reported an error to Foreman", retryable=False)
         if record.build_status != 0:
-            words = f"Foreman shows build_status {record.build_status} after the install"
+            words = f"the host left build mode, but Foreman shows build_status {record.build_status} instead of 0 (installed)"
             raise StageFailure(Cause.UNKNOWN, words, retryable=False)
         if not is_installed(record, memory.baseline):
-            words = "out of build, but not installed: somebody cancelled the build in Foreman"
+            words = "the host is no longer in build mode, but was not installed: somebody cancelled build mode in Foreman"
             raise StageFailure(Cause.CANCELLED, words, retryable=False)
         return await self.clear_override()  # where the BMC kept it; the host is installed whatever comes of that
 
@@ -178,13 +180,17 @@ class HostStages:
         try:
             record = await self.ports.foreman.host(self.plan.name)
         except StageFailure as failure:
-            words = f"no end of the install seen in {minutes:.0f} min: {failure.reason}"
+            words = f"no end of the install was seen within {minutes:.0f} min, and Foreman cannot be read: {failure.reason}"
             raise StageFailure(Cause.UNKNOWN, words, retryable=False) from None
         if record is not None and record.build is False:
             return record
         if record is not None and record.build_status == 2:
             raise StageFailure(Cause.TOKEN_EXPIRED, "the build token expired before the install ended", retryable=False)
-        raise StageFailure(Cause.INSTALL_TIMEOUT, f"still in build after {minutes:.0f} min", retryable=False)
+        raise StageFailure(
+            Cause.INSTALL_TIMEOUT,
+            f"the install did not end within {minutes:.0f} min (limits.install): the host is still in build mode",
+            retryable=False,
+        )
 
     def _remember(self, **changes: Any) -> None:
         self.ports.remember(self.plan.name, self.memory, **changes)

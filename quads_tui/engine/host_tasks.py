@@ -58,7 +58,7 @@ class HostTasks:
     def launch(self, name: str, delay: float = 0.0, why: str = "") -> None:
         """Take the host through its stages, after `delay` own seconds; `why` it waits, in words."""
         if delay >= 1.0:
-            self.ports.emit(HostNote(self.ports.clock.wall(), name, f"begins in {delay:.0f} s: {why}", True))
+            self.ports.emit(HostNote(self.ports.clock.wall(), name, f"starts in {delay:.0f} s: {why}", True))
         self.work_on(name, self.provision(name, delay))
 
     def work_on(self, name: str, work: Coroutine[Any, Any, None]) -> None:

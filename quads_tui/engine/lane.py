@@ -78,7 +78,7 @@ class WriteLane:
         return await asyncio.shield(carrier)
 
     def adopt_in_flight(self, host: str, act: str, sent_at: float) -> LaneTicket:
-        return self._handle.adopt(host, act, sent_at, "result of the last write unknown (quads-tui exited)")
+        return self._handle.adopt(host, act, sent_at, "result of the last write unknown (quads-tui exited before it was known)")
 
     async def settle(self, place: Ticket, probe: Callable[[], Awaitable[Probe]]) -> None:
         if not isinstance(place, LaneTicket):
@@ -86,7 +86,7 @@ class WriteLane:
         try:
             await self._settle(place, UnknownOutcome("quads-tui exited"), probe)
         except asyncio.CancelledError:
-            self._handle.shut = f"a write of {place.host} is not settled"
+            self._handle.shut = f"the result of the write for {place.host} is unknown"
             raise
         finally:
             self._release(place)
@@ -148,7 +148,7 @@ class WriteLane:
         except asyncio.CancelledError:
             if ticket.sent_at is not None:
                 # The process is ending with a write on the wire: nobody may write after it from here.
-                self._handle.shut = f"a write of {ticket.host} was interrupted"
+                self._handle.shut = f"the write for {ticket.host} was interrupted before its result was known"
             self._release(ticket)
             raise
         except BaseException:
@@ -185,8 +185,9 @@ class WriteLane:
             if seen is not Probe.UNREADABLE:
                 told_at = self._clock.now()
             elif not self._handle.left and (silent := self._clock.now() - told_at) > self._patience:
-                self._handle.shut = f"a write of {ticket.host} is not settled"
-                self._on_gone(ServiceGone(f"Foreman is away for {silent / 60:.0f} min: a write of {ticket.host} is not settled"))
+                self._handle.shut = f"the result of the write for {ticket.host} is unknown"
+                words = f"the result of the write for {ticket.host} is unknown"
+                self._on_gone(ServiceGone(f"Foreman has been unavailable for {silent / 60:.0f} min: {words}"))
                 raise Stopping
             await self._clock.sleep(_LOOKS[min(looks, len(_LOOKS) - 1)])
             looks += 1

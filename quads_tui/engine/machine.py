@@ -5,7 +5,7 @@ from __future__ import annotations
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.events import Identified
 from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of, same_after_move
-from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.plan import CHECK_MACS_OFF, HostPlan
 from quads_tui.rollout.ports import Held
 
 from .memory import HostMemory
@@ -91,7 +91,9 @@ class HostMachine:
             unverified = await self._unverified(machine)
             if unverified and not self._accepted(machine):
                 why = f"not verified: {unverified}. The BMC reports {machine}. If this is the machine of the host, release"
-                unless = "the host, or add it to redfish.unverified in the site file; if not, skip it and correct its BMC address"
+                unless = (
+                    "the host or add it to redfish.unverified in the site file; if not, skip the host and correct its BMC address"
+                )
                 raise Asked(f"{why} {unless}", machine)
             self._claim(machine, now)
             self._memory.identity = self._identity = machine
@@ -111,7 +113,7 @@ class HostMachine:
         known = self._memory.identity or self._plan.identity
         if known is None:
             return now
-        both = f"its BMC now reports {now}; before it was {known}"
+        both = f"its BMC now reports {now}; earlier it reported {known}"
         if why := now.differs(known):
             remedy = "If the hardware was replaced, start a new rollout for this host; else correct its BMC address"
             words = f"another machine: {both} ({why}). {remedy}"
@@ -119,15 +121,17 @@ class HostMachine:
         if not now.peer or (now.peer, now.system) != (known.peer, known.system):
             same = same_after_move(now, known)
             if not same and not self._let(now):
-                raise Asked(f"not known whether it is the same machine: {both}. {_IF_THE_SAME}", now)
-            why = f"the same {' and '.join(same)}" if same else "accepted by the operator"
-            self._acts.note(f"its machine is now {now.system} at {now.peer}, was {known.system} at {known.peer}: {why}")
+                raise Asked(f"it is not known whether this is still the same machine: {both}. {_IF_THE_SAME}", now)
+            why = f"recognised by the same {' and '.join(same)}" if same else "accepted by an operator"
+            self._acts.note(
+                f"its machine now answers as {now.system} at {now.peer}, earlier as {known.system} at {known.peer}: {why}"
+            )
         return now.with_known(known)
 
     async def _unverified(self, machine: Identity) -> str:
         """Why nobody can tell whether it is Foreman's host; empty: it is. Raises StageFailure for another machine."""
         if not self._plan.compared:
-            return "redfish.check_macs is off for it"
+            return CHECK_MACS_OFF
         wanted = self._wanted()
         result, why = compared(machine, wanted)
         if result is not Comparison.SAME and machine.macs:
@@ -140,7 +144,7 @@ class HostMachine:
                 return why
             result, why = compared(machine, provisioning or wanted)
         if result is Comparison.OTHER:
-            raise StageFailure(Cause.WRONG_BMC, f"{why}. What answers is {machine}", retryable=False)
+            raise StageFailure(Cause.WRONG_BMC, f"{why}. The BMC reports {machine}", retryable=False)
         return why
 
     def _accepted(self, machine: Identity) -> bool:
@@ -158,13 +162,13 @@ class HostMachine:
         ports, host = self._ports, self._plan.name
         for name, theirs in ports.protected_machines.items():
             if (machine.bmc and machine.bmc == theirs.bmc) or machine.agreeing(theirs) or now.agreeing(theirs):
-                words = f"the BMC address of {host} leads to the protected host {name}: {machine}; protected is {theirs}"
+                what = f"this BMC reports {machine}; the protected host is {theirs}"
+                words = f"the BMC address of {host} leads to the protected host {name}: {what}"
                 raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
         if other := ports.machines.claim(ports.rollout, host, machine):
-            words = (
-                f"{host} is one machine with {other}. Correct the BMC address of the wrong one, and start a new rollout for it"
-            )
+            remedy = "Correct the BMC address that is wrong, and start a new rollout for that host"
+            words = f"{host} is the same machine as {other}. {remedy}"
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
 
-_IF_THE_SAME = "If it is the same machine, release the host; if not, skip it and correct its BMC address"
+_IF_THE_SAME = "If it is the same machine, release the host; if not, skip the host and correct its BMC address"

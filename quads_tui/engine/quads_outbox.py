@@ -21,7 +21,7 @@ def _tracked_as(stage: Stage) -> tuple[str, str]:
         case Stage.PXE_SET:
             return "hardware_prep", "setting PXE for the next boot"
         case Stage.FOREMAN_BUILD:
-            return "provisioning", "marking for build in Foreman"
+            return "provisioning", "setting build mode in Foreman"
         case Stage.POWER_ON:
             return "reboot", "powering on"
         case Stage.INSTALL:
@@ -134,7 +134,7 @@ class Outbox:
         self._put(Update(f"schedule {host.name}", body))
         self._put(Update(f"host {host.name}", {"host": host.name, "cloud": goal.cloud, "built_at": built}))
         if goal.kind is Kind.BUILD:
-            self._progress(host.name, "validation", "installed; QUADS validates it")
+            self._progress(host.name, "validation", "installed; waiting for the validation by QUADS")
         else:
             self._progress(host.name, "completed", "done")
 

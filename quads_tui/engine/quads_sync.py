@@ -186,7 +186,11 @@ class QuadsExchange:
             if self._outbox.waiting or not await self._port.all_built(cloud):
                 continue  # what it is still to be told comes first
             update = self._outbox.provisioned(cloud)
-            self._emit(Notice(self._clock.wall(), "info", f"{cloud}: all hosts that QUADS still schedules for it are built"))
+            self._emit(
+                Notice(
+                    self._clock.wall(), "info", f"{cloud}: all hosts that are still scheduled for this cloud in QUADS are built"
+                )
+            )
             await self._tell_it(update)
 
     async def _tell_next(self) -> bool:
@@ -208,7 +212,13 @@ class QuadsExchange:
             self._stuck.add(_subject(update))
             if update.key not in self._noticed:
                 self._noticed.add(update.key)
-                self._emit(Notice(self._clock.wall(), "warning", f"QUADS, {update.key}: {trouble.reason}; tried again later"))
+                self._emit(
+                    Notice(
+                        self._clock.wall(),
+                        "warning",
+                        f'QUADS update "{update.key}" failed and is sent again later: {trouble.reason}',
+                    )
+                )
         return True
 
     def _may_go(self, update: Update) -> bool:
@@ -234,7 +244,7 @@ class QuadsExchange:
             if not trouble.final:
                 raise
             refused = trouble.reason
-            self._emit(Notice(self._clock.wall(), "warning", f"QUADS, {update.key}: {refused}"))
+            self._emit(Notice(self._clock.wall(), "warning", f'QUADS update "{update.key}" was refused: {refused}'))
         self._say("")
         self._emit(QuadsTold(self._clock.wall(), update.key, update.body, refused))
 
@@ -263,7 +273,9 @@ class QuadsExchange:
     def _say(self, trouble: str) -> None:
         """Once when it goes away, once when it is back."""
         if bool(trouble) != bool(self._trouble):
-            words = f"{trouble}; {self.owed} updates pending, provisioning continues" if trouble else "QUADS answers again"
+            words = (
+                f"{trouble}; updates to QUADS pending: {self.owed}; the rollout continues" if trouble else "QUADS answers again"
+            )
             self._emit(Notice(self._clock.wall(), "warning" if trouble else "info", words))
         self._trouble = trouble
 

@@ -49,7 +49,7 @@ class Resumption:
     def wait_out(self, left_write: Moment) -> None:
         """A write of another rollout whose process died: the lane is shut until its write deadline has passed."""
         place = self.lane.adopt_in_flight("another rollout", "write", self._sent_at(left_write))
-        self.help_with("the write of another rollout", partial(self._wait_out, place))
+        self.help_with("while waiting for the write of another rollout", partial(self._wait_out, place))
 
     async def _wait_out(self, place: Ticket) -> None:
         """Only another rollout's journal knows it, so nobody here can ask for it; but it ends with the write deadline."""
@@ -58,7 +58,9 @@ class Resumption:
             return Probe.ABSENT
 
         self.ports.notice(
-            "warning", "a process that died left a write on its way to Foreman: writes wait until its deadline has passed"
+            "warning",
+            "another rollout exited before the result of its last Foreman write was known: "
+            "nothing is written to Foreman until the deadline of that write has passed",
         )
         with suppress(WriteAbsent):
             await self.lane.settle(place, probe)
@@ -96,7 +98,9 @@ class Resumption:
             self.gate.write_stands(name)
         target = self.context.rollout.plan.goal(self.tasks.plans[name]).target
         writes = HostWrites(name, self.ports, self.memories[name], target)
-        self.memories[name].settling = self.help_with(f"the write of {name}", partial(self._settle, writes, intent, place))
+        self.memories[name].settling = self.help_with(
+            f"while checking the write for {name}", partial(self._settle, writes, intent, place)
+        )
 
     def _launch_all(self, recalled: Recall) -> None:
         """Those that were under way first: the new ones come after them at the gate."""
@@ -120,7 +124,7 @@ class Resumption:
             reset = recalled.resets.get(host.name)
             delay = max(0.0, _RESET_SHOWS - self._since(reset)) if reset is not None else 0.0
             self.ports.emit(HostChanged(now, host.name, HostStatus.QUEUED, host.stage, None, "resuming"))
-            self.tasks.launch(host.name, delay, "its BMC may not show yet what the last Reset did")
+            self.tasks.launch(host.name, delay, "its BMC may not show the effect of the last reset yet")
         for name in fresh:
             self.tasks.launch(name)
 

@@ -41,7 +41,7 @@ class HostSideEffects:
     async def confirm(self) -> None:
         gone = self._intended.until(self._ports.clock.moment())
         if gone is None or gone > longest_intent(self._ports.clock):
-            raise NotSent("it was delayed for too long after it was decided")
+            raise NotSent("too much time passed between preparing and sending the request")
         await self._ports.gate.enter(self._host, self._act)
         await self._ports.owned()
 

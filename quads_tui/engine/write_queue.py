@@ -174,10 +174,11 @@ class QueueHandle:
     def let_through(self, ticket: LaneTicket) -> None:
         """The last check before the first byte: what was granted may have been shut since. Raises NotSent."""
         if ticket.taken_back or self.left:
-            raise NotSent("its place in the write queue was taken back")
-        shut = "paused" if self.paused else self._queue.barrier
-        if shut:
-            raise NotSent(f"Foreman writes are blocked: {shut}")
+            raise NotSent("the host lost its place in the Foreman write queue")
+        if self.paused:
+            raise NotSent("Foreman writes are paused")
+        if barrier := self._queue.barrier:
+            raise NotSent(f"Foreman writes are blocked: {barrier}")
 
     def release(self, ticket: LaneTicket) -> None:
         """Its place is free for the next one."""

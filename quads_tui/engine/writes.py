@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 _MOST_TRIES = 10  # of a write that the last check holds back
 _NOT_AS_WRITTEN = (
-    "Foreman accepted the write, but does not show what was written (build mode, owner, operating system, partition table or "
-    "medium): look at the host in Foreman"
+    "Foreman accepted the write, but shows other values than were written (of build mode, owner, operating system, partition "
+    "table or medium): check the host in Foreman"
 )
 _LONGEST_PAUSE = 30.0  # own seconds between two tries that the last check did not let out
 
@@ -74,7 +74,7 @@ class HostWrites:
             shown = await ports.foreman.host(self._host)
             if shown is None or not shown.has(wanted):
                 raise
-            acts.note(f"in build all the same, by another write: {failure.reason}")
+            acts.note(f"the write failed, but the host is in build mode as planned, through another write: {failure.reason}")
             self._built(shown, pxe_lost=True)
             record = shown
         if not record.has(wanted):
@@ -91,7 +91,7 @@ class HostWrites:
             await ports.foreman.rebuild_config(ticket, self._host)
             return True
 
-        acts.note("in build, but Foreman deleted its PXE files: rebuild_config")
+        acts.note("in build mode, but Foreman deleted the PXE files of the host: asking Foreman to write them again")
         await self._carried(acts, "rebuild", {}, send, self._unseen)
         memory.pxe_lost = False
         self._remember()
@@ -160,7 +160,7 @@ class HostWrites:
             record = await self._shown()
             lost = act == "build" and await self._taken_back(progress)
         if record is None:
-            raise StageFailure(Cause.UNKNOWN, "Foreman no longer shows the host after the write")
+            raise StageFailure(Cause.UNKNOWN, "after the write, Foreman has no host of this name: it was renamed or deleted")
         self._applied(acts, act, wanted, record, lost)
         return record
 
@@ -193,12 +193,14 @@ class HostWrites:
                 return await self._unseen()
             return await ports.foreman.probe_host(self._host, detail["wanted"], detail["progress"])
 
-        words = f"a {intent.act} write was in flight when quads-tui exited: Foreman writes wait until its result is known"
+        words = (
+            f"quads-tui exited during a write for this host ({intent.act}): Foreman writes are blocked until its result is known"
+        )
         acts.note(words, waits=True)
         try:
             await ports.lane.settle(place, probe)
         except WriteAbsent:
-            acts.result(ActResult.ABSENT, {"why": "not there after quads-tui exited"})
+            acts.result(ActResult.ABSENT, {"why": "checked after quads-tui exited: the write did not take effect"})
             return
         record = await self._shown()
         if intent.act == "parameter" or record is None:
@@ -246,14 +248,16 @@ class HostWrites:
 
         tries = 0
         while True:
-            acts.note(f"waits for the Foreman write queue ({act})", waits=True)
+            acts.note(f"waiting for a place in the Foreman write queue ({act})", waits=True)
             try:
                 return await self._sent(acts, act, carry, probe)
             except NotSent as no:
                 tries += 1
                 if tries >= _MOST_TRIES:
-                    raise StageFailure(Cause.BUSY, f"{act} could not be sent {tries} times: {no}", service=FOREMAN) from None
-                acts.note(f"{act} was not sent: {no}")
+                    raise StageFailure(
+                        Cause.BUSY, f"the write ({act}) was not sent in {tries} tries: {no}", service=FOREMAN
+                    ) from None
+                acts.note(f"the write ({act}) was not sent, and is tried again: {no}")
                 await self._ports.clock.sleep(min(2.0 ** (tries - 1), _LONGEST_PAUSE))
 
     async def _sent(

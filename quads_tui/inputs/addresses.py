@@ -38,7 +38,7 @@ def service_url(text: str, *, path: bool) -> str:
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text) or not text.isascii():
         raise AddressError(f"is not an http or https address; {expected}")
     if "@" in parts.netloc:
-        raise AddressError(f"contains a user name or password; {expected}, with those under their own keys")
+        raise AddressError(f"contains a user name or password; {expected}, with user name and password under their own keys")
     if "?" in text or "#" in text:
         raise AddressError(f"contains a query or a fragment; {expected}")
     if parts.path.strip("/") and not path:

@@ -85,7 +85,7 @@ class HostList:
             there = self._addresses.setdefault(bmc, {})
             if there and (system_key(system) in there or "" in (system_key(system), *there)):
                 other = there.get(system_key(system)) or next(iter(there.values()))
-                message = f"is the BMC of {other} too; expected one BMC for each host, or another `system` for each"
+                message = f"is also the BMC of {other}; expected a BMC of its own for each host, or another `system` for each"
                 self._report.add(line, f"{key}.bmc", message)
             there.setdefault(system_key(system), name)
         self.hosts.append(HostSpec(name, model, bmc, system=system))

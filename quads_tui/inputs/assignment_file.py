@@ -42,21 +42,21 @@ HOST = Table(
         Key(
             "name",
             Text(HOST_NAME, most=1000),
-            "Its name in Foreman, in full",
+            "Full name of the host in Foreman",
             required=True,
             sample="f21-h18-000-r650.example.com",
         ),
         Key(
             "model",
             Text("a model such as R650"),
-            "Its model, by which hosts are grouped and Dell's boot devices found",
+            "Model of the host; used to group hosts, and to find the boot devices of Dell machines",
             sample="R650",
         ),
         Key(
             "bmc",
             Address("an address such as https://mgmt-host.example.com", path=False),
-            "The address of its BMC; wins over the site file",
-            default="by the site file: redfish.addresses, redfish.address",
+            "Address of the BMC of the host; overrides the site file",
+            default="from the site file: redfish.addresses, else redfish.address",
             sample='"https://127.0.0.1:20001"',
         ),
         Key(
@@ -65,10 +65,10 @@ HOST = Table(
                 "the id or the path of one system, such as Node2 or /redfish/v1/Systems/Node2",
                 numbers=True,
                 pattern=_SYSTEM,
-                wrong="is not a system of a BMC",
+                wrong="is not the id or the path of a system",
             ),
-            "Which of several systems behind one BMC: its id or path",
-            default="the only one, else the one with Foreman's MAC",
+            "Id or path of the system that is this host, if there are several behind one BMC",
+            default="the only system, else the system with the MAC that Foreman has",
             sample="Node2",
         ),
     ),
@@ -110,7 +110,7 @@ def _mention(section: Section, node: Node, path: str) -> _Mention:
 class HostsFile(Reader):
     """A plain file of host names beside the assignment."""
 
-    expected: str = "the plain name of a file beside the assignment"
+    expected: str = "the name of a file in the directory of the assignment"
 
     @property
     def kind(self) -> str:
@@ -204,43 +204,53 @@ def _together(section: Section, values: dict[str, Any]) -> None:
 ASSIGNMENT = Table(
     Assignment,
     (
-        Key("cloud", CLOUD_NAME, "The target cloud, named as in QUADS", required=True, sample="cloud02"),
+        Key("cloud", CLOUD_NAME, "Name of the target cloud in QUADS", required=True, sample="cloud02"),
         Key("description", Text("text", most=1000), "What the cloud is for", sample="OpenStack scale test"),
-        Key("owner", Text("a user's name"), "The person; in Foreman the owner is the user named like the cloud", sample="jdoe"),
-        Key("ticket", Text("a ticket such as SCALELAB-3753", numbers=True), "The ticket of the request", sample='"3753"'),
-        Key("ccuser", Texts("user name"), "Who else works with the cloud", sample="[asmith, bwong]"),
+        Key(
+            "owner",
+            Text("a user's name"),
+            "Person who asked for the cloud; the owner in Foreman is the user with the name of the cloud",
+            sample="jdoe",
+        ),
+        Key("ticket", Text("a ticket such as SCALELAB-3753", numbers=True), "Ticket of the request", sample='"3753"'),
+        Key("ccuser", Texts("user name"), "Other users of the cloud", sample="[asmith, bwong]"),
         Key(
             "wipe",
             Flag(),
-            "Rebuild the hosts; with false only the ownership changes: no power action and no rebuild",
+            "true: wipe and rebuild the hosts; false: change only the owner in Foreman, without power action or rebuild",
             sample="true",
         ),
-        Key("os", OS, "Title of the operating system in Foreman", default="the site's defaults.os", sample="RHEL 9.4"),
+        Key("os", OS, "Title of the operating system in Foreman", default="defaults.os of the site file", sample="RHEL 9.4"),
         Key(
             "ptable",
             PTABLE,
             "Name of the partition table in Foreman",
-            default="the site's defaults.ptable",
+            default="defaults.ptable of the site file",
             sample="generic-rhel9",
         ),
         Key(
             "medium",
             MEDIUM,
             "Name of the installation medium in Foreman",
-            default="the site's defaults.medium",
+            default="defaults.medium of the site file",
             sample="RHEL Local",
         ),
-        Key("parameters", Parameters(), "Foreman host parameters, set without touching the others", sample='{overcloud: "true"}'),
+        Key(
+            "parameters",
+            Parameters(),
+            "Host parameters to set in Foreman; other parameters are not changed",
+            sample='{overcloud: "true"}',
+        ),
         Key(
             "hosts",
             Hosts(),
-            "The hosts: a name each, or a mapping; at least one here or in hosts_file",
+            "The hosts, each as a name or as a mapping; at least one here or in hosts_file",
             sample="[f21-h17-000-r650.example.com]",
         ),
         Key(
             "hosts_file",
             HostsFile(),
-            "A file beside the assignment with more hosts: names split on white space, # begins a comment",
+            "File with more host names, in the directory of the assignment; separated by white space, # begins a comment",
             sample="cloud02.hosts",
         ),
     ),
@@ -278,4 +288,4 @@ def _check_cloud(report: Report, root: Node, wanted: str | None) -> None:
     entry = root.entries.get("cloud")
     cloud = entry.value.text.strip() if entry is not None else ""
     if entry is not None and CLOUD.fullmatch(cloud) and wanted is not None and wanted != cloud:
-        report.add(entry.line, "cloud", f"the file is for {cloud}, asked for was {wanted}; expected the same cloud")
+        report.add(entry.line, "cloud", f"the file is for {cloud}, but --cloud is {wanted}; expected the same cloud")

@@ -21,7 +21,7 @@ from .yaml_reader import Node, read_yaml
 FOREMAN = "foreman"  # the type whose first device is the NIC that Foreman provisions through
 _KEY = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
 _DEVICE = re.compile(r"[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+){1,7}")
-_KEY_EXPECTED = "TYPE_MODEL such as foreman_r650, with rack, unit and blade where it is for some hosts only"
+_KEY_EXPECTED = "TYPE_MODEL such as foreman_r650, with rack, unit or blade added if the key is for single hosts"
 _DEVICES_EXPECTED = "boot devices with commas between them, such as NIC.Integrated.1-1-1,HardDisk.List.1-1"
 
 
@@ -86,12 +86,10 @@ def check_boot_order(section: Section, values: Mapping[str, Any]) -> None:
     if kind is None:
         return
     if not section.has("interfaces"):
-        section.add(
-            "boot_order", "needs the list of boot devices; expected the key redfish.interfaces (the path of that file) too"
-        )
+        section.add("boot_order", "needs the key redfish.interfaces; expected the path of the file of boot devices there")
     elif interfaces is not None and interfaces.rows and kind not in interfaces.types:
         section.add(
-            "boot_order", f"{section.quoted(kind)}is not a type of the interfaces file; {nearest(kind, interfaces.types)}"
+            "boot_order", f"{section.quoted(kind)}is not a type in the file redfish.interfaces; {nearest(kind, interfaces.types)}"
         )
 
 
@@ -135,6 +133,6 @@ def _devices(section: Section, name: str) -> tuple[str, ...]:
             )
             return ()
     if len(set(devices)) < len(devices):
-        section.add(name, "lists a device twice; expected each once")
+        section.add(name, "lists a device twice; expected each device once")
         return ()
     return devices

@@ -63,7 +63,7 @@ class _Read:
         self.kind = kind or _kind(self.root)
         self.summary = ""
         if self.kind is FileKind.UNKNOWN and not self.report.problems:
-            message = "has no key of an assignment, a site file or a QUADS export; expected one of these"
+            message = "has no key of an assignment, a site file or a QUADS export; expected one of these three kinds of file"
             self.report.add(self.root.line, "", message)
 
     def checked(self) -> CheckedFile:
@@ -96,11 +96,16 @@ class _Read:
     def _check_on(self, site: Site, assignment: Assignment) -> None:
         for host in assignment.hosts:
             if host.name in site.protected_hosts:
-                self._add("hosts", f"{host.name} is a protected host of the site; expected none of protected_hosts")
+                self._add(
+                    "hosts",
+                    f"{host.name} is a protected host (site file, protected_hosts); expected no protected host",
+                )
         if assignment.wipe and assignment.cloud != site.spare_pool:
             for name in ("os", "ptable", "medium"):
                 if not (getattr(assignment, name) or getattr(site.defaults, name)):
-                    self._add(name, f"is named neither here nor in the site's defaults; expected {name} in one of them")
+                    self._add(
+                        name, f"is set neither here nor in the defaults of the site file; expected {name} in one of the two"
+                    )
         try:
             check_speed(site, [bmc_address(site, host) for host in assignment.hosts])
         except InputError as error:

@@ -25,17 +25,23 @@ ON_EVENT = Table(
         Key(
             "run",
             Command(),
-            "A program without a shell; has QUADS_TUI_EVENT, _TEXT, _ROLLOUT and counts in its environment",
+            "Program and arguments, run without a shell; QUADS_TUI_EVENT, QUADS_TUI_TEXT and others are in its environment",
             required=True,
             sample="[/opt/lab/bin/page-me]",
         ),
         Key(
             "events",
             Texts("event", tuple(AlertKind)),
-            "Which: a new group of failures, a pause, the end",
-            default="all of them",
+            "Events at which the command runs: a new failure group, a pause, the end of the rollout",
+            default="all three events",
             sample=f"[{', '.join(AlertKind)}]",
         ),
-        Key("timeout", Number(3600), "How long it may take, in real time", unit="s", sample="30"),
+        Key(
+            "timeout",
+            Number(3600),
+            "Time limit of the command in real time; a command that takes longer is ended",
+            unit="s",
+            sample="30",
+        ),
     ),
 )

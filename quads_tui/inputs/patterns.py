@@ -38,7 +38,7 @@ class Patterns(Reader):
             if _HOSTS.fullmatch(pattern):
                 found.append(pattern)
             else:
-                message = f'"{text[:80]}" fits no host name; expected a pattern such as f21-*'
+                message = f'"{text[:80]}" contains characters that no host name has; expected a pattern such as f21-*'
                 section.report.add(node.line, path, message)
         return tuple(found)
 
@@ -50,7 +50,7 @@ class Patterns(Reader):
 class Unchecked(Patterns):
     """true or false for all hosts, or the patterns of those for which it is off: read as these patterns."""
 
-    expected: str = "true, false, or a list of patterns of the hosts for which it is off"
+    expected: str = "true, false, or a list of patterns of the hosts that are not compared"
 
     @property
     def kind(self) -> str:
@@ -94,7 +94,7 @@ class RackExpression(Reader):
         if not pattern.groups:
             section.add(key, f"has no group; expected {self.expected}")
         elif steps > _STEPS:
-            section.add(key, "could take too long on some names; expected ^ at its start, and no more than three of * and +")
+            section.add(key, "could take too long to match some names; expected ^ at its start, and at most three * or +")
         else:
             return pattern
         return None

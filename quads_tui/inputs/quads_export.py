@@ -100,7 +100,9 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None, at: 
     elsewhere = {schedule.host: schedule for schedule in schedules if schedule.cloud != chosen and schedule.is_due(at)}
     for schedule in taken:
         if other := elsewhere.get(schedule.host):
-            words = f"{schedule.host} is scheduled for {other.cloud} at the same time (line {other.line}); expected one cloud"
+            words = (
+                f"{schedule.host} is also scheduled for {other.cloud} at the same time (line {other.line}); expected one cloud"
+            )
             report.add(schedule.line, schedule.key, words)
         listed.add(schedule.host, schedule.line, f"{schedule.key}.host")
     kept = {schedule.host for schedule in taken} | there
@@ -108,17 +110,24 @@ def read_export(report: Report, root: Node, path: Path, wanted: str | None, at: 
     notes += _named(
         f"not due at {moment}", [f"{one.host} ({one.window})" for one in ours if one.host not in kept and not one.is_due(at)]
     )
-    notes += _named("there already, QUADS built them for this schedule", sorted(there))
+    notes += _named("because QUADS has already moved and built them for this schedule", sorted(there))
     notes += _named(
-        "moved: true without a build_end, so QUADS has not built them for this schedule",
+        "although QUADS has marked them as moved: without a build_end, they are not built for this schedule",
         [one.host for one in taken if one.moved and not one.built],
         "included",
     )
     dates = [(name, date) for one in taken for name, date in (("start", one.start), ("end", one.end)) if date and date.odd]
     notes += dict.fromkeys(f"{name} {date.shown} {date.odd}" for name, date in dates)
     if not taken and not report.problems:
-        what = f"no schedule of {chosen} is due at {moment}" if not there else f"what is due of {chosen} is there already"
-        section.add("current_schedules", f"{what}: {_dates(ours)}; expected one that has begun; --at schedule waits for the next")
+        what = (
+            f"no schedule of {chosen} is due at {moment}"
+            if not there
+            else f"all hosts that are due in {chosen} are there already"
+        )
+        section.add(
+            "current_schedules",
+            f"{what}: {_dates(ours)}; expected a schedule that has begun; --at schedule waits for the next start",
+        )
     schedule_words = f"{_dates(taken)} ({zone})"
     members = _members(picked[chosen])
     return Assignment(path, chosen, tuple(listed.hosts), notes=tuple(notes), schedule=schedule_words, **members)
@@ -134,7 +143,7 @@ def check_export(report: Report, root: Node, zone: Zone) -> tuple[int, int]:
     dated.sort(key=lambda one: (one.host, one.start.first if one.start is not None else 0.0))
     for one, later in pairwise(dated):
         if one.host == later.host and one.end is not None and later.start is not None and later.start.last < one.end.first:
-            message = f"{one.host} is scheduled for {one.cloud} at the same time (line {one.line})"
+            message = f"{one.host} is also scheduled for {one.cloud} at the same time (line {one.line})"
             report.warn(later.line, later.key, message)
     return len(picked), len(schedules)
 
@@ -276,7 +285,7 @@ def _dates(schedules: Iterable[_Schedule]) -> str:
     if len(windows) == 1:
         return next(iter(windows))
     if not windows:
-        return "it has none"
+        return "no schedules at all"
     named = ", ".join(f"{window} ({_counted(count)})" for window, count in windows.most_common(3))
     return named + (f" and {len(windows) - 3} more dates" if len(windows) > 3 else "")
 

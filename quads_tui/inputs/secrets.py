@@ -104,11 +104,11 @@ def _decoded(source: SecretSource, data: bytes, what: str) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise source.refused(f"{what} gave no UTF-8 text; expected the password alone") from None
+        raise source.refused(f"{what} returned text that is not UTF-8; expected only the password") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text or CONTROLS.search(text):
         wrong = "more than one line or control characters" if text else "nothing"
-        raise source.refused(f"{what} gave {wrong}; expected the password alone, in one line")
+        raise source.refused(f"{what} returned {wrong}; expected only the password, in one line")
     return text
 
 
@@ -144,7 +144,7 @@ def _from_command(source: SecretSource) -> bytes:
             bufsize=0,
         )
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not a possible command"
+        why = getattr(error, "strerror", None) or "not a valid command"
         raise source.refused(
             f"the password command {name} cannot be started: {why}; expected a program and its arguments"
         ) from None
@@ -175,7 +175,7 @@ def _collect(source: SecretSource, process: subprocess.Popen[bytes]) -> bytes:
         part = os.read(descriptor, 65_536) if ready else b""
         data += part
         if len(data) > MOST_SECRET_BYTES:
-            raise source.refused(f"the password command {source.command[0]} wrote over 64 KiB; expected the password alone")
+            raise source.refused(f"the password command {source.command[0]} wrote over 64 KiB; expected only the password")
         if ended and not part:
             return data
         if not part and ready:
@@ -183,6 +183,6 @@ def _collect(source: SecretSource, process: subprocess.Popen[bytes]) -> bytes:
                 process.wait(_POLL_INTERVAL)
         if not ended and time.monotonic() > deadline:
             raise source.refused(
-                f"the password command {source.command[0]} did not end in {COMMAND_SECONDS:g} s; expected an answer sooner"
+                f"the password command {source.command[0]} did not end within {COMMAND_SECONDS:g} s; expected the password sooner"
             )
         ended = process.poll() is not None

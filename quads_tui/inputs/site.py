@@ -151,7 +151,7 @@ def bmc_address(site: Site, host: HostSpec) -> str:
         listed = host.bmc or site.redfish.addresses.get(host.name)
         address = listed or service_url(site.redfish.address.replace("{host}", host.name), path=False)
     except AddressError as error:
-        raise InputError([Problem(site.path, 0, "redfish.address", f"for {host.name} the address {error}")]) from None
+        raise InputError([Problem(site.path, 0, "redfish.address", f"the BMC address of {host.name} {error}")]) from None
     if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):
         message = f"the BMC of {host.name} is at http:// of another machine; expected https://, or redfish.tls: {{verify: false}}"
         raise InputError([Problem(site.path, 0, "redfish.tls", message)])
@@ -170,5 +170,6 @@ def check_speed(site: Site, addresses: Iterable[str]) -> None:
         far.append(f"the address of {len(hosts)} hosts, such as {hosts[0]}")
     if far:
         where = ", ".join(far)
-        message = f"{site.speed:g} is for rehearsals; not on loopback: {where}; expected 1, or 127.0.0.0/8, ::1 or localhost"
+        expected = "expected speed 1, or 127.0.0.0/8, ::1 or localhost"
+        message = f"{site.speed:g} is for rehearsals; these addresses are not on this machine: {where}; {expected}"
         raise InputError([Problem(site.path, 0, "speed", message)])

@@ -96,7 +96,7 @@ def _addresses(report: Report, root: Node) -> dict[str, str]:
         if not value:
             continue
         if address in owners:
-            section.add(key, f"is the BMC of {owners[address]} too; expected one BMC for each host")
+            section.add(key, f"is also the BMC of {owners[address]}; expected a BMC of its own for each host")
         found[name] = address
         owners[address] = name
     return found
@@ -104,10 +104,10 @@ def _addresses(report: Report, root: Node) -> dict[str, str]:
 
 def _check_foreman(section: Section, values: dict[str, Any]) -> None:
     if re.search(r"/api(/v2)?$", values.get("url", "")):
-        section.add("url", "ends with /api; expected the address without it, since the program adds it itself")
+        section.add("url", "ends with /api; expected the address without /api, which quads-tui adds itself")
     _check_plain_http(section, "url", values)
     if (width := values.get("write_width", 1)) > 1:
-        _warn(section, "write_width", f"{width} writes at once until the first conflict")
+        _warn(section, "write_width", f"{width} writes to Foreman at the same time; after the first conflict one at a time")
 
 
 def _check_quads(section: Section, values: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _check_redfish(section: Section, values: dict[str, Any]) -> None:
         _warn(
             section,
             "check_macs",
-            f"off for {whom}: another host's BMC behind a name is not noticed, so these hosts are not verified",
+            f"off for {whom}: a BMC address that leads to another host is not detected; these hosts are not verified",
         )
 
 
@@ -154,8 +154,8 @@ def _warn(section: Section, key: str, message: str) -> None:
 _TLS_ROW = Key(
     "tls",
     Tls(),
-    "How the server proves who it is",
-    default="the authorities that this machine trusts",
+    "How the TLS certificate of the server is checked",
+    default="the certificate authorities that this machine trusts",
     sample="{verify: false}",
 )
 
@@ -165,14 +165,15 @@ FOREMAN = Table(
         Key(
             "url",
             Address("an address such as https://foreman.example.com", path=True),
-            "Where Foreman is, without /api",
+            "Address of Foreman, without /api",
             required=True,
             sample="https://foreman.example.com",
         ),
         Key(
             "username",
             _USER,
-            "Needs view_hosts, edit_hosts, build_hosts, view_users, and to see os, ptables and media",
+            "User name of the Foreman account; needs the permissions view_hosts, edit_hosts, build_hosts, view_users, "
+            "view_operatingsystems, view_ptables and view_media; for `parameters` also view_params, create_params, edit_params",
             required=True,
             sample="quads",
         ),
@@ -187,7 +188,7 @@ FOREMAN = Table(
         Key(
             "write_width",
             Number(64, whole=True),
-            "Writes to Foreman at once; more than one is taken back at the first conflict",
+            "Number of writes to Foreman at the same time; after the first conflict one at a time",
             sample="1",
         ),
     ),
@@ -209,31 +210,32 @@ REDFISH = Table(
         Key(
             "address",
             BmcTemplate(),
-            "Where a host's BMC is; an assignment's own bmc and redfish.addresses win",
+            "Address of the BMC of a host; overridden by redfish.addresses, and by `bmc` in an assignment",
             default=DEFAULT_ADDRESS,
             sample='"https://mgmt-{host}"',
         ),
         Key(
             "addresses",
             AddressesFile(),
-            "A file of host names and BMC addresses (YAML), for those that the template does not fit",
+            "YAML file of host names and BMC addresses, for hosts that redfish.address does not fit",
             sample="bmcs.yaml",
             optional=True,
         ),
-        Key("username", _USER, "User name of the account", required=True, sample="root"),
-        Key("password", Password(), "Its password", required=True, sample="{env: BMC_PASSWORD}"),
-        replace(_TLS_ROW, help="How a BMC proves who it is; most have self-signed certificates"),
+        Key("username", _USER, "User name of the BMC account", required=True, sample="root"),
+        Key("password", Password(), "Password of the BMC account", required=True, sample="{env: BMC_PASSWORD}"),
+        replace(_TLS_ROW, help="How the TLS certificates of the BMCs are checked; most BMCs have self-signed certificates"),
         Key(
             "old_tls",
             Patterns(),
-            "Hosts whose BMC knows nothing newer than TLS 1.0 or 1.1",
+            "Hosts whose BMC supports only TLS 1.0 or 1.1",
             sample='["*-r620*"]',
             optional=True,
         ),
         Key(
             "check_macs",
             Unchecked(),
-            "Compare the BMC's MACs with Foreman's, refuse a mismatch; false: never; patterns: do not compare these hosts",
+            "true: compare the MACs of the BMC with Foreman, and refuse a mismatch; false: do not compare; patterns: do not "
+            "compare these hosts",
             default="true",
             sample="true",
             field="unchecked",
@@ -241,20 +243,21 @@ REDFISH = Table(
         Key(
             "unverified",
             Patterns(),
-            "Hosts that may be acted on although nothing of their machine can be compared",
+            "Hosts that may be provisioned although their machine cannot be compared with Foreman's host (not verified)",
             sample="[]",
         ),
         Key(
             "interfaces",
             InterfacesFile(),
-            "QUADS' file of Dell boot devices (foreman_r650: NIC...); Dell machines boot once from the first",
+            "File of QUADS with the boot devices of Dell machines (foreman_r650: NIC...); they boot once from the first device",
             sample="idrac_interfaces.yml",
             optional=True,
         ),
         Key(
             "boot_order",
             Text("a type of redfish.interfaces, such as director"),
-            "A type of redfish.interfaces: permanent boot order of Dell machines; those that differ are switched on once more",
+            "Type in the file redfish.interfaces that is the permanent boot order of Dell machines; to change it, "
+            "a machine is powered on once more",
             sample="director",
             optional=True,
         ),
@@ -268,23 +271,23 @@ QUADS = Table(
         Key(
             "url",
             Address("an address such as https://quads.example.com", path=True),
-            "Where QUADS is",
+            "Address of QUADS",
             required=True,
             sample="https://quads.example.com",
         ),
-        Key("username", _USER, "An account of QUADS", required=True, sample="admin@example.com"),
-        Key("password", Password(), "Its password", required=True, sample="{env: QUADS_PASSWORD}"),
+        Key("username", _USER, "User name of the QUADS account", required=True, sample="admin@example.com"),
+        Key("password", Password(), "Password of the QUADS account", required=True, sample="{env: QUADS_PASSWORD}"),
         replace(_TLS_ROW, sample="{ca_file: lab-ca.pem}"),
         Key(
             "lock_file",
             FilePath(),
-            "Lock file of QUADS' own move script: quads-tui does not start while that script holds it",
+            "Lock file of the mover of QUADS; while the mover holds this lock, no rollout starts",
             sample="/tmp/moveandrebuild.lock",
         ),
         Key(
             "timezone",
             TimeZone(),
-            "The time zone of its times, which it writes without one",
+            "Time zone of the times in QUADS, which QUADS writes without a time zone",
             default="this machine's",
             sample="Europe/Berlin",
         ),
@@ -296,29 +299,39 @@ SITE = Table(
     Site,
     (
         Key("foreman", Mapping(FOREMAN), "The Foreman server", required=True),
-        Key("defaults", Mapping(DEFAULTS), "For assignments that do not name them"),
-        Key("redfish", Mapping(REDFISH), "The BMCs, one account for all", required=True),
+        Key("defaults", Mapping(DEFAULTS), "Operating system, partition table and medium of assignments that do not set them"),
+        Key("redfish", Mapping(REDFISH), "The BMCs; one account for all of them", required=True),
         Key("quads", Mapping(QUADS), "The QUADS server", optional=True),
         Key(
             "racks",
             RackExpression(),
-            "The rack in a host's name (first group); without a match a host is a rack of its own",
+            "Regular expression that finds the rack in a host name (first group); a host without a match is a rack of its own",
             sample=r'"^([a-z]\\d+)-"',
         ),
-        Key("spare_pool", CLOUD_NAME, "The cloud whose hosts are powered off and nothing else", sample="cloud01"),
+        Key(
+            "spare_pool",
+            CLOUD_NAME,
+            "Name of the spare pool; hosts that move to this cloud are only powered off",
+            sample="cloud01",
+        ),
         Key(
             "protected_hosts",
             HostNames(),
-            "Exact names that are never touched, whatever an assignment lists",
+            "Exact names of hosts that are never touched, even if an assignment lists them",
             sample="[foreman.example.com]",
         ),
-        Key("hooks", HOOKS, "Commands of yours before or after a stage", optional=True),
-        Key("on_event", Mapping(ON_EVENT), "A command of yours that is run when something calls for an operator", optional=True),
-        Key("limits", Mapping(LIMITS), "Counts and times of a rollout", optional=True),
+        Key("hooks", HOOKS, "Commands of the site that run before or after a stage", optional=True),
+        Key(
+            "on_event",
+            Mapping(ON_EVENT),
+            "Command of the site that runs at a new failure, a pause or the end of a rollout",
+            optional=True,
+        ),
+        Key("limits", Mapping(LIMITS), "Limits of a rollout: counts and times", optional=True),
         Key(
             "speed",
             Number(10_000),
-            "Time factor of rehearsals: waits and deadlines are divided by it. Allowed with loopback addresses only",
+            "How many times faster a rehearsal runs: waits and deadlines are divided by it. Only with loopback addresses",
             sample="1",
         ),
     ),

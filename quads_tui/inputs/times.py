@@ -87,7 +87,7 @@ class Zone:
             _, before, after = skipped
             return f"does not exist in {self}: clocks go from {before:%H:%M} to {after:%H:%M} that day"
         if len(self.moments(naive)) > 1:
-            return f"comes twice in {self}: clocks go back that day"
+            return f"occurs twice in {self}: clocks go back that day"
         return ""
 
     def _stamp(self, naive: datetime, fold: int) -> float:
@@ -131,7 +131,9 @@ def this_machine(environ: Mapping[str, str] = os.environ) -> Zone:
     try:
         return zone_named(name.removeprefix(":"))
     except BadTime as bad:
-        raise BadTime(f'the environment has TZ={name[:100]}, which {bad}; or "unset TZ" for the machine\'s own') from None
+        raise BadTime(
+            f'the environment has TZ={name[:100]}, which {bad}; or run "unset TZ" to use the time zone of this machine'
+        ) from None
 
 
 def local_zone() -> Zone:

@@ -52,7 +52,7 @@ def lock_directory(path: Path) -> Path:
         raise NoDirectory(f"the lock directory {path} is not a directory; {remedy}")
     if found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX:
         raise NoDirectory(
-            f"the lock directory {path} is writable by all without the sticky bit, so that anybody may remove locks; {remedy}"
+            f"the lock directory {path} is writable by all without the sticky bit, so that any user could remove locks; {remedy}"
         )
     return path
 
@@ -113,12 +113,12 @@ class ForemanLock:
             file.publish(own)
         for path, contents in self._others():
             for what, mine, theirs in (
-                ("TLS certificate", own.certificate, contents.get("certificate")),
-                ("setting foreman_url", own.url, contents.get("url")),
+                ("the same TLS certificate", own.certificate, contents.get("certificate")),
+                ("the same setting foreman_url", own.url, contents.get("url")),
             ):
                 if mine and mine == theirs:
                     where = clean(path.name.removeprefix("foreman-").removesuffix(".lock"), 200)
-                    return f"a Foreman with the same {what} receives writes at {where}: {_holder_of(path, contents)}"
+                    return f"another rollout writes to a Foreman at {where} that has {what}: {_holder_of(path, contents)}"
         return ""
 
     def release(self) -> None:
@@ -150,7 +150,7 @@ class ForemanLock:
         if peer is not None:
             words = f"another rollout is writing to {server.shown}: {process_words(*peer)}"
             if take_over:
-                words += f"; it holds no lock file, by which it could be stopped: end it first (kill {peer[0]})"
+                words += f"; --take-over cannot stop that process, because it has no lock file: end it first (kill {peer[0]})"
             raise LockHeld(words)
         uid, pid = _owner(name)
         whose = user_words(uid) if uid is not None else "an unknown user"
@@ -159,8 +159,8 @@ class ForemanLock:
         if self._directory is None:  # nothing but the name would be left to hold
             remedy = f"create the lock directory first ({_made_with(LOCKS)}), then {remedy}"
         raise LockHeld(
-            f"the lock of {server.shown}, the socket @{name[1:]}, is bound by {process} that does not listen there, so it is not "
-            f"quads-tui: end that process, or {remedy}"
+            f"the lock of {server.shown} (socket @{name[1:]}) is held by {process}, which is not quads-tui, because it does not "
+            f"listen on the socket: end that process, or {remedy}"
         )
 
     def _drop(self, keys: list[str]) -> None:
@@ -214,7 +214,7 @@ class _File:
                 if not take_over:
                     raise LockHeld(
                         f"another rollout is writing to {server.shown}: {_holder_of(path, contents)}. If that process "
-                        f"hangs, an administrator ends it or uses --take-over"
+                        f"hangs, an administrator can end it, or use --take-over"
                     ) from None
                 try:
                     path.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ class QuadsLock:
             found = os.fstat(self._file)
             os.close(self._file)
             raise LockHeld(
-                f"QUADS is moving hosts itself: {path} is held by {flock_holder(found) or 'another process'}"
+                f"the mover of QUADS is running: its lock file {path} is held by {flock_holder(found) or 'another process'}"
             ) from None
 
     def release(self) -> None:

@@ -74,7 +74,7 @@ class JournalStore:
             self._owner_db = sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             stopped = "locked" in str(error)  # by who was stopped in the middle of a write: SQLite's lock goes with its process
-            remedy = "; the process that holds it is in the middle of a write: end it (kill -9)" if stopped else ""
+            remedy = "; a suspended quads-tui process is in the middle of a write: end that process (kill -9)" if stopped else ""
             raise JournalBroken(f"cannot write the journal {path}: {error}{remedy}") from None
         self._owner_thread = ThreadPoolExecutor(1, "journal-owner")  # not one of the loop's: those may all wait for DNS
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)

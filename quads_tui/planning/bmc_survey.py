@@ -104,7 +104,7 @@ class BmcSurvey:
                 self._notify(f"{len(tasks) - len(left)} of {len(tasks)} BMCs answered")
         if left:
             self._notify(
-                f"{len(left)} BMCs not surveyed after {SURVEY_TIMEOUT:.0f} s: each is checked before the first action on its host"
+                f"{len(left)} BMCs not surveyed after {SURVEY_TIMEOUT:.0f} s: each is read before the first action on its host"
             )
         return left
 
@@ -125,7 +125,10 @@ class BmcSurvey:
             return None, f"{failure.cause.value}: {failure.reason}"
         except TimeoutError:
             if asyncio.get_running_loop().time() >= deadline:  # it answers, and slowly
-                return None, f"busy: {missed} within {BMC_TIMEOUT:.0f} s; it is checked again before the first action"
+                return (
+                    None,
+                    f"busy: {missed} within {BMC_TIMEOUT:.0f} s; the BMC is read again before the first action on its host",
+                )
             return None, f"unreachable: {missed}, the BMC sent no data for {ANSWER_TIMEOUT:.1f} s"
         finally:
             self._timeouts.pop(name, None)
@@ -182,7 +185,7 @@ class BmcSurvey:
             try:
                 provisioning = await self._provisioning_macs(host.name)
             except StageFailure as failure:
-                return replace(host, unverified=f"Foreman does not list its interfaces: {failure.reason}")
+                return replace(host, unverified=f"the network interfaces of the host in Foreman cannot be read: {failure.reason}")
             if provisioning:
                 result, why = compared(machine, provisioning)
                 host = replace(host, mac=min(provisioning))

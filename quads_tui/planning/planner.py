@@ -235,7 +235,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:
-        notify(f"looking up {len(plan.hosts)} hosts")
+        notify(f"looking up {len(plan.hosts)} hosts in Foreman")
         known = await foreman.names()
         records = await foreman.records({host.name for host in plan.hosts} & known)
         plan = replace(plan, hosts=tuple(await _host_plans(plan, known, records, users, foreman, site.spare_pool)))
@@ -304,7 +304,7 @@ async def _host_plans(
         if host.name not in known:
             blocker, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
-            blocker = "Foreman does not manage this host, so it cannot build it"
+            blocker = "Foreman does not manage this host, so Foreman cannot install it"
         building_now = host.name in in_build
         owners = _owner_notes(record, logins, host, spare_pool) if goal.kind is Kind.BUILD else ()
         found.append(
@@ -351,8 +351,8 @@ def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: Hos
 
 def _build_notes(record: HostRecord | None) -> tuple[str, ...]:
     if record is not None and record.build_status == 2:
-        return ("already in build mode with an expired token: that build is cancelled first",)
-    return ("already in build mode: that build is cancelled first",)
+        return ("already in build mode, with an expired token: build mode is cancelled first",)
+    return ("already in build mode: build mode is cancelled first",)
 
 
 async def _unmanaged_hosts(foreman: Foreman) -> frozenset[str]:

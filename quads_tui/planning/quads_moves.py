@@ -50,7 +50,10 @@ async def enriched(quads: Quads, assignment: Assignment) -> Assignment:
     except QuadsError as trouble:
         return replace(
             assignment,
-            notes=(*assignment.notes, f"QUADS will not be updated about these moves, their ids are unknown: {trouble.reason}"),
+            notes=(
+                *assignment.notes,
+                f"QUADS will not be updated about this assignment, because QUADS cannot be read now: {trouble.reason}",
+            ),
         )
     hosts = tuple(
         replace(host, schedule=schedules.get(host.name), source=known[host.name].cloud if host.name in known else "")
@@ -65,10 +68,10 @@ async def enriched(quads: Quads, assignment: Assignment) -> Assignment:
 
 def _left_out(name: str, known: dict[str, QuadsHost], site: Site) -> str:
     if name in site.protected_hosts:
-        return "protected (site file, protected_hosts)"
+        return "protected host (site file, protected_hosts)"
     host = known.get(name)
     if host is None:
-        return "QUADS does not list it"
+        return "QUADS does not list this host"
     return "marked as broken in QUADS" if host.broken else "marked as retired in QUADS" if host.retired else ""
 
 
@@ -78,7 +81,7 @@ async def _assignment(quads: Quads, site: Site, cloud: str, hosts: list[HostSpec
         return Assignment(path, cloud, tuple(hosts), "back to the spare pool", notes=tuple(notes))
     active = await quads.assignment(cloud)
     if active is None:
-        raise QuadsError(f"QUADS moves hosts to {cloud}, but has no active assignment for it", final=True)
+        raise QuadsError(f"QUADS moves hosts to {cloud}, but has no active assignment for this cloud", final=True)
     schedules = await quads.schedules(cloud, date)
     return Assignment(
         path=path,

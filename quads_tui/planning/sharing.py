@@ -83,7 +83,7 @@ def protected_machines(hosts: Iterable[HostPlan], protected: Sequence[Protected]
         for one in protected:
             if (machine.bmc and machine.bmc == one.machine.bmc) or machine.agreeing(one.machine):
                 words = f"the BMC address of {host.name} ({host.address}) leads to the protected host {one.name}"
-                found[host.name,] = f"{words}: it reports {machine}, the protected host is {one.machine}"
+                found[host.name,] = f"{words}: this BMC reports {machine}; the protected host is {one.machine}"
     return found
 
 

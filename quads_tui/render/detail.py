@@ -9,7 +9,7 @@ from textwrap import wrap
 from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
-from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
 from .host_row import cut, glyph
@@ -28,7 +28,7 @@ def detail_head(
     state += f", attempt {host.attempt}" if host.attempt else ""
     if host.since and not host.status.is_final:
         state += f", for {duration((now - host.since) * speed)}"
-    state += "  ARMED: the next boot reinstalls it" if host.armed else ""
+    state += "  ARMED: the next boot reinstalls the host" if host.armed else ""
     lines = [head, Text(cut(state, width), STYLES[host.status])]
     if host.cause:
         lines += _wrapped(f"cause {host.cause.value}: {host.reason}", width, STYLES[host.status])
@@ -53,15 +53,16 @@ def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> st
     if host.status is HostStatus.WAITING and host.until:
         return f"retrying at {clock_time(host.until, now)}, in {duration(max(0.0, host.until - now) * speed)}"
     if host.status is HostStatus.FAILED:
-        disarm = "d disarms it, " if host.armed else ""
+        disarm = ", d disarms the host" if host.armed else ""
         where = host.stage.label if host.stage else "the start"
-        return f"no automatic step: r retries from {where}, R restarts from the first stage and reinstalls, {disarm}s skips it"
+        restart = "R restarts from the first stage (reinstalls)" if host.kind is Kind.BUILD else "R restarts from the first stage"
+        return f"waiting for an operator: r retries from {where}, {restart}, s skips the host{disarm}"
     if host.status is HostStatus.HELD:
-        return "no automatic step: h releases it"
+        return "waiting for an operator: h releases the host"
     if host.status is HostStatus.SKIPPED:
-        return "no automatic step: u includes it again"
+        return "out of the rollout: u returns the host to the rollout"
     if host.status is HostStatus.DONE:
-        return "nothing, it is done"
+        return "nothing, the host is done"
     return why or host.note or ("queued" if host.status is HostStatus.QUEUED else "in progress")
 
 

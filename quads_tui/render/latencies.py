@@ -56,7 +56,8 @@ def large(
         lines += _texts(_box(title, drawn, _foot(meter, (errors,), inner), inner, symbols), width)
     depths = list(islice(reversed(meters.lane_depths), seconds))[::-1] if seconds else list(meters.lane_whole)
     drawn = graph(symbols.graphs, squeezed(depths, count), inner, rows - 3)
-    title = f"Foreman write queue, {meters.lane.width} at a time, at most {max(depths, default=0):.0f} ready in this window"
+    most = f"most hosts ready in this window: {max(depths, default=0):.0f}"
+    title = f"Foreman write queue, {meters.lane.width} at a time, {most}"
     lines += _texts(_box(title, drawn, _lane_foot(meters, now, lane, inner), inner, symbols), width)
     return lines[:height]
 

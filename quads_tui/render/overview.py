@@ -49,7 +49,7 @@ def header(
         alarms.append(f"  write concurrency reduced to 1: {rollout.narrowed[:60]}", BAD)
     for warning in warnings:
         alarms.append(f"  ! {warning}", ATTENTION)
-    alarms.append(f"  loop lag {lag * 1000:.0f} ms", QUIET)
+    alarms.append(f"  program lag {lag * 1000:.0f} ms", QUIET)
     if forecast is not None and rollout.ended_at is None:
         words = header_words(forecast, max(_SHORTEST, width - first.cell_len - alarms.cell_len - 3))
         first.append(f"  {words}" if words else "", "bold")
@@ -108,7 +108,7 @@ def queue_words(lane: LaneState) -> str:
     """The Foreman write queue in words."""
     if lane.shut:
         return f"Foreman writes blocked: {lane.shut}"
-    return f"{lane.depth} ready" + (f", first has waited {duration(lane.head_age)}" if lane.head else "")
+    return f"{lane.depth} ready" + (f", the first for {duration(lane.head_age)}" if lane.head else "")
 
 
 def groups(rollout: Rollout) -> list[FailureGroup]:
@@ -127,7 +127,7 @@ def failures(rollout: Rollout, width: int, height: int) -> list[Text]:
     found = groups(rollout)
     lines = [group_line(group, width) for group in found[:height]]
     if len(found) > height and lines:
-        lines[-1] = Text(cut(f" and {len(found) - height + 1} more groups (F)", width), BAD)
+        lines[-1] = Text(cut(f" and {len(found) - height + 1} more groups (F: all)", width), BAD)
     return lines
 
 

@@ -19,7 +19,7 @@ _SHOWN = 40  # hosts that are named for one reason
 def _what(kind: Kind) -> tuple[str, ...]:
     match kind:
         case Kind.BUILD:
-            return "power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THEM IS WIPED"
+            return "power off, PXE once, one Foreman write, power on, install:", "EVERYTHING ON THESE HOSTS IS WIPED"
         case Kind.OWNERSHIP:
             return ("ownership only (wipe: false): one Foreman write, no power action",)
         case Kind.SPARE:
@@ -38,8 +38,8 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += _fact("warning", warning)
     lines += _fact("note", _without_bmc(plan))
     lines += _group(
-        "their BMC may be that of a protected host, whose address is unknown now",
-        [(host, f"at {host.address}, not verified") for host in plan.unguarded],
+        "MAY BE PROTECTED HOSTS (their BMC could not be compared with that of a protected host)",
+        [(host, f"BMC {host.address}, not verified") for host in plan.unguarded],
         len(plan.hosts),
     )
     unaccepted = {host.name for host in plan.unaccepted}
@@ -53,7 +53,7 @@ def plan_lines(plan: Plan) -> list[str]:
         [(host, host.unverified) for host in plan.unaccepted],
         len(plan.hosts),
     )
-    lines += _group("BMC did not answer; tried again when their turn comes", silent)
+    lines += _group("hosts whose BMC did not answer; each BMC is tried again before the first action on its host", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
     lines += _group("warnings", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker])
     return lines + _totals(plan)
@@ -61,9 +61,9 @@ def plan_lines(plan: Plan) -> list[str]:
 
 def _totals(plan: Plan) -> list[str]:
     writes = sum(_writes(plan, host) for host in plan.hosts)
-    lines = _fact("writes", f"{writes} to Foreman, one at a time" if writes else "none")
+    lines = _fact("writes", f"{writes} to Foreman" if writes else "none")
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
-        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: asked before the first action on their hosts")
+        lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: each is read before the first action on its host")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))
     if any(host.device for host in plan.hosts):
         devices = Counter(host.device or "PXE of any NIC" for host in plan.hosts if plan.goal(host).kind is Kind.BUILD)
@@ -71,7 +71,7 @@ def _totals(plan: Plan) -> list[str]:
     if orders := Counter(", ".join(host.order) for host in plan.hosts if host.order):
         lines += _fact(
             "order",
-            "permanent boot order, written to the BIOS; where it differs the host is switched on once more (some minutes):",
+            "permanent boot order, written to the BIOS; a host with another boot order is powered on for this (some minutes):",
         )
         lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
     return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))

@@ -27,7 +27,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     if lane.shut:
         parts.append(f"Foreman writes blocked: {lane.shut}")
     elif lane.depth or lane.in_flight:
-        parts.append(f"{lane.depth} ready to be written")
+        parts.append(f"{lane.depth} ready to be written to Foreman")
     if rollout.armed:
         parts.append(f"{len(rollout.armed)} armed")
     parts += [f"{paused_subject(what)} PAUSED" for what in rollout.paused]

@@ -47,17 +47,17 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     lines = [progress(rollout, forecast, now)]
     queued, waiting = rollout.counts[HostStatus.QUEUED], rollout.counts[HostStatus.WAITING]
     places = [f"{rollout.at_stage[stage]} in {stage.label}" for stage in Stage if rollout.at_stage[stage]]
-    places += [f"{waiting} of them retrying"] if waiting else []
+    later = f"; waiting to retry: {waiting}" if waiting else ""
     if queued or places:
-        lines.append(", ".join([f"{queued} queued", *places]) + ".")
+        lines.append(", ".join([f"{queued} queued", *places]) + f"{later}.")
     lane = meters.lane
     if lane.shut:
         lines.append(f"Foreman writes blocked: {lane.shut}.")
     elif lane.depth or lane.in_flight:
-        lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, writing {len(lane.in_flight)} now.")
+        lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, {len(lane.in_flight)} being written now.")
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
     if rollout.armed:
-        lines.append(f"Armed, the next boot reinstalls them: {names(rollout.armed)}.")
+        lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")
     return lines
 
 
@@ -77,7 +77,7 @@ def host(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: f
     where = f" at {host.stage.label}, attempt {host.attempt}" if host.stage else ""
     since = f", for {duration((now - host.since) * speed)}" if host.since and not host.status.is_final else ""
     lines = [f"{host.name}, {host.cloud}, model {host.model}, BMC {host.address}.", f"{host.status.label}{where}{since}."]
-    lines += ["Armed: the next boot reinstalls it."] if host.armed else []
+    lines += ["Armed: the next boot reinstalls the host."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []
     lines += [f"Afterwards: {host.left_behind}."] if host.left_behind else []
     lines += [f"Next: {next_step(host, now=now, speed=speed, why=why)}."]

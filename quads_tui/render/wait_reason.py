@@ -22,7 +22,7 @@ def _doing(stage: Stage) -> str:
         case Stage.PXE_SET:
             return "setting PXE for the next boot"
         case Stage.FOREMAN_BUILD:
-            return "on its way to the Foreman write queue"
+            return "preparing the write to Foreman"
         case Stage.POWER_ON:
             return "waiting for its BMC to report On"
         case Stage.INSTALL:

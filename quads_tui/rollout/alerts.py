@@ -48,7 +48,9 @@ class Alerts:
             if key not in self._groups:
                 self._groups.add(key)
                 where, first = group.stage.label if group.stage else "the start", next(iter(group.hosts))
-                alerts.append(Alert(AlertKind.FAILURE, f"{group.cause.value} at {where}: {group.reason} (first host {first})"))
+                alerts.append(
+                    Alert(AlertKind.FAILURE, f"failure at {where}, {group.cause.value}: {group.reason} (first host: {first})")
+                )
         paused = [(what, why) for what, why in rollout.paused.items() if what not in self._paused]
         alerts += [Alert(AlertKind.PAUSED, for_the_pause(what, why)) for what, why in paused]
         self._paused = set(rollout.paused)

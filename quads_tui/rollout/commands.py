@@ -86,7 +86,7 @@ def from_dict(data: object) -> Command:
     values = {name: value for name, value in data.items() if name != "command"}
     expected = {field.name: _JSON[str(field.type)] for field in fields(cls)}
     if values.keys() != expected.keys() or not all(isinstance(values[name], kind) for name, kind in expected.items()):
-        raise ValueError(f"a {data['command']} with other members than {sorted(expected)}")
+        raise ValueError(f"the command {data['command']} must have these members: {', '.join(sorted(expected))}")
     if "hosts" in values:
         if not all(isinstance(host, str) for host in values["hosts"]):
             raise ValueError("the hosts of a command must be strings")

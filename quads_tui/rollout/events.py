@@ -286,7 +286,7 @@ def from_row(row: list[Any]) -> Event:
             convert(row)
         return cls(*row[1:])
     except (LookupError, TypeError):
-        raise ValueError(f"event {row[:1]} is not supported, or not with these members") from None
+        raise ValueError(f"the event {row[:1]} or one of its members is not supported by this version") from None
 
 
 def _stage_changed(row: list[Any]) -> None:

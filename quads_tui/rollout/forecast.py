@@ -186,7 +186,7 @@ def _bound(
 ) -> tuple[Bound, str]:
     at = rollout.at_stage
     if lane_decides and not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
-        return Bound.BMC, "until the first write is verified"
+        return Bound.BMC, "until the first Foreman write is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
         at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
         blocked = f", blocked: {meters.lane.shut}" if meters.lane.shut else ""

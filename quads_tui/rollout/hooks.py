@@ -38,9 +38,9 @@ class CommandResult:
         """Why it is not ok, in words."""
         said = f": {self.output[-1]}" if self.output else ""
         if self.timed_out:
-            return f"ended because it took too long{said}"
+            return f"ended by quads-tui at its time limit{said}"
         if self.status is None:
-            return f"cannot be started{said}"
+            return f"could not be started{said}"
         return f"killed by signal {-self.status}{said}" if self.status < 0 else f"exit status {self.status}{said}"
 
 

@@ -82,7 +82,7 @@ class Identity:
         The serial number alone is not enough: twin nodes share that of their chassis.
         """
         if self.place != ("", "") and self.place == other.place:
-            return f"one BMC address and system ({self.peer} {self.system})"
+            return f"the same BMC address and system ({self.peer} {self.system})"
         agreeing = self.agreeing(other)
         if agreeing not in ((), ("serial number",)) and not self.differs(other):
             return "the same " + " and ".join(agreeing)
@@ -131,15 +131,18 @@ def compared(machine: Identity, provisioning: Collection[str]) -> tuple[Comparis
     """This machine against the MACs that Foreman provisions its host through, and the reason in words (empty when the same)."""
     wanted = frozenset(provisioning)
     if not wanted:
-        return Comparison.UNKNOWN, "Foreman lists no MAC address for it"
+        return Comparison.UNKNOWN, "Foreman lists no MAC address for the host"
     if wanted & set(machine.macs):
         return Comparison.SAME, ""
-    foreman = f"Foreman provisions through {some(wanted)}"
+    foreman = f"Foreman expects the MAC {some(wanted)}"
     if not machine.macs:
         return Comparison.UNKNOWN, f"its BMC reports no MAC address; {foreman}"
     if machine.complete:
-        return Comparison.OTHER, f"not the machine that Foreman means: its NICs are {some(machine.macs)}; {foreman}"
-    return Comparison.UNKNOWN, f"its BMC reports only some MAC addresses ({some(machine.macs)}); {foreman}"
+        return (
+            Comparison.OTHER,
+            f"not the machine of this host in Foreman: its NICs have the MACs {some(machine.macs)}; {foreman}",
+        )
+    return Comparison.UNKNOWN, f"its BMC reports some of its MAC addresses only ({some(machine.macs)}); {foreman}"
 
 
 def bmc_of(peer: str) -> str:

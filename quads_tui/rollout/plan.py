@@ -11,8 +11,8 @@ from .identity import Identity, identity_from
 from .stages import Kind, Stage
 
 _NAMED = 10  # hosts
-CHECK_MACS_OFF = "redfish.check_macs is off for it"  # a value of HostPlan.unverified
-NOT_ASKED = "not asked yet"  # `bmc` of a host whose BMC was not asked, or not in the time that there is for all
+CHECK_MACS_OFF = "its MACs are not compared (redfish.check_macs)"  # a value of HostPlan.unverified
+NOT_ASKED = "not surveyed yet"  # `bmc` of a host whose BMC was not asked, or not in the time that there is for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ class Plan:
     def untold(self) -> tuple[str, ...]:
         """Protected hosts whose BMC address nobody knows now, in words. A name that does not exist is not among them: no BMC."""
         return tuple(
-            f"DNS does not answer for {one.unknown}, the BMC of the protected host {one.name}:"
-            " no BMC address can be compared with it"
+            f"DNS does not answer for {one.unknown}, the BMC address of the protected host {one.name}:"
+            " the BMC addresses of the other hosts cannot be compared with it"
             for one in self.protected
             if one.unknown
         )
@@ -149,7 +149,7 @@ class Plan:
     def unguarded_words(self) -> str:
         """What is wrong with those; empty where there are none."""
         found, names = self.unguarded, ", ".join(dict.fromkeys(one.name for one in self.protected if one.unknown))
-        return f"not compared with the BMC of a protected host ({names}): {_some(found)}" if found else ""
+        return f"hosts whose BMC could not be compared with that of a protected host ({names}): {_some(found)}" if found else ""
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
     )
     plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts, "protected": protected})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
-        raise ValueError("a host's cloud has no entry in the plan")
+        raise ValueError("the cloud of a host has no entry in the plan")
     return plan
 
 

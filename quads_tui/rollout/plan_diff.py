@@ -11,7 +11,7 @@ def worse(confirmed: Plan, now: Plan) -> list[str]:
     found = [f"refused now: {reason}" for reason in now.refusals if reason not in confirmed.refusals]
     added = [host.name for host in now.hosts if host.name not in before]
     if added:
-        found.append(f"{len(added)} hosts were not in the plan: {_some(added)}")
+        found.append(f"{len(added)} hosts were not in the confirmed plan: {_some(added)}")
     for host in now.hosts:
         if (old := before.get(host.name)) is not None:
             found += [f"{host.name}: {what}" for what in _of_host(old, host)]
@@ -22,22 +22,23 @@ def worse(confirmed: Plan, now: Plan) -> list[str]:
     for goal in now.goals:
         was = goals.get(goal.cloud)
         if was is not None and (was.kind, was.os, was.owner, was.target) != (goal.kind, goal.os, goal.owner, goal.target):
-            found.append(f"{goal.cloud} gets something else: {_words(was.os, was.owner)}, now {_words(goal.os, goal.owner)}")
+            what = f"before {_words(was.os, was.owner)}, now {_words(goal.os, goal.owner)}"
+            found.append(f"the goal or the settings of {goal.cloud} in Foreman have changed: {what}")
     return found
 
 
 def _of_host(old: HostPlan, new: HostPlan) -> list[str]:
     if new.blocker and not old.blocker:
-        return [f"cannot be done any more: {new.blocker}"]
-    found = ["is in build now"] if new.in_build and not old.in_build else []
+        return [f"can no longer be provisioned: {new.blocker}"]
+    found = ["is in build mode now"] if new.in_build and not old.in_build else []
     if new.address != old.address:
-        found.append(f"its BMC is another one: {new.address}")
+        found.append(f"its BMC address has changed to {new.address}")
     if new.cloud != old.cloud or new.source != old.source:
-        found.append(f"goes from {new.source or '?'} to {new.cloud or '?'} now")
+        found.append(f"moves from {new.source or '?'} to {new.cloud or '?'} now")
     if new.unverified and not new.accepted and not (old.unverified and old.accepted):
-        found.append(f"is not verified now: {new.unverified}")
+        found.append(f"its machine is now not verified: {new.unverified}")
     if old.identity is not None and new.identity is not None and (why := new.identity.differs(old.identity)):
-        found.append(f"another machine answers for it now: {why}")
+        found.append(f"another machine answers at its BMC now: {why}")
     return found + [note for note in new.notes if note not in old.notes and not new.in_build]
 
 
@@ -46,4 +47,4 @@ def _some(names: list[str]) -> str:
 
 
 def _words(*what: str) -> str:
-    return ", ".join(word for word in what if word) or "what Foreman has"
+    return ", ".join(word for word in what if word) or "as set in Foreman"

@@ -152,19 +152,21 @@ class Refusals:
         if not self.first_write_verified and key not in self._accepted:
             before = "before the first write was verified"
             if len(hosts) >= SAME and (key.by or key.model is not None or _powered_off(key)):
-                return _trip((key,), f"with one cause {before}", hosts)
+                return _trip((key,), f"for the same reason {before}", hosts)
             if key.by and key.stage and len(refused := self._refused_first()) >= self.first:
                 keys = self._keys(refused)
                 reasons = "; ".join(f"{host}: {why[:_WORDS]}" for host, why in refused.items())
                 return Trip(ADMISSION, keys, f"{_what(keys)} {_many(refused)} {before}: {reasons}")
         share = self._share((key,))
         if share > _SHARE:
-            return _trip((key,), f"with one cause; the failure rate is above {share:.0%} (95 % confidence)", hosts)
+            return _trip((key,), f"for the same reason; the failure rate is above {share:.0%} (95 % confidence)", hosts)
         like = tuple(other for other in self._failed if other[:-1] == key[:-1] and self._failed[other])
         if len(like) > 1 and (share := self._share(like)) > _SHARE:
             failed = {host: why for each in like for host, why in self._failed[each].items()}
             return _trip(
-                like, f"of {len(like)} models with one cause; the failure rate is above {share:.0%} (95 % confidence)", failed
+                like,
+                f"of {len(like)} models for the same reason; the failure rate is above {share:.0%} (95 % confidence)",
+                failed,
             )
         return self._judge_without_words(key)
 
@@ -178,7 +180,11 @@ class Refusals:
         if not self.first_write_verified and _powered_off(key) and len(failed) >= FIRST:
             return _trip(like, "before the first write was verified", failed)
         if (share := self._share(like)) > _SHARE:
-            return _trip(like, f"for several reasons, more than {share:.0%} of them (95 % confidence)", failed)
+            return _trip(
+                like,
+                f"with the same cause but different reasons; the failure rate is above {share:.0%} (95 % confidence)",
+                failed,
+            )
         return None
 
     def _refused_first(self) -> dict[str, str]:
@@ -263,7 +269,7 @@ def _what(keys: Sequence[Key]) -> str:
     key = keys[0]
     at = key.stage.label if key.stage else "updates"
     if key.cause is Cause.HOOK:
-        return f"a hook failed at {at} for"
+        return f"a hook at {at} failed for"
     if not key.by:
         return f"{at} failed on"
     return f"{' and '.join(dict.fromkeys(key.by for key in keys))} refused {at} of"

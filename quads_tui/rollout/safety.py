@@ -23,13 +23,13 @@ class Safety(StrEnum):
             case Safety.OFF:
                 return "the host stays powered off"
             case Safety.ARMED:
-                return "STILL ARMED: the next boot reinstalls it"
+                return "STILL ARMED: the next boot reinstalls the host"
             case Safety.DISARMED:
-                return "disarmed: the next boot reinstalls nothing"
+                return "disarmed: the next boot does not reinstall the host"
             case Safety.INSTALLING:
-                return "it may still be installing and is no longer watched"
+                return "the host may still be installing and is no longer watched"
             case Safety.UNKNOWN:
-                return "its power and boot settings are unknown"
+                return "the power and boot settings of the host are unknown"
             case _:
                 assert_never(self)
 

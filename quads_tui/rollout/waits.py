@@ -9,8 +9,8 @@ def for_a_place(waiting: int, verified: bool) -> str:
     """`waiting` hosts are powered off and not yet written, as many as may be; `verified`: the first write of the rollout is."""
     hosts = "1 host is" if waiting == 1 else f"{waiting} hosts are"
     if verified:
-        return f"{hosts} powered off ahead of the write to Foreman (limits.ahead)"
-    return f"waits until the first write to Foreman is verified; {hosts} already powered off, and no more until then"
+        return f"waiting for its turn: {hosts} powered off and not yet written to Foreman (limits.ahead)"
+    return f"waiting until the first write to Foreman is verified; {hosts} already powered off, and no more until then"
 
 
 def is_for_a_place(note: str) -> bool:
@@ -20,7 +20,7 @@ def is_for_a_place(note: str) -> bool:
 
 def for_the_turn(host: str) -> str:
     """Ready to be written, but another host's write is out, and the first of all."""
-    return f"ready; waits until the first write to Foreman is verified, that of {host}"
+    return f"ready; waiting until the first write to Foreman (for {host}) is verified"
 
 
 def paused_subject(what: str) -> str:

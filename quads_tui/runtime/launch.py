@@ -135,11 +135,11 @@ async def confirm_other_foreman(writer: Writer, services: Services, operator: Op
     if not words:
         return
     if not ask or not operator.can_answer:
-        other = "if these are two different servers, start from a terminal without --yes and confirm it"
-        raise Refused([f"{words}; {other}; if they are one server, wait until that rollout ends"])
+        other = "if these are two different Foreman servers, start from a terminal without --yes and confirm this"
+        raise Refused([f"{words}; {other}; if they are the same server, wait until the other rollout ends"])
     here = f"This rollout would write to {services.foreman.url}"
     if not await operator.confirm(f"{words[0].upper()}{words[1:]}. {here}. Are these two different Foreman servers?"):
-        raise Refused([f"{words}, and it was not confirmed that these are two different servers"])
+        raise Refused([f"{words}, and it was not confirmed that these are two different Foreman servers"])
 
 
 def _cloud_label(given: RolloutInput) -> str:
@@ -182,7 +182,7 @@ async def checked_plan(
 def refuse_unverified_protection(plan: Plan) -> None:
     """Raises Refused where a host's BMC may be that of a protected host, since nobody is asked with --yes."""
     if words := plan.unguarded_words:
-        remedy = "try again when DNS answers, or start from a terminal without --yes and confirm it"
+        remedy = "try again when DNS answers, or start from a terminal without --yes and confirm these hosts"
         raise Refused([*plan.untold, f"{words}; {remedy}"])
 
 

@@ -143,7 +143,7 @@ class ProcessResources:
             except LockHeld as error:
                 if not take_over:
                     raise
-                notify(f"warning: {error}; when that process ends, QUADS can move hosts itself during this rollout")
+                notify(f"warning: {error}; after that process has ended, the mover can move hosts during this rollout")
                 held = _HeldQuadsLock(None)
             self._quads_locks[path] = held
         held.users += 1
@@ -173,7 +173,9 @@ class ProcessResources:
         self.signal = name
         self.ended.set()
         if self.running:
-            notify(f"{name}: stopping; nothing new is started, requests under way finish. Press again to exit immediately.")
+            again = "Press ctrl+c again" if name == "SIGINT" else "Send the signal again"
+            sent = "quads-tui waits for the answers to requests that were sent"
+            notify(f"{name}: stopping. Nothing new is started; {sent}. {again} to exit without these answers.")
         for running in self.running:
             running.executor.stop(name)
 
@@ -194,5 +196,5 @@ def _lock_directory(notify: Callable[[str], None]) -> Path | None:
     except NoDirectory as why:
         if given:
             raise LockHeld(f"{why} ($QUADS_TUI_LOCKS)") from None
-        notify(f"warning: {why}; without it, rollouts in other containers and network namespaces are not detected")
+        notify(f"warning: {why}; without a lock directory, rollouts in other containers and network namespaces are not detected")
         return None

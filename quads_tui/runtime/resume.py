@@ -136,7 +136,7 @@ async def _confirm_changes(confirmed: Plan, now: Plan, untouched: set[str], oper
     if not found:
         return now
     for line in found[:20]:
-        operator.notify(f"since the plan was confirmed: {line}")
+        operator.notify(f"changed since the plan was confirmed: {line}")
     if not await operator.confirm_plan(part):
         return None
     accepted = {host.name: host for host in part.confirmed().hosts}
@@ -156,7 +156,7 @@ async def _plan_again(
     for suffix in ("", "-wal", "-shm"):
         stored.directory.joinpath(f"journal.db{suffix}").unlink(missing_ok=True)
     lock.release()
-    operator.notify(f"{stored.id} ended before its plan was confirmed; planning it again")
+    operator.notify(f"{stored.id} ended before its plan was confirmed; making a new plan")
     facts = stored.facts["assignments"] if "assignments" in stored.facts else [stored.facts["assignment"]]
     given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal)
     options = replace(options, yes=options.yes or stored.rehearsal is not None)
@@ -168,7 +168,10 @@ def _load_site(stored: StoredRollout, options: Options) -> Site:
     site = load_site(options.site or Path(stored.facts["site"]))
     if spelled(site.foreman.url) != spelled(stored.facts["foreman"]):
         raise Refused(
-            [f"{site.path} now names the Foreman {site.foreman.url}; {stored.id} was started on {stored.facts['foreman']}"]
+            [
+                f"{site.path} now contains the Foreman {site.foreman.url}, but {stored.id} was started on "
+                f"{stored.facts['foreman']}: use the site file of that Foreman (--site)"
+            ]
         )
     return site
 
@@ -199,7 +202,7 @@ def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
     last = datetime.fromtimestamp(events[-1].at).astimezone().strftime("%H:%M:%S") if events else "never"
     lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]
     if rollout.armed:
-        lines.append(f"  armed (the next boot wipes them): {', '.join(list(rollout.armed)[:10])}")
+        lines.append(f"  armed (the next boot reinstalls them): {', '.join(list(rollout.armed)[:10])}")
     return lines
 
 

@@ -14,6 +14,7 @@ from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
 from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
+from quads_tui.rollout.waits import paused_subject
 
 from .history import Unreadable, list_entry
 from .journal_follower import Follower, follow
@@ -115,7 +116,9 @@ def _row(view: RolloutView, group: RowGroup) -> Row:
         counts[HostStatus.DONE],
         counts[HostStatus.FAILED],
         len(rollout.armed),
-        "waiting for the operator" if waits else " ".join(f"{what} paused" for what in rollout.paused) or "running",
+        "waiting for an operator"
+        if waits
+        else ", ".join(f"{paused_subject(what)} paused" for what in rollout.paused) or "running",
     )
 
 

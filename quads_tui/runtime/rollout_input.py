@@ -67,5 +67,7 @@ async def _asked_quads(
     finally:
         await services.http.close()
     if not found:
-        raise Refused(["QUADS has no moves" + (f" to {request.cloud}" if request.cloud else "")])
+        to = f" to {request.cloud}" if request.cloud else ""
+        when = f"at {request.date}" if request.date else "that are due now"
+        raise Refused([f"QUADS has no moves{to} {when}; --date selects another date"])
     return found

@@ -141,9 +141,11 @@ class RolloutRunner:
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}")
         if executor.owed_to_quads:
-            notify(f"  {_updates(executor.owed_to_quads)} to QUADS pending. Send with: quads-tui resume {rollout.id}")
+            notify(f"  pending: {_updates(executor.owed_to_quads)} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
-            notify(f"  QUADS validates {clouds} only when all hosts scheduled there are built. Retry the unfinished hosts,")
+            notify(
+                f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Retry the unfinished hosts,"
+            )
             notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
 

@@ -141,7 +141,7 @@ class RunningRollout:
             stage = group.stage.value if group.stage else "?"
             lines.append(f"  {len(names)}x {stage} {group.cause.value}: {group.reason}: {_named(names, 5)}")
         if rollout.armed:
-            lines.append(f"  ARMED (the next boot wipes them): {_named(list(rollout.armed), 10)}")
+            lines.append(f"  ARMED (the next boot reinstalls them): {_named(list(rollout.armed), 10)}")
         skipped = [host.name for host in rollout.hosts.values() if host.status is HostStatus.SKIPPED]
         if skipped:
             lines.append(f"  skipped: {', '.join(skipped)}")

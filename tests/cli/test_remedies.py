@@ -180,7 +180,7 @@ async def test_d13_a_port_with_tls_that_is_asked_without(bench: Bench) -> None:
     server = TlsServer(None, b"\x15\x03\x03\x00\x02\x02\x46")
     bench.servers.append(server)
     told = await bench.check(server.url.replace("https:", "http:"), OFF)
-    assert "answers with TLS" in told.problem and "begin with https://" in told.remedy
+    assert "answers with TLS" in told.problem and "begins with https://" in told.remedy
     # lighttpd, nginx and Apache say it with a page.
     page = b"<html>The plain HTTP request was sent to HTTPS port</html>"
     address = bench.serve(None, page, "400 Bad Request").replace("https:", "http:")
@@ -188,7 +188,7 @@ async def test_d13_a_port_with_tls_that_is_asked_without(bench: Bench) -> None:
     async def refused() -> str:
         raise failure_of(error_response(Response(400, {}, page)))
 
-    assert "begin with https://" in (await bench.check(address, OFF, log_in=refused)).remedy
+    assert "begins with https://" in (await bench.check(address, OFF, log_in=refused)).remedy
 
 
 async def test_d13_each_doubt_about_a_certificate_has_its_own_remedy(bench: Bench) -> None:
@@ -202,7 +202,7 @@ async def test_d13_each_doubt_about_a_certificate_has_its_own_remedy(bench: Benc
             bench.serve(bench.context("b.example.com")),
             ours,
             "mismatch",
-            "give a name that is in the certificate in redfish.address",
+            "set a name in redfish.address that is in the certificate",
         ),
         (bench.serve(bench.context(not_before=past, not_after=recent)), ours, "has expired", "renew the certificate"),
         (bench.serve(bench.context(not_before=soon, not_after=late)), ours, "not yet valid", "clock of this machine"),
@@ -254,7 +254,7 @@ async def test_names_and_ports_that_lead_nowhere(bench: Bench, monkeypatch: pyte
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     told = await bench.check(f"https://127.0.0.1:{port}", OFF)
-    assert "refused the connection" in told.problem and "it is running" in told.remedy
+    assert "refused the connection" in told.problem and "the service is running" in told.remedy
     told = await bench.check("https://a..example", OFF)
     assert "not a usable address" in told.problem and told.remedy == "correct redfish.address"
     for code, words, remedy in (
@@ -300,8 +300,8 @@ FAILURES: list[tuple[Exception, str]] = [
     (StageFailure(Cause.CREDENTIALS, "the password must be changed first: no"), "change the password at the server"),
     (QuadsError("QUADS refused the login of quads"), "check redfish.username"),
     (StageFailure(Cause.PROTOCOL, "the BMC redirects /redfish/v1/ to /login.html"), "run the check again"),
-    (StageFailure(Cause.REFUSED, "insufficient privilege"), "the rights that the message is about"),
-    (StageFailure(Cause.BUSY, "not ready"), "it is busy"),
+    (StageFailure(Cause.REFUSED, "insufficient privilege"), "the permission that the message is about"),
+    (StageFailure(Cause.BUSY, "not ready"), "the service is busy"),
     (StageFailure(Cause.UNREACHABLE, "gone"), "check the network"),
     (TimeoutError(), "check the network"),
 ]
@@ -323,4 +323,4 @@ async def test_a_page_that_leads_elsewhere_is_named(bench: Bench) -> None:
         raise QuadsError("QUADS answered GET version with HTTP 302 and an empty body")
 
     told = await bench.check(address, OFF, "quads", log_in)
-    assert "it redirects to https://sso.example.com/login" in told.remedy and "username" not in told.remedy
+    assert "the server redirects to https://sso.example.com/login" in told.remedy and "username" not in told.remedy

@@ -97,7 +97,7 @@ async def test_the_first_screen_answers_how_far_and_what_failed(size: tuple[int,
 
 async def test_below_80x24_one_honest_line() -> None:
     async with desk(size=(70, 20)) as d:
-        assert "needs 80x24 (now 70x20). The rollout continues" in d.text
+        assert "Terminal too small: 70x20, 80x24 needed. The rollout continues" in d.text
         await d.pilot.resize_terminal(80, 24)
         d.app.panels()
         await d.pilot.pause()
@@ -155,7 +155,7 @@ async def test_many_hosts_need_their_count_typed_and_hidden_ones_are_told() -> N
         text = d.text
         assert f"Retry {marked} hosts?" in text
         shown = sum(name in d.app.table.marks for name in d.app.table.shown)
-        assert f"{marked - shown} hosts are hidden by the current filter" in text
+        assert f"Also included: {marked - shown} hosts that the current filter does not show" in text
         assert "WIPES them again" in text
         await d.press("y", "enter")
         assert not d.control.orders
@@ -172,12 +172,12 @@ async def test_marked_hosts_in_no_state_for_it_stay_as_they_are() -> None:
         d.app.table.toggle(failed)
         d.app.table.toggle(done)
         await d.press("r")
-        assert "1 host is selected too, but in another state: not affected" in d.text
+        assert "Not affected: 1 host of the selection, in a state in which" in d.text
         await d.press("y")
         assert d.control.orders == [Retry((failed,))]
         d.app.table.go(d.app.table.shown.index(done))
         await d.press("r")
-        assert "not possible for any of the selected hosts" in d.text
+        assert "not possible for the selected hosts" in d.text
 
 
 async def test_pause_leave_and_ctrl_c() -> None:
@@ -232,10 +232,10 @@ async def test_detail_help_and_notices() -> None:
         await d.press("pagedown", "pagedown")
         assert all(act.help[:40] in top + d.text for act in KEY_ACTIONS if act.where != "plain")
         await d.press("escape")
-        d.model.apply(Notice(NOW, "warning", "no look at Foreman: 503"))
+        d.model.apply(Notice(NOW, "warning", "Foreman cannot be read, and is read again soon: 503"))
         d.app.panels()
         await d.pilot.pause()
-        assert "no look at Foreman: 503" in d.text
+        assert "Foreman cannot be read, and is read again soon: 503" in d.text
 
 
 async def test_a_frame_repaints_only_visible_rows_of_hosts_that_changed() -> None:
@@ -439,7 +439,7 @@ async def test_every_act_has_a_command_and_those_of_the_table_are_no_others() ->
         await d.press("v")
         d.app.run_command("filter x")
         await d.pilot.pause()
-        assert "filter works in the table only" in d.text
+        assert "filter works only while the table of hosts is shown" in d.text
         assert all(act.where != "table" for act in d.app.available)
 
 
@@ -523,9 +523,9 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
     for host, cause in zip(hosts, (Cause.INSTALL_TIMEOUT, Cause.INSTALL_FAILED, Cause.INSTALL_TIMEOUT), strict=True):
         model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, cause, "x"))
     retry, restart = ("\n".join(question(BY_NAME[name], hosts, 0, 0)) for name in ("retry", "restart"))
-    assert "1 host already booted into the installer: retrying WIPES it again." in retry
-    assert "2 hosts may still be installing: watched for longer, not wiped" in retry
-    assert "3 hosts are powered off, rebuilt and WIPED." in restart
+    assert "1 host has already booted into the installer: the retry WIPES it again." in retry
+    assert "2 hosts may still be installing: the retry watches them for longer and does not wipe" in retry
+    assert "3 hosts will be powered off, rebuilt and WIPED." in restart
 
 
 def at_once(d: Desk, letters: str) -> None:

@@ -284,7 +284,7 @@ async def test_f3_a_field_takes_one_bounded_line_and_says_what_it_did_not_take(k
         )
         await d.press("y")
         assert field.value == "x" * limit
-        assert d.app.context.flash == f"at most {limit} characters"
+        assert d.app.context.flash == f"the field accepts at most {limit} characters"
 
 
 async def test_f3_a_line_that_comes_at_once_with_enter_is_entered_and_asks() -> None:

@@ -85,7 +85,7 @@ def test_many_hosts_want_their_number_and_filters_choose_them() -> None:
     assert p.control.orders.pop() == Retry(tuple(licensed))
     assert "No host matches nosuchhost" in p.type("retry nosuchhost")
     assert "retry which hosts?" in p.type("retry")
-    assert "not possible for any of them in their state" in p.type(f"retry {p.one(HostStatus.DONE)}")
+    assert "not possible for these hosts in their present state" in p.type(f"retry {p.one(HostStatus.DONE)}")
     assert p.control.orders == []
 
 
@@ -113,7 +113,7 @@ def test_it_tells_new_failures_pauses_milestones_and_every_minute_how_far() -> N
     assert p.told() == ""
     host = p.one(HostStatus.RUNNING) + ".example.com"
     p.model.apply(HostChanged(NOW, host, HostStatus.FAILED, Stage.INSTALL, Cause.UNREACHABLE, "its BMC is gone"))
-    assert p.told() == f"New failure: unreachable at Install: its BMC is gone (first host {host})."
+    assert p.told() == f"New failure at Install, unreachable: its BMC is gone (first host: {host})."
     p.model.apply(Paused(NOW, "writes", True, "me", "Foreman hangs"))
     assert p.told() == "Foreman writes are paused: Foreman hangs."
     p.seconds += MINUTE
@@ -125,11 +125,11 @@ def test_it_tells_new_failures_pauses_milestones_and_every_minute_how_far() -> N
 
 def test_what_it_answers() -> None:
     p = Plain()
-    assert "Armed, the next boot reinstalls them" in p.type("status")
+    assert "Armed (the next boot reinstalls them)" in p.type("status")
     assert "failed at Install" in p.type("failed")
     host = p.one(HostStatus.FAILED)
     assert f"{host}.example.com" in p.type(f"show {host}")
-    assert "Next: no automatic step: r retries" in p.type(f"show {host}")
+    assert "Next: waiting for an operator: r retries" in p.type(f"show {host}")
     assert "hosts match f00" in p.type("show f00")
     assert all(act.help in p.type("help") for act in COMMANDS)
     assert "No messages yet" in p.type("messages")

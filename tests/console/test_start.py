@@ -91,8 +91,8 @@ async def test_totals_are_of_what_runs_and_the_groups_stand_in_order() -> None:
     [
         (["enter"], ("open", "20261122-2200-cloud02-bb02"), [], ""),
         (["j", "a"], ("attach", "20261122-2210-cloud05-cc03"), [], ""),
-        (["a"], None, [], "only a rollout that another process runs"),
-        (["r"], None, [], "only an unfinished rollout"),
+        (["a"], None, [], "only for a rollout that another process runs"),
+        (["r"], None, [], "only for an unfinished rollout"),
         (["j", "j", "r"], None, ["resume 20261121-2200-cloud04-dd04"], ""),
         (["n", "j", "enter"], None, ["plan_new 1"], ""),
         (["n", "escape"], None, [], "enter open"),
@@ -133,10 +133,10 @@ async def test_who_leaves_while_nothing_runs_here_is_not_asked() -> None:
 )
 async def test_a_plan_is_read_and_its_hosts_are_counted_before_anything_begins(count: int, keys: list[str], begins: bool) -> None:
     async with opened(Recorder()) as (app, pilot):
-        lines = ["cloud02  30 hosts", "  EVERYTHING ON THEM IS WIPED", *(f"    host {number}" for number in range(100))]
+        lines = ["cloud02  30 hosts", "  EVERYTHING ON THESE HOSTS IS WIPED", *(f"    host {number}" for number in range(100))]
         asked = asyncio.create_task(app.confirm_plan(lines, count, "wiped and rebuilt"))
         await pilot.pause()
-        assert "EVERYTHING ON THEM IS WIPED" in text(app)
+        assert "EVERYTHING ON THESE HOSTS IS WIPED" in text(app)
         for key in keys:
             await pilot.press(key)
             await pilot.pause()

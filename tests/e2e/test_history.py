@@ -142,7 +142,10 @@ def test_a_running_rollout_says_so_and_a_killed_one_that_it_is_unfinished(
         attempt["seconds"] is None for host in told["hosts"] for attempts in host["stages"].values() for attempt in attempts
     )
     for form in ("md", "html"):
-        assert "UNFINISHED: its process was killed" in printed(capfdbinary, lambda form=form: report(None, form, options))[1]
+        assert (
+            "UNFINISHED: quads-tui exited before the rollout ended"
+            in printed(capfdbinary, lambda form=form: report(None, form, options))[1]
+        )
     assert "unfinished" in printed(capfdbinary, lambda: rollouts(options))[1].splitlines()[1]
 
 

@@ -149,9 +149,12 @@ def test_c1_the_same_foreman_behind_another_address_is_refused_where_nobody_can_
         second = run_by_another(place, assignment, site)
         assert second.returncode == 3, second.stderr
         (reason,) = lines(second.stdout)[-1]["reasons"]
-        assert re.match(r"a Foreman with the same (TLS certificate|setting foreman_url) receives writes at localhost:", reason)
+        assert re.match(
+            r"another rollout writes to a Foreman at localhost:\d+ that has the same (TLS certificate|setting foreman_url): ",
+            reason,
+        )
         assert f"process {first.pid} of " in reason
-        assert "start from a terminal without --yes and confirm it" in reason
+        assert "start from a terminal without --yes and confirm this" in reason
     finally:
         first.send_signal(signal.SIGTERM)
         first.communicate()
@@ -228,7 +231,7 @@ def test_c1_a_new_rollout_waits_for_the_write_that_a_killed_console_left_on_its_
     try:
         assert second.stdout is not None
         said = (json.loads(line).get("text", "") for line in second.stdout)
-        assert any("left a write on its way to Foreman" in text for text in said)
+        assert any("exited before the result of its last Foreman write" in text for text in said)
         wait_for(lambda: place.counts()["foreman"]["writes"] >= 2)
         assert place.counts()["foreman"]["peak_writes"] == 1
     finally:

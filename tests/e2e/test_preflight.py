@@ -42,14 +42,14 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
     assert re.search(r"power +\d+ On, \d+ Off", ran.stdout)
     untouched(world)
     assert all(len(line) <= 80 for line in ran.stdout.splitlines())
-    assert "not asked yet" not in ran.stdout
+    assert "not surveyed yet" not in ran.stdout
     (told,) = lines(world.run("plan", world.assignment, "--json").stdout)
     hosts = {host["name"]: host for host in told["hosts"]}
     for name, fault in faults.items():
         host = hosts[name]
         match fault["fault"]:
             case "wrong-bmc":
-                assert "not the machine that Foreman means" in host["blocker"]
+                assert "not the machine of this host in Foreman" in host["blocker"]
             case "bmc-dead":
                 assert "refused the connection" in host["bmc"]
             case "bmc-password":
@@ -211,7 +211,7 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
         assert asyncio.run(roll_out(work, options, ProcessResources(), SaysNo(), partial(headless, json=False))) == 4
     (told,) = lines(world.run("plan", world.assignment, "--json", site=site).stdout)
     assert json.loads(json.dumps(asdict(shown[0])["hosts"])) == told["hosts"]
-    assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not asked yet"}
+    assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not surveyed yet"}
     (mute,) = shown[0].unaccepted
     assert mute.unverified.startswith("its BMC reports no MAC address")
     question = "wiped and rebuilt, including 1 not verified (their machine was not compared with Foreman's host)"

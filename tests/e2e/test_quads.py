@@ -91,7 +91,8 @@ def test_e5_quads_is_left_as_its_own_mover_leaves_it_also_when_one_host_fails(la
     assert made["cloud02"] == {"cloud": "cloud02", "active": True, "provisioned": True, "validated": False}
     assert made["cloud03"]["active"] is False
     assert any(
-        "all hosts that QUADS still schedules for it are built" in event.get("text", "") for event in lines(resumed.stdout)
+        "all hosts that are still scheduled for this cloud in QUADS are built" in event.get("text", "")
+        for event in lines(resumed.stdout)
     )
     zone = ZoneInfo("Asia/Kolkata")  # the emulated server's
     for row in quads["dump"]["schedules"].values():
@@ -111,8 +112,8 @@ def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -
     assert process.returncode == 0, err
     events = lines(out)
     assert events[-1]["done"] == 4
-    assert any("provisioning continues" in event["text"] for event in events if event["event"] == "notice")
-    assert "to QUADS pending. Send with: quads-tui resume" in err
+    assert any("the rollout continues" in event["text"] for event in events if event["event"] == "notice")
+    assert "to QUADS. To send: quads-tui resume" in err
     world.ask("quads", {"down": False})
     before = world.counts()
     resumed = world.run("resume", events[0]["rollout"], "--json", "--yes")
@@ -131,7 +132,7 @@ def test_the_lock_of_quads_own_mover(lab: MakeLab) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         refused = world.run("run", "--from-quads", "--json", "--yes")
         assert refused.returncode == 3
-        assert "QUADS is moving hosts itself" in refused.stderr
+        assert "the mover of QUADS is running" in refused.stderr
         assert f"process {os.getpid()} of" in refused.stderr
     process = subprocess.Popen(world.command("run", "--from-quads", "--json", "--yes"), stdout=subprocess.PIPE, text=True)
     wait_for(lambda: world.counts()["foreman"]["writes"])

@@ -173,7 +173,7 @@ def test_the_plan_reads_and_writes_nothing(lab: MakeLab) -> None:
     ran = world.run("plan", world.assignment)
     assert ran.returncode == 0, ran.stderr
     assert "5 hosts" in ran.stdout
-    assert "EVERYTHING ON THEM IS WIPED" in ran.stdout
+    assert "EVERYTHING ON THESE HOSTS IS WIPED" in ran.stdout
     counts = world.counts()
     assert (counts["foreman"]["writes"], counts["bmc"]["resets"], counts["bmc"]["sessions_open"]) == (0, 0, 0)
     assert all(host["wipes"] == 0 for host in counts["hosts"].values())

@@ -74,7 +74,7 @@ def test_a_plan_that_got_worse_is_refused_where_nobody_can_be_asked(lab: MakeLab
     world.ask("quads", {"assign": {"cloud": "cloud02", "hosts": [other]}})
     _, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 3
-    assert f"worse than in the confirmed plan: 1 hosts were not in the plan: {other}" in err
+    assert f"worse than in the confirmed plan: 1 hosts were not in the confirmed plan: {other}" in err
     assert not any(host["resets"] for host in world.counts()["hosts"].values())
 
 
@@ -121,12 +121,12 @@ def test_b3_an_offset_says_which_zone_it_is(written: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("2027-03-28 02:00", "this time does not exist in Europe/Berlin: clocks go from 02:00 to 03:00 that day; the nearest are 2027-03-28 01:59 or 03:00"),
+        ("2027-03-28 02:00", "this time does not exist in Europe/Berlin: clocks go from 02:00 to 03:00 that day; the nearest times are 2027-03-28 01:59 or 03:00"),
         ("2027-03-28 02:30", "does not exist in Europe/Berlin"),
         ("2027-03-28T02:59:59", "does not exist in Europe/Berlin"),
-        ("2027-10-31 02:30", 'this time comes twice in Europe/Berlin: clocks go back that day; add an offset: "2027-10-31 02:30+02:00" or "2027-10-31 02:30+01:00"'),
-        ("2027-10-31 02:00", "comes twice"),
-        ("tomorrow", 'is not a time; expected a time such as "2026-11-29 22:00"; an offset such as +01:00 gives another time zone'),
+        ("2027-10-31 02:30", 'this time occurs twice in Europe/Berlin: clocks go back that day; add an offset: "2027-10-31 02:30+02:00" or "2027-10-31 02:30+01:00"'),
+        ("2027-10-31 02:00", "occurs twice"),
+        ("tomorrow", 'is not a time; expected a time such as "2026-11-29 22:00"; add an offset such as +01:00 for another time zone'),
         ("2027-02-29 22:00", "is not a time"),
         ("2027-11-29", "is not a time"),
         ("2027-11-29 24:00", "is not a time"),
@@ -134,7 +134,7 @@ def test_b3_an_offset_says_which_zone_it_is(written: str) -> None:
         ("Sun, 29 Nov 2027 22:00:00 GMT", "is not a time"),
         ("9999-12-31 23:59", "has the year 9999; expected one from 1970 to 9000"),
         ("0001-01-01 00:00", "has the year 1;"),
-        ("1970-01-01 00:00", "has passed"),
+        ("1970-01-01 00:00", "is in the past"),
         ("", "is not a time"),
         ("schedule", "neither the assignment nor --date has a schedule that starts in the future"),
     ],
@@ -193,11 +193,12 @@ def test_b3_at_schedule_takes_quads_times_in_quads_zone(
     for given in (export("2027-10-31 02:30:00"), RunRequest(None, date="2027-10-31T02:30")):
         assert starts("schedule", given, now=now) == datetime(2027, 10, 31, 1, 30, tzinfo=UTC).timestamp()
         assert (
-            "comes twice in Europe/Berlin: clocks go back that day; it starts at 2027-10-31 02:30 CET" in capsys.readouterr().err
+            "occurs twice in Europe/Berlin: clocks go back that day; the rollout starts at 2027-10-31 02:30 CET"
+            in capsys.readouterr().err
         )
     for given in (export("2027-03-28 02:30:00"), RunRequest(None, date="2027-03-28T02:30")):
         assert starts("schedule", given, now=now) == datetime(2027, 3, 28, 1, 0, tzinfo=UTC).timestamp()
-        assert "clocks go from 02:00 to 03:00 that day; it starts at 2027-03-28 03:00 CEST" in capsys.readouterr().err
+        assert "clocks go from 02:00 to 03:00 that day; the rollout starts at 2027-03-28 03:00 CEST" in capsys.readouterr().err
 
 
 def test_b2_an_export_waits_for_its_dates_and_then_takes_what_is_due(lab: MakeLab) -> None:

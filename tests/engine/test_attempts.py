@@ -96,7 +96,7 @@ async def test_a_foreman_that_is_away_longer_than_the_stage_may_take_stops_the_r
     lab = Lab([NAME], limits=Limits(foreman_build=200))
     lab.machine(NAME).troubles = [("build", StageFailure(Cause.UNREACHABLE, "no route", after=60.0))] * 99
     await whole(lab)
-    assert notices(lab.journal.events) == ["error: stopped: Foreman is away for 4 min: no route"]
+    assert notices(lab.journal.events) == ["error: stopped: Foreman has been unavailable for 4 min: no route"]
     assert len(failures(lab, Stage.FOREMAN_BUILD)) == 5
     assert lab.executor.stopped == "safety"
 
@@ -166,7 +166,7 @@ async def test_a_deadline_that_passed_is_told_in_words_and_the_stage_repeated(mo
 
     monkeypatch.setattr(ModelBmc, "ensure_pxe_next", slow)
     lab = await whole(Lab([NAME]))
-    assert failures(lab, Stage.PXE_SET) == [(Cause.TIMEOUT, "the stage's deadline passed")]
+    assert failures(lab, Stage.PXE_SET) == [(Cause.TIMEOUT, "the stage did not finish before its deadline")]
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
 
 
@@ -209,10 +209,12 @@ async def test_a_build_that_foreman_accepts_and_never_shows_is_not_sent_again() 
     lab = Lab([NAME], limits=Limits(foreman_build=60))
     lab.machine(NAME).troubles = [("stale", "")] * 7
     await whole(lab)
-    assert failures(lab, Stage.FOREMAN_BUILD) == [(Cause.UNKNOWN, "Foreman accepted the build, but no later search shows it")]
+    assert failures(lab, Stage.FOREMAN_BUILD) == [
+        (Cause.UNKNOWN, "Foreman accepted build mode for the host, but later reads of Foreman do not show it")
+    ]
     assert lab.world.builds[NAME] == 1
     finished = [line for line in without_seconds(told(lab)) if line.startswith("foreman_build finished")]
-    assert finished == ["foreman_build finished 2: the build write of an earlier attempt stands"]
+    assert finished == ["foreman_build finished 2: build mode is still set in Foreman from an earlier attempt"]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,9 @@ async def test_a_token_that_may_die_before_the_install_ends_is_issued_anew(
     acts = [event.act for event in lab.journal.events if isinstance(event, Intent) and event.act in ("build", "cancel")]
     assert acts == (["build", "cancel", "build"] if again else ["build"])
     notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and not event.waits]
-    assert notes == (["build re-issued: its token would expire before the install ends"] if again else [])
+    assert notes == (
+        ["build mode is cancelled and set again: the build token would expire before the install ends"] if again else []
+    )
 
 
 async def test_a_second_power_on_sets_pxe_again_where_the_machine_is_still_off() -> None:

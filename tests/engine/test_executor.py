@@ -206,8 +206,8 @@ async def test_a_host_whose_bmc_was_reset_waits_until_that_must_show(asleep: flo
     lab.resume()
     died = lab.clock.wall()
     await whole(lab)
-    notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and event.text.startswith("begins")]
-    assert notes == [f"begins in {begins} s: its BMC may not show yet what the last Reset did"]
+    notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and event.text.startswith("starts")]
+    assert notes == [f"starts in {begins} s: its BMC may not show the effect of the last reset yet"]
     first = next(event for event in lab.journal.events if getattr(event, "at", 0) > died and isinstance(event, HostNote) is False)
     assert first.at - died >= begins - 1
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
@@ -263,7 +263,8 @@ async def test_a_write_that_another_rollout_left_is_waited_for_and_told() -> Non
     state = lab.executor.lane.state()
     assert (state.in_flight[0].host, state.in_flight[0].act) == ("another rollout", "write")
     assert notices(lab.journal.events) == [
-        "warning: a process that died left a write on its way to Foreman: writes wait until its deadline has passed"
+        "warning: another rollout exited before the result of its last Foreman write was known: "
+        "nothing is written to Foreman until the deadline of that write has passed"
     ]
     await asyncio.wait_for(lab.executor.settled(), 3600)
     await lab.end()

@@ -77,9 +77,9 @@ async def test_b1_seven_hundred_hosts_whose_owner_foreman_refuses_cost_three_mac
     assert lab.executor.stopped == "safety"
     first = off(lab)
     assert lab.rollout.paused["admission"] == (
-        f"Foreman refused Build of 2 hosts with one cause before the first write was verified: {OWNER} ({first[0]}, {first[1]}). "
-        "Continue: new hosts begin again, and are paused again when this cause hits 5 more. "
-        "Leave it paused: new hosts do not begin; hosts already written are watched to their end"
+        f"Foreman refused Build of 2 hosts for the same reason before the first write was verified: {OWNER} ({first[0]}, {first[1]}). "
+        "If you resume: new hosts begin, and are paused again when 5 more hosts fail for this cause. "
+        "If you do not resume: new hosts do not begin; hosts under way continue"
     )
     assert not +lab.world.sessions
     assert_causal(list(lab.journal.events))
@@ -277,7 +277,7 @@ async def test_bmcs_of_one_model_hold_that_model_and_the_others_are_rolled_out()
     held = next(name for name, host in lab.rollout.hosts.items() if host.status is HostStatus.QUEUED)
     assert [e.text for e in lab.journal.events if isinstance(e, HostNote) and e.host == held][-1] in (
         "new hosts of model R640 are paused",
-        "waits until the first write to Foreman is verified; 3 hosts are already powered off, and no more until then",
+        "waiting until the first write to Foreman is verified; 3 hosts are already powered off, and no more until then",
     )
     assert lab.rollout.new_host_paused(held) == "model R640"
     assert len(off(lab)) <= 7
@@ -336,7 +336,7 @@ async def test_after_the_first_write_a_broken_installer_pauses_new_hosts_and_wri
         machine.installs = "failed"
     lab.executor.start()
     await lab.executor.settled()
-    assert "Install failed on 5 hosts with one cause; the failure rate is above 55%" in lab.rollout.paused["admission"]
+    assert "Install failed on 5 hosts for the same reason; the failure rate is above 55%" in lab.rollout.paused["admission"]
     assert await to_the_end(lab) == 4
     counts = ends(lab.rollout)
     assert set(counts) == {HostStatus.FAILED, HostStatus.QUEUED}

@@ -383,7 +383,7 @@ async def test_a_foreman_that_stays_away_stops_the_rollout_with_few_hosts_dark()
     assert lab.executor.stopped == "safety"
     assert lab.rollout.counts[HostStatus.FAILED] == 0
     assert sum(machine.power == "Off" for machine in lab.world.machines.values()) <= 5
-    assert "Foreman is away" in lab.rollout.notices[-1].text
+    assert "Foreman has been unavailable for" in lab.rollout.notices[-1].text
 
 
 async def test_protected_hosts_are_held_even_if_a_plan_names_them() -> None:

@@ -124,7 +124,7 @@ async def test_a1_a_resume_that_finds_another_machine_names_both_and_searches_fo
     host = ended(lab, A)
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.POWER_OFF, Cause.WRONG_BMC)
     assert host.reason.startswith("another machine: its BMC now reports /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000001-")
-    assert "before it was /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-" in host.reason
+    assert "earlier it reported /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-" in host.reason
     assert untouched(lab, B)
 
 
@@ -153,7 +153,9 @@ async def test_a1_the_same_uuid_serial_or_mac_at_a_new_address_goes_on_and_is_no
     host = ended(lab, A)
     assert host.status is HostStatus.DONE
     words = {"uuid": "UUID", "serial": "serial number", "macs": "MAC"}[fact]
-    note = f"its machine is now {SYSTEM} at {ELSEWHERE}, was {SYSTEM} at 10.0.0.1:443: the same {words}"
+    note = (
+        f"its machine now answers as {SYSTEM} at {ELSEWHERE}, earlier as {SYSTEM} at 10.0.0.1:443: recognised by the same {words}"
+    )
     assert note in [line.text for line in host.timeline]
 
 
@@ -213,9 +215,9 @@ async def test_a1_nothing_in_common_at_a_new_address_is_held_and_a_release_goes_
     host = ended(lab, A)
     assert host.status is HostStatus.HELD
     assert host.reason.startswith(
-        "not known whether it is the same machine: its BMC now reports /redfish/v1/Systems/1 at 10.9.0.1:443; "
-        "before it was /redfish/v1/Systems/1 at 10.0.0.1:443. "
-        "If it is the same machine, release the host; if not, skip it and correct its BMC address"
+        "it is not known whether this is still the same machine: its BMC now reports /redfish/v1/Systems/1 at 10.9.0.1:443; "
+        "earlier it reported /redfish/v1/Systems/1 at 10.0.0.1:443. "
+        "If it is the same machine, release the host; if not, skip the host and correct its BMC address"
     )
     lab.executor.submit(Release((A,)))
     await asyncio.sleep(1)
@@ -294,7 +296,10 @@ async def test_a1_a_disarm_acts_on_the_pinned_machine_only() -> None:
     await lab.executor.settled()
     ended(lab, A)
     assert (lab.machine(A).build, lab.machine(B).override) == (False, True)
-    assert any("is not disarmed: its boot override could not be cleared: another machine" in n.text for n in lab.rollout.notices)
+    assert any(
+        "could not be disarmed completely: its boot override could not be cleared: another machine" in n.text
+        for n in lab.rollout.notices
+    )
 
 
 async def test_a_resume_whose_bmc_is_away_loses_no_host() -> None:
@@ -327,7 +332,7 @@ async def test_a6_another_machine_by_its_provisioning_mac_is_not_touched() -> No
     host = ended(lab, A)
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.POWER_OFF, Cause.WRONG_BMC)
     assert host.reason.startswith(
-        "not the machine that Foreman means: its NICs are 02:00:00:00:00:00; Foreman provisions through 02:ee:00:00:00:01"
+        "not the machine of this host in Foreman: its NICs have the MACs 02:00:00:00:00:00; Foreman expects the MAC 02:ee:00:00:00:01"
     )
     assert untouched(lab, A)
 
@@ -347,10 +352,10 @@ async def test_a2_a_host_that_cannot_be_compared_is_held_untouched_and_a_release
     host = ended(lab, A)
     assert (host.status, host.stage) == (HostStatus.HELD, Stage.POWER_OFF)
     assert host.reason == (
-        "not verified: its BMC reports no MAC address; Foreman provisions through 02:00:00:00:00:00. "
+        "not verified: its BMC reports no MAC address; Foreman expects the MAC 02:00:00:00:00:00. "
         "The BMC reports /redfish/v1/Systems/1 at 10.0.0.1:443, UUID 00000000-aaaa-4bbb-8ccc-123456789abc. "
-        "If this is the machine of the host, release the host, or add it to redfish.unverified in the site file; "
-        "if not, skip it and correct its BMC address"
+        "If this is the machine of the host, release the host or add it to redfish.unverified in the site file; "
+        "if not, skip the host and correct its BMC address"
     )
     assert untouched(lab, A)
     lab.executor.submit(Release((A,)))
@@ -398,14 +403,17 @@ async def test_a2_where_the_plan_accepts_it_goes_on_and_is_named() -> None:
     lab = Lab([A])
     lab.replan([planned(lab, A, compared=False, accepted=True)])
     await ran(lab)
-    assert (ended(lab, A).status, lab.rollout.unverified.get(A, "")) == (HostStatus.DONE, "redfish.check_macs is off for it")
+    assert (ended(lab, A).status, lab.rollout.unverified.get(A, "")) == (
+        HostStatus.DONE,
+        "its MACs are not compared (redfish.check_macs)",
+    )
 
 
 async def test_a2_check_macs_that_is_off_counts_as_not_verified() -> None:
     lab = Lab([A])
     lab.replan([planned(lab, A, compared=False)])
     await ran(lab)
-    assert ended(lab, A).reason.startswith("not verified: redfish.check_macs is off for it. The BMC reports ")
+    assert ended(lab, A).reason.startswith("not verified: its MACs are not compared (redfish.check_macs). The BMC reports ")
     assert untouched(lab, A)
 
 
@@ -445,8 +453,8 @@ async def test_a2_two_names_that_lead_to_one_bmc_never_act_on_one_machine() -> N
     assert ended(lab, A).status is HostStatus.DONE
     assert (host.status, host.stage, host.cause, host.armed) == (HostStatus.FAILED, Stage.POWER_OFF, Cause.WRONG_BMC, False)
     assert host.reason == (
-        f"{B} is one machine with {A}: one BMC address and system (10.0.0.1:443 /redfish/v1/Systems/1). "
-        "Correct the BMC address of the wrong one, and start a new rollout for it"
+        f"{B} is the same machine as {A}: the same BMC address and system (10.0.0.1:443 /redfish/v1/Systems/1). "
+        "Correct the BMC address that is wrong, and start a new rollout for that host"
     )
     assert lab.world.writes[B] == 0
 
@@ -494,7 +502,7 @@ async def test_a2_two_rollouts_of_one_process_never_share_a_machine_under_way() 
     await ran(second)
     host = ended(second, B)
     assert host.cause is Cause.WRONG_BMC
-    assert host.reason.startswith(f"{B} is one machine with {A} of rollout r1: ")
+    assert host.reason.startswith(f"{B} is the same machine as {A} of rollout r1: ")
     await first.executor.settled()
     second.executor.submit(Retry((B,)))  # A is done: nothing more will be done there by the other rollout
     await asyncio.sleep(1)

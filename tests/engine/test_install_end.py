@@ -47,7 +47,9 @@ def install_failures(lab: Lab) -> list[tuple[Cause | None, str]]:
 
 async def test_an_install_that_does_not_end_is_given_up_with_the_minutes() -> None:
     lab = await whole(installing(seconds=1260))
-    assert install_failures(lab) == [(Cause.INSTALL_TIMEOUT, "still in build after 21 min")]
+    assert install_failures(lab) == [
+        (Cause.INSTALL_TIMEOUT, "the install did not end within 21 min (limits.install): the host is still in build mode")
+    ]
 
 
 async def test_a_foreman_that_says_nothing_at_the_end_of_an_install_is_told_with_the_minutes() -> None:
@@ -57,7 +59,9 @@ async def test_a_foreman_that_says_nothing_at_the_end_of_an_install_is_told_with
     lab.world.no_looks = StageFailure(Cause.BUSY, "503")
     await lab.executor.settled()
     await lab.end()
-    assert install_failures(lab) == [(Cause.UNKNOWN, "no end of the install seen in 21 min: 503")]
+    assert install_failures(lab) == [
+        (Cause.UNKNOWN, "no end of the install was seen within 21 min, and Foreman cannot be read: 503")
+    ]
 
 
 async def test_a_token_that_expired_is_told_and_a_retry_builds_anew() -> None:
@@ -80,7 +84,9 @@ async def test_a_host_that_foreman_no_longer_shows_at_the_end_of_its_install_is_
     lab.machine(NAME).gone = True
     await lab.executor.settled()
     await lab.end()
-    assert install_failures(lab) == [(Cause.INSTALL_TIMEOUT, "still in build after 10 min")]
+    assert install_failures(lab) == [
+        (Cause.INSTALL_TIMEOUT, "the install did not end within 10 min (limits.install): the host is still in build mode")
+    ]
 
 
 async def test_an_install_whose_end_only_the_last_read_shows_is_done() -> None:
@@ -99,7 +105,7 @@ async def test_a_build_that_somebody_cancelled_is_told_and_not_tried_again(insta
     machine.build, machine.build_status, machine.installed_at = False, 0, installed  # type: ignore[assignment]
     await lab.executor.settled()
     await lab.end()
-    words = "out of build, but not installed: somebody cancelled the build in Foreman"
+    words = "the host is no longer in build mode, but was not installed: somebody cancelled build mode in Foreman"
     assert install_failures(lab) == [(Cause.CANCELLED, words)]
 
 
@@ -123,7 +129,9 @@ async def test_another_build_status_is_not_tried_again() -> None:
     machine.build, machine.build_status = False, 4
     await lab.executor.settled()
     await lab.end()
-    assert install_failures(lab) == [(Cause.UNKNOWN, "Foreman shows build_status 4 after the install")]
+    assert install_failures(lab) == [
+        (Cause.UNKNOWN, "the host left build mode, but Foreman shows build_status 4 instead of 0 (installed)")
+    ]
 
 
 async def test_an_install_whose_time_is_over_at_a_resume_gets_five_looks() -> None:

@@ -416,7 +416,7 @@ async def test_first_byte_a_pause_between_ticket_and_connection_gives_the_place_
     lane = WriteLane(VirtualClock())
     ticket = await refused_when_sending(lane, lambda: lane.pause(True))
     assert (ticket.sent_at, lane.state().in_flight) == (None, ())
-    with pytest.raises(NotSent, match="taken back"):
+    with pytest.raises(NotSent, match="lost its place"):
         await ticket.confirm()
     with pytest.raises(RuntimeError):
         ticket.use()

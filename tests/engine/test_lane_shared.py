@@ -111,10 +111,10 @@ async def test_a_write_that_no_read_tells_of_for_longer_than_the_patience_stops_
     assert not gone
     with pytest.raises(Stopping):
         await write
-    assert gone == ["Foreman is away for 15 min: a write of a is not settled"]
+    assert gone == ["Foreman has been unavailable for 15 min: the result of the write for a is unknown"]
     await asyncio.sleep(600)
     assert (foreman.sent, settled) == (["a"], [])
-    assert lane.state().shut == "a write of a is not settled"
+    assert lane.state().shut == "the result of the write for a is unknown"
     behind.cancel()
 
 

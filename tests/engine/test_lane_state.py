@@ -182,8 +182,10 @@ async def test_a_write_of_a_dead_process_has_its_place_and_the_time_that_is_gone
     foreman = Foreman(see=lambda at: Probe.ABSENT)
     began = now()
     place = lane.adopt_in_flight("a", "build", began - 90)
-    assert lane.state().in_flight == (InFlight("a", "build", began - 90, "result of the last write unknown (quads-tui exited)"),)
-    assert lane.state().shut == "result of the last write unknown (quads-tui exited)"
+    assert lane.state().in_flight == (
+        InFlight("a", "build", began - 90, "result of the last write unknown (quads-tui exited before it was known)"),
+    )
+    assert lane.state().shut == "result of the last write unknown (quads-tui exited before it was known)"
     more = lane.adopt_in_flight("c", "cancel", began)
     assert len(lane.state().in_flight) == 2
     write = foreman.write(lane, "b")
@@ -227,8 +229,10 @@ async def test_a_foreman_of_which_no_look_tells_anything_for_long_ends_the_rollo
     await asyncio.wait((write,))
     assert isinstance(write.exception(), Stopping)
     assert foreman.looks[-1] - foreman.looks[0] == seconds
-    assert [str(why) for why in gone] == [f"Foreman is away for {minutes} min: a write of a is not settled"]
-    assert lane.state().shut == "a write of a is not settled"
+    assert [str(why) for why in gone] == [
+        f"Foreman has been unavailable for {minutes} min: the result of the write for a is unknown"
+    ]
+    assert lane.state().shut == "the result of the write for a is unknown"
 
 
 async def test_a_look_that_tells_something_begins_the_patience_anew() -> None:
@@ -310,7 +314,7 @@ async def test_a_write_that_is_cut_off_before_its_first_byte_shuts_nothing() -> 
     for carrier in list(lane._carriers):
         carrier.cancel()
     await asyncio.wait((second,))
-    assert lane.state().shut == "a write of c was interrupted"
+    assert lane.state().shut == "the write for c was interrupted before its result was known"
     behind = foreman.write(lane, "d")
     await asyncio.sleep(1000)
     assert not behind.done()
@@ -325,7 +329,7 @@ async def test_a_settling_that_is_cut_off_is_no_answer() -> None:
     settling.cancel()
     await asyncio.wait((settling,))
     assert settling.cancelled()
-    assert lane.state().shut == "a write of a is not settled"
+    assert lane.state().shut == "the result of the write for a is unknown"
 
 
 # Width

@@ -225,7 +225,7 @@ async def test_first_byte_a_write_that_was_granted_before_the_pause_goes_back_in
     await lab.end()
     assert ends(lab.rollout) == {HostStatus.DONE: 2}
     notes = [event.text for event in lab.journal.events if isinstance(event, HostNote)]
-    assert "build was not sent: Foreman writes are blocked: paused" in notes
+    assert "the write (build) was not sent, and is tried again: Foreman writes are paused" in notes
     assert {lab.rollout.hosts[host].attempts[Stage.FOREMAN_BUILD] for host in names(2)} == {1}
 
 

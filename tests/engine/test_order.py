@@ -50,7 +50,10 @@ async def test_a_wrong_order_costs_one_restart_and_a_right_one_nothing() -> None
     assert rollout.counts[HostStatus.DONE] == 4
     assert acts(lab, NAMES[0]) == ["reset", "override", "reset", "reset", "override", "build", "reset"]
     assert acts(lab, NAMES[1]) == ["reset", "override", "build", "reset"]
-    assert (ended(lab, NAMES[0]), ended(lab, NAMES[1])) == ("the boot order was set", "the boot order is already as wanted")
+    assert (ended(lab, NAMES[0]), ended(lab, NAMES[1])) == (
+        "the permanent boot order was changed in the BIOS",
+        "the boot order is already as wanted",
+    )
     notes = [event.text for event in lab.journal.events if isinstance(event, HostNote) and event.host == NAMES[0]]
     assert "waiting: JID_1 runs" in notes
     assert {machine.wipes for machine in lab.world.machines.values()} == {1}
@@ -75,7 +78,7 @@ async def test_a_host_that_is_in_build_is_not_restarted_before_that_is_cancelled
     rollout = await lab.run()
     await lab.end()
     assert rollout.counts[HostStatus.DONE] == 4
-    assert ended(lab, NAMES[0]).startswith("the boot order was not changed: the host is in build")
+    assert ended(lab, NAMES[0]).startswith("the permanent boot order was not changed: the host is in build mode")
     assert (lab.machine(NAMES[0]).resets, lab.machine(NAMES[0]).wipes) == (2, 1)
 
 
@@ -84,7 +87,7 @@ async def test_a_job_without_end_fails_the_host_in_words() -> None:
     lab.machine(NAMES[0]).order_seconds = 1e6
     rollout = await lab.run()
     assert rollout.counts[HostStatus.FAILED] == 1
-    assert ended(lab, NAMES[0]) == "the boot order's job does not end: JID_1 runs"
+    assert ended(lab, NAMES[0]) == "the BIOS did not apply the permanent boot order in time (limits.boot_order): JID_1 runs"
     assert lab.machine(NAMES[0]).wipes == 0
 
 

@@ -63,22 +63,22 @@ async def test_every_order_is_answered_with_what_came_of_it() -> None:
     await asyncio.sleep(1)
     short = names(8)
     assert audit(lab.journal.events) == [
-        "admission paused",
-        "writes paused",
-        "writes go on",
-        "model R650: nothing of this name can be paused",
-        "retry: no host; 8 could not",
-        "retry from the start: no host; 1 could not",
+        "new hosts paused",
+        "Foreman writes paused",
+        "Foreman writes resumed",
+        "model R650: unknown; only new hosts (of all or of one model) and writes can be paused",
+        "retry: no host; not possible for 8 in their state",
+        "retry from the start: no host; not possible for 1 in their state",
         f"skip: {', '.join(short[:5])} and 2 more",
         f"hold: {short[7]}",
-        f"unskip: {short[0]}, {short[1]}; 2 could not",
-        f"release: {short[7]}; 1 could not",
-        "release: no host; 1 could not",
-        f"disarm: {short[2]}; 1 could not",
-        "skip: no host; 1 could not",
+        f"unskip: {short[0]}, {short[1]}; not possible for 2 in their state",
+        f"release: {short[7]}; not possible for 1 in their state",
+        "release: no host; not possible for 1 in their state",
+        f"disarm: {short[2]}; not possible for 1 in their state",
+        "skip: no host; not possible for 1 in their state",
         f"retry from the start: {short[3]}, {short[4]}",
-        "admission go on",
-        "stop: no new actions; requests in flight settle",
+        "new hosts resumed",
+        "stop: nothing new is started; quads-tui waits for the answers to the requests already sent",
     ]
     assert orders(lab) == [
         *((name, "skip", "skipped by the operator") for name in short[:7]),
@@ -121,7 +121,7 @@ async def test_nothing_can_be_ordered_after_a_stop() -> None:
         lab.executor.submit(command)
     await asyncio.wait_for(lab.executor.settled(), 1)
     await asyncio.sleep(10)
-    assert [text.partition(":")[2] for text in audit(lab.journal.events)] == [" no host; 1 could not"] * 6
+    assert [text.partition(":")[2] for text in audit(lab.journal.events)] == [" no host; not possible for 1 in their state"] * 6
     assert lab.executor.halted.is_set()
     await lab.end()
     assert ended(lab.journal.events) == ["SIGTERM"]
@@ -184,7 +184,7 @@ async def test_many_retries_begin_one_after_the_other_and_say_so() -> None:
     assert ends(lab.rollout) == {HostStatus.DONE: count}
     notes = {event.host: event.text for event in lab.journal.events if isinstance(event, HostNote) and event.waits}
     assert notes == {
-        name: f"begins in {number * 0.05:.0f} s: not all of them at once"
+        name: f"starts in {number * 0.05:.0f} s: retried hosts start one after another"
         for number, name in enumerate(names(count))
         if number >= 20
     }

@@ -182,7 +182,7 @@ async def test_a_quads_that_is_away_is_told_later_and_spoken_of_twice() -> None:
     assert made.owed == 0
     notices = [event.text for event in said if isinstance(event, Notice)]
     assert len(notices) == 2
-    assert "provisioning continues" in notices[0]
+    assert "the rollout continues" in notices[0]
     assert notices[1] == "QUADS answers again"
     assert [told for told in server.told if told[0] == "progress"] == [("progress", 1, "validation")]  # the newest only
 
@@ -196,7 +196,9 @@ async def test_what_it_refuses_for_good_is_said_and_not_asked_again() -> None:
         made.on_event(event)
     await made.flush(5)
     assert made.owed == 0
-    assert [event.text for event in said if isinstance(event, Notice)] == [f"QUADS, host {HOSTS[0].name}: HTTP 403"]
+    assert [event.text for event in said if isinstance(event, Notice)] == [
+        f'QUADS update "host {HOSTS[0].name}" was refused: HTTP 403'
+    ]
 
 
 @pytest.mark.looptime
@@ -209,7 +211,9 @@ async def test_e5_a_schedule_that_is_gone_is_said_once_for_a_host() -> None:
         made.on_event(event)
         await asyncio.sleep(1)
     task.cancel()
-    assert [event.text for event in said if isinstance(event, Notice)] == [f"QUADS, progress {HOSTS[0].name}: HTTP 403"]
+    assert [event.text for event in said if isinstance(event, Notice)] == [
+        f'QUADS update "progress {HOSTS[0].name}" was refused: HTTP 403'
+    ]
     assert ("host", HOSTS[0].name, "cloud02") in server.told
 
 
@@ -321,7 +325,7 @@ async def test_e5_a_host_that_quads_stumbles_over_holds_up_no_other(ends: bool) 
     assert [told for told in server.told if told[0] == "host"] == [("host", HOSTS[n].name, "cloud02") for n in (0, 2)]
     assert not [told for told in server.told if told[0] == "assignment"]
     assert [event.text for event in said if isinstance(event, Notice)] == [
-        f"QUADS, begun {HOSTS[1].name}: HTTP 500; tried again later"
+        f'QUADS update "begun {HOSTS[1].name}" failed and is sent again later: HTTP 500'
     ]
     server.stumbles = ""
     if ends:

@@ -119,7 +119,7 @@ async def test_a_build_that_is_answered_with_another_host_is_a_failure_and_nothi
     rollout = await lab.run()
     host = rollout.hosts[NAME]
     assert (host.status, host.stage, host.cause, host.armed) == (HostStatus.FAILED, Stage.FOREMAN_BUILD, Cause.FOREMAN, False)
-    assert "does not show what was written" in host.reason
+    assert "shows other values than were written" in host.reason
     machine = lab.machine(NAME)
     assert (machine.power, machine.override, machine.wipes) == ("Off", False, 0)
     assert set(writes(lab)) == {"build"}
@@ -258,7 +258,10 @@ async def test_foreman_that_dies_under_a_write_stops_the_rollout_and_a_resume_se
     lab.world.no_looks = StageFailure(Cause.UNREACHABLE, "Foreman refused the connection", service="Foreman")
     await asyncio.wait_for(lab.executor.settled(), 3600)
     assert lab.executor.stopped == "safety"
-    assert lab.rollout.notices[-1].text == f"stopped: Foreman is away for 15 min: a write of {first} is not settled"
+    assert (
+        lab.rollout.notices[-1].text
+        == f"stopped: Foreman has been unavailable for 15 min: the result of the write for {first} is unknown"
+    )
     outcomes = [(event.host, event.number) for event in lab.journal.events if isinstance(event, Outcome)]
     assert (first, write.number) not in outcomes
     await lab.end()

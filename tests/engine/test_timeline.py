@@ -40,14 +40,14 @@ PXE = [
     "pxe_set finished 1 after 2.3 s",
 ]
 WRITE = [
-    "waits: waits for the Foreman write queue (build)",
+    "waits: waiting for a place in the Foreman write queue (build)",
     "intent: build",
     "remembers baseline=set, built_at=set, start=foreman_build",
     "armed",
     "outcome: applied",
-    "waits: waits for a look at Foreman that shows it in build",
+    "waits: written; waiting until a read of Foreman confirms build mode",
 ]
-BUILD = ["foreman_build started 1", "waits: waits for a look at Foreman: is it in build already?", *WRITE]
+BUILD = ["foreman_build started 1", "waits: waiting for Foreman to report whether the host is already in build mode", *WRITE]
 ON = [
     "power_on started 1",
     "intent: reset",
@@ -97,10 +97,10 @@ async def test_a_host_that_is_built() -> None:
 async def test_a_host_that_moves_its_ownership_only() -> None:
     assert told(await whole(Lab([NAME], kind=Kind.OWNERSHIP, target=Target(owner_id=41)))) == [
         "foreman_build started 1",
-        "waits: waits for the Foreman write queue (owner)",
+        "waits: waiting for a place in the Foreman write queue (owner)",
         "intent: owner",
         "outcome: applied",
-        "waits: waits for a look at Foreman that shows its new owner",
+        "waits: written; waiting until a read of Foreman confirms the new owner",
         "foreman_build finished 1 after 13 s",
         "host done",
     ]
@@ -122,14 +122,14 @@ async def test_a_host_that_is_skipped_while_it_is_armed() -> None:
         "takes a place",
         *without_seconds([*OFF, *PXE]),
         "foreman_build started 1",
-        "waits: waits for a look at Foreman: is it in build already?",
-        "waits: waits for the Foreman write queue (parameter)",
+        "waits: waiting for Foreman to report whether the host is already in build mode",
+        "waits: waiting for a place in the Foreman write queue (parameter)",
         "intent: parameter",
         "outcome: applied",
         *WRITE,
         "ordered: skip",
         "foreman_build skipped 1: bad DIMM",
-        "waits: waits for the Foreman write queue (cancel)",
+        "waits: waiting for a place in the Foreman write queue (cancel)",
         "intent: cancel",
         "remembers built_at=none",
         "outcome: applied",
@@ -151,8 +151,8 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         for number in (1, 2, 3)
         for line in [
             f"foreman_build started {number}",
-            "waits: waits for a look at Foreman: is it in build already?",
-            "waits: waits for the Foreman write queue (build)",
+            "waits: waiting for Foreman to report whether the host is already in build mode",
+            "waits: waiting for a place in the Foreman write queue (build)",
             "intent: build",
             "outcome: refused (no free address)",
             f"foreman_build failed {number} foreman: no free address",
@@ -236,9 +236,9 @@ async def test_a_host_whose_console_died_before_power_on() -> None:
     await whole(lab)
     assert re.sub(r"in \d+ s", "in N s", "\n".join(told(lab)[before:])).split("\n") == [
         "host queued power_on: resuming",
-        "waits: begins in N s: its BMC may not show yet what the last Reset did",
+        "waits: starts in N s: its BMC may not show the effect of the last reset yet",
         "session closed",
-        "waits: waits for a look at Foreman: how does it stand?",
+        "waits: waiting for the next read of this host in Foreman",
         "remembers off=False, start=power_on",
         "power_on started 2",
         "session opened",

@@ -58,17 +58,17 @@ async def test_a_write_that_is_not_let_out_queues_again_with_growing_pauses(monk
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     at = sent_at(lab, "build")
     assert [round(later - earlier - 11) for earlier, later in pairwise(at)] == [1, 2, 4, 8, 16, 30, 30, 30, 30]
-    why = "it was delayed for too long after it was decided"
+    why = "too much time passed between preparing and sending the request"
     assert outcomes(lab, "build")[:-1] == [("absent", {"why": f"not sent: {why}"})] * 9
-    assert told(lab).count(f"note: build was not sent: {why}") == 9
-    assert told(lab).count("waits: waits for the Foreman write queue (build)") == 10
+    assert told(lab).count(f"note: the write (build) was not sent, and is tried again: {why}") == 9
+    assert told(lab).count("waits: waiting for a place in the Foreman write queue (build)") == 10
     assert lab.rollout.hosts[NAME].attempts[Stage.FOREMAN_BUILD] == 1
 
 
 async def test_a_write_that_is_not_let_out_ten_times_is_a_foreman_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Slow, "times", 10)
     lab = await whole(Lab([NAME], foreman=Slow))
-    words = "build could not be sent 10 times: it was delayed for too long after it was decided"
+    words = "the write (build) was not sent in 10 tries: too much time passed between preparing and sending the request"
     assert failures(lab, Stage.FOREMAN_BUILD) == [(Cause.BUSY, words)]
     assert ends(lab.rollout) == {HostStatus.DONE: 1}  # and it is tried again
 
@@ -110,15 +110,15 @@ async def test_a_host_that_another_write_put_in_build_gets_its_pxe_files_again(m
     assert lines[began : began + 11] == [
         "intent: build",
         "outcome: refused (rolled back)",
-        "note: in build all the same, by another write: rolled back",
+        "note: the write failed, but the host is in build mode as planned, through another write: rolled back",
         "remembers baseline=set, built_at=set, pxe_lost=True, start=foreman_build",
         "armed",
-        "note: in build, but Foreman deleted its PXE files: rebuild_config",
-        "waits: waits for the Foreman write queue (rebuild)",
+        "note: in build mode, but Foreman deleted the PXE files of the host: asking Foreman to write them again",
+        "waits: waiting for a place in the Foreman write queue (rebuild)",
         "intent: rebuild",
         "remembers pxe_lost=False",
         "outcome: applied",
-        "waits: waits for a look at Foreman that shows it in build",
+        "waits: written; waiting until a read of Foreman confirms build mode",
     ]
     assert (lab.machine(NAME).rebuilds, lab.world.builds[NAME], lab.world.violations) == (1, 1, [])
 
@@ -153,7 +153,9 @@ class Vanishing(ModelForeman):
 async def test_a_host_that_vanishes_after_its_write_was_settled_is_told_and_still_taken_out_of_build() -> None:
     lab = Lab([NAME], foreman=Vanishing, limits=Limits(attempts=1))
     await lab.run()
-    assert failures(lab, Stage.FOREMAN_BUILD) == [(Cause.UNKNOWN, "Foreman no longer shows the host after the write")]
+    assert failures(lab, Stage.FOREMAN_BUILD) == [
+        (Cause.UNKNOWN, "after the write, Foreman has no host of this name: it was renamed or deleted")
+    ]
     assert "remembers left_in_build=True, start=foreman_build" in told(lab)
     lab.machine(NAME).gone = False
     await ordered(lab, Skip((NAME,), "gone"))
@@ -203,8 +205,8 @@ async def test_a_write_of_a_killed_console_that_never_arrived_is_told_as_absent(
     await lab.crash()
     lab.resume()
     await whole(lab)
-    assert outcomes(lab, "build")[0] == ("absent", {"why": "not there after quads-tui exited"})
-    note = "waits: a build write was in flight when quads-tui exited: Foreman writes wait until its result is known"
+    assert outcomes(lab, "build")[0] == ("absent", {"why": "checked after quads-tui exited: the write did not take effect"})
+    note = "waits: quads-tui exited during a write for this host (build): Foreman writes are blocked until its result is known"
     assert note in told(lab)
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
 

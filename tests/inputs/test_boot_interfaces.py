@@ -79,7 +79,7 @@ def test_the_most_specific_key_wins_in_either_spelling(tmp_path: Path) -> None:
         ("foreman_r650:", "2: foreman_r650: found no value; expected boot devices"),
         ("foreman_r650: NIC.Slot.1-1,,HardDisk.List.1-1", '2: foreman_r650: "" (item 2) is not the name of a boot device'),
         ("foreman_r650: NIC Slot 1", '2: foreman_r650: "NIC Slot 1" (item 1) is not the name of a boot device'),
-        ("foreman_r650: NIC.Slot.1-1,NIC.Slot.1-1", "2: foreman_r650: lists a device twice"),
+        ("foreman_r650: NIC.Slot.1-1,NIC.Slot.1-1", "2: foreman_r650: lists a device twice; expected each device once"),
         ("foreman_fc640_b01: NIC.Slot.1-1", "2: foreman_fc640_b01: means the same as foreman_b01_fc640_interfaces"),
     ],
 )
@@ -92,10 +92,12 @@ def test_what_is_wrong_is_told_with_the_files_own_line(tmp_path: Path, line: str
 def test_a_boot_order_is_a_type_of_the_file(tmp_path: Path) -> None:
     assert site(tmp_path, FILE, "  boot_order: director\n").boot_order == "director"
     assert site(tmp_path, FILE).boot_order == ""
-    with pytest.raises(InputError, match=r'boot_order: "directr" is not a type of the interfaces file; did you mean director\?'):
+    with pytest.raises(
+        InputError, match=r'boot_order: "directr" is not a type in the file redfish.interfaces; did you mean director\?'
+    ):
         site(tmp_path, FILE, "  boot_order: directr\n")
     (tmp_path / "site.yaml").write_text(SITE + "  boot_order: director\n")
-    with pytest.raises(InputError, match=r"boot_order: needs the list of boot devices"):
+    with pytest.raises(InputError, match=r"boot_order: needs the key redfish.interfaces"):
         load_site(tmp_path / "site.yaml")
     (tmp_path / "site.yaml").write_text(SITE + "  interfaces: gone.yml\n")
     with pytest.raises(InputError, match=r"gone.yml: no such file"):

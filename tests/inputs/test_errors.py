@@ -295,12 +295,12 @@ def test_passwords_that_cannot_be_had(tmp_path: Path, source: str, prepare: obje
     [
         ("system: Node2", ""),
         ("system: /redfish/v1/Systems/Node2/", ""),
-        ("system: node1", "is the BMC of f21-h17-000-r650.example.com too"),
-        ("system: /redfish/v1/Systems/Node1", "is the BMC of f21-h17-000-r650.example.com too"),
-        ("model: R650", "is the BMC of f21-h17-000-r650.example.com too"),
-        ("system: ../Node2", "is not a system of a BMC"),
-        ("system: /redfish/v1/", "is not a system of a BMC"),
-        ('system: "Node 2"', "is not a system of a BMC"),
+        ("system: node1", "is also the BMC of f21-h17-000-r650.example.com"),
+        ("system: /redfish/v1/Systems/Node1", "is also the BMC of f21-h17-000-r650.example.com"),
+        ("model: R650", "is also the BMC of f21-h17-000-r650.example.com"),
+        ("system: ../Node2", "is not the id or the path of a system"),
+        ("system: /redfish/v1/", "is not the id or the path of a system"),
+        ('system: "Node 2"', "is not the id or the path of a system"),
     ],
 )
 def test_a4_two_hosts_share_a_bmc_only_as_different_systems(tmp_path: Path, second: str, words: str) -> None:
@@ -318,7 +318,7 @@ def test_a4_two_hosts_share_a_bmc_only_as_different_systems(tmp_path: Path, seco
 def test_a2_the_file_of_addresses_names_both_hosts_of_one_bmc(tmp_path: Path) -> None:
     bmcs = written(tmp_path, "a.example.com: https://10.0.0.1\nb.example.com: https://10.0.0.1/\n", "bmcs.yaml")
     site = written(tmp_path, SITE.replace("  username: root", f"  addresses: {bmcs.name}\n  username: root"), "site.yaml")
-    with pytest.raises(InputError, match=r"bmcs.yaml:2: b.example.com: is the BMC of a.example.com too"):
+    with pytest.raises(InputError, match=r"bmcs.yaml:2: b.example.com: is also the BMC of a.example.com"):
         load_site(site)
 
 

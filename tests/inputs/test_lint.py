@@ -35,7 +35,7 @@ def test_each_file_is_recognised_by_its_content(tmp_path: Path) -> None:
     ]
     assert [len(file.problems) for file in checked] == [0, 0, 0, 1]
     assert str(checked[3].problems[0]).endswith(
-        "c.yaml:1: has no key of an assignment, a site file or a QUADS export; expected one of these"
+        "c.yaml:1: has no key of an assignment, a site file or a QUADS export; expected one of these three kinds of file"
     )
 
 
@@ -74,8 +74,8 @@ def test_an_assignment_is_checked_against_the_site_that_is_given_or_the_only_one
     place = written(tmp_path, site, "site.yaml")
     asked = written(tmp_path, GOOD.replace("medium: RHEL Local\n", "").replace("os: RHEL 9.4\n", ""))
     wrong = [
-        "a.yaml:1: medium: is named neither here nor in the site's defaults; expected medium in one of them",
-        "a.yaml:9: hosts: f21-h17-000-r650.example.com is a protected host of the site; expected none of protected_hosts",
+        "a.yaml:1: medium: is set neither here nor in the defaults of the site file; expected medium in one of the two",
+        "a.yaml:9: hosts: f21-h17-000-r650.example.com is a protected host (site file, protected_hosts); expected no protected host",
     ]
     assert found(asked) == []
     assert found(asked, place) == found(asked, site=place) == wrong
@@ -89,7 +89,7 @@ def test_a_speed_or_an_address_that_the_site_forbids_is_told(tmp_path: Path) -> 
     site = written(tmp_path, SITE.replace("speed: 1", "speed: 60"), "site.yaml")
     (text,) = found(written(tmp_path, GOOD), site=site)
     assert text.startswith(
-        "a.yaml:11: hosts: on this site (speed): 60 is for rehearsals; not on loopback: foreman.url, quads.url"
+        "a.yaml:11: hosts: on this site (speed): 60 is for rehearsals; these addresses are not on this machine: foreman.url, quads.url"
     )
 
 
@@ -102,7 +102,7 @@ def test_an_export_is_checked_for_every_cloud_and_every_date(tmp_path: Path) -> 
     (file,) = lint([path])
     assert [problem.key for problem in file.problems] == ["current_schedules[1].end", "current_schedules[3].start"]
     (warning,) = file.warnings
-    assert warning.key == "current_schedules[2]" and "is scheduled for cloud02 at the same time (line 5)" in warning.message
+    assert warning.key == "current_schedules[2]" and "is also scheduled for cloud02 at the same time (line 5)" in warning.message
     broken = written(tmp_path, HEAD.replace("owner: jdoe", "owner: [jdoe]", 1) + line(0, 1, 2), "b.yaml")
     assert [text.split(": ")[1] for text in found(broken)] == ["clouds.cloud02.owner"]
     assert [text.split(": ")[1] for text in found(written(tmp_path, "clouds: {}\ncurrent_schedules: []\n", "c.yaml"))] == [

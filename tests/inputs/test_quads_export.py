@@ -65,7 +65,7 @@ def test_b2_nothing_is_due_weeks_early(tmp_path: Path) -> None:
     said = refusal(export(tmp_path, line(0, 22, 46), line(1, 22, 46)))
     assert said.endswith(
         "export.yaml:4: current_schedules: no schedule of cloud02 is due at 2031-05-14 12:00 (Europe/Berlin): "
-        "2031-06-05 12:00 to 2031-06-29 12:00; expected one that has begun; --at schedule waits for the next"
+        "2031-06-05 12:00 to 2031-06-29 12:00; expected a schedule that has begun; --at schedule waits for the next start"
     )
 
 
@@ -123,21 +123,24 @@ def test_b2_moved_alone_does_not_say_that_a_host_is_there_by_this_schedule(tmp_p
     )
     hosts, notes = taken(path)
     assert hosts == [HOSTS[0], HOSTS[2], HOSTS[5]]
-    assert f"2 hosts left out, there already, QUADS built them for this schedule: {HOSTS[1]}, {HOSTS[3]}" in notes
-    assert f"included, moved: true without a build_end, so QUADS has not built them for this schedule: {HOSTS[0]}" in notes
+    assert f"2 hosts left out, because QUADS has already moved and built them for this schedule: {HOSTS[1]}, {HOSTS[3]}" in notes
+    assert (
+        f"included, although QUADS has marked them as moved: without a build_end, they are not built for this schedule: {HOSTS[0]}"
+        in notes
+    )
     assert f"1 host left out, not due at 2031-05-14 12:00 (Europe/Berlin): {HOSTS[4]}" in notes
 
 
 def test_b2_when_all_are_there_already_there_is_nothing_to_do(tmp_path: Path) -> None:
     said = refusal(export(tmp_path, line(1, -1, 13, moved="true", build_end=day(-0.9))))
-    assert "what is due of cloud02 is there already" in said
+    assert "all hosts that are due in cloud02 are there already" in said
 
 
 def test_b2_the_same_host_twice_counts_where_both_are_due(tmp_path: Path) -> None:
     assert taken(export(tmp_path, line(0, -9, -1), line(0, -1, 1), line(0, 1, 9)))[0] == [HOSTS[0]]
     assert "is listed twice, first in export.yaml:5" in refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2)))
     said = refusal(export(tmp_path, line(0, -2, 1), line(0, -1, 2, cloud="cloud07")))
-    assert f"{HOSTS[0]} is scheduled for cloud07 at the same time (line 6); expected one cloud" in said
+    assert f"{HOSTS[0]} is also scheduled for cloud07 at the same time (line 6); expected one cloud" in said
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,7 @@ def test_b3_a_start_that_comes_twice_counts_the_second_time_and_an_end_the_first
     assert "no schedule" in refusal(path, utc("2027-10-31 00:30:00"))
     hosts, notes = taken(path, utc("2027-10-31 01:30:00"))
     assert hosts == [HOSTS[0]]
-    assert "start 2027-10-31 02:30 comes twice in Europe/Berlin: clocks go back that day" in notes
+    assert "start 2027-10-31 02:30 occurs twice in Europe/Berlin: clocks go back that day" in notes
 
 
 def test_b3_a_time_zone_that_does_not_exist_is_an_error_with_file_line_and_key(tmp_path: Path) -> None:

@@ -41,4 +41,7 @@ def test_the_site_to_copy_loads_and_warns_of_what_it_should(tmp_path: Path) -> N
     assert any("verif" in warning for warning in site.warnings)
     assert not any("write_width" in warning for warning in site.warnings)
     copy.write_text((SAMPLES / "site.yaml").read_text().replace("write_width: 1 ", "write_width: 4 "))
-    assert "foreman.write_width: 4 writes at once until the first conflict" in load_site(copy).warnings
+    assert (
+        "foreman.write_width: 4 writes to Foreman at the same time; after the first conflict one at a time"
+        in load_site(copy).warnings
+    )

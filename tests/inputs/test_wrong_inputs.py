@@ -65,7 +65,7 @@ def test_two_hosts_behind_one_bmc_say_each_which_system_it_is(tmp_path: Path, on
     if good:
         assert [host.system for host in load_assignment(written(tmp_path, both)).hosts[1:3]] == [one, other]
     else:
-        assert "is the BMC of f21-h18-000-r650.example.com too" in refusal(tmp_path, both)
+        assert "is also the BMC of f21-h18-000-r650.example.com" in refusal(tmp_path, both)
 
 
 def test_two_bmcs_on_one_address_with_their_own_ports_are_two(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def addresses(directory: Path, text: str) -> str:
 
 def test_two_hosts_of_the_addresses_file_with_one_bmc_are_refused_and_both_named(tmp_path: Path) -> None:
     text = site_refusal(tmp_path, addresses(tmp_path, "a.example.com: https://10.0.0.1\nb.example.com: https://10.0.0.1/\n"))
-    assert "bmcs.yaml:2: b.example.com: is the BMC of a.example.com too" in text
+    assert "bmcs.yaml:2: b.example.com: is also the BMC of a.example.com" in text
 
 
 def test_an_addresses_file_is_used_for_its_hosts_and_an_own_bmc_wins(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_an_addresses_file_that_cannot_be_used_is_told_with_its_own_name(tmp_pat
 def test_another_cloud_than_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         load_assignment(written(tmp_path, GOOD), cloud="cloud03")
-    assert "a.yaml:1: cloud: the file is for cloud02, asked for was cloud03" in str(error.value)
+    assert "a.yaml:1: cloud: the file is for cloud02, but --cloud is cloud03" in str(error.value)
 
 
 def test_the_files_own_cloud_may_be_asked_for(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_site_that_cannot_be_as_meant_is_refused(tmp_path: Path, old: str, new
     [
         ("  username: root\n", "  username: root\n  check_macs: false\n", "check_macs"),
         ("  username: root\n", '  username: root\n  old_tls: ["*-r620*"]\n', "*-r620*"),
-        ("  write_width: 1\n", "  write_width: 3\n", "3 writes at once"),
+        ("  write_width: 1\n", "  write_width: 3\n", "3 writes to Foreman at the same time"),
         ("https://foreman.example.com", "http://foreman.example.com", "foreman.url: http:// to another machine"),
     ],
 )

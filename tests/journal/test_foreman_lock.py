@@ -158,7 +158,9 @@ def test_c1_without_a_directory_this_network_namespace_is_still_one(directory: P
             ForemanLock(None).acquire(ONE)
         with pytest.raises(LockHeld, match=f"process {os.getpid()} of"):
             ForemanLock(directory).acquire(ONE)
-        with pytest.raises(LockHeld, match=r"it holds no lock file, by which it could be stopped: end it first \(kill"):
+        with pytest.raises(
+            LockHeld, match=r"--take-over cannot stop that process, because it has no lock file: end it first \(kill"
+        ):
             ForemanLock(directory).acquire(ONE, take_over=True)
     assert list(directory.iterdir()) == []
 
@@ -179,7 +181,7 @@ def test_c2_a_squatted_name_is_told_with_its_owner_and_a_way_round(directory: Pa
         with pytest.raises(LockHeld) as caught:
             ForemanLock(directory).acquire(ONE)
         told = str(caught.value)
-        assert "the socket @quads-tui:one.test:443, is bound by" in told
+        assert "(socket @quads-tui:one.test:443) is held by" in told
         assert f"process {squatter.pid} of" in told
         assert (f"uid {uid}" in told) == (os.getuid() == 0)
         assert "end that process, or use --take-over" in told
@@ -285,7 +287,9 @@ def test_c1_the_same_foreman_behind_another_address_is_asked_about(
         words = second.same_foreman(mine)
         assert bool(words) == bool(asks)
         if asks:
-            assert words.startswith(f"a Foreman with the same {asks} receives writes at front.test:443: process {os.getpid()}")
+            assert words.startswith(
+                f"another rollout writes to a Foreman at front.test:443 that has the same {asks}: process {os.getpid()}"
+            )
             assert first.same_foreman(theirs) != "", "both are asked, whoever comes first"
     with held(directory) as alone:
         assert alone.same_foreman(mine) == ""

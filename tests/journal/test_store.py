@@ -81,7 +81,7 @@ def test_events_survive_their_row(event: Event) -> None:
 
 def test_events_of_another_version_are_an_error_not_a_guess() -> None:
     for row in (["teleported", 1.0], ["armed", 1.0, "h", True, "blue"], ["armed", 1.0], [], ["stage", 1.0, "h1", "x", "y", 1]):
-        with pytest.raises(ValueError, match="is not supported, or not with these members"):
+        with pytest.raises(ValueError, match="is not supported by this version"):
             from_row(row)
 
 
@@ -392,7 +392,7 @@ async def test_c2_a_journal_that_a_stopped_process_was_writing_says_how_it_comes
     stopped = sqlite3.connect(path, isolation_level=None)
     stopped.execute("begin immediate")
     try:
-        with pytest.raises(JournalBroken, match=r"in the middle of a write: end it \(kill -9\)"):
+        with pytest.raises(JournalBroken, match=r"in the middle of a write: end that process \(kill -9\)"):
             JournalStore(path, existing=True)
     finally:
         stopped.close()

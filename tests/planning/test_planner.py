@@ -303,16 +303,18 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
     lab.machines = {HOSTS[1]: Identity("192.0.2.99:443", "/redfish/v1/Systems/1")}
     plan = await lab.plan(lab.assignment(HOSTS[0], HostSpec(HOSTS[1], bmc="https://192.0.2.99")))
     warning = (
-        f"DNS does not answer for mgmt-{FOREMAN_HOST}, the BMC of the protected host {FOREMAN_HOST}:"
-        " no BMC address can be compared with it"
+        f"DNS does not answer for mgmt-{FOREMAN_HOST}, the BMC address of the protected host {FOREMAN_HOST}:"
+        " the BMC addresses of the other hosts cannot be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
     assert "including 1 that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)" in consequence(plan)
-    assert "their BMC may be that of a protected host, whose address is unknown now: 1" in shown(plan)
+    assert "MAY BE PROTECTED HOSTS (their BMC could not be compared with that of a protected host): 1" in shown(plan)
     with pytest.raises(Refused) as refused:
         refuse_unverified_protection(plan)
     assert refused.value.reasons[0] == warning
-    assert refused.value.reasons[1].startswith(f"not compared with the BMC of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; ")
+    assert refused.value.reasons[1].startswith(
+        f"hosts whose BMC could not be compared with that of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; "
+    )
     assert plan_from(json.loads(json.dumps(asdict(plan)))) == plan
 
 
@@ -419,8 +421,8 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
     plan = await lab.plan()
     assert not plan.refusals
     assert [(host.unverified, host.accepted) for host in plan.hosts] == [
-        (f"its BMC reports no MAC address; Foreman provisions through {mac(0)}", False),
-        (f"its BMC reports no MAC address; Foreman provisions through {mac(1)}", True),
+        (f"its BMC reports no MAC address; Foreman expects the MAC {mac(0)}", False),
+        (f"its BMC reports no MAC address; Foreman expects the MAC {mac(1)}", True),
         (CHECK_MACS_OFF, False),
     ]
     assert [host.name for host in plan.unaccepted] == [HOSTS[0], HOSTS[2]]

@@ -158,7 +158,7 @@ async def test_b5_a_survey_that_takes_longer_than_a_minute_leaves_the_rest_for_t
     late = [told for told in found.values() if told.bmc == NOT_ASKED]
     assert asyncio.get_running_loop().time() <= SURVEY_TIMEOUT + 5
     assert 0 < len(late) < 60 and all(not told.unverified and not told.blocker for told in late)
-    assert said[-1] == f"{len(late)} BMCs not surveyed after 60 s: each is checked before the first action on its host"
+    assert said[-1] == f"{len(late)} BMCs not surveyed after 60 s: each is read before the first action on its host"
 
 
 @pytest.mark.looptime
@@ -223,14 +223,14 @@ async def test_a6_foreman_is_asked_for_interfaces_only_where_the_primary_mac_is_
 
     found = await surveyed({"same": Bmc(), "mute": Bmc(macs=())}, provisioning=never)
     assert not found["same"].unverified
-    assert found["mute"].unverified == f"its BMC reports no MAC address; Foreman provisions through {MAC}"
+    assert found["mute"].unverified == f"its BMC reports no MAC address; Foreman expects the MAC {MAC}"
 
 
 @pytest.mark.looptime
 async def test_a5_only_a_complete_list_that_lacks_the_mac_convicts() -> None:
     found = (await surveyed({"a": Bmc(macs={OTHER}, complete=False)}))["a"]
     assert not found.blocker
-    assert found.unverified == f"its BMC reports only some MAC addresses ({OTHER}); Foreman provisions through {MAC}"
+    assert found.unverified == f"its BMC reports some of its MAC addresses only ({OTHER}); Foreman expects the MAC {MAC}"
 
 
 @pytest.mark.looptime
@@ -239,14 +239,14 @@ async def test_a6_a_foreman_that_does_not_tell_the_interfaces_convicts_nobody() 
         raise StageFailure(Cause.UNREACHABLE, "no answer")
 
     found = (await surveyed({"a": Bmc(macs={OTHER})}, provisioning=away))["a"]
-    assert (found.blocker, found.unverified) == ("", "Foreman does not list its interfaces: no answer")
+    assert (found.blocker, found.unverified) == ("", "the network interfaces of the host in Foreman cannot be read: no answer")
 
 
 @pytest.mark.looptime
 async def test_where_check_macs_is_off_all_nics_are_read_and_none_is_compared() -> None:
     bmc = Bmc(macs={OTHER})
-    found = (await surveyed({"a": bmc}, compared=False, unverified="redfish.check_macs is off for it"))["a"]
-    assert (found.blocker, found.unverified, bmc.asked) == ("", "redfish.check_macs is off for it", [frozenset()])
+    found = (await surveyed({"a": bmc}, compared=False, unverified="its MACs are not compared (redfish.check_macs)"))["a"]
+    assert (found.blocker, found.unverified, bmc.asked) == ("", "its MACs are not compared (redfish.check_macs)", [frozenset()])
     assert found.identity is not None and found.identity.macs == (OTHER,)
 
 

@@ -258,12 +258,12 @@ def test_squeezing_loses_no_peak(values: list[float], count: int) -> None:
 def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
     hosts = (
         HostPlan("a.example.com", "x", "R650"),
-        HostPlan("b.example.com", "x", "R650", in_build=True, notes=("already in build mode: that build is cancelled first",)),
+        HostPlan("b.example.com", "x", "R650", in_build=True, notes=("already in build mode: build mode is cancelled first",)),
         HostPlan("c.example.com", "x", "", blocker="Foreman has no host of this name", blocker_stage=Stage.FOREMAN_BUILD),
     )
     text = "\n".join(plan_lines(Plan((Goal("cloud02", Kind.BUILD, "", "jdoe", "", "RHEL 9.4", "", "m"),), hosts)))
     assert "cannot be provisioned; nothing will be done to them: 1\n    c.example.com  Foreman has no host of this name" in text
-    assert "warnings: 1\n    b.example.com  already in build mode: that build is cancelled first" in text
+    assert "warnings: 1\n    b.example.com  already in build mode: build mode is cancelled first" in text
     assert "writes   3 to Foreman" in text
     assert "ptable   as set in Foreman" in text
     assert "boot  " not in text
@@ -272,7 +272,7 @@ def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:
 def test_b5_the_plan_names_every_host_that_is_not_verified_and_every_address_of_the_assignment_in_80_columns() -> None:
     def told(number: int) -> HostPlan:
         name = f"f{number:02}-h{number:02}-000-r650.example.com"
-        why = f"its BMC reports no MAC address; Foreman provisions through b0:7b:25:00:00:{number:02x}"
+        why = f"its BMC reports no MAC address; Foreman expects the MAC b0:7b:25:00:00:{number:02x}"
         return HostPlan(
             name, f"https://mgmt-{name}", "R650", own_address=True, system="Node2", unverified=why, accepted=number > 55
         )
@@ -287,9 +287,11 @@ def test_b5_the_plan_names_every_host_that_is_not_verified_and_every_address_of_
     assert "not verified: these machines cannot be compared with Foreman's hosts: 56 its BMC reports no MAC address" in flat
     for number in range(60):
         assert text.count(f"  f{number:02}-h{number:02}-000-r650.example.com") == 2, number  # its address, and as not verified
-    order = [flat.index(words) for words in ("not verified: these", "BMC did not answer", "not verified, accepted by", "writes ")]
+    order = [
+        flat.index(words) for words in ("not verified: these", "hosts whose BMC did not", "not verified, accepted by", "writes ")
+    ]
     assert order == sorted(order)
-    assert "BMCs     1 not asked yet" in text
+    assert "BMCs     1 not surveyed yet" in text
 
 
 def test_the_plan_tells_from_what_hosts_boot() -> None:

@@ -35,7 +35,7 @@ def test_a_kind_of_failure_calls_once_however_many_hosts_it_has() -> None:
     (alert,) = alerts.new()
     assert (alert.kind, alert.text) == (
         AlertKind.FAILURE,
-        "install-failed at Install: h0.example.com says 42 (first host h0.example.com)",
+        "failure at Install, install-failed: h0.example.com says 42 (first host: h0.example.com)",
     )
     model.apply(failed("h1.example.com", "h1.example.com says 43"))
     assert kinds(alerts) == []

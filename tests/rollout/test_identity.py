@@ -149,7 +149,7 @@ def test_a_mac_that_somebody_typed_is_none(value: str) -> None:
 
 
 def test_one_machine_behind_two_names() -> None:
-    assert "one BMC address" in HERE.is_one_with(replace(HERE, uuid="", serial="", macs=()))
+    assert "the same BMC address" in HERE.is_one_with(replace(HERE, uuid="", serial="", macs=()))
     elsewhere = replace(HERE, peer="192.0.2.8:443")
     assert HERE.is_one_with(elsewhere) == "the same UUID and serial number and MAC"
     assert HERE.is_one_with(replace(elsewhere, uuid="", macs=())) == "", "twin nodes share the serial number of their chassis"

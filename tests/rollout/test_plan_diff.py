@@ -25,15 +25,30 @@ def with_first(**changes: object) -> Plan:
     ("now", "says"),
     [
         (replace(PLAN, refusals=("the owner is gone",)), "refused now: the owner is gone"),
-        (with_first(blocker="Foreman has no host of this name"), "h0.example.com: cannot be done any more: Foreman has no host"),
-        (with_first(in_build=True), "h0.example.com: is in build now"),
-        (with_first(unverified="its BMC reports no MAC address"), "h0.example.com: is not verified now: its BMC reports no MAC"),
-        (with_first(address="https://other"), "its BMC is another one: https://other"),
-        (with_first(source="cloud09"), "goes from cloud09 to cloud02 now"),
+        (
+            with_first(blocker="Foreman has no host of this name"),
+            "h0.example.com: can no longer be provisioned: Foreman has no host",
+        ),
+        (with_first(in_build=True), "h0.example.com: is in build mode now"),
+        (
+            with_first(unverified="its BMC reports no MAC address"),
+            "h0.example.com: its machine is now not verified: its BMC reports no MAC",
+        ),
+        (with_first(address="https://other"), "its BMC address has changed to https://other"),
+        (with_first(source="cloud09"), "moves from cloud09 to cloud02 now"),
         (with_first(notes=("its owner is bob",)), "h0.example.com: its owner is bob"),
-        (replace(PLAN, goals=(replace(PLAN.goals[0], os="RHEL 10"),)), "cloud02 gets something else"),
-        (replace(PLAN, goals=(replace(PLAN.goals[0], target=Target(9)),)), "cloud02 gets something else"),
-        (replace(PLAN, goals=(replace(PLAN.goals[0], kind=Kind.SPARE),)), "cloud02 gets something else"),
+        (
+            replace(PLAN, goals=(replace(PLAN.goals[0], os="RHEL 10"),)),
+            "the goal or the settings of cloud02 in Foreman have changed",
+        ),
+        (
+            replace(PLAN, goals=(replace(PLAN.goals[0], target=Target(9)),)),
+            "the goal or the settings of cloud02 in Foreman have changed",
+        ),
+        (
+            replace(PLAN, goals=(replace(PLAN.goals[0], kind=Kind.SPARE),)),
+            "the goal or the settings of cloud02 in Foreman have changed",
+        ),
     ],
 )
 def test_worse(now: Plan, says: str) -> None:
@@ -43,7 +58,7 @@ def test_worse(now: Plan, says: str) -> None:
 
 def test_hosts_that_came_are_counted_and_named() -> None:
     assert worse(replace(PLAN, hosts=HOSTS[:1]), PLAN) == [
-        "7 hosts were not in the plan: " + ", ".join(f"h{number}.example.com" for number in range(1, 6)) + " and 2 more"
+        "7 hosts were not in the confirmed plan: " + ", ".join(f"h{number}.example.com" for number in range(1, 6)) + " and 2 more"
     ]
 
 
@@ -64,5 +79,5 @@ def test_what_was_confirmed_or_accepted_as_not_verified_is_not_worse() -> None:
 def test_another_machine_behind_the_same_name_is_worse() -> None:
     uuids = [f"8a3b4f3c-1f0e-4e0a-9d21-7c5b6a49{number:04x}" for number in range(2)]
     before, now = (with_first(identity=Identity(uuid=uuid)) for uuid in uuids)
-    assert worse(before, now) == [f"h0.example.com: another machine answers for it now: UUID {uuids[1]}, was {uuids[0]}"]
+    assert worse(before, now) == [f"h0.example.com: another machine answers at its BMC now: UUID {uuids[1]}, was {uuids[0]}"]
     assert not worse(before, with_first(identity=Identity(serial="SN1000")))

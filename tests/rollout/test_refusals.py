@@ -88,7 +88,7 @@ def test_the_same_refusal_of_foreman_on_a_second_host_pauses_new_hosts_before_th
     assert story.paused == []
     story.fail(BUILD, Cause.FOREMAN, f"{OWNER} h1", 1, http=422)
     assert [trip.why for trip in story.trips] == [
-        "Foreman refused Build of 2 hosts with one cause before the first write was verified: "
+        "Foreman refused Build of 2 hosts for the same reason before the first write was verified: "
         "Foreman 422: Owner must be in the organization of the host h0 (h0, h1)"
     ]
 
@@ -126,7 +126,7 @@ def test_hooks_and_our_own_errors_are_shared_by_all_hosts_too() -> None:
     story = Story()
     story.fail(OFF, Cause.HOOK, "hook dhcp: exit status 1", 0, 1)
     assert [trip.why for trip in story.trips] == [
-        "a hook failed at Power off for 2 hosts with one cause before the first write was verified: "
+        "a hook at Power off failed for 2 hosts for the same reason before the first write was verified: "
         "hook dhcp: exit status 1 (h0, h1)"
     ]
     story = Story()
@@ -159,7 +159,7 @@ def test_refusals_of_bmcs_hold_their_model_and_no_other() -> None:
     assert [(trip.what, trip.why) for trip in story.trips] == [
         (
             "model R650",
-            "PXE failed on 2 hosts of model R650 with one cause before the first write was verified: no licence (h0, h2)",
+            "PXE failed on 2 hosts of model R650 for the same reason before the first write was verified: no licence (h0, h2)",
         )
     ]
     rollout = story.rollout
@@ -204,7 +204,7 @@ def test_after_the_first_verified_write_a_cause_must_hit_many_and_a_tenth_of_tho
     story.fail(INSTALL, Cause.INSTALL_FAILED, "the installer reported an error", *hit)
     assert story.paused == paused
     if paused:
-        assert "Install failed on 5 hosts with one cause; the failure rate is above" in story.trips[0].why
+        assert "Install failed on 5 hosts for the same reason; the failure rate is above" in story.trips[0].why
 
 
 def test_hosts_that_have_not_come_to_the_end_of_the_stage_do_not_count() -> None:
@@ -272,7 +272,7 @@ def test_a_model_is_judged_by_its_own_hosts_and_one_cause_of_several_models_by_a
     assert story.paused == []
     story.fail(OFF, Cause.CREDENTIALS, "401", 4)
     assert story.paused == ["admission"]
-    assert "Power off failed on 5 hosts of 2 models with one cause" in story.trips[0].why
+    assert "Power off failed on 5 hosts of 2 models for the same reason" in story.trips[0].why
 
 
 def test_the_cause_that_the_operator_lifted_pauses_again_only_when_it_hits_five_more() -> None:
@@ -319,7 +319,7 @@ def test_quads_pauses_new_hosts_when_it_refuses_the_same_of_two_hosts_before_the
     assert story.paused == paused
     for trip in story.trips:
         assert trip.why == (
-            "QUADS refused updates of 2 hosts with one cause before the first write was verified: "
+            "QUADS refused updates of 2 hosts for the same reason before the first write was verified: "
             "QUADS 403: h0 is not yours (h0, h1)"
         )
 

@@ -79,7 +79,7 @@ def test_armed_is_what_the_last_event_about_it_says_whatever_the_end_said() -> N
     model.apply(HostArmed(4.0, HOST, True))
     model.apply(failed(safety=Safety.ARMED))
     assert (host.safety, host.armed) == (Safety.ARMED, True)
-    assert host.left_behind == "STILL ARMED: the next boot reinstalls it"
+    assert host.left_behind == "STILL ARMED: the next boot reinstalls the host"
     model.apply(HostArmed(6.0, HOST, False))
     assert (host.safety, host.armed) == (Safety.DISARMED, False)
 
@@ -107,5 +107,5 @@ def test_what_could_not_be_made_safe_is_said_beside_it() -> None:
     model, host = rollout()
     model.apply(HostArmed(4.0, HOST, True))
     model.apply(HostChanged(5.0, HOST, HostStatus.HELD, None, None, "bad DIMM", None, Safety.UNKNOWN, "Foreman is silent"))
-    assert host.left_behind == "STILL ARMED: the next boot reinstalls it (Foreman is silent)"
+    assert host.left_behind == "STILL ARMED: the next boot reinstalls the host (Foreman is silent)"
     assert host.reason == "bad DIMM"

@@ -28,7 +28,7 @@ async def test_the_last_lines_and_the_exit_status() -> None:
 async def test_a_program_that_is_not_there() -> None:
     ended = await run_command(["/nonexistent/program"], {}, LONG)
     assert ended.status is None
-    assert "cannot be started: " in ended.reason
+    assert "could not be started: " in ended.reason
 
 
 async def test_f9_a_child_that_keeps_the_pipe_is_ended_and_the_end_of_the_program_counts(tmp_path: Path) -> None:

@@ -14,6 +14,6 @@ async def test_b1_a_foreman_that_refuses_every_host_the_same_costs_three_of_them
         assert await bench.provision(HOSTS[:10]) == {HostStatus.FAILED: 3, HostStatus.QUEUED: 7}
         assert bench.rollout is not None
         assert bench.rollout.paused["admission"].startswith(
-            "Foreman refused Build of 2 hosts with one cause before the first write was verified: Foreman 422: Conflict DHCP"
+            "Foreman refused Build of 2 hosts for the same reason before the first write was verified: Foreman 422: Conflict DHCP"
         )
         assert sum(bench.server.host_counts(name)["built"] for name in HOSTS[:10]) == 0

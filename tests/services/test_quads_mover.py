@@ -247,7 +247,7 @@ async def test_e5_a_failed_host_whose_schedule_is_removed_under_way_does_not_kee
         journal = await roll_out(place, fails, lambda: place.lab.unschedule(NAMES[4:5]))
         assert place.lab.dump() == expected
         said = [event.text for event in journal if isinstance(event, Notice)]
-        assert "cloud02: all hosts that QUADS still schedules for it are built" in said
+        assert "cloud02: all hosts that are still scheduled for this cloud in QUADS are built" in said
 
 
 @pytest.mark.parametrize("generation", VERSIONS)

@@ -110,7 +110,7 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
     terminals.keys("second", "p")
     terminals.shows("second", "Resume new hosts?")
     terminals.answer("second", "y")
-    wait_for(lambda: ordered(place, "admission go on"))
+    wait_for(lambda: ordered(place, "new hosts resumed"))
     os.kill(pid, 0)  # it runs on
     wait_for(lambda: sum(machine["built"] for machine in place.counts()["hosts"].values()) == 8, patience=200)
     os.kill(pid, 0)  # and stays while somebody is attached

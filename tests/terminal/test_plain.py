@@ -26,7 +26,7 @@ def test_a_shift_in_words(terminals: Terminals, lab: Callable[..., Lab], tmp_pat
     heard = tmp_path / "heard"
     terminals.open("plain", [*place.command("run", place.assignment, "--yes", "--plain"), f"| tee {heard}"])
     terminals.shows("plain", "Type status, failed, or help")
-    terminals.shows("plain", "New failure: ")
+    terminals.shows("plain", "New failure at ")
     wait_for(lambda: "Waiting for an operator: " in heard.read_text(), patience=120)
     terminals.keys("plain", "failed", "Enter")
     terminals.shows("plain", "host failed at ")
@@ -34,7 +34,7 @@ def test_a_shift_in_words(terminals: Terminals, lab: Callable[..., Lab], tmp_pat
     terminals.keys("plain", f"skip {host}", "Enter")
     terminals.shows("plain", "Type y to confirm")
     terminals.keys("plain", "y", "Enter")
-    terminals.shows("plain", "Reason? Press Enter for")
+    terminals.shows("plain", "Reason? Press Enter to use")
     terminals.keys("plain", "its disk is gone", "Enter")
     terminals.shows("plain", "skip requested for 1 host.")
     wait_for(lambda: any("its disk is gone" in body for _, body in events(place)))

@@ -32,7 +32,7 @@ class CausesScreen(View):
         Binding("enter", "only", show=False),
         Binding("q,F", "back", show=False),
     ]
-    keys = "esc back  enter show these hosts only"
+    keys = "esc back  enter show only these hosts"
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)

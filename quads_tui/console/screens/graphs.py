@@ -19,7 +19,7 @@ _WINDOWS = list(latencies.WINDOWS)
 
 class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
-    keys = "esc back  t time window"
+    keys = "esc back  t next time window"
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)

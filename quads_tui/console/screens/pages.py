@@ -47,7 +47,7 @@ class HelpScreen(Page):
     def whole(self, width: int) -> Sequence[Text]:
         places = {
             "table": "The table",
-            "hosts": "On the marked hosts, else the one under the cursor or on the detail screen, or all of a failure group",
+            "hosts": "For the marked hosts, else the host under the cursor or on the detail screen, or a whole failure group",
             "anywhere": "Anywhere",
             "start": "On the screen of all rollouts (quads-tui without a command)",
         }

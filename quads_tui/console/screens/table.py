@@ -72,7 +72,10 @@ class TableScreen(View):
             yield LinePanel("drawer")
         yield LinePanel("failures")
         yield Field(
-            FILTER, id="filter", placeholder='text, regex, !not, stage: cause: model: rack: state:, "with spaces"', compact=True
+            FILTER,
+            id="filter",
+            placeholder='text, regular expression, !text (not), stage: cause: model: rack: state:, "text with spaces"',
+            compact=True,
         )
         yield LinePanel("footer")
 
@@ -158,11 +161,15 @@ class TableScreen(View):
         state = f" {len(self.table.shown)}/{len(self.context.rollout.hosts)} shown"
         state += f", {marked} marked" if marked else ""
         state += ", failures only" if self._failures_only else ""
-        state += f", {self._group.cause.value} at {self._group.stage or '?'} only (esc: all hosts)" if self._group else ""
+        state += (
+            f", only {self._group.cause.value} at {self._group.stage.label if self._group.stage else 'the start'} (esc: all)"
+            if self._group
+            else ""
+        )
         state += f", by {self._sort}{' reversed' if self._reversed else ''}"
         state += f", filter {self._filter_text!r}" if self._filter_text else ""
         return state + (
-            f" ({self._literal_patterns[0]!r} is searched for as plain text: as an expression it could take too long)"
+            f" ({self._literal_patterns[0]!r} is searched for as plain text; as a regular expression it could take too long)"
             if self._literal_patterns
             else ""
         )
@@ -233,7 +240,7 @@ class TableScreen(View):
             self.table.marks.update(dict.fromkeys(shown[ends[0] : ends[1] + 1]))
             self.table.refresh()
         else:
-            self.context.flash = "mark the first host of the range with space first"
+            self.context.flash = "press space on the first host of the range, then V on its last host"
         self.panels()
 
     def action_mark_shown(self) -> None:

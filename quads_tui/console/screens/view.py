@@ -145,7 +145,7 @@ class View(SafeScreen, Screen[str]):
         """One line, and nothing else."""
         rollout = self.context.rollout
         ended = sum(rollout.counts[status] for status in HostStatus if status.is_final)
-        words = f"quads-tui needs 80x24 (now {width}x{height}). The rollout continues: {ended}/{len(rollout.hosts)} ended"
+        words = f"Terminal too small: {width}x{height}, 80x24 needed. The rollout continues: {ended}/{len(rollout.hosts)} ended"
         for panel in self.query(LinePanel):
             panel.put([])
         self.put("header", [Text(cut(f"{words}, {rollout.counts[HostStatus.FAILED]} failed", width))])

@@ -56,7 +56,7 @@ def lane_charts(report: Report) -> list[Figure]:
     if report.lane is None:
         return []
     points = report.lane.points
-    depth = Curve("most hosts waiting", "c", [(point.seconds, point.depth) for point in points], filled=True)
+    depth = Curve("most hosts waiting to be written", "c", [(point.seconds, point.depth) for point in points], filled=True)
     rate = Curve("writes started per minute", "a", [(point.seconds, point.rate) for point in points], filled=True)
     return [_small(curve.name, [curve], report, lambda value: f"{value:g}", least=1.0) for curve in (depth, rate)]
 
@@ -91,7 +91,7 @@ def every_host(report: Report) -> Figure | None:
         marks=_resumes(report),
     )
     keys = [Curve(stage.label, css_class(stage), ()) for stage in shown]
-    return Figure("One line per host", "sorted by their start", keys, chart)
+    return Figure("One line per host", "sorted by start time", keys, chart)
 
 
 def _bar(attempt: Attempt, host: HostReport, report: Report) -> Bar:

@@ -32,7 +32,7 @@ NOT_VERIFIED = "Not verified: the machine could not be compared with Foreman's h
 def kind_words(kind: Kind) -> str:
     match kind:
         case Kind.BUILD:
-            return "wipe and build: power off, PXE once, one Foreman write, power on, install"
+            return "wipe and reinstall: power off, PXE once, one Foreman write, power on, install"
         case Kind.OWNERSHIP:
             return "ownership only (wipe: false)"
         case Kind.SPARE:
@@ -66,16 +66,16 @@ def headline(report: Report) -> str:
         return (
             f"Planning: {report.holder}."
             if report.holder
-            else "UNFINISHED: its process was killed while planning; no host was touched."
+            else "UNFINISHED: quads-tui exited during planning; no host was touched."
         )
     if report.state is State.RUNNING:
         ended = f"{total - report.unfinished:,} of {count(total, 'host')}"
-        return f"Running ({report.holder}): {ended} finished (done, failed, skipped or held)."
+        return f"Running ({report.holder}): {ended} have ended (done, failed, skipped or held)."
     if report.state is State.UNFINISHED:
-        left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "no host unfinished"
-        return f"UNFINISHED: its process was killed; {left}. Continue with: quads-tui resume"
+        left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "all hosts have ended"
+        return f"UNFINISHED: quads-tui exited before the rollout ended; {left}. Continue with: quads-tui resume"
     if report.state is State.STOPPED:
-        return f"STOPPED ({report.end_reason or 'operator'}) with {count(report.unfinished, 'host')} of {total:,} unfinished."
+        return f"STOPPED ({report.end_reason or 'operator'}): {report.unfinished:,} of {count(total, 'host')} unfinished."
     if report.state is State.DONE:
         return f"Done: all {count(total, 'host')}."
     return f"Ended: {done:,} of {count(total, 'host')} done, {', '.join(_others(report))}."
@@ -137,10 +137,10 @@ def milestones(report: Report) -> list[tuple[str, str]]:
 def lane_lines(lane: Lane) -> list[tuple[str, str]]:
     return [
         ("Writes started", f"{lane.granted:,}"),
-        ("Writes per minute", f"{lane.rate:.1f} on average, {lane.peak_rate:.1f} at most"),
+        ("Writes started per minute", f"{lane.rate:.1f} on average, {lane.peak_rate:.1f} at most"),
         ("Hosts waiting", f"{lane.mean_depth:.1f} on average, {lane.peak_depth:.0f} at most"),
-        ("Queue not empty", f"{lane.busy:.0%} of the time"),
-        ("Longest wait of the next host", seconds_text(lane.longest_wait)),
+        ("Hosts were waiting", f"{lane.busy:.0%} of the time"),
+        ("Longest wait in the queue", seconds_text(lane.longest_wait)),
     ]
 
 
@@ -195,7 +195,9 @@ def group_title(group: Failures) -> str:
 
 def armed_title(report: Report) -> str:
     hosts = len(report.armed)
-    return f"{count(hosts, 'host')} STILL ARMED: the next boot, by anyone, reinstalls {'it' if hosts == 1 else 'them'}"
+    return (
+        f"{count(hosts, 'host')} STILL ARMED: the next boot, whoever causes it, reinstalls {'the host' if hosts == 1 else 'them'}"
+    )
 
 
 def pause_line(what: str, reason: str) -> str:

@@ -24,7 +24,7 @@ LOOKED_UP = "looks it up: first its own task list, then the host; sends nothing 
 
 def _armed_before(expired: bool) -> Rule:
     how = "its token has expired" if expired else "its token lives"
-    note = " with an expired token" if expired else ""
+    note = ", with an expired token" if expired else ""
 
     async def play(bench: Bench) -> None:
         assert await bench.provision() == {HostStatus.DONE: 1}
@@ -35,7 +35,7 @@ def _armed_before(expired: bool) -> Rule:
         f"nobody else has the host in build: it stands there, {how}",
         "200, but build=true over build=true makes no token and no PXE file",
         "cancels first, then sets: two tickets",
-        f"already in build mode{note}: that build is cancelled first",
+        f"already in build mode{note}: build mode is cancelled first",
         play,
         {"writes": 2, "peak_writes": 1},
         ForemanOptions(in_build={HOST: 400.0 if expired else 10.0}),
@@ -152,7 +152,7 @@ RULES = (
         "a build token outlives the install: it would die a moment before the deadline",
         "a token of 21 minutes for an install of 21",
         "cancels and sets again before the power on: three tickets",
-        "build re-issued: its token would expire before the install ends",
+        "build mode is cancelled and set again: the build token would expire before the install ends",
         _dies_early,
         {"writes": 3, "peak_writes": 1},
         ForemanOptions(token_minutes=21),
@@ -180,7 +180,7 @@ RULES = (
         "the same, and the token still lives",
         "build=true, build_status 1, for ever",
         "fails the install at its deadline; a retry from the start cancels and sets anew, PXE file and all",
-        "still in build after 20 min",
+        "the install did not end within 20 min (limits.install): the host is still in build mode",
         _boots_its_disk(from_start=True),
         {"writes": 3, "peak_writes": 1},
     ),
@@ -290,7 +290,7 @@ RULES = (
         "a host in build has its PXE files: an equal PUT won, ours was rolled back with them",
         "422 task failed; the host stands in build as wanted",
         "reads the host, then `rebuild_config` of TFTP through the lane; never boots it without",
-        "in build, but Foreman deleted its PXE files: rebuild_config",
+        "in build mode, but Foreman deleted the PXE files of the host: asking Foreman to write them again",
         suffering("taken_back", then=_rebuilt),
         {"writes": 2, "pxe_lost": 1, "peak_writes": 1},
     ),
@@ -298,7 +298,7 @@ RULES = (
         "the same, and the 422 is lost on the way",
         "a reset; the task list says rolled back",
         "finds it in the task list, then `rebuild_config`",
-        "in build, but Foreman deleted its PXE files: rebuild_config",
+        "in build mode, but Foreman deleted the PXE files of the host: asking Foreman to write them again",
         suffering("taken_back_unheard", then=_rebuilt),
         {"writes": 2, "pxe_lost": 1, "peak_writes": 1},
     ),

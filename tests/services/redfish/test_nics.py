@@ -56,7 +56,10 @@ async def test_a5_a_complete_list_that_lacks_the_mac_convicts(bench: Bench) -> N
     list_nics(bench, mac(2), mac(3))
     result, why = await verdict(bench)
     assert result is Comparison.OTHER
-    assert why == f"not the machine that Foreman means: its NICs are {mac(2)}, {mac(3)}; Foreman provisions through {OURS}"
+    assert (
+        why
+        == f"not the machine of this host in Foreman: its NICs have the MACs {mac(2)}, {mac(3)}; Foreman expects the MAC {OURS}"
+    )
 
 
 @pytest.mark.parametrize("nothing", [None, "", "00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF", "N/A"])
@@ -64,7 +67,7 @@ async def test_a5_a_nic_that_tells_no_mac_convicts_nobody(bench: Bench, nothing:
     list_nics(bench, mac(2), nothing)
     result, why = await verdict(bench)
     assert result is Comparison.UNKNOWN
-    assert why == f"its BMC reports only some MAC addresses ({mac(2)}); Foreman provisions through {OURS}"
+    assert why == f"its BMC reports some of its MAC addresses only ({mac(2)}); Foreman expects the MAC {OURS}"
 
 
 @pytest.mark.parametrize("status", [404, 403, 500, 503])
@@ -154,7 +157,7 @@ async def test_a5_a_bmc_that_lists_no_nics_tells_nothing(bench: Bench, absent: s
         bench.bmc.when("GET", "/EthernetInterfaces", error(int(absent), "InsufficientPrivilege"), times=99)
     result, why = await verdict(bench)
     assert result is Comparison.UNKNOWN
-    assert why == f"its BMC reports no MAC address; Foreman provisions through {OURS}"
+    assert why == f"its BMC reports no MAC address; Foreman expects the MAC {OURS}"
 
 
 async def test_a5_a_list_that_cannot_be_read_for_now_is_not_one_without_macs(bench: Bench) -> None:
@@ -231,7 +234,7 @@ async def test_a5_a_card_beside_interfaces_that_tell_nothing_while_off_convicts_
     list_functions(bench, CARD)
     result, why = await verdict(bench)
     assert result is Comparison.UNKNOWN
-    assert why == f"its BMC reports only some MAC addresses ({mac(9)}); Foreman provisions through {OURS}"
+    assert why == f"its BMC reports some of its MAC addresses only ({mac(9)}); Foreman expects the MAC {OURS}"
 
 
 @pytest.mark.parametrize("status", [404, 403])
