@@ -25,7 +25,7 @@ def test_every_exception_that_is_declared_derives_from_one_base() -> None:
         value
         for module in _modules()
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, BaseException) and value.__module__ == module.__name__
+        if inspect.isclass(value) and issubclass(value, Exception) and value.__module__ == module.__name__
     }
     assert len(declared) > 30
     assert [kind for kind in declared if not issubclass(kind, QuadsTuiError)] == []
