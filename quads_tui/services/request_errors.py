@@ -10,7 +10,7 @@ import aiohttp
 from quads_tui.rollout.text import clean
 
 from .responses import FailureKind, RequestFailed
-from .sending import Call, Closed, Died, TooLong
+from .sending import Call, Closed, Died, TooLong, TooManyInterim
 from .trust import Pin
 
 
@@ -51,6 +51,8 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
         return RequestFailed(
             f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind=FailureKind.BODY
         )
+    if isinstance(error, TooManyInterim):
+        return RequestFailed(f"{where} sends interim responses (HTTP 1xx) without end to {what}", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, aiohttp.ClientPayloadError):
         return RequestFailed(f"the answer of {where} to {what} was cut short", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, Died | aiohttp.ClientConnectionError | OSError):

@@ -1,0 +1,251 @@
+"""Each kind of misbehaviour by its name, on each of the three clients: declared errors only, and nobody holds the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quads_tui.emulators.bmc.fleet import Fleet
+from quads_tui.emulators.foreman import ForemanEmulator, ForemanOptions
+from quads_tui.emulators.interfaces import Machine
+from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
+from quads_tui.inputs import Secret, TlsPolicy
+from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.limits import Limits
+from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.plan import Target
+from quads_tui.services.foreman import Foreman
+from quads_tui.services.foreman.session import ForemanSession
+from quads_tui.services.http import Http
+from quads_tui.services.quads import Quads
+from quads_tui.services.redfish import Bmc
+from quads_tui.services.redfish.connection import BmcConnection
+from tests.clocks import FastClock, GrantedTime
+from tests.services.rawserver import Request
+from tests.services.redfish.conftest import Told
+
+from .elsewhere import Elsewhere, held
+from .server import KINDS, SLOW_KINDS, Collector, Villain, closed
+
+HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
+PASSWORD = "a-secret-of-the-site"
+LAG = 0.050  # CPU seconds
+STILL_HELD = 5 * LAG  # in one go, on a machine of half the speed and with a garbage collection in between
+AT_ONCE = 6  # kinds: fewer than an emulated Foreman takes connections
+
+
+@dataclass
+class Ground:
+    """Emulated services elsewhere, villains before them, and clients here."""
+
+    elsewhere: Elsewhere
+    collector: Collector
+    clock: FastClock = field(default_factory=lambda: FastClock(speed=100.0, floor=1.0))
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    done: set[str] = field(default_factory=set)
+
+    async def each(self, upstream: str, spares: Callable[[Request], bool], work: Callable[[str, Http], Awaitable[None]]) -> None:
+        """`work` with the address of a villain and a client, for each kind."""
+
+        async def one(number: int, kind: str) -> None:
+            villain = Villain(upstream, self.collector.server.url, seed=number, kinds=[kind], spares=spares)
+            await self.elsewhere(villain.start())
+            http = Http(self.clock)
+            try:
+                await work(villain.url, http)
+                if villain.done:
+                    self.done.add(kind)
+            finally:
+                await http.close()
+                await self.elsewhere(closed(villain))
+
+        async def in_turn(number: int, kind: str) -> None:
+            if kind in SLOW_KINDS:
+                await one(number, kind)
+            else:
+                async with self.places:
+                    await one(number, kind)
+
+        with held() as rounds:
+            await asyncio.gather(*(in_turn(number, kind) for number, kind in enumerate(KINDS)))
+        rounds.sort()
+        assert rounds[int(len(rounds) * 0.99)] < LAG, rounds[-20:]
+        assert rounds[-1] < STILL_HELD, rounds[-20:]
+        assert self.collector.heard == [], "a credential or a request left for another server"
+
+
+@pytest.fixture
+async def ground() -> AsyncIterator[Ground]:
+    elsewhere = Elsewhere()
+    collector = await elsewhere(Collector().start())
+    yield Ground(elsewhere, collector)
+    await elsewhere.close()
+
+
+class Free:
+    """A ticket that lets everything through. Implements rollout.ports.Ticket."""
+
+    number, host = 1, HOSTS[0]
+
+    async def confirm(self) -> None:
+        return
+
+    def use(self) -> None:
+        return
+
+
+async def declared(calls: Sequence[Callable[[], Awaitable[Any]]]) -> None:
+    """Each may give anything, or raise what the program declares."""
+    for call in calls:
+        try:
+            await call()
+        except QuadsTuiError as error:
+            assert str(error).isprintable(), repr(str(error))
+
+
+@pytest.mark.parametrize("login", [True, False], ids=["also at the login", "after the login"])
+async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
+    machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
+    foreman = ForemanEmulator(machines, time=GrantedTime(100), seed=7, options=ForemanOptions(password=PASSWORD))
+
+    async def work(url: str, http: Http) -> None:
+        client = Foreman(
+            ForemanSession(
+                http,
+                url=url,
+                username="admin",
+                password=Secret(PASSWORD),
+                tls=TlsPolicy("off"),
+                clock=ground.clock,
+                limits=Limits(foreman_write=30),
+                reads=Meter(),
+                writes=Meter(),
+            )
+        )
+        host, target = HOSTS[0], Target(owner_id=1, operatingsystem_id=1, ptable_id=101, medium_id=1)
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            client.login,
+            client.names,
+            lambda: client.records(HOSTS),
+            lambda: client.find("operating system", "RHEL 9.4"),
+            client.users,
+            lambda: client.parents("organizations"),
+            lambda: client.incompatible_media(target),
+            client.granted,
+            client.token_seconds,
+            client.identity,
+            lambda: client.host(host),
+            lambda: client.provisioning_macs(host),
+            lambda: client.missing_permissions(host, ["edit_hosts"]),
+            lambda: client.lacking_for("settings"),
+            lambda: client.parameter_id(host, "overcloud"),
+            lambda: client.probe_parameter(host, "overcloud", "true"),
+            lambda: client.probe_host(host, {"build": True}, "a-number"),
+            lambda: client.rolled_back("a-number"),
+            lambda: client.build(Free(), host, target, "a-number"),
+            lambda: client.set_parameter(Free(), host, "overcloud", "true", ""),
+        ]
+        await declared(calls[:1] if login else calls)
+
+    url = await ground.elsewhere(foreman.serve())
+    await ground.each(url, lambda request: not login and request.path.endswith("/status"), work)
+    await ground.elsewhere(foreman.close())
+    assert ground.done == set(KINDS)
+
+
+async def test_villain_quads_each_kind(ground: Ground) -> None:
+    clock = GrantedTime(100)
+    database = QuadsDatabase(clock.utc().replace(tzinfo=None))
+    database.assign("cloud02", [Machine(name, "R650", "") for name in HOSTS], wipe=True, os="RHEL 9.4")
+    quads = QuadsEmulator(database, time=clock, username="admin", password=PASSWORD, generation="2.2", sqlite=False)
+
+    async def work(url: str, http: Http) -> None:
+        client = Quads(
+            http,
+            url=url,
+            username="admin",
+            password=Secret(PASSWORD),
+            tls=TlsPolicy("off"),
+            clock=ground.clock,
+            limits=Limits(),
+            meter=Meter(),
+        )
+        await declared(
+            [
+                client.version,
+                client.moves,
+                lambda: client.assignment("cloud02"),
+                client.hosts,
+                lambda: client.schedules("cloud02"),
+                lambda: client.all_built("cloud02"),
+                client.tracks,
+                lambda: client.send_progress(1, "failed", "it", "failed"),
+                lambda: client.send_built(HOSTS[0], "cloud02", 1_795_993_800.0),
+                lambda: client.end_empty_assignment("cloud02"),
+            ]
+        )
+
+    url = await ground.elsewhere(quads.serve())
+    await ground.each(url, lambda request: request.path.endswith("/login/"), work)
+    await ground.elsewhere(quads.stop())
+    assert ground.done == set(KINDS)
+
+
+@pytest.mark.parametrize("login", [True, False], ids=["also at the login", "after the login"])
+async def test_villain_bmc_each_kind(ground: Ground, login: bool) -> None:
+    machine = Machine(HOSTS[0], "R650", "52:54:00:00:00:01")
+
+    async def started() -> tuple[Fleet, ForemanEmulator]:
+        foreman = ForemanEmulator([machine], time=GrantedTime(100), seed=7)
+        fleet = Fleet([machine], time=GrantedTime(100), seed=7, provisioner=foreman, username="root", password=PASSWORD)
+        await fleet.serve()
+        return fleet, foreman
+
+    fleet, _ = await ground.elsewhere(started())
+
+    async def work(url: str, http: Http) -> None:
+        told = Told()
+        client = Bmc(
+            BmcConnection(
+                http,
+                address=url,
+                host=HOSTS[0],
+                username="root",
+                password=Secret(PASSWORD),
+                tls=TlsPolicy("off"),
+                clock=ground.clock,
+                limits=Limits(),
+                meter=Meter(),
+                acts=told,
+            )
+        )
+        await declared([client.observe, lambda: client.identify([machine.mac]), lambda: client.pxe_armed(ground.clock.now())])
+        await declared([client.close])
+        assert all(note.isprintable() for note in told.notes)
+
+    spares = (lambda request: False) if login else (lambda request: "Sessions" in request.path or request.path == "/redfish/v1")
+    await ground.each(fleet.address(HOSTS[0]), spares, work)
+    await ground.elsewhere(fleet.close())
+    assert ground.done == set(KINDS)
+
+
+def test_the_collector_records_what_comes(tmp_path: Path) -> None:
+    """The same search finds a credential that does come."""
+
+    async def whole() -> list[str]:
+        collector = await Collector().start()
+        http = Http(FastClock())
+        tls, basic = TlsPolicy("off"), {"Authorization": "Basic x"}
+        url = f"{collector.server.url}/next"
+        await http.request("GET", url, service="redfish", meter=Meter(), tls=tls, headers=basic, connect=5, total=15)
+        await http.close()
+        await collector.server.close()
+        return collector.heard
+
+    (heard,) = asyncio.run(whole())
+    assert "Basic x" in heard
