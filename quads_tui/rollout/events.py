@@ -275,7 +275,7 @@ def from_row(row: list[Any]) -> Event:
         if convert is not None:
             convert(row)
         return cls(*row[1:])
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, AttributeError):
         raise ValueError(f"event {row[:1]} is not supported, or not with these members") from None
 
 

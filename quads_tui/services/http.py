@@ -34,7 +34,7 @@ from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
-# aiohttp warns of what servers send (such as cookies that are none) in their own words: those would stand on the screen uncleaned.
+# aiohttp warns of what servers send, such as cookies that are none, in their own words: on the screen, and uncleaned.
 logging.getLogger("aiohttp").addHandler(logging.NullHandler())
 logging.getLogger("aiohttp").propagate = False
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back

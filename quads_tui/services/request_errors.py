@@ -52,7 +52,7 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
             f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind=FailureKind.BODY
         )
     if isinstance(error, TooManyInterim):
-        return RequestFailed(f"{where} sends interim responses (HTTP 1xx) without end to {what}", sent=sent, kind=FailureKind.BODY)
+        return RequestFailed(f"{where} answers {what} with interim responses (HTTP 1xx) only", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, aiohttp.ClientPayloadError):
         return RequestFailed(f"the answer of {where} to {what} was cut short", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, Died | aiohttp.ClientConnectionError | OSError):
