@@ -47,7 +47,7 @@ class Ran:
         assert "Traceback" not in self.out + self.err, self.err
         foreign = {code for code in map(ord, self.out + self.err) if (code < 32 and code != 10) or 127 <= code < 160}
         assert not foreign, (foreign, self.err)
-        assert self.figures["lag_99"] < LAG, self.figures
+        assert self.figures["lag_99"] < LAG and self.figures["round_99"] < LAG, self.figures
         assert self.figures["rss"] < MEMORY, self.figures
 
 

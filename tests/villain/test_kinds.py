@@ -30,12 +30,13 @@ from tests.services.rawserver import Request
 from tests.services.redfish.conftest import Told
 
 from .elsewhere import Elsewhere, held
-from .server import KINDS, SLOW_KINDS, Collector, Villain, closed
+from .server import BIG_KINDS, KINDS, SLOW_KINDS, Collector, Villain, closed
 
 HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
 PASSWORD = "a-secret-of-the-site"
 LAG = 0.050  # CPU seconds
 STILL_HELD = 5 * LAG  # in one go, on a machine of half the speed and with a garbage collection in between
+FEW = 2  # calls of a kind that sends as much, or takes as long, as it may
 AT_ONCE = 6  # kinds: fewer than an emulated Foreman takes connections
 
 # Pages without end, lists as ids, and suggestions out of a hundred thousand names: not yet bounded in the Foreman client.
@@ -65,10 +66,10 @@ class Ground:
         self,
         upstream: Sequence[str],
         spares: Callable[[Request], bool],
-        work: Callable[[str, Http], Awaitable[None]],
+        work: Callable[[str, Http, int], Awaitable[None]],
         unfixed: frozenset[str] = frozenset(),
     ) -> None:
-        """`work` with the address of a villain before one of `upstream` and a client, for each kind."""
+        """`work` for each kind: with the address of a villain before one of `upstream`, a client, and how many calls it may make."""
 
         async def one(number: int, kind: str) -> None:
             villain = Villain(
@@ -77,7 +78,7 @@ class Ground:
             await self.elsewhere(villain.start())
             http = Http(self.clock)
             try:
-                await work(villain.url, http)
+                await work(villain.url, http, FEW if kind in BIG_KINDS | SLOW_KINDS else 100)
                 if villain.done:
                     self.done.add(kind)
             finally:
@@ -134,7 +135,7 @@ async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
     machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
     foreman = ForemanEmulator(machines, time=GrantedTime(100), seed=7, options=ForemanOptions(password=PASSWORD))
 
-    async def work(url: str, http: Http) -> None:
+    async def work(url: str, http: Http, most: int) -> None:
         client = Foreman(
             ForemanSession(
                 http,
@@ -171,7 +172,7 @@ async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
             lambda: client.build(Free(), host, target, "a-number"),
             lambda: client.set_parameter(Free(), host, "overcloud", "true", ""),
         ]
-        await declared(calls[:1] if login else calls)
+        await declared(calls[:1] if login else calls[:most])
 
     url = await ground.elsewhere(foreman.serve())
     await ground.each([url], lambda request: not login and request.path.endswith("/status"), work, UNFIXED)
@@ -184,7 +185,7 @@ async def test_villain_quads_each_kind(ground: Ground) -> None:
     database.assign("cloud02", [Machine(name, "R650", "") for name in HOSTS], wipe=True, os="RHEL 9.4")
     quads = QuadsEmulator(database, time=clock, username="admin", password=PASSWORD, generation="2.2", sqlite=False)
 
-    async def work(url: str, http: Http) -> None:
+    async def work(url: str, http: Http, most: int) -> None:
         client = Quads(
             http,
             url=url,
@@ -207,7 +208,7 @@ async def test_villain_quads_each_kind(ground: Ground) -> None:
                 lambda: client.send_progress(1, "failed", "it", "failed"),
                 lambda: client.send_built(HOSTS[0], "cloud02", 1_795_993_800.0),
                 lambda: client.end_empty_assignment("cloud02"),
-            ]
+            ][:most]
         )
 
     url = await ground.elsewhere(quads.serve())
@@ -228,7 +229,7 @@ async def test_villain_bmc_each_kind(ground: Ground, login: bool) -> None:
 
     fleet, _ = await ground.elsewhere(started())
 
-    async def work(url: str, http: Http) -> None:
+    async def work(url: str, http: Http, most: int) -> None:
         told = Told()
         client = Bmc(
             BmcConnection(
