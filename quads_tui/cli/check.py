@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.numbers import http_date
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
@@ -223,9 +223,8 @@ async def _certificate(target: _Service) -> str:
 
 
 def _clock(headers: Mapping[str, str]) -> float | None:
-    with suppress(ValueError, TypeError):
-        return round(parsedate_to_datetime(headers.get("Date", "")).timestamp() - time.time(), 0)
-    return None
+    date = http_date(headers.get("Date"))
+    return None if date is None else round(date - time.time(), 0)
 
 
 _REMEDIES: dict[FailureKind, Callable[[str], str]] = {

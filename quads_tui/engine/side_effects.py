@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quads_tui.rollout.events import BmcSession, HostNote, Intent, Outcome
+from quads_tui.rollout.events import BmcSession, HostNote, Intent, LoginRefused, Outcome
 from quads_tui.rollout.moments import LONG_AGO
 from quads_tui.rollout.ports import Clock, NotSent
 from quads_tui.rollout.stages import ActResult
@@ -53,6 +53,9 @@ class HostSideEffects:
 
     def session(self, uri: str, is_open: bool) -> None:
         self._ports.emit(BmcSession(self._ports.clock.wall(), self._host, uri, is_open))
+
+    def refused(self, times: int) -> None:
+        self._ports.emit(LoginRefused(self._ports.clock.wall(), self._host, times))
 
     def note(self, text: str, waits: bool = False) -> None:
         self._ports.emit(HostNote(self._ports.clock.wall(), self._host, text, waits))

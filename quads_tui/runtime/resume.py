@@ -83,6 +83,7 @@ async def _resume_with(
     journal = runner.journal(stored.journal, existing=True)
     try:
         events = await asyncio.to_thread(_stored_events, stored)
+        runner.services.recall_refusals(plan, events)
         await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
         rollout = _replay(stored, plan, site, events)
         now = plan if stored.rehearsal else await _surveyed_again(rollout, site, runner.services, options, operator)

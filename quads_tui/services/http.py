@@ -28,6 +28,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
+from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
 from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
@@ -57,6 +58,7 @@ class Http:
         resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
     ) -> None:
         self.requests: Counter[tuple[str, bool]] = Counter()
+        self.not_before = NotBefore(clock)
         self._clock = clock
         self._gate = asyncio.Semaphore(handshakes)
         self._on_exchange = on_exchange

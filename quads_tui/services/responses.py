@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NoReturn
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.numbers import bounded, http_date
 from quads_tui.rollout.text import clean
 
-MAX_RETRY_AFTER = 3600.0
+MIN_RETRY_AFTER = 1.0  # real seconds: a service that says less is asked no faster than this
+MAX_RETRY_AFTER = 600.0  # real seconds: one that says more is asked again after this; a BMC restarts in under five minutes
+_MAX_RUNTIME = 3600.0
 
 
 class NotJson(QuadsTuiError):
@@ -38,19 +38,22 @@ class FailureKind(StrEnum):
     BODY = "body"  # something came, and no whole response
     CHECK = "check"  # the last check before the first byte said no
     REDIRECT = "redirect"  # to another resource, where it is not followed
+    NOT_YET = "not yet"  # the service asked to be left alone for longer than whoever asks can wait
 
 
 class RequestFailed(QuadsTuiError):
     """No response that could be read whole. `reason`: clean words for the operator.
 
-    `sent`: False means that certainly no server took the request; True means that nobody knows.
+    `sent`: False means that certainly no server took the request; True means that nobody knows. `after`: real seconds until
+    the service may be asked (NOT_YET).
     """
 
-    def __init__(self, reason: str, *, sent: bool, kind: FailureKind) -> None:
+    def __init__(self, reason: str, *, sent: bool, kind: FailureKind, after: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
         self.kind = kind
+        self.after = after
 
 
 @dataclass(frozen=True)
@@ -111,40 +114,25 @@ class Response:
     @property
     def runtime(self) -> float | None:
         """Seconds that the application says it worked on this (X-Runtime); the rest of the wall time is queueing and the wire."""
-        try:
-            seconds = float(self.headers.get("X-Runtime", ""))
-        except ValueError:
-            return None
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return bounded(self.headers.get("X-Runtime"), 0.0, _MAX_RUNTIME)
 
     @property
     def retry_after(self) -> float | None:
-        """Real seconds to wait before the next try (RFC 9110 10.2.3), bounded to an hour; None where the server says nothing.
+        """Real seconds to wait before the next try (RFC 9110 10.2.3), as retry_seconds; None where the server says nothing.
 
         A date is taken relative to the server's own Date, since clocks of BMCs are often years off, and ours may step.
         """
         text = self.headers.get("Retry-After", "").strip()
         if not text:
             return None
-        try:
-            seconds = float(text)
-        except ValueError:
-            then = _date(text)
-            if then is None:
-                return None
-            now = _date(self.headers.get("Date", ""))
-            if now is None:
-                return None
-            seconds = then - now
-        return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
+        then, now = http_date(text), http_date(self.headers.get("Date"))
+        return retry_seconds(text if then is None or now is None else then - now)
 
 
-def _date(text: str) -> float | None:
-    try:
-        then: datetime = parsedate_to_datetime(text)
-        return then.replace(tzinfo=then.tzinfo or UTC).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
+def retry_seconds(value: object) -> float:
+    """For how many real seconds a server wants to be left alone; what it says instead of a number asks for the least."""
+    seconds = bounded(value, MIN_RETRY_AFTER, MAX_RETRY_AFTER)
+    return MIN_RETRY_AFTER if seconds is None else seconds
 
 
 def _no_constant(name: str) -> NoReturn:

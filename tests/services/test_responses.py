@@ -54,19 +54,34 @@ DATES = {"Date": "Mon, 23 Nov 1998 10:00:00 GMT", "Retry-After": "Mon, 23 Nov 19
         ({}, None),
         ({"retry-after": "30"}, 30.0),
         ({"RETRY-AFTER": " 1.5 "}, 1.5),
-        ({"Retry-After": "-5"}, 0.0),
-        ({"Retry-After": "999999999"}, 3600.0),
-        ({"Retry-After": "nan"}, None),
-        ({"Retry-After": "inf"}, None),
-        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, 1.0),
+        ({"Retry-After": "999999999"}, 600.0),
+        ({"Retry-After": "nan"}, 1.0),
+        ({"Retry-After": "inf"}, 1.0),
+        ({"Retry-After": "0"}, 1.0),
+        ({"Retry-After": "1e300"}, 600.0),
+        ({"Retry-After": "1_0"}, 1.0),
+        ({"Retry-After": "٣٠"}, 1.0),
+        ({"Retry-After": "9" * 5000}, 1.0),
+        ({"Retry-After": "soon"}, 1.0),
         (DATES, 30.0),  # by the server's own clock, which is years off
-        ({**DATES, "Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 3600.0),
+        ({**DATES, "Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 600.0),
         (
             {"Retry-After": "Mon, 23 Nov 1998 10:00:30 GMT"},
-            None,
+            1.0,
         ),  # no Date: our own clock may be set by somebody, and is not asked
-        ({"Retry-After": "Mon, 99 Nov 1998 99:00:30 GMT"}, None),
+        ({"Retry-After": "Mon, 99 Nov 1998 99:00:30 GMT"}, 1.0),
+        ({**DATES, "Retry-After": "Mon, 23 Nov 1998 09:00:00 GMT"}, 1.0),  # gone
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert Response(503, headers).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("0.25", 0.25), ("1e-05", 1e-05), ("-1", 0.0), ("1e300", 3600.0), ("nan", None), ("inf", None), ("1_0", None), ("", None)],
+)
+def test_runtime(said: str, seconds: float | None) -> None:
+    assert Response(200, {"X-Runtime": said}).runtime == seconds
+    assert Response(200).runtime is None

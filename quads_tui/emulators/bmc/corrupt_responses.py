@@ -172,3 +172,14 @@ class Redirects(Fault):
         if request.slash:
             return None
         return Reply(self.status, b"", {"Location": request.path + "/" + (f"?{request.query}" if request.query else "")})
+
+
+class LoginPage(CorruptReads):
+    """A redirect to a page for people, by 302 or 307: the web server is up, and Redfish is not."""
+
+    def __init__(self, status: int = 302, times: int = 3) -> None:
+        super().__init__(times)
+        self.status = status
+
+    def corrupt(self, reply: Reply) -> None:
+        reply.status, reply.body, reply.headers = self.status, b"", {"Location": "/login.html"}

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import NotJson, Response
+from quads_tui.services.responses import NotJson, Response, retry_seconds
 
 from .quirks import Meaning, meanings
 
 _GENERAL = ("a general error has occurred", "see @message.extendedinfo", "see extendedinfo")
+_RETRY_IN = ("ServiceTemporarilyUnavailable", "ResourceNotReadyRetry")  # messages whose argument is a number of seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,9 @@ def _text(status: int, error: Any, messages: list[Mapping[str, Any]]) -> str:
 
 
 def _seconds(messages: list[Mapping[str, Any]]) -> float | None:
-    """ "Retry in 30 seconds." as the argument of ServiceTemporarilyUnavailable (Base registry)."""
+    """ "Retry in 30 seconds." as the argument of a message that says so."""
     for message in messages:
         arguments = message.get("MessageArgs")
-        if _key(message) == "ServiceTemporarilyUnavailable" and isinstance(arguments, list) and arguments:
-            try:
-                return min(max(float(str(arguments[0])), 0.0), 60.0)
-            except ValueError:
-                return None
+        if _key(message) in _RETRY_IN and isinstance(arguments, list) and arguments:
+            return retry_seconds(arguments[0])
     return None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
+
+from quads_tui.rollout.numbers import iso_time
 
 WITHIN = 30.0  # seconds at most between the login as it was recorded and the session's own time of creation
 MOST = 32  # sessions that are read; BMCs allow about 8
@@ -52,7 +53,5 @@ def _text(value: object) -> str:
 
 
 def _time(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    time = iso_time(value)
+    return None if time is None else time.timestamp()

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import mac_of
+from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing
 from .listing import Listing, Member, ends_at, listing
 from .resources import Document, System, local_path, mapping, text
 
 _MOST_ADAPTERS = 32
+_MOST_READS = 640  # requests: 512 members of a list and its pages
 _PARTS = ("NetworkDeviceFunctions", "Ports", "NetworkPorts")  # of a network interface, by how much they tell
 _OTHER_NETWORKS = frozenset({"fibrechannel", "fibrechanneloverethernet"})
 
@@ -31,13 +33,18 @@ class Nics:
 
 
 class NicReader:
-    """Reads the NICs of one system. `wanted`: MACs at the first of which the reading stops. `deadline` in own time."""
+    """Reads the NICs of one system. `wanted`: MACs at the first of which the reading stops. `deadline` in own time.
 
-    def __init__(self, connection: BmcConnection, wanted: Collection[str], deadline: float) -> None:
+    `ends`: own time at which it stops wherever it is; by default as ends_at. It stops too after as many requests as no honest
+    machine needs.
+    """
+
+    def __init__(self, connection: BmcConnection, wanted: Collection[str], deadline: float, ends: float | None = None) -> None:
         self._connection = connection
         self._wanted = frozenset(wanted)
         self._deadline = deadline
-        self._ends = ends_at(connection, deadline)
+        self._ends = ends_at(connection, deadline) if ends is None else ends
+        self._reads = 0
 
     async def of(self, system: System) -> Nics:
         """Raises StageFailure while a list cannot be read for now: that is not the same as no list."""
@@ -50,6 +57,13 @@ class NicReader:
         adapters = await self._adapters(system.adapters)
         return nics.beside(adapters) if system.nics else adapters
 
+    def _more(self) -> bool:
+        return self._reads < _MOST_READS and self._connection.clock.now() <= self._ends
+
+    async def _read(self, path: str, deadline: float) -> tuple[Document, Response]:
+        self._reads += 1
+        return await self._connection.read(path, deadline)
+
     def _found(self, nics: Nics) -> bool:
         return bool(self._wanted & nics.macs)
 
@@ -58,9 +72,13 @@ class NicReader:
         listed = await self._listing(path)
         found = Nics(complete=listed.whole and len(listed.members) <= _MOST_ADAPTERS)
         for member in listed.members[:_MOST_ADAPTERS]:
+            if not self._more():
+                return Nics(found.macs)
             document = await self._document(member, _PARTS)
             own = Nics()
             for part in _PARTS:
+                if not self._more():
+                    break
                 own = await self._all(local_path(document.get(part)))
                 if own.macs:
                     break
@@ -79,7 +97,7 @@ class NicReader:
             own = set(macs_in(document))
             complete = complete and (bool(own) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
             macs |= own
-            if self._wanted & macs or self._connection.clock.now() > self._ends:
+            if self._wanted & macs or not self._more():
                 complete = complete and number == len(listed.members)
                 break
         return Nics(frozenset(macs), complete and bool(macs))
@@ -87,7 +105,7 @@ class NicReader:
     async def _listing(self, path: str) -> Listing:
         """Without members where the BMC has no such list or will not show it."""
         try:
-            return await listing(self._connection, path, self._deadline)
+            return await listing(self._connection, path, self._deadline, self._read, self._more)
         except Missing:
             return Listing()
         except StageFailure as failure:
@@ -100,7 +118,7 @@ class NicReader:
         if any(member.document.get(name) for name in enough) or not member.path:
             return member.document
         try:
-            return (await self._connection.read(member.path, self._deadline))[0]
+            return (await self._read(member.path, self._deadline))[0]
         except Missing:
             return {}
         except StageFailure as failure:

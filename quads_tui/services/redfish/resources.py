@@ -12,7 +12,9 @@ from quads_tui.rollout.text import clean
 
 Document = Mapping[str, Any]
 
+_LONGEST = 1000  # characters of a path or an entity tag, which go back in the head of a request
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
+_POWER_STATES = {state.lower(): state for state in (ON, OFF, POWERING_ON, POWERING_OFF)}
 
 
 def local_path(reference: object) -> str:
@@ -21,7 +23,7 @@ def local_path(reference: object) -> str:
     An absolute URL counts by its path alone, since BMCs put wrong schemes and hosts there; `//host` is somebody else.
     """
     text = reference.get("@odata.id") if isinstance(reference, Mapping) else reference
-    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > 1000:
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > _LONGEST:
         return ""
     if text.startswith(("http://", "https://")):
         try:
@@ -71,7 +73,8 @@ class Boot:
     target: str = ""
     enabled: str = ""
     mode: str = ""
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()  # allowable values; empty where it does not say
+    enableds: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, document: Document) -> Boot:
@@ -85,6 +88,7 @@ class Boot:
             text(boot, "BootSourceOverrideEnabled"),
             text(boot, "BootSourceOverrideMode"),
             strings(boot.get("BootSourceOverrideTarget@Redfish.AllowableValues")),
+            strings(boot.get("BootSourceOverrideEnabled@Redfish.AllowableValues")),
         )
 
     @property
@@ -134,7 +138,7 @@ class System:
         manufacturer = text(document, "Manufacturer")
         return cls(
             path=path,
-            power=text(document, "PowerState"),
+            power=power_state(document),
             boot=Boot.read(document),
             etag=etag,
             reset_target=local_path(reset.get("target")),
@@ -184,9 +188,11 @@ def last_part(path: str) -> str:
 
 
 def etag_of(header: str, document: Document) -> str:
-    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing."""
+    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing, or a book."""
     for tag in (header, document.get("@odata.etag")):
-        if isinstance(tag, str) and tag.isascii() and tag.isprintable() and tag.removeprefix("W/").strip("\"' "):
+        if not isinstance(tag, str) or len(tag) > _LONGEST or not tag.isascii() or not tag.isprintable():
+            continue
+        if tag.removeprefix("W/").strip("\"' "):
             return tag
     return ""
 
@@ -205,11 +211,6 @@ def references(found: object) -> list[str]:
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
 
 
-def members(collection: Document) -> list[str]:
-    """The paths of a collection's Members, of this page alone."""
-    return references(collection.get("Members"))
-
-
 def dell_links(document: Document) -> Document:
     """Dell's own among the links of a resource."""
     return mapping(mapping(mapping(document.get("Links")).get("Oem")).get("Dell"))
@@ -219,6 +220,12 @@ def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
     return clean(value, 120) if isinstance(value, str) else ""
+
+
+def power_state(document: Document) -> str:
+    """PowerState as DSP0268 spells it, whatever its case and blanks; an unknown word as it is; empty for what is no text."""
+    value = text(document, "PowerState").strip()
+    return _POWER_STATES.get("".join(filter(str.isalnum, value)).lower(), value)
 
 
 def strings(values: object) -> tuple[str, ...]:
