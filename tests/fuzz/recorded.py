@@ -119,23 +119,21 @@ class TooManyRequests(AssertionError):
     """A call that asks without end."""
 
 
-@dataclass
-class Played:
-    """Answers from the record; `spoilt` instead, for one of its keys. As services.http.Http."""
+class Played(Http):
+    """Answers from the record; `spoilt` instead, for one of its keys."""
 
-    record: Mapping[Key, Response]
-    key: Key | None = None
-    spoilt: Response | None = None
-    count: int = 0
+    def __init__(self, clock: Instant, record: Mapping[Key, Response], key: Key, spoilt: Response) -> None:
+        super().__init__(clock)  # type: ignore[arg-type]
+        self.record, self.key, self.spoilt, self.count = record, key, spoilt, 0
 
-    async def request(self, method: str, url: str, **given: Any) -> Response:
+    async def request(self, method: str, url: str, **given: Any) -> Response:  # type: ignore[override]
         self.count += 1
         if self.count > MOST_REQUESTS:
             raise TooManyRequests(f"{self.count} requests")
         if given.get("before_send") is not None:
             await given["before_send"]("127.0.0.1:443")
         key = key_of(method, url)
-        if self.spoilt is not None and key == self.key:
+        if key == self.key:
             return self.spoilt
         return self.record.get(key, Response(404, {}, b"{}", {}, "127.0.0.1:443"))
 
@@ -156,23 +154,21 @@ class Service:
     async def listen(self, url: str) -> None:
         """Make each call once on the real thing."""
         clock = Instant()
-        http = Http(clock)  # type: ignore[arg-type]
         service = self
 
-        class Listening:
+        class Listening(Http):
             call = ""
 
-            async def request(self, method: str, where: str, **given: Any) -> Response:
-                answer = await http.request(method, where.replace("http://played", url), **given)
+            async def request(self, method: str, where: str, **given: Any) -> Response:  # type: ignore[override]
+                answer = await super().request(method, where.replace("http://played", url), **given)
                 key = key_of(method, where)
                 # What is asked again is the same question: the first answer is the one of a lab that nobody has touched.
-                service.record.setdefault(
-                    key, Response(answer.status, dict(answer.headers), answer.body, answer.cookies, "127.0.0.1:443")
-                )
+                kept = Response(answer.status, dict(answer.headers), answer.body, answer.cookies, "127.0.0.1:443")
+                service.record.setdefault(key, kept)
                 service.asked.setdefault(self.call, []).append(key)
                 return answer
 
-        listening = Listening()
+        listening = Listening(clock)  # type: ignore[arg-type]
         for name, call in self.calls.items():
             client = self.make(listening, clock)
             listening.call = name
@@ -181,7 +177,7 @@ class Service:
             except Exception:
                 pass  # what it had asked until then is recorded
         self.asked = {name: keys for name, keys in self.asked.items() if keys}
-        await http.close()
+        await listening.close()
 
 
 def _foreman(http: Any, clock: Any) -> Foreman:

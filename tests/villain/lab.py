@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -42,12 +41,15 @@ class Ran:
         last: dict[str, Any] = json.loads(self.out.splitlines()[-1])
         return last
 
-    def bounded(self) -> None:
-        """No traceback, nothing that steers a terminal, and neither memory nor loop were taken."""
+    def bounded(self, *, short: bool = False) -> None:
+        """No traceback, nothing that steers a terminal, and neither memory nor loop were taken.
+
+        `short`: it did not live long enough for a hundredth of its time to be more than its own start.
+        """
         assert "Traceback" not in self.out + self.err, self.err
         foreign = {code for code in map(ord, self.out + self.err) if (code < 32 and code != 10) or 127 <= code < 160}
         assert not foreign, (foreign, self.err)
-        assert self.figures["lag_99"] < LAG and self.figures["round_99"] < LAG, self.figures
+        assert short or (self.figures["lag_99"] < LAG and self.figures["round_99"] < LAG), self.figures
         assert self.figures["rss"] < MEMORY, self.figures
 
 
@@ -94,10 +96,10 @@ def decks(kinds: Sequence[str], hands: int, seed: int) -> list[list[str]]:
 
 @asynccontextmanager
 async def villain_lab(
-    directory: Path, *, hosts: int, bmcs: int, kinds: Sequence[str], seed: int, share: float, speed: float = 100
+    directory: Path, *, hosts: int, bmcs: int, kinds: Sequence[str], seed: int, share: float, speed: float = 100, quads: str = ""
 ) -> AsyncIterator[VillainLab]:
     """`bmcs` of the hosts have a villain between them and the program, which plays a trick on that share of the requests."""
-    with emulated(directory / "lab", hosts=hosts, speed=speed, seed=seed) as lab:
+    with emulated(directory / "lab", hosts=hosts, speed=speed, seed=seed, quads=quads) as lab:
         collector = await Collector().start()
         assignment = yaml.safe_load(lab.assignment.read_text())
         villains: dict[str, Villain] = {}
@@ -109,10 +111,10 @@ async def villain_lab(
         edited = lab.directory / "villains.yaml"
         edited.write_text(yaml.safe_dump(assignment))
         # Villains do not say who they are, and are asked to start all the same.
-        site = lab.edited(
-            "site.yaml",
-            lambda text: re.sub(r"  unverified:\n(  - .*\n)*", "", text).replace("redfish:\n", "redfish:\n  unverified: ['*']\n"),
-        )
+        rules = yaml.safe_load(lab.site.read_text())
+        rules["redfish"]["unverified"] = ["*"]
+        site = lab.directory / "villains-site.yaml"
+        site.write_text(yaml.safe_dump(rules))
         try:
             yield VillainLab(lab, collector, villains, edited, site)
         finally:
