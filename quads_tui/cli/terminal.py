@@ -24,10 +24,12 @@ from quads_tui.rollout.stages import Kind
 from quads_tui.runtime.operator import FrontEnd
 from quads_tui.runtime.options import Options, Refused, Usage, emit_json, notify
 from quads_tui.runtime.process_resources import SIGNALS
+from quads_tui.runtime.scrubbed_log import scrub_output
 
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
     """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
+    scrub_output()
     if sys.stderr.isatty():
         from quads_tui.console.output import terminal
 

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, firmware_variants, identity_faults, outages
+from quads_tui.emulators.bmc import (
+    careless,
+    corrupt_responses,
+    faults,
+    faulty_changes,
+    firmware_variants,
+    identity_faults,
+    outages,
+)
 from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.family import Family
@@ -110,6 +118,11 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("html-forbidden", corrupt_responses.HtmlForbidden),
     _cured("glued-documents", corrupt_responses.TwoDocuments),
     _cured("garbled-text", corrupt_responses.InvalidUtf8),
+    _cured("damaged-text", corrupt_responses.DamagedText),
+    _cured("damaged-number", lambda: corrupt_responses.DamagedText(b"[NaN,-Infinity,1e999]", b"\r\n0\r\n")),
+    _cured("damaged-power", corrupt_responses.DamagedMember),
+    _cured("damaged-uuid", lambda: corrupt_responses.DamagedMember("UUID", "4c4c4544-\ufffd051-3010-8057-b4c04f4e3532")),
+    _cured("damaged-boot", lambda: corrupt_responses.DamagedMember("Boot", [])),
     _cured("empty-body", corrupt_responses.EmptyBody),
     _cured("truncated-body", corrupt_responses.TruncatedBody),
     _cured("endless-body", corrupt_responses.EndlessBody),
@@ -175,6 +188,7 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("nics-endless", identity_faults.NicsEndless, _shows_nics),
     _cured("nics-miscounted", identity_faults.NicsMiscounted, _shows_nics),
     _cured("nics-away", identity_faults.NicsAway, _shows_nics),
+    _cured("repeats-secrets", careless.RepeatsSecrets),
 )
 REFUSALS: tuple[FaultKind, ...] = (FaultKind("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quads_tui.inputs import Assignment, load_assignment, load_site
+from quads_tui.inputs.environment import Child, child_environment
 
 from .options import Usage
 from .rollout_input import RolloutInput
@@ -94,7 +95,14 @@ def _start(
         command += ["--fleet", str(fleet)]
     notify(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
     with (directory / "emulators.log").open("wb") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=child_environment(Child.EMULATORS),
+            start_new_session=True,
+        )
     (directory / "emulators.pid").write_text(str(child.pid))
     return child
 

@@ -142,7 +142,7 @@ def _read(path: Path) -> dict[str, str]:
             raise ValueError
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         raise TrustBroken(f"the pins in {path} cannot be read: repair or delete that file") from None
     return data
 

@@ -32,18 +32,18 @@ from tests.services.rawserver import Request
 from tests.services.redfish.conftest import Told
 
 from .elsewhere import Elsewhere, held
+from .lab import LAG
 from .server import BIG_KINDS, KINDS, SLOW_KINDS, Collector, Villain, closed
+from .wire import bomb
 
 HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
 PASSWORD = "a-secret-of-the-site"
-LAG = 0.050  # CPU seconds
-STILL_HELD = 5 * LAG  # in one go, on a machine of half the speed and with a garbage collection in between
+STILL_HELD = 0.25  # CPU seconds in one go: 5 times what is promised, beside other tests and with a garbage collection
 FEW = 1  # calls of a kind that sends as much, or takes as long, as it may
+# Of what sends much, one of each sort where 8 to 32 MB are read before it is too much; the BMCs' client reads 1 MB and gets all.
+LONG = ("endless-chunks", "bomb-gzip", "a-hundred-thousand-records", "flood-of-infos", "endless-headers")
+SHORTER = frozenset(KINDS) - BIG_KINDS | frozenset(LONG)
 AT_ONCE = 6  # kinds: fewer than an emulated Foreman takes connections
-
-UNBOUNDED = pytest.mark.xfail(
-    run=False, reason="big documents, pages without end, a list as an id: not bounded in these clients yet"
-)
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Ground:
         upstream: Sequence[str],
         spares: Callable[[Request], bool],
         work: Callable[[str, Http, int], Awaitable[None]],
+        kinds: frozenset[str] = frozenset(KINDS),
     ) -> None:
         """`work` for each kind: with the address of a villain before one of `upstream`, a client, and how many calls it may make."""
 
@@ -86,16 +87,18 @@ class Ground:
                     await one(number, kind)
 
         with held() as rounds:
-            await asyncio.gather(*(in_turn(number, kind) for number, kind in enumerate(KINDS)))
+            await asyncio.gather(*(in_turn(number, kind) for number, kind in enumerate(KINDS) if kind in kinds))
         rounds.sort()
         assert rounds[int(len(rounds) * 0.99)] < LAG, rounds[-20:]
         assert rounds[-1] < STILL_HELD, rounds[-20:]
-        assert self.done == set(KINDS)
+        assert self.done == kinds
         assert self.collector.heard == [], "a credential or a request left for another server"
 
 
 @pytest.fixture
 async def ground() -> AsyncIterator[Ground]:
+    for encoding in ("gzip", "deflate"):
+        bomb(encoding)  # a second each, in which no villain would answer
     elsewhere = Elsewhere()
     collector = await elsewhere(Collector().start())
     yield Ground(elsewhere, collector)
@@ -127,7 +130,6 @@ async def declared(calls: Sequence[Callable[[], Awaitable[Any]]]) -> None:
             _clean(str(error))
 
 
-@UNBOUNDED
 @pytest.mark.parametrize("login", [True, False], ids=["also at the login", "after the login"])
 async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
     machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
@@ -170,14 +172,13 @@ async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
             lambda: client.build(Free(), host, target, "a-number"),
             lambda: client.set_parameter(Free(), host, "overcloud", "true", ""),
         ]
-        await declared(calls[:1] if login else calls[:most])
+        await declared(calls[:1] if login else calls[1:][:most])
 
     url = await ground.elsewhere(foreman.serve())
-    await ground.each([url], lambda request: not login and request.path.endswith("/status"), work)
+    await ground.each([url], lambda request: not login and request.path.endswith("/status"), work, SHORTER)
     await ground.elsewhere(foreman.close())
 
 
-@UNBOUNDED
 async def test_villain_quads_each_kind(ground: Ground) -> None:
     clock = GrantedTime(100)
     database = QuadsDatabase(clock.utc().replace(tzinfo=None))
@@ -211,7 +212,7 @@ async def test_villain_quads_each_kind(ground: Ground) -> None:
         )
 
     url = await ground.elsewhere(quads.serve())
-    await ground.each([url], lambda request: request.path.endswith("/login/"), work)
+    await ground.each([url], lambda request: request.path.endswith("/login/"), work, SHORTER)
     await ground.elsewhere(quads.stop())
 
 
@@ -281,7 +282,7 @@ async def test_interim_responses_without_end_are_given_up_and_bad_cookies_print_
         villain = Villain("", ground.collector.server.url, seed=1, kinds=[kind])
         await ground.elsewhere(villain.start())
         if kind == "flood-of-infos":
-            with pytest.raises(RequestFailed, match="interim responses .HTTP 1xx. only"):
+            with pytest.raises(RequestFailed, match="with interim responses"):
                 await http.request("GET", f"{villain.url}/", **given)
         else:
             assert (await http.request("GET", f"{villain.url}/", **given)).ok

@@ -156,11 +156,11 @@ async def second_answer_behind_the_first(hand: Hand) -> None:
 
 @cache
 def bomb(encoding: str) -> bytes:
-    """200 MB of blanks, packed."""
+    """100 MB of blanks, packed."""
     if encoding == "gzip":
-        return gzip.compress(b" " * (200 << 20), 6)
-    packer = zlib.compressobj(6, wbits=15 if encoding == "deflate" else -15)
-    return packer.compress(b" " * (200 << 20)) + packer.flush()
+        return gzip.compress(b" " * (100 << 20), 1)
+    packer = zlib.compressobj(1, wbits=15 if encoding == "deflate" else -15)
+    return packer.compress(b" " * (100 << 20)) + packer.flush()
 
 
 async def packed(encoding: str, status: int, hand: Hand) -> None:

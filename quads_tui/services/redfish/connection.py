@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quads_tui.inputs import Secret, TlsPolicy
@@ -23,6 +23,7 @@ from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Re
 
 from ..http import Http
 from ..not_before import name_of
+from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
 from .learned import Learned, LearnedBmcs
 from .login import Busy
@@ -122,9 +123,10 @@ class BmcConnection:
                 await self.session.on_unauthorized(answer)
             raise self.session.refuse_login(answer)
 
-    async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
+    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
 
+        `deciding`: members that the caller decides by; a document in which one of them cannot be believed is no answer.
         Raises Missing (404) and StageFailure.
         """
         wait = RetryBackoff(self, deadline)
@@ -139,11 +141,14 @@ class BmcConnection:
                 try:
                     document = answer.json()
                 except NotJson as error:
-                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {clean(path)}"))
                     continue
-                if isinstance(document, Mapping):
+                if not isinstance(document, Mapping):
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {clean(path)}"))
+                elif why := unreadable(document, deciding):
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{clean(path)} is not readable now: {why}"))
+                else:
                     return document, answer
-                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
                 continue
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:
@@ -194,13 +199,14 @@ class BmcConnection:
                     raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
                 await wait.after(failure_of(refusal))
                 continue
-            if isinstance(document, Mapping):
+            why = "it is not a JSON object"
+            if isinstance(document, Mapping) and not (why := unreadable(document, SERVICE_ROOT)):
                 links = document.get("Links")
                 login = self.session.login
                 login.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 login.probe = local_path(document.get("Systems")) or login.probe
                 return document
-            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is not a JSON object"))
+            await wait.after(StageFailure(Cause.PROTOCOL, f"the Redfish service root is not readable now: {why}"))
 
     async def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False

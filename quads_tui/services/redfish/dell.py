@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.numbers import bounded, whole
 from quads_tui.services.responses import Response
 
 from .connection import Missing
+from .deciding import ATTRIBUTES, parts_damaged
 from .listing import listing
 from .resources import Document, System, dell_links, etag_of, local_path, mapping, strings, text
 from .system import Machine
@@ -84,7 +86,7 @@ class Dell:
         if not path:
             raise Unsupported(f"the BMC does not show its {what}")
         try:
-            return await self._machine.read(path, self._deadline)
+            return await self._machine.read(path, self._deadline, ATTRIBUTES)
         except Missing as gone:
             raise Unsupported(f"the BMC does not show its {what} ({gone})") from None
 
@@ -150,8 +152,10 @@ def sequence(attributes: Mapping[str, Any], system: System) -> str:
 
 
 def boot_names(attributes: Mapping[str, Any], order: str) -> list[str]:
-    """The boot devices of an order of that name, first to last."""
+    """The boot devices of an order of that name, first to last. Raises StageFailure where some of it was damaged."""
     rows = attributes.get(order)
+    if parts_damaged(rows):
+        raise StageFailure(Cause.PROTOCOL, f"the boot order {order} is not readable now: an entry is damaged")
     named = [row for row in rows if isinstance(row, Mapping) and text(row, "Name")] if isinstance(rows, list) else []
     return [text(row, "Name") for row in sorted(named, key=_index)]
 

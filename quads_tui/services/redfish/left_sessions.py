@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quads_tui.rollout.numbers import iso_time
+from quads_tui.services.json_text import is_damaged
 
 WITHIN = 30.0  # seconds at most between the login as it was recorded and the session's own time of creation
 MOST = 32  # sessions that are read; BMCs allow about 8
@@ -49,7 +50,7 @@ def is_left(other: SessionFacts, own: SessionFacts, age: float) -> bool:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and not is_damaged(value) else ""
 
 
 def _time(value: object) -> float | None:

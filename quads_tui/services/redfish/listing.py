@@ -6,7 +6,7 @@ machine that nobody sees.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
@@ -14,6 +14,7 @@ from quads_tui.rollout.numbers import bounded
 from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing
+from .deciding import COLLECTION, Deciding
 from .resources import Document, local_path
 
 _COUNTS = ("Members@odata.count", "@odata.count")
@@ -22,7 +23,7 @@ _MOST_MEMBERS = 512
 _MOST_COUNTED = 1_000_000
 _PATIENCE = 60.0  # own seconds for the further pages and members of a caller who wants no request repeated
 
-Read = Callable[[str, float], Awaitable[tuple[Document, Response]]]
+Read = Callable[[str, float, Sequence[Deciding]], Awaitable[tuple[Document, Response]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def listing(
     while True:
         seen.add(page)
         try:
-            document, _ = await read(page, deadline)
+            document, _ = await read(page, deadline, COLLECTION)
         except Missing:
             if len(seen) == 1:
                 raise

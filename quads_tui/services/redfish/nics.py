@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
@@ -10,6 +10,7 @@ from quads_tui.rollout.identity import mac_of
 from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing
+from .deciding import NIC, Deciding, unreadable
 from .listing import Listing, Member, ends_at, listing
 from .resources import Document, System, local_path, mapping, text
 
@@ -60,9 +61,9 @@ class NicReader:
     def _more(self) -> bool:
         return self._reads < _MOST_READS and self._connection.clock.now() <= self._ends
 
-    async def _read(self, path: str, deadline: float) -> tuple[Document, Response]:
+    async def _read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         self._reads += 1
-        return await self._connection.read(path, deadline)
+        return await self._connection.read(path, deadline, deciding)
 
     def _found(self, nics: Nics) -> bool:
         return bool(self._wanted & nics.macs)
@@ -92,14 +93,23 @@ class NicReader:
         listed = await self._listing(path) if path else Listing()
         macs: set[str] = set()
         complete = listed.whole
+        again: list[Member] = []
         for number, member in enumerate(listed.members, 1):
             document = await self._document(member, ("MACAddress", "PermanentMACAddress"))
+            if unreadable(document, NIC):
+                again.append(member)
+                continue
             own = set(macs_in(document))
             complete = complete and (bool(own) or text(document, "NetDevFuncType").lower() in _OTHER_NETWORKS)
             macs |= own
             if self._wanted & macs or not self._more():
-                complete = complete and number == len(listed.members)
+                complete = complete and number == len(listed.members) and not again
                 break
+        else:
+            for member in again:
+                own = set(macs_in(await self._document(member, (), NIC)))
+                complete = complete and bool(own)
+                macs |= own
         return Nics(frozenset(macs), complete and bool(macs))
 
     async def _listing(self, path: str) -> Listing:
@@ -113,12 +123,14 @@ class NicReader:
                 raise
             return Listing()
 
-    async def _document(self, member: Member, enough: Collection[str]) -> Document:
+    async def _document(self, member: Member, enough: Collection[str], deciding: Sequence[Deciding] = ()) -> Document:
         """As the collection brings it along, where that has one of `enough`; empty for one that is gone or cannot be read."""
-        if any(member.document.get(name) for name in enough) or not member.path:
+        if any(member.document.get(name) for name in enough):
             return member.document
+        if not member.path:
+            return {} if deciding else member.document
         try:
-            return (await self._read(member.path, self._deadline))[0]
+            return (await self._read(member.path, self._deadline, deciding))[0]
         except Missing:
             return {}
         except StageFailure as failure:

@@ -9,10 +9,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from quads_tui.rollout.text import clean
+from quads_tui.services.json_text import LOST, is_damaged
 
 Document = Mapping[str, Any]
 
 _LONGEST = 1000  # characters of a path or an entity tag, which go back in the head of a request
+_IDENTITY = frozenset({"Id", "Name", "UUID", "SerialNumber"})  # members that are compared with what was read before
+
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
 _POWER_STATES = {state.lower(): state for state in (ON, OFF, POWERING_ON, POWERING_OFF)}
 
@@ -148,7 +151,7 @@ class System:
             model=text(document, "Model"),
             manufacturer=manufacturer,
             uuid=text(document, "UUID"),
-            serial=text(document, "SerialNumber"),
+            serial=_fact(document, "SerialNumber"),
             physical=text(document, "SystemType") in ("", "Physical"),
             nics=local_path(document.get("EthernetInterfaces")),
             adapters=local_path(document.get("NetworkInterfaces")),
@@ -219,7 +222,9 @@ def dell_links(document: Document) -> Document:
 def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
-    return clean(value, 120) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return clean(value, 120, compared=True) if name in _IDENTITY else _enumerated(value, 120)
 
 
 def power_state(document: Document) -> str:
@@ -228,9 +233,24 @@ def power_state(document: Document) -> str:
     return _POWER_STATES.get("".join(filter(str.isalnum, value)).lower(), value)
 
 
+def _fact(document: Document, name: str) -> str:
+    """As `text`; where the member is no text, or a damaged one, a lost character: no fact, and not "not told" either."""
+    value = document.get(name)
+    damaged = value is not None and (not isinstance(value, str) or is_damaged(value))
+    return LOST if damaged else text(document, name)
+
+
 def strings(values: object) -> tuple[str, ...]:
-    """The texts of a list, clean, of at most 80 characters each."""
-    return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    """The texts of a list, clean, of at most 80 characters each; none where an entry cannot be believed: gaps count too."""
+    listed = [value for value in values if value is not None] if isinstance(values, list) else []
+    if not all(isinstance(value, str) and not is_damaged(value) for value in listed):
+        return ()
+    return tuple(_enumerated(value) for value in listed)
+
+
+def _enumerated(value: str, limit: int = 80) -> str:
+    """A value of an enumeration is a word of letters, such as ForceOff, which is no secret even if it is somebody's password."""
+    return clean(value, limit, compared=value.isalpha())
 
 
 def mapping(value: object) -> Document:

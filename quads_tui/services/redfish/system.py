@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.identity import Identity, mac_of, same_after_move, serial_of, some, uuid_of
 from quads_tui.rollout.text import clean
+from quads_tui.services.json_text import is_damaged
 from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing, RetryBackoff
+from .deciding import ACTION_INFO, BOOT, SYSTEM, Deciding
 from .errors import ErrorResponse
 from .listing import Listing, ends_at, listing
 from .nics import NicReader, Nics
@@ -89,18 +92,18 @@ class Machine:
             "" if serial in self._shared else serial,
         )
 
-    async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
+    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         """A further resource of the machine, from the peer that the last look came from. As BmcConnection.read."""
         if self._path and beside(self._path, path):
             raise _anothers(self._path, "own", path)
-        document, answer = await self.connection.read(path, deadline)
+        document, answer = await self.connection.read(path, deadline, deciding)
         if answer.peer != self.connection.act_peer:
             raise self._moving()
         return document, answer
 
     async def boot_at(self, path: str, deadline: float) -> tuple[Boot, str]:
         """The boot override and the entity tag of a resource. Raises Missing, and as `read`."""
-        document, answer = await self.read(path, deadline)
+        document, answer = await self.read(path, deadline, BOOT)
         return Boot.read(document), etag_of(answer.headers.get("ETag", ""), document)
 
     async def reset_types(self, system: System, deadline: float) -> tuple[str, ...]:
@@ -108,11 +111,9 @@ class Machine:
         if system.reset_types:
             return system.reset_types
         if not self._reset_types and system.reset_info:
-            try:
-                document, _ = await self.read(system.reset_info, deadline)
+            with suppress(Missing):
+                document, _ = await self.read(system.reset_info, deadline, ACTION_INFO)
                 self._reset_types = reset_values(document)
-            except Missing:
-                pass  # for now
         return self._reset_types
 
     @property
@@ -169,7 +170,7 @@ class Machine:
 
     async def _system(self, path: str, deadline: float) -> System:
         """Missing where another one answers in its place; StageFailure where what it hands out is another one's."""
-        document, answer = await self.connection.read(path, deadline)
+        document, answer = await self.connection.read(path, deadline, SYSTEM)
         named = local_path(document)
         if named and not same_path(named, path):
             raise Missing(ErrorResponse(answer.status, frozenset(), f"{clean(named)} answers in its place"))
@@ -272,8 +273,8 @@ class Machine:
         holders, _ = await self._holders([system for system in others if system.physical], ends)
         if holders:
             words = (
-                f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
-                f"through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+                f"`system: {self._name}` in the assignment names {clean(named.path)}, but {some(self._macs)}, which Foreman "
+                f"provisions through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
             )
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
@@ -340,7 +341,8 @@ class Machine:
     def _learn_shared(self, systems: list[System], listed: Listing) -> None:
         facts = Counter(fact for system in systems for fact in (uuid_of(system.uuid), serial_of(system.serial)) if fact)
         self._shared = frozenset(fact for fact, count in facts.items() if count > 1)
-        self._serial_counts = not listed.cut and len(systems) == listed.count
+        readable = not any(is_damaged(system.serial) for system in systems)
+        self._serial_counts = readable and not listed.cut and len(systems) == listed.count
 
 
 def _moved(now: Identity, before: Identity) -> bool:
@@ -359,7 +361,7 @@ def _ids(paths: list[str]) -> str:
 
 
 def _unreadable(path: str, gone: Missing) -> StageFailure:
-    return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.response.text}")
+    return StageFailure(Cause.BUSY, f"the system {clean(path)} cannot be read now: {gone.response.text}")
 
 
 def _unread(left: Sequence[object]) -> StageFailure:

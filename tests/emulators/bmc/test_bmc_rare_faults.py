@@ -57,6 +57,20 @@ async def test_documents_that_are_no_json(start: Any) -> None:
         (await corrupt_read(lab, 2))[2].decode()
 
 
+async def test_d12_a_bmc_that_refuses_names(start: Any) -> None:
+    lab = await start("R650", faults={0: corrupt_responses.RefusesNames()})
+    for host, status in (("", 200), ("mgmt-h1.example.com", 400), ("mgmt-h1.example.com:443", 400), ("192.0.2.7", 200)):
+        async with lab.client.get(lab.url(0) + "/redfish/v1/", headers={"Host": host} if host else {}) as response:
+            assert (response.status, response.content_type == "text/html") == (status, status == 400)
+
+
+async def test_d8_damage_in_what_nobody_needs_and_in_what_decides(start: Any) -> None:
+    lab = await start("R650", "R650", faults={0: corrupt_responses.DamagedText(), 1: corrupt_responses.DamagedMember()})
+    with pytest.raises(UnicodeDecodeError):
+        await corrupt_read(lab)
+    assert json.loads((await corrupt_read(lab, 1))[2])["PowerState"] == ["Off"]
+
+
 async def test_it_is_over_after_so_many_times(start: Any) -> None:
     lab = await start("R650", faults={0: corrupt_responses.EmptyBody(times=2)})
     path = lab.bmc().family.system

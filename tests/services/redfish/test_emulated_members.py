@@ -28,7 +28,7 @@ NAME, MAC = "f01-h01-000.example.com", "04:3f:72:00:00:01"
 FAULTS = [
     fault
     for fault in RARE_FAULTS
-    if fault.name.startswith(("twin-", "facts-", "nic", "redirects-", "login-page-", "not-ready-nan"))
+    if fault.name.startswith(("twin-", "facts-", "nic", "redirects-", "login-page-", "not-ready-nan", "damaged-", "garbled-"))
 ]
 
 
