@@ -22,8 +22,9 @@ from tests.waiting import PATIENCE
 from .server import Collector, Villain, closed
 
 # What the program promises, whatever the servers do: the figures of tests.villain.measured.
-# 99 of 100 waiters for the loop wait for 0.05 s of its CPU at most; a core that is shared with other tests counts twice as many.
-LAG = 2 * 0.050
+# 99 of 100 waiters for the loop wait for 0.05 s of its CPU at most. CPU seconds are longer on a core that others use too, and reading
+# one document of a megabyte takes half of them: five times as much is a fault on any machine.
+LAG = 5 * 0.050
 MEMORY = 400.0  # MB: a console of a small rollout takes 60
 
 
