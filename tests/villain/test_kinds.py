@@ -32,12 +32,12 @@ from tests.services.rawserver import Request
 from tests.services.redfish.conftest import Told
 
 from .elsewhere import Elsewhere, held
-from .lab import LAG
 from .server import BIG_KINDS, KINDS, SLOW_KINDS, Collector, Villain, closed
 from .wire import bomb
 
 HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
 PASSWORD = "a-secret-of-the-site"
+LAG = 0.050  # CPU seconds of 99 of 100 rounds of the loop
 STILL_HELD = 0.25  # CPU seconds in one go: 5 times what is promised, beside other tests and with a garbage collection
 FEW = 1  # calls of a kind that sends as much, or takes as long, as it may
 # Of what sends much, one of each sort where 8 to 32 MB are read before it is too much; the BMCs' client reads 1 MB and gets all.
