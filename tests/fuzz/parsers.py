@@ -13,6 +13,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from quads_tui.console.field import COMMAND, FILTER
 from quads_tui.console.plain_session import PlainSession
 from quads_tui.console.view_context import ViewContext
 from quads_tui.inputs import load_assignment, load_site
@@ -163,11 +164,11 @@ def _pure() -> dict[str, Parser]:
     rows = [json.dumps(row).encode() for row in ROWS]
 
     def words(data: bytes, _: Random) -> None:
-        host_filter(data.decode("utf-8", "replace")).of(hosts)
+        host_filter(data.decode("utf-8", "replace")[:FILTER]).of(hosts)
 
     def typed(data: bytes, _: Random) -> None:
         for line in data.decode("utf-8", "replace").splitlines()[:4]:
-            session.handle_line(line[:500])
+            session.handle_line(line[:COMMAND])
         session.left = False
 
     def row(data: bytes, _: Random) -> None:
