@@ -25,9 +25,10 @@ from typing import Any
 
 import aiohttp
 import yaml
-from PIL import Image, ImageDraw, ImageFont
 
 from tests.e2e.conftest import Lab, emulated
+
+from .picture import Picture
 
 POLICIES = ("sequential", "2019", "quads-tui")
 COLOURS = {"sequential": "#8a8f98", "2019": "#f0953f", "quads-tui": "#3b82d0"}
@@ -184,7 +185,7 @@ def measured(policy: str, hosts: int, speed: float) -> tuple[float, dict[str, An
 
 
 def picture(results: dict[str, dict[int, float]]) -> None:
-    """Lines over both axes, drawn at once as SVG and as PNG."""
+    """Lines over both axes."""
     width, height, left, bottom, top = 900, 520, 80, 60, 50
     most_hosts = max(max(line) for line in results.values())
     most = max(max(line.values()) for line in results.values())
@@ -192,36 +193,20 @@ def picture(results: dict[str, dict[int, float]]) -> None:
     def at(hosts: float, minutes: float) -> tuple[float, float]:
         return left + hosts / most_hosts * (width - left - 150), height - bottom - minutes / most * (height - bottom - top)
 
-    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="15">']
-    svg.append(f'<rect width="{width}" height="{height}" fill="white"/>')
-    image = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.truetype("DejaVuSans.ttf", 15)
-
-    def text(x: float, y: float, words: str, colour: str = "#333333", anchor: str = "ls") -> None:
-        side = "end" if anchor == "rs" else "start"
-        svg.append(f'<text x="{x:.0f}" y="{y:.0f}" fill="{colour}" text-anchor="{side}">{words}</text>')
-        draw.text((x, y), words, colour, font, anchor=anchor)
-
-    def line(points: list[tuple[float, float]], colour: str, thick: int) -> None:
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        svg.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{thick}"/>')
-        draw.line(points, colour, thick)
-
-    text(left, 28, "Completion time of a cloud (emulated minutes until the last host is built)")
+    drawn = Picture(width, height)
+    drawn.text(left, 28, "Completion time of a cloud (emulated minutes until the last host is built)")
     for hosts in sorted({size for series in results.values() for size in series}):
-        text(at(hosts, 0)[0] - 8, height - bottom + 22, str(hosts))
-    text(at(most_hosts / 2, 0)[0], height - 12, "hosts")
+        drawn.text(at(hosts, 0)[0] - 8, height - bottom + 22, str(hosts))
+    drawn.text(at(most_hosts / 2, 0)[0], height - 12, "hosts")
     for part in range(5):
         minutes = most * part / 4
-        line([at(0, minutes), at(most_hosts, minutes)], "#dddddd", 1)
-        text(left - 10, at(0, minutes)[1] + 5, f"{minutes:.0f}", anchor="rs")
+        drawn.line([at(0, minutes), at(most_hosts, minutes)], "#dddddd", 1)
+        drawn.text(left - 10, at(0, minutes)[1] + 5, f"{minutes:.0f}", anchor="rs")
     for policy, series in results.items():
-        line([at(hosts, minutes) for hosts, minutes in sorted(series.items())], COLOURS[policy], 3)
+        drawn.line([at(hosts, minutes) for hosts, minutes in sorted(series.items())], COLOURS[policy], 3)
         end = max(series)
-        text(at(end, 0)[0] + 8, at(end, series[end])[1] + 5, f"{policy} {series[end]:.0f}", COLOURS[policy])
-    OUT.with_suffix(".svg").write_text("\n".join([*svg, "</svg>\n"]))
-    image.save(OUT.with_suffix(".png"), optimize=True)
+        drawn.text(at(end, 0)[0] + 8, at(end, series[end])[1] + 5, f"{policy} {series[end]:.0f}", COLOURS[policy])
+    drawn.save(OUT)
 
 
 def main() -> None:

@@ -197,6 +197,13 @@ class HostNames(Reader):
         return {"type": "array", "items": {"type": "string"}}
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a directory that this user may not look into
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class FilePath(Reader):
     """The path of a file, relative to the file that names it. `must_exist`: looked for at once."""
@@ -211,7 +218,7 @@ class FilePath(Reader):
     def read(self, section: Section, key: str) -> Path | None:
         text = section.text(key, self.expected, most=4096)
         path = section.report.file.parent / text if text else None
-        if path is not None and self.must_exist and not path.is_file():
+        if path is not None and self.must_exist and not _is_file(path):
             section.add(key, f"there is no such file; expected {self.expected}")
         return path
 

@@ -9,6 +9,7 @@ group, or with many alternatives in several groups, is taken as plain text: it c
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
@@ -116,7 +117,9 @@ class _Pattern:
         self._literal = not _SIGNS.intersection(value)
         self._reach = _REACH[min(repeats, len(_REACH) - 1)]
         try:
-            self._expression = re.compile(re.escape(value) if self.slow else value, re.I)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python warns of "[[" and the like on standard error, which is the screen
+                self._expression = re.compile(re.escape(value) if self.slow else value, re.I)
         except (re.error, RecursionError, OverflowError):
             self._expression = re.compile(re.escape(value), re.I)
 

@@ -285,7 +285,7 @@ def from_row(row: list[Any]) -> Event:
         if convert is not None:
             convert(row)
         return cls(*row[1:])
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, AttributeError):
         raise ValueError(f"the event {row[:1]} or one of its members is not supported by this version") from None
 
 

@@ -99,6 +99,9 @@ class ControlServer:
                 command = from_dict(json.loads(line))
             except (ValueError, RecursionError) as error:
                 self._send(writer, {"error": clean(error)})
+                await asyncio.sleep(0)  # lines that have come already would keep the loop
+                if writer.is_closing():
+                    return
                 continue
             if writer is next(reversed(self._clients)):
                 self._control.submit(command)
@@ -112,7 +115,7 @@ class ControlServer:
         with suppress(OSError):
             if writer.transport.get_write_buffer_size() > _MAX_UNSENT:
                 writer.transport.abort()  # it does not read
-            else:
+            elif not writer.is_closing():  # asyncio would warn, line by line, on standard error
                 writer.write(json.dumps(message).encode() + b"\n")
 
 

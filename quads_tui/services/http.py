@@ -8,6 +8,7 @@ the server may have done what it did not live to answer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,6 +39,9 @@ from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
 _REFUSAL = 1 << 20  # bytes of an error's body that are kept: its status is worth more than its text
+# aiohttp warns of what servers send, such as cookies that are none, in their own words: on the screen, and uncleaned.
+logging.getLogger("aiohttp").addHandler(logging.NullHandler())
+logging.getLogger("aiohttp").propagate = False
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 

@@ -13,7 +13,7 @@ import aiohttp
 from quads_tui.rollout.text import clean
 
 from .responses import FailureKind, RequestFailed
-from .sending import Call, Closed, Died, TooLong
+from .sending import Call, Closed, Died, TooLong, TooManyInterim
 from .tls_errors import TlsTrouble, tls_error, tls_words
 from .trust import Pin
 
@@ -57,6 +57,8 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
         return RequestFailed(
             f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind=FailureKind.BODY
         )
+    if isinstance(error, TooManyInterim):
+        return RequestFailed(f"{where} answers {what} with interim responses (HTTP 1xx) only", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, aiohttp.ClientPayloadError):
         return RequestFailed(f"the answer of {where} to {what} {_broken_body(error)}", sent=sent, kind=FailureKind.BODY)
     if isinstance(error, Died | aiohttp.ClientConnectionError | OSError):

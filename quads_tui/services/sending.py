@@ -11,6 +11,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
 
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
@@ -20,6 +23,7 @@ from .trust import Trusted
 
 READS = frozenset({"GET", "HEAD"})
 _LAST_CHECK = 1.0  # real seconds that `before_send` may take
+_INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 
 
 class Died(QuadsTuiError, aiohttp.ClientError):
@@ -36,6 +40,10 @@ class CheckRefused(QuadsTuiError):
 
 class TooLong(QuadsTuiError):
     """The body passed its bound."""
+
+
+class TooManyInterim(QuadsTuiError):
+    """Interim responses (1xx) without end: aiohttp would read them, and hold the loop, for as long as they come."""
 
 
 class Closed(QuadsTuiError):
@@ -122,7 +130,23 @@ class CheckedRequest(aiohttp.ClientRequest):
                 raise CheckRefused(why) from None
         attempt.sent = True
         sending.requests[call.service, call.method not in READS] += 1
+        if conn.protocol is not None:
+            _bound_interim(conn.protocol)
         return await super().send(conn)
+
+
+def _bound_interim(protocol: ResponseHandler) -> None:
+    """Let aiohttp read a few responses for this request, not any number: all but the last are interim ones."""
+    left = _INTERIM + 1
+
+    async def read() -> tuple[RawResponseMessage, StreamReader]:
+        nonlocal left
+        if not left:
+            raise TooManyInterim
+        left -= 1
+        return await type(protocol).read(protocol)
+
+    protocol.read = read  # type: ignore[method-assign]
 
 
 def _peer(conn: aiohttp.connector.Connection) -> str:
