@@ -121,7 +121,7 @@ class FastClock:
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
     async def sleep_real(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds) / self.speed)
+        await asyncio.sleep(max(0.0, seconds))
 
     def real(self, seconds: float, floor: float = 0.0) -> float:
         return max(seconds / self.speed, min(floor, self._floor))

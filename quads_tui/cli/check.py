@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,16 +21,18 @@ from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
 from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
-from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.numbers import http_date
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, open_services
 from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, notify, raise_file_limit
-from quads_tui.services.responses import FailureKind, RequestFailed
+from quads_tui.services.responses import RequestFailed, Response
 
+from .remedies import AGAIN, remedy_for_login, remedy_for_request
 from .terminal import run_with_exit_status
 
 _REQUESTS = 3  # times, for the median
@@ -57,7 +58,7 @@ class Checked:
 
 
 @dataclass(slots=True)
-class _Service:
+class Service:
     """What is requested from one service: a page that needs no login, and the login itself, which gives the version."""
 
     service: str
@@ -84,15 +85,15 @@ async def _check(path: Path | None, options: Options) -> int:
     clock = RealClock(site.speed)
     services = await open_services(site, clock, options.state)
     try:
-        targets = [_Service("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.login)]
+        targets = [Service("Foreman", "foreman", site.foreman.url, "/api/status", site.foreman.tls, services.foreman.login)]
         if services.quads is not None and site.quads is not None:
-            targets.append(_Service("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
+            targets.append(Service("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
         count = len(targets)
         notify(f"asking {', '.join(one.service for one in targets)}" + (f" and {len(hosts)} BMCs" if hosts else ""))
         for host in hosts:
             tls = site.redfish.tls_of(host.name)
-            targets.append(_Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
-        found = list(await asyncio.gather(*(_check_service(services, one) for one in targets)))
+            targets.append(Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
+        found = list(await asyncio.gather(*(check_service(services, one) for one in targets)))
         if draft is not None:
             found += [Checked("assignment", str(path), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals]
         if hosts and draft is not None:
@@ -126,9 +127,7 @@ def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
     if host is None:
         return one
     if problem := host.blocker or (host.bmc if host.bmc != NOT_ASKED else ""):
-        return replace(
-            one, ok=False, problem=problem, remedy=_MACHINE if host.blocker else _REMEDIES[FailureKind.TIMEOUT]("redfish")
-        )
+        return replace(one, ok=False, problem=problem, remedy=_MACHINE if host.blocker else AGAIN)
     return replace(one, unverified=host.unverified)
 
 
@@ -160,11 +159,11 @@ def _bmc(services: Services, host: HostPlan) -> Callable[[], Awaitable[str]]:
     return log_in
 
 
-async def _check_service(services: Services, target: _Service) -> Checked:
+async def check_service(services: Services, target: Service) -> Checked:
     """Every failure becomes a problem and a remedy."""
     checked = Checked(target.service, target.address, tls=_trust(target))
     try:
-        headers: Mapping[str, str] = {}
+        answer = Response(0)
         for _ in range(_REQUESTS):
             began = time.monotonic()
             answer = await services.http.request(
@@ -178,20 +177,19 @@ async def _check_service(services: Services, target: _Service) -> Checked:
                 fresh=True,
             )
             target.done.append(time.monotonic() - began)
-            headers = answer.headers
-        checked = replace(checked, seconds=statistics.median(target.done), clock=_clock(headers), tls=await _certificate(target))
+        seconds = statistics.median(target.done)
+        checked = replace(checked, seconds=seconds, clock=_clock(answer.headers), tls=await _certificate(target))
         version = await target.log_in()
     except RequestFailed as error:
-        kind = error.kind if error.kind in _REMEDIES else FailureKind.REFUSED
-        return replace(checked, problem=error.reason, remedy=_REMEDIES[kind](target.key))
+        remedy = remedy_for_request(error, target.key, target.address, target.tls)
+        return replace(checked, problem=error.reason, remedy=remedy)
     except (CredentialsRefused, QuadsError, StageFailure, TimeoutError) as error:
-        return replace(
-            checked, problem=str(error) or f"no answer within {ANSWER_TIMEOUT:.0f} s", remedy=_remedy(error, target.key)
-        )
+        remedy = remedy_for_login(error, target.key, target.address, answer)
+        return replace(checked, problem=str(error) or f"no answer within {ANSWER_TIMEOUT:.0f} s", remedy=remedy)
     return replace(checked, ok=True, version=version, login="login accepted")
 
 
-def _trust(target: _Service) -> str:
+def _trust(target: Service) -> str:
     if target.address.startswith("http://"):
         return "plain http"
     policy = target.tls
@@ -205,7 +203,7 @@ def _trust(target: _Service) -> str:
     return f"TLS: {words}" + (", old TLS versions accepted" if policy.old else "")
 
 
-async def _certificate(target: _Service) -> str:
+async def _certificate(target: Service) -> str:
     """How the server is trusted, and until when its certificate is valid; the date is left out where it cannot be read."""
     words, parts = _trust(target), urlsplit(target.address)
     if parts.scheme != "https":
@@ -223,34 +221,8 @@ async def _certificate(target: _Service) -> str:
 
 
 def _clock(headers: Mapping[str, str]) -> float | None:
-    with suppress(ValueError, TypeError):
-        return round(parsedate_to_datetime(headers.get("Date", "")).timestamp() - time.time(), 0)
-    return None
-
-
-_REMEDIES: dict[FailureKind, Callable[[str], str]] = {
-    FailureKind.REFUSED: lambda key: (
-        f"check that it is running, and that {key}.{_address_key(key)} names the right host and port"
-    ),
-    FailureKind.TIMEOUT: lambda key: f"check the network between here and there (route, firewall), and {key}.{_address_key(key)}",
-    FailureKind.DNS: lambda key: f"check {key}.{_address_key(key)}, and DNS on this machine",
-    FailureKind.TLS: lambda key: f"configure which certificate to trust: {key}.tls (ca_file, fingerprint, pin or verify: false)",
-}
-
-
-def _address_key(key: str) -> str:
-    return "address" if key == "redfish" else "url"
-
-
-def _remedy(error: Exception, key: str) -> str:
-    cause = error.cause if isinstance(error, StageFailure) else None
-    if isinstance(error, CredentialsRefused) or cause is Cause.CREDENTIALS or "login" in str(error):
-        return f"check {key}.username and where {key}.password comes from"
-    if cause is Cause.BUSY:
-        return "it is busy; run the check again in a minute"
-    if cause is Cause.UNREACHABLE or isinstance(error, TimeoutError):
-        return _REMEDIES[FailureKind.TIMEOUT](key)
-    return f"check what answers at {key}.{_address_key(key)}: it may be a proxy or another service"
+    date = http_date(headers.get("Date"))
+    return None if date is None else round(date - time.time(), 0)
 
 
 def _line(one: Checked) -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from quads_tui.emulators.fault_profiles import PROFILES
+from quads_tui.emulators.foreman import VERSION
 from quads_tui.emulators.process import Options, run
 
 
@@ -19,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds in a real one")
     parser.add_argument("--faults", choices=sorted(PROFILES), default="none")
     parser.add_argument("--no-tls", dest="tls", action="store_false")
+    parser.add_argument("--foreman", default=VERSION, help="its version: 1.24 to 3.16")
     parser.add_argument("--quads", choices=("2.0.5", "2.1", "2.2"), help="a QUADS of this version too")
     parser.add_argument("--fleet", type=Path, help="a JSON file of given hosts, instead of made-up ones")
     parser.add_argument("--watch-pid-file", type=Path, help="end when the process of the pid in this file is gone")

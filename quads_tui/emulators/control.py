@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from quads_tui.emulators.bmc.bmc import Bmc
+from quads_tui.emulators.bmc.careless import RepeatsSecrets
 from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.bmc.hardware import Hardware
 from quads_tui.emulators.fault_profiles import FaultKind
@@ -20,7 +21,9 @@ ABOUT = {
     "GET /hosts/<fqdn>": "everything about one host",
     "POST /hosts/<fqdn>": 'press the button: {"power": "On"} or {"power": "Off"}',
     "POST /foreman": 'what its administrator does: {"elsewhere": [LOGIN]} and {"displaced": [LOGIN]} put users into another '
-    'organization or location, {"bonded": {FQDN: MAC}}, {"permissions": [NAME]} of the API user',
+    'organization or location, {"bonded": {FQDN: MAC}}, {"permissions": [NAME]} of the API user, {"repeats_secrets": true}',
+    "GET /secrets": "the passwords, tokens and cookies that servers heard since they repeat them",
+    "POST /bmcs": '{"repeats_secrets": [FQDN]}: from now on all BMCs repeat secrets in their texts, these refuse PXE for good',
     "POST /quads": 'what QUADS does: {"down": bool}, {"broken": [FQDN]}, {"unschedule": [FQDN]}, '
     '{"assign": {"cloud", "hosts", "wipe"}} or {"settle": {"cloud", "hosts"}}',
 }
@@ -34,6 +37,8 @@ class Foreman(Protocol):
     def host_counts(self, name: str) -> dict[str, Any]:
         """Of one host; zeros for one that this Foreman does not know."""
         ...
+
+    def secrets(self) -> set[str]: ...
 
     def live_token(self, host: str) -> str | None: ...
 
@@ -84,6 +89,11 @@ class Control:
             }
         quads = {"quads": self.quads.counts()} if self.quads is not None else {}
         return {"foreman": self.foreman.counts(), "bmc": self.fleet.counts(), "hosts": hosts, **quads}
+
+    def secrets(self) -> list[str]:
+        """What careless servers have heard."""
+        careless = [service.fault for service in self.fleet.services.values() if isinstance(service.fault, RepeatsSecrets)]
+        return sorted(self.foreman.secrets().union(*(fault.secrets.all for fault in careless)))
 
     def _armed(self, bmc: Bmc) -> bool:
         """Whether the next boot would wipe this host: in build with a live token, and the network first."""
@@ -141,11 +151,14 @@ class Control:
             return await self._host(request, path.removeprefix("/hosts/").lower())
         if path == "/quads" and request.method == "POST":
             return await self._control_quads(request)
+        if path == "/bmcs" and request.method == "POST":
+            return await self._control_bmcs(request)
         if path == "/foreman" and request.method == "POST":
             return await self._control_foreman(request)
         pages: dict[str, Callable[[], Any]] = {
             "/": lambda: ABOUT,
             "/counts": self.counts,
+            "/secrets": self.secrets,
             "/faults": lambda: {name: fault.document() for name, fault in self.faults.items()},
         }
         page = pages.get(path)
@@ -161,6 +174,15 @@ class Control:
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             return _json({"error": f"cannot be done: {error!r}"}, 400)
         return _json(self.foreman.counts())
+
+    async def _control_bmcs(self, request: web.BaseRequest) -> web.Response:
+        try:
+            lasting = frozenset(json.loads(await request.read())["repeats_secrets"])
+        except (ValueError, LookupError, TypeError) as error:
+            return _json({"error": f"cannot be done: {error!r}"}, 400)
+        for name, service in self.fleet.services.items():
+            service.fault = RepeatsSecrets(lasting=name in lasting)
+        return _json(self.fleet.counts())
 
     async def _control_quads(self, request: web.BaseRequest) -> web.Response:
         if self.quads is None:

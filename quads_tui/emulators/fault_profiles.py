@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quads_tui.emulators.bmc import corrupt_responses, faults, faulty_changes, identity_faults, outages
+from quads_tui.emulators.bmc import (
+    careless,
+    corrupt_responses,
+    faults,
+    faulty_changes,
+    firmware_variants,
+    identity_faults,
+    outages,
+)
 from quads_tui.emulators.bmc.dell_bios_pages import DellFamily
 from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.family import Family
@@ -110,6 +118,11 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("html-forbidden", corrupt_responses.HtmlForbidden),
     _cured("glued-documents", corrupt_responses.TwoDocuments),
     _cured("garbled-text", corrupt_responses.InvalidUtf8),
+    _cured("damaged-text", corrupt_responses.DamagedText),
+    _cured("damaged-number", lambda: corrupt_responses.DamagedText(b"[NaN,-Infinity,1e999]", b"\r\n0\r\n")),
+    _cured("damaged-power", corrupt_responses.DamagedMember),
+    _cured("damaged-uuid", lambda: corrupt_responses.DamagedMember("UUID", "4c4c4544-\ufffd051-3010-8057-b4c04f4e3532")),
+    _cured("damaged-boot", lambda: corrupt_responses.DamagedMember("Boot", [])),
     _cured("empty-body", corrupt_responses.EmptyBody),
     _cured("truncated-body", corrupt_responses.TruncatedBody),
     _cured("endless-body", corrupt_responses.EndlessBody),
@@ -126,6 +139,8 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("redirects-301", lambda: corrupt_responses.Redirects(301)),
     _cured("redirects-307", lambda: corrupt_responses.Redirects(307)),
     _cured("redirects-308", lambda: corrupt_responses.Redirects(308)),
+    _cured("login-page-302", corrupt_responses.LoginPage),
+    _cured("login-page-307", lambda: corrupt_responses.LoginPage(307)),
     _cured("patch-not-applied", faulty_changes.PatchNotApplied),
     _cured("patch-denied", faulty_changes.PatchDenied),
     _cured("boot-locked", faulty_changes.BootLocked),
@@ -139,9 +154,23 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("wakes-late", outages.WakesLate),
     _cured("not-ready-date", outages.NotReadyWithDate),
     _cured("not-ready-untold", outages.NotReadyWithoutTime),
+    _cured("not-ready-first", outages.NotReadyAtFirst),
+    _cured("not-ready-nan", lambda: outages.NotReadyWithNonsense("nan")),
+    _cured("not-ready-zero", lambda: outages.NotReadyWithNonsense("0", header=True)),
     _cured("not-ready-400", outages.NotReady400, _dell),
     _cured("session-ends", outages.SessionEnds),
     _cured("slow", outages.SlowReplies),
+    _cured("sessions-refused", firmware_variants.SessionsRefused),
+    _cured("sessions-elsewhere", firmware_variants.SessionsElsewhere),
+    _cured("session-unnamed", firmware_variants.SessionUnnamed),
+    _cured("logout-refused", firmware_variants.LogoutRefused),
+    _cured("logout-ignored", lambda: firmware_variants.LogoutRefused(204)),
+    _cured("etag-bare", firmware_variants.EtagSpelled, _no_etags),
+    _cured("override-never-disabled", firmware_variants.OverrideNeverDisabled),
+    _cured("power-capitals", firmware_variants.PowerSpelled),
+    _cured("power-untold", firmware_variants.PowerUntold),
+    _cured("power-stuck", firmware_variants.PowerStuck),
+    _cured("no-force-off", firmware_variants.ResetsOffered),
     # Foreman's MAC decides in each of these, so that the host ends done.
     _cured("twin-system", identity_faults.SecondSystem, _shows_nics),
     _cured("twin-member-gone", lambda: identity_faults.SecondSystem(away=2), _shows_nics),
@@ -156,8 +185,10 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("nics-inline", lambda: identity_faults.NicsInline(40), _shows_nics),
     _cured("nics-paged", identity_faults.NicsPaged, _shows_nics),
     _cured("nics-in-a-circle", lambda: identity_faults.NicsPaged(circle=True), _shows_nics),
+    _cured("nics-endless", identity_faults.NicsEndless, _shows_nics),
     _cured("nics-miscounted", identity_faults.NicsMiscounted, _shows_nics),
     _cured("nics-away", identity_faults.NicsAway, _shows_nics),
+    _cured("repeats-secrets", careless.RepeatsSecrets),
 )
 REFUSALS: tuple[FaultKind, ...] = (FaultKind("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"

@@ -23,7 +23,7 @@ from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.control import Control
 from quads_tui.emulators.errors import EmulatorError, OptionsError
 from quads_tui.emulators.fault_profiles import PROFILES
-from quads_tui.emulators.foreman import ForemanEmulator, ForemanFaults, ForemanOptions
+from quads_tui.emulators.foreman import VERSION, ForemanEmulator, ForemanFaults, ForemanOptions
 from quads_tui.emulators.interfaces import Time
 from quads_tui.emulators.lab import Lab, from_file, generated
 from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
@@ -51,6 +51,7 @@ class Options:
     faults: str = "none"
     tls: bool = True
     fleet: Path | None = None
+    foreman: str = VERSION  # the version that it is
     quads: str | None = None  # "2.0.5", "2.1" or "2.2": a QUADS too, whose moves of now are the lab's hosts
     watch_pid_file: Path | None = None
     linger: float = 600.0
@@ -100,6 +101,7 @@ async def serve(options: Options) -> None:
         options=ForemanOptions(
             username=FOREMAN_USER,
             password=passwords["foreman"],
+            version=options.foreman,
             faults=ForemanFaults(
                 concurrency_2019=PROFILES[options.faults].concurrency_2019,
                 proxy_hang=dict.fromkeys(fault_profiles.hosts_with(faults, "proxy-hangs-once"), 1),

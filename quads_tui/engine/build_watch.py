@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Protocol
 
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
-from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.foreman_host import HostRecord, SomeUnreadable
 from quads_tui.rollout.ports import Clock
 
 _FLOOR = 1.0  # own seconds between two looks, whoever waits
@@ -23,8 +23,8 @@ class HostReads(Protocol):
         """Names of all hosts that are in build mode now, of the whole Foreman: one thin search."""
         ...
 
-    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
-        """Full records by name; hosts that Foreman does not show are missing."""
+    async def records(self, names: Collection[str]) -> Mapping[str, HostRecord]:
+        """Full records by name; hosts that Foreman does not show are missing. Raises SomeUnreadable, with the others."""
         ...
 
 
@@ -136,11 +136,17 @@ class BuildWatch:
             gone = []
         if gone or self._records:
             began = self._clock.now()
-            records = await self._foreman.records({look.host for look in (*gone, *self._records)})
+            odd: SomeUnreadable | None = None
+            try:
+                records = await self._foreman.records({look.host for look in (*gone, *self._records)})
+            except SomeUnreadable as some:
+                records, odd = some.records, some
             for look in _taken(self._records, began, lambda look: look.host in records):
                 _tell(look, records[look.host])
             for look in _taken(self._left, began, lambda look: look in gone and _out_of_build(records.get(look.host))):
                 _tell(look, records[look.host])
+            if odd is not None:
+                raise odd
 
     def _drop_given_up(self) -> None:
         for looks in (self._flags, self._armed, self._left, self._records):

@@ -20,6 +20,7 @@ from .host_order import HostOrder
 from .host_tasks import HostTasks
 from .memory import HostMemory
 from .ports import Ports, RolloutLane
+from .side_effects import HostSideEffects
 
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
 
@@ -99,9 +100,14 @@ class Commands:
         if memory.attempts:
             self.gate.mark_begun(name)  # no new host: the operator asks for this one
         self.ports.remember(name, memory)
+        self._allow_login(name)
         self.ports.emit(HostChanged(self.ports.clock.wall(), name, HostStatus.QUEUED, memory.start, None, "retry requested"))
         self.tasks.launch(name, _RETRY_SPREAD * len(self.tasks), "not all of them at once")
         return True
+
+    def _allow_login(self, name: str) -> None:
+        """The operator asks for this host, so a password that its BMC refused is sent again."""
+        self.ports.bmc(self.tasks.plans[name], HostSideEffects(name, self.ports)).allow_login()
 
     def _exclude(self, name: str, kind: type[Skipped] | type[Held], reason: str) -> bool:
         status = self._status(name)
@@ -125,6 +131,7 @@ class Commands:
     def _disarm(self, name: str) -> bool:
         if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
             return False
+        self._allow_login(name)
         self.tasks.work_on(name, self._make_safe(name))
         return True
 

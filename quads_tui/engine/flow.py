@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified
+from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified, Unreadable
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.foreman_host import HostRecord
@@ -174,6 +174,8 @@ class _Flow:
             pass
         try:
             record = await ports.foreman.host(self._host)
+        except Unreadable as failure:
+            raise await self._ended_in(self._memory.start, failure) from None
         except StageFailure as failure:
             raise ServiceGone(f"Foreman does not answer: {failure.reason}") from None
         if record is None:
@@ -185,6 +187,7 @@ class _Flow:
         """One stage, repeated while another attempt may help."""
         clock, limits = self._ports.clock, self._ports.limits
         tries, gone = 0, 0.0
+        unread, until = 0, 0.0
         while True:
             await self._ports.gate.admit(self._host, stage)
             attempt = self._begin(stage)
@@ -200,14 +203,18 @@ class _Flow:
                     gone += clock.now() - max(began, self._writes.carried_at)
                     if gone > limits.foreman_build:
                         raise ServiceGone(f"Foreman is away for {gone / 60:.0f} min: {failure.reason}") from None
+                elif isinstance(failure, Unreadable):  # of this moment, and nothing was done: until the deadline of the stage
+                    until = until if unread else clock.deadline(getattr(limits, stage.value))
+                    unread += 1
+                    tries = tries if clock.now() < until else limits.attempts
                 else:
-                    tries, gone = tries + 1, 0.0
+                    tries, gone, unread = tries + 1, 0.0, 0
                 if not failure.retryable or tries >= limits.attempts:
                     raise _StageGaveUp(stage, failure) from None
                 if not self._memory.off:  # on while it waits for its next attempt: it keeps no place
                     self._ports.gate.leave_powered_off_set(self._host)
                 failed_at = clock.now()
-                await self._wait_for_next(stage, failure, tries)
+                await self._wait_for_next(stage, failure, unread or tries)
                 gone += clock.now() - failed_at if away else 0.0
             except (Skipped, Held) as out:
                 self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, str(out))

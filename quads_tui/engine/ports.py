@@ -84,6 +84,10 @@ class BmcPort(Protocol):
         """Whether a fresh look shows Off. Patient for a minute."""
         ...
 
+    def allow_login(self) -> None:
+        """An operator asks for this host: a password that its BMC refused may be sent again."""
+        ...
+
     async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
         """Delete sessions that an earlier process left at `peer` (empty: nobody knows where); what does not go is noted.
 

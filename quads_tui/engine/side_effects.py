@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from quads_tui.rollout.events import BmcSession, HostNote, Intent, Outcome
+from quads_tui.rollout.events import BmcSession, HostNote, Intent, LoginRefused, Outcome
 from quads_tui.rollout.moments import LONG_AGO
 from quads_tui.rollout.ports import Clock, NotSent
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import ActResult
 
 from .gate import DISARM
@@ -52,7 +53,14 @@ class HostSideEffects:
         self._ports.emit(Outcome(self._ports.clock.wall(), self._host, self._last, result, dict(detail)))
 
     def session(self, uri: str, is_open: bool) -> None:
+        if SECRETS.scrub(uri) != uri:  # it holds its token: this process ends it, or it expires
+            if not is_open:
+                return
+            uri, is_open = "", False
         self._ports.emit(BmcSession(self._ports.clock.wall(), self._host, uri, is_open))
 
+    def refused(self, times: int) -> None:
+        self._ports.emit(LoginRefused(self._ports.clock.wall(), self._host, times))
+
     def note(self, text: str, waits: bool = False) -> None:
-        self._ports.emit(HostNote(self._ports.clock.wall(), self._host, text, waits))
+        self._ports.emit(HostNote(self._ports.clock.wall(), self._host, SECRETS.scrub(text), waits))

@@ -8,25 +8,34 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from quads_tui.rollout.scrub import SECRETS
+
 from .diagnostics import InputError, Problem
+from .environment import Child, child_environment, withhold
 from .files import FileError, open_regular, read_bounded
 from .yaml_reader import CONTROLS
 
 COMMAND_SECONDS = 10.0
+_POLL_INTERVAL = 0.05  # seconds
 MOST_SECRET_BYTES = 65_536
 
 
 class Secret:
-    """A text that is shown as `****` everywhere. Compares by identity only, and is never pickled."""
+    """A text that is shown as `****` everywhere, also where a server repeats it.
+
+    Compares by identity only, and is never pickled.
+    """
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
         self._text = text
+        SECRETS.add(text)
 
     def reveal(self) -> str:
         """The text itself, for the one place that sends it."""
@@ -63,6 +72,10 @@ class SecretSource:
     path: Path | None = None
     command: tuple[str, ...] = ()
     plain: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if self.variable:
+            withhold(self.variable)
 
     def __repr__(self) -> str:
         return f"SecretSource({self.kind}, {self.key})"
@@ -126,6 +139,7 @@ def _from_command(source: SecretSource) -> bytes:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=source.origin.absolute().parent,
+            env=child_environment(Child.PASSWORD),
             start_new_session=True,
             bufsize=0,
         )
@@ -137,9 +151,9 @@ def _from_command(source: SecretSource) -> bytes:
     try:
         data = _collect(source, process)
     finally:
-        if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # its own session: this ends its children too
-            process.wait()
+        process.wait()
         if process.stdout is not None:
             process.stdout.close()
     if process.returncode:
@@ -150,25 +164,25 @@ def _from_command(source: SecretSource) -> bytes:
 
 
 def _collect(source: SecretSource, process: subprocess.Popen[bytes]) -> bytes:
+    """What it writes until its own end, whatever its children still hold open."""
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     deadline = time.monotonic() + COMMAND_SECONDS
     data = b""
-    slow = source.refused(
-        f"the password command {source.command[0]} did not end in {COMMAND_SECONDS:g} s; expected an answer sooner"
-    )
+    ended = False
     while True:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            raise slow
-        part = os.read(descriptor, 65_536)
-        if not part:
-            break
+        ready, _, _ = select.select([descriptor], [], [], 0.0 if ended else _POLL_INTERVAL)
+        part = os.read(descriptor, 65_536) if ready else b""
         data += part
         if len(data) > MOST_SECRET_BYTES:
             raise source.refused(f"the password command {source.command[0]} wrote over 64 KiB; expected the password alone")
-    try:
-        process.wait(max(0.1, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise slow from None
-    return data
+        if ended and not part:
+            return data
+        if not part and ready:
+            with suppress(subprocess.TimeoutExpired):  # it closed its output, and is about to end
+                process.wait(_POLL_INTERVAL)
+        if not ended and time.monotonic() > deadline:
+            raise source.refused(
+                f"the password command {source.command[0]} did not end in {COMMAND_SECONDS:g} s; expected an answer sooner"
+            )
+        ended = process.poll() is not None

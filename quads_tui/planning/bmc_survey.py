@@ -50,6 +50,9 @@ class ReadOnlySideEffects:
     def session(self, uri: str, is_open: bool) -> None:
         pass
 
+    def refused(self, times: int) -> None:
+        pass
+
     def result(self, result: ActResult, detail: dict[str, object]) -> None:
         pass
 

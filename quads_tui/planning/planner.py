@@ -10,7 +10,7 @@ from dataclasses import replace
 from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.addresses import host_and_port
-from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure, Unreadable
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
@@ -359,5 +359,7 @@ async def _unmanaged_hosts(foreman: Foreman) -> frozenset[str]:
     """Hosts that Foreman knows but does not manage. Empty where the server cannot search for it: then the write fails."""
     try:
         return await foreman.unmanaged()
+    except Unreadable:
+        raise
     except StageFailure:
         return frozenset()

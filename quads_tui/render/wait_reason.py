@@ -97,7 +97,7 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     if meters.lane.shut:
         return f"{words}; Foreman writes blocked: {meters.lane.shut}"
     rate = forecast.writes_per_minute
-    return words + (f", its write in about {duration(60.0 * place / rate)}" if rate else "")
+    return words + (f", to be written in about {duration(60.0 * place / rate)}" if rate else "")
 
 
 def _installing(host: HostState, rollout: Rollout, now: float) -> str:
@@ -113,7 +113,7 @@ def _turn(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> 
     turn = forecast.turns.get(host.name)
     if turn is None:
         return ""
-    return f", its write in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}"
+    return f", to be written in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}"
 
 
 def ordinal(number: int) -> str:

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 
 from .errors import QuadsTuiError
+from .scrub import SECRETS
 
 FOREMAN = "Foreman"  # the service that all hosts share, where it refuses
 
@@ -47,9 +48,9 @@ class StageFailure(QuadsTuiError):
         service: str = "",
         status: int = 0,
     ) -> None:
-        super().__init__(reason)
+        self.reason = SECRETS.scrub(reason)  # names that are compared come into it as they are
+        super().__init__(self.reason)
         self.cause = cause
-        self.reason = reason
         self.retryable = retryable
         self.after = after
         self.conflict = conflict
@@ -62,6 +63,17 @@ class Unidentified(StageFailure):
 
     def __init__(self, reason: str) -> None:
         super().__init__(Cause.WRONG_BMC, reason, retryable=False)
+
+
+class Unreadable(StageFailure):
+    """What Foreman answered cannot be read: a page, no list, a member of a type that it never has, another host's record.
+
+    A fact of this moment and never of the host: before the first write it refuses the rollout, later it is asked again.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(Cause.PROTOCOL, f"not readable now: {what}", service=FOREMAN)
+        self.what = what
 
 
 class CredentialsRefused(QuadsTuiError):

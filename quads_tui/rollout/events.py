@@ -151,6 +151,15 @@ class BmcSession(Event):
 
 
 @dataclass(slots=True)
+class LoginRefused(Event):
+    """The host's BMC has refused our password `times` in a row; 0: it may be sent again, since it was taken or a human asks."""
+
+    kind: ClassVar[str] = "login_refused"
+    host: str
+    times: int
+
+
+@dataclass(slots=True)
 class Remembered(Event):
     """What the flow knows of the host beyond its stage (JSON types), as a whole: a resume begins with the last one."""
 
@@ -258,6 +267,7 @@ _KINDS: dict[str, type[Event]] = {
         Intent,
         Outcome,
         BmcSession,
+        LoginRefused,
         Remembered,
         Ordered,
         WriteOrdered,

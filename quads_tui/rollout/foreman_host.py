@@ -1,13 +1,19 @@
-"""Foreman's answers as typed records. What is not there is None, never a guess."""
+"""Foreman's answers as typed records: what is not there is None, never a guess, and what has a wrong type is not believed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from .causes import Unreadable
+from .identity import mac_of
+from .numbers import iso_time, record_id
 from .text import clean
+
+_OFFSET = re.compile(r" ?(UTC|[+-]\d\d:?\d\d)$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +21,8 @@ class HostRecord:
     """One host (Foreman API v2, hosts/show). build_status: 0 installed, 1 pending, 2 token expired, 3 failed."""
 
     name: str
-    id: int | None
-    build: bool | None
+    id: int
+    build: bool
     build_status: int | None
     installed_at: datetime | None
     owner_id: int | None
@@ -31,26 +37,34 @@ class HostRecord:
     location: tuple[int, str] | None = None
 
     @classmethod
-    def read(cls, data: object) -> HostRecord | None:
-        """None when this is no host."""
-        if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
-            return None
+    def read(cls, data: object, name: str = "") -> HostRecord:
+        """`name`: whose record this must be; empty: of whatever host. Raises Unreadable."""
+        if not isinstance(data, Mapping):
+            raise Unreadable(f"Foreman's answer is not a host{f' ({name} was asked for)' if name else ''}")
+        found = host_name(data.get("name"))
+        if name and found != name:
+            raise Unreadable(f"Foreman was asked for {name} and answered with {clean(found, 80)}")
+        of = clean(found, 80)
+        number, build = record_id(data.get("id")), data.get("build")
+        if number is None or not isinstance(build, bool) or "installed_at" not in data:
+            wrong = "id" if number is None else "build" if not isinstance(build, bool) else "installed_at"
+            raise Unreadable(_odd(of, wrong, data.get(wrong, "missing")))
         return cls(
-            name=clean(data["name"]).lower(),
-            id=typed(data, "id", int),
-            build=typed(data, "build", bool),
-            build_status=typed(data, "build_status", int),
-            installed_at=parse_time(data.get("installed_at")),
-            owner_id=typed(data, "owner_id", int),
-            owner_type=typed(data, "owner_type", str),
-            operatingsystem_id=typed(data, "operatingsystem_id", int),
-            ptable_id=typed(data, "ptable_id", int),
-            medium_id=typed(data, "medium_id", int),
-            managed=typed(data, "managed", bool),
-            mac=typed(data, "mac", str),
-            pxe_loader=typed(data, "pxe_loader", str),
-            organization=_place(data, "organization"),
-            location=_place(data, "location"),
+            name=found,
+            id=number,
+            build=build,
+            build_status=_status(of, data.get("build_status")),
+            installed_at=parse_time(of, data["installed_at"]),
+            owner_id=typed(of, data, "owner_id", int),
+            owner_type=typed(of, data, "owner_type", str),
+            operatingsystem_id=typed(of, data, "operatingsystem_id", int),
+            ptable_id=typed(of, data, "ptable_id", int),
+            medium_id=typed(of, data, "medium_id", int),
+            managed=typed(of, data, "managed", bool),
+            mac=typed(of, data, "mac", str),
+            pxe_loader=typed(of, data, "pxe_loader", str),
+            organization=_place(of, data, "organization"),
+            location=_place(of, data, "location"),
         )
 
     @property
@@ -64,25 +78,80 @@ class HostRecord:
         return all(getattr(self, key) == value for key, value in wanted.items() if key in self.__slots__)
 
 
-def _place(data: Mapping[str, Any], kind: str) -> tuple[int, str] | None:
-    number = typed(data, f"{kind}_id", int)
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One network interface of a host (hosts/show). `mac`: lower case with colons, empty where it has none."""
+
+    mac: str
+    provision: bool
+    type: str  # "interface", "bond", "bmc", ...
+
+
+def interfaces(data: object, name: str) -> list[Interface]:
+    """Of the host of this name. Raises Unreadable."""
+    HostRecord.read(data, name)
+    listed = data.get("interfaces") if isinstance(data, Mapping) else None
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        raise Unreadable(f"Foreman shows {name} without its interfaces")
+    return [
+        Interface(
+            mac_of(typed(name, one, "mac", str)),
+            bool(typed(name, one, "provision", bool)),
+            typed(name, one, "type", str) or "",
+        )
+        for one in listed
+    ]
+
+
+class SomeUnreadable(Unreadable):
+    """Not every record that was asked for can be read; `records` are those that can, by name."""
+
+    def __init__(self, reasons: Sequence[Unreadable], records: Mapping[str, HostRecord]) -> None:
+        super().__init__(f"{reasons[0].what}{f', and {len(reasons) - 1} more hosts' if len(reasons) > 1 else ''}")
+        self.records = records
+
+
+def _place(of: str, data: Mapping[str, Any], kind: str) -> tuple[int, str] | None:
+    number = typed(of, data, f"{kind}_id", int)
     return None if number is None else (number, clean(data.get(f"{kind}_name"), 100) or str(number))
 
 
-def typed(data: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
-    """A member of a document of Foreman's; None where it has another type. No bool is an int."""
+def host_name(value: object) -> str:
+    """As Foreman has it, in lower case and otherwise untouched: it is compared. Raises Unreadable for what is no name."""
+    if not isinstance(value, str) or not 0 < len(value) < 256:
+        raise Unreadable(f"Foreman names a host {clean(value, 40)!r}")
+    return value.lower()
+
+
+def typed(of: str, data: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
+    """A member of a document of Foreman's `of` something; None where it has none. An int is an id. Raises Unreadable."""
     value = data.get(key)
-    if kind is int and isinstance(value, bool):
+    if value is None:
         return None
-    return value if isinstance(value, kind) else None
+    good = record_id(value) is not None if kind is int else isinstance(value, kind)
+    if not good:
+        raise Unreadable(_odd(of, key, value))
+    return value
 
 
-def parse_time(value: object) -> datetime | None:
-    """Foreman's "2026-11-22 22:04:31 UTC" (v2) or ISO 8601, as an aware time in UTC; None for anything else."""
-    if not isinstance(value, str):
+def parse_time(of: str, value: object) -> datetime | None:
+    """Foreman's "2026-11-22 22:04:31 UTC" (v2) or ISO 8601, in UTC; None where it has none. Raises Unreadable."""
+    if value is None:
         return None
-    try:
-        parsed = datetime.fromisoformat(value.strip().replace(" UTC", "+00:00").replace("Z", "+00:00"))
-    except ValueError:
+    zoned = _OFFSET.sub(lambda zone: "+00:00" if zone[1] == "UTC" else zone[1], value.strip()) if isinstance(value, str) else None
+    found = iso_time(zoned)
+    if found is None:
+        raise Unreadable(_odd(of, "installed_at", value))
+    return found
+
+
+def _status(of: str, value: object) -> int | None:
+    if value is None:
         return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1000:
+        raise Unreadable(_odd(of, "build_status", value))
+    return value
+
+
+def _odd(of: str, key: str, value: object) -> str:
+    return f"Foreman shows {of} with {key} {clean(value, 40)!r}"

@@ -182,7 +182,8 @@ def _swapped(uuid: str) -> str:
 
 def serial_of(value: object) -> str:
     """A serial number, its letters and digits alone in upper case; empty for placeholders ("To be filled by O.E.M.", "N/A")."""
-    plain = re.sub("[^a-z0-9]", "", value.lower()) if isinstance(value, str) and len(value) < 200 and value.isprintable() else ""
+    readable = isinstance(value, str) and len(value) < 200 and value.isprintable() and "\ufffd" not in value  # a lost character
+    plain = re.sub("[^a-z0-9]", "", str(value).lower()) if readable else ""
     counted = plain in "01234567890123456789" or plain in "98765432109876543210"
     if len(plain) < _SHORTEST_SERIAL or _SERIAL_PLACEHOLDERS.fullmatch(plain) or len(set(plain)) == 1 or counted:
         return ""
@@ -191,9 +192,9 @@ def serial_of(value: object) -> str:
 
 def mac_of(value: object) -> str:
     """A MAC in lower case with colons, however it was written; empty for what is none or everybody's, and for group addresses."""
-    digits = re.sub("[^0-9a-f]", "", value.lower()) if isinstance(value, str) and len(value) < 60 else ""
+    digits = re.sub("[:. -]", "", value.lower()) if isinstance(value, str) and len(value) < 60 else ""
     if (
-        len(digits) != 12
+        not re.fullmatch("[0-9a-f]{12}", digits)
         or digits in _TYPED_MACS
         or not digits.strip("0")
         or int(digits[1], 16) & 1

@@ -39,11 +39,12 @@ def record_id(value: object) -> int | None:
 
 
 def http_date(value: object) -> float | None:
-    """Seconds since 1970 of a date in an HTTP header (RFC 9110 5.6.7); None for what is none, or in no year that can be."""
+    """Seconds since 1970 of a date in an HTTP header (RFC 9110 5.6.7), of whatever year; None for what is none."""
     if not isinstance(value, str) or len(value) > _LONGEST or not value.isascii():
         return None
     try:
-        return _utc(parsedate_to_datetime(value))
+        then = parsedate_to_datetime(value)
+        return then.replace(tzinfo=then.tzinfo or UTC).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
 
@@ -53,10 +54,10 @@ def iso_time(value: object) -> datetime | None:
     if not isinstance(value, str) or len(value) > _LONGEST or not value.isascii():
         return None
     try:
-        seconds = _utc(datetime.fromisoformat(value.strip()))
+        then = datetime.fromisoformat(value.strip())
+        return then.replace(tzinfo=then.tzinfo or UTC).astimezone(UTC) if then.year in _YEARS else None
     except (ValueError, OverflowError):
         return None
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _number(value: object) -> int | float | None:
@@ -67,7 +68,3 @@ def _number(value: object) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if isinstance(value, int) or math.isfinite(value) else None
-
-
-def _utc(then: datetime) -> float | None:
-    return then.replace(tzinfo=then.tzinfo or UTC).timestamp() if then.year in _YEARS else None

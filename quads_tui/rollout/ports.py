@@ -140,6 +140,10 @@ class SideEffects(Protocol):
         """
         ...
 
+    def refused(self, times: int) -> None:
+        """The host's BMC has refused our password so often in a row; 0: it may be sent again. Kept for later processes."""
+        ...
+
     def note(self, text: str, waits: bool = False) -> None:
         """A line for the host's timeline."""
         ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime
 
+from .scrub import SECRETS
+
 # Unicode's control, format, surrogate and line-separator characters (Cc, Cf, Cs, Zl, Zp): they steer terminals, or make one name
 # look like another. Listed, since asking unicodedata for 1.1 million characters at every start costs 150 ms; a test compares.
 _RANGES = (
@@ -16,10 +18,16 @@ _RANGES = (
 _POISON = {code: " " for first, last in _RANGES for code in range(first, last + 1)}
 
 
-def clean(text: object, limit: int = 256) -> str:
-    """One printable line of at most `limit` characters: no control, bidi or zero-width characters, white space folded, NFC."""
-    line = str(text)[: limit * 8].translate(_POISON)
-    line = " ".join(unicodedata.normalize("NFC", line).split())
+def clean(text: object, limit: int = 256, *, compared: bool = False) -> str:
+    """One printable line of at most `limit` characters: no control, bidi or zero-width characters, white space folded, NFC.
+
+    Known secrets are masked before anything is cut, but for members that are `compared` (names, ids): these stay as they are.
+    """
+    given = str(text)[: limit * 8 + (0 if compared else SECRETS.longest)]
+    raw = given if compared else SECRETS.scrub(given)
+    line = " ".join(unicodedata.normalize("NFC", raw[: limit * 8].translate(_POISON)).split())
+    if not compared and line != raw:
+        line = SECRETS.scrub(line)  # one that lay in pieces
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

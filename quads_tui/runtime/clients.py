@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from quads_tui.inputs import Secret, Site, resolve_secret
+from quads_tui.rollout.events import Event, LoginRefused
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter, Meters
-from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.plan import HostPlan, Plan
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.foreman.session import ForemanSession
@@ -17,6 +18,7 @@ from quads_tui.services.http import Http
 from quads_tui.services.quads import Quads
 from quads_tui.services.redfish import Bmc
 from quads_tui.services.redfish.connection import BmcConnection
+from quads_tui.services.redfish.learned import LearnedBmcs
 
 
 class Services:
@@ -28,6 +30,7 @@ class Services:
         self._site = site
         self._clock = clock
         self._passwords = passwords
+        self._bmcs = LearnedBmcs()
         self.http = Http(clock, handshakes=site.limits.redfish_handshakes, on_exchange=self._exchanged, pins=pins)
         self.foreman = Foreman(
             ForemanSession(
@@ -75,10 +78,18 @@ class Services:
                 limits=site.limits,
                 meter=self.meters.redfish,
                 acts=acts,
+                bmcs=self._bmcs,
             ),
             device=host.device,
             system=host.system,
         )
+
+    def recall_refusals(self, plan: Plan, events: Iterable[Event]) -> None:
+        """How often BMCs refused our password in earlier processes of a rollout: it is not sent again until a human asks."""
+        addresses = {host.name: host.address for host in plan.hosts if host.address}
+        for event in events:
+            if isinstance(event, LoginRefused) and event.host in addresses:
+                self._bmcs.of(addresses[event.host]).refusals = event.times
 
     def subscribe(self, listener: Callable[[Exchange], None]) -> None:
         """`listener` is called with every exchange."""

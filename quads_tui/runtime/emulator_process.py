@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from quads_tui.inputs import Assignment, load_assignment, load_site
+from quads_tui.inputs.environment import Child, child_environment
 
-from .options import Usage
+from .options import Options, Usage
 from .rollout_input import RolloutInput
 
 HOSTS = 700
@@ -28,7 +29,7 @@ _START_TIMEOUT = 60.0  # real seconds for the emulators to come up
 
 @contextmanager
 def rehearsal_emulators(
-    state: Path,
+    options: Options,
     given: Assignment | None = None,
     *,
     notify: Callable[[str], None],
@@ -37,9 +38,9 @@ def rehearsal_emulators(
     speed: float | None = None,
     faults: str | None = None,
 ) -> Iterator[RolloutInput]:
-    """Start emulators for a rehearsal and end them afterwards; blocks meanwhile. Raises Usage."""
-    directory = state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
-    directory.mkdir(mode=0o700, parents=True)
+    """Start emulators for a rehearsal and end them afterwards; blocks meanwhile. Raises Usage and Refused."""
+    directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+    options.private_directory(directory)
     child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS, notify)
     with owned_emulators(directory):
         _await_ready(child, directory)
@@ -94,7 +95,14 @@ def _start(
         command += ["--fleet", str(fleet)]
     notify(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
     with (directory / "emulators.log").open("wb") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=child_environment(Child.EMULATORS),
+            start_new_session=True,
+        )
     (directory / "emulators.pid").write_text(str(child.pid))
     return child
 

@@ -51,6 +51,7 @@ async def resume(
         return await _plan_again(stored, site, options, resources, operator, front_end)
     check_speed(site, [host.address for host in _stored_plan(stored).hosts])
     async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
+        options.private_directory(stored.directory)  # it may belong to another user
         lock = JournalLock(stored.directory, take_over=options.take_over)
         try:
             async with open_clients(site, options) as (services, clock):
@@ -83,6 +84,7 @@ async def _resume_with(
     journal = runner.journal(stored.journal, existing=True)
     try:
         events = await asyncio.to_thread(_stored_events, stored)
+        runner.services.recall_refusals(plan, events)
         await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
         rollout = _replay(stored, plan, site, events)
         now = plan if stored.rehearsal else await _surveyed_again(rollout, site, runner.services, options, operator)

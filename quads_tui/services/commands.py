@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from quads_tui.inputs.environment import Child, child_environment
 from quads_tui.rollout.hooks import CommandResult
 from quads_tui.rollout.text import clean
 
@@ -18,7 +19,6 @@ _CHUNK = 1 << 15
 _RATE = 1 << 21  # bytes a second that are read
 _LAST_OUTPUT = 1.0  # real seconds for what was written before the end
 _GRACE = 5.0  # real seconds between SIGTERM and SIGKILL
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOGNAME", "TMPDIR", "TZ")  # what a command gets of ours
 
 
 async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: float) -> CommandResult:
@@ -27,7 +27,6 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
     It has a process group of its own. Its own end counts, whatever its children still write; the group is ended as a whole then,
     also when the time is up and when the caller is cancelled.
     """
-    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     output, theirs = os.pipe()  # not asyncio's own: its process.wait() waits for everybody who holds the other end
     try:
         process = await asyncio.create_subprocess_exec(
@@ -35,7 +34,7 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
             stdin=asyncio.subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,
-            env={**environment, **facts},
+            env={**child_environment(Child.COMMAND), **facts},
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -21,18 +21,23 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
+from .credentials import learn_received, learn_sent, without_credentials
+from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
 from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
+from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
+_REFUSAL = 1 << 20  # bytes of an error's body that are kept: its status is worth more than its text
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
@@ -53,6 +58,7 @@ class Http:
         resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
     ) -> None:
         self.requests: Counter[tuple[str, bool]] = Counter()
+        self.not_before = NotBefore(clock)
         self._clock = clock
         self._gate = asyncio.Semaphore(handshakes)
         self._on_exchange = on_exchange
@@ -98,7 +104,7 @@ class Http:
         try:
             trusted = await self._trust.of(tls, origin)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS) from None
+            raise RequestFailed(str(error), sent=False, kind=FailureKind.TLS, tls=TlsTrouble.SETTINGS) from None
         call = Call(
             method=method,
             url=url,
@@ -109,6 +115,7 @@ class Http:
             headers=headers or {},
             json=json,
             trusted=trusted,
+            old_tls=tls.old,
             connect=connect,
             total=total,
             max_body=max_body,
@@ -128,7 +135,7 @@ class Http:
         try:
             await self._trust.remember(trusted)
         except TrustBroken as error:
-            raise RequestFailed(str(error), sent=True, kind=FailureKind.TLS) from None
+            raise RequestFailed(str(error), sent=True, kind=FailureKind.TLS, tls=TlsTrouble.SETTINGS) from None
         return answer
 
     async def close(self) -> None:
@@ -201,6 +208,7 @@ class Http:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
         SENDING.set(Sending(attempt, call, self.requests))
+        learn_sent(headers, call.json)
         async with self._session(kept).request(
             call.method,
             url,
@@ -214,18 +222,33 @@ class Http:
             trace_request_ctx=(attempt, call),
         ) as response:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+            learn_received(response.headers, cookies)
             body = bytearray()
+            refusal = response.status >= 400
+            most = min(call.max_body, _REFUSAL) if refusal else call.max_body
             try:
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > call.max_body:
+                    if len(body) > most:
                         response.close()
-                        raise TooLong
+                        if not refusal:
+                            raise TooLong
+                        del body[most:]
+                        break
             except (aiohttp.ClientPayloadError, OSError):
-                if response.status < 400:
+                if not refusal:
                     raise
                 # The status of a refusal is worth more than its text (iDRAC8 breaks off the chunks of its 401).
-            return Response(response.status, response.headers, bytes(body), cookies, attempt.peer, attempt.certificate)
+            told = without_credentials(response.status, call.path, call.json, bytes(body))
+            return Response(
+                response.status,
+                response.headers,
+                told,
+                cookies,
+                attempt.peer,
+                attempt.certificate,
+                by_name=not _is_ip_address(server_name or url.raw_host or ""),
+            )
 
     def _session(self, kept: bool) -> aiohttp.ClientSession:
         if self._closed:
@@ -292,6 +315,14 @@ class Http:
 
 class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _parts(url: str) -> SplitResult:

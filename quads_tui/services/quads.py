@@ -15,13 +15,18 @@ from urllib.parse import quote, urlencode
 from quads_tui.inputs import Secret, TlsPolicy, Zone, local_zone
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.numbers import record_id
 from quads_tui.rollout.ports import Clock, QuadsError
 from quads_tui.rollout.text import clean
 
+from .big_answers import read_json
 from .http import Http
+from .redirects import redirect_target
 from .responses import NotJson, RequestFailed, Response
 
-_BODY = 64 << 20  # GET /hosts is a megabyte for 700 hosts
+_BODY = 16 << 20  # bytes: GET /hosts is a megabyte for 700 hosts
+_ERROR = 1 << 18  # bytes of an error that are parsed
+_TOKEN = 8000  # characters; a JWT has a few hundred
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
 
 
@@ -91,6 +96,7 @@ class Quads:
         self._zone = zone or local_zone()
         self._spare_pool = spare_pool
         self._token = ""
+        self._refused = ""  # why this password is not sent again
         self._newer = False  # 2.2 or later, as far as it was asked
 
     async def version(self) -> str:
@@ -100,43 +106,50 @@ class Quads:
 
     async def moves(self, date: str = "") -> list[Move]:
         """What QUADS would move now, or at `date` (YYYY-MM-DDTHH:MM)."""
-        found = await self._get("moves", {"date": date} if date else {})
+        found = _mappings(await self._get("moves", {"date": date} if date else {}), "moves")
         return [
-            Move(_text(item, "host"), _text(item, "current"), _text(item, "new"))
-            for item in _mappings(found)
-            if _text(item, "host") and _text(item, "new")
+            Move(
+                _name(item, "host", "moves"),
+                _text(item, "current", compared=True),
+                _name(item, "new", "moves"),
+            )
+            for item in found
         ]
 
     async def assignment(self, cloud: str) -> QuadsAssignment | None:
         """The active assignment of a cloud; None where it has none, as the spare pool."""
         found = await self._get(f"assignments/active/{quote(cloud)}")
-        if not isinstance(found, Mapping) or not isinstance(found.get("id"), int):
+        if found == {}:
             return None
+        where = f"assignments/active/{cloud}"
+        number = _id(found, where) if isinstance(found, Mapping) else None
+        if number is None:
+            raise _odd(where, "not an assignment")
         if not isinstance(found.get("wipe"), bool):
             raise QuadsError(f"QUADS does not show whether {cloud} is to be wiped", final=True)
         people = found.get("ccuser")
         return QuadsAssignment(
-            id=found["id"],
+            id=number,
             cloud=cloud,
             description=_text(found, "description"),
             owner=_text(found, "owner"),
             ticket=_text(found, "ticket"),
             ccuser=tuple(clean(name, 100) for name in people if isinstance(name, str)) if isinstance(people, list) else (),
             wipe=found["wipe"],
-            os=_text(found, "ostype"),
+            os=_text(found, "ostype", compared=True),
         )
 
     async def hosts(self) -> dict[str, QuadsHost]:
         """All of them; a second or two on a big QUADS."""
         found = {}
-        for item in _mappings(await self._get("hosts")):
-            name = _text(item, "name").lower()
+        for item in _mappings(await self._get("hosts"), "hosts"):
+            name = _name(item, "name", "hosts").lower()
             found[name] = QuadsHost(
                 name,
                 _text(item, "model"),
                 _cloud(item),
-                broken=item.get("broken") is True,
-                retired=item.get("retired") is True,
+                broken=_flag(item, "broken", name),
+                retired=_flag(item, "retired", name),
             )
         return found
 
@@ -148,16 +161,17 @@ class Quads:
     async def all_built(self, cloud: str) -> bool:
         """Whether every host that is scheduled for the cloud now has been built and is there; not where none is scheduled."""
         hosts = [host for _, _, host in await self._scheduled({"cloud": cloud})]
-        return bool(hosts) and all(host.get("build") is True and _cloud(host) == cloud for host in hosts)
+        built = [_flag(host, "build", _text(host, "name")) and _cloud(host) == cloud for host in hosts]
+        return bool(built) and all(built)
 
     async def _scheduled(self, asked: Mapping[str, str]) -> list[tuple[str, int, Mapping[str, Any]]]:
         """Host, id and the host's record of each schedule."""
         found = []
-        for item in _mappings(await self._get("schedules/current", asked)):
+        where = "schedules/current"
+        for item in _mappings(await self._get(where, asked), where):
             host = item.get("host")
             record: Mapping[str, Any] = host if isinstance(host, Mapping) else {"name": host}
-            if (name := _text(record, "name")) and isinstance(item.get("id"), int):
-                found.append((name.lower(), item["id"], record))
+            found.append((_name(record, "name", where).lower(), _id(item, where), record))
         return found
 
     async def tracks(self) -> bool:
@@ -165,7 +179,7 @@ class Quads:
         answer = await self._exchange("GET", "moves/progress/", None, {})
         self._newer = answer.status != 404
         if self._newer:
-            self._json(answer, "GET moves/progress/")
+            await self._json(answer, "GET moves/progress/")
         return self._newer
 
     # Writes
@@ -186,7 +200,7 @@ class Quads:
         """POST /moves/progress/batch: the move begins. A server that cannot (the schedule is gone: 500) goes without."""
         answer = await self._signed("POST", "moves/progress/batch", {"hostnames": [host]})
         if answer.status in (401, 429):
-            self._json(answer, "POST moves/progress/batch")
+            await self._json(answer, "POST moves/progress/batch")
 
     async def send_failure(self, host: str) -> None:
         """The move failed: as the mover of 2.2 leaves the host."""
@@ -238,22 +252,29 @@ class Quads:
         return self._zone.clock(at).strftime("%Y-%m-%dT%H:%M")
 
     async def log_in(self) -> None:
-        """Earn a token with Basic (POST /login/)."""
+        """Earn a token with Basic (POST /login/). A password that was refused is not sent again by this process."""
+        if self._refused:
+            raise QuadsError(self._refused)
         basic = base64.b64encode(f"{self._username}:{self._password.reveal()}".encode()).decode()
         answer = await self._exchange("POST", "login/", None, {"Authorization": f"Basic {basic}"})
         if answer.status == 401:
             # Not final: a pending update must not be lost for a password that somebody can put right.
-            raise QuadsError(f"QUADS refused the login of {clean(self._username, 40)}")
-        found = self._json(answer, "POST login/")
+            self._refused = (
+                f"QUADS refused the login of {clean(self._username, 40)}; it is tried again when the rollout is resumed"
+            )
+            raise QuadsError(self._refused)
+        found = await self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not 0 < len(token) < _TOKEN:
             raise QuadsError("QUADS answered the login without a token")
         self._token = token
 
     async def _patch(self, path: str, body: Mapping[str, object], wanted: Mapping[str, object]) -> None:
         answer = await self._signed("PATCH", path, body)
-        found = self._json(answer, f"PATCH {path}")
-        unlike = [name for name, value in wanted.items() if _member(found, name) != value]
+        found = await self._json(answer, f"PATCH {path}")
+        if wanted and not isinstance(found, Mapping):
+            raise _odd(path, "not a record")
+        unlike = [name for name, value in wanted.items() if not _same(_member(found, name), value)]
         if unlike:
             raise QuadsError(f"QUADS answered {answer.status} but did not store {', '.join(unlike)}", final=True)
 
@@ -268,7 +289,7 @@ class Quads:
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         where = f"{path}?{urlencode(query)}" if query else path
-        return self._json(await self._exchange("GET", where, None, {}), f"GET {path}")
+        return await self._json(await self._exchange("GET", where, None, {}), f"GET {path}")
 
     async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]) -> Response:
         try:
@@ -287,10 +308,14 @@ class Quads:
         except RequestFailed as error:
             raise QuadsError(f"QUADS does not answer: {error.reason}") from None
 
-    def _json(self, answer: Response, what: str) -> Any:
+    async def _json(self, answer: Response, what: str) -> Any:
         """Raises QuadsError in the server's words for what is no success, and for what is no JSON."""
+        if 300 <= answer.status < 400:  # of a proxy: QUADS did nothing
+            raise QuadsError(f"QUADS answered {what} with HTTP {answer.status}, a redirect to {redirect_target(answer)}")
         try:
-            found = answer.json()
+            if not answer.ok and len(answer.body) > _ERROR:
+                raise NotJson("a very long error")
+            found = await read_json(answer)
         except NotJson as error:
             own = answer.status == 500  # 502 and 503 are of a proxy, or of a server that is not up yet
             raise QuadsError(f"QUADS answered {what} with HTTP {answer.status} and {error.reason}", answered=own) from None
@@ -313,13 +338,49 @@ def _member(found: object, name: str) -> object:
 
 def _cloud(record: Mapping[str, Any]) -> str:
     cloud = record.get("cloud")
-    return _text(cloud, "name") if isinstance(cloud, Mapping) else _text(record, "cloud")
+    return _text(cloud, "name", compared=True) if isinstance(cloud, Mapping) else _text(record, "cloud", compared=True)
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def _text(record: Mapping[str, Any], name: str, *, compared: bool = False) -> str:
     value = record.get(name)
-    return clean(value, 200) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return clean(value, 200, compared=compared) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-def _mappings(found: object) -> Sequence[Mapping[str, Any]]:
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+def _same(told: object, asked: object) -> bool:
+    return type(told) is type(asked) and told == asked
+
+
+def _odd(where: str, what: str) -> QuadsError:
+    """What QUADS told cannot be read now: of no use, and asked again."""
+    return QuadsError(f"unexpected response from QUADS /{where}: {what}", answered=True)
+
+
+def _name(record: Mapping[str, Any], member: str, where: str) -> str:
+    """Untouched, since it is compared. Raises QuadsError where it is empty, no text, or holds what a name does not."""
+    name = record.get(member)
+    if not isinstance(name, str) or not 0 < len(name) < 256 or not name.isprintable():
+        raise _odd(where, f"{member} {clean(name, 40)!r}")
+    return name
+
+
+def _id(record: Mapping[str, Any], where: str) -> int:
+    """Raises QuadsError."""
+    number = record_id(record.get("id"))
+    if number is None:
+        raise _odd(where, f"id {clean(record.get('id', 'missing'), 40)!r}")
+    return number
+
+
+def _flag(record: Mapping[str, Any], member: str, host: str) -> bool:
+    """False where it has none. Raises QuadsError."""
+    value = record.get(member)
+    if value is not None and not isinstance(value, bool):
+        raise _odd("hosts", f"{clean(host, 80)} with {member} {clean(value, 40)!r}")
+    return value is True
+
+
+def _mappings(found: object, where: str) -> Sequence[Mapping[str, Any]]:
+    """The records of a list. Raises QuadsError where it is none: no list is not an empty list."""
+    if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+        raise _odd(where, "not a list of records")
+    return found

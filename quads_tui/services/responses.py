@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.text import clean
+from quads_tui.rollout.numbers import bounded, http_date
 
-MAX_RETRY_AFTER = 3600.0
+from .json_text import parse
+from .tls_errors import TlsTrouble
+
+MIN_RETRY_AFTER = 1.0  # real seconds: a service that says less is asked no faster than this
+MAX_RETRY_AFTER = 600.0  # real seconds: one that says more is asked again after this; a BMC restarts in under five minutes
+_MAX_RUNTIME = 3600.0
 
 
 class NotJson(QuadsTuiError):
@@ -33,24 +34,30 @@ class FailureKind(StrEnum):
     DNS = "dns"  # no address for the name, or no usable address
     REFUSED = "refused"  # no connection was made
     TIMEOUT = "timeout"
-    TLS = "tls"  # whom we reached is not believed
+    TLS = "tls"  # whom we reached is not believed, or speaks no TLS that we speak
     RESET = "reset"  # the connection was closed under the request
     BODY = "body"  # something came, and no whole response
     CHECK = "check"  # the last check before the first byte said no
     REDIRECT = "redirect"  # to another resource, where it is not followed
+    NOT_YET = "not yet"  # the service asked to be left alone for longer than whoever asks can wait
 
 
 class RequestFailed(QuadsTuiError):
     """No response that could be read whole. `reason`: clean words for the operator.
 
-    `sent`: False means that certainly no server took the request; True means that nobody knows.
+    `sent`: False means that certainly no server took the request; True means that nobody knows. `after`: real seconds until
+    the service may be asked (NOT_YET). `tls`: what is wrong with TLS.
     """
 
-    def __init__(self, reason: str, *, sent: bool, kind: FailureKind) -> None:
+    def __init__(
+        self, reason: str, *, sent: bool, kind: FailureKind, after: float | None = None, tls: TlsTrouble | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
         self.kind = kind
+        self.after = after
+        self.tls = tls
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Response:
     cookies: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
     certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
+    by_name: bool = False  # the server was asked by a name and not by its IP address
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):
@@ -73,79 +81,42 @@ class Response:
         """A 2xx: the server says that it succeeded, which alone proves nothing."""
         return 200 <= self.status < 300
 
-    def json(self) -> Any:
-        """The body as JSON types. Raises NotJson and never anything else."""
-        text = self._text()
-        try:
-            return json.loads(text, parse_constant=_no_constant)
-        except RecursionError:
-            raise NotJson("JSON nested too deeply") from None
-        except json.JSONDecodeError as error:
-            if error.msg == "Extra data":
-                raise NotJson("more than one JSON document in one answer") from None
-            words = clean(error.msg.removesuffix(" at"), 60)
-            raise NotJson(f"broken JSON: {words} at character {error.pos} of {len(text)}") from None
-        except ValueError as error:
-            raise NotJson(f"broken JSON: {clean(error, 60)}") from None
+    def json(self, *, yielding: bool = False) -> Any:
+        """The body as JSON types, as json_text reads it: DAMAGED where a value is none. Raises NotJson, never anything else.
+
+        `yielding`: for a thread of its own; ten times slower, and other threads run beside it.
+        """
+        return self._parsed(first=False, yielding=yielding)
 
     def first_json(self) -> Any:
         """As json(), but content with the first of several documents glued together (old iDRACs): for error texts only."""
-        try:
-            return json.JSONDecoder(parse_constant=_no_constant).raw_decode(self._text().lstrip())[0]
-        except RecursionError:
-            raise NotJson("JSON nested too deeply") from None
-        except ValueError:
-            return self.json()
+        return self._parsed(first=True, yielding=False)
 
-    def _text(self) -> str:
-        if not self.body.strip():
-            raise NotJson("an empty body")
+    def _parsed(self, *, first: bool, yielding: bool) -> Any:
         try:
-            text = self.body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise NotJson("a body that is not UTF-8") from None
-        if text.lstrip()[:1] == "<":
-            raise NotJson("an HTML page" if "html" in text[:2000].lower() else "an XML document")
-        return text
+            return parse(self.body, first=first, yielding=yielding)
+        except ValueError as error:
+            raise NotJson(str(error)) from None
 
     @property
     def runtime(self) -> float | None:
         """Seconds that the application says it worked on this (X-Runtime); the rest of the wall time is queueing and the wire."""
-        try:
-            seconds = float(self.headers.get("X-Runtime", ""))
-        except ValueError:
-            return None
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return bounded(self.headers.get("X-Runtime"), 0.0, _MAX_RUNTIME)
 
     @property
     def retry_after(self) -> float | None:
-        """Real seconds to wait before the next try (RFC 9110 10.2.3), bounded to an hour; None where the server says nothing.
+        """Real seconds to wait before the next try (RFC 9110 10.2.3), as retry_seconds; None where the server says nothing.
 
         A date is taken relative to the server's own Date, since clocks of BMCs are often years off, and ours may step.
         """
         text = self.headers.get("Retry-After", "").strip()
         if not text:
             return None
-        try:
-            seconds = float(text)
-        except ValueError:
-            then = _date(text)
-            if then is None:
-                return None
-            now = _date(self.headers.get("Date", ""))
-            if now is None:
-                return None
-            seconds = then - now
-        return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
+        then, now = http_date(text), http_date(self.headers.get("Date"))
+        return retry_seconds(text if then is None or now is None else then - now)
 
 
-def _date(text: str) -> float | None:
-    try:
-        then: datetime = parsedate_to_datetime(text)
-        return then.replace(tzinfo=then.tzinfo or UTC).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def retry_seconds(value: object) -> float:
+    """For how many real seconds a server wants to be left alone; what it says instead of a number asks for the least."""
+    seconds = bounded(value, MIN_RETRY_AFTER, MAX_RETRY_AFTER)
+    return MIN_RETRY_AFTER if seconds is None else seconds

@@ -55,6 +55,7 @@ class Call:
     headers: Mapping[str, str]
     json: object | None
     trusted: Trusted
+    old_tls: bool
     connect: float
     total: float
     max_body: int

@@ -21,6 +21,9 @@ from tests.waiting import PATIENCE, wait_for
 
 from .forks import Forked
 
+# Own seconds. At speed, a busy machine makes hours of a second that a request waits for the processor; nothing here tests these.
+PATIENT = {"power_off": 14_400, "pxe_set": 14_400, "power_on": 14_400, "foreman_build": 72_000}
+
 
 @dataclass
 class Lab:
@@ -59,6 +62,10 @@ class Lab:
             status = Forked(command[3:], out=str(out), err=str(err)).wait(300)
             return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
 
+    def limited(self, **limits: float) -> str:
+        """The text of the site file, with these limits too."""
+        return self.site.read_text().replace(json.dumps(PATIENT), json.dumps({**PATIENT, **limits}))
+
     def edited(self, name: str, change: Callable[[str], str]) -> Path:
         """A copy of a file of the lab beside it, changed."""
         path = self.directory / f"edited-{name}"
@@ -83,7 +90,9 @@ def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none",
     try:
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"
-        yield Lab(directory, directory / "state")
+        lab = Lab(directory, directory / "state")
+        lab.site.write_text(f"{lab.site.read_text()}limits: {json.dumps(PATIENT)}\n")
+        yield lab
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)

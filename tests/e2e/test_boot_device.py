@@ -55,7 +55,7 @@ def test_the_boot_order_is_set_once_by_a_restart_of_its_own(lab: MakeLab) -> Non
     world = lab(hosts=1, speed=800)
     name = other_nic_first(world)
     site = with_interfaces(world, "  boot_order: foreman\n")
-    assert "restart first" in world.run("plan", world.assignment, site=site).stdout
+    assert "switched on once more" in world.run("plan", world.assignment, site=site).stdout
     for said, resets in (
         ("the boot order was set; boots once from", 4),
         ("the boot order is already as wanted; boots once from", 6),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_for
+
 from .conftest import Lab
 
 MakeLab = Callable[..., Lab]
@@ -70,3 +72,19 @@ def test_rollouts_and_profiles_complete(tmp_path: Path) -> None:
 
     assert completed("quads-tui resume 20261123", 2) == ["20261123-bb"]
     assert completed("quads-tui rehearse --faults ", 3) == ["none", "realistic", "foreman-2019", "chaos"]
+
+
+def test_f7_the_emulators_of_a_rehearsal_get_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREMAN_PASSWORD", "planted-in-the-environment")
+    words = ["rehearse", "--hosts", "1", "--speed", "1", "--headless", "--yes", "--state-dir", str(tmp_path)]
+    program = subprocess.Popen([sys.executable, "-m", "quads_tui", *words], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: list(tmp_path.glob("rehearsals/*/ready")))
+        (pid,) = [path.read_text() for path in tmp_path.glob("rehearsals/*/emulators.pid")]
+        given = Path("/proc", pid, "environ").read_bytes()
+        assert b"PATH=" in given
+        assert b"planted" not in given + Path("/proc", pid, "cmdline").read_bytes()
+        assert b"planted" in Path("/proc", str(program.pid), "environ").read_bytes()  # the search finds it
+    finally:
+        program.terminate()
+        program.wait()

@@ -71,7 +71,7 @@ def test_e5_quads_is_left_as_its_own_mover_leaves_it_also_when_one_host_fails(la
     world = lab(hosts=6, speed=100, quads="2.1")
     names = sorted(world.counts()["hosts"])
     world.ask("quads", {"settle": {"cloud": "cloud03", "hosts": names}})
-    site = world.edited("site.yaml", lambda text: f"{text}limits: {{attempts: 1}}\n")
+    site = world.edited("site.yaml", lambda text: world.limited(attempts=1))
     bmcs = (world.directory / "bmcs.yaml").read_text()
     dead = next(line for line in bmcs.splitlines() if line.startswith(names[5]))
     (world.directory / "bmcs.yaml").write_text(bmcs.replace(dead, f"{names[5]}: https://127.0.0.1:9"))
@@ -155,7 +155,7 @@ def test_hooks_run_round_the_stages_with_the_facts(lab: MakeLab, tmp_path: Path)
         {"name": "switch", "run": [str(script), "a b;c"], "before": "power_off", "per": "cloud"},
         {"name": "tenant", "run": [str(script), "$HOME"], "after": "install", "timeout": 60},
     ]
-    site = world.edited("site.yaml", lambda text: f"{text}hooks: {json.dumps(hooks)}\nlimits: {{attempts: 1}}\n")
+    site = world.edited("site.yaml", lambda text: f"{world.limited(attempts=1)}hooks: {json.dumps(hooks)}\n")
     ran = world.run("run", "--from-quads", "--json", "--yes", site=site)
     assert ran.returncode == 1, ran.stderr
     (failure,) = lines(ran.stdout)[-1]["failures"]

@@ -391,6 +391,9 @@ class ModelBmc:
         self._fail("off?")
         return machine.power == "Off"
 
+    def allow_login(self) -> None:
+        pass
+
     async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
         if login is not None:  # this BMC tells which session was made then
             uris = [*uris, *(uri for uri in self._world.left[self._host] if uri not in uris)]

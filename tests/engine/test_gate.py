@@ -40,7 +40,7 @@ def gate_of(
             del taken_now[host]
         hears(host, taken)
 
-    order = HostOrder(list(kinds), lambda host: None, clock)
+    order = HostOrder(sorted(kinds), lambda host: None, clock)
     return RolloutGate(
         clock, kinds=kinds, ahead=lambda: ahead, order=order, powered_off_waiting=taken_now, on_place=on_place, **given
     )
@@ -300,6 +300,25 @@ async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
     await g.admit("h1", Stage.POWER_ON)
     await asyncio.sleep(1)
     assert not new.done()
+    g.pause(False)
+    await new
+
+
+@pytest.mark.looptime
+async def test_f5_what_this_process_lacks_holds_back_who_has_not_begun_beside_any_pause() -> None:
+    said: list[tuple[str, str]] = []
+    kinds = dict.fromkeys(HOSTS, Kind.BUILD)
+    g = gate_of(VirtualClock(), kinds=kinds, protected=frozenset(), ahead=3, waits=lambda host, why: said.append((host, why)))
+    g.first_write_verified()
+    g.block("the reader of --json does not read")
+    new = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
+    await g.admit("h1", Stage.POWER_ON)
+    await asyncio.sleep(1)
+    assert said == [("h0", "new hosts are paused: the reader of --json does not read")]
+    g.pause(True)
+    g.block("")
+    await asyncio.sleep(1)
+    assert not new.done()  # the operator's pause stands
     g.pause(False)
     await new
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -110,8 +110,9 @@ def test_an_id_is_an_integer_of_json() -> None:
     ("text", "time"),
     [
         ("Mon, 23 Nov 1998 10:00:00 GMT", datetime(1998, 11, 23, 10, tzinfo=UTC)),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
-        ("Thu, 01 Jan 1000 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-timedelta(minutes=1439)))),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("Wed, 01 Jan 1000 00:00:00 GMT", datetime(1000, 1, 1, tzinfo=UTC)),
         ("Mon, 99 Nov 1998 99:00:30 GMT", None),
         ("soon", None),
         ("", None),

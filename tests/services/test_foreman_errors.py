@@ -111,7 +111,7 @@ def test_what_is_tried_again(status: int, text: str, cause: Cause, retryable: bo
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("0.091377", 0.091377), ("", None), ("soon", None), ("nan", None), ("inf", None), ("-1", None)]
+    ("header", "seconds"), [("0.091377", 0.091377), ("", None), ("soon", None), ("nan", None), ("inf", None), ("-1", 0.0)]
 )
 def test_x_runtime_is_read_or_nothing(header: str, seconds: float | None) -> None:
     assert answer(200, {}, {"x-runtime": header}).runtime == seconds

@@ -69,7 +69,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def host(**members: object) -> tuple[str, object]:
-    return "200 OK", {"name": HOST, "id": 7, "build": False, "owner_id": 40, **members}
+    return "200 OK", {"name": HOST, "id": 7, "build": False, "installed_at": None, "owner_id": 40, **members}
 
 
 def tasks(*states: str) -> tuple[str, object]:
@@ -182,7 +182,7 @@ async def test_records_are_asked_for_in_requests_that_apache_takes(bench: Bench,
     """Each name once, and no request line over 8 KiB."""
 
     def found(request: Request) -> object:
-        items = [{"name": name, "id": int(name[1:5])} for name in searched(request)]
+        items = [{"name": name, "id": int(name[1:5]) + 1, "build": False, "installed_at": None} for name in searched(request)]
         return {"subtotal": len(items), "results": items}
 
     answer: Callable[[Request], object] = found

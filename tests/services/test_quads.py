@@ -172,6 +172,9 @@ async def test_a_wrong_password_can_be_put_right_and_is_never_shown() -> None:
             await bench.quads.update_assignment(1, provisioned=True, validated=False)
         assert not refused.value.final
         assert "hunter2" not in str(refused.value)
+        with pytest.raises(QuadsError, match="refused the login of admin"):
+            await bench.quads.update_assignment(1, provisioned=True, validated=False)
+        assert bench.server.logins == 1  # it is not sent again and again
 
 
 async def test_an_assignment_that_does_not_say_whether_to_wipe_is_refused(newest: Bench) -> None:

@@ -59,6 +59,28 @@ class InvalidUtf8(CorruptReads):
         reply.body = reply.body.replace(b'"Name":"', b'"Name":"\xff\xfe', 1)
 
 
+class DamagedText(Fault):
+    """Every document of the system is damaged, for good, where nobody needs it: `raw` is its asset tag, `behind` follows it."""
+
+    def __init__(self, raw: bytes = b'"Gr\xfc\xdfe \xff\r\x00"', behind: bytes = b"\x00") -> None:
+        self.raw, self.behind = raw, behind
+
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if request.method == "GET" and request.path == bmc.family.system and reply.status == 200:
+            reply.body = b'{"AssetTag":' + self.raw + b"," + reply.body.lstrip()[1:] + self.behind
+
+
+class DamagedMember(CorruptReads):
+    """A member that decides has another type, or lost a byte."""
+
+    def __init__(self, member: str = "PowerState", value: object = ("Off",), times: int = 3) -> None:
+        super().__init__(times)
+        self.member, self.value = member, value
+
+    def corrupt(self, reply: Reply) -> None:
+        reply.body = dumps({**json.loads(reply.body), self.member: self.value})
+
+
 class EmptyBody(CorruptReads):
     """200 and nothing."""
 
@@ -162,6 +184,16 @@ class NoActionInfo(Fault):
         return None
 
 
+class RefusesNames(Fault):
+    """Asked by a name instead of its IP address it answers with a page and 400, as an iDRAC9 whose HostHeaderCheck is on."""
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+        if name.replace(".", "").isdigit() or name.startswith("["):
+            return None
+        return Reply(400, PAGE.replace(b"Loading", b"400 - Bad Request"), {"Content-Type": "text/html"})
+
+
 class Redirects(Fault):
     """Whatever comes without a final slash is sent to the path that has it, by `status` 301, 307 or 308."""
 
@@ -172,3 +204,14 @@ class Redirects(Fault):
         if request.slash:
             return None
         return Reply(self.status, b"", {"Location": request.path + "/" + (f"?{request.query}" if request.query else "")})
+
+
+class LoginPage(CorruptReads):
+    """A redirect to a page for people, by 302 or 307: the web server is up, and Redfish is not."""
+
+    def __init__(self, status: int = 302, times: int = 3) -> None:
+        super().__init__(times)
+        self.status = status
+
+    def corrupt(self, reply: Reply) -> None:
+        reply.status, reply.body, reply.headers = self.status, b"", {"Location": "/login.html"}

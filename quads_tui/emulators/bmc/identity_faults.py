@@ -208,6 +208,13 @@ class NicsPaged(NicsInline):
             document["Members@odata.nextLink"] = f"{bmc.family.interfaces}?$skip={first + PAGE if rest else 0}"
 
 
+class NicsEndless(NicsPaged):
+    """There is always a next page, and each lists the same NICs."""
+
+    def relist(self, bmc: Bmc, document: Document) -> None:
+        document["Members@odata.nextLink"] = f"{bmc.family.interfaces}?$skip={(self.page + 1) * PAGE}"
+
+
 class NicsAway(Fault):
     """The list of NICs is unavailable (503) at the first `times` reads."""
 

@@ -70,6 +70,41 @@ class NotReadyWithoutTime(NotReady):
         return reply
 
 
+class NotReadyAtFirst(Fault):
+    """The first look at the system meets a 503 with a Retry-After of `seconds` real ones; `early` counts who does not wait."""
+
+    def __init__(self, seconds: int = 1) -> None:
+        self.seconds = seconds
+        self.until: float | None = None
+        self.early = 0
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        now = bmc.time.now()
+        if self.until is None:
+            if request.path != bmc.family.system:
+                return None
+            self.until = now + self.seconds * bmc.time.speed
+        elif now >= self.until:
+            return None
+        else:
+            self.early += 1
+        return bmc.family.not_ready(self.seconds)
+
+
+class NotReadyWithNonsense(NotReady):
+    """503 that asks to wait for a time which is none (`said`), in its message and, with `header`, in Retry-After."""
+
+    def __init__(self, said: str, *, header: bool = False, seconds: float = 60.0) -> None:
+        super().__init__(seconds)
+        self.said, self.header = said, header
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if super().before(bmc, request) is None:
+            return None
+        headers = {"Retry-After": self.said} if self.header else {}
+        return bmc.family.error(503, ("ServiceTemporarilyUnavailable", self.said), headers=headers)
+
+
 class NotReady400(NotReady):
     """An iDRAC that answers 400 while it is not ready."""
 

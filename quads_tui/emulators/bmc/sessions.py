@@ -81,22 +81,24 @@ class Sessions:
 
 
 class LoginLockout:
-    """Locks the user out after a series of wrong passwords. `count`: how often that happened."""
+    """Locks the user out after a series of wrong passwords. `count`: how often that happened. `refused`: logins in all."""
 
     def __init__(self, clock: Time) -> None:
         self._time = clock
         self._wrong: list[float] = []
         self._until = 0.0
-        self.count = 0
+        self.count = self.refused = 0
 
     def admits(self, correct: bool) -> bool:
         """Count one login with a right or a wrong password; whether it succeeds."""
         now = self._time.now()
         if now < self._until:
+            self.refused += 1
             return False
         if correct:
             self._wrong.clear()
             return True
+        self.refused += 1
         self._wrong = [when for when in self._wrong if when > now - LOCK_WITHIN] + [now]
         if len(self._wrong) >= LOCK_AFTER:
             self._wrong.clear()

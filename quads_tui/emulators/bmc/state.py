@@ -46,6 +46,11 @@ class BmcState:
         """How often the user was locked out."""
         return self._lockout.count
 
+    @property
+    def refused_logins(self) -> int:
+        """How many logins were refused."""
+        return self._lockout.refused
+
     def restarted(self) -> None:
         """The BMC starts again: no session survives it, and its services need a moment."""
         self.sessions.clear()

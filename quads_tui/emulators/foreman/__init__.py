@@ -5,14 +5,15 @@ orchestration tasks, and the /unattended calls of an installer. Documents follow
 estimates except where options.Costs says otherwise. It claims to be 3.12, or any version from 1.24 to 3.16.
 """
 
-from .answers import Answer, json_answer, page
+from .answers import Answer, json_answer, page, redirect
 from .emulator import ForemanEmulator
 from .faults import InjectedFault
-from .options import Cost, Costs, ForemanFaults, ForemanOptions, Source
+from .options import VERSION, Cost, Costs, ForemanFaults, ForemanOptions, Source
 from .search import QueryError
 from .traffic import Exchange
 
 __all__ = [
+    "VERSION",
     "Answer",
     "Cost",
     "Costs",
@@ -25,4 +26,5 @@ __all__ = [
     "Source",
     "json_answer",
     "page",
+    "redirect",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import EmulatorError
@@ -20,6 +20,7 @@ class Answer:
     status: int
     text: str
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Refusal(EmulatorError):
@@ -63,6 +64,11 @@ def invalid(row_id: int | None, errors: Mapping[str, Sequence[str]]) -> Refusal:
 def bare(status: int, body: Mapping[str, Any]) -> Refusal:
     """The shapes of their own: `{"error": "text"}` and `{"message": "text"}`."""
     return Refusal(json_answer(body, status))
+
+
+def redirect(status: int, to: str) -> Answer:
+    """An answer of a proxy in front of Foreman that sends elsewhere; nothing reached Foreman."""
+    return replace(page(status, "Redirect"), headers={"Location": to})
 
 
 def page(status: int, title: str) -> Answer:

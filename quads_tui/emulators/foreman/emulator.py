@@ -15,9 +15,10 @@ from ..interfaces import Machine, Time, seeded
 from .answers import Answer, page
 from .application import COOKIE, LINE, Application
 from .builds import Builds
+from .careless import Careless
 from .database import DISPLACED, ELSEWHERE, Database
 from .documents import HostBodies
-from .faults import BEFORE, FaultInjector, InjectedFault
+from .faults import BEFORE, FaultInjector, InjectedFault, given
 from .fields import host_fields
 from .listener import Listener
 from .membership import Membership
@@ -49,6 +50,7 @@ class ForemanEmulator:
         self._application = Application(self.foreman, time, seed)
         self._faults = FaultInjector(seeded(seed, "foreman", "overlap"))
         self._traffic = Traffic(options.log_length)
+        self._careless: Careless | None = None
         self._running: set[asyncio.Task[Answer]] = set()
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -73,6 +75,10 @@ class ForemanEmulator:
             "search_queries": self.foreman.searches, "unattended": self._application.unattended.calls,
             "orchestrations": self.foreman.builds.deployed, "pxe_lost": self.foreman.builds.lost,
         }  # fmt: skip
+
+    def secrets(self) -> set[str]:
+        """What it has heard and repeats, once it does."""
+        return self._careless.secrets.all if self._careless is not None else set()
 
     def boots(self, name: str, mode: str) -> None:
         """The host's PXE loader fits this boot mode (UEFI or Legacy)."""
@@ -112,6 +118,8 @@ class ForemanEmulator:
     def control(self, wanted: dict[str, Any]) -> None:
         """What its administrator does; see Control's page. Raises LookupError and TypeError for what cannot be done."""
         database = self.foreman.database
+        if wanted.get("repeats_secrets"):
+            self._careless = Careless()
         for login in wanted.get("elsewhere", ()):
             database.by_login[login].organizations = (ELSEWHERE,)
         for login in wanted.get("displaced", ()):
@@ -188,6 +196,8 @@ class ForemanEmulator:
         body = await request.read()  # before the request counts: a client that breaks off in its body has not asked anything
         path = request.path
         injection = self._faults.take(request.method, path)
+        if injection is None and self._careless is not None and (refusal := self._careless.refusal(request)) is not None:
+            injection = given(refusal)
         exchange = Exchange(
             request.method, path, request.query_string, self.time.now(), connection.number, COOKIE in request.cookies,
             self._host_of(path), fault=injection.fault if injection else None,
@@ -215,6 +225,8 @@ class ForemanEmulator:
             answer = await asyncio.wait_for(asyncio.shield(task), self.options.front_timeout / self.time.speed)
         except TimeoutError:
             answer = page(504, "Gateway Timeout")
+        if self._careless is not None:
+            answer = self._careless.spoken(request, answer, headers)
         if fault in (InjectedFault.TAKEN_BACK, InjectedFault.TAKEN_BACK_UNHEARD) and exchange.host is not None:
             answer = self.foreman.builds.taken_back(self.foreman.database.hosts[exchange.host])
         if fault in (InjectedFault.ANSWER_LOST_AFTER_APPLY, InjectedFault.TAKEN_BACK_UNHEARD):
@@ -254,7 +266,11 @@ class ForemanEmulator:
         connection.responses += 1
         left = self.options.responses_per_connection - connection.responses
         response = web.Response(
-            status=answer.status, body=answer.text.encode(), content_type=answer.content_type, charset="utf-8", headers=headers
+            status=answer.status,
+            body=answer.text.encode(),
+            content_type=answer.content_type,
+            charset="utf-8",
+            headers={**headers, **answer.headers},
         )
         if left > 0:
             response.headers["Keep-Alive"] = f"timeout={round(self.options.keep_alive)}, max={left}"

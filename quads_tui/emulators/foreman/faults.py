@@ -51,6 +51,11 @@ class Injection:
     answer: Answer | None = None
 
 
+def given(answer: Answer) -> Injection:
+    """One answer instead of a request's own."""
+    return Injection(InjectedFault.GIVEN, 1, None, re.compile(""), 0.0, answer)
+
+
 class FaultInjector:
     def __init__(self, generator: random.Random) -> None:
         self._generator = generator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .answers import Answer, bare, json_answer, message, not_found
+from .answers import GENERIC_500, Answer, bare, json_answer, message, not_found
 from .documents import interface
 from .fields import DOCUMENTS
 from .paging import index, matching
@@ -31,6 +31,8 @@ async def hosts(request: ApiRequest) -> Answer:
     foreman.searches += bool(request.query.get("search"))
     matches = matching(rows, foreman.host_fields, request.query)
     if "thin" in request.query:
+        if request.query.get("per_page") == "all" and foreman.options.stumbles_over_thin_all:
+            raise message(500, GENERIC_500)
         await request.work.cpu(costs.thin, costs.thin_per_host * len(matches))
         return index(rows, foreman.host_fields, request.query, _thin, matches, options=foreman.options)
     include = {*request.lists("include[]"), *request.lists("include")}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+VERSION = "3.12.0"  # the last one of which all that is served here was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ class ForemanOptions:
     token_minutes: how long a build token lives, in emulated minutes; with 0 there are none, and nothing that boots finds one.
     in_build: hosts that stand in build mode from the start, and how many emulated minutes old their token is.
     hidden: parameters of every host whose value the API shows as *****.
-    version: from 1.24 to 3.16; what it decides: `per_page=all` (2.2), and which members a host has.
+    version: from 1.24 to 3.16; what it decides: `per_page=all` (before 2.2 it gives a default page, up to 2.5.0 it is a 500 with
+    `thin`), whether our permissions are told (2.1), and which members a host has.
     bonded: hosts whose primary interface is a bond, and that bond's MAC; they are provisioned through eno1 all the same.
     elsewhere: logins that are in another organization than the hosts; displaced: in another location.
     page_limit: no page holds more results than this, whatever is asked for; 0 for none.
@@ -114,7 +118,7 @@ class ForemanOptions:
     username: str = "admin"
     password: str = "changeme"
     cloud_password: str = "cloud-secret"
-    version: str = "3.12.0"
+    version: str = VERSION
     permissions: frozenset[str] | None = None
     clouds: tuple[str, ...] = tuple(f"cloud{number:02d}" for number in range(1, 33))
     owner: str = "cloud01"
@@ -147,5 +151,14 @@ class ForemanOptions:
 
     def since(self, major: int, minor: int) -> bool:
         """Whether the version that this server claims to be is that one or later."""
-        own = self.version.split(".")
-        return (int(own[0]), int(own[1])) >= (major, minor)
+        return self._release[:2] >= (major, minor)
+
+    @property
+    def stumbles_over_thin_all(self) -> bool:
+        """Whether it answers 500 to a thin search for all records on one page."""
+        return (2, 2, 0) <= self._release <= (2, 5, 0)
+
+    @property
+    def _release(self) -> tuple[int, ...]:
+        own = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.version)
+        return tuple(int(number or 0) for number in own.groups()) if own else (0, 0, 0)

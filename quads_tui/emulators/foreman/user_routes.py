@@ -61,7 +61,9 @@ async def permissions(request: ApiRequest) -> Answer:
 
 
 async def current_permissions(request: ApiRequest) -> Answer:
-    """What the caller may do, administrator or not; `results` is what clients may rely on, its envelope was never recorded."""
+    """What the caller may do, administrator or not (since 2.1). Clients may rely on `results`: no envelope was ever recorded."""
+    if not request.foreman.options.since(2, 1):
+        raise not_found("permission", "current_permissions")
     await request.work.cpu(request.foreman.options.costs.small)
     rows = [
         documents.permission(number, name)

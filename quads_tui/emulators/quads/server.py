@@ -9,7 +9,8 @@ import secrets
 import socket
 import ssl
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
@@ -36,16 +37,23 @@ class FaultEffect(StrEnum):
     HANG = "hang"
     RESET = "reset"
     LOST = "lost"  # done, then a reset
+    GIVEN = "given"  # the answer that the test gives; nothing is done
 
 
 @dataclass
 class InjectedFault:
-    """What the next `times` requests of `method` below `path` (without /api/v3) meet."""
+    """What the next `times` requests of `method` below `path` (without /api/v3) meet.
+
+    status, text and headers: of the answer that is given.
+    """
 
     method: str
     path: str
     effect: FaultEffect
     times: int = 1
+    status: int = 200
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class QuadsEmulator:
@@ -149,7 +157,12 @@ class QuadsEmulator:
             self.reads += 1
         elif path != "/login":
             self.writes += 1
-        effect = self._injected(request.method, path)
+        fault = self._injected(request.method, path)
+        effect = fault.effect if fault is not None else None
+        if fault is not None and effect is FaultEffect.GIVEN:
+            return web.Response(
+                status=fault.status, text=fault.text, content_type="application/json", headers=dict(fault.headers)
+            )
         if effect is FaultEffect.HANG:
             await asyncio.sleep(3600)
         if effect is FaultEffect.RESET:
@@ -182,11 +195,12 @@ class QuadsEmulator:
             self.rolled_back += 1
         return _reset(request) if effect is FaultEffect.LOST else answer
 
-    def _injected(self, method: str, path: str) -> FaultEffect | None:
+    def _injected(self, method: str, path: str) -> InjectedFault | None:
         for fault in self.faults:
             if fault.times and fault.method == method and path.startswith(fault.path):
                 fault.times -= 1
-                return FaultEffect(fault.effect)
+                fault.effect = FaultEffect(fault.effect)
+                return fault
         return None
 
     def _log_in(self, request: web.BaseRequest) -> web.Response:

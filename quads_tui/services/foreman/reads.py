@@ -9,20 +9,22 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
-from quads_tui.rollout.foreman_host import HostRecord
-from quads_tui.rollout.identity import mac_of
+from quads_tui.rollout.causes import StageFailure, Unreadable
+from quads_tui.rollout.foreman_host import HostRecord, Interface, SomeUnreadable, host_name, interfaces
+from quads_tui.rollout.numbers import bounded, record_id
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Probe
 from quads_tui.rollout.text import clean
 
+from .errors import failure
 from .names import pick
 from .session import PAGE, ForemanSession, results
 from .users import UserRecord
 
 _QUERY = 3500  # characters of host names in one search: Apache refuses request lines over 8 KiB
 KNOWN = ((1, 24), (3, 16))  # the first and the last version whose answers are known here
-_TOKEN_MINUTES = 360  # Foreman's default token_duration, for users who may not read the settings
+_MOST_TOKEN_MINUTES = 60 * 24 * 365
+_TOKEN_MINUTES = 360.0  # Foreman's default token_duration, for users who may not read the settings
 
 COLLECTIONS = {  # what the operator calls it: the collection and the member that carries the name
     "operating system": ("operatingsystems", "title"),
@@ -53,11 +55,15 @@ class ForemanReads:
     async def find(self, what: str, name: str) -> int:
         """The id of an operating system, partition table, medium or user. Raises NameUnknown with the nearest names."""
         path, member = COLLECTIONS[what]
-        names: dict[str, int] = {}
-        for item in await self._session.collect(path, {}):
-            if isinstance(item.get(member), str) and isinstance(item.get("id"), int):
-                names[item[member]] = item["id"]
-        return pick(what, name, names)
+
+        def named(item: Mapping[str, Any]) -> tuple[str, int]:
+            if not isinstance(item.get(member), str):
+                raise Unreadable(f"Foreman lists one of /{path} with {member} {clean(item.get(member), 40)!r}")
+            return item[member], item["id"]
+
+        if found := dict(await self._session.collect(path, {"search": f"{member} = {_quoted(name)}"}, named)).get(name):
+            return found
+        return pick(what, name, dict(await self._session.first_page(path, named)))
 
     async def names(self) -> frozenset[str]:
         """Names of all hosts that we may see: one thin search."""
@@ -76,10 +82,32 @@ class ForemanReads:
         return await self._names(f"params.{name} = {_quoted(value)}")
 
     async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
-        """Full records by name; hosts that Foreman does not show are missing. A search per about a hundred names."""
-        asked = [self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}) for chunk in _chunks(sorted(names))]
-        records = [HostRecord.read(item) for items in await asyncio.gather(*asked) for item in items]
-        return {record.name: record for record in records if record is not None}
+        """Full records by name; hosts that Foreman does not show are missing. A search per about a hundred names.
+
+        Raises SomeUnreadable, with the others, where records cannot be read.
+        """
+        odd: list[Unreadable] = []
+
+        def read(item: Mapping[str, Any]) -> HostRecord | None:
+            try:
+                return HostRecord.read(item)
+            except Unreadable as why:
+                odd.append(why)
+                return None
+
+        asked = [
+            self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}, read) for chunk in _chunks(sorted(names))
+        ]
+        told = [
+            record for found in await asyncio.gather(*asked) for record in found if record is not None and record.name in names
+        ]
+        records = {record.name: record for record in told}
+        for name in {record.name for record in told if records[record.name] is not record}:
+            odd.append(Unreadable(f"Foreman shows two hosts named {name}"))
+            del records[name]
+        if odd:
+            raise SomeUnreadable(odd, records)
+        return records
 
     async def incompatible_media(self, target: Target) -> list[str]:
         """What of the target does not go with its operating system, in words (operatingsystems/show: its ptables and media).
@@ -87,17 +115,20 @@ class ForemanReads:
         Foreman would refuse every host's build for it (422). What it does not tell is taken to fit.
         """
         answer = await self._session.read(f"operatingsystems/{target.operatingsystem_id}", {})
-        body = self._session.body(answer) if answer.status == 200 else None
+        body = await self._session.body(answer) if answer.status == 200 else None
         said = []
         for what, member, wanted in (
             ("partition table", "ptables", target.ptable_id),
             ("installation medium", "media", target.medium_id),
         ):
             listed = body.get(member) if isinstance(body, Mapping) else None
-            known = {item.get("id"): clean(item.get("name"), 60) for item in listed or () if isinstance(item, Mapping)}
-            if wanted is None or not isinstance(listed, list) or wanted in known:
+            if wanted is None or listed is None:
                 continue
-            names = list(known.values())
+            if not isinstance(listed, list) or not all(isinstance(item, Mapping) for item in listed):
+                raise Unreadable(f"Foreman shows the operating system {target.operatingsystem_id} with unreadable {member}")
+            if any(record_id(item.get("id")) == wanted for item in listed):
+                continue
+            names = [clean(item.get("name"), 60) for item in listed[:6]]
             said.append(
                 f"the {what} is not associated with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}"
             )
@@ -105,66 +136,73 @@ class ForemanReads:
 
     async def users(self) -> dict[str, UserRecord]:
         """All users by login."""
-        users = [UserRecord.read(item) for item in await self._session.collect("users", {})]
-        return {user.login: user for user in users if user is not None}
+        return {user.login: user for user in await self._session.collect("users", {}, UserRecord.read)}
 
     async def parents(self, places: str) -> dict[int, frozenset[int]]:
         """The ids above each of the `organizations` or `locations` that has such: who is in a parent is in its children too.
 
         Empty where we may not see them.
         """
+
+        def read(item: Mapping[str, Any]) -> tuple[int, frozenset[int]]:
+            ancestry = clean(item.get("ancestry") or "", 1000)
+            above = {record_id(int(number)) for number in re.findall(r"\d{1,18}", ancestry, re.ASCII)} | {
+                record_id(item.get("parent_id"))
+            }
+            return item["id"], frozenset(number for number in above if number is not None)
+
         try:
-            items = await self._session.collect(places, {})
+            found = dict(await self._session.collect(places, {}, read))
+        except Unreadable:
+            raise
         except StageFailure:
             return {}
-        found = {}
-        for item in items:
-            above = re.findall(r"\d+", str(item.get("ancestry") or "")) + [str(item.get("parent_id") or "")]
-            found[item.get("id")] = frozenset(int(number) for number in above if number.isdigit() and len(number) < 18)
-        return {number: above for number, above in found.items() if isinstance(number, int) and above}
+        return {number: above for number, above in found.items() if above}
 
     async def granted(self) -> frozenset[str] | None:
         """All permissions of our user, on whatever hosts; None where this Foreman does not tell (before 2.1)."""
         answer = await self._session.read("permissions/current_permissions", {})
-        names = {item.get("name") for item in results(self._session.body(answer))} if answer.status == 200 else set()
-        return frozenset(name for name in names if isinstance(name, str)) or None
+        if answer.status != 200:
+            return None
+        listed = results(await self._session.body(answer), "permissions/current_permissions")
+        return frozenset(clean(item.get("name"), 100) for item in listed) or None
 
     async def host(self, name: str) -> HostRecord | None:
         """One host, fresh; None when Foreman has none of this name or hides it from us."""
         answer = await self._session.read(f"hosts/{quote(name)}", {})
         if answer.status == 404:
             return None
-        record = HostRecord.read(self._session.body(answer))
-        if record is None:
-            raise StageFailure(Cause.PROTOCOL, "unexpected response from Foreman: not a host", service=FOREMAN)
-        return record
+        if answer.status != 200:
+            raise failure(answer)
+        return HostRecord.read(await self._session.body(answer), name)
 
     async def provisioning_macs(self, name: str) -> frozenset[str]:
         """MACs of the interfaces that Foreman provisions this host through; empty where it has none, or no such host.
 
         Only hosts/show tells: the MAC at the top of a record is the primary interface's, which may be a bond of other ones.
         """
-        return await self._macs(name, lambda interface: interface.get("provision") is True)
+        return await self._macs(name, lambda interface: interface.provision)
 
     async def all_macs(self, name: str) -> frozenset[str]:
         """MACs of all interfaces that Foreman knows of this host but its BMC's; empty where there is no such host."""
-        return await self._macs(name, lambda interface: interface.get("type") != "bmc")
+        return await self._macs(name, lambda interface: interface.type != "bmc")
 
-    async def _macs(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> frozenset[str]:
+    async def _macs(self, name: str, wanted: Callable[[Interface], bool]) -> frozenset[str]:
         answer = await self._session.read(f"hosts/{quote(name)}", {})
         if answer.status == 404:
             return frozenset()
-        body = self._session.body(answer) if answer.status == 200 else None
-        interfaces = body.get("interfaces") if isinstance(body, Mapping) else None
-        if not isinstance(interfaces, list):
-            raise StageFailure(Cause.PROTOCOL, "unexpected response from Foreman: a host without its interfaces", service=FOREMAN)
-        macs = {mac_of(one.get("mac")) for one in interfaces if isinstance(one, Mapping) and wanted(one)}
-        return frozenset(macs - {""})
+        if answer.status != 200:
+            raise failure(answer)
+        found = interfaces(await self._session.body(answer), name)
+        return frozenset({interface.mac for interface in found if wanted(interface)} - {""})
 
     async def missing_permissions(self, host: str, wanted: Collection[str]) -> tuple[str, ...]:
         """Which of these our user lacks on this host (hosts/show); empty where it does not say."""
         answer = await self._session.read(f"hosts/{quote(host)}", {})
-        body = self._session.body(answer) if answer.status == 200 else None
+        if answer.status != 200:
+            return ()
+        body = await self._session.body(answer)
+        HostRecord.read(body, host)
         granted = body.get("permissions") if isinstance(body, Mapping) else None
         if not isinstance(granted, Mapping):
             return ()
@@ -173,30 +211,33 @@ class ForemanReads:
     async def lacking_for(self, path: str) -> tuple[str, ...]:
         """Which permissions our user lacks to read this collection."""
         answer = await self._session.read(path, {"per_page": "1"})
-        body = self._session.body(answer) if answer.status == 403 else None
+        body = await self._session.body(answer) if answer.status == 403 else None
         error = body.get("error") if isinstance(body, Mapping) else None
         missing = error.get("missing_permissions") if isinstance(error, Mapping) else None
         return tuple(clean(name, 60) for name in missing) if isinstance(missing, list) else ()
 
     async def token_seconds(self) -> float:
         """How long a build token lives (the setting token_duration); 0 means for ever."""
-        minutes = await self._setting("token_duration")
-        return float(minutes if isinstance(minutes, int | float) else _TOKEN_MINUTES) * 60
+        minutes = bounded(await self._setting("token_duration"), 0, _MOST_TOKEN_MINUTES)
+        return (_TOKEN_MINUTES if minutes is None else minutes) * 60
 
     async def identity(self) -> tuple[str, str]:
         """By what it is known whatever its address: SHA-256 of its certificate, and its own name for itself (foreman_url).
 
         What it does not tell is empty.
         """
-        url = await self._setting("foreman_url")
-        own = clean(url, 300).rstrip("/").lower() if isinstance(url, str) else ""
+        try:
+            url = await self._setting("foreman_url")
+        except Unreadable:
+            url = None  # its certificate is compared all the same
+        own = clean(url, 300, compared=True).rstrip("/").lower() if isinstance(url, str) else ""
         return self._session.certificate, own
 
     async def _setting(self, name: str) -> object:
         """None where we may not read it."""
         answer = await self._session.read("settings", {"search": f"name = {name}"})
         if answer.status == 200:
-            for item in results(self._session.body(answer)):
+            for item in results(await self._session.body(answer), "settings"):
                 if item.get("name") == name:
                     return item.get("value")
         return None
@@ -217,19 +258,38 @@ class ForemanReads:
 
     async def parameter_id(self, host: str, name: str) -> str:
         """Of the host's own parameter; empty where it has none of this name."""
-        found = await self._session.read(f"hosts/{quote(host)}/parameters", _parameter(name))
-        items = results(self._session.body(found)) if found.status == 200 else []
-        return next((str(item.get("id", name)) for item in items if item.get("name") == name), "")
+        try:
+            found = await self._parameter(host, name)
+        except Unreadable:
+            raise
+        except StageFailure as hidden:
+            if hidden.status not in (403, 404):
+                raise
+            found = None
+        if found is None:
+            return ""
+        number = record_id(found.get("id"))
+        if number is None:
+            raise Unreadable(f"Foreman shows the parameter {name} of {host} with id {clean(found.get('id', 'missing'), 40)!r}")
+        return str(number)
 
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:
         """Whether the host's own parameter has this value."""
-        answer = await self._session.read(f"hosts/{quote(host)}/parameters", _parameter(name))
-        if answer.status != 200:
+        try:
+            found = await self._parameter(host, name)
+        except StageFailure:
             return Probe.UNREADABLE
-        for item in results(self._session.body(answer)):
-            if item.get("name") == name and _text(item.get("value")) == value:
-                return Probe.APPLIED
-        return Probe.ABSENT
+        return Probe.APPLIED if found is not None and _text(found.get("value")) == value else Probe.ABSENT
+
+    async def _parameter(self, host: str, name: str) -> Mapping[str, Any] | None:
+        """One parameter of a host; hidden ones would otherwise read as asterisks."""
+        path = f"hosts/{quote(host)}/parameters"
+        search = {"search": f"name = {_quoted(name)}", "show_hidden": "true", "per_page": str(PAGE)}
+        answer = await self._session.read(path, search)
+        if answer.status != 200:
+            raise failure(answer)
+        items = results(await self._session.body(answer), path)
+        return next((item for item in items if item.get("name") == name), None)
 
     async def rolled_back(self, progress: str) -> bool:
         """Whether the task list of a PUT says that it failed and was taken back.
@@ -240,19 +300,18 @@ class ForemanReads:
         return bool(tasks & _TAKEN_BACK) and not tasks & _AT_WORK
 
     async def _names(self, search: str) -> frozenset[str]:
-        items = await self._session.collect("hosts", {"thin": "1", **({"search": search} if search else {})})
-        return frozenset(clean(item["name"]).lower() for item in items if isinstance(item.get("name"), str))
+        query = {"thin": "1", **({"search": search} if search else {})}
+        return frozenset(await self._session.collect("hosts", query, lambda item: host_name(item.get("name"))))
 
-    async def _tasks(self, progress: str) -> frozenset[object]:
+    async def _tasks(self, progress: str) -> frozenset[str]:
         """The states in the task list of a PUT (orchestration/:uuid/tasks, kept for five minutes); empty: no list."""
-        answer = await self._session.read(f"orchestration/{progress}/tasks", {})
-        tasks = results(self._session.body(answer)) if answer.status == 200 else []
-        return frozenset(item.get("status") for item in tasks)
-
-
-def _parameter(name: str) -> dict[str, str]:
-    """The search for one parameter of a host; hidden ones would otherwise read as asterisks."""
-    return {"search": f"name = {_quoted(name)}", "show_hidden": "true", "per_page": str(PAGE)}
+        path = f"orchestration/{progress}/tasks"
+        answer = await self._session.read(path, {})
+        tasks = results(await self._session.body(answer), path) if answer.status == 200 else []
+        states = [item.get("status") for item in tasks]
+        if not all(isinstance(state, str) for state in states):
+            raise Unreadable(f"Foreman lists tasks of a write with states {clean(states, 60)}")
+        return frozenset(map(str, states))
 
 
 def _text(value: object) -> object:

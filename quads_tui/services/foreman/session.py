@@ -6,22 +6,42 @@ import asyncio
 import base64
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from quads_tui.inputs import Secret, TlsPolicy
-from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, StageFailure, Unreadable
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.numbers import record_id
 from quads_tui.rollout.ports import Clock, NotSent, Ticket
 from quads_tui.rollout.text import clean
 
+from ..big_answers import read_json
 from ..http import Http
+from ..not_before import name_of
 from ..responses import FailureKind, NotJson, RequestFailed, Response
 from .errors import checked_write, explain, failure, no_response_error
 
-PAGE = 10_000  # where the version does not know per_page=all (before 2.2)
-_BODY = 32 << 20  # bytes
+T = TypeVar("T")
+# Records: of full hosts a megabyte. Every version serves it: per_page=all is unknown before 2.2, and a 500 up to 2.5.0.
+PAGE = 500
+_BODY = 8 << 20  # bytes: 16 KiB for each of a page
+_MOST_RECORDS = 100_000  # of one index
+_MOST_PAGES = 1000
+_WHOLE_INDEX = 300.0  # own seconds for all pages of an index
+_REREADS = 3  # of an index that changes between two pages
+_MOST_COOKIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Page(Generic[T]):
+    """Of an index: its records by id, how many they were with doubles, and how many the whole index has."""
+
+    items: dict[int, T]
+    length: int
+    subtotal: int
 
 
 class ForemanSession:
@@ -45,6 +65,7 @@ class ForemanSession:
         write_width: int = 1,
     ) -> None:
         self.url = url.rstrip("/")
+        self._name = name_of(url)
         self.version = ""  # as Foreman tells it at the login
         self.certificate = ""  # of the last answer, SHA-256 of the DER; empty without TLS
         self._http = http
@@ -92,27 +113,61 @@ class ForemanSession:
             return answer
         raise failure(answer)
 
-    async def collect(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        """All records of an index, whatever page size the server insists on. Raises StageFailure for a list with holes."""
-        items: dict[object, Mapping[str, Any]] = {}
-        page, size = 1, "all" if (self.version_number or (0, 0)) >= (2, 2) else str(PAGE)
-        while True:
-            answer = await self.read(path, {**query, "per_page": size, **({"page": str(page)} if page > 1 else {})})
-            if answer.status != 200:
-                raise failure(answer)
-            body = self.body(answer)
-            wanted = body.get("subtotal") if isinstance(body, Mapping) else None
-            if not isinstance(wanted, int) or not isinstance(body, Mapping) or not isinstance(body.get("results"), list):
-                raise StageFailure(Cause.PROTOCOL, f"unexpected response from Foreman /{path}: not a list", service=FOREMAN)
-            before = len(items)
-            items |= {item.get("id", (page, place)): item for place, item in enumerate(results(body))}
+    async def collect(self, path: str, query: Mapping[str, str], read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        """All records of an index as `read` makes them, in pages, whatever page size the server insists on.
+
+        Raises StageFailure, and Unreadable for a list with holes or without an end.
+        """
+        try:
+            async with asyncio.timeout(self._clock.real(_WHOLE_INDEX, 60.0)):
+                for _ in range(_REREADS):
+                    found = await self._pages(path, query, read)
+                    if found is not None:
+                        return found
+        except TimeoutError:
+            raise Unreadable(f"Foreman did not list all /{path} within {_WHOLE_INDEX:.0f} s") from None
+        raise Unreadable(f"the list of Foreman /{path} changed each time that it was read")
+
+    async def first_page(self, path: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        """The first records of an index, however many there are."""
+        return list((await self._page(path, {"per_page": str(PAGE)}, read)).items.values())
+
+    async def _pages(self, path: str, query: Mapping[str, str], read: Callable[[Mapping[str, Any]], T]) -> list[T] | None:
+        """None where its length changed between two pages: what moved from one to the other may have been seen on neither."""
+        items: dict[int, T] = {}
+        size, wanted = PAGE, -1
+        for number in range(1, _MOST_PAGES + 1):
+            page = await self._page(path, {**query, "per_page": str(size), **({"page": str(number)} if number > 1 else {})}, read)
+            if page.subtotal > _MOST_RECORDS:
+                raise Unreadable(f"Foreman lists {page.subtotal} /{path}, more than {_MOST_RECORDS}")
+            if number > 1 and page.subtotal != wanted:
+                return None
+            before, wanted = len(items), page.subtotal
+            items |= page.items
             if len(items) >= wanted:
                 return list(items.values())
             if len(items) == before:
-                raise StageFailure(Cause.PROTOCOL, f"incomplete list from Foreman /{path}: {before} of {wanted}", service=FOREMAN)
-            if page == 1 and isinstance(body.get("per_page"), int):
-                size = str(min(body["per_page"], before + len(results(body))))  # as many as it gave, so that pages join
-            page += 1
+                raise Unreadable(f"incomplete list from Foreman /{path}: {before} of {wanted}")
+            if number == 1:
+                size = min(size, page.length)  # as many as it gave, so that pages join
+        raise Unreadable(f"incomplete list from Foreman /{path}: {len(items)} of {wanted} on {_MOST_PAGES} pages")
+
+    async def _page(self, path: str, query: Mapping[str, str], read: Callable[[Mapping[str, Any]], T]) -> _Page[T]:
+        answer = await self.read(path, query)
+        if answer.status != 200:
+            raise failure(answer)
+        body = await self.body(answer)
+        listed = results(body, path)
+        subtotal = body.get("subtotal") if isinstance(body, Mapping) else None
+        if not isinstance(subtotal, int) or isinstance(subtotal, bool) or subtotal < 0:
+            raise Unreadable(f"unexpected response from Foreman /{path}: not a list, subtotal {clean(subtotal, 40)!r}")
+        items = {}
+        for item in listed:
+            number = record_id(item.get("id"))
+            if number is None:
+                raise Unreadable(f"Foreman lists one of /{path} with id {clean(item.get('id', 'missing'), 40)!r}")
+            items[number] = read(item)
+        return _Page(items, len(listed), subtotal)
 
     async def write(self, ticket: Ticket, method: str, path: str, body: Mapping[str, object]) -> Response:
         """Send once, below /api/, and give back a success.
@@ -147,14 +202,13 @@ class ForemanSession:
             break
         return checked_write(answer)
 
-    def body(self, answer: Response) -> object:
-        """As JSON types. Raises StageFailure where it is no JSON."""
+    async def body(self, answer: Response) -> object:
+        """As JSON types. Raises Unreadable where it is no JSON."""
         try:
-            return answer.json()
+            return await read_json(answer)
         except NotJson as error:
             page = answer.body.lstrip()[:1] == b"<"
-            words = f"no JSON from Foreman: {explain(answer) if page else error.reason}"
-            raise StageFailure(Cause.PROTOCOL, words, service=FOREMAN) from None
+            raise Unreadable(f"no JSON from Foreman: {explain(answer) if page else error.reason}") from None
 
     async def _log_in(self, seen: int) -> None:
         """One login however many found the cookie missing or expired. `seen`: the count of logins that they knew."""
@@ -177,7 +231,7 @@ class ForemanSession:
             if answer.status != 200:
                 raise failure(answer)
             self._logins += 1
-            body = self.body(answer)
+            body = await self.body(answer)
             version = body.get("version") if isinstance(body, Mapping) else None
             self.version = clean(version or answer.headers.get("Foreman_version", ""), 40)
 
@@ -193,6 +247,9 @@ class ForemanSession:
     ) -> Response:
         if self._refused:
             raise CredentialsRefused(self._refused)
+        left, why = self._http.not_before.left((self._name,))
+        if left:  # whoever asks: one request was told so for all
+            raise StageFailure(Cause.BUSY, why, after=left, service=FOREMAN)
         login = f"{self._username}:{self._password.reveal()}".encode()
         headers = {
             "Accept": "application/json",
@@ -213,12 +270,18 @@ class ForemanSession:
             max_body=_BODY,
             before_send=before_send,
         )
-        self._cookies.update(answer.cookies)
+        if answer.status in (429, 503) and answer.retry_after is not None:
+            self._http.not_before.hear((self._name,), answer.retry_after, explain(answer))
+        for name, value in answer.cookies.items():
+            if name in self._cookies or len(self._cookies) < _MOST_COOKIES:
+                self._cookies[name] = value
         self.certificate = answer.certificate
         return answer
 
 
-def results(body: object) -> list[Mapping[str, Any]]:
-    """The records of an index; none where it is no index."""
+def results(body: object, path: str) -> list[Mapping[str, Any]]:
+    """The records of the index at `path`. Raises Unreadable where it is none: no list is not an empty list."""
     found = body.get("results") if isinstance(body, Mapping) else None
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+        raise Unreadable(f"unexpected response from Foreman /{path}: not a list")
+    return found

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quads_tui.rollout.causes import Unreadable
 from quads_tui.rollout.foreman_host import typed
+from quads_tui.rollout.numbers import record_id
 from quads_tui.rollout.text import clean
 
 
@@ -21,17 +23,23 @@ class UserRecord:
     locations: Mapping[int, str] | None
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> UserRecord | None:
-        """None when this is no user."""
-        login, number = typed(data, "login", str), typed(data, "id", int)
-        if login is None or number is None:
-            return None
-        admin = data.get("admin") is True or data.get("effective_admin") is True
-        return cls(login, number, admin, _places(data.get("organizations")), _places(data.get("locations")))
+    def read(cls, data: Mapping[str, Any]) -> UserRecord:
+        """Raises Unreadable."""
+        number, login = record_id(data.get("id")), data.get("login")
+        if number is None or not isinstance(login, str):
+            raise Unreadable(f"Foreman shows a user with id {clean(data.get('id'), 40)!r} and login {clean(login, 40)!r}")
+        admin = any(typed(clean(login, 80), data, member, bool) for member in ("admin", "effective_admin"))
+        return cls(login, number, admin, _places(login, data, "organizations"), _places(login, data, "locations"))
 
 
-def _places(listed: object) -> dict[int, str] | None:
-    if not isinstance(listed, list):
+def _places(login: str, data: Mapping[str, Any], member: str) -> dict[int, str] | None:
+    listed = typed(clean(login, 80), data, member, list)
+    if listed is None:
         return None
-    found = [place for place in listed if isinstance(place, Mapping)]
-    return {place["id"]: clean(place.get("name"), 100) for place in found if isinstance(place.get("id"), int)}
+    found = {}
+    for place in listed:
+        number = record_id(place.get("id")) if isinstance(place, Mapping) else None
+        if number is None:
+            raise Unreadable(f"Foreman shows the user {clean(login, 80)} with unreadable {member}")
+        found[number] = clean(place.get("name"), 100)
+    return found

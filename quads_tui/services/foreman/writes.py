@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from quads_tui.rollout.causes import Unreadable
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Ticket, UnknownOutcome
 
-from ..responses import NotJson
 from .session import ForemanSession
 
 
@@ -49,9 +49,7 @@ class ForemanWrites:
         body = {"host": {**attributes, "progress_report_id": progress}}
         answer = await self._session.write(ticket, "PUT", f"hosts/{quote(host)}", body)
         try:
-            record = HostRecord.read(answer.json())
-        except NotJson:
-            record = None
-        if record is None:
-            raise UnknownOutcome("Foreman accepted the write, but its answer cannot be read", server_done=True)
-        return record
+            return HostRecord.read(await self._session.body(answer), host)
+        except Unreadable as why:
+            words = f"Foreman accepted the write, but its answer cannot be read: {why.what}"
+            raise UnknownOutcome(words, server_done=True) from None

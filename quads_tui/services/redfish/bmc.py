@@ -14,6 +14,7 @@ from .dell import Unsupported
 from .dell_boot_order import BootOrder, job_words
 from .one_time_device import DeviceBoot
 from .power import PowerChange
+from .quirks import BUTTON
 from .resources import OFF, ON, Observation
 from .system import Machine, Unclear
 
@@ -28,7 +29,7 @@ class Survey:
     model: str
     identity: Identity = field(default_factory=Identity)  # by the system's document alone: MACs are told by `identify`
     override: bool | None = None  # there is a boot override that can be set; None also while the machine is off and hides it
-    force_off: bool | None = None  # ForceOff is among the resets that it offers
+    force_off: bool | None = None  # ForceOff, or the power button, is among the resets that it offers
 
 
 class Bmc:
@@ -134,8 +135,9 @@ class Bmc:
             model=system.model,
             identity=self._machine.facts(system),
             override=override or (None if system.settings or system.power == OFF else False),
-            # Their lists come with typing errors, as a comma that is missing.
-            force_off=any("forceoff" in value.lower() for value in offered) if offered or not system.reset_target else None,
+            force_off=any(name in value.lower() for value in offered for name in ("forceoff", BUTTON.lower()))
+            if offered or not system.reset_target
+            else None,
         )
 
     async def is_off(self) -> bool:
@@ -148,6 +150,10 @@ class Bmc:
         if self._device and await DeviceBoot(self._machine, self._device, deadline).armed():
             return True
         return (await BootChange(self._machine, deadline).look()).pxe_next
+
+    def allow_login(self) -> None:
+        """An operator asks for it: a password that this BMC refused may be sent again, twice at most."""
+        self._connection.session.login.accepted()
 
     async def end_sessions(self, uris: Sequence[str], peer: str, login: float | None = None) -> None:
         """Delete sessions that a process before this one left at `peer`, each request made once; what does not go is noted.
@@ -169,3 +175,8 @@ class Bmc:
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
         await self._connection.session.close()
+
+
+def _powers_off(offered: Collection[str]) -> bool:
+    """By force. Lists of resets come with typing errors, as a comma that is missing."""
+    return any(name in value.lower() for value in offered for name in ("forceoff", BUTTON.lower()))

@@ -5,18 +5,54 @@ Whatever a PATCH is answered, the read-back decides: some BMCs say 200 and do no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 
+from .connection import Missing
 from .errors import ErrorResponse
+from .learned import Step
 from .resources import Boot, System
 from .settings_patch import Changes
 from .system import Machine
 
 _READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH that was accepted
+_MISSED = 2.0  # own seconds until a resource that is linked and not there is read again
+_WHAT = "the boot override"
+_MOST_TO_CLEAR = 24  # requests: there are more ways to take it back than to set it
 _BY_TASK = (6.0,) * 7  # and that long beyond it where a task was started (202)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What a PATCH says of target and enabled; empty: it says nothing of it."""
+
+    target: str
+    enabled: str
+
+    def members(self, boot: Boot) -> dict[str, str]:
+        """As the BMC's own lists spell the values. The lists advise: a value that they lack is sent all the same."""
+        target, enabled = _spelled(self.target, boot.targets), _spelled(self.enabled, boot.enableds)
+        members = {"BootSourceOverrideTarget": target, "BootSourceOverrideEnabled": enabled}
+        return {name: value for name, value in members.items() if value}
+
+    def is_allowed(self, boot: Boot) -> bool:
+        """As far as the BMC's lists say."""
+        pairs = ((self.target, boot.targets), (self.enabled, boot.enableds))
+        return all(not value or not listed or value.lower() in map(str.lower, listed) for value, listed in pairs)
+
+
+_LASTING = "Continuous"
+_PXE = (Override("Pxe", "Once"), Override("Pxe", _LASTING))
+_NO_PXE = (  # some know no Disabled, some no None; the boot of the disk is then what leads nowhere else
+    Override("None", "Disabled"),
+    Override("", "Disabled"),
+    Override("None", ""),
+    Override("None", "Once"),
+    Override("Hdd", "Once"),
+    Override("Hdd", _LASTING),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +112,9 @@ class BootChange:
         self._connection = machine.connection
         self._clock = machine.connection.clock
         self._deadline = deadline
-        self._changes = Changes(machine.connection, "the boot override", deadline)
+        self._changes = Changes(machine.connection, _WHAT, deadline)
         self._patched: set[str] = set()
+        self._missed: set[str] = set()  # settings resources that were not there
         self._mode = ""
         self.persistent = False  # the BMC made a lasting PXE boot of the one-time one
 
@@ -87,7 +124,15 @@ class BootChange:
         bare = self._machine.bare_settings
         if not system.settings or system.settings == system.path or system.settings in bare - self._patched:
             return BootSnapshot(system, Boot(), "")
-        boot, etag = await self._machine.boot_at(system.settings, self._deadline)
+        try:
+            boot, etag = await self._machine.boot_at(system.settings, self._deadline)
+        except Missing:
+            if system.settings in self._missed:
+                return BootSnapshot(system, Boot(), "")
+            # It is linked: it may be missing for a moment, and may hold a PXE boot all the same.
+            self._missed.add(system.settings)
+            await self._clock.sleep(_MISSED)
+            return await self.look()
         (bare.discard if boot.present else bare.add)(system.settings)
         return BootSnapshot(system, boot, etag)
 
@@ -97,11 +142,7 @@ class BootChange:
         if look.certain:
             return "PXE is already set for the next boot"
         await self._change(
-            look,
-            lambda boot: {"BootSourceOverrideTarget": _spelled("Pxe", boot), "BootSourceOverrideEnabled": "Once"},
-            lambda now: now.pxe_once,
-            "PXE for the next boot",
-            otherwise=self._accept_lasting,
+            look, Step.SET, _PXE, lambda now: now.pxe_once, "PXE for the next boot", otherwise=self._accept_lasting
         )
         return "this BMC has no one-time boot: PXE stays set until the install ends" if self.persistent else ""
 
@@ -115,40 +156,41 @@ class BootChange:
         look = await self.look()
         if not look.pxe_next:
             return "no PXE boot was set"
-        await self._change(
-            look,
-            lambda boot: {"BootSourceOverrideTarget": "None", "BootSourceOverrideEnabled": "Disabled"},
-            lambda now: not now.pxe_next,
-            "no override",
-        )
+        self._changes = Changes(self._connection, _WHAT, self._deadline, most=_MOST_TO_CLEAR)
+        await self._change(look, Step.CLEAR, _NO_PXE, lambda now: not now.pxe_next, "no override")
         return ""
 
     async def _change(
         self,
         look: BootSnapshot,
-        wanted: Callable[[Boot], dict[str, str]],
+        step: Step,
+        overrides: tuple[Override, ...],
         done: Callable[[BootSnapshot], bool],
         what: str,
         otherwise: Callable[[BootSnapshot], bool] = lambda look: False,
     ) -> None:
         """Raises StageFailure when no way leads to `done`, nor to `otherwise`, which is asked at the end."""
         self._mode = look.mode
-        for way in self._ways(look):
+        learned = self._connection.learned
+        for way in learned.ordered(Step.OVERRIDE, self._ways(look)):
             if way.path in self._machine.bare_settings - self._patched:
                 self._patched.add(way.path)
                 look = await self.look()  # its entity tag
-            ignored = 0
-            while ignored < 2:
-                boot, _ = look.place(way.path)
-                refusal = await self._patch(look, way, wanted(boot))
-                look = await self._read_back(done, patient=refusal is None)
-                look = await self._keep_mode(look, way, wanted)
-                if done(look):
-                    return
-                if refusal is None:
-                    ignored += 1
-                elif not await self._changes.should_retry(refusal):
-                    break
+            for override in learned.ordered(step, _allowed_first(overrides, look.place(way.path)[0])):
+                ignored = 0
+                while ignored < 2:
+                    refusal = await self._patch(look, way, override.members(look.place(way.path)[0]))
+                    look = await self._read_back(done, patient=refusal is None)
+                    look = await self._keep_mode(look, way, override)
+                    if done(look) or (override.enabled == _LASTING and otherwise(look)):
+                        self._changes.proved()
+                        learned.worked(Step.OVERRIDE, way)
+                        learned.worked(step, override)
+                        return
+                    if refusal is None:
+                        ignored += 1
+                    elif not await self._changes.should_retry(refusal):
+                        break
         if otherwise(look):
             return
         reads = f"; the BMC shows {look}"
@@ -156,18 +198,15 @@ class BootChange:
             raise StageFailure(Cause.REFUSED, f"{what} is refused: {self._changes.last}{reads}")
         raise StageFailure(Cause.TIMEOUT, f"{what} was accepted {self._changes.sent} times without effect{reads}")
 
-    def _ways(self, look: BootSnapshot) -> Iterator[PatchTarget]:
+    def _ways(self, look: BootSnapshot) -> list[PatchTarget]:
         """Per property: the settings resource where it carries the override itself, else the system; then the other one."""
         system = look.system
         places = [system.path]
         if system.settings and system.settings != system.path:
             places.insert(0 if look.settings.present else 1, system.settings)
         full = any(maker.fills_gaps for maker in self._machine.makers)
-        for path in places:
-            yield PatchTarget(path, full)
-        if not full and self._mode:
-            for path in places:
-                yield PatchTarget(path, True)
+        ways = [PatchTarget(path, full) for path in places]
+        return ways if full or not self._mode else ways + [PatchTarget(path, True) for path in places]
 
     async def _patch(self, look: BootSnapshot, way: PatchTarget, override: dict[str, str]) -> ErrorResponse | None:
         """As Changes.patch."""
@@ -191,14 +230,14 @@ class BootChange:
             look = await self.look()
         return look
 
-    async def _keep_mode(self, look: BootSnapshot, way: PatchTarget, wanted: Callable[[Boot], dict[str, str]]) -> BootSnapshot:
+    async def _keep_mode(self, look: BootSnapshot, way: PatchTarget, override: Override) -> BootSnapshot:
         """A BMC that moved the mode along gets it told again as it was; one that keeps on is a failure, and a loud one."""
         before, now = self._mode, look.mode
         if not before or not now or now == before:
             return look
         self._connection.acts.note(f"the BMC changed the boot mode from {before} to {now}: setting it back")
         boot, etag = look.place(way.path)
-        await self._changes.send("PATCH", way.path, {"Boot": {**wanted(boot), "BootSourceOverrideMode": before}}, etag)
+        await self._changes.send("PATCH", way.path, {"Boot": {**override.members(boot), "BootSourceOverrideMode": before}}, etag)
         look = await self._read_back(lambda look: look.mode == before, patient=True)
         if look.mode != before:
             raise StageFailure(
@@ -209,6 +248,13 @@ class BootChange:
         return look
 
 
-def _spelled(value: str, boot: Boot) -> str:
-    """The value as the BMC's own list spells it. The list advises: a value that it lacks is sent all the same."""
-    return next((offered for offered in boot.targets if offered.lower() == value.lower()), value)
+def _allowed_first(overrides: tuple[Override, ...], boot: Boot) -> list[Override]:
+    """A lasting override only where the BMC says that it has no other."""
+    listed = {value.lower() for value in boot.enableds}
+    lasting = "continuous" in listed and "once" not in listed
+    kept = [one for one in overrides if one.enabled != _LASTING or lasting]
+    return sorted(kept, key=lambda one: not one.is_allowed(boot))
+
+
+def _spelled(value: str, listed: tuple[str, ...]) -> str:
+    return next((offered for offered in listed if offered.lower() == value.lower()), value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quads_tui.inputs import Secret, TlsPolicy
@@ -22,15 +22,20 @@ from quads_tui.rollout.text import clean, time_of_day
 from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
+from ..not_before import name_of
+from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
+from .learned import Learned, LearnedBmcs
+from .login import Busy
 from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
-from .session import ROOT, Busy, Session
+from .session import ROOT, TRIES, Session
 
-_REDIRECTS = frozenset({301, 302, 307, 308})
 _LASTING = frozenset({301, 308})
+_MOST_REDIRECTS = 4  # of one request
 _NOTICED = 5.0  # real seconds
-_LONGEST_WAIT = 60.0  # real seconds that a Retry-After is obeyed within one stage
+_LONGEST_WAIT = 60.0  # real seconds that a BMC is left alone within one stage, as it asks to
+_SHORT_WAIT = 3.0  # real seconds of it for what has no deadline of its own: an act, a login, a logout
 
 
 class Missing(QuadsTuiError):
@@ -42,7 +47,10 @@ class Missing(QuadsTuiError):
 
 
 class BmcConnection:
-    """Sends requests to one BMC. Deadlines are own time (Clock.now); HTTP deadlines real seconds."""
+    """Sends requests to one BMC. Deadlines are own time (Clock.now); HTTP deadlines real seconds.
+
+    While the BMC wants to be left alone (Retry-After and its like, told to any client of the process) nothing is sent to it.
+    """
 
     def __init__(
         self,
@@ -57,11 +65,18 @@ class BmcConnection:
         limits: Limits,
         meter: Meter,
         acts: SideEffects,
+        bmcs: LearnedBmcs | None = None,
     ) -> None:
-        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests."""
+        """`address`: scheme, host and port. `host`: its name in the rollout, for the history of requests.
+
+        `bmcs`: what the clients of this process share about BMCs; None: this client's alone.
+        """
         self.clock = clock
         self.acts = acts
-        self.session = Session(self._send, username=username, password=password, clock=clock, acts=acts)
+        self._bmcs = bmcs or LearnedBmcs()
+        self.session = Session(
+            self._send, username=username, password=password, clock=clock, acts=acts, learned=lambda: self.learned
+        )
         self._http = http
         self._address = address.rstrip("/")
         self._host = host
@@ -70,45 +85,53 @@ class BmcConnection:
         self._meter = meter
         self._lock = asyncio.Lock()
         self._wire = asyncio.Lock()
-        self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled
+        self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled (301, 308)
         self.peer = ""  # IP address and port of the last answer
         self.moves = 0  # how often that changed
         self.act_peer = ""  # the peer that the machine was last seen at: acts go there or nowhere
+        self._name = name_of(address)
         self._named = not _is_ip_address(address)
         self._at = ""  # the IP address that the name is taken for; empty: resolved by the next connection
+
+    @property
+    def learned(self) -> Learned:
+        """What this process knows of the ways of this BMC."""
+        return self._bmcs.of(self._address)
 
     async def exchange(
         self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
         """One signed request and its answer. Raises RequestFailed, Busy (before it was sent), StageFailure (our credentials).
 
-        A 401 was not executed, so the request goes out again after one new login. What is no read goes to the peer that the last
-        look at the machine came from: where another one answers now, RequestFailed says that nothing was sent, and it is to be
-        looked at again.
+        A 401 was not executed, so the request goes out again after a new login, and then by Basic. What is no read goes to the
+        peer that the last look at the machine came from: where another one answers now, RequestFailed says that nothing was sent,
+        and it is to be looked at again.
         """
         async with self._lock:
-            for last in (False, True):
+            for tries in range(1, TRIES + 1):
                 try:
                     signed = await self.session.headers()
                 except RequestFailed as error:  # to the login: the request itself never left
-                    raise RequestFailed(error.reason, sent=False, kind=error.kind) from None
+                    raise RequestFailed(error.reason, sent=False, kind=error.kind, after=error.after) from None
                 answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
                 if answer.status != 401:
                     if answer.ok:
                         self.session.reset_failures()
                     return answer
-                if last:
+                if tries == TRIES:
                     break
                 await self.session.on_unauthorized(answer)
             raise self.session.refuse_login(answer)
 
-    async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
+    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
 
+        `deciding`: members that the caller decides by; a document in which one of them cannot be believed is no answer.
         Raises Missing (404) and StageFailure.
         """
         wait = RetryBackoff(self, deadline)
         while True:
+            await wait.until_asked()
             try:
                 answer = await self.exchange("GET", path)
             except (RequestFailed, Busy) as error:
@@ -118,28 +141,46 @@ class BmcConnection:
                 try:
                     document = answer.json()
                 except NotJson as error:
-                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {path}"))
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{error.reason} instead of {clean(path)}"))
                     continue
-                if isinstance(document, Mapping):
+                if not isinstance(document, Mapping):
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {clean(path)}"))
+                elif why := unreadable(document, deciding):
+                    await wait.after(StageFailure(Cause.PROTOCOL, f"{clean(path)} is not readable now: {why}"))
+                else:
                     return document, answer
-                await wait.after(StageFailure(Cause.PROTOCOL, f"no JSON object at {path}"))
                 continue
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:
                 raise Missing(refusal)
             await wait.after(failure_of(refusal))
 
-    async def obey_retry_after(self, seconds: float, why: str) -> None:
-        """Wait real seconds, as the BMC asks to (Retry-After). Waits that nobody would notice are not noted."""
-        if seconds >= _NOTICED:
-            until = time_of_day(self.clock.wall() + seconds)
-            self.acts.note(f"the BMC asks to wait until {until}: {clean(why)}", waits=True)
-        await self.clock.sleep_real(seconds)
+    async def leave_alone(self, deadline: float, failure: StageFailure | None = None) -> bool:
+        """Wait as long as the BMC asks to, where it does: then True.
+
+        Raises `failure`, or one in the BMC's words, where that lies behind the deadline or is too long for one stage. Waits that
+        nobody would notice are not noted.
+        """
+        clock, waited = self.clock, False
+        while True:
+            seconds, why = self._left()
+            if not seconds:
+                return waited
+            if seconds > _LONGEST_WAIT or clock.now() + seconds * clock.speed > deadline:
+                failure = failure or StageFailure(Cause.BUSY, why)
+                failure.after = max(failure.after or 0.0, seconds)
+                raise failure
+            if seconds >= _NOTICED:
+                until = time_of_day(clock.wall() + seconds)
+                self.acts.note(f"the BMC asks to wait until {until}: {why}", waits=True)
+            await clock.sleep_real(seconds)
+            waited = True
 
     async def root(self, deadline: float) -> Document:
         """The service root, which needs no login (DSP0266 13.2.2); remembers where sessions are made."""
         wait = RetryBackoff(self, deadline)
         while True:
+            await wait.until_asked()
             try:
                 async with self._lock:
                     answer = await self._send("GET", ROOT, {}, None)
@@ -158,33 +199,76 @@ class BmcConnection:
                     raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
                 await wait.after(failure_of(refusal))
                 continue
-            if isinstance(document, Mapping):
+            why = "it is not a JSON object"
+            if isinstance(document, Mapping) and not (why := unreadable(document, SERVICE_ROOT)):
                 links = document.get("Links")
-                self.session.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                login = self.session.login
+                login.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
+                login.probe = local_path(document.get("Systems")) or login.probe
                 return document
-            await wait.after(StageFailure(Cause.PROTOCOL, "the Redfish service root is not a JSON object"))
+            await wait.after(StageFailure(Cause.PROTOCOL, f"the Redfish service root is not readable now: {why}"))
 
     async def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False
     ) -> Response:
-        """One request on the wire; a redirect to the same resource is followed once by sending the same again.
+        """One request on the wire; a redirect to the same resource is followed by sending the same again.
 
-        Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: RequestFailed.
-        `acts`: it is asked once more before its first byte whether it may go. Raises what SideEffects.confirm raises.
+        Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: RequestFailed. So does
+        a BMC that wants to be left alone for more than some seconds. `acts`: it is asked once more before its first byte whether
+        it may go. Raises what SideEffects.confirm raises.
         """
+        await self._not_yet()
         reads = method == "GET"
         async with self._wire:
-            answer = await self._put(method, self._moved.get(path, path) if reads else path, headers, body, acts)
-            if answer.status not in _REDIRECTS:
-                return answer
-            where = local_path(answer.headers.get("Location", ""))
-            if not where or where == path:
-                return answer
-            if not (same_path(path, where) if reads else plain_path(path) == plain_path(where)):
-                raise RequestFailed(_redirects(path, where), sent=False, kind=FailureKind.REDIRECT)
-            if reads and answer.status in _LASTING:
-                self._moved[path] = where
-            return await self._put(method, where, headers, body, acts)
+            at = self._moved.get(path, path) if reads else path
+            asked = {at}
+            gone: Response | None = None
+            while True:
+                answer = await self._put(method, at, headers, body, acts)
+                self._hear(answer)
+                if not 300 <= answer.status < 400:
+                    if answer.status == 404 and self._moved.pop(path, "") and path not in asked:
+                        gone, at = answer, path  # it may be where it was before it moved
+                        asked.add(at)
+                        continue
+                    return answer
+                self._moved.pop(path, "")
+                told = answer.headers.get("Location", "")
+                at = local_path(told)
+                same = bool(at) and (same_path(path, at) if reads else plain_path(path) == plain_path(at))
+                if gone is not None and at in asked:
+                    return gone
+                # By 303 it says that it has done what it was asked to.
+                done = answer.status == 303 and not reads
+                if not same or done or at in asked or len(asked) > _MOST_REDIRECTS:
+                    raise RequestFailed(_redirects(path, told, at, same, self._address), sent=done, kind=FailureKind.REDIRECT)
+                asked.add(at)
+                if reads and answer.status in _LASTING:
+                    self._moved[path] = at
+
+    def _hear(self, answer: Response) -> None:
+        """What it says about when to ask again counts for all its clients."""
+        if answer.status < 300:
+            return
+        refusal = error_response(answer)
+        if refusal.after is not None:
+            self._http.not_before.hear((self._name, answer.peer), refusal.after, refusal.text)
+
+    def _left(self) -> tuple[float, str]:
+        return self._http.not_before.left((self._name, self.peer))
+
+    async def _not_yet(self) -> None:
+        clock = self.clock
+        ends = clock.now() + _SHORT_WAIT * clock.speed
+        while True:
+            seconds, why = self._left()
+            if not seconds:
+                return
+            if clock.now() + seconds * clock.speed > ends:
+                until = time_of_day(clock.wall() + seconds)
+                words = f"not sent: the BMC asks to wait until {until}: {why}"
+                raise RequestFailed(words, sent=False, kind=FailureKind.NOT_YET, after=seconds)
+            await clock.sleep_real(seconds)
 
     def forget_peer(self) -> None:
         """Nobody answers there: the name may lead elsewhere by now."""
@@ -222,13 +306,18 @@ class BmcConnection:
         if answer.peer and answer.peer != self.peer:
             self.moves += bool(self.peer)
             self.peer = answer.peer
+            self._bmcs.answered(self._address, answer.peer)
         if self._named and answer.peer:
             self._at = _ip_address(answer.peer)
         return answer
 
 
-def _redirects(path: str, where: str) -> str:
-    words = f"the BMC redirects {clean(path)} to {clean(where)}"
+def _redirects(path: str, told: str, where: str, same: bool, address: str) -> str:
+    """`told`: the target as the BMC wrote it; `where`: its path; `same`: that is the resource that was asked for."""
+    words = f"the BMC redirects {clean(path)} to {clean(told, 160) or 'no place that it names'}"
+    if same:
+        elsewhere = "://" in told and not told.startswith(f"{address}/")
+        return f"{words}, which is another address: it is not followed" if elsewhere else f"{words}, in a circle"
     if same_path(where, "/redfish") or where.casefold().startswith("/redfish/"):
         return f"{words}, which is another resource: it is not followed"
     return f"{words}: its Redfish service is not ready"
@@ -249,7 +338,7 @@ def _ip_address(peer: str) -> str:
 
 
 class RetryBackoff:
-    """Patience between tries of one thing: 1, 2, 4, 8 own seconds with jitter, or what the server asked for."""
+    """Patience between tries of one thing: 1, 2, 4, 8 own seconds with jitter, or what the BMC asked for."""
 
     def __init__(self, connection: BmcConnection, deadline: float) -> None:
         self._connection = connection
@@ -257,18 +346,17 @@ class RetryBackoff:
         self._step = 1.0
         self._noted = ""
 
+    async def until_asked(self) -> None:
+        """As long as the BMC wants to be left alone already. Raises StageFailure where that lies behind the deadline."""
+        await self._connection.leave_alone(self._deadline)
+
     async def after(self, error: RequestFailed | Busy | StageFailure) -> None:
         """Wait for the next try, or raise the failure when the time is up or when waiting cannot help."""
         failure = failure_from(error)
         if not failure.retryable:
             raise failure
         clock = self._connection.clock
-        if failure.after is not None:
-            real = min(failure.after, _LONGEST_WAIT)
-            if clock.now() + real * clock.speed > self._deadline or failure.after > _LONGEST_WAIT:
-                raise failure
-            self._note(failure.reason)
-            await self._connection.obey_retry_after(real, failure.reason)
+        if await self._connection.leave_alone(self._deadline, failure):
             return
         pause = self._step * random.uniform(0.7, 1.3)
         self._step = min(self._step * 2, 8.0)
@@ -288,6 +376,8 @@ def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
     if isinstance(error, RequestFailed):
         if error.kind is FailureKind.REDIRECT:
             return StageFailure(Cause.PROTOCOL, error.reason)
+        if error.kind is FailureKind.NOT_YET:
+            return StageFailure(Cause.BUSY, error.reason, after=error.after)
         # A certificate that is not believed does not get better by asking again.
         return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
     if isinstance(error, Busy):

@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.numbers import bounded, whole
 from quads_tui.services.responses import Response
 
 from .connection import Missing
-from .resources import Document, System, dell_links, etag_of, local_path, mapping, members, strings, text
+from .deciding import ATTRIBUTES, parts_damaged
+from .listing import listing
+from .resources import Document, System, dell_links, etag_of, local_path, mapping, strings, text
 from .system import Machine
 
+_LAST = 999  # place in a boot order of what tells none
 _MOST_JOBS = 8  # of the newest: a queue keeps hundreds that have ended
 _ENDED = frozenset({"completed", "completedwitherrors", "failed", "cancelled", "canceled", "rebootcompleted", "rebootfailed"})
 
@@ -81,7 +86,7 @@ class Dell:
         if not path:
             raise Unsupported(f"the BMC does not show its {what}")
         try:
-            return await self._machine.read(path, self._deadline)
+            return await self._machine.read(path, self._deadline, ATTRIBUTES)
         except Missing as gone:
             raise Unsupported(f"the BMC does not show its {what} ({gone})") from None
 
@@ -121,10 +126,10 @@ class Dell:
         if not path:
             return []
         try:
-            queue, _ = await self._machine.read(path, self._deadline)
+            queue = await listing(self._machine.connection, path, self._deadline, read=self._machine.read)
         except Missing:
             return []
-        named = sorted((one for one in members(queue) if "JID_" in one), reverse=True)
+        named = sorted((member.path for member in queue.members if "JID_" in member.path), reverse=True)
         found = [await self.job(one) for one in named[:_MOST_JOBS]]
         return [job for job in found if job is not None and (ended or not job.ended)]
 
@@ -136,8 +141,8 @@ class Dell:
             return None
         if "bios" not in f"{text(document, 'JobType')} {text(document, 'Name')}".lower():
             return None
-        percent = document.get("PercentComplete")
-        return Job(path, text(document, "JobState"), percent if isinstance(percent, int) else 0, text(document, "Message"))
+        percent = int(bounded(document.get("PercentComplete"), 0, 100) or 0)
+        return Job(path, text(document, "JobState"), percent, text(document, "Message"))
 
 
 def sequence(attributes: Mapping[str, Any], system: System) -> str:
@@ -147,8 +152,10 @@ def sequence(attributes: Mapping[str, Any], system: System) -> str:
 
 
 def boot_names(attributes: Mapping[str, Any], order: str) -> list[str]:
-    """The boot devices of an order of that name, first to last."""
+    """The boot devices of an order of that name, first to last. Raises StageFailure where some of it was damaged."""
     rows = attributes.get(order)
+    if parts_damaged(rows):
+        raise StageFailure(Cause.PROTOCOL, f"the boot order {order} is not readable now: an entry is damaged")
     named = [row for row in rows if isinstance(row, Mapping) and text(row, "Name")] if isinstance(rows, list) else []
     return [text(row, "Name") for row in sorted(named, key=_index)]
 
@@ -168,5 +175,5 @@ def known_as(device: str, names: list[str], attributes: Mapping[str, Any]) -> st
 
 
 def _index(row: Mapping[str, Any]) -> int:
-    index = row.get("Index")
-    return index if isinstance(index, int) else 999
+    index = whole(row.get("Index"), 0, _LAST)
+    return _LAST if index is None else index

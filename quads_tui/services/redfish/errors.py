@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import NotJson, Response
+from quads_tui.services.responses import NotJson, Response, retry_seconds
 
 from .quirks import Meaning, meanings
 
+_NAME_REFUSED = (400, 421)
+NAME_REMEDY = (
+    "give its IP address in redfish.addresses, or on the iDRAC enter the name in ManualDNSEntry or disable HostHeaderCheck"
+)
+_UNKNOWN_NAME = f": an iDRAC9 answers so when it is asked by a DNS name that it does not know (HostHeaderCheck): {NAME_REMEDY}"
 _GENERAL = ("a general error has occurred", "see @message.extendedinfo", "see extendedinfo")
+_RETRY_IN = ("ServiceTemporarilyUnavailable", "ResourceNotReadyRetry")  # messages whose argument is a number of seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class ErrorResponse:
     text: str
     after: float | None = None
     page: bool = False  # a web page: a proxy speaks, or a web server whose Redfish is not up yet
+    name_refused: bool = False  # by the looks of it the name is not known there by which the BMC was asked
 
     def means(self, meaning: Meaning) -> bool:
         """Whether a row of quirks.py says so of its keys or its text."""
@@ -40,7 +47,11 @@ def error_response(answer: Response) -> ErrorResponse:
         document = answer.first_json()
     except NotJson as none:
         page = answer.body.lstrip()[:1] == b"<"
-        return ErrorResponse(answer.status, frozenset(), f"HTTP {answer.status} with {none.reason}", answer.retry_after, page)
+        refused = page and answer.by_name and answer.status in _NAME_REFUSED
+        words = f"HTTP {answer.status} with {none.reason}" + (_UNKNOWN_NAME if refused else "")
+        if 300 <= answer.status < 400 and (target := clean(answer.headers.get("Location", ""), 160)):
+            words += f", a redirect to {target}"
+        return ErrorResponse(answer.status, frozenset(), words, answer.retry_after, page, refused)
     messages = _messages(document)
     keys = frozenset(key for key in (_key(message) for message in messages) if key)
     error = _first(document, "error")
@@ -68,7 +79,7 @@ def _first(document: Any, name: str) -> Any:
 
 def _key(message: Mapping[str, Any]) -> str:
     identity = message.get("MessageId") or message.get("MessageID")
-    return clean(identity, 80).rpartition(".")[2] if isinstance(identity, str) else ""
+    return clean(identity, 80, compared=True).rpartition(".")[2] if isinstance(identity, str) else ""
 
 
 def _text(status: int, error: Any, messages: list[Mapping[str, Any]]) -> str:
@@ -92,12 +103,9 @@ def _text(status: int, error: Any, messages: list[Mapping[str, Any]]) -> str:
 
 
 def _seconds(messages: list[Mapping[str, Any]]) -> float | None:
-    """ "Retry in 30 seconds." as the argument of ServiceTemporarilyUnavailable (Base registry)."""
+    """ "Retry in 30 seconds." as the argument of a message that says so."""
     for message in messages:
         arguments = message.get("MessageArgs")
-        if _key(message) == "ServiceTemporarilyUnavailable" and isinstance(arguments, list) and arguments:
-            try:
-                return min(max(float(str(arguments[0])), 0.0), 60.0)
-            except ValueError:
-                return None
+        if _key(message) in _RETRY_IN and isinstance(arguments, list) and arguments:
+            return retry_seconds(arguments[0])
     return None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
+
+from quads_tui.rollout.numbers import iso_time
+from quads_tui.services.json_text import is_damaged
 
 WITHIN = 30.0  # seconds at most between the login as it was recorded and the session's own time of creation
 MOST = 32  # sessions that are read; BMCs allow about 8
@@ -48,11 +50,9 @@ def is_left(other: SessionFacts, own: SessionFacts, age: float) -> bool:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and not is_damaged(value) else ""
 
 
 def _time(value: object) -> float | None:
-    try:
-        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    time = iso_time(value)
+    return None if time is None else time.timestamp()

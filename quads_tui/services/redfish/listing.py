@@ -6,18 +6,24 @@ machine that nobody sees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.numbers import bounded
+from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing
+from .deciding import COLLECTION, Deciding
 from .resources import Document, local_path
 
 _COUNTS = ("Members@odata.count", "@odata.count")
 _MOST_PAGES = 64
 _MOST_MEMBERS = 512
+_MOST_COUNTED = 1_000_000
 _PATIENCE = 60.0  # own seconds for the further pages and members of a caller who wants no request repeated
+
+Read = Callable[[str, float, Sequence[Deciding]], Awaitable[tuple[Document, Response]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,24 @@ def ends_at(connection: BmcConnection, deadline: float) -> float:
     return max(deadline, connection.clock.deadline(_PATIENCE))
 
 
-async def listing(connection: BmcConnection, path: str, deadline: float) -> Listing:
-    """All pages of a collection. Raises Missing when there is no such collection, and StageFailure."""
+async def listing(
+    connection: BmcConnection, path: str, deadline: float, read: Read | None = None, more: Callable[[], bool] | None = None
+) -> Listing:
+    """All pages of a collection. Raises Missing when there is no such collection, and StageFailure.
+
+    `read`: in place of the connection's own. `more`: whether another page may be read; by default until ends_at.
+    """
     found: dict[str, Member] = {}
     entries = counted = 0
     seen: set[str] = set()
     ends = ends_at(connection, deadline)
+    read = connection.read if read is None else read
+    more = (lambda: connection.clock.now() <= ends) if more is None else more
     page, ended, cut = path, False, False
     while True:
         seen.add(page)
         try:
-            document, _ = await connection.read(page, deadline)
+            document, _ = await read(page, deadline, COLLECTION)
         except Missing:
             if len(seen) == 1:
                 raise
@@ -74,7 +87,7 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
                 raise
             cut = True
             break
-        counted = max(counted, *(_number(document.get(name)) for name in _COUNTS))
+        counted = max(counted, *(int(bounded(document.get(name), 0, _MOST_COUNTED) or 0) for name in _COUNTS))
         listed = document.get("Members")
         for entry in listed if isinstance(listed, list) else []:
             entries += 1
@@ -91,7 +104,7 @@ async def listing(connection: BmcConnection, path: str, deadline: float) -> List
             ended = not cut
             break
         following = local_path(links[0])
-        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or connection.clock.now() > ends:
+        if not following or following in seen or len(links) > 1 or len(seen) >= _MOST_PAGES or not more():
             cut = True
             break
         page = following
@@ -105,13 +118,6 @@ def _next_links(document: Document) -> list[object]:
         if value is not None and value not in links and name.casefold().endswith("nextlink"):
             links.append(value)
     return links
-
-
-def _number(value: object) -> int:
-    """Of a count, as a number or as its digits; 0 for what is none."""
-    if isinstance(value, str) and value.isascii() and value.strip().isdigit():
-        value = int(value.strip()[:9])
-    return int(value) if isinstance(value, int | float) and 0 <= value <= 1e9 else 0
 
 
 def _member(entry: object) -> Member | None:

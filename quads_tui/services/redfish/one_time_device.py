@@ -65,6 +65,7 @@ class DeviceBoot:
             refusal = await self._changes.patch(look.settings.path, _body(look), look.settings.etag, self._etag)
             look = await self._read_back(refusal)
             if await self._stands(look):
+                self._changes.proved()
                 return f"boots once from {look.name}"
             if refusal is None:
                 ignored += 1

@@ -1,6 +1,13 @@
-"""Power on and off: observe, decide, act, verify. A Reset is never sent blindly again."""
+"""Power on and off: observe, decide, act, verify. A Reset is never sent blindly again.
+
+What a BMC offers instead of ForceOff or On is sent only where it does not know the plain value. A graceful way takes minutes and
+may be ignored; the power button changes what is there: it is pressed once, when nothing but the other state was seen for longer
+than a BMC may be late.
+"""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
@@ -10,21 +17,26 @@ from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import failure_from, failure_of
 from .errors import ErrorResponse, error_response
-from .quirks import Meaning, reset_type
+from .learned import Step
+from .login import Busy
+from .quirks import BUTTON, RESET_INSTEAD, Meaning, reset_types
 from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
-from .session import Busy
 from .system import Machine
 
 _STEPS = (1.0, 2.0, 2.0, 4.0, 6.0, 8.0)
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
 _AMBIGUOUS = 15.0  # how long to look after a Reset whose answer was lost
 _IGNORED = 40.0  # an accepted Reset without effect; BMCs report the power up to 35 s late
+_INSTEAD = 90.0  # until what stood in for a plain value must have shown, before the next one is tried
+_SURE = 60.0  # how long the other state must have been seen before the button: going off takes 15 s, its report up to 35 s more
+_STUCK = 50.0  # how long a state that passes, or that is not known, is waited for before it is no longer believed
 _CONFLICT = 10.0  # iDRAC10 refuses On for up to a minute after off
 _MOST_REFUSED = 8
 _MOST_ACCEPTED = 2  # one more for a Reset that was accepted and ignored
 _MOST_LOST = 3
 _CHANGING = {OFF: POWERING_OFF, ON: POWERING_ON}
 _RESETS = {OFF: "ForceOff", ON: "On"}
+_LADDERS = {OFF: Step.OFF, ON: Step.ON}
 
 
 class PowerChange:
@@ -37,7 +49,10 @@ class PowerChange:
         self._target = target
         self._deadline = deadline
         self._wanted = _RESETS[target]
-        self._accepted = 0
+        self._accepted: Counter[str] = Counter()  # by ResetType
+        self._spent: set[str] = set()  # ResetTypes that this BMC does not know, or that stood in and had their time
+        self._seen = ("", 0.0)  # the power of the last look, and since when (own time) each look has shown it
+        self._odd_since: float | None = None  # own time since when it shows neither On nor Off
         self._lost = 0
         self._refused = 0
         self._may_send_at = self._clock.now()  # own time
@@ -48,10 +63,17 @@ class PowerChange:
         step = 0
         while True:
             system = await self._machine.look(self._deadline)
+            if system.power != self._seen[0]:
+                self._seen = (system.power, self._clock.now())
+            if system.power in (ON, OFF, ""):
+                self._odd_since = None
+            elif self._odd_since is None:
+                self._odd_since = self._clock.now()
             if system.power == self._target and await self._again():
+                for kind in list(self._accepted)[-1:]:
+                    self._connection.learned.worked(_LADDERS[self._target], kind)
                 return "" if self._accepted or self._lost else f"was {self._target.lower()} already"
-            if self._should_send(system):
-                await self._reset(system)
+            if self._should_send(system) and await self._reset(system):
                 step = 0
             await self._pause(_STEPS[min(step, len(_STEPS) - 1)], system)
             step += 1
@@ -61,29 +83,43 @@ class PowerChange:
         return (await self._machine.look(self._deadline)).power == self._target
 
     def _should_send(self, system: System) -> bool:
-        """Only on a clear, fresh sight of the other state. What is changing or unknown is looked at again."""
-        moving = system.power in (_CHANGING[self._target], self._target)
-        against = system.power == POWERING_OFF and self._target == ON
-        known = system.power in (ON, OFF, POWERING_ON, POWERING_OFF)
-        return known and not moving and not against and self._clock.now() >= self._may_send_at
+        """Only on a clear, fresh sight of the other state. What is changing or not known is looked at again, for a while.
+
+        A machine that comes on is not hurried; where the BMC tells nothing at all there is nothing to act on.
+        """
+        now = self._clock.now()
+        if now < self._may_send_at or system.power in ("", self._target):
+            return False
+        if system.power in (ON, OFF) or (system.power == POWERING_ON and self._target == OFF):
+            return True
+        stuck = self._odd_since is not None and now - self._odd_since >= _STUCK
+        return stuck and system.power != POWERING_ON
 
     async def _pause(self, seconds: float, system: System) -> None:
         now = self._clock.now()
         if now >= self._deadline:
             state = system.power or "unknown"
             last = f"; the BMC answered: {self._last}" if self._last else ""
-            tried = f" after {self._accepted} x {self._wanted}" if self._accepted else f", no {self._wanted} was accepted"
+            sent = ", ".join(f"{times} x {kind}" for kind, times in self._accepted.items())
+            tried = f" after {sent}" if sent else f", no {self._wanted} was accepted"
             raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{last}")
+        if self._odd_since is not None and now < self._odd_since + _STUCK:
+            seconds = min(seconds, self._odd_since + _STUCK - now)
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))
 
-    async def _reset(self, system: System) -> None:
+    async def _reset(self, system: System) -> bool:
+        """Whether one was tried."""
         if not system.reset_target:
             self._wait_on("the BMC offers no Reset action for this system", None)
-            return
+            return True
         if self._lost >= _MOST_LOST:
             raise StageFailure(Cause.UNREACHABLE, f"the answer to {self._wanted} was lost {self._lost} times: {self._last}")
         acts = self._connection.acts
-        wanted = reset_type(self._wanted, await self._machine.reset_types(system, self._deadline))
+        offered = await self._machine.reset_types(system, self._deadline)
+        ladder = self._connection.learned.ordered(_LADDERS[self._target], reset_types(self._wanted, offered))
+        wanted, *others = [kind for kind in ladder if kind not in self._spent] or [self._wanted]
+        if wanted == BUTTON and (system.power not in (ON, OFF) or self._clock.now() < self._seen[1] + _SURE):
+            return False
         await acts.intend("reset", {"type": wanted, "power": system.power})
         try:
             answer = await self._connection.exchange("POST", system.reset_target, {"ResetType": wanted})
@@ -112,15 +148,29 @@ class PowerChange:
         else:
             acts.result(ActResult.ANSWERED, {"status": answer.status})
             if answer.ok:
-                self._accepted += 1
-                self._may_send_at = self._clock.now() + _IGNORED if self._accepted < _MOST_ACCEPTED else float("inf")
+                self._may_send_at = self._clock.now() + self._patience(wanted, others)
                 acts.note(f"{wanted} accepted ({answer.status})")
             else:
-                await self._answered(wanted, error_response(answer))
+                await self._answered(wanted, error_response(answer), others)
+        return True
 
-    async def _answered(self, wanted: str, refusal: ErrorResponse) -> None:
-        """Not a success: whatever the words are, the next look at the power decides."""
+    def _patience(self, accepted: str, others: list[str]) -> float:
+        """Own seconds until the next Reset, after one that was accepted; infinite where none follows."""
+        self._accepted[accepted] += 1
+        if accepted in RESET_INSTEAD[self._wanted]:
+            self._spent.add(accepted)
+            return _INSTEAD if others else float("inf")
+        return _IGNORED if self._accepted[accepted] < _MOST_ACCEPTED else float("inf")
+
+    async def _answered(self, wanted: str, refusal: ErrorResponse, others: list[str]) -> None:
+        """Not a success: whatever the words are, the next look at the power decides. `others`: what may be sent instead."""
         self._last = refusal.text
+        self._connection.learned.failed(_LADDERS[self._target], wanted)
+        if others and (refusal.means(Meaning.UNKNOWN_VALUE) or refusal.status == 501):
+            self._spent.add(wanted)
+            self._refused += 1
+            self._connection.acts.note(f"{wanted} is not known to the BMC: {clean(refusal.text)}")
+            return
         if refusal.busy:
             await self._not_now(refusal)
         elif refusal.status >= 500:
@@ -135,10 +185,7 @@ class PowerChange:
     async def _not_now(self, refusal: ErrorResponse) -> None:
         """Nothing was done; wait as long as the server asks (real seconds) and look again."""
         self._wait_on(refusal.text, None)
-        if refusal.after is not None:
-            if self._clock.now() + refusal.after * self._clock.speed > self._deadline:
-                raise failure_of(refusal)
-            await self._connection.obey_retry_after(min(refusal.after, 60.0), refusal.text)
+        await self._connection.leave_alone(self._deadline, failure_of(refusal))
 
     def _unsettled(self, wanted: str, why: str) -> None:
         self._lost += 1

@@ -6,10 +6,11 @@ a BMC's own documents show (where the boot override is, which resets it offers) 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 from urllib.parse import urljoin
 
 from quads_tui.services.responses import NotJson, Response
@@ -26,6 +27,8 @@ class Meaning(StrEnum):
     WRONG_LOGIN = "wrong login"
     PASSWORD_CHANGE = "password change"  # the password must be changed before anything else
     COMMITTED = "committed"  # other settings wait for a reset, in a job that is not ours
+    PRECONDITION = "precondition"  # what If-Match says is not taken
+    UNKNOWN_VALUE = "unknown value"  # it does not know the value that was sent, such as a ResetType
 
 
 MESSAGES: Mapping[str, Meaning] = {  # by the last part of a MessageId (DSP0266 "Error responses"), whatever its registry
@@ -48,11 +51,24 @@ MESSAGES: Mapping[str, Meaning] = {  # by the last part of a MessageId (DSP0266 
     "ResourceAtUriUnauthorized": Meaning.WRONG_LOGIN,
     "PasswordChangeRequired": Meaning.PASSWORD_CHANGE,  # 49
     "SYS011": Meaning.COMMITTED,  # 15
+    "PreconditionFailed": Meaning.PRECONDITION,
+    "PreconditionRequired": Meaning.PRECONDITION,
+    "HeaderInvalid": Meaning.PRECONDITION,
+    "HeaderMissing": Meaning.PRECONDITION,
+    "ActionParameterValueNotInList": Meaning.UNKNOWN_VALUE,
+    "ActionParameterValueFormatError": Meaning.UNKNOWN_VALUE,
+    "ActionParameterValueError": Meaning.UNKNOWN_VALUE,
+    "ActionParameterNotSupported": Meaning.UNKNOWN_VALUE,
+    "ActionParameterUnknown": Meaning.UNKNOWN_VALUE,
+    "PropertyValueNotInList": Meaning.UNKNOWN_VALUE,
 }
 PHRASES: Mapping[str, Meaning] = {  # in the text, lower case, where a BMC sends no key that tells
     "number of user sessions": Meaning.SESSIONS_FULL,
     "maximum number of sessions": Meaning.SESSIONS_FULL,
     "already committed": Meaning.COMMITTED,  # 15
+    "if-match": Meaning.PRECONDITION,
+    "etag": Meaning.PRECONDITION,
+    "precondition": Meaning.PRECONDITION,
 }
 
 
@@ -89,31 +105,52 @@ SESSION_COLLECTIONS = (  # where the service root tells none
     "/redfish/v1/Sessions",  # iDRAC7 and 8
 )
 
-RESET_TYPES: Mapping[str, tuple[str, ...]] = {  # what may stand for a ResetType that is not among the allowable values
-    "On": ("ForceOn",),
-    "ForceOff": (),
+BUTTON = "PushPowerButton"  # it changes what is there, whatever that is: 71
+SAME_RESET: Mapping[str, tuple[str, ...]] = {"On": ("ForceOn",), "ForceOff": ()}  # other names
+RESET_INSTEAD: Mapping[str, tuple[str, ...]] = {  # what comes to the same in the end. A restart is no off
+    "On": (BUTTON,),
+    "ForceOff": ("GracefulShutdown", BUTTON),
 }
 
 
-def reset_type(wanted: str, offered: Collection[str]) -> str:
-    """On or ForceOff as this BMC names it. Lists advise and do not forbid: they come with typing errors and gaps (27)."""
-    if wanted in offered:
-        return wanted
-    return next((other for other in RESET_TYPES[wanted] if other in offered), wanted)
+def reset_types(wanted: str, offered: Collection[str]) -> list[str]:
+    """On or ForceOff as this BMC names it, then what it offers in its stead; to be tried in this order.
 
-
-def if_match(etag: str, *, again: bool = False) -> Iterator[str]:
-    """If-Match in the order in which BMCs take it. An empty text: no header. `again`: the first spelling was refused (412; 13).
-
-    As the BMC wrote it; then a weak one made strong, and none at all. 428 is answered with a star by who sends it (40).
+    Lists advise and do not forbid: they come with typing errors and gaps (27), so the plain name is always among them.
     """
-    if etag:
-        yield etag
-        if again and etag.startswith("W/"):
-            yield etag[2:]
-        if not again:
-            return
-    yield ""
+    spelled = {value.lower(): value for value in offered}
+    named = [spelled[name.lower()] for name in (wanted, *SAME_RESET[wanted]) if name.lower() in spelled]
+    instead = [spelled[name.lower()] for name in RESET_INSTEAD[wanted] if name.lower() in spelled]
+    return list(dict.fromkeys((*named, wanted, *instead)))
+
+
+class TagSpelling(StrEnum):
+    """How an If-Match spells the entity tag of a resource, in the order in which BMCs take it (RFC 9110 8.8.3)."""
+
+    AS_GIVEN = "as given"  # 13
+    STRONG = "strong"  # quoted
+    BARE = "bare"  # 64
+    WEAK = "weak"
+    STAR = "*"  # 40
+    NONE = "none"  # no header
+
+    def of(self, etag: str) -> str:
+        """The value of the header, empty for none; `etag` as the BMC wrote it, which may be empty."""
+        bare = etag.strip().removeprefix("W/").strip("\"'")
+        match self:
+            case TagSpelling.AS_GIVEN:
+                return etag
+            case TagSpelling.STRONG:
+                return f'"{bare}"' if bare else ""
+            case TagSpelling.BARE:
+                return bare
+            case TagSpelling.WEAK:
+                return f'W/"{bare}"' if bare else ""
+            case TagSpelling.STAR:
+                return "*"
+            case TagSpelling.NONE:
+                return ""
+        assert_never(self)
 
 
 def session_path(answer: Response, collection: str) -> str:

@@ -9,10 +9,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from quads_tui.rollout.text import clean
+from quads_tui.services.json_text import LOST, is_damaged
 
 Document = Mapping[str, Any]
 
+_LONGEST = 1000  # characters of a path or an entity tag, which go back in the head of a request
+_IDENTITY = frozenset({"Id", "Name", "UUID", "SerialNumber"})  # members that are compared with what was read before
+
 ON, OFF, POWERING_ON, POWERING_OFF = "On", "Off", "PoweringOn", "PoweringOff"
+_POWER_STATES = {state.lower(): state for state in (ON, OFF, POWERING_ON, POWERING_OFF)}
 
 
 def local_path(reference: object) -> str:
@@ -21,7 +26,7 @@ def local_path(reference: object) -> str:
     An absolute URL counts by its path alone, since BMCs put wrong schemes and hosts there; `//host` is somebody else.
     """
     text = reference.get("@odata.id") if isinstance(reference, Mapping) else reference
-    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > 1000:
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text or len(text) > _LONGEST:
         return ""
     if text.startswith(("http://", "https://")):
         try:
@@ -71,7 +76,8 @@ class Boot:
     target: str = ""
     enabled: str = ""
     mode: str = ""
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()  # allowable values; empty where it does not say
+    enableds: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, document: Document) -> Boot:
@@ -85,6 +91,7 @@ class Boot:
             text(boot, "BootSourceOverrideEnabled"),
             text(boot, "BootSourceOverrideMode"),
             strings(boot.get("BootSourceOverrideTarget@Redfish.AllowableValues")),
+            strings(boot.get("BootSourceOverrideEnabled@Redfish.AllowableValues")),
         )
 
     @property
@@ -134,7 +141,7 @@ class System:
         manufacturer = text(document, "Manufacturer")
         return cls(
             path=path,
-            power=text(document, "PowerState"),
+            power=power_state(document),
             boot=Boot.read(document),
             etag=etag,
             reset_target=local_path(reset.get("target")),
@@ -144,7 +151,7 @@ class System:
             model=text(document, "Model"),
             manufacturer=manufacturer,
             uuid=text(document, "UUID"),
-            serial=text(document, "SerialNumber"),
+            serial=_fact(document, "SerialNumber"),
             physical=text(document, "SystemType") in ("", "Physical"),
             nics=local_path(document.get("EthernetInterfaces")),
             adapters=local_path(document.get("NetworkInterfaces")),
@@ -184,9 +191,11 @@ def last_part(path: str) -> str:
 
 
 def etag_of(header: str, document: Document) -> str:
-    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing."""
+    """The entity tag as the BMC wrote it: the header's, else the document's; empty for those that say nothing, or a book."""
     for tag in (header, document.get("@odata.etag")):
-        if isinstance(tag, str) and tag.isascii() and tag.isprintable() and tag.removeprefix("W/").strip("\"' "):
+        if not isinstance(tag, str) or len(tag) > _LONGEST or not tag.isascii() or not tag.isprintable():
+            continue
+        if tag.removeprefix("W/").strip("\"' "):
             return tag
     return ""
 
@@ -205,11 +214,6 @@ def references(found: object) -> list[str]:
     return [path for path in (local_path(item) for item in (found if isinstance(found, list) else [])) if path]
 
 
-def members(collection: Document) -> list[str]:
-    """The paths of a collection's Members, of this page alone."""
-    return references(collection.get("Members"))
-
-
 def dell_links(document: Document) -> Document:
     """Dell's own among the links of a resource."""
     return mapping(mapping(mapping(document.get("Links")).get("Oem")).get("Dell"))
@@ -218,12 +222,35 @@ def dell_links(document: Document) -> Document:
 def text(document: Document, name: str) -> str:
     """A member as clean text of at most 120 characters; empty where it is absent or no text."""
     value = document.get(name)
-    return clean(value, 120) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return clean(value, 120, compared=True) if name in _IDENTITY else _enumerated(value, 120)
+
+
+def power_state(document: Document) -> str:
+    """PowerState as DSP0268 spells it, whatever its case and blanks; an unknown word as it is; empty for what is no text."""
+    value = text(document, "PowerState").strip()
+    return _POWER_STATES.get("".join(filter(str.isalnum, value)).lower(), value)
+
+
+def _fact(document: Document, name: str) -> str:
+    """As `text`; where the member is no text, or a damaged one, a lost character: no fact, and not "not told" either."""
+    value = document.get(name)
+    damaged = value is not None and (not isinstance(value, str) or is_damaged(value))
+    return LOST if damaged else text(document, name)
 
 
 def strings(values: object) -> tuple[str, ...]:
-    """The texts of a list, clean, of at most 80 characters each."""
-    return tuple(clean(value, 80) for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    """The texts of a list, clean, of at most 80 characters each; none where an entry cannot be believed: gaps count too."""
+    listed = [value for value in values if value is not None] if isinstance(values, list) else []
+    if not all(isinstance(value, str) and not is_damaged(value) for value in listed):
+        return ()
+    return tuple(_enumerated(value) for value in listed)
+
+
+def _enumerated(value: str, limit: int = 80) -> str:
+    """A value of an enumeration is a word of letters, such as ForceOff, which is no secret even if it is somebody's password."""
+    return clean(value, limit, compared=value.isalpha())
 
 
 def mapping(value: object) -> Document:

@@ -15,8 +15,9 @@ from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .connection import BmcConnection, failure_from, failure_of
 from .errors import ErrorResponse, error_response
-from .quirks import Meaning, if_match
-from .session import Busy
+from .learned import Step
+from .login import Busy
+from .quirks import Meaning, TagSpelling
 
 _LOCKED = (5.0, 10.0, 15.0, 30.0, 30.0)  # while the BIOS holds the settings during POST
 _MOST_SENT = 12
@@ -25,39 +26,52 @@ _MOST_SENT = 12
 class Changes:
     """The requests of one change, until `deadline` (own time). `what` names it in a failure's reason."""
 
-    def __init__(self, connection: BmcConnection, what: str, deadline: float) -> None:
+    def __init__(self, connection: BmcConnection, what: str, deadline: float, *, most: int = _MOST_SENT) -> None:
         self._connection = connection
         self._clock = connection.clock
         self._what = what
         self._deadline = deadline
+        self._most = most
         self.sent = 0
         self.last = ""  # the last refusal, in the BMC's words
         self.accepted = False  # the last one was answered with a success
+        self._spelling: TagSpelling | None = None  # of the last patch
         self.by_task = False  # by 202: a task does it, in its own time
 
     async def patch(
         self, path: str, body: dict[str, object], etag: str, afresh: Callable[[], Awaitable[str]]
     ) -> ErrorResponse | None:
-        """Send it with the entity tag that the BMC wants; `afresh` reads it again. As `send`."""
-        tags = if_match(etag)
+        """Send it with the entity tag spelled as the BMC takes it; `afresh` reads it again. As `send`."""
+        usable = tuple(TagSpelling) if etag else (TagSpelling.NONE, TagSpelling.STAR)
+        spellings = self._connection.learned.ordered(Step.IF_MATCH, usable)
+        sent: set[str] = set()
         refreshed = False
         refusal: ErrorResponse | None = None
-        while True:
-            tag = next(tags, None)
-            if tag is None:
-                return refusal
+        while spellings:
+            self._spelling = spellings.pop(0)
+            tag = self._spelling.of(etag)
+            if tag in sent:
+                continue
+            sent.add(tag)
             refusal = await self.send("PATCH", path, body, tag)
-            if refusal is None or refusal.status not in (412, 428):
+            if refusal is None or not _by_tag(refusal, tag):
                 return refusal
-            if refusal.status == 428 and tag != "*":
-                tags = iter(["*"])
-            elif refusal.status == 412 and tag and not refreshed:
+            if etag and tag and not refreshed:
+                # The first refusal may be of a tag that has changed: once more in the same spelling (13).
                 refreshed = True
-                tags = if_match(await afresh(), again=True)
+                etag = await afresh() or etag
+                sent.discard(self._spelling.of(etag))
+                spellings.insert(0, self._spelling)
+        return refusal
+
+    def proved(self) -> None:
+        """A read shows what was wanted: that is how this BMC wants its entity tags spelled."""
+        if self._spelling is not None and self.accepted:
+            self._connection.learned.worked(Step.IF_MATCH, self._spelling)
 
     async def send(self, method: str, path: str, body: dict[str, object] | None, tag: str = "") -> ErrorResponse | None:
         """One request; None where it was accepted, or nobody knows. Raises StageFailure and what SideEffects.intend raises."""
-        if self.sent >= _MOST_SENT or self._clock.now() > self._deadline:
+        if self.sent >= self._most or self._clock.now() > self._deadline:
             raise StageFailure(Cause.TIMEOUT, f"{self._what} was not set: {self.last or 'no effect'}")
         acts = self._connection.acts
         await acts.intend("override", {"path": path, **(body or {"method": method})})
@@ -95,11 +109,8 @@ class Changes:
         """Wait where waiting helps; False where another way must be tried. Raises what ends the stage."""
         failure = failure_of(refusal)
         if refusal.busy:
-            if refusal.after is not None:
-                if self._clock.now() + refusal.after * self._clock.speed > self._deadline:
-                    raise failure
-                await self._connection.obey_retry_after(min(refusal.after, 60.0), refusal.text)
-                return True
+            if await self._connection.leave_alone(self._deadline, failure) or refusal.after is not None:
+                return True  # where the look after it has waited already, too
         elif refusal.status in (401, 403) and not refusal.page:
             raise failure
         elif (
@@ -115,3 +126,10 @@ class Changes:
         self._connection.acts.note(f"waiting: {clean(refusal.text)}", waits=True)
         await self._clock.sleep(pause)
         return True
+
+
+def _by_tag(refusal: ErrorResponse, tag: str) -> bool:
+    """Whether another If-Match may be taken."""
+    if refusal.status in (412, 428):
+        return True
+    return refusal.status == 400 and bool(tag) and refusal.means(Meaning.PRECONDITION)

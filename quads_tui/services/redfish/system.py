@@ -7,17 +7,20 @@ pinned by the flow, a system is never exchanged for another: every look compares
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.identity import Identity, mac_of, same_after_move, serial_of, some, uuid_of
 from quads_tui.rollout.text import clean
+from quads_tui.services.json_text import is_damaged
 from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing, RetryBackoff
+from .deciding import ACTION_INFO, BOOT, SYSTEM, Deciding
 from .errors import ErrorResponse
-from .listing import Listing, listing
+from .listing import Listing, ends_at, listing
 from .nics import NicReader, Nics
 from .quirks import MAKERS, Maker
 from .resources import Boot, Document, System, beside, etag_of, last_part, local_path, reset_values, same_path
@@ -48,7 +51,7 @@ class Machine:
         self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
         self._serial_counts = True  # no other member can have the same serial number
         self._root_read = False
-        self._reset_types: tuple[str, ...] | None = None
+        self._reset_types: tuple[str, ...] = ()  # of the ActionInfo, once it was read
 
     async def look(self, deadline: float) -> System:
         """The system as it is now, compared with what it was. Raises StageFailure, for another machine one that is final."""
@@ -89,35 +92,28 @@ class Machine:
             "" if serial in self._shared else serial,
         )
 
-    async def read(self, path: str, deadline: float) -> tuple[Document, Response]:
+    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         """A further resource of the machine, from the peer that the last look came from. As BmcConnection.read."""
         if self._path and beside(self._path, path):
             raise _anothers(self._path, "own", path)
-        document, answer = await self.connection.read(path, deadline)
+        document, answer = await self.connection.read(path, deadline, deciding)
         if answer.peer != self.connection.act_peer:
             raise self._moving()
         return document, answer
 
     async def boot_at(self, path: str, deadline: float) -> tuple[Boot, str]:
-        """The boot override and the entity tag of a resource; not present where there is no such resource."""
-        try:
-            document, answer = await self.read(path, deadline)
-        except Missing:
-            return Boot(), ""
+        """The boot override and the entity tag of a resource. Raises Missing, and as `read`."""
+        document, answer = await self.read(path, deadline, BOOT)
         return Boot.read(document), etag_of(answer.headers.get("ETag", ""), document)
 
     async def reset_types(self, system: System, deadline: float) -> tuple[str, ...]:
         """ResetType values that the BMC offers; empty where it does not say. They advise only."""
         if system.reset_types:
             return system.reset_types
-        if self._reset_types is None:
-            self._reset_types = ()
-            if system.reset_info:
-                try:
-                    document, _ = await self.read(system.reset_info, deadline)
-                    self._reset_types = reset_values(document)
-                except Missing:
-                    pass
+        if not self._reset_types and system.reset_info:
+            with suppress(Missing):
+                document, _ = await self.read(system.reset_info, deadline, ACTION_INFO)
+                self._reset_types = reset_values(document)
         return self._reset_types
 
     @property
@@ -174,7 +170,7 @@ class Machine:
 
     async def _system(self, path: str, deadline: float) -> System:
         """Missing where another one answers in its place; StageFailure where what it hands out is another one's."""
-        document, answer = await self.connection.read(path, deadline)
+        document, answer = await self.connection.read(path, deadline, SYSTEM)
         named = local_path(document)
         if named and not same_path(named, path):
             raise Missing(ErrorResponse(answer.status, frozenset(), f"{clean(named)} answers in its place"))
@@ -194,9 +190,9 @@ class Machine:
                 raise
             return Nics()
 
-    async def _nics_now(self, system: System) -> Nics:
+    async def _nics_now(self, system: System, ends: float) -> Nics:
         """As far as Foreman's MACs want it, each request made once."""
-        return await NicReader(self.connection, self._macs, self.connection.clock.now()).of(system)
+        return await NicReader(self.connection, self._macs, self.connection.clock.now(), ends).of(system)
 
     async def _root(self, deadline: float) -> Document:
         root = await self.connection.root(deadline)
@@ -212,19 +208,21 @@ class Machine:
 
     async def _choose(self, deadline: float) -> System:
         """Looks again while some member cannot be read, until the deadline. Raises StageFailure where nobody can be chosen."""
-        root = await self._root(deadline)
-        collection = local_path(root.get("Systems")) or "/redfish/v1/Systems"
-        clock, tries = self.connection.clock, 0
+        clock, collection, tries = self.connection.clock, "", 0
         while True:
+            if not collection:  # a service root that is not whole yet is read again
+                collection = local_path((await self._root(deadline)).get("Systems"))
             moves = self.connection.moves
             try:
-                system = await self._one_of(await self._listed(collection, deadline), deadline)
+                listed = await self._listed(collection or "/redfish/v1/Systems", deadline)
+                system = await self._one_of(listed, deadline)
                 if self.connection.moves != moves:
                     raise self._moving()
             except StageFailure as failure:
                 pause = _STEPS[min(tries, len(_STEPS) - 1)]
                 if not failure.retryable or clock.now() + pause > deadline:
                     raise
+                await self.connection.leave_alone(deadline, failure)
                 if not tries:
                     self.connection.acts.note(f"waiting: {failure.reason}", waits=True)
             else:
@@ -256,7 +254,8 @@ class Machine:
         else:
             return await self._one_of_several(listed, paths, deadline)
         others = [other for other in paths if other != path][:_MOST_SYSTEMS]
-        systems, _ = await self._each(others)
+        ends = ends_at(self.connection, deadline)
+        systems, _ = await self._each(others, ends)
         try:
             system = await self._system(path, deadline)
         except Missing as gone:
@@ -264,23 +263,24 @@ class Machine:
         self._learn_shared([system, *systems], listed)
         if self._name:
             self._by_macs = True  # they may contradict the name
-            await self._refuse_macs_elsewhere(system, systems)
+            await self._refuse_macs_elsewhere(system, systems, ends)
         return system
 
-    async def _refuse_macs_elsewhere(self, named: System, others: list[System]) -> None:
+    async def _refuse_macs_elsewhere(self, named: System, others: list[System], ends: float) -> None:
         """Raises StageFailure where the MACs are told by another machine than the one that the assignment names."""
-        if not self._macs or (await self._nics_now(named)).macs & self._macs:
+        if not self._macs or (await self._nics_now(named, ends)).macs & self._macs:
             return
-        holders, _ = await self._holders([system for system in others if system.physical])
+        holders, _ = await self._holders([system for system in others if system.physical], ends)
         if holders:
             words = (
-                f"`system: {self._name}` in the assignment names {named.path}, but {some(self._macs)}, which Foreman provisions "
-                f"through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
+                f"`system: {self._name}` in the assignment names {clean(named.path)}, but {some(self._macs)}, which Foreman "
+                f"provisions through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
             )
             raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
 
     async def _one_of_several(self, listed: Listing, paths: list[str], deadline: float) -> System:
-        systems, failures = await self._each(paths[:_MOST_SYSTEMS])
+        ends = ends_at(self.connection, deadline)
+        systems, failures = await self._each(paths[:_MOST_SYSTEMS], ends)
         self._learn_shared(systems, listed)
         machines = [system for system in systems if system.physical]
         if listed.cut or listed.count > len(listed.members):
@@ -289,7 +289,7 @@ class Machine:
             failures.append(StageFailure(Cause.PROTOCOL, f"only {_MOST_SYSTEMS} were read", retryable=False))
         if len(machines) == 1 and not failures:
             return machines[0]  # the others say of themselves that they are no machines
-        holders, unread = await self._holders(machines if self._macs else [])
+        holders, unread = await self._holders(machines if self._macs else [], ends)
         failures += unread
         if len(holders) == 1:
             self._by_macs = True
@@ -303,12 +303,15 @@ class Machine:
         words = f"{unclear}: {why}{first}; {_REMEDY}"
         raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now))
 
-    async def _holders(self, systems: list[System]) -> tuple[list[System], list[StageFailure]]:
+    async def _holders(self, systems: list[System], ends: float) -> tuple[list[System], list[StageFailure]]:
         """Those that tell one of the MACs; and why some tell nothing."""
         holders, failures = [], []
-        for system in systems:
+        for number, system in enumerate(systems):
+            if self.connection.clock.now() > ends:
+                failures.append(_unread(systems[number:]))
+                break
             try:
-                nics = await self._nics_now(system)
+                nics = await self._nics_now(system, ends)
             except StageFailure as failure:
                 if failure.cause is Cause.CREDENTIALS:
                     raise
@@ -318,10 +321,13 @@ class Machine:
                 holders.append(system)
         return holders, failures
 
-    async def _each(self, paths: list[str]) -> tuple[list[System], list[StageFailure]]:
+    async def _each(self, paths: list[str], ends: float) -> tuple[list[System], list[StageFailure]]:
         """Each of these members, asked once; and why some tell nothing."""
         systems, failures = [], []
-        for path in paths:
+        for number, path in enumerate(paths):
+            if self.connection.clock.now() > ends:
+                failures.append(_unread(paths[number:]))
+                break
             try:
                 systems.append(await self._system(path, self.connection.clock.now()))
             except Missing as gone:
@@ -335,7 +341,8 @@ class Machine:
     def _learn_shared(self, systems: list[System], listed: Listing) -> None:
         facts = Counter(fact for system in systems for fact in (uuid_of(system.uuid), serial_of(system.serial)) if fact)
         self._shared = frozenset(fact for fact, count in facts.items() if count > 1)
-        self._serial_counts = not listed.cut and len(systems) == listed.count
+        readable = not any(is_damaged(system.serial) for system in systems)
+        self._serial_counts = readable and not listed.cut and len(systems) == listed.count
 
 
 def _moved(now: Identity, before: Identity) -> bool:
@@ -354,7 +361,11 @@ def _ids(paths: list[str]) -> str:
 
 
 def _unreadable(path: str, gone: Missing) -> StageFailure:
-    return StageFailure(Cause.BUSY, f"the system {path} cannot be read now: {gone.response.text}")
+    return StageFailure(Cause.BUSY, f"the system {clean(path)} cannot be read now: {gone.response.text}")
+
+
+def _unread(left: Sequence[object]) -> StageFailure:
+    return StageFailure(Cause.BUSY, f"the BMC was too slow: {len(left)} of its systems were not read in time")
 
 
 def _anothers(path: str, what: str, where: str) -> StageFailure:

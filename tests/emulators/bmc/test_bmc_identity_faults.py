@@ -73,6 +73,16 @@ async def test_pages_of_nics(start: Any) -> None:
         assert (pages, link) == (11, last)
 
 
+async def test_pages_of_nics_without_an_end(start: Any) -> None:
+    lab = await start(MODEL, faults={0: identity_faults.NicsEndless()})
+    links, macs = [NICS], set()
+    for _ in range(20):
+        page = (await lab.call("GET", links[-1])).json
+        macs.add(tuple(member["@odata.id"] for member in page["Members"]))
+        links.append(page["Members@odata.nextLink"])
+    assert (len(set(links)), len(macs)) == (21, 1)
+
+
 async def test_gaps_in_the_list_of_nics(start: Any) -> None:
     faults = (
         identity_faults.NicGone(),

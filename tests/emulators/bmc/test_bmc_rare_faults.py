@@ -57,6 +57,20 @@ async def test_documents_that_are_no_json(start: Any) -> None:
         (await corrupt_read(lab, 2))[2].decode()
 
 
+async def test_d12_a_bmc_that_refuses_names(start: Any) -> None:
+    lab = await start("R650", faults={0: corrupt_responses.RefusesNames()})
+    for host, status in (("", 200), ("mgmt-h1.example.com", 400), ("mgmt-h1.example.com:443", 400), ("192.0.2.7", 200)):
+        async with lab.client.get(lab.url(0) + "/redfish/v1/", headers={"Host": host} if host else {}) as response:
+            assert (response.status, response.content_type == "text/html") == (status, status == 400)
+
+
+async def test_d8_damage_in_what_nobody_needs_and_in_what_decides(start: Any) -> None:
+    lab = await start("R650", "R650", faults={0: corrupt_responses.DamagedText(), 1: corrupt_responses.DamagedMember()})
+    with pytest.raises(UnicodeDecodeError):
+        await corrupt_read(lab)
+    assert json.loads((await corrupt_read(lab, 1))[2])["PowerState"] == ["Off"]
+
+
 async def test_it_is_over_after_so_many_times(start: Any) -> None:
     lab = await start("R650", faults={0: corrupt_responses.EmptyBody(times=2)})
     path = lab.bmc().family.system
@@ -313,6 +327,36 @@ async def test_how_long_to_wait_is_told_as_a_date_or_not_at_all(start: Any) -> N
     assert (untold.status, "Retry-After" in untold.headers) == (503, False)
     busy = await lab.call("GET", SYSTEMS, number=2)
     assert (busy.status, keys(busy)) == (400, ["SWC0700"])
+
+
+async def test_times_to_wait_that_are_none(start: Any) -> None:
+    makes = {0: outages.NotReadyWithNonsense("nan", seconds=1e9), 1: outages.NotReadyWithNonsense("0", header=True, seconds=1e9)}
+    lab = await start("R650", "1029U", faults=makes)
+    for number, (said, header) in enumerate((("nan", None), ("0", "0"))):
+        await lab.call("POST", SESSIONS, LOGIN, number=number, basic=False)
+        busy = await lab.call("GET", SYSTEMS, number=number)
+        assert (busy.status, busy.headers.get("Retry-After"), keys(busy)) == (503, header, ["ServiceTemporarilyUnavailable"])
+        assert busy.json["error"]["@Message.ExtendedInfo"][0]["MessageArgs"] == [said]
+
+
+async def test_who_does_not_wait_is_counted(start: Any) -> None:
+    fault = outages.NotReadyAtFirst()
+    lab = await start("R650", speed=10.0, faults={0: fault})
+    assert (await lab.call("GET", SYSTEMS)).status == 200
+    looks = [await lab.call("GET", lab.bmc().family.system) for _ in range(2)]
+    assert [(look.status, look.headers["Retry-After"]) for look in looks] == [(503, "1")] * 2
+    assert fault.early == 1
+    await lab.fleet.time.sleep(10.0)
+    assert (await lab.call("GET", lab.bmc().family.system)).status == 200
+    assert fault.early == 1
+
+
+async def test_a_login_page_instead_of_redfish(start: Any) -> None:
+    lab = await start("R650", faults={0: corrupt_responses.LoginPage(307, times=1)})
+    system = lab.bmc().family.system
+    looks = [await lab.call("GET", system) for _ in range(3)]
+    assert [look.status for look in looks] == [200, 307, 200]
+    assert looks[1].headers["Location"] == "/login.html"
 
 
 async def test_sessions_that_end_in_the_middle(start: Any) -> None:

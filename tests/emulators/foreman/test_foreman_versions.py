@@ -7,13 +7,23 @@ import pytest
 from quads_tui.emulators.foreman import json_answer
 
 
-@pytest.mark.parametrize(("version", "shown"), [("1.24.1", 20), ("2.1.4", 20), ("2.2.0", 25), ("3.16.0-develop", 25)])
+@pytest.mark.parametrize(("version", "shown"), [("1.24.1", 20), ("2.1.4", 20), ("2.5.1", 25), ("3.16.0-develop", 25)])
 async def test_per_page_all_came_with_2_2(lab, version, shown):
     place = await lab(hosts=25, version=version)
     page = await place.get("/api/hosts", thin="1", per_page="all")
     assert (len(page["results"]), page["subtotal"]) == (shown, 25)
     assert len((await place.get("/api/hosts", thin="1", per_page="10000"))["results"]) == 25
     assert (await place.get("/api/status"))["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("2.1.4", 200), ("2.2.0", 500), ("2.4.1", 500), ("2.5.0", 500), ("2.5.1", 200), ("3.12.0", 200)]
+)
+async def test_e1_thin_and_per_page_all_together_are_a_500_from_2_2_to_2_5_0(lab, version, status):
+    place = await lab(hosts=2, version=version)
+    assert (await place.call("GET", "/api/hosts", params={"thin": "1", "per_page": "all"})).status == status
+    assert (await place.call("GET", "/api/hosts", params={"per_page": "all"})).status == 200
+    assert (await place.call("GET", "/api/hosts", params={"thin": "1", "per_page": "500"})).status == 200
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,8 @@ RULES = (
         "a 200 can be read",
         "200, the JSON ends in the middle",
         "truncated",
-        "Foreman writes blocked: result of the last write unknown (Foreman accepted the write, but its answer cannot be read)",
+        "Foreman writes blocked: result of the last write unknown (Foreman accepted the write, but its answer cannot be read: "
+        "no JSON from Foreman: broken JSON: Unterminated string starting at character 1839 of 1845)",
         1,
     ),
     Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from quads_tui.emulators.foreman import Answer, json_answer, page
+from quads_tui.emulators.foreman import Answer, json_answer, page, redirect
 from quads_tui.rollout.stages import HostStatus
 
 from ..foreman_bench import HOST, Bench
@@ -34,7 +34,27 @@ def _refused(broken: str, status: int, body: object, reads: str) -> Rule:
     )
 
 
+def _redirected(status: int, to: str, target: str) -> Rule:
+    return Rule(
+        f"the PUT is answered where it was sent: a proxy sends it elsewhere with {status}",
+        f"{status}, Location: {to}",
+        "certainly not executed: waits its backoff, then sends it again to the address of the site file",
+        f"Foreman {status}: a redirect to {target} instead of an answer (a proxy in front of Foreman?); it was not executed",
+        answered(redirect(status, to), ends=HostStatus.DONE),
+        {"writes": 2, "peak_writes": 1},
+    )
+
+
 RULES = (
+    _redirected(307, "https://sso.example.com/login?token=s3cret-of-ours", "https://sso.example.com/login"),
+    Rule(
+        "the PUT is answered where it was sent: 303 says where a result is",
+        "303, Location: /api/hosts/1",
+        SETTLED,
+        "the write did not take effect: Foreman 303: a redirect to /api/hosts/1 instead of an answer",
+        answered(redirect(303, "/api/hosts/1"), ends=HostStatus.DONE),
+        {"writes": 2, "peak_writes": 1},
+    ),
     Rule(
         "os, ptable and medium fit together",
         "422 `{error: {id, errors, full_messages}}`",

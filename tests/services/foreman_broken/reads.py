@@ -78,7 +78,7 @@ async def _provisioned(bench: Bench) -> None:
 def _version(version: str, reads: str = NOTHING) -> Rule:
     return Rule(
         "the version is one of 1.24 to 3.16" if reads else f"every version is served: {version}",
-        f"Foreman_version: {version}" + ("; per_page=all gives 20" if version.startswith(("1.", "2.0")) else ""),
+        f"Foreman_version: {version}, and its rules",
         "goes on, with a warning in the plan" if reads else "finds everything beyond the first page, one write",
         reads,
         _provisioned,
@@ -143,7 +143,7 @@ RULES = (
         "subtotal 30, the same one host on each page",
         ONE_OF_MANY,
         "believes none of it: a list with holes would make hosts look built",
-        "incomplete list from Foreman /hosts: 1 of 30",
+        "not readable now: incomplete list from Foreman /hosts: 1 of 30",
         3,
     ),
     _listed(
@@ -151,7 +151,7 @@ RULES = (
         "200 `{}`",
         {},
         "believes none of it: no list is not an empty list",
-        "unexpected response from Foreman /hosts: not a list",
+        "not readable now: unexpected response from Foreman /hosts: not a list",
         2,
     ),
     _listed(
@@ -159,14 +159,14 @@ RULES = (
         "200, an HTML page",
         Answer(200, "<!DOCTYPE html><html><head><title>Log in &ndash; SSO</title></head><body>...</body></html>", "text/html"),
         "believes none of it",
-        "no JSON from Foreman: Foreman 200 (a web page, not the API): Log in – SSO",
+        "not readable now: no JSON from Foreman: Foreman 200 (a web page, not the API): Log in – SSO",
         2,
     ),
     Rule(
         "a body is whole",
         "200, the JSON ends in the middle",
         "believes none of it",
-        "no JSON from Foreman: broken JSON: Unterminated string starting at character 1806 of 1816",
+        "not readable now: no JSON from Foreman: broken JSON: Unterminated string starting at character 1806 of 1816",
         _cut_off,
         {"reads": 2},
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -33,12 +34,15 @@ class Told:
         self.last_word: Exception | None = None  # raised before the first byte of an act
         self.confirmed = 0
         self.sessions: list[str] = []
+        self.refusals: list[int] = []
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
         if self.refusal is not None:
             raise self.refusal
         assert len(self.intents) == len(self.results), "an act began before the last one's outcome was told"
         self.intents.append((act, detail))
+        if self.before is not None:
+            self.before()
 
     async def confirm(self) -> None:
         self.confirmed += 1
@@ -52,6 +56,9 @@ class Told:
         if uri:
             (self.sessions.append if is_open else self.sessions.remove)(uri)
 
+    def refused(self, times: int) -> None:
+        self.refusals.append(times)
+
     def result(self, result: str, detail: dict[str, object]) -> None:
         self.results.append(result)
 
@@ -60,11 +67,19 @@ class Told:
 
 
 class Clock(FastClock):
-    """Remembers what was waited because a server said so; those seconds are real ones."""
+    """Remembers what was waited because a server said so; those seconds are real ones, and pass at once."""
 
     def __init__(self) -> None:
         super().__init__(speed=300.0, floor=0.25)
         self.obeyed: list[float] = []
+        self._passed = 0.0
+
+    def now(self) -> float:
+        return super().now() + self._passed
+
+    def waited(self) -> list[int]:
+        """Whole seconds of each wait."""
+        return [math.ceil(seconds) for seconds in self.obeyed]
 
     def patient(self) -> None:
         """For tests in which nobody hangs: a machine under load is not a BMC that does not answer."""
@@ -72,7 +87,8 @@ class Clock(FastClock):
 
     async def sleep_real(self, seconds: float) -> None:
         self.obeyed.append(seconds)
-        await asyncio.sleep(seconds)
+        self._passed += seconds * self.speed
+        await asyncio.sleep(0)
 
 
 class Bench:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from quads_tui.emulators.bmc import identity_faults
+from quads_tui.emulators.bmc import identity_faults, outages
 from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.fault_profiles import RARE_FAULTS, FaultKind
 from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
-from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Comparison, compared
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
@@ -23,7 +25,11 @@ from .conftest import Told
 from .test_families import SPEED, Foreman
 
 NAME, MAC = "f01-h01-000.example.com", "04:3f:72:00:00:01"
-FAULTS = [fault for fault in RARE_FAULTS if fault.name.startswith(("twin-", "facts-", "nic", "redirects-"))]
+FAULTS = [
+    fault
+    for fault in RARE_FAULTS
+    if fault.name.startswith(("twin-", "facts-", "nic", "redirects-", "login-page-", "not-ready-nan", "damaged-", "garbled-"))
+]
 
 
 class Lab:
@@ -43,24 +49,26 @@ class Lab:
         await self.fleet.serve()
         self.clock = FastClock(SPEED, floor=5.0)
         self.http = Http(self.clock)
-        policy, limits, acts = TlsPolicy(), Limits(), Told()
-        self.acts = acts
-        address = self.fleet.address(NAME)
-        self.bmc = Bmc(
+        self.acts = Told()
+        self.bmc = self.another()
+        return self
+
+    def another(self) -> Bmc:
+        """A further client of the same process."""
+        return Bmc(
             BmcConnection(
                 self.http,
-                address=address,
+                address=self.fleet.address(NAME),
                 host=NAME,
                 username="root",
                 password=Secret("pw"),
-                tls=policy,
+                tls=TlsPolicy(),
                 clock=self.clock,
-                limits=limits,
+                limits=Limits(),
                 meter=Meter(),
-                acts=acts,
+                acts=self.acts,
             )
         )
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.bmc.close()
@@ -88,6 +96,18 @@ async def test_a5_each_rarity_ends_well_on_the_machine_that_foreman_means(fault:
         await lab.bmc.ensure_on(lab.soon())
         assert getattr(lab.fault, "changes_received", []) == []
         assert lab.fleet.bmcs[NAME].hardware.resets == 2
+
+
+async def test_d10_a_bmc_that_wants_to_be_left_alone_at_the_first_look_hears_nothing_of_any_client() -> None:
+    fault = outages.NotReadyAtFirst()
+    async with Lab("1029U-TR4", fault) as lab:
+        with pytest.raises(StageFailure) as caught:
+            await lab.bmc.observe()  # once, as the flow's first look
+        assert (caught.value.cause, caught.value.after) == (Cause.BUSY, 1.0)
+        another = lab.another()
+        await asyncio.gather(lab.bmc.observe(lab.soon()), another.identify([MAC], lab.soon()))
+        await another.close()
+        assert fault.early == 0
 
 
 UNVERIFIED: dict[str, tuple[Fault, str]] = {

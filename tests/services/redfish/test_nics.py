@@ -299,7 +299,7 @@ class Pages:
         self.documents = documents
         self.reads = 0
 
-    async def read(self, path: str, deadline: float) -> tuple[Any, Response]:
+    async def read(self, path: str, deadline: float, deciding: object = ()) -> tuple[Any, Response]:
         self.reads += 1
         found = self.documents.get(path)
         if isinstance(found, StageFailure):

@@ -124,15 +124,19 @@ def test_makers_are_known_by_their_words(words: list[str], fills_gaps: bool, del
     assert (any(maker.fills_gaps for maker in makers), any(maker.dell_attributes for maker in makers)) == (fills_gaps, dell)
 
 
-def test_a_word_stands_in_for_on_only_where_on_is_not_offered_and_nothing_for_off() -> None:
-    assert quirks.reset_type("On", ("ForceOff", "ForceOn")) == "ForceOn"
-    assert quirks.reset_type("On", ("On", "ForceOn")) == "On"
-    assert quirks.reset_type("On", ()) == "On"
-    assert quirks.reset_type("ForceOff", ("PushPowerButton", "GracefulShutdown")) == "ForceOff"
+def test_what_stands_in_for_on_and_force_off_comes_after_the_plain_value_and_a_restart_never() -> None:
+    every = ("GracefulRestart", "ForceRestart", "PowerCycle", "Nmi", "PushPowerButton", "GracefulShutdown", "ForceOn")
+    assert quirks.reset_types("On", ("ForceOff", "ForceOn")) == ["ForceOn", "On"]
+    assert quirks.reset_types("On", ("On", "ForceOn")) == ["On", "ForceOn"]
+    assert quirks.reset_types("On", ()) == ["On"]
+    assert quirks.reset_types("On", every) == ["ForceOn", "On", "PushPowerButton"]
+    assert quirks.reset_types("ForceOff", every) == ["ForceOff", "GracefulShutdown", "PushPowerButton"]
+    assert quirks.reset_types("ForceOff", ("On", "ForceRestart", "PowerCycle")) == ["ForceOff"]
+    assert quirks.reset_types("ForceOff", ("FORCEOFF",)) == ["FORCEOFF", "ForceOff"]
 
 
 def test_the_table_has_every_quirk_and_every_test_that_it_names_exists() -> None:
-    assert [int(row[0]) for row in ROWS] == list(range(1, 64))
+    assert [int(row[0]) for row in ROWS] == list(range(1, 74))
     tests = {
         node.name
         for path in (ROOT / "tests").rglob("test_*.py")
