@@ -30,4 +30,5 @@ class AheadLimit:
         samples, write = self._durations.ready, self._durations.write
         ready = samples.quantile(_SHARE) if len(samples) >= FIRST else _READY
         one = max(write.mean if len(write) else _WRITE, 1e-3) / self._width
-        return min(self._most, self._width + max(1, ceil(ready / one)))
+        begun = FIRST - 1 + max(1, len(self._durations.written))  # slowly at first: what ails a whole model shows at few machines
+        return min(self._most, begun, self._width + max(1, ceil(ready / one)))

@@ -15,9 +15,10 @@ from .model import Lab
 NAMES = [f"h{number:03}.example.com" for number in range(60)]
 
 
-def stats(ready: float = 0.0, write: float = 0.0) -> DurationStats:
+def stats(ready: float = 0.0, write: float = 0.0, written: int = 100) -> DurationStats:
     goal = Goal("cloud02", Kind.BUILD, "", "jdoe", "1", "RHEL 9.4", "p", "m", Target())
     found = DurationStats(Plan((goal,), (HostPlan("a", "https://a"),)))
+    found.written = {f"h{number}": 0.0 for number in range(written)}
     for _ in range(20):
         if ready:
             found.ready.add(ready)
@@ -42,6 +43,11 @@ def stats(ready: float = 0.0, write: float = 0.0) -> DurationStats:
 )
 def test_as_many_places_as_keep_foreman_busy(ready: float, write: float, width: int, cap: int, places: int) -> None:
     assert AheadLimit(stats(ready, write), width=width, cap=cap).places() == places
+
+
+@pytest.mark.parametrize(("written", "places"), [(0, 3), (1, 3), (2, 4), (10, 12), (40, 31)])
+def test_few_machines_at_first_and_one_more_with_each_write(written: int, places: int) -> None:
+    assert AheadLimit(stats(30, 1, written), width=1, cap=AUTO).places() == places
 
 
 @pytest.mark.looptime
