@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
+from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip, WriteNext
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
@@ -139,6 +139,16 @@ KEY_ACTIONS = (
         True,
         tuple(RETRYABLE),
         make_command=lambda hosts, _: Disarm(hosts),
+    ),
+    KeyAction(
+        "write_next",
+        "w",
+        "w",
+        "begin these hosts, and write them to Foreman, before all others",
+        _HOSTS,
+        True,
+        (HostStatus.QUEUED, HostStatus.WAITING, HostStatus.RUNNING),
+        make_command=lambda hosts, _: WriteNext(hosts),
     ),
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),

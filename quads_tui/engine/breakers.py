@@ -20,15 +20,15 @@ _AWAY = (Cause.UNREACHABLE, Cause.BUSY)  # a Foreman that is away refuses nobody
 class Breakers:
     """Hears every event after the rollout has taken it in. `emit` is the engine's."""
 
-    def __init__(self, rollout: Rollout, gate: RolloutGate, *, clock: Clock, emit: Callable[[Event], None], ahead: int) -> None:
-        """`ahead`: hosts that may be powered off and not yet written; that many of a cause pause new hosts, where it is few."""
+    def __init__(self, rollout: Rollout, gate: RolloutGate, *, clock: Clock, emit: Callable[[Event], None], cap: int) -> None:
+        """`cap`: limits.ahead, where it is a number: so many hosts of one cause pause new hosts."""
         self._rollout = rollout
         self._gate = gate
         self._clock = clock
         self._emit = emit
         self._models = {model_pause(host.model): host.model for host in rollout.plan.hosts}
         self._verified = False
-        rollout.refusals.first = min(rollout.refusals.first, ahead)
+        rollout.refusals.first = min(rollout.refusals.first, cap or rollout.refusals.first)
 
     def resume(self) -> None:
         """What was in force when the other process ended."""

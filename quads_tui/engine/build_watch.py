@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.foreman_host import HostRecord, SomeUnreadable
 from quads_tui.rollout.ports import Clock
+
+_FLOOR = 1.0  # own seconds between two looks, whoever waits
+_PLENTY = 30.0  # reads that may still be spent: with so many of them nobody waits for longer than the floor
+_EARLIER = 0.5  # the share by which looks for hosts that only install are earlier where there are plenty of reads
 
 
 class HostReads(Protocol):
@@ -33,8 +38,12 @@ class _PendingQuestion:
 
 
 class BuildWatch:
-    """Asks Foreman every `poll` own seconds while anybody wants to know: one thin search, and full records of those that need one
-    every second time. A failed look answers nobody: unknown stays unknown. `on_trouble` gets the reason, "" when it ends."""
+    """Asks Foreman when somebody wants to know: one thin search, and the full records of those that need one.
+
+    Between two looks are `poll` own seconds, and less where a host stands dark until it is answered and reads are left: a second
+    at least. `reads_left`: how many reads of Foreman the rollout may still spend now; it grows with the time and the writes.
+    A failed look answers nobody: unknown stays unknown. `on_trouble` gets the reason, "" when it ends.
+    """
 
     def __init__(
         self,
@@ -42,10 +51,12 @@ class BuildWatch:
         clock: Clock,
         poll: float,
         *,
+        reads_left: Callable[[], float] = lambda: 0.0,
         on_trouble: Callable[[str], None] = lambda why: None,
         on_refused: Callable[[CredentialsRefused], None] = lambda refused: None,
     ) -> None:
         self._foreman = foreman
+        self._reads_left = reads_left
         self._clock = clock
         self._poll = poll
         self._on_trouble = on_trouble
@@ -55,14 +66,15 @@ class BuildWatch:
         self._left: list[_PendingQuestion] = []  # tell when it is no longer
         self._records: list[_PendingQuestion] = []  # show it in full
         self._wanted = asyncio.Event()
+        self._urgent = asyncio.Event()  # a host stands dark until it is answered
 
     async def is_in_build(self, host: str) -> bool:
         """Whether Foreman has the host in build, by a look that begins after this call."""
-        return bool(await self._ask(self._flags, host))
+        return bool(await self._ask(self._flags, host, urgent=True))
 
     async def until_in_build(self, host: str) -> None:
         """Return when a fresh look shows the host in build."""
-        await self._ask(self._armed, host)
+        await self._ask(self._armed, host, urgent=True)
 
     async def until_left(self, host: str) -> HostRecord:
         """The host's record from the first look that shows it out of build."""
@@ -70,17 +82,17 @@ class BuildWatch:
 
     async def record(self, host: str) -> HostRecord:
         """A fresh full record; waits for as long as Foreman does not show the host."""
-        return _record(await self._ask(self._records, host))
+        return _record(await self._ask(self._records, host, urgent=True))
 
     async def run(self) -> None:
         """Until cancelled."""
-        turn, trouble = 0, ""
+        trouble = ""
         while True:
             await self._wanted.wait()
             began = self._clock.now()
+            self._urgent.clear()
             try:
-                await self._look(began, full=turn % 2 == 1)
-                turn += 1
+                await self._look(began)
                 if trouble:
                     trouble = ""
                     self._on_trouble(trouble)
@@ -92,15 +104,27 @@ class BuildWatch:
                 self._on_refused(refused)
                 return
             self._drop_given_up()
-            await self._clock.sleep(self._poll - (self._clock.now() - began))
+            await self._pause(began)
 
-    async def _ask(self, looks: list[_PendingQuestion], host: str) -> HostRecord | bool:
+    async def _pause(self, began: float) -> None:
+        """Until the next look, after one that began at own time `began`."""
+        share = min(max(self._reads_left() / _PLENTY, 0.0), 1.0)
+        patient = began + self._poll * (1.0 - share * _EARLIER)
+        urgent = began + max(_FLOOR, self._poll * (1.0 - share))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._clock.real(max(0.0, patient - self._clock.now()))):
+                await self._urgent.wait()
+        await self._clock.sleep(min(urgent, patient) - self._clock.now())
+
+    async def _ask(self, looks: list[_PendingQuestion], host: str, urgent: bool = False) -> HostRecord | bool:
         look = _PendingQuestion(host, self._clock.now())
         looks.append(look)
         self._wanted.set()
+        if urgent:
+            self._urgent.set()
         return await look.answer
 
-    async def _look(self, began: float, full: bool) -> None:
+    async def _look(self, began: float) -> None:
         if self._flags or self._armed or self._left:
             names = await self._foreman.in_build()
             for look in _taken(self._flags, began):
@@ -110,7 +134,7 @@ class BuildWatch:
             gone = [look for look in self._left if look.asked < began and look.host not in names and not look.answer.done()]
         else:
             gone = []
-        if full and (gone or self._records):
+        if gone or self._records:
             began = self._clock.now()
             odd: SomeUnreadable | None = None
             try:

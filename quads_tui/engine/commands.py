@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
-from quads_tui.rollout.events import HostChanged, Ordered, Paused
+from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
+from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
@@ -17,6 +17,7 @@ from quads_tui.rollout.waits import paused_subject
 from .breakers import Breakers
 from .flow import disarm
 from .gate import RolloutGate
+from .host_order import HostOrder
 from .host_tasks import HostTasks
 from .memory import HostMemory
 from .ports import Ports, RolloutLane
@@ -33,6 +34,7 @@ class Commands:
     ports: Ports
     lane: RolloutLane
     gate: RolloutGate
+    order: HostOrder
     breakers: Breakers
     tasks: HostTasks
     memories: Mapping[str, HostMemory]
@@ -62,6 +64,10 @@ class Commands:
             case Hold(hosts, reason):
                 done = [name for name in hosts if self._exclude(name, Held, reason or "held by the operator")]
                 return _tally("hold", done, hosts)
+            case WriteNext(hosts):
+                done = [name for name in hosts if self._write_next(name)]
+                self.gate.order_changed()
+                return _tally("write next", done, hosts)
             case Disarm(hosts):
                 done = [name for name in hosts if self._disarm(name)]
                 return _tally("disarm", done, hosts)
@@ -113,6 +119,14 @@ class Commands:
         self.lane.withdraw(name, kind(reason))
         if name not in self.tasks:  # it had ended: let its flow leave properly, disarming what is armed
             self.tasks.launch(name)
+        return True
+
+    def _write_next(self, name: str) -> bool:
+        status = self._status(name)
+        if status is None or status.is_final or name in self.rollout.durations.written or self._kind(name) is Kind.SPARE:
+            return False
+        self.ports.emit(WriteOrdered(self.ports.clock.wall(), name))
+        self.order.name_next(name)
         return True
 
     def _disarm(self, name: str) -> bool:

@@ -17,14 +17,19 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import Clock, Journal, SideEffects, WriteMark
 from quads_tui.rollout.state import Rollout
 
+from .ahead import AheadLimit
 from .build_watch import BuildWatch, HostReads
 from .claims import Machines
 from .gate import RolloutGate
+from .host_order import HostOrder
 from .lane import WriteLane
 from .ports import BmcPort, ForemanPort, RolloutLane, RolloutWatch
 from .quads_sync import QuadsPort
 from .resume_state import Recall
 from .write_queue import WriteQueue
+
+READS = 50.0  # of Foreman in one rollout, the plan's among them; 60 are promised, and some are left for what goes wrong
+READS_A_MINUTE = 7.5  # and these in each minute of its own time (8 are promised), and one a write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,13 @@ class LaneFactory(Protocol):
     """`on_narrowed` hears why the lane is one wide from now on, `on_gone` that Foreman does not tell what became of a write."""
 
     def __call__(
-        self, context: RolloutContext, /, *, on_narrowed: Callable[[str], None], on_gone: Callable[[ServiceGone], None]
+        self,
+        context: RolloutContext,
+        /,
+        *,
+        order: HostOrder,
+        on_narrowed: Callable[[str], None],
+        on_gone: Callable[[ServiceGone], None],
     ) -> RolloutLane: ...
 
 
@@ -68,7 +79,13 @@ class GateFactory(Protocol):
     """`waits` hears why a host waits (host, words), `on_place` of every place taken or given back (host, taken)."""
 
     def __call__(
-        self, context: RolloutContext, /, *, waits: Callable[[str, str], None], on_place: Callable[[str, bool], None]
+        self,
+        context: RolloutContext,
+        /,
+        *,
+        order: HostOrder,
+        waits: Callable[[str, str], None],
+        on_place: Callable[[str, bool], None],
     ) -> RolloutGate: ...
 
 
@@ -86,12 +103,17 @@ class WatchFactory(Protocol):
 
 
 def write_lane(
-    context: RolloutContext, *, on_narrowed: Callable[[str], None], on_gone: Callable[[ServiceGone], None]
+    context: RolloutContext,
+    *,
+    order: HostOrder,
+    on_narrowed: Callable[[str], None],
+    on_gone: Callable[[ServiceGone], None],
 ) -> RolloutLane:
     """This process's queue of writes to the Foreman; one wide where the rollout's events tell that writes met there."""
     return WriteLane(
         context.clock,
         queue=context.write_queue,
+        order=order,
         width=1 if context.rollout.narrowed else context.write_width,
         write_deadline=context.limits.write_deadline,
         on_narrowed=on_narrowed,
@@ -102,15 +124,21 @@ def write_lane(
 
 
 def rollout_gate(
-    context: RolloutContext, *, waits: Callable[[str, str], None], on_place: Callable[[str, bool], None]
+    context: RolloutContext,
+    *,
+    order: HostOrder,
+    waits: Callable[[str, str], None],
+    on_place: Callable[[str, bool], None],
 ) -> RolloutGate:
     """The gate for the hosts of the plan; its places are what the rollout's events tell, those of an earlier process included."""
     plan = context.rollout.plan
+    ahead = AheadLimit(context.rollout.durations, width=context.write_width, cap=context.limits.ahead)
     return RolloutGate(
         context.clock,
         kinds={host.name: plan.goal(host).kind for host in plan.hosts},
         protected=context.protected,
-        ahead=context.limits.ahead,
+        ahead=ahead.places,
+        order=order,
         racks={host.name: host.rack or host.name for host in plan.hosts},
         models={host.name: host.model for host in plan.hosts},
         powered_off_waiting=context.rollout.powered_off_waiting,
@@ -122,8 +150,21 @@ def rollout_gate(
 def build_watch(
     context: RolloutContext, *, on_trouble: Callable[[str], None], on_refused: Callable[[CredentialsRefused], None]
 ) -> RolloutWatch:
-    """Shared looks at Foreman every `limits.poll`."""
-    return BuildWatch(context.reads, context.clock, context.limits.poll, on_trouble=on_trouble, on_refused=on_refused)
+    """Shared looks at Foreman, at least every `limits.poll`."""
+    began = context.clock.now()
+
+    def reads_left() -> float:
+        meters, minutes = context.meters, (context.clock.now() - began) / 60
+        return READS + READS_A_MINUTE * minutes + meters.foreman_writes.total - meters.foreman_reads.total
+
+    return BuildWatch(
+        context.reads,
+        context.clock,
+        context.limits.poll,
+        reads_left=reads_left,
+        on_trouble=on_trouble,
+        on_refused=on_refused,
+    )
 
 
 def intent_numbers(context: RolloutContext) -> Callable[[], int]:

@@ -26,6 +26,7 @@ from .claims import Machines
 from .commands import Commands
 from .context import GateFactory, LaneFactory, RolloutContext, WatchFactory, build_watch, intent_numbers, rollout_gate, write_lane
 from .hooks import Hooks
+from .host_order import HostOrder
 from .host_tasks import HostTasks, internal_error
 from .ports import Ports
 from .quads_sync import QuadsExchange
@@ -60,11 +61,15 @@ class RolloutExecutor:
         self.halted = asyncio.Event()  # set with `stopped`
         self.stopped = ""  # why, once the rollout was stopped: operator, safety, SIGINT, SIGTERM
         rollout, plan, clock = context.rollout, context.rollout.plan, context.clock
-        self.lane = make_lane(context, on_narrowed=self._narrowed, on_gone=self._safety)
+        order = HostOrder([host.name for host in plan.hosts], rollout.durations.tail, clock, rollout.write_next)
+        self.lane = make_lane(context, order=order, on_narrowed=self._narrowed, on_gone=self._safety)
         self.gate = make_gate(
-            context, waits=self._waits, on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken))
+            context,
+            order=order,
+            waits=self._waits,
+            on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken)),
         )
-        self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, ahead=context.limits.ahead)
+        self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, cap=context.limits.ahead)
         self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety)
         recalled = context.recall or recall(plan, ())
         self._memories = recalled.memories
@@ -117,6 +122,7 @@ class RolloutExecutor:
             ports=self._ports,
             lane=self.lane,
             gate=self.gate,
+            order=order,
             breakers=self._breakers,
             tasks=self._tasks,
             memories=self._memories,

@@ -101,6 +101,7 @@ class _Flow:
             await self.close()
 
     async def close(self) -> None:
+        self._stages.close()
         await self._machine.close()
         if not self._memory.stands:
             self._ports.machines.release(self._ports.rollout, self._host)

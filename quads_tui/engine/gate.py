@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
@@ -12,21 +12,23 @@ from quads_tui.rollout.refusals import ADMISSION, FIRST, model_pause
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_turn
 
+from .host_order import HostOrder
+
 T = TypeVar("T")
 
 DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make the machine safe
 
 _AHEAD = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
 
-_Queue = OrderedDict[str, tuple[Stage, asyncio.Future[None]]]
+_Queue = dict[str, tuple[Stage, asyncio.Future[None], float]]  # `float`: own time from which on the host has been waiting
 
 
 class RolloutGate:
     """Implements rollout.ports.Gate: protected hosts, the confirmed plan (`kinds`, by host), skip, hold, stop, pauses, `ahead`.
 
-    A host that is powered off and not yet written has a place; there are `ahead` of them. Until the first write of the rollout is
-    verified there are three at most, for hosts of different racks and models where there are such, and one of those hosts at a
-    time may be written: a Foreman that does not do what it says costs three hosts, not a fleet.
+    A host that is powered off and not yet written has a place; there are `ahead()` of them, given by `order`. Until the first
+    write of the rollout is verified there are three at most, for hosts of different racks and models where there are such, and
+    one of those hosts at a time may be written: a Foreman that does not do what it says costs three hosts, not a fleet.
 
     `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
     `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
@@ -39,7 +41,8 @@ class RolloutGate:
         *,
         kinds: Mapping[str, Kind],
         protected: frozenset[str],
-        ahead: int,
+        ahead: Callable[[], int],
+        order: HostOrder,
         racks: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
         powered_off_waiting: Collection[str],
@@ -51,6 +54,9 @@ class RolloutGate:
         self._all_build = set(kinds.values()) == {Kind.BUILD}
         self._protected = protected
         self._ahead = ahead
+        self._order = order
+        self._ranked: list[str] = []  # the hosts that wait to begin, in the order of their turns; some may have gone since
+        self._ranked_by = -1  # the version of the order; -1: others have come since
         self._racks = racks or {}
         self._models = models or {}
         self._say = waits
@@ -67,9 +73,9 @@ class RolloutGate:
         self._writing = ""  # before the first write is verified: whose turn it is
         self._had_turn: set[str] = set()
         self._tried: Counter[tuple[str, str]] = Counter()  # hosts begun, by ("rack" or "model", its name)
-        self._turns: _Queue = OrderedDict()  # ready, and waiting for their turn to be written
-        self._new: _Queue = OrderedDict()  # waiting to begin
-        self._again: _Queue = OrderedDict()  # have begun, and want a place again
+        self._turns: _Queue = {}  # ready, and waiting for their turn to be written
+        self._new: _Queue = {}  # waiting to begin
+        self._again: _Queue = {}  # have begun, and want a place again
         self._unsaid: list[str] = []  # hosts that do not know yet why they wait
         self._due = False  # `_let_in` will run when all that come together are there
         self._interrupts: dict[str, asyncio.Future[None]] = {}
@@ -99,7 +105,9 @@ class RolloutGate:
             self._let(host, stage)
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue[host] = (stage, place)
+        queue[host] = (stage, place, self._clock.now())
+        if queue is self._new:
+            self._ranked_by = -1
         try:
             await place
         finally:
@@ -208,6 +216,10 @@ class RolloutGate:
         self._excluded.pop(host, None)
         self._kept.discard(host)
 
+    def order_changed(self) -> None:
+        """The order in which places are given is another one now."""
+        self._let_in()
+
     def pause(self, paused: bool) -> None:
         """Paused: no host begins. Hosts that have begun go on."""
         self._paused = paused
@@ -244,7 +256,7 @@ class RolloutGate:
 
     @property
     def _full(self) -> bool:
-        return len(self._places) >= (self._ahead if self._verified else min(self._ahead, FIRST))
+        return len(self._places) >= (self._ahead() if self._verified else min(self._ahead(), FIRST))
 
     def _hindrance(self, host: str, stage: Stage) -> str:
         """Why it may not begin now; empty: it may."""
@@ -289,7 +301,8 @@ class RolloutGate:
 
     def _let_in(self) -> None:
         self._due = False
-        turns = [host for host, (_, place) in self._turns.items() if not place.done()]
+        self._order.refresh()
+        turns = self._by_order(self._turns)
         if self._verified:
             for host in turns:
                 self._open(self._turns, host)
@@ -298,13 +311,13 @@ class RolloutGate:
         while (found := self._next()) is not None:
             self._open(*found)
         for host in self._unsaid:
-            stage, place = self._queue_of(host).get(host, (None, None))
+            stage, place, _ = self._queue_of(host).get(host, (None, None, 0.0))
             if stage is not None and place is not None and not place.done():
                 self._say(host, self._hindrance(host, stage))
         self._unsaid.clear()
 
     def _open(self, queue: _Queue, host: str) -> None:
-        stage, place = queue[host]
+        stage, place, _ = queue[host]
         self._let(host, stage)
         place.set_result(None)
 
@@ -316,8 +329,8 @@ class RolloutGate:
         waiting = (
             (queue, host)
             for queue in ((self._again, self._new) if self._verified else (self._new, self._again))
-            for host, (stage, place) in queue.items()
-            if not place.done() and not self._hindrance(host, stage)
+            for host in (self._new_by_order() if queue is self._new else self._by_order(queue))
+            if not self._hindrance(host, queue[host][0])
         )
         if self._verified:
             return next(waiting, None)
@@ -330,12 +343,25 @@ class RolloutGate:
 
         return min(waiting, key=rank, default=None)
 
+    def _by_order(self, queue: _Queue) -> list[str]:
+        """The hosts that wait in the queue, in the order of their turns."""
+        waiting = [host for host, (_, place, _) in queue.items() if not place.done()]
+        return sorted(waiting, key=lambda host: self._order.key(host, queue[host][2]))
+
+    def _new_by_order(self) -> Iterator[str]:
+        """As `_by_order`, of the hosts that have not begun. They may be ten thousand, so they are sorted only when need be."""
+        if self._ranked_by != self._order.version:
+            self._ranked, self._ranked_by = self._by_order(self._new)[::-1], self._order.version
+        while self._ranked and (self._ranked[-1] not in self._new or self._new[self._ranked[-1]][1].done()):
+            self._ranked.pop()
+        return (host for host in reversed(self._ranked) if host in self._new and not self._new[host][1].done())
+
     def _kin(self, host: str) -> tuple[tuple[str, str], tuple[str, str]]:
         return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))
 
     def _wake(self, host: str) -> None:
         for queue in (self._turns, self._new, self._again):
-            _, place = queue.get(host, (None, None))
+            _, place, _ = queue.get(host, (None, None, 0.0))
             if place is not None and not place.done():
                 place.set_result(None)
         interrupt = self._interrupts.get(host)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -20,6 +21,16 @@ from .ports import Ports
 from .side_effects import HostSideEffects
 from .writes import HostWrites
 
+_EARLY = 120.0  # own seconds; a look that was asked for earlier says nothing about the write any more
+
+
+@dataclass(frozen=True, slots=True)
+class _EarlyLook:
+    """Is the host in build already? Asked at own time `asked`."""
+
+    answer: asyncio.Future[bool]
+    asked: float
+
 
 @dataclass(slots=True, kw_only=True)
 class HostStages:
@@ -33,6 +44,7 @@ class HostStages:
     machine: HostMachine
     writes: HostWrites
     clear_override: Callable[[], Awaitable[str]]
+    _in_build: _EarlyLook | None = field(init=False, default=None)
 
     @property
     def _goal(self) -> Goal:
@@ -67,6 +79,10 @@ class HostStages:
 
     async def _power_off(self) -> str:
         bmc = await self.machine.bmc()
+        if self._goal.kind is Kind.BUILD and self.memory.built_at is None:
+            self.close()
+            ask = asyncio.ensure_future(self.ports.watch.is_in_build(self.plan.name))
+            self._in_build = _EarlyLook(ask, self.ports.clock.now())
         reason = await bmc.ensure_off(self.ports.clock.deadline(self.ports.limits.power_off))
         self._remember(off=True)
         return reason
@@ -100,8 +116,7 @@ class HostStages:
             reason = "build mode is still set in Foreman from an earlier attempt"
         else:
             self.acts.note("waiting for Foreman to report whether the host is already in build mode", waits=True)
-            look = ports.watch.is_in_build(self.plan.name)
-            if await ports.gate.watch(self.plan.name, look, ports.patience()):
+            if await ports.gate.watch(self.plan.name, self._look_for_build(), ports.patience()):
                 await self.writes.cancel(self.acts)
             for name in self.plan.parameters:
                 await self.writes.parameter(self.acts, name, self._goal.target.parameters[name])
@@ -116,6 +131,21 @@ class HostStages:
                 Cause.UNKNOWN, "Foreman accepted build mode for the host, but later reads of Foreman do not show it"
             ) from None
         return reason
+
+    def _look_for_build(self) -> Awaitable[bool]:
+        """The look that was asked for when the host was powered off, so that it does not stand dark for it; a new one later."""
+        early, self._in_build = self._in_build, None
+        if early is not None and self.ports.clock.now() - early.asked <= _EARLY:
+            return early.answer
+        if early is not None:
+            early.answer.cancel()
+        return self.ports.watch.is_in_build(self.plan.name)
+
+    def close(self) -> None:
+        """Nobody waits for its look at Foreman any more."""
+        if self._in_build is not None:
+            self._in_build.answer.cancel()
+            self._in_build = None
 
     async def _own(self) -> str:
         ports = self.ports

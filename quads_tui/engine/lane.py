@@ -11,6 +11,7 @@ from quads_tui.rollout.causes import ServiceGone, StageFailure
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.ports import Clock, Probe, Stopping, Ticket, UnknownOutcome, WriteAbsent, WriteMark
 
+from .host_order import HostOrder
 from .write_queue import LaneTicket, WriteQueue
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ _LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)  # own seconds between two looks at an unkno
 
 class WriteLane:
     """Implements rollout.ports.Lane: the writes of one rollout, through its handle of a queue that others may share.
+
+    `order`: whose write goes first; None: in the order in which they come.
 
     `width`: writes at once, by the operator's word. A lane that is wider than one is one wide for good from the first answer that
     may come of two writes at once; `on_narrowed` hears why.
@@ -38,6 +41,7 @@ class WriteLane:
         clock: Clock,
         *,
         queue: WriteQueue | None = None,
+        order: HostOrder | None = None,
         width: int = 1,
         write_deadline: float = 180.0,
         on_narrowed: Callable[[str], None] = lambda why: None,
@@ -45,7 +49,7 @@ class WriteLane:
         patience: float = inf,
         on_gone: Callable[[ServiceGone], None] = lambda gone: None,
     ) -> None:
-        self._handle = (WriteQueue() if queue is None else queue).handle(clock, width)
+        self._handle = (WriteQueue() if queue is None else queue).handle(clock, width, order)
         self._clock = clock
         self._write_deadline = clock.real(write_deadline, 15.0) * clock.speed
         self._on_narrowed = on_narrowed

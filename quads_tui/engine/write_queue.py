@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+import heapq
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from quads_tui.rollout.metrics import InFlight, LaneState
 from quads_tui.rollout.ports import Clock, NotSent
+
+from .host_order import HostOrder, Key
 
 
 class LaneTicket:
@@ -63,9 +65,9 @@ class WriteQueue:
     def __init__(self) -> None:
         self._handles: list[QueueHandle] = []  # in the order of their turns
 
-    def handle(self, clock: Clock, width: int) -> QueueHandle:
-        """For one rollout, until it calls `part`."""
-        handle = QueueHandle(self, clock, width)
+    def handle(self, clock: Clock, width: int, order: HostOrder | None = None) -> QueueHandle:
+        """For one rollout, until it calls `part`. `order`: whose write goes first; None: in the order in which they come."""
+        handle = QueueHandle(self, clock, width, order)
         self._handles.append(handle)
         return handle
 
@@ -85,14 +87,8 @@ class WriteQueue:
             return
         busy = {flight.host for each in self._handles for flight in each.in_flight.values()}
         free = min(each.width for each in self._handles) - sum(len(each.in_flight) for each in self._handles)
-        for number, waiter in list(handle.waiters.items()):
-            if free <= 0:
-                return
-            if waiter.host in busy:  # one write in flight per host, whatever the width
-                continue
-            del handle.waiters[number]
-            if waiter.place.done():
-                continue
+        while free > 0 and (found := handle.first(busy)) is not None:
+            number, waiter = found
             handle.take_place(number, waiter)
             busy.add(waiter.host)
             free -= 1
@@ -113,13 +109,16 @@ class WriteQueue:
 class QueueHandle:
     """One rollout's part of the queue: what waits, what is in flight, and why it lets nobody write."""
 
-    def __init__(self, queue: WriteQueue, clock: Clock, width: int) -> None:
+    def __init__(self, queue: WriteQueue, clock: Clock, width: int, order: HostOrder | None) -> None:
         self._queue = queue
         self._clock = clock
+        self._order = order
+        self._ranked: list[tuple[Key, int]] = []  # a heap of those that wait, by number; some may have left since
+        self._ranked_by = 0  # the version of the order
         self._numbers = 0
         self._granted = 0
         self.width = width
-        self.waiters: OrderedDict[int, Waiter] = OrderedDict()
+        self.waiters: dict[int, Waiter] = {}
         self.in_flight: dict[int, InFlight] = {}
         self.paused = False
         self.left = False  # its rollout is over: it is given no place any more
@@ -141,6 +140,7 @@ class QueueHandle:
         self._numbers += 1
         number = self._numbers
         self.waiters[number] = Waiter(host=host, act=act, since=self._clock.now(), place=place, confirm=confirm)
+        heapq.heappush(self._ranked, (self._key(number), number))
         self._queue.grant(self)
         try:
             return await place
@@ -149,6 +149,33 @@ class QueueHandle:
             if place.done() and not place.cancelled() and place.exception() is None:
                 self.release(place.result())
             raise
+
+    def _key(self, number: int) -> Key:
+        waiter = self.waiters[number]
+        return (0, 0.0, number) if self._order is None else self._order.key(waiter.host, waiter.since, dark=True)
+
+    def first(self, busy: Collection[str]) -> tuple[int, Waiter] | None:
+        """Take out whose turn it is, of the hosts that are not `busy`: one write in flight per host, whatever the width."""
+        if self._order is not None:
+            self._order.refresh()
+            if self._ranked_by != self._order.version:
+                self._ranked_by = self._order.version
+                self._ranked = [(self._key(number), number) for number in self.waiters]
+                heapq.heapify(self._ranked)
+        passed: list[tuple[Key, int]] = []
+        found: tuple[int, Waiter] | None = None
+        while self._ranked and found is None:
+            ranked = heapq.heappop(self._ranked)
+            waiter = self.waiters.get(ranked[1])
+            if waiter is None or waiter.place.done():
+                self.waiters.pop(ranked[1], None)
+            elif waiter.host in busy:
+                passed.append(ranked)
+            else:
+                found = ranked[1], self.waiters.pop(ranked[1])
+        for ranked in passed:
+            heapq.heappush(self._ranked, ranked)
+        return found
 
     def take_place(self, number: int, waiter: Waiter) -> None:
         """The queue's: this waiter's turn has come."""
@@ -207,11 +234,12 @@ class QueueHandle:
 
     def state(self) -> LaneState:
         """As the screen shows it. Ages in own seconds."""
-        head = next(iter(self.waiters.values()), None)
+        waiting = [self.waiters[number] for number in sorted(self.waiters, key=self._key)]
+        head = waiting[0] if waiting else None
         beside = self._queue.barrier
         elsewhere = f"in another rollout: {beside}" if beside else ""
         places: dict[str, int] = {}
-        for place, waiter in enumerate(self.waiters.values(), 1):
+        for place, waiter in enumerate(waiting, 1):
             places.setdefault(waiter.host, place)
         return LaneState(
             width=self.width,

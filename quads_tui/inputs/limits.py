@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from quads_tui.rollout.limits import Limits
+from quads_tui.rollout.limits import AUTO, Limits
 
 from .readers import Number
 from .section import Section
@@ -13,6 +13,7 @@ from .table import Key, Table
 
 MOST_COUNT = 10_000
 MOST_SECONDS = 7 * 24 * 3600
+_AUTO = frozenset(member.name for member in fields(Limits) if member.default == AUTO)
 
 
 def _check(section: Section, values: dict[str, Any]) -> None:
@@ -25,8 +26,9 @@ def _check(section: Section, values: dict[str, Any]) -> None:
 
 def _row(name: str, kind: object) -> Key:
     """Counts are whole numbers, all else is seconds."""
-    whole = kind in (int, "int")
-    return Key(name, Number(MOST_COUNT if whole else MOST_SECONDS, whole=whole), unit="" if whole else "s", optional=True)
+    whole, auto = kind in (int, "int"), name in _AUTO
+    reader = Number(MOST_COUNT if whole else MOST_SECONDS, whole=whole, auto=auto)
+    return Key(name, reader, unit="" if whole else "s", default="auto" if auto else "", optional=True)
 
 
 LIMITS = Table(Limits, tuple(_row(member.name, member.type) for member in fields(Limits)), check=_check)

@@ -97,12 +97,14 @@ class Section:
             return None
         return node.text.lower() in _TRUE
 
-    def number(self, key: str, *, whole: bool, most: int) -> float | None:
-        """A positive number of at most `most`, written with digits only (no hexadecimal, no 1:30)."""
+    def number(self, key: str, *, whole: bool, most: int, auto: bool = False) -> float | None:
+        """A positive number of at most `most`, written with digits only (no hexadecimal, no 1:30). `auto`: 0 for this word."""
         node = self.child(key)
         if node is None:
             return None
-        expected = f"a {'whole number' if whole else 'number'} above 0 and at most {most:,}"
+        expected = f"{'auto or ' if auto else ''}a {'whole number' if whole else 'number'} above 0 and at most {most:,}"
+        if auto and node.kind == "text" and node.text == "auto":
+            return 0
         if node.kind not in ("int", "float"):
             self.wrong(node, self.name(key), f"{expected}, without quotes")
             return None

@@ -69,7 +69,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         if flight.host == host.name:
             return f"writing to Foreman now ({flight.act})" + (f": {flight.settling}" if flight.settling else "")
     if place := lane.places.get(host.name):
-        return _in_lane(place, rollout, meters, forecast)
+        return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, now)
     unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns
@@ -86,8 +86,12 @@ def _note(host: HostState, rollout: Rollout) -> str:
     return _place(rollout) if is_for_a_place(host.note) else host.note
 
 
-def _in_lane(place: int, rollout: Rollout, meters: Meters, forecast: Forecast) -> str:
+def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, forecast: Forecast) -> str:
     words = f"{ordinal(place)} in the Foreman write queue"
+    if host.name in rollout.write_next:
+        words += " (put first by the operator)"
+    elif tail := rollout.durations.tail(host.name):
+        words += f" (longest first: about {duration(tail)} after its write)"
     if "writes" in rollout.paused:
         return f"{words}; {for_the_pause('writes', rollout.paused['writes'])}"
     if meters.lane.shut:

@@ -47,6 +47,13 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteNext:
+    """These hosts are begun, and written to Foreman, before all others that were not named before them."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Disarm:
     """Take failed, armed hosts out of build and clear their boot override; they stay failed."""
 
@@ -66,9 +73,9 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | Disarm | Pause | Stop
+Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Pause | Stop
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, Disarm, Pause, Stop)
+_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Pause, Stop)
 _KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from math import isfinite, log, sqrt
 from typing import Any
 
-from .events import FOREMAN_ACTS, Event, HostChanged, Intent, Outcome, Paused, RolloutStarted, StageChanged
+from .events import FOREMAN_ACTS, Event, HostAhead, HostChanged, Intent, Outcome, Paused, RolloutStarted, StageChanged
 from .lognormal import LogMoments
 from .metrics import quantile
 from .plan import Plan
@@ -103,10 +103,13 @@ class DurationStats:
         self.installing: dict[str, float] = {}  # real time at which it began, also in an earlier process
         self.between = Samples(60)  # from one applied write to the next
         self.last_write: float | None = None  # real time; None where the time since says nothing about the lane
+        self.write = Samples(30)  # one write at Foreman, from its intent to its answer
+        self.ready = Samples(60)  # from a host's place ahead of the write until it may be written: powered off, PXE set
+        self._placed: dict[str, float] = {}  # hosts that are made ready: real time at which they got their places
         self._samples: dict[tuple[str, Stage], Samples] = {}
         self._all: dict[Stage, Samples] = {stage: Samples() for stage in Stage}
         self._attempts = Attempts()
-        self._acts: dict[str, tuple[int, str]] = {}  # the write of a host that is on its way: number, act
+        self._acts: dict[str, tuple[int, str, float]] = {}  # the write of a host that is on its way: number, act, real time
         self._speed = 1.0
 
     def apply(self, event: Event) -> None:
@@ -114,13 +117,19 @@ class DurationStats:
             self._apply_stage(event)
         elif isinstance(event, Intent):
             if event.act in FOREMAN_ACTS:
-                self._acts[event.host] = (event.number, event.act)
+                self._acts[event.host] = (event.number, event.act, event.at)
         elif isinstance(event, Outcome):
-            number, act = self._acts.get(event.host, (0, ""))
+            number, act, began = self._acts.get(event.host, (0, "", 0.0))
             if number == event.number:
                 del self._acts[event.host]
                 if event.result is ActResult.APPLIED:
+                    self.write.add(max(0.0, event.at - began) * self._speed)
                     self._wrote(event.host, act, event.at)
+        elif isinstance(event, HostAhead):
+            if event.ahead:
+                self._placed[event.host] = event.at
+            else:
+                self._placed.pop(event.host, None)
         elif isinstance(event, HostChanged):
             if event.status.is_final:
                 self.installing.pop(event.host, None)
@@ -137,6 +146,12 @@ class DurationStats:
         """Of the model where it has some, else (and for None) of all models."""
         own = None if model is None else self._samples.get((model, stage))
         return own if own is not None and len(own) >= _OWN else self._all[stage]
+
+    def tail(self, host: str) -> float | None:
+        """Own seconds that the host is expected to take after its write; None: nothing is known."""
+        model = self._models.get(host, "")
+        stages = [self.samples(model, stage) for stage in self.kinds[host].stages if not stage.is_before_write]
+        return sum(found.mean for found in stages) if any(map(len, stages)) else None
 
     def ended(self, model: str | None, stage: Stage) -> LogMoments:
         """For a fit: of one model, or of all (None)."""
@@ -172,6 +187,8 @@ class DurationStats:
                 self.written.pop(host, None)
             if stage is Stage.INSTALL:
                 self.installing.setdefault(host, event.at)
+            if stage is Stage.FOREMAN_BUILD and host in self._placed:
+                self.ready.add(max(0.0, event.at - self._placed.pop(host)) * self._speed)
             return
         seconds = event.seconds
         if stage is Stage.FOREMAN_BUILD and event.status is StageStatus.FINISHED:

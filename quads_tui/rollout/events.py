@@ -179,6 +179,14 @@ class Ordered(Event):
 
 
 @dataclass(slots=True)
+class WriteOrdered(Event):
+    """An operator wants this host to be begun and written before all others that were not named before it."""
+
+    kind: ClassVar[str] = "write_next"
+    host: str
+
+
+@dataclass(slots=True)
 class QuadsTold(Event):
     """QUADS took an update over, or refused it for good (`refused` says why). `body` is what was told."""
 
@@ -262,6 +270,7 @@ _KINDS: dict[str, type[Event]] = {
         LoginRefused,
         Remembered,
         Ordered,
+        WriteOrdered,
         QuadsTold,
         HookRan,
         Paused,

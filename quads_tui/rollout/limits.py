@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AUTO = 0  # of a count: the program finds it
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Counts are whole numbers, all else is seconds. `speed` divides the waits and the deadlines of stages."""
 
-    ahead: int = 20
-    """Hosts that may be powered off and not yet written to Foreman: no machine is off for nothing."""
+    ahead: int = AUTO
+    """The most hosts that may be powered off and not yet written to Foreman. auto: as few as keep Foreman busy, as measured."""
     attempts: int = 3
     """Automatic attempts of one stage: most BMC faults are gone at the second, and what fails thrice needs a human."""
     foreman_connections: int = 8

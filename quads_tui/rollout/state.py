@@ -26,6 +26,7 @@ from .events import (
     RolloutEnded,
     RolloutStarted,
     StageChanged,
+    WriteOrdered,
 )
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
@@ -131,6 +132,7 @@ class Rollout:
         self.armed: dict[str, None] = {}
         self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
         self.powered_off_waiting: dict[str, None] = {}  # powered off, or on the way to it, and not yet written
+        self.write_next: dict[str, None] = {}  # hosts that an operator wants written before all others, in this order
         self.paused: dict[str, str] = {}  # what -> why
         self.paused_by_safety: set[str] = set()  # what of it no operator paused
         self.narrowed = ""  # why the write lane went back to one wide
@@ -166,6 +168,7 @@ class Rollout:
         self.refusals.apply(event)
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
+            self.durations.apply(event)
         elif isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Identified | Intent | Outcome):
             host = self.hosts.get(event.host)
             if host is not None:
@@ -188,6 +191,9 @@ class Rollout:
                 self.paused.pop(event.what, None)
                 self.paused_by_safety.discard(event.what)
             self.durations.apply(event)
+        elif isinstance(event, WriteOrdered):
+            if event.host in self.hosts:
+                self.write_next[event.host] = None
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):

@@ -52,6 +52,8 @@ class Machine:
     resets: int = 0
     installs: str = "built"  # built, failed, never
     install_seconds: float = 600.0
+    off_seconds: float = 9.0  # until Off is to be seen
+    pxe_seconds: float = 2.0  # until the boot override is set
     on_seconds: float = 15.0  # until On is to be seen
     ordered: bool = True  # its boot order is as wanted
     order_job: str = ""  # "waits" for a POST, or "runs" in one
@@ -72,7 +74,8 @@ class World:
 
     def __init__(self, names: Collection[str], clock: VirtualClock) -> None:
         self.clock = clock
-        self.machines = {name: Machine(power="On") for name in names}
+        # No two take exactly as long: who comes first is no accident of the loop.
+        self.machines = {name: Machine(power="On", off_seconds=9.0 + number / 1000) for number, name in enumerate(names)}
         self.network = Network(names)
         self.provisioning = {name: frozenset(facts.macs) for name, facts in self.network.facts.items()}  # as Foreman knows them
         self.acted: dict[str, str] = {}  # the machine of each host's first act
@@ -86,10 +89,12 @@ class World:
         self.writing = 0
         self.peak_writes = 0
         self.writes: Counter[str] = Counter()
+        self.write_ends: list[tuple[float, str]] = []  # own time and host of each write that was carried out
         self.builds: Counter[str] = Counter()  # writes that put it in build
         self.reads: Counter[str] = Counter()
         self.sessions: Counter[str] = Counter()
         self.journal = MemoryJournal()  # of the process that runs now
+        self.meters = Meters()
         self.numbers = itertools.count(1)  # of BMC sessions
         self.left: defaultdict[str, set[str]] = defaultdict(set)  # sessions that stand at the BMCs
         self.dark_before_write = 0  # the most machines that were off while nothing had been put in build
@@ -228,6 +233,7 @@ class ModelForeman:
 
     def _read(self, what: str) -> None:
         self._world.reads[what] += 1
+        self._world.meters.foreman_reads.observe(0.0, True)
         if self._world.no_looks is not None:
             raise self._world.no_looks
 
@@ -244,17 +250,20 @@ class ModelForeman:
         world.writing += 1
         world.peak_writes = max(world.peak_writes, world.writing)
         world.writes[host] += 1
+        world.meters.foreman_writes.observe(self._seconds, True)
         world.builds[host] += wanted.get("build") is True
         machine.pxe_lost |= act == "build" and world.takes_back
-        work = world.work(self._apply(machine, {} if trouble == "ignored" else wanted))
+        work = world.work(self._apply(host, {} if trouble == "ignored" else wanted))
         if trouble == "answer lost":
             await world.clock.sleep(self._seconds / 2)
             raise UnknownOutcome("no answer in time")
         await asyncio.shield(work)
         return self._record(host)
 
-    async def _apply(self, machine: Machine, wanted: dict[str, object]) -> None:
+    async def _apply(self, host: str, wanted: dict[str, object]) -> None:
+        machine = self._world.machines[host]
         await self._world.clock.sleep(self._seconds)
+        self._world.write_ends.append((self._world.clock.now(), host))
         if "build" in wanted:
             machine.build = bool(wanted["build"])
             machine.build_status = 1 if machine.build else 0
@@ -324,7 +333,8 @@ class ModelBmc:
         if machine.power == "Off":
             return "was off already"
         await self._intend("reset", {"type": "ForceOff"})
-        await asyncio.shield(self._world.work(self._switch(self._reached(), "Off", 9)))
+        name = self._reached()
+        await asyncio.shield(self._world.work(self._switch(name, "Off", self._world.machines[name].off_seconds)))
         self._acts.result("answered", {})
         return ""
 
@@ -453,7 +463,7 @@ class ModelBmc:
 
     async def _arm(self, name: str) -> None:
         machine = self._world.machines[name]
-        await self._world.clock.sleep(2)
+        await self._world.clock.sleep(machine.pxe_seconds)
         if machine.power != "Off":
             self._world.violations.append(f"{name}: PXE was set on a machine that is on")
         machine.override = True
@@ -550,7 +560,7 @@ class Lab:
         self.executor = RolloutExecutor(
             RolloutContext(
                 rollout=self.rollout,
-                meters=Meters(),
+                meters=self.world.meters,
                 clock=self.clock,
                 journal=self.journal,
                 foreman=foreman,

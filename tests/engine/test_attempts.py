@@ -207,8 +207,13 @@ async def test_a_machine_that_was_off_counts_as_on_again_when_its_power_off_is_r
 
 async def test_a_build_that_foreman_accepts_and_never_shows_is_not_sent_again() -> None:
     lab = Lab([NAME], limits=Limits(foreman_build=60))
-    lab.machine(NAME).troubles = [("stale", "")] * 7
-    await whole(lab)
+    lab.machine(NAME).troubles = [("stale", "")] * 1000
+    lab.executor.start()
+    while not failures(lab, Stage.FOREMAN_BUILD):
+        await asyncio.sleep(1)
+    lab.machine(NAME).troubles.clear()
+    await lab.executor.settled()
+    await lab.end()
     assert failures(lab, Stage.FOREMAN_BUILD) == [
         (Cause.UNKNOWN, "Foreman accepted build mode for the host, but later reads of Foreman do not show it")
     ]

@@ -41,9 +41,14 @@ def fleet(count: int, *, models: str = "R650", per_rack: int = 30) -> dict[str, 
     }
 
 
-def lab_of(count: int, **more: object) -> Lab:
+def lab_of(count: int, limits: Limits | None = None, **more: object) -> Lab:
     plans = fleet(count, **more)  # type: ignore[arg-type]
-    return Lab(list(plans), plans=plans)
+    return Lab(list(plans), plans=plans, limits=limits)
+
+
+async def first_build(lab: Lab) -> None:
+    while not lab.world.builds:
+        await asyncio.sleep(0.1)
 
 
 def off(lab: Lab) -> list[str]:
@@ -89,7 +94,7 @@ async def test_b1_seven_hundred_hosts_whose_owner_foreman_refuses_cost_three_mac
 async def test_a_headless_resume_under_a_pause_by_the_operator_ends_when_no_host_can_move(what: str) -> None:
     lab = lab_of(12)
     lab.executor.start()
-    await asyncio.sleep(15)
+    await first_build(lab)
     lab.executor.submit(Pause(what, True))
     await asyncio.sleep(1)
     await lab.crash()
@@ -103,8 +108,7 @@ async def test_a_headless_resume_under_a_pause_by_the_operator_ends_when_no_host
 async def test_a_pause_of_writes_ends_nothing_while_hosts_install_and_goes_on_when_lifted() -> None:
     lab = lab_of(4)
     lab.executor.start()
-    await asyncio.sleep(15)
-    assert len(lab.world.builds) == 1
+    await first_build(lab)
     lab.executor.submit(Pause("writes", True))
     await asyncio.sleep(60)
     assert any(host.stage is Stage.INSTALL for host in lab.rollout.hosts.values())
@@ -344,22 +348,22 @@ async def test_after_the_first_write_a_broken_installer_pauses_new_hosts_and_wri
 
 
 async def test_the_number_of_hosts_ahead_is_one_number() -> None:
-    lab = lab_of(60)
+    lab = lab_of(60, Limits(ahead=12))
     lab.executor.submit(Pause("writes", True))
     lab.executor.start()
     await asyncio.sleep(200)
     assert (lab.executor.gate.powered_off_waiting, len(lab.rollout.powered_off_waiting), len(off(lab))) == (3, 3, 3)
     lab.executor.submit(Pause("writes", False))
-    while not lab.rollout.first_write_verified:
+    while len(lab.world.write_ends) < 15:
         await asyncio.sleep(1)
     lab.executor.submit(Pause("writes", True))
     await asyncio.sleep(300)
     waiting = [name for name in off(lab) if not lab.machine(name).build]
-    assert (lab.executor.gate.powered_off_waiting, len(lab.rollout.powered_off_waiting), len(waiting)) == (20, 20, 20)
+    assert (lab.executor.gate.powered_off_waiting, len(lab.rollout.powered_off_waiting), len(waiting)) == (12, 12, 12)
     meters, now = Meters(), lab.clock.wall()
     new = [host for host in lab.rollout.hosts.values() if host.stage is None]
     notes = {why(host, lab.rollout, meters, forecast(lab.rollout, meters, now), now) for host in new}
-    assert new and all(words.startswith(for_a_place(20, True)) for words in notes)
+    assert new and all(words.startswith(for_a_place(12, True)) for words in notes)
     lab.executor.submit(Pause("writes", False))
     await lab.executor.settled()
     await lab.end()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from quads_tui.engine.gate import DISARM, RolloutGate
+from quads_tui.engine.host_order import HostOrder
 from quads_tui.rollout.ports import Held, Skipped, Stopping
 from quads_tui.rollout.stages import Kind, Stage
 from tests.clocks import VirtualClock
@@ -25,6 +26,8 @@ def gate_of(
     *,
     places: Iterable[str] = (),
     hears: Callable[[str, bool], None] = lambda host, taken: None,
+    ahead: int = 20,
+    kinds: Mapping[str, Kind],
     **given: Any,
 ) -> RolloutGate:
     """With places that nobody but the gate takes; `hears` of each."""
@@ -37,7 +40,10 @@ def gate_of(
             del taken_now[host]
         hears(host, taken)
 
-    return RolloutGate(clock, powered_off_waiting=taken_now, on_place=on_place, **given)
+    order = HostOrder(sorted(kinds), lambda host: None, clock)
+    return RolloutGate(
+        clock, kinds=kinds, ahead=lambda: ahead, order=order, powered_off_waiting=taken_now, on_place=on_place, **given
+    )
 
 
 @pytest.mark.parametrize(

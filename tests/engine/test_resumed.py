@@ -216,7 +216,8 @@ async def test_a_foreman_that_stays_away_at_a_resume_stops_the_rollout_and_says_
     await lab.executor.settled()
     await lab.end()
     assert lab.executor.stopped == "safety"
-    assert "connection refused" in lab.rollout.notices[-1].text
+    assert lab.rollout.notices[-1].text.startswith("stopped: Foreman ")
+    assert any("connection refused" in notice.text for notice in lab.rollout.notices)
     assert lab.rollout.hosts[NAME].status is not HostStatus.FAILED
     assert lab.machine(NAME).resets == resets[0]
     assert lab.world.builds[NAME] == 1
