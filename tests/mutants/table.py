@@ -82,7 +82,7 @@ _INVARIANTS = (
     _row("I1 protected", "engine/gate.py", "if host in self._protected:", "if False:", GATE, FLOW),
     _row("I1 in the plan", "engine/gate.py", "if host not in self._kinds:", "if False:", GATE),
     _row("I2 shielded", "engine/lane.py", "return await asyncio.shield(carrier)", "return await carrier", LANE),
-    _row("I2 width", "engine/write_queue.py", "while free > 0 and", "if free < 0:", LANE),
+    _row("I2 width", "engine/write_queue.py", "while free > 0 and", "while free >= 0 and", LANE),
     _row("I2 one a host", "engine/write_queue.py", "if waiter.host in busy:", "if False:", LANE),
     _row(
         "I2 sent when",
@@ -142,7 +142,7 @@ _HOLES = (
     _row("U6 never verified", "rollout/refusals.py", "            self.first_write_verified = True", "            pass", REFUSALS, RESUMED),
     _row("B1 places are kept", "engine/gate.py", "if host != self._writing and host not in self._kept:", "if host != self._writing:", FIRST),
     _row("B1 kept over a resume", "engine/breakers.py", "if not hosts[name].status.is_final or keeps(name)]", "if not hosts[name].status.is_final]", FIRST),
-    _row("B1 three places", "engine/gate.py", "min(self._ahead(), FIRST)", "self._ahead", GATE, FIRST),
+    _row("B1 three places", "engine/gate.py", "min(self._ahead(), FIRST)", "self._ahead()", GATE, FIRST),
     _row("B1 one write", "engine/gate.py", 'self._writing not in ("", host):', "False:", GATE, FIRST),
     _row("B1 turns go round", "engine/gate.py", "min(turns, key=self._had_turn.__contains__)", "turns[0]", FIRST, GATE),
     _row("B1 retries behind", "engine/gate.py", "return queue is self._again, rack in here", "return rack in here", GATE),
