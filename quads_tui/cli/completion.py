@@ -32,9 +32,12 @@ def profiles(context: click.Context, parameter: click.Parameter, incomplete: str
 def rollouts(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Those of the state directory, the newest first."""
     from quads_tui.journal.catalogue import stored_rollouts
-    from quads_tui.runtime.options import Options
+    from quads_tui.runtime.options import Options, Usage
 
     given = context.params.get("state_dir") or os.environ.get("QUADS_TUI_STATE")
-    state = Options(state_dir=Path(given) if given else None).state
+    try:
+        state = Options(state_dir=Path(given) if given else None).state
+    except Usage:  # there is none
+        return []
     names = [rollout.id for rollout in stored_rollouts(state)]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]

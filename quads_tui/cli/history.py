@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
@@ -14,36 +10,67 @@ from quads_tui.render.report.listing import Entry, damaged, heading, line, membe
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.history import Unreadable, list_entry, report_text
 from quads_tui.runtime.options import Options, emit_json, notify
+from quads_tui.runtime.prune import DAY, prune
+
+from .streams import print_utf8, reader_gone
+from .terminal import run_with_exit_status
 
 
 def rollouts(options: Options) -> int:
+    """Gives the exit status."""
+    return run_with_exit_status(options, lambda: _list(options))
+
+
+def report(rollout: str | None, format: str, options: Options) -> int:
+    """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
+    return run_with_exit_status(options, lambda: _report(rollout, format, options))
+
+
+def prune_rollouts(days: int, options: Options) -> int:
+    """Remove rollouts that ended more than `days` days ago, a line each; others are named with the reason why they are kept."""
+    return run_with_exit_status(options, lambda: _prune(days, options))
+
+
+def _prune(days: int, options: Options) -> int:
+    removed = kept = 0
+    for rollout in list(stored_rollouts(options.state)):
+        why = prune(rollout, options, time.time() - days * DAY)
+        removed, kept = (removed, kept + 1) if why else (removed + 1, kept)
+        name = clean(rollout.id, 200)
+        if options.json:
+            emit_json("kept" if why else "removed", time.time(), {"rollout": name, "reason": why})
+        else:
+            print(f"kept {name}: {why}" if why else f"removed {name}")
+    notify(f"{removed} removed, {kept} kept")
+    return 0
+
+
+def _list(options: Options) -> int:
     """A line each, newest first, as soon as it is read; JSON lines with --json. A journal that cannot be read is a line too."""
     stored = list(stored_rollouts(options.state))
     if not stored:
         notify(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
     width = max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored))
-    with closed_pipe_allowed():
-        if not options.json:
-            print(heading(width))
-        for rollout in stored:
-            try:
-                _print_entry(list_entry(rollout), options, width)
-            except Unreadable as why:
-                _print_unreadable(rollout, str(why), options, width)
+    if not options.json:
+        print(heading(width))
+    for rollout in stored:
+        if reader_gone():
+            break
+        try:
+            _print_entry(list_entry(rollout), options, width)
+        except Unreadable as why:
+            _print_unreadable(rollout, str(why), options, width)
     return 0
 
 
-def report(rollout: str | None, format: str, options: Options) -> int:
-    """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
+def _report(rollout: str | None, format: str, options: Options) -> int:
     try:
         text = report_text(_choose_rollout(rollout, options), format)
     except (NotFound, Unreadable) as error:
         notify(f"quads-tui: {clean(error, 2000)}")
         return 2
-    with closed_pipe_allowed():
-        sys.stdout.buffer.write(text.encode())  # UTF-8 whatever the locale: the HTML says so of itself
-        sys.stdout.buffer.flush()
+    print_utf8(text)  # the HTML says so of itself
     return 0
 
 
@@ -58,15 +85,6 @@ def _choose_rollout(rollout: str | None, options: Options) -> StoredRollout:
     for stored in stored_rollouts(options.state):
         return stored
     raise NotFound(f"there is no rollout in {options.state / 'rollouts'}")
-
-
-@contextmanager
-def closed_pipe_allowed() -> Iterator[None]:
-    """`| head` closes the pipe: no error, neither here nor in the flush at the end of the process."""
-    try:
-        yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_entry(found: Entry, options: Options, width: int) -> None:

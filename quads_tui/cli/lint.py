@@ -10,7 +10,6 @@ from quads_tui.inputs.lint import CheckedFile, lint
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.options import Options, emit_json
 
-from .history import closed_pipe_allowed
 from .terminal import run_with_exit_status
 
 
@@ -22,8 +21,7 @@ def lint_files(paths: Sequence[Path], options: Options) -> int:
 def _lint(paths: Sequence[Path], options: Options) -> int:
     found = lint(paths, options.site)
     show = _as_json if options.json else _as_text
-    with closed_pipe_allowed():
-        show(found)
+    show(found)
     return 2 if any(file.problems for file in found) else 0
 
 

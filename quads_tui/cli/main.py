@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -127,7 +128,8 @@ def cli(context: click.Context) -> None:
     Without a command, show all rollouts.
 
     Exit status: 0 every host done; 1 some hosts failed, skipped or held; 2 bad usage or input file; 3 refused before the first
-    write; 4 stopped with hosts unfinished; 130 ended by SIGINT; 143 ended by SIGTERM.
+    write; 4 stopped with hosts unfinished; 70 an error of the program itself; 74 the output could not be written whole;
+    130 ended by SIGINT; 143 ended by SIGTERM.
     """
     if context.invoked_subcommand is None:
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -243,12 +245,19 @@ def attach(rollout: str | None, **common: Any) -> None:
 
 
 @cli.command()
+@click.option(
+    "--prune",
+    metavar="DAYS",
+    type=click.IntRange(0, 100_000),
+    help="Remove rollouts that ended more than DAYS days ago: none with unfinished or armed hosts or pending updates to QUADS.",
+)
 @_common_options
-def rollouts(**common: Any) -> None:
+def rollouts(prune: int | None, **common: Any) -> None:
     """List all rollouts of the state directory."""
+    from .history import prune_rollouts
     from .history import rollouts as start
 
-    _end(start(_options(common)))
+    _end(start(_options(common)) if prune is None else prune_rollouts(prune, _options(common)))
 
 
 @cli.command()
@@ -335,10 +344,28 @@ def _options(common: dict[str, Any]) -> Any:
 
 
 def _end(status: int) -> None:
-    sys.stdout.flush()
     raise SystemExit(status)
 
 
 def main() -> None:
-    """The console script."""
-    cli(prog_name="quads-tui", complete_var=_COMPLETE)
+    """The console script. Every way out is here: errors of usage, signals, errors of the program, output that nobody takes."""
+    from quads_tui.runtime.options import SIGNALS
+
+    from .internal_error import ErrorLog
+    from .streams import Streams
+
+    streams, errors = Streams(), ErrorLog()
+    logging.getLogger().addHandler(errors)
+    try:
+        ended = cli.main(prog_name="quads-tui", complete_var=_COMPLETE, standalone_mode=False)
+        status = ended if isinstance(ended, int) else 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        status = SIGNALS["SIGINT"]
+    except Exception as error:
+        status = errors.report(error)
+    raise SystemExit(streams.finish(status))

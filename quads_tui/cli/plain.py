@@ -10,12 +10,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from quads_tui.console.output import DRAIN_TIMEOUT, Output
+from quads_tui.console.output import DRAIN_TIMEOUT
 from quads_tui.console.plain_session import PlainSession
 from quads_tui.console.view_context import ViewContext
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.runtime.running_rollout import RunningRollout
+
+from .streams import lossy_stdout
 
 _TICK = 1.0  # real seconds
 _PASTE_GAP = 0.25  # real seconds; lines that follow each other faster were pasted, not typed. Busy machines deliver in pieces
@@ -27,7 +29,7 @@ class PlainScreen:
 
     def __init__(self, context: ViewContext, control: Control | None) -> None:
         self._view_context = context
-        self._output = Output(sys.stdout.fileno(), sys.stdout.encoding)
+        self._output = lossy_stdout()
         self._session = PlainSession(self._view_context, control, lambda text: print(text, file=self._output))
         self._typed = b""  # of a line that has not ended
         self._lines: list[bytes] = []  # that wait for _PACE, the first few

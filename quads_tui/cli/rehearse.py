@@ -31,9 +31,7 @@ def rehearse(
         if given and hosts and hosts != len(given.hosts):
             raise Usage(f"{assignment} has {len(given.hosts)} hosts, but --hosts is {hosts}: omit --hosts")
         shown, front_end = chosen_front_end(replace(options, yes=True))
-        with rehearsal_emulators(
-            options.state, given, hosts=hosts, seed=seed, speed=speed, faults=faults, notify=notify
-        ) as emulated:
+        with rehearsal_emulators(options, given, hosts=hosts, seed=seed, speed=speed, faults=faults, notify=notify) as emulated:
             return asyncio.run(roll_out(emulated, shown, ProcessResources(), TerminalOperator(), front_end))
 
     return run_with_exit_status(options, work)

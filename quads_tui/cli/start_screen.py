@@ -20,8 +20,8 @@ from quads_tui.rollout.text import clean
 from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.journal_follower import follow
 from quads_tui.runtime.launch import find_unfinished, roll_out
-from quads_tui.runtime.options import Options, Refused, Usage
-from quads_tui.runtime.process_resources import SIGNALS, ProcessResources
+from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage
+from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
 from quads_tui.runtime.rollout_index import RolloutIndex
 from quads_tui.runtime.rollout_input import RunRequest, load
@@ -157,7 +157,7 @@ class StartController:
 
     async def _run_rehearsal(self) -> int:
         self.message = "starting the emulators"
-        emulated = rehearsal_emulators(self._options.state, notify=self._operator.notify)
+        emulated = rehearsal_emulators(self._options, notify=self._operator.notify)
         work = await asyncio.to_thread(emulated.__enter__)
         try:
             return await roll_out(work, replace(self._options, yes=True), self._resources, self._operator, self._front_end)
@@ -201,7 +201,7 @@ class StartController:
         except Usage as error:
             self.message = str(error)
             return
-        await run_watch(follower, read_only_reason(stored.id, stored.holder()))
+        await run_watch(follower, read_only_reason(stored, stored.holder()), stored)
         follower.close()
 
     async def _attach(self, rollout: str) -> None:

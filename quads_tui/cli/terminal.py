@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import termios
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,18 +24,15 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.runtime.operator import FrontEnd
-from quads_tui.runtime.options import Options, Refused, Usage, emit_json, notify
-from quads_tui.runtime.process_resources import SIGNALS
+from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage, emit_json, notify
 from quads_tui.runtime.scrubbed_log import scrub_output
+
+from .streams import reader_gone
 
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
     """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
     scrub_output()
-    if sys.stderr.isatty():
-        from quads_tui.console.output import terminal
-
-        sys.stderr = terminal()  # a terminal that does not read must not stop the loop
     signal.signal(signal.SIGTERM, _exit_on_sigterm)  # until the rollout runs and handles the signal itself
     try:
         return work()
@@ -85,15 +84,51 @@ def consequence(made: Plan) -> str:
 
 
 def ask(question: str) -> str:
-    """The answer typed at the terminal; what was typed or pasted before the question is discarded."""
+    """The answer typed at the terminal, empty at its end; what was typed or pasted before the question is discarded.
+
+    Raises Usage where nobody can read the question.
+    """
     with suppress(termios.error, OSError, ValueError):  # no terminal, so nothing to discard
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-    return input(question)
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    if reader_gone():
+        raise Usage("stdout cannot be written, so that nobody can read the question: add --yes to start without it")
+    answer = b""
+    with suppress(OSError):  # the terminal has gone
+        while not answer.endswith(b"\n") and (read := os.read(sys.stdin.fileno(), 4096)):
+            answer = (answer + read)[:4096]
+    return answer.partition(b"\n")[0].decode(errors="replace")
+
+
+async def _ask_off_loop(question: str) -> str:
+    """In a thread that the end of the process does not wait for: a signal ends the question too."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[str] = loop.create_future()
+
+    def settle(answer: str | BaseException) -> None:
+        if answered.done():
+            return
+        if isinstance(answer, BaseException):
+            answered.set_exception(answer)
+        else:
+            answered.set_result(answer)
+
+    def work() -> None:
+        try:
+            answer: str | BaseException = ask(question)
+        except Exception as error:
+            answer = error
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, answer)
+
+    threading.Thread(target=work, name="question", daemon=True).start()
+    return await answered
 
 
 async def ask_yes_no(question: str) -> bool:
     """Ask at the terminal, off the loop."""
-    answer = await asyncio.to_thread(ask, f"{question} y/N ")
+    answer = await _ask_off_loop(f"{question} y/N ")
     return answer.strip().lower() in ("y", "yes")
 
 
@@ -101,7 +136,7 @@ async def ask_count(count: int, what: str) -> bool:
     """Ask at the terminal, off the loop. More than five hosts: the count must be typed."""
     hosts = "1 host" if count == 1 else f"{count} hosts"
     if count > 5:
-        answer = await asyncio.to_thread(ask, f"{hosts} will be {what}. Type the number to start, anything else cancels: ")
+        answer = await _ask_off_loop(f"{hosts} will be {what}. Type the number to start, anything else cancels: ")
         return answer.strip() == str(count)
     return await ask_yes_no(f"{hosts} will be {what}. Start?")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import locale
 import logging
 import os
 import time
@@ -47,6 +46,7 @@ from .key_actions import (
     question,
     required_answer,
 )
+from .output import terminal_encoding
 from .screens.causes import CausesScreen
 from .screens.graphs import GraphsScreen
 from .screens.pages import HelpScreen, MessagesScreen
@@ -84,7 +84,7 @@ class Console(FaultTolerantApp[str]):
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        symbols = for_terminal(locale.getpreferredencoding(False), os.environ.get("TERM", ""))
+        symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
         self.context = ViewContext(view, monotonic, read_only, symbols)
         self._main = TableScreen(self.context)
         super().__init__(monotonic)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, cast, runtime_checkable
 
 from rich.theme import Theme
 from textual.app import App, ReturnType
-from textual.events import Event, InputEvent, Key, Paste
+from textual.events import Compose, Event, Key, Load, Mount, Paste, Unmount
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen, ScreenResultType
@@ -38,11 +38,17 @@ class TakesPaste(Protocol):
         """`count`: its characters, of which `text` may be the first only. Returns a message about it, or ""."""
 
 
+_WAYS = (Load, Compose, Mount, Unmount)  # into a screen and out of it: half of one is worse than none, and it can be opened again
+
+
 class FaultTolerant(MessagePump):
-    """Keys, the mouse and messages between widgets: a handler that fails becomes a message. To be listed first."""
+    """Keys, pastes, the mouse, sizes, callbacks, and messages between widgets: a handler that fails becomes a message.
+
+    To be listed first. What textual calls past it (timers) goes through `FaultTolerantApp.run_safely`.
+    """
 
     async def _dispatch_message(self, message: Message) -> None:
-        if isinstance(message, Event) and not isinstance(message, InputEvent):
+        if isinstance(message, _WAYS):
             await super()._dispatch_message(message)
             return
         try:

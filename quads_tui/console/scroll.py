@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -47,10 +47,14 @@ class Scroll(SafeScreen, Screen[str]):
         yield LinePanel("footer")
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._draw)
+        self._draw_soon()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
+        self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        app: Any = self.app
+        self.call_after_refresh(app.run_safely(self._draw))
 
     def _draw(self) -> None:
         width, height = self.size

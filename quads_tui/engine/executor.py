@@ -18,6 +18,8 @@ from quads_tui.rollout.events import (
     RolloutStarted,
 )
 from quads_tui.rollout.ports import JournalBroken, Stopping
+from quads_tui.rollout.refusals import ADMISSION
+from quads_tui.rollout.waits import for_the_pause
 
 from .breakers import Breakers
 from .claims import Machines
@@ -204,6 +206,14 @@ class RolloutExecutor:
         self._idle.set()
 
     # Control
+
+    def block_new_hosts(self, why: str) -> None:
+        """No host begins for a reason that lies in this process, until it has gone (`why` is empty)."""
+        self.gate.block(why)
+        if why:
+            self._ports.notice("warning", for_the_pause(ADMISSION, why))
+        else:
+            self._ports.notice("info", "new hosts are no longer paused")
 
     def submit(self, command: Command) -> None:
         self._inbox.put_nowait(command)

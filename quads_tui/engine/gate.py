@@ -58,6 +58,7 @@ class RolloutGate:
         self._verified = False
         self._stopping = False
         self._paused = False
+        self._blocked = ""  # why this process lets no host begin for now
         self._held: set[str] = set()  # models whose new hosts wait
         self._excluded: dict[str, tuple[type[Skipped] | type[Held], str]] = {}
         self._places = powered_off_waiting
@@ -212,6 +213,11 @@ class RolloutGate:
         self._paused = paused
         self._let_in()
 
+    def block(self, why: str) -> None:
+        """As `pause`, for a reason that lies in this process, until it has gone (empty): no state of the rollout."""
+        self._blocked = why
+        self._let_in()
+
     def hold_model(self, model: str, held: bool) -> None:
         """As `pause`, for the hosts of one model."""
         (self._held.add if held else self._held.discard)(model)
@@ -246,6 +252,8 @@ class RolloutGate:
             model = self._models.get(host, "")
             if self._paused:
                 return for_the_pause(ADMISSION)
+            if self._blocked:
+                return for_the_pause(ADMISSION, self._blocked)
             if model in self._held:
                 return for_the_pause(model_pause(model))
         if self._limited(host, stage) and host not in self._places and self._full:

@@ -116,11 +116,13 @@ class Site:
 
 def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
     """The site file: `--site`, else $QUADS_TUI_SITE, else site.yaml in the user's configuration folder. InputError if absent."""
-    usual = platformdirs.user_config_path("quads-tui") / "site.yaml"
     variable = environ.get("QUADS_TUI_SITE", "")
-    path, where = (
-        (option, "--site") if option is not None else (Path(variable), "$QUADS_TUI_SITE") if variable else (usual, "")
-    )  # fmt: skip
+    if option is not None:
+        path, where = option, "--site"
+    elif variable:
+        path, where = Path(variable), "$QUADS_TUI_SITE"
+    else:
+        path, where = _usual_site(), ""
     try:
         found = path.exists()
     except (OSError, ValueError):
@@ -134,6 +136,13 @@ def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:
         "expected a site file: copy sample_assignments/site.yaml and adapt it"
     )
     raise InputError([Problem(path, 0, "", message)])
+
+
+def _usual_site() -> Path:
+    try:
+        return platformdirs.user_config_path("quads-tui") / "site.yaml"
+    except RuntimeError:  # neither $HOME nor an entry in passwd
+        return Path("~/.config/quads-tui/site.yaml")
 
 
 def bmc_address(site: Site, host: HostSpec) -> str:

@@ -2,8 +2,8 @@
 
 Words are parted by blanks and all must fit: `text` or a regular expression over everything that a row shows, `field:value` over
 one member, `!` before either turns it round, "in quotes" keeps blanks. `stage:install cause:401 !r650` shows the hosts at the
-install whose cause or reason speaks of 401 and whose row has no r650. An expression with more than two repeats, or a repeated
-group, is taken as plain text: it could take for ever.
+install whose cause or reason speaks of 401 and whose row has no r650. An expression with more than two repeats, with a repeated
+group, or with many alternatives in several groups, is taken as plain text: it could take for ever.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from quads_tui.rollout.state import HostState
 WORDS = 16  # more are not looked at
 BUDGET = 0.02  # CPU seconds of one expression over all hosts
 _REACH = (2000, 300, 120)  # characters of a row that an expression without, with one, and with two repeats looks at
+_CHOICES = (64, 16, 4)  # ways through the alternatives of its groups that such an expression may have
 _SIGNS = frozenset(".^$*+?{}[]\\|()")  # a text without any of them is no expression
 _ESCAPED = re.compile(r"\\.", re.S)
 _REPEAT = re.compile(r"[*+?{]")
@@ -106,8 +107,10 @@ class _Pattern:
     """
 
     def __init__(self, value: str) -> None:
-        repeats = len(_REPEAT.findall(_ESCAPED.sub("x", value)))
-        self.slow = repeats >= len(_REACH) or _DEAR.search(value) is not None
+        bare = _ESCAPED.sub("x", value)
+        repeats = len(_REPEAT.findall(bare))
+        choices = (1 + bare.count("|")) ** min(bare.count("("), 20)  # at most; alternatives in no group cost one after the other
+        self.slow = repeats >= len(_REACH) or choices > _CHOICES[repeats] or _DEAR.search(value) is not None
         self.spent = 0.0
         self._text = value.lower()
         self._literal = not _SIGNS.intersection(value)

@@ -79,9 +79,10 @@ def to_dict(command: Command) -> dict[str, Any]:
 
 def from_dict(data: object) -> Command:
     """The inverse of to_dict. Raises ValueError for anything else: what comes over a socket is not trusted."""
-    if not isinstance(data, dict) or data.get("command") not in _KINDS:
+    kind = data.get("command") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError("no command")
-    cls = _KINDS[data["command"]]
+    cls = _KINDS[kind]
     values = {name: value for name, value in data.items() if name != "command"}
     expected = {field.name: _JSON[str(field.type)] for field in fields(cls)}
     if values.keys() != expected.keys() or not all(isinstance(values[name], kind) for name, kind in expected.items()):

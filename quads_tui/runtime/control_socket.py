@@ -1,7 +1,8 @@
 """Control of a running rollout: by its own screen, or by a console that attached over a local socket.
 
 One JSON object a line. The client's first is {"who": TEXT}; after it, commands (rollout.commands). The server sends
-{"holder": TEXT} at each change: who has control now, empty for the client that has it.
+{"holder": TEXT} at each change: who has control now, empty for the client that has it; and {"error": TEXT} for a line that is no
+command, which changes nothing else. Lines, clients and what waits for a client are limited.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.text import clean
 
-_MAX_LINE = 200_000  # bytes of a line: a command that names 5,000 hosts
+_MAX_LINE = 6_000_000  # bytes of a line: a command that names 20,000 hosts, whose names have 253 bytes at most
+_MAX_HELLO = 1000  # bytes of the first line
+_HELLO_TIMEOUT = 10.0  # real seconds that a client has for it
+_MAX_CLIENTS = 16  # connections at once; the reads of each may hold twice a line
+_MAX_UNSENT = 100_000  # bytes that may wait for a client
 
 
 class NotRunning(QuadsTuiError):
@@ -37,6 +42,7 @@ class ControlServer:
         self._server: asyncio.Server | None = None
         self._made: os.stat_result | None = None  # our own socket: a process that took over the rollout has another one there
         self._clients: dict[asyncio.StreamWriter, str] = {}
+        self._connected: set[asyncio.StreamWriter] = set()  # those that have not said who they are too
 
     @property
     def holder(self) -> str:
@@ -62,70 +68,97 @@ class ControlServer:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-            for writer in list(self._clients):
+            for writer in list(self._connected):
                 writer.close()
             with suppress(OSError):
                 if self._made is not None and os.path.samestat(self._made, (self._directory / "keys.sock").lstat()):
                     _remove_socket(self._directory)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connected.add(writer)
         try:
-            if _peer_uid(writer.get_extra_info("socket")) in (0, os.getuid()):
+            if len(self._connected) <= _MAX_CLIENTS and _peer_uid(writer.get_extra_info("socket")) in (0, os.getuid()):
                 await self._serve_commands(reader, writer)
-        except (OSError, ValueError, asyncio.IncompleteReadError):
-            pass  # a client that disconnects or sends garbage is dropped
+        except (OSError, ValueError, LookupError, RecursionError, TimeoutError):
+            pass  # a client that disconnects, does not say who it is, or sends a line without end is dropped
         finally:
-            self._clients.pop(writer, None)
-            self._announce()
+            self._connected.discard(writer)
+            if self._clients.pop(writer, None) is not None:
+                self._announce()
             writer.close()
 
     async def _serve_commands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        hello = json.loads(await reader.readline())
-        self._clients[writer] = clean(str(hello["who"]) if isinstance(hello, dict) else "", 100) or "somebody"
+        line = await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT)
+        hello = json.loads(line) if len(line) <= _MAX_HELLO else None
+        if not isinstance(hello, dict) or not isinstance(hello.get("who"), str):
+            return
+        self._clients[writer] = clean(hello["who"], 100) or "somebody"
         self._announce()
-        while line := await reader.readline():
-            command = from_dict(json.loads(line))
+        while (line := await reader.readline()).endswith(b"\n"):  # half a line at the end is no command
+            try:
+                command = from_dict(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                self._send(writer, {"error": clean(error)})
+                continue
             if writer is next(reversed(self._clients)):
                 self._control.submit(command)
 
     def _announce(self) -> None:
         self._on_holder(self.holder)
-        for writer in self._clients:
-            words = "" if writer is next(reversed(self._clients)) else self.holder
-            with suppress(OSError):
-                writer.write(json.dumps({"holder": words}).encode() + b"\n")
+        for writer in list(self._clients):
+            self._send(writer, {"holder": "" if writer is next(reversed(self._clients)) else self.holder})
+
+    def _send(self, writer: asyncio.StreamWriter, message: dict[str, str]) -> None:
+        with suppress(OSError):
+            if writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+                writer.transport.abort()  # it does not read
+            else:
+                writer.write(json.dumps(message).encode() + b"\n")
 
 
 class RemoteControl:
-    """Implements rollout.ports.Control over the socket. `on_holder` gets who has control; empty while we have it."""
+    """Implements rollout.ports.Control over the socket, one connection after the other.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_holder: Callable[[str], None]) -> None:
-        self._reader = reader
-        self._writer = writer
+    `on_holder` gets who has control; empty while we have it.
+    """
+
+    def __init__(self, directory: Path, who: str, on_holder: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._who = who
         self._on_holder = on_holder
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    @classmethod
-    async def connect(cls, directory: Path, who: str, on_holder: Callable[[str], None]) -> RemoteControl:
-        """Raises NotRunning."""
+    async def connect(self) -> None:
+        """Take control from the process that runs the rollout. Raises NotRunning."""
         try:
-            with _SocketPath(directory) as path:
+            with _SocketPath(self._directory) as path:
                 reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_LINE)
         except OSError:
             raise NotRunning from None
-        writer.write(json.dumps({"who": who}).encode() + b"\n")
-        return cls(reader, writer, on_holder)
+        writer.write(json.dumps({"who": self._who}).encode() + b"\n")
+        self._streams = reader, writer
 
     def submit(self, command: Command) -> None:
-        self._writer.write(json.dumps(to_dict(command)).encode() + b"\n")
+        """Lost where no process runs the rollout: the screen is read-only then."""
+        if self._streams is not None:
+            self._streams[1].write(json.dumps(to_dict(command)).encode() + b"\n")
 
     async def run(self) -> None:
-        """Returns when the server has closed the connection."""
+        """Returns when the process that runs the rollout has closed the connection, or has gone."""
+        if self._streams is None:
+            return
+        reader, _ = self._streams
         with suppress(OSError, ValueError):
-            while line := await self._reader.readline():
-                self._on_holder(clean(str(json.loads(line)["holder"]), 100))
+            while line := await reader.readline():
+                message = json.loads(line)
+                if isinstance(message, dict) and "holder" in message:
+                    self._on_holder(clean(message["holder"], 100))
+        self.close()
 
     def close(self) -> None:
-        self._writer.close()
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
 
 
 class _SocketPath:

@@ -18,7 +18,7 @@ from pathlib import Path
 from quads_tui.inputs import Assignment, load_assignment, load_site
 from quads_tui.inputs.environment import Child, child_environment
 
-from .options import Usage
+from .options import Options, Usage
 from .rollout_input import RolloutInput
 
 HOSTS = 700
@@ -29,7 +29,7 @@ _START_TIMEOUT = 60.0  # real seconds for the emulators to come up
 
 @contextmanager
 def rehearsal_emulators(
-    state: Path,
+    options: Options,
     given: Assignment | None = None,
     *,
     notify: Callable[[str], None],
@@ -38,9 +38,9 @@ def rehearsal_emulators(
     speed: float | None = None,
     faults: str | None = None,
 ) -> Iterator[RolloutInput]:
-    """Start emulators for a rehearsal and end them afterwards; blocks meanwhile. Raises Usage."""
-    directory = state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
-    directory.mkdir(mode=0o700, parents=True)
+    """Start emulators for a rehearsal and end them afterwards; blocks meanwhile. Raises Usage and Refused."""
+    directory = options.state / "rehearsals" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+    options.private_directory(directory)
     child = _start(directory, given, hosts or HOSTS, seed, speed or SPEED, faults or FAULTS, notify)
     with owned_emulators(directory):
         _await_ready(child, directory)

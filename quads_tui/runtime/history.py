@@ -14,7 +14,7 @@ from quads_tui.rollout.text import clean
 
 FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
 # What reading a journal raises that is damaged, or that somebody else made: SQLite's, JSON's, and ours for what is in it.
-_DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Unreadable(QuadsTuiError):
@@ -30,7 +30,7 @@ def report_text(rollout: StoredRollout, format: str) -> str:
         return FORMATS[format](report)
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Unreadable(f"{clean(rollout.journal, 1000)} is damaged: {clean(error)}") from None
 
 
@@ -42,5 +42,5 @@ def list_entry(rollout: StoredRollout) -> Entry:
             return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()], rollout.holder())
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Unreadable(f"damaged: {clean(error)}") from None

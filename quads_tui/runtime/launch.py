@@ -91,7 +91,7 @@ async def _plan_and_run(
 ) -> int:
     services = runner.services
     rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_cloud_label(given)}-{secrets.token_hex(2)}"
-    directory = options.state / "rollouts" / rollout_id
+    directory = options.private_directory(options.state / "rollouts" / rollout_id)
     journal = runner.journal(directory / "journal.db")
     lock = JournalLock(directory)
     try:

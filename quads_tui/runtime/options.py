@@ -18,6 +18,8 @@ from typing import Any
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
+SIGNALS = {"SIGINT": 130, "SIGTERM": 143}  # what ends a command, and its exit status then
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -37,7 +39,20 @@ class Options:
             return self.state_dir
         from platformdirs import user_state_path
 
-        return user_state_path("quads-tui")
+        try:
+            return user_state_path("quads-tui")
+        except RuntimeError:
+            raise Usage("you have no home directory for the journals: give --state-dir DIR or set $QUADS_TUI_STATE") from None
+
+    def private_directory(self, path: Path) -> Path:
+        """`path`, which lies in the state directory, made 0700 with all above it that is missing. Raises Refused."""
+        from quads_tui.inputs.private_directory import make_private
+
+        try:
+            make_private(path, self.state)
+        except OSError as error:
+            raise Refused([f"{error}; give another one with --state-dir"]) from None
+        return path
 
     @property
     def terminal(self) -> bool:
@@ -69,14 +84,15 @@ def current_user() -> str:
 def notify(text: str) -> None:
     """Print a line for the operator on stderr; stdout is for output that programs read."""
     with suppress(OSError):  # a reader or a terminal that has gone
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def emit_json(event: str, at: float, members: dict[str, Any]) -> None:
-    """One JSON line on stdout. A reader that went away is not a reason to stop a rollout."""
+    """One JSON line on stdout, in one write: it is never torn by another."""
     stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    with suppress(OSError):
-        print(json.dumps({"event": event, "at": stamp, **members}), flush=True)
+    sys.stdout.write(json.dumps({"event": event, "at": stamp, **members}) + "\n")
+    sys.stdout.flush()
 
 
 def raise_file_limit() -> None:

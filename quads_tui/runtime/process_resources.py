@@ -21,11 +21,10 @@ from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
-from .options import notify
+from .options import SIGNALS, notify
 from .running_rollout import RunningRollout
 
 _LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # its own thread: the loop's threads may all wait for DNS
-SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
 
 
 @dataclass

@@ -51,6 +51,7 @@ async def resume(
         return await _plan_again(stored, site, options, resources, operator, front_end)
     check_speed(site, [host.address for host in _stored_plan(stored).hosts])
     async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
+        options.private_directory(stored.directory)  # it may belong to another user
         lock = JournalLock(stored.directory, take_over=options.take_over)
         try:
             async with open_clients(site, options) as (services, clock):

@@ -25,8 +25,8 @@ from .clients import Services
 from .control_socket import ControlServer
 from .json_lines import JsonLines, finished
 from .operator import FrontEnd
-from .options import Options, current_user, emit_json, notify
-from .process_resources import SIGNALS, ProcessResources, Writer
+from .options import SIGNALS, Options, current_user, emit_json, notify
+from .process_resources import ProcessResources, Writer
 from .running_rollout import RunningRollout
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.inputs.private_directory import make_private
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
@@ -148,7 +149,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, pins: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent, path.parent)
     beside = path.with_name(path.name + ".new")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(pins, file, indent=0, sort_keys=True)

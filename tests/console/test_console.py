@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textual.events import Key
+from textual.events import AppFocus, Key, Paste
 from textual.pilot import Pilot
 
 from quads_tui.console.app import Console
@@ -27,6 +27,7 @@ from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
+from tests.waiting import until
 
 from .feed import NOW, Clock, Recorder, meters, rollout
 
@@ -269,17 +270,40 @@ async def test_a_broken_panel_becomes_one_line(monkeypatch: pytest.MonkeyPatch) 
         assert "display error: ZeroDivisionError" in d.text
 
 
+async def test_f4_a_handler_of_any_event_that_fails_becomes_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk() as d:
+
+        def broken(*_: object) -> None:
+            raise KeyError("x")
+
+        for work in (
+            lambda: monkeypatch.setattr(type(d.app.table), "on_resize", broken) or d.pilot.resize_terminal(90, 30),
+            lambda: monkeypatch.setattr(type(d.app), "_on_paste", broken) or d.app.post_message(Paste("abc")),
+            lambda: d.app.call_later(broken),
+            lambda: monkeypatch.setattr(type(d.app), "on_app_focus", broken) or d.app.post_message(AppFocus()),
+        ):
+            before = d.app.error_count
+            done = work()
+            if hasattr(done, "__await__"):
+                await done
+            await until(lambda before=before: d.app.error_count > before)
+            await d.pilot.pause()
+            assert d.app._exception is None
+        assert "display error: KeyError; the rollout is unaffected" in d.text
+        d.error_count = d.app.error_count
+
+
 async def test_what_nothing_caught_ends_the_screen_only_and_shows_no_variables(capsys: pytest.CaptureFixture[str]) -> None:
     made = Desk(rollout(10))
     with pytest.raises(ZeroDivisionError):
-        async with made.app.run_test(size=(80, 24)) as pilot:
+        async with made.app.run_test(size=(80, 24)):
             secret = "calvin"
 
             def broken() -> None:
                 _ = secret, 1 / 0
 
-            made.app.call_later(broken)
-            await pilot.pause()
+            made.app.call_next(broken)
+            await until(lambda: made.app._exception is not None)
     assert made.app.return_value is None
     said = capsys.readouterr()
     assert "calvin" not in said.out + said.err

@@ -6,7 +6,6 @@ import json
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -204,11 +203,8 @@ def test_a_damaged_or_foreign_file_is_one_line_of_the_listing(
 
 def test_a_reader_that_leaves_early_is_no_error(ended: tuple[Lab, list[dict[str, Any]]]) -> None:
     world, _ = ended
-    program = (
-        "import sys; from pathlib import Path; from quads_tui.cli.history import report; from quads_tui.runtime.options import Options\n"
-        "status = report(None, 'html', Options(state_dir=Path(sys.argv[1]))); sys.stdout.flush(); sys.exit(status)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, str(world.state)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = world.command("report", "--format", "html")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     assert process.stderr
     process.stdout.close()

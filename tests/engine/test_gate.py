@@ -298,6 +298,25 @@ async def test_pause_holds_back_who_has_not_begun_and_nobody_else() -> None:
     await new
 
 
+@pytest.mark.looptime
+async def test_f5_what_this_process_lacks_holds_back_who_has_not_begun_beside_any_pause() -> None:
+    said: list[tuple[str, str]] = []
+    kinds = dict.fromkeys(HOSTS, Kind.BUILD)
+    g = gate_of(VirtualClock(), kinds=kinds, protected=frozenset(), ahead=3, waits=lambda host, why: said.append((host, why)))
+    g.first_write_verified()
+    g.block("the reader of --json does not read")
+    new = asyncio.ensure_future(g.admit("h0", Stage.POWER_OFF))
+    await g.admit("h1", Stage.POWER_ON)
+    await asyncio.sleep(1)
+    assert said == [("h0", "new hosts are paused: the reader of --json does not read")]
+    g.pause(True)
+    g.block("")
+    await asyncio.sleep(1)
+    assert not new.done()  # the operator's pause stands
+    g.pause(False)
+    await new
+
+
 @pytest.mark.parametrize("kind", [Kind.SPARE, Kind.OWNERSHIP])
 async def test_ahead_is_for_hosts_that_wait_for_the_lane(kind: Kind) -> None:
     g = gate(kind=kind, ahead=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -137,6 +138,28 @@ def test_whatever_is_typed_is_a_filter(words: str) -> None:
     fits = host_filter(words)
     for host in list(rollout(12).hosts.values()):
         assert fits(host) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "plain"),
+    [
+        ("(.|.)" * 18 + "\x01", True),
+        ("(.|..)" * 14 + "\x01", True),
+        ("(.|.).*(.|.).*\x01", True),
+        (".*.*\x01", False),
+        ("(r650|r640|1029u)", False),
+        ("^(a|b)\\d(1|2)", False),
+    ],
+)
+def test_f3_no_filter_holds_the_loop(words: str, plain: bool) -> None:
+    hosts = list(rollout(12).hosts.values())
+    for host in hosts:
+        host.reason = "f21-h05-000-r650.example.com " * 70
+    fits = host_filter(words)
+    began = thread_time()
+    fits.of(hosts)
+    assert thread_time() - began < 1.0  # CPU; the first of these took minutes
+    assert plain is bool(host_filter(words).plain)
 
 
 poison = st.text(max_size=80) | st.sampled_from(("[/oops]", "日本語" * 30, "é" * 90, "👩‍👩‍👧" * 20))

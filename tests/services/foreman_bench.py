@@ -31,6 +31,7 @@ from quads_tui.services.foreman import Foreman
 from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
 from tests.clocks import FastClock, GrantedTime
+from tests.waiting import until
 
 SPEED = 500.0
 HOSTS = tuple(f"f21-h{number:02}-000-r650.example.com" for number in range(1, 31))
@@ -55,6 +56,9 @@ class BootingBmc:
         return Identity(self._host, "/redfish/v1/Systems/1", macs=tuple(macs), complete=True)
 
     def pin(self, identity: Identity) -> None:
+        return None
+
+    def allow_login(self) -> None:
         return None
 
     async def observe(self, deadline: float | None = None) -> object:
@@ -163,8 +167,8 @@ class Bench:
         await asyncio.wait_for(executor.settled(), 60)
         if retry is not None:
             executor.submit(retry)
-            while not any(isinstance(event, Commanded) for event in journal.events):
-                await asyncio.sleep(0.002)
+            await until(lambda: executor.stopped or any(isinstance(event, Commanded) for event in journal.events))
+            assert not executor.stopped
             await asyncio.wait_for(executor.settled(), 60)
         await executor.finish(executor.stopped)
         self.width = executor.lane.state().width

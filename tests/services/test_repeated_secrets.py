@@ -6,13 +6,16 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.interfaces import Machine, Time
+from quads_tui.engine.side_effects import HostSideEffects
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.events import BmcSession
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.limits import Limits
@@ -144,8 +147,7 @@ def test_f7_no_shape_of_an_error_of_foreman_shows_it(body: bytes) -> None:
 def test_f7_names_that_are_compared_are_untouched() -> None:
     name = "peregrine/merlin-99.example.com"
     Secret("peregrine/merlin-99")
-    record = HostRecord.read({"name": name, "id": 1})
-    assert record is not None
+    record = HostRecord.read({"name": name, "id": 1, "build": False, "installed_at": None})
     assert record.name == name
     assert error_response(Response(400, {}, b'{"error": {"code": "x.ResetNotSupported"}}')).keys == {"ResetNotSupported"}
 
@@ -173,8 +175,8 @@ async def test_f7_a_session_whose_address_holds_its_token_is_closed_and_not_reco
             limits=Limits(), meter=Meter(), acts=told,
         )
     )  # fmt: skip
-    recorded: list[str] = []
-    monkeypatch.setattr(told, "session", lambda uri, is_open: recorded.append(uri))
+    recorded: list[BmcSession] = []
+    monkeypatch.setattr(told, "session", HostSideEffects(name, SimpleNamespace(clock=clock, emit=recorded.append)).session)
     try:
         await bmc.observe()
         (token,) = [session.token for session in sessions.open()]

@@ -41,6 +41,9 @@ class Terminals:
         except AssertionError:
             raise AssertionError(f"{text} never came; the pane shows\n{self._pane(name)}") from None
 
+    def hides(self, name: str, text: str) -> None:
+        wait_for(lambda: text not in self._pane(name))
+
     def _pane(self, name: str) -> str:
         return self.tmux("capture-pane", "-p", "-t", name)
 
@@ -128,3 +131,31 @@ def test_sigterm_leaves_the_screen_and_says_how_to_go_on(terminals: Terminals, l
     terminals.shows("first", f"quads-tui resume {rollout.name}")
     assert terminals.tmux("display-message", "-p", "-t", "first", "#{alternate_on} #{cursor_flag}").split() == ["0", "1"]
     assert place.counts()["bmc"]["sessions_open"] == 0
+
+
+def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals: Terminals, lab: Callable[..., Lab]) -> None:
+    place = lab(hosts=3, speed=10)
+    words = place.command("run", place.assignment, "--yes", "--json")
+    first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    wait_for(lambda: any(host["resets"] for host in place.counts()["hosts"].values()))
+    (rollout,) = (place.state / "rollouts").iterdir()
+    terminals.open("watcher", place.command("watch"), (160, 40))
+    terminals.shows("watcher", f"watching {rollout.name}")
+    terminals.open("second", place.command("attach"), (160, 40))
+    terminals.shows("second", "ATTACHED")
+    first.kill()
+    first.wait()
+    for name in ("watcher", "second"):
+        terminals.shows(name, f"READ-ONLY: not running: quads-tui resume {rollout.name}")
+    words = place.command("resume", rollout.name, "--yes", "--json")
+    again = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        terminals.shows("watcher", f"watching {rollout.name}, run by process {again.pid}")
+        terminals.hides("second", "not running")
+        terminals.keys("second", "p")
+        terminals.shows("second", "Pause new hosts?")
+        terminals.answer("second", "y")
+        wait_for(lambda: ordered(place, "admission"))
+    finally:
+        again.terminate()
+        assert again.wait(60) == 143

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import os
 import signal
+import subprocess
 import sys
 import termios
 import threading
@@ -323,6 +324,22 @@ def test_a_terminal_that_another_process_made_non_blocking() -> None:
     assert out.drain(PATIENCE)
     assert out.dead is None
     os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("environment", "encoding"),
+    [
+        ({"LANG": "C"}, "ascii"),
+        ({"LC_ALL": "POSIX", "LANG": "C.UTF-8"}, "ascii"),
+        ({"LC_CTYPE": "C.UTF-8", "LANG": "C"}, "UTF-8"),
+    ],
+)
+def test_a_locale_without_utf_8_stays_one(environment: dict[str, str], encoding: str) -> None:
+    """Python runs in UTF-8 there; the terminal, and a tmux that was started there, do not."""
+    code = f"from {output_module.__name__} import terminal_encoding; print(terminal_encoding())"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    told = subprocess.run([sys.executable, "-c", code], env={**kept, **environment}, capture_output=True, text=True, check=True)
+    assert told.stdout.strip().upper() == encoding.upper()
 
 
 def test_lines_beside_the_screen_need_no_textual() -> None:

@@ -29,6 +29,9 @@ async def about_an_old_one(tmp_path: Path) -> str:
         (lambda _: ask_count(6, "wiped"), b"6\n6", b"no\n", False),  # the second 6 is no line yet
         (lambda _: ask_count(6, "wiped"), b"5\n", b"6\n", True),
         (about_an_old_one, b"a\nr\n", b"\n", "cancel"),
+        (lambda _: ask_yes_no("Start?"), b"\xff\n", b"\xff\xfe\xc3 y\n", False),  # no UTF-8
+        (lambda _: ask_yes_no("Start?"), b"y\n", b"\x04", False),  # ctrl+d
+        (about_an_old_one, b"r\n", b"\x04", "cancel"),
     ],
 )
 async def test_f1_what_was_typed_before_the_question_is_no_answer_to_it(

@@ -14,7 +14,7 @@ from .dell import Unsupported
 from .dell_boot_order import BootOrder, job_words
 from .one_time_device import DeviceBoot
 from .power import PowerChange
-from .quirks import RESET_INSTEAD
+from .quirks import BUTTON
 from .resources import OFF, ON, Observation
 from .system import Machine, Unclear
 
@@ -29,7 +29,7 @@ class Survey:
     model: str
     identity: Identity = field(default_factory=Identity)  # by the system's document alone: MACs are told by `identify`
     override: bool | None = None  # there is a boot override that can be set; None also while the machine is off and hides it
-    force_off: bool | None = None  # ForceOff, or what may stand in for it, is among the resets that it offers
+    force_off: bool | None = None  # ForceOff, or the power button, is among the resets that it offers
 
 
 class Bmc:
@@ -135,7 +135,9 @@ class Bmc:
             model=system.model,
             identity=self._machine.facts(system),
             override=override or (None if system.settings or system.power == OFF else False),
-            force_off=any(_powers_off(value) for value in offered) if offered or not system.reset_target else None,
+            force_off=any(name in value.lower() for value in offered for name in ("forceoff", BUTTON.lower()))
+            if offered or not system.reset_target
+            else None,
         )
 
     async def is_off(self) -> bool:
@@ -175,6 +177,6 @@ class Bmc:
         await self._connection.session.close()
 
 
-def _powers_off(reset: str) -> bool:
-    """As far as its name says. Lists of resets come with typing errors, as a comma that is missing."""
-    return any(name.lower() in reset.lower() for name in ("ForceOff", *RESET_INSTEAD["ForceOff"]))
+def _powers_off(offered: Collection[str]) -> bool:
+    """By force. Lists of resets come with typing errors, as a comma that is missing."""
+    return any(name in value.lower() for value in offered for name in ("forceoff", BUTTON.lower()))
