@@ -95,16 +95,15 @@ class Response:
 
         For reading only: of a big answer everybody gets the same document.
         """
-        if self._read is None:
-            return self._parsed(first=False)
-        if self._read.reason:
-            raise NotJson(self._read.reason)
-        return self._read.document
+        return self._parsed(first=False)
 
     def read(self, *, yielding: bool) -> None:
-        """Read the body now, for json(). `yielding`: ten times slower, and other threads run beside it."""
+        """Read the body now: as json() of a success, as first_json() of a refusal; both give that afterwards.
+
+        `yielding`: ten times slower, and other threads run beside it.
+        """
         try:
-            read = _Read(parse(self.body, yielding=yielding))
+            read = _Read(parse(self.body, first=not self.ok, yielding=yielding))
         except ValueError as error:
             read = _Read(None, str(error))
         object.__setattr__(self, "_read", read)
@@ -118,6 +117,10 @@ class Response:
         return self._parsed(first=True)
 
     def _parsed(self, *, first: bool) -> Any:
+        if self._read is not None:
+            if self._read.reason:
+                raise NotJson(self._read.reason)
+            return self._read.document
         try:
             return parse(self.body, first=first)
         except ValueError as error:

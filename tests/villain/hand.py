@@ -117,6 +117,7 @@ Misbehaviour = Callable[[Hand], Awaitable[None]]
 KINDS: dict[str, Misbehaviour] = {}
 SLOW_KINDS: set[str] = set()  # those that use up the client's patience
 BIG_KINDS: set[str] = set()  # those that send as much as the client takes
+WIRE_KINDS: set[str] = set()  # those that are about bytes, headers, a status and time, and not about documents
 
 
 def misbehaviour(name: str = "", *, slow: bool = False, big: bool = False) -> Callable[[Misbehaviour], Misbehaviour]:
@@ -130,6 +131,8 @@ def misbehaviour(name: str = "", *, slow: bool = False, big: bool = False) -> Ca
             SLOW_KINDS.add(called)
         if big:
             BIG_KINDS.add(called)
+        if getattr(function, "func", function).__module__.endswith(".wire") or called.startswith("status-"):
+            WIRE_KINDS.add(called)
         return function
 
     return add
