@@ -33,13 +33,13 @@ from tests.services.rawserver import Request
 from tests.services.redfish.conftest import Told
 
 from .elsewhere import Elsewhere, held
-from .server import BIG_KINDS, KINDS, SLOW_KINDS, WIRE_KINDS, Collector, Villain, closed
+from .server import BIG_KINDS, FEW_KINDS, KINDS, SLOW_KINDS, Collector, Villain, closed
 from .steps import HELD
 from .wire import bomb
 
 HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
 PASSWORD = "a-secret-of-the-site"
-SOME = 4  # one in so many calls meets a kind that is about the wire: what is asked for makes no difference
+SOME = 4  # one in so many calls meets one of FEW_KINDS
 # Of what sends much, one of each sort where 8 to 32 MB are read before it is too much; the BMCs' client reads 1 MB and gets all.
 LONG = ("endless-chunks", "bomb-gzip", "a-hundred-thousand-records", "flood-of-infos", "endless-headers")
 SHORTER = frozenset(KINDS) - BIG_KINDS | frozenset(LONG)
@@ -118,10 +118,10 @@ class Free:
 
 
 def chosen(kind: str, number: int, calls: Calls) -> Calls:
-    """The first of a kind that sends as much, or takes as long, as it may; some of one of the wire, by turns; else all."""
+    """The first of a kind that sends as much, or takes as long, as it may; some of FEW_KINDS, by turns; else all."""
     if kind in BIG_KINDS | SLOW_KINDS:
         return calls[:1]
-    if kind not in WIRE_KINDS:
+    if kind not in FEW_KINDS:
         return calls
     return [call for at, call in enumerate(calls) if (at + number) % min(SOME, len(calls)) == 0]
 
