@@ -63,7 +63,8 @@ if __name__ == "__main__":
     words = sys.argv[2:]
     sys.argv = ["quads-tui", *(words[:-1] if words[-1].isdigit() else words)]
     # What is imported later, in the loop, is no villain's doing.
-    for module in ("quads_tui.cli.screen", "quads_tui.cli.plain", "quads_tui.cli.run"):
+    front_ends = [] if "--json" in words else ["quads_tui.cli.screen", "quads_tui.cli.plain"]
+    for module in ["quads_tui.cli.run", *front_ends]:
         importlib.import_module(module)
     from quads_tui.cli import main
 
