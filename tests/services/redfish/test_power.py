@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -252,4 +253,4 @@ async def test_d2_a_power_button_whose_outcome_is_unknown_is_not_pressed_again_w
     bench.bmc.when("POST", RESET, only_the_button, times=99)
     await bench.fails(bench.off(300))
     assert len(pressed) >= 2
-    assert min(later - earlier for earlier, later in zip(pressed, pressed[1:], strict=False)) >= 60
+    assert min(later - earlier for earlier, later in itertools.pairwise(pressed)) >= 60
