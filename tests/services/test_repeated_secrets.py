@@ -7,6 +7,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import BmcSession
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.text import clean
@@ -217,6 +219,10 @@ def test_f7_names_that_are_compared_are_masked_in_the_words_about_them() -> None
     document = {"Id": "Peregrine/Merlin-99", "PowerState": "Peregrine/Merlin-99"}
     assert text(document, "Id") == "Peregrine/Merlin-99"
     assert text(document, "PowerState") == "****"
+    machine = Identity("10.0.0.1:443", "/redfish/v1/Systems/Peregrine/Merlin-99", "", "peregrine99")
+    Secret("peregrine99")
+    assert f"The BMC reports {machine}" == "The BMC reports /redfish/v1/Systems/**** at 10.0.0.1:443, serial number ****"
+    assert machine.differs(replace(machine, serial="other99"))
     Secret("ForceOffline")
     assert strings(["ForceOffline", "Peregrine/Merlin-99"]) == ("ForceOffline", "****")
 
