@@ -59,7 +59,10 @@ def plan_lines(plan: Plan) -> list[str]:
     return lines + _totals(plan)
 
 
-_MAY_BE_PROTECTED = "MAY BE PROTECTED HOSTS, and the rollout acts on them (DNS does not answer for a protected host: its BMC could not be compared)"
+_MAY_BE_PROTECTED = (
+    "MAY BE PROTECTED HOSTS, and are part of the rollout"
+    " (DNS does not answer for a protected host, so its BMC could not be compared)"
+)
 
 
 def _totals(plan: Plan) -> list[str]:
