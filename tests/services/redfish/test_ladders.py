@@ -184,7 +184,7 @@ async def test_d2_a_session_that_lives_on_says_nothing_about_a_password_that_was
             break
         await first.observe()
     assert one.bmc.refused_logins == 2
-    assert "tried 2 times" in (await second).reason
+    assert "refused 2 times" in (await second).reason
 
 
 class ChangedLater(variants.SessionsRefused):
