@@ -190,7 +190,8 @@ class PowerChange:
     def _unsettled(self, wanted: str, why: str) -> None:
         self._lost += 1
         self._last = clean(why)
-        self._may_send_at = self._clock.now() + _AMBIGUOUS
+        # What it did may show late, and pressing the button again would take it back.
+        self._may_send_at = self._clock.now() + (_SURE if wanted == BUTTON else _AMBIGUOUS)
         self._connection.acts.note(f"outcome of {wanted} unknown: {clean(why)}")
 
     def _wait_on(self, why: str, seconds: float | None) -> None:
