@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
 
+from quads_tui.rollout.scrub import SECRETS
 from tests.clocks import granted
 
 asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # looptime's loops have a time of their own
@@ -33,3 +36,11 @@ _FIRST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_this_test_alone() -> Iterator[None]:
+    """What one test takes for a password is a word in another."""
+    before = copy.deepcopy(vars(SECRETS))
+    yield
+    vars(SECRETS).update(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -37,6 +38,11 @@ class ErrorLog(logging.Handler):
                     notify(f"quads-tui: internal error ({words}); details: {place}; later ones are added there")
             else:
                 notify(words)
+
+    def thread_ended(self, how: threading.ExceptHookArgs) -> None:
+        """As threading.excepthook: Python itself would print the traceback on the screen, with what secrets are in it."""
+        name = how.thread.name if how.thread is not None else "unknown"
+        logging.getLogger(__name__).error("%s in the thread %s", how.exc_type.__name__, name, exc_info=how.exc_value)
 
     def keep(self, error: BaseException, words: str) -> str:
         """Add it to the file; returns where that is, or why it could not be written. Local variables are not kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -356,6 +357,7 @@ def main() -> None:
 
     streams, errors = Streams(), ErrorLog()
     logging.getLogger().addHandler(errors)
+    threading.excepthook = errors.thread_ended
     try:
         ended = cli.main(prog_name="quads-tui", complete_var=_COMPLETE, standalone_mode=False)
         status = ended if isinstance(ended, int) else 0

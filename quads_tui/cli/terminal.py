@@ -25,14 +25,12 @@ from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.runtime.operator import FrontEnd
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage, emit_json, notify
-from quads_tui.runtime.scrubbed_log import scrub_output
 
 from .streams import reader_gone
 
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
     """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
-    scrub_output()
     signal.signal(signal.SIGTERM, _exit_on_sigterm)  # until the rollout runs and handles the signal itself
     try:
         return work()

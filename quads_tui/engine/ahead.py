@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 from quads_tui.rollout.durations import DurationStats
@@ -18,17 +19,17 @@ class AheadLimit:
     """The places of hosts that are powered off ahead of their write: those on the wire, and those that are made ready meanwhile.
 
     As many hosts are needed ahead of the write as Foreman writes in the time in which one is powered off and PXE is set. Both are
-    measured, the first by its 95th percentile. `cap`: the operator's; AUTO: only the program's own.
+    measured, the first by its 95th percentile. `width`: writes at once, now. `cap`: the operator's; AUTO: only the program's own.
     """
 
-    def __init__(self, durations: DurationStats, *, width: int, cap: int) -> None:
+    def __init__(self, durations: DurationStats, *, width: Callable[[], int], cap: int) -> None:
         self._durations = durations
         self._width = width
         self._most = _MOST if cap == AUTO else cap
 
     def places(self) -> int:
-        samples, write = self._durations.ready, self._durations.write
+        samples, write, width = self._durations.ready, self._durations.write, self._width()
         ready = samples.quantile(_SHARE) if len(samples) >= FIRST else _READY
-        one = max(write.mean if len(write) else _WRITE, 1e-3) / self._width
+        one = max(write.mean if len(write) else _WRITE, 1e-3) / width
         begun = FIRST - 1 + max(1, len(self._durations.written))  # slowly at first: what ails a whole model shows at few machines
-        return min(self._most, begun, self._width + max(1, ceil(ready / one)))
+        return min(self._most, begun, width + max(1, ceil(ready / one)))

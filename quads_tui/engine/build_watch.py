@@ -65,6 +65,7 @@ class BuildWatch:
         self._armed: list[_PendingQuestion] = []  # tell when it is in build
         self._left: list[_PendingQuestion] = []  # tell when it is no longer
         self._records: list[_PendingQuestion] = []  # show it in full
+        self._spared = False  # the last look left the records out
         self._wanted = asyncio.Event()
         self._urgent = asyncio.Event()  # a host stands dark until it is answered
 
@@ -93,7 +94,7 @@ class BuildWatch:
             self._urgent.clear()
             try:
                 await self._look(began)
-                if trouble:
+                if trouble and not self._spared:
                     trouble = ""
                     self._on_trouble(trouble)
             except StageFailure as failure:
@@ -134,7 +135,8 @@ class BuildWatch:
             gone = [look for look in self._left if look.asked < began and look.host not in names and not look.answer.done()]
         else:
             gone = []
-        if gone or self._records:
+        self._spared = not self._spared and self._reads_left() < 0  # with too many reads spent, every second look brings them
+        if (gone or self._records) and not self._spared:
             began = self._clock.now()
             odd: SomeUnreadable | None = None
             try:

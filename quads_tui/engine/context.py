@@ -114,13 +114,17 @@ def write_lane(
         context.clock,
         queue=context.write_queue,
         order=order,
-        width=1 if context.rollout.narrowed else context.write_width,
+        width=_width(context),
         write_deadline=context.limits.write_deadline,
         on_narrowed=on_narrowed,
         mark=context.mark,
         patience=context.limits.foreman_build,
         on_gone=on_gone,
     )
+
+
+def _width(context: RolloutContext) -> int:
+    return 1 if context.rollout.narrowed else context.write_width
 
 
 def rollout_gate(
@@ -132,7 +136,7 @@ def rollout_gate(
 ) -> RolloutGate:
     """The gate for the hosts of the plan; its places are what the rollout's events tell, those of an earlier process included."""
     plan = context.rollout.plan
-    ahead = AheadLimit(context.rollout.durations, width=context.write_width, cap=context.limits.ahead)
+    ahead = AheadLimit(context.rollout.durations, width=lambda: _width(context), cap=context.limits.ahead)
     return RolloutGate(
         context.clock,
         kinds={host.name: plan.goal(host).kind for host in plan.hosts},

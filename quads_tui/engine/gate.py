@@ -254,12 +254,15 @@ class RolloutGate:
     def _limited(self, host: str, stage: Stage) -> bool:
         return self._kinds[host] is Kind.BUILD and stage in _AHEAD
 
+    def _wants_place(self, host: str, stage: Stage) -> bool:
+        return host not in self._places and self._limited(host, stage)
+
     @property
     def _full(self) -> bool:
         return len(self._places) >= (self._ahead() if self._verified else min(self._ahead(), FIRST))
 
-    def _hindrance(self, host: str, stage: Stage) -> str:
-        """Why it may not begin now; empty: it may."""
+    def _hindrance(self, host: str, stage: Stage, full: bool | None = None) -> str:
+        """Why it may not begin now; empty: it may. `full`: as `_full` just was, for who asks for thousands of hosts."""
         if host not in self._begun and stage is self._kinds[host].stages[0]:
             model = self._models.get(host, "")
             if self._paused:
@@ -268,7 +271,7 @@ class RolloutGate:
                 return for_the_pause(ADMISSION, self._blocked)
             if model in self._held:
                 return for_the_pause(model_pause(model))
-        if self._limited(host, stage) and host not in self._places and self._full:
+        if self._wants_place(host, stage) and (self._full if full is None else full):
             return for_a_place(len(self._places), self._verified)
         if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._verified and self._writing not in ("", host):
             return for_the_turn(self._writing)
@@ -324,13 +327,14 @@ class RolloutGate:
     def _next(self) -> tuple[_Queue, str] | None:
         """Who takes a place that is free. Before the first write is verified: of another rack, and nobody for the second time
         while there are others; after it: who has begun comes first."""
-        if self._all_build and self._full:
+        full = self._full
+        if self._all_build and full:
             return None
         waiting = (
             (queue, host)
             for queue in ((self._again, self._new) if self._verified else (self._new, self._again))
             for host in (self._new_by_order() if queue is self._new else self._by_order(queue))
-            if not self._hindrance(host, queue[host][0])
+            if not (full and self._wants_place(host, queue[host][0])) and not self._hindrance(host, queue[host][0], full)
         )
         if self._verified:
             return next(waiting, None)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
+from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure, Unreadable
 from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
@@ -157,7 +157,11 @@ class HostWrites:
         if record is None:  # settled by reads: it took effect, so whatever comes now, the host is to be taken out of build again
             self._memory.left_in_build |= act == "build"
             self._remember()
-            record = await self._shown()
+            try:
+                record = await self._shown()
+            except StageFailure:
+                acts.result(ActResult.APPLIED, {})
+                raise
             lost = act == "build" and await self._taken_back(progress)
         if record is None:
             raise StageFailure(Cause.UNKNOWN, "after the write, Foreman has no host of this name: it was renamed or deleted")
@@ -202,7 +206,12 @@ class HostWrites:
         except WriteAbsent:
             acts.result(ActResult.ABSENT, {"why": "checked after quads-tui exited: the write did not take effect"})
             return
-        record = await self._shown()
+        try:
+            record = await self._shown()
+        except StageFailure:
+            record = None
+            self._memory.left_in_build |= intent.act == "build"
+            self._remember()
         if intent.act == "parameter" or record is None:
             acts.result(ActResult.APPLIED, {})
         else:
@@ -217,12 +226,22 @@ class HostWrites:
             return True
 
     async def _shown(self) -> HostRecord | None:
-        """The host as Foreman shows it now, however long that takes: the look before it succeeded."""
+        """The host as Foreman shows it now, however long Foreman is away: the look before it succeeded.
+
+        Raises StageFailure where Foreman answers, and the record cannot be read until the deadline of the stage.
+        """
+        clock, limits = self._ports.clock, self._ports.limits
+        until = clock.deadline(limits.foreman_build)
         while True:
             try:
                 return await self._ports.foreman.host(self._host)
+            except Unreadable as odd:
+                if clock.now() > until:
+                    words = f"the write took effect, but the host in Foreman is {odd.reason}"
+                    raise StageFailure(Cause.UNKNOWN, words, retryable=False) from None
             except StageFailure:
-                await self._ports.clock.sleep(self._ports.limits.poll)
+                pass
+            await clock.sleep(limits.poll)
 
     def _remember(self) -> None:
         self._ports.remember(self._host, self._memory)

@@ -109,7 +109,8 @@ class DurationStats:
         self._samples: dict[tuple[str, Stage], Samples] = {}
         self._all: dict[Stage, Samples] = {stage: Samples() for stage in Stage}
         self._attempts = Attempts()
-        self._acts: dict[str, tuple[int, str, float]] = {}  # the write of a host that is on its way: number, act, real time
+        # The write of a host that is on its way: number, act, and real time, unless an earlier process sent it.
+        self._acts: dict[str, tuple[int, str, float | None]] = {}
         self._speed = 1.0
 
     def apply(self, event: Event) -> None:
@@ -123,7 +124,8 @@ class DurationStats:
             if number == event.number:
                 del self._acts[event.host]
                 if event.result is ActResult.APPLIED:
-                    self.write.add(max(0.0, event.at - began) * self._speed)
+                    if began is not None:
+                        self.write.add(max(0.0, event.at - began) * self._speed)
                     self._wrote(event.host, act, event.at)
         elif isinstance(event, HostAhead):
             if event.ahead:
@@ -134,7 +136,10 @@ class DurationStats:
             if event.status.is_final:
                 self.installing.pop(event.host, None)
         elif isinstance(event, RolloutStarted):
+            # What was under way when another process ended took as long as nobody resumed it: that says nothing.
             self._speed, self.last_write = event.speed, None
+            self._placed.clear()
+            self._acts = {host: (number, act, None) for host, (number, act, _) in self._acts.items()}
         elif isinstance(event, Paused):
             self.last_write = None
 

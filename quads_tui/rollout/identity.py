@@ -13,6 +13,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from .scrub import SECRETS
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UUID_PLACEHOLDERS = (  # how they begin, in either byte order
     "03000200-0400-0500-0006-000700080009",  # AMI's own default
@@ -100,7 +102,8 @@ class Identity:
         facts += [f"serial number {self.serial}"] if self.serial else []
         facts += [f"MACs {some(self.macs)}"] if self.macs else []
         where = " ".join(word for word in (self.system, f"at {self.peer}" if self.peer else "") if word)
-        return ", ".join([where, *facts]) if where else ", ".join(facts) or "nothing known"
+        # The facts are compared as the BMC tells them; in words for the operator nothing of it may be a password.
+        return SECRETS.scrub(", ".join([where, *facts] if where else facts)) or "nothing known"
 
 
 def same_after_move(now: Identity, before: Identity) -> tuple[str, ...]:

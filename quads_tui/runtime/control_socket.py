@@ -105,6 +105,7 @@ class ControlServer:
                 continue
             if writer is next(reversed(self._clients)):
                 self._control.submit(command)
+            await asyncio.sleep(0)
 
     def _announce(self) -> None:
         self._on_holder(self.holder)

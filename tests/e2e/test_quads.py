@@ -77,7 +77,7 @@ def test_e5_quads_is_left_as_its_own_mover_leaves_it_also_when_one_host_fails(la
     (world.directory / "bmcs.yaml").write_text(bmcs.replace(dead, f"{names[5]}: https://127.0.0.1:9"))
     ran = world.run("run", "--from-quads", "--json", "--yes", site=site)
     assert ran.returncode == 1, ran.stderr
-    assert "QUADS validates cloud02 only when all hosts scheduled there are built" in ran.stderr
+    assert "QUADS validates cloud02 only when all hosts that are scheduled there are built" in ran.stderr
     assert not world.counts()["quads"]["assignments"]["cloud02"]["provisioned"]
     world.ask("quads", {"unschedule": names[5:]})
     resumed = world.run("resume", lines(ran.stdout)[0]["rollout"], "--json", "--yes", site=site)

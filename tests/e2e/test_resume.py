@@ -112,7 +112,7 @@ def test_sigterm_ends_well_and_says_how_to_go_on(lab: Callable[..., Lab]) -> Non
     assert process.returncode == 143
     assert told[-1]["event"] == "rollout_finished"
     assert told[-1]["unfinished"] > 0
-    assert "nothing new is started" in err
+    assert "quads-tui waits for the answers to requests that were sent" in err
     assert place.counts()["bmc"]["sessions_open"] == 0
     (rollout,) = (place.state / "rollouts").iterdir()
     again = place.run("resume", rollout.name, "--json", "--yes")

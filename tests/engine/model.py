@@ -59,6 +59,8 @@ class Machine:
     order_job: str = ""  # "waits" for a POST, or "runs" in one
     order_seconds: float = 200.0  # of that POST
     gone: bool = False  # Foreman shows it no more
+    stays_on: bool = False  # whatever it is told
+    silent: bool = False  # its BMC does not answer
     troubles: list[tuple[str, Exception | str]] = field(default_factory=list)  # (act, what), each once
 
     def trouble(self, act: str) -> Exception | str | None:
@@ -102,6 +104,7 @@ class World:
         self.takes_back = False  # the first build of each machine meets an equal one, and is rolled back with its PXE files
         self.no_task_lists = False  # Foreman does not answer about the tasks of a PUT
         self.no_looks: Exception | None = None  # Foreman answers all reads with it
+        self.away: Exception | None = None  # it answers nothing at all, and no write reaches it
         self.violations: list[str] = []  # what no console may ever do to a machine
         self.tasks: set[asyncio.Task[None]] = set()
         self.between: list[Callable[[], Awaitable[None]]] = []  # each once: what happens between an intent and its first byte
@@ -234,12 +237,16 @@ class ModelForeman:
     def _read(self, what: str) -> None:
         self._world.reads[what] += 1
         self._world.meters.foreman_reads.observe(0.0, True)
+        if self._world.away is not None:
+            raise self._world.away
         if self._world.no_looks is not None:
             raise self._world.no_looks
 
     async def _write(self, ticket: Ticket, host: str, act: str, wanted: dict[str, object]) -> HostRecord:
         world, machine = self._world, self._world.machines[host]
         await world.connected()
+        if world.away is not None:
+            raise world.away
         await ticket.confirm()
         ticket.use()
         trouble = machine.trouble(act)
@@ -308,7 +315,7 @@ class ModelBmc:
         self.pxe_persistent = world.pxe_persistent
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
-        await self._session()
+        await self._session(deadline)
         self._fail("look")
         network = self._world.network
         if self._pinned is None:
@@ -323,23 +330,26 @@ class ModelBmc:
         self._pinned = identity
 
     async def observe(self, deadline: float | None = None) -> str:
-        machine = await self._read()
+        machine = await self._read(deadline)
         self._fail("look")
         return machine.power
 
     async def ensure_off(self, deadline: float) -> str:
-        machine = await self._read()
+        machine = await self._read(deadline)
         self._fail("off")
         if machine.power == "Off":
             return "was off already"
         await self._intend("reset", {"type": "ForceOff"})
+        if machine.stays_on:
+            await self._world.clock.sleep(deadline - self._world.clock.now())
+            raise StageFailure(Cause.TIMEOUT, "still On")
         name = self._reached()
         await asyncio.shield(self._world.work(self._switch(name, "Off", self._world.machines[name].off_seconds)))
         self._acts.result("answered", {})
         return ""
 
     async def ensure_pxe_next(self, deadline: float) -> str:
-        machine = await self._read()
+        machine = await self._read(deadline)
         self._fail("pxe")
         if machine.override:
             return "PXE is already set for the next boot"
@@ -348,7 +358,7 @@ class ModelBmc:
         return ""
 
     async def ensure_on(self, deadline: float) -> str:
-        machine = await self._read()
+        machine = await self._read(deadline)
         self._fail("on")
         if machine.power == "On":
             return "was on already"
@@ -359,14 +369,14 @@ class ModelBmc:
         return ""
 
     async def clear_override(self, deadline: float) -> str:
-        await self._read()
+        await self._read(deadline)
         self._fail("clear")
         await self._intend("override", {"enabled": "Disabled"})
         self._world.machines[self._reached()].override = False
         return ""
 
     async def stage_order(self, order: Sequence[str], deadline: float) -> str:
-        machine = await self._read()
+        machine = await self._read(deadline)
         if machine.ordered:
             return "the boot order is already as wanted"
         if not machine.order_job:
@@ -375,11 +385,11 @@ class ModelBmc:
         return ""
 
     async def order_job(self, deadline: float) -> str:
-        machine = await self._read()
+        machine = await self._read(deadline)
         return f"JID_1 {machine.order_job}" if machine.order_job else ""
 
     async def verify_order(self, order: Sequence[str], deadline: float) -> None:
-        if not (await self._read()).ordered:
+        if not (await self._read(deadline)).ordered:
             raise StageFailure(Cause.REFUSED, "the boot order was not applied")
 
     async def pxe_armed(self) -> bool:
@@ -419,8 +429,13 @@ class ModelBmc:
                 self._world.left[self._host].discard(self._uri)
             self._acts.session(self._uri, False)
 
-    async def _session(self) -> None:
-        await self._world.clock.sleep(0.3)
+    async def _session(self, deadline: float | None = None) -> None:
+        clock, machine = self._world.clock, self._world.machines[self._host]
+        await clock.sleep(0.3)
+        while machine.silent:
+            if deadline is None or clock.now() + 10 > deadline:
+                raise StageFailure(Cause.UNREACHABLE, "no answer")
+            await clock.sleep(10)
         if not self._open:
             await self._acts.before_login()
             self._open = True
@@ -431,9 +446,9 @@ class ModelBmc:
             self._acts.session(self._uri, True)
             assert self._world.sessions[self._host] == 1, "one session a BMC"
 
-    async def _read(self) -> Machine:
+    async def _read(self, deadline: float | None = None) -> Machine:
         """The pinned machine, by a fresh read."""
-        await self._session()
+        await self._session(deadline)
         if self._pinned is None:
             self._world.violations.append(f"{self._host}: a read that decides, of a machine that was not identified")
             raise StageFailure(Cause.UNKNOWN, "not pinned", retryable=False)

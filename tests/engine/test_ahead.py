@@ -6,9 +6,10 @@ import pytest
 
 from quads_tui.engine.ahead import AheadLimit
 from quads_tui.rollout.durations import DurationStats
+from quads_tui.rollout.events import HostAhead, Intent, LaneNarrowed, Outcome, RolloutStarted, StageChanged
 from quads_tui.rollout.limits import AUTO, Limits
 from quads_tui.rollout.plan import Goal, HostPlan, Plan, Target
-from quads_tui.rollout.stages import HostStatus, Kind
+from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 from .model import Lab
 
@@ -42,12 +43,43 @@ def stats(ready: float = 0.0, write: float = 0.0, written: int = 100) -> Duratio
     ],
 )
 def test_as_many_places_as_keep_foreman_busy(ready: float, write: float, width: int, cap: int, places: int) -> None:
-    assert AheadLimit(stats(ready, write), width=width, cap=cap).places() == places
+    assert AheadLimit(stats(ready, write), width=lambda: width, cap=cap).places() == places
 
 
 @pytest.mark.parametrize(("written", "places"), [(0, 3), (1, 3), (2, 4), (10, 12), (40, 31)])
 def test_few_machines_at_first_and_one_more_with_each_write(written: int, places: int) -> None:
-    assert AheadLimit(stats(30, 1, written), width=1, cap=AUTO).places() == places
+    assert AheadLimit(stats(30, 1, written), width=lambda: 1, cap=AUTO).places() == places
+
+
+def test_what_was_under_way_when_a_process_ended_is_not_measured() -> None:
+    found, hours = stats(30, 7.7), 8 * 3600.0
+    for event in (
+        HostAhead(0.0, "a", True),
+        Intent(10.0, "a", 1, "build", {}),
+        RolloutStarted(hours, "r", 1, True, "me", 1.0),
+        Outcome(hours + 5, "a", 1, ActResult.APPLIED, {}),
+        StageChanged(hours + 9, "a", Stage.FOREMAN_BUILD, StageStatus.STARTED, 2),
+    ):
+        found.apply(event)
+    assert found.written["a"] == hours + 5
+    assert AheadLimit(found, width=lambda: 1, cap=AUTO).places() == 5, "as before"
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("narrowed", "least", "most"), [(False, 12, 30), (True, 3, 9)])
+async def test_a_queue_that_was_narrowed_needs_fewer_machines(narrowed: bool, least: int, most: int) -> None:
+    lab = Lab(NAMES, write_seconds=7.7, write_width=4)
+    seen = 0
+    if narrowed:
+        lab.rollout.apply(LaneNarrowed(0.0, "two writes met"))
+
+    lab.executor.start()
+    while not lab.rollout.settled:
+        seen = max(seen, lab.executor.gate.powered_off_waiting)
+        await lab.clock.sleep(1)
+    await lab.end()
+    assert lab.rollout.counts[HostStatus.DONE] == len(NAMES)
+    assert least <= seen <= most
 
 
 @pytest.mark.looptime

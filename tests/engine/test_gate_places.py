@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from quads_tui.engine.gate import RolloutGate
+from quads_tui.engine.host_order import HostOrder
 from quads_tui.rollout.ports import Held, Skipped, Stopping
 from quads_tui.rollout.stages import Kind, Stage
 from tests.clocks import VirtualClock
@@ -412,3 +413,35 @@ async def test_an_error_of_what_is_watched_for_is_the_watchers() -> None:
 
     with pytest.raises(ValueError, match="bad"):
         await gate().watch("h0", fails(), 5)
+
+
+async def test_a_place_that_is_given_back_costs_no_reckoning_per_host_that_waits() -> None:
+    """Several goals in one rollout: those that need no place may be behind hundreds that wait for one."""
+    names = [f"h{number:03}" for number in range(300)]
+    asked = 0
+
+    def ahead() -> int:
+        nonlocal asked
+        asked += 1
+        return 5
+
+    clock, places = VirtualClock(), dict[str, None]()
+    g = RolloutGate(
+        clock,
+        kinds={**dict.fromkeys(names, Kind.BUILD), names[-1]: Kind.OWNERSHIP},
+        protected=frozenset(),
+        ahead=ahead,
+        order=HostOrder(names, lambda host: None, clock),
+        powered_off_waiting=places,
+        on_place=lambda host, taken: places.update({host: None}) if taken else places.pop(host, None),
+    )
+    g.first_write_verified()
+    tasks = [asyncio.ensure_future(g.admit(name, Stage.POWER_OFF)) for name in names[:-1]]
+    await asyncio.sleep(1)
+    assert len(places) == 5
+    asked = 0
+    g.leave_powered_off_set(names[0])
+    await asyncio.sleep(1)
+    await g.admit(names[-1], Stage.FOREMAN_BUILD)
+    assert list(places) == names[1:6] and asked < 10
+    await cancelled(*tasks)

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure, Unreadable
 from quads_tui.rollout.commands import Pause, Retry
 from quads_tui.rollout.events import HostNote, Intent, Outcome
+from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import TARGET, Lab, Machine
+from .model import TARGET, Lab, Machine, ModelForeman
 from .test_flow import ends, names
 
 pytestmark = pytest.mark.looptime
@@ -270,4 +272,40 @@ async def test_foreman_that_dies_under_a_write_stops_the_rollout_and_a_resume_se
     rollout = await lab.run()
     assert ends(rollout) == {HostStatus.DONE: 4}
     assert lab.world.builds[first] == 1
+    await lab.end()
+
+
+class OddRecord(ModelForeman):
+    """From its build write on, the record of one host cannot be read; searches and all other hosts can."""
+
+    async def host(self, name: str) -> HostRecord | None:
+        if name == NAME and self._world.writes[NAME]:
+            raise Unreadable("Foreman shows it with installed_at []")
+        return await super().host(name)
+
+
+async def test_a_host_whose_record_cannot_be_read_after_its_write_fails_and_the_others_go_on() -> None:
+    lab = Lab(names(4), foreman=OddRecord)
+    lab.machine(NAME).troubles = [("build", "answer lost")]
+    rollout = await lab.run()
+    assert ends(rollout) == {HostStatus.DONE: 3, HostStatus.FAILED: 1}
+    failed = rollout.hosts[NAME]
+    assert "the write took effect, but the host in Foreman is not readable now: Foreman shows it with" in failed.reason
+    assert failed.safety is Safety.OFF
+    assert writes(lab).count("build") == 4
+    await lab.end()
+
+
+async def test_the_write_of_a_dead_process_is_settled_though_the_record_of_its_host_cannot_be_read() -> None:
+    lab = Lab([NAME], foreman=OddRecord)
+    lab.machine(NAME).troubles = [("build", "answer lost")]
+    lab.executor.start()
+    while not writes(lab):
+        await lab.clock.sleep(1)
+    await lab.clock.sleep(0.2)
+    await lab.crash()
+    lab.resume()
+    await lab.run()
+    assert ends(lab.rollout) == {HostStatus.DONE: 1}
+    assert writes(lab) == ["build", "cancel", "build"], "in build by a write of which nothing is known: taken back first"
     await lab.end()

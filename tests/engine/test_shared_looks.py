@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
-from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.causes import Cause, StageFailure, Unreadable
 from quads_tui.rollout.events import Notice
+from quads_tui.rollout.foreman_host import HostRecord, SomeUnreadable
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import Lab
+from .model import Lab, ModelForeman
 from .test_flow import ends, names
 
 pytestmark = pytest.mark.looptime
@@ -84,4 +86,27 @@ async def test_a_foreman_that_gives_no_look_is_told_once_and_so_is_its_return() 
         lab.machine(name).gone = False
     await lab.executor.settled()
     assert ends(lab.rollout) == {HostStatus.DONE: 2}
+    await lab.end()
+
+
+class OddRecord(ModelForeman):
+    """The record of one host cannot be read by the shared looks."""
+
+    async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
+        found = await super().records(names)
+        if found.pop("h00.example.com", None) is not None:
+            raise SomeUnreadable([Unreadable("Foreman shows it with id []")], found)
+        return found
+
+
+async def test_a_record_that_is_never_readable_costs_no_more_reads_than_were_promised() -> None:
+    lab = Lab(names(3), foreman=OddRecord)
+    began, meters = lab.clock.now(), lab.world.meters
+    lab.executor.start()
+    while not lab.rollout.settled:
+        promised = 60 + 8 * (lab.clock.now() - began) / 60 + meters.foreman_writes.total
+        assert meters.foreman_reads.total <= promised
+        await asyncio.sleep(10)
+    assert ends(lab.rollout) == {HostStatus.DONE: 3}, "by a read of its own, at the end"
+    assert len(notices(lab)) == 1, "told once"
     await lab.end()

@@ -204,7 +204,7 @@ _HOLES = (
     _row("U16 told once", "engine/build_watch.py", "if failure.reason != trouble:", "if True:", LOOKS),
     _row("U16 told", "engine/build_watch.py", "trouble = failure.reason\n                    self._on_trouble(trouble)", "trouble = failure.reason", LOOKS),
     _row("U16 well again", "engine/build_watch.py", 'trouble = ""\n                    self._on_trouble(trouble)', 'trouble = ""', LOOKS),
-    _row("U16 well again, once", "engine/build_watch.py", 'if trouble:\n                    trouble = ""', 'if trouble:\n                    pass', LOOKS),
+    _row("U16 well again, once", "engine/build_watch.py", 'if trouble and not self._spared:\n                    trouble = ""', 'if trouble and not self._spared:\n                    pass', LOOKS),
     _row("U16 credentials", "engine/build_watch.py", "self._on_refused(refused)\n                return", "return", WAYS_OUT),
     _row("U16 credentials, settling", "engine/resumption.py", "await writes.settle(intent, place)\n        except (JournalBroken, CredentialsRefused) as why:\n            self.on_safety(why)", "await writes.settle(intent, place)\n        except (JournalBroken, CredentialsRefused):\n            pass", SETTLED),
     # U17 is without effect: a host's name never has two tasks.

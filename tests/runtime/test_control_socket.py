@@ -93,6 +93,17 @@ async def test_garbage_in_a_line_is_answered_and_the_next_order_is_taken(server:
     assert server.orders.all == [Pause("admission", True)]
 
 
+async def test_orders_that_come_all_at_once_do_not_keep_the_loop(server: Server) -> None:
+    _, writer = await server.raw()
+    writer.write(b'{"who": "anna"}\n' + b'{"command": "pause", "what": "admission", "paused": true}\n' * 1000)
+    most = before = 0
+    while before < 1000:
+        await asyncio.sleep(0)
+        most, before = max(most, len(server.orders.all) - before), len(server.orders.all)
+    assert most <= 10
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "hello", [b"\xff\n", b"[1]\n", b'{"who": 1}\n', b'{"who": "' + b"x" * 2000 + b'"}\n', b"{}\n", b'{"who"', b""]
 )

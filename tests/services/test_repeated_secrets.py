@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
+import tempfile
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from quads_tui.cli.internal_error import ErrorLog
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.interfaces import Machine, Time
 from quads_tui.engine.side_effects import HostSideEffects
@@ -18,10 +22,10 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.events import BmcSession
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.text import clean
-from quads_tui.runtime.scrubbed_log import ScrubbedFormatter, scrub_output
 from quads_tui.services.foreman.errors import explain
 from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
@@ -188,18 +192,25 @@ async def test_f7_a_session_whose_address_holds_its_token_is_closed_and_not_reco
         await fleet.close()
 
 
-def test_f7_log_lines_and_tracebacks_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(logging, "lastResort", logging.StreamHandler())
-    scrub_output()
+def test_f7_log_lines_and_tracebacks_are_masked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    errors = ErrorLog()
+    monkeypatch.setattr(threading, "excepthook", errors.thread_ended)
+    logging.getLogger().addHandler(errors)
     try:
-        raise RuntimeError("header Peregrine/Merlin-99")
-    except RuntimeError as caught:
-        sys.excepthook(type(caught), caught, caught.__traceback__)
-        record = logging.LogRecord("x", logging.ERROR, "f", 1, "at %s", ("Peregrine%2FMerlin-99",), (type(caught), caught, None))
+        logging.getLogger("library").warning("at %s", "Peregrine%2FMerlin-99")
+        thread = threading.Thread(target=lambda: {}["header Peregrine/Merlin-99"], name="journal")
+        thread.start()
+        thread.join()
+    finally:
+        logging.getLogger().removeHandler(errors)
     printed = capsys.readouterr().err
-    assert "RuntimeError: header ****" in printed
-    assert "Merlin" not in printed + ScrubbedFormatter().format(record)
+    (kept,) = tmp_path.glob("quads-tui-error-*.txt")
+    assert "at ****" in printed and f"internal error (KeyError in the thread journal); details: {kept}" in printed
+    assert "KeyError: 'header ****'" in kept.read_text()
+    assert "Merlin" not in printed + kept.read_text()
 
 
 def test_f7_names_that_are_compared_are_masked_in_the_words_about_them() -> None:
@@ -208,6 +219,10 @@ def test_f7_names_that_are_compared_are_masked_in_the_words_about_them() -> None
     document = {"Id": "Peregrine/Merlin-99", "PowerState": "Peregrine/Merlin-99"}
     assert text(document, "Id") == "Peregrine/Merlin-99"
     assert text(document, "PowerState") == "****"
+    machine = Identity("10.0.0.1:443", "/redfish/v1/Systems/Peregrine/Merlin-99", "", "peregrine99")
+    Secret("peregrine99")
+    assert f"The BMC reports {machine}" == "The BMC reports /redfish/v1/Systems/**** at 10.0.0.1:443, serial number ****"
+    assert machine.differs(replace(machine, serial="other99"))
     Secret("ForceOffline")
     assert strings(["ForceOffline", "Peregrine/Merlin-99"]) == ("ForceOffline", "****")
 

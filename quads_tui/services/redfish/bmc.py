@@ -135,9 +135,7 @@ class Bmc:
             model=system.model,
             identity=self._machine.facts(system),
             override=override or (None if system.settings or system.power == OFF else False),
-            force_off=any(name in value.lower() for value in offered for name in ("forceoff", BUTTON.lower()))
-            if offered or not system.reset_target
-            else None,
+            force_off=_powers_off(offered) if offered or not system.reset_target else None,
         )
 
     async def is_off(self) -> bool:

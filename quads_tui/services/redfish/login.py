@@ -107,15 +107,17 @@ class Login:
         if way not in ways:
             ways.append(way)
         self._tell(learned)
-        self._raise_if_locked(learned)
+        self.raise_if_locked()
         await self._clock.sleep(_PAUSE)
 
-    def _raise_if_locked(self, learned: Learned) -> None:
+    def raise_if_locked(self) -> None:
+        """Raises StageFailure where the password was refused so often, whoever sent it, that it is not sent any more."""
+        learned = self._learned()
         if learned.locked:
             self._tell(learned)
             said = [f"{', then '.join(ways)}: {text}" for text, ways in learned.refused.items()]
             words = "; ".join(said) or "the BMC refused this password earlier in this rollout"
-            times = f"tried {learned.refusals} times; not sent again before a retry"
+            times = f"refused {learned.refusals} times; the password is not sent again until an operator retries the host"
             raise StageFailure(Cause.CREDENTIALS, f"{words} ({self.user}, {times})", retryable=False)
 
     def _tell(self, learned: Learned) -> None:
@@ -125,7 +127,7 @@ class Login:
             self._acts.refused(learned.refusals)
 
     async def _by_basic_alone(self, learned: Learned) -> Credential:
-        self._raise_if_locked(learned)
+        self.raise_if_locked()
         refusal = await self._prove_basic(learned, for_now=False)
         if refusal is None:
             return Credential(basic=True)
@@ -138,7 +140,7 @@ class Login:
         ways = learned.ordered(Step.LOGIN, (*places, BASIC))
         for_now = False
         while True:
-            self._raise_if_locked(learned)
+            self.raise_if_locked()
             way = ways.pop(0) if ways else BASIC
             if way == BASIC:
                 no = await self._prove_basic(learned, for_now=for_now)

@@ -169,7 +169,7 @@ class PowerChange:
         if others and (refusal.means(Meaning.UNKNOWN_VALUE) or refusal.status == 501):
             self._spent.add(wanted)
             self._refused += 1
-            self._connection.acts.note(f"{wanted} is not known to the BMC: {clean(refusal.text)}")
+            self._connection.acts.note(f"the BMC does not support {wanted}: {clean(refusal.text)}")
             return
         if refusal.busy:
             await self._not_now(refusal)
@@ -190,7 +190,8 @@ class PowerChange:
     def _unsettled(self, wanted: str, why: str) -> None:
         self._lost += 1
         self._last = clean(why)
-        self._may_send_at = self._clock.now() + _AMBIGUOUS
+        # What it did may show late, and pressing the button again would take it back.
+        self._may_send_at = self._clock.now() + (_SURE if wanted == BUTTON else _AMBIGUOUS)
         self._connection.acts.note(f"outcome of {wanted} unknown: {clean(why)}")
 
     def _wait_on(self, why: str, seconds: float | None) -> None:

@@ -56,6 +56,8 @@ class Session:
         if self._credential is None:
             await self._log_in()
         assert self._credential is not None
+        if self._credential.basic:  # by Basic each request is a login
+            self.login.raise_if_locked()
         return self._signature(self._credential.token)
 
     async def on_unauthorized(self, answer: Response) -> None:
@@ -67,9 +69,10 @@ class Session:
             self._doubted += 1
 
     def reset_failures(self) -> None:
-        """Our credentials were good for an answer."""
+        """Our credentials were good for an answer. A token is no password: it lives on where the password is refused by now."""
         self._doubted = 0
-        self.login.accepted()
+        if self._credential is not None and self._credential.basic:
+            self.login.accepted()
 
     def refuse_login(self, answer: Response) -> StageFailure:
         """A fresh login was refused all the same: no more of it by this client."""

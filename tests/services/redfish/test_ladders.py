@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from quads_tui.emulators.bmc import firmware_variants as variants
+from quads_tui.emulators.bmc.bmc import Bmc as EmulatedBmc
 from quads_tui.emulators.bmc.faults import Fault, WrongPassword
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.bmc.hardware import Boot, PowerState
+from quads_tui.emulators.bmc.replies import Reply, Request
 from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
@@ -136,7 +138,7 @@ async def test_d2_both_are_said_where_neither_is_taken(lab: Start) -> None:
     assert (failure.cause, failure.retryable) == (Cause.CREDENTIALS, False)
     assert failure.reason == (
         "session at /redfish/v1/SessionService/Sessions, then Basic authentication: There is no valid session established with "
-        "the implementation. (user root, tried 2 times; not sent again before a retry)"
+        "the implementation. (user root, refused 2 times; the password is not sent again until an operator retries the host)"
     )
 
 
@@ -171,6 +173,42 @@ async def test_d2_clients_that_log_in_at_once_share_the_count(lab: Start) -> Non
     assert one.bmc.refused_logins == 2
 
 
+async def test_d2_a_session_that_lives_on_says_nothing_about_a_password_that_was_refused(lab: Start) -> None:
+    """Two hosts behind one BMC, whose password was changed after the first one logged in."""
+    one = await lab(Fault())
+    first = one.client()
+    await first.observe()
+    second = asyncio.ensure_future(fails(one.off(one.client("changed"))))
+    for _ in range(200):  # reads of the first go on while the second tries
+        if second.done():
+            break
+        await first.observe()
+    assert one.bmc.refused_logins == 2
+    assert "refused 2 times" in (await second).reason
+
+
+class ChangedLater(variants.SessionsRefused):
+    """Basic works until the password is changed."""
+
+    changed = False
+
+    def before(self, bmc: EmulatedBmc, request: Request) -> Reply | None:
+        return WrongPassword().before(bmc, request) if self.changed else super().before(bmc, request)
+
+
+async def test_d2_basic_is_not_sent_again_where_another_host_behind_the_bmc_saw_it_refused_twice(lab: Start) -> None:
+    fault = ChangedLater()
+    one = await lab(fault)
+    clients = [one.client() for _ in range(4)]
+    for client in clients:
+        await client.observe()
+    before = one.bmc.refused_logins
+    fault.changed = True
+    for client in clients:
+        assert (await fails(client.observe())).cause is Cause.CREDENTIALS
+    assert one.bmc.refused_logins == before + 2
+
+
 async def test_d2_two_names_of_one_bmc_share_the_count(lab: Start) -> None:
     one = await lab(WrongPassword())
     await fails(one.off(one.client()))
@@ -184,7 +222,7 @@ async def test_d2_what_an_earlier_process_counted_counts(lab: Start) -> None:
     await fails(one.off(one.client()))
     failure = await fails(one.off(one.client()))
     assert one.bmc.refused_logins == 1
-    assert "tried 2 times" in failure.reason
+    assert "refused 2 times" in failure.reason
 
 
 async def test_d3_a_401_at_a_guessed_place_is_no_refused_password(lab: Start) -> None:

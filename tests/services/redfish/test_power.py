@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -231,3 +232,25 @@ async def test_a_cancelled_reset_is_marked_unknown_and_the_session_closed(bench:
     assert bench.bmc.sessions == {}
     await bench.bmc.idle()
     bench.bmc.peak = 0  # the server was still busy with what we left
+
+
+@pytest.mark.parametrize("lost", ["no answer", "500"])
+async def test_d2_a_power_button_whose_outcome_is_unknown_is_not_pressed_again_while_its_effect_may_show_late(
+    bench: Bench, lost: str
+) -> None:
+    """Pressed twice it would take back what the first press did."""
+    offered = ["ForceOff", "PushPowerButton"]
+    target = {"target": RESET, "ResetType@Redfish.AllowableValues": offered}
+    bench.bmc.system = {"Actions": {"#ComputerSystem.Reset": target}}
+    pressed: list[float] = []
+
+    async def only_the_button(bmc: FakeBmc, request: web.Request, data: Any) -> web.StreamResponse:
+        if data["ResetType"] != "PushPowerButton":
+            return error(400, "ActionParameterValueNotInList")
+        pressed.append(bench.clock.now())
+        return await hang_up(bmc, request, data) if lost == "no answer" else web.Response(status=500)
+
+    bench.bmc.when("POST", RESET, only_the_button, times=99)
+    await bench.fails(bench.off(300))
+    assert len(pressed) >= 2
+    assert min(later - earlier for earlier, later in itertools.pairwise(pressed)) >= 60
