@@ -24,7 +24,7 @@ from .redirects import redirect_target
 from .responses import NotJson, RequestFailed, Response
 
 _BODY = 16 << 20  # bytes: GET /hosts is a megabyte for 700 hosts
-_ERROR = 1 << 18  # bytes of an error that are parsed
+_ERROR = 1 << 16  # bytes of an error that are kept: one of as many is cut off
 _TOKEN = 8000  # characters; a JWT has a few hundred
 _TOTAL = 30.0  # own seconds: GET /moves takes more than one for 700 hosts
 
@@ -312,7 +312,7 @@ class Quads:
         if 300 <= answer.status < 400:  # of a proxy: QUADS did nothing
             raise QuadsError(f"QUADS answered {what} with HTTP {answer.status}, a redirect to {redirect_target(answer)}")
         try:
-            if not answer.ok and len(answer.body) > _ERROR:
+            if not answer.ok and len(answer.body) >= _ERROR:
                 raise NotJson("a very long error")
             found = answer.json()
         except NotJson as error:
