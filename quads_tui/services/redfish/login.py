@@ -169,13 +169,11 @@ class Login:
             elif refusal.means(Meaning.SESSIONS_FULL):
                 self._acts.note(f"no session is free, using Basic authentication: {refusal.text}")
                 ways, for_now = [BASIC], True
-            elif refusal.busy and self._busy < 1:
+            elif (unwell := refusal.busy or (answer.status >= 500 and answer.status != 501)) and self._busy < 1:
                 self._busy += 1
                 raise Busy(refusal)
-            elif answer.status >= 500 and answer.status not in (501, 503):
-                raise Busy(refusal)
             elif answer.status != 404:
-                ways, for_now = [BASIC], refusal.busy
+                ways, for_now = [BASIC], unwell
 
     async def _post(self, place: str) -> Response:
         await self._acts.before_login()

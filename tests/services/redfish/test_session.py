@@ -286,6 +286,14 @@ async def test_c5_a_login_whose_answer_is_lost_is_said(bench: Bench) -> None:
     assert "no answer to a login: the session that it may have made stays open at the BMC until it expires" in bench.told.notes
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_d2_a_bmc_that_makes_no_session_because_it_is_unwell_gets_basic(bench: Bench, status: int) -> None:
+    bench.bmc.when("POST", "Sessions", web.Response(status=status), times=99)
+    assert await bench.off() == ""
+    assert bench.bmc.count("POST " + SESSIONS) == 2
+    assert bench.bmc.resets == ["ForceOff"]
+
+
 @pytest.mark.parametrize("refusal", [error(401, "NoValidSession"), web.Response(status=503), web.Response(status=500)])
 async def test_c5_a_refused_deletion_is_tried_once_more(bench: Bench, refusal: web.Response) -> None:
     await bench.client.observe()
