@@ -280,7 +280,7 @@ class _Flow:
         if safety is Safety.OFF and ended.stage is Stage.POWER_ON and not await self._shows_off():
             # It was told to boot, and PXE is used up: the one thing that is certain is that nobody saw it off.
             self._remember(off=False)
-            safety = Safety.INSTALLING if memory.in_build else Safety.UNKNOWN
+            safety = Safety.UNKNOWN if memory.built_at is None else Safety.INSTALLING
         self._change(
             HostStatus.FAILED,
             stage=ended.stage,

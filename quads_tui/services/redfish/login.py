@@ -15,7 +15,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed, Response
+from quads_tui.services.responses import FailureKind, RequestFailed, Response
 
 from .errors import ErrorResponse, error_response
 from .learned import Learned, Step
@@ -147,7 +147,16 @@ class Login:
                 await self.refuse(BASIC, no)
                 ways = [*places, BASIC]
                 continue
-            answer = await self._post(way)
+            try:
+                answer = await self._post(way)
+            except RequestFailed as error:
+                if error.kind is not FailureKind.REDIRECT or error.sent:
+                    raise
+                if self._busy < 1:  # its web pages may be up before its Redfish service
+                    self._busy += 1
+                    raise
+                ways, for_now = [BASIC], True
+                continue
             if answer.ok:
                 credential = self._granted(answer, way, left)
                 if credential is not None:
