@@ -22,6 +22,7 @@ from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.metrics import quantile
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
@@ -31,7 +32,7 @@ from quads_tui.rollout.view import RolloutView
 from .command_line import CommandLine, CommandProvider
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
-from .fault_tolerant_app import FaultTolerantApp, settle_garbage
+from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
 from .key_actions import (
     BY_NAME,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 import os
@@ -12,6 +11,7 @@ from contextlib import suppress
 from typing import Any, Generic, Protocol, cast, runtime_checkable
 
 from rich.theme import Theme
+from textual._styles_cache import StylesCache
 from textual.app import App, ReturnType
 from textual.events import Compose, Event, Key, Load, Mount, Paste, Unmount
 from textual.message import Message
@@ -71,6 +71,10 @@ class SafeScreen(FaultTolerant):
         self._over = True
         screen.dismiss(result)
         return True
+
+    def on_unmount(self) -> None:
+        """Let go what textual drew for this screen: it keeps the lines of 1,024 widgets that are no more."""
+        StylesCache.get_inner_outer.cache_clear()
 
 
 class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
@@ -190,10 +194,3 @@ def ignored(count: int) -> str:
     """The message about a paste where there is no field."""
     keys = "press keys one at a time; to paste, open / (filter) or : (command) first"
     return f"{count} characters received at once (pasted?) were ignored: {keys}"
-
-
-def settle_garbage() -> None:
-    """What lives until the end need not be looked at by every full collection (tens of milliseconds of a blocked loop)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

@@ -16,10 +16,11 @@ from quads_tui.render import rollout_list
 from quads_tui.render.host_row import cut
 from quads_tui.render.palette import BAR, PALETTES, STRONG
 from quads_tui.render.rollout_list import Row, RowGroup
+from quads_tui.rollout.garbage import settle_garbage
 
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
-from .fault_tolerant_app import FaultTolerantApp, SafeScreen, settle_garbage
+from .fault_tolerant_app import FaultTolerantApp, SafeScreen
 from .key_actions import BY_NAME, TYPE_THE_COUNT, of_place
 from .line_panel import LinePanel
 from .scroll import Scroll

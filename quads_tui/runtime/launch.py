@@ -21,6 +21,7 @@ from quads_tui.journal.servers import spelled
 from quads_tui.planning.bmc_survey import BmcSurvey
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
 
@@ -38,6 +39,7 @@ async def open_clients(site: Site, options: Options) -> AsyncIterator[tuple[Serv
     raise_file_limit()
     clock = RealClock(site.speed)
     services = await open_services(site, clock, options.state)
+    settle_garbage()
     try:
         yield services, clock
     finally:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]
+from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -29,6 +31,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
+from .big_answers import read_ahead
 from .credentials import learn_received, learn_sent, without_credentials
 from .not_before import NotBefore
 from .request_errors import request_failed
@@ -38,10 +41,12 @@ from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
-_REFUSAL = 1 << 20  # bytes of an error's body that are kept: its status is worth more than its text
+_REFUSAL = 1 << 16  # bytes of an error's body that are kept: its status is worth more than its text
 # aiohttp warns of what servers send, such as cookies that are none, in their own words: on the screen, and uncleaned.
 logging.getLogger("aiohttp").addHandler(logging.NullHandler())
 logging.getLogger("aiohttp").propagate = False
+# asyncio reads up to 256 KB in one step: 60 ms of aiohttp's parser where those are chunks of one byte each.
+_SelectorSocketTransport.max_size = SSLProtocol.max_size = 1 << 15
 _COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
@@ -136,6 +141,7 @@ class Http:
             answer = await self._attempt(call, meter, kept=not fresh, identity=False, last=True)
             if answer.status != 406:
                 self._unencoded.add(origin)
+        await read_ahead(answer)
         try:
             await self._trust.remember(trusted)
         except TrustBroken as error:

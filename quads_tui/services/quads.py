@@ -19,7 +19,6 @@ from quads_tui.rollout.numbers import record_id
 from quads_tui.rollout.ports import Clock, QuadsError
 from quads_tui.rollout.text import clean
 
-from .big_answers import read_json
 from .http import Http
 from .redirects import redirect_target
 from .responses import NotJson, RequestFailed, Response
@@ -179,7 +178,7 @@ class Quads:
         answer = await self._exchange("GET", "moves/progress/", None, {})
         self._newer = answer.status != 404
         if self._newer:
-            await self._json(answer, "GET moves/progress/")
+            self._json(answer, "GET moves/progress/")
         return self._newer
 
     # Writes
@@ -200,7 +199,7 @@ class Quads:
         """POST /moves/progress/batch: the move begins. A server that cannot (the schedule is gone: 500) goes without."""
         answer = await self._signed("POST", "moves/progress/batch", {"hostnames": [host]})
         if answer.status in (401, 429):
-            await self._json(answer, "POST moves/progress/batch")
+            self._json(answer, "POST moves/progress/batch")
 
     async def send_failure(self, host: str) -> None:
         """The move failed: as the mover of 2.2 leaves the host."""
@@ -263,7 +262,7 @@ class Quads:
                 f"QUADS refused the login of {clean(self._username, 40)}; it is tried again when the rollout is resumed"
             )
             raise QuadsError(self._refused)
-        found = await self._json(answer, "POST login/")
+        found = self._json(answer, "POST login/")
         token = found.get("auth_token") if isinstance(found, Mapping) else None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not 0 < len(token) < _TOKEN:
             raise QuadsError("QUADS answered the login without a token")
@@ -271,7 +270,7 @@ class Quads:
 
     async def _patch(self, path: str, body: Mapping[str, object], wanted: Mapping[str, object]) -> None:
         answer = await self._signed("PATCH", path, body)
-        found = await self._json(answer, f"PATCH {path}")
+        found = self._json(answer, f"PATCH {path}")
         if wanted and not isinstance(found, Mapping):
             raise _odd(path, "not a record")
         unlike = [name for name, value in wanted.items() if not _same(_member(found, name), value)]
@@ -289,7 +288,7 @@ class Quads:
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         where = f"{path}?{urlencode(query)}" if query else path
-        return await self._json(await self._exchange("GET", where, None, {}), f"GET {path}")
+        return self._json(await self._exchange("GET", where, None, {}), f"GET {path}")
 
     async def _exchange(self, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]) -> Response:
         try:
@@ -308,14 +307,14 @@ class Quads:
         except RequestFailed as error:
             raise QuadsError(f"QUADS does not answer: {error.reason}") from None
 
-    async def _json(self, answer: Response, what: str) -> Any:
+    def _json(self, answer: Response, what: str) -> Any:
         """Raises QuadsError in the server's words for what is no success, and for what is no JSON."""
         if 300 <= answer.status < 400:  # of a proxy: QUADS did nothing
             raise QuadsError(f"QUADS answered {what} with HTTP {answer.status}, a redirect to {redirect_target(answer)}")
         try:
             if not answer.ok and len(answer.body) > _ERROR:
                 raise NotJson("a very long error")
-            found = await read_json(answer)
+            found = answer.json()
         except NotJson as error:
             own = answer.status == 500  # 502 and 503 are of a proxy, or of a server that is not up yet
             raise QuadsError(f"QUADS answered {what} with HTTP {answer.status} and {error.reason}", answered=own) from None

@@ -60,6 +60,14 @@ class RequestFailed(QuadsTuiError):
         self.tls = tls
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document, or why there is none."""
+
+    document: Any
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class Response:
     """Status, headers (names in any case), the whole body, the cookies that it sets, and who sent it (IP address and port)."""
@@ -71,6 +79,7 @@ class Response:
     peer: str = ""
     certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
     by_name: bool = False  # the server was asked by a name and not by its IP address
+    _read: _Read | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):
@@ -81,20 +90,39 @@ class Response:
         """A 2xx: the server says that it succeeded, which alone proves nothing."""
         return 200 <= self.status < 300
 
-    def json(self, *, yielding: bool = False) -> Any:
+    def json(self) -> Any:
         """The body as JSON types, as json_text reads it: DAMAGED where a value is none. Raises NotJson, never anything else.
 
-        `yielding`: for a thread of its own; ten times slower, and other threads run beside it.
+        For reading only: of a big answer everybody gets the same document.
         """
-        return self._parsed(first=False, yielding=yielding)
+        return self._parsed(first=False)
+
+    def read(self, *, yielding: bool) -> None:
+        """Read the body now: as json() of a success, as first_json() of a refusal; both give that afterwards.
+
+        `yielding`: ten times slower, and other threads run beside it.
+        """
+        try:
+            read = _Read(parse(self.body, first=not self.ok, yielding=yielding))
+        except ValueError as error:
+            read = _Read(None, str(error))
+        object.__setattr__(self, "_read", read)
+
+    def give_up(self, reason: str) -> None:
+        """Never read the body: json() raises NotJson for this reason."""
+        object.__setattr__(self, "_read", _Read(None, reason))
 
     def first_json(self) -> Any:
         """As json(), but content with the first of several documents glued together (old iDRACs): for error texts only."""
-        return self._parsed(first=True, yielding=False)
+        return self._parsed(first=True)
 
-    def _parsed(self, *, first: bool, yielding: bool) -> Any:
+    def _parsed(self, *, first: bool) -> Any:
+        if self._read is not None:
+            if self._read.reason:
+                raise NotJson(self._read.reason)
+            return self._read.document
         try:
-            return parse(self.body, first=first, yielding=yielding)
+            return parse(self.body, first=first)
         except ValueError as error:
             raise NotJson(str(error)) from None
 

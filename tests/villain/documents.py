@@ -203,7 +203,7 @@ for called, body in (
     ("an-html-page", b"<html><title>Login</title>" + b"<!--" * 5000),
     ("xml", b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"),
 ):
-    misbehaviour(called)(partial(instead, body))
+    misbehaviour(called, dear=len(body) > 300_000)(partial(instead, body))
 
 
 # How many there are

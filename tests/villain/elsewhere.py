@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from .steps import metered
 
 T = TypeVar("T")
 
@@ -39,19 +41,12 @@ async def _all_cancelled() -> None:
 
 @contextmanager
 def held() -> Iterator[list[float]]:
-    """CPU seconds of each round of this thread's loop: nobody else on it gets a turn meanwhile."""
-    rounds: list[float] = []
-    loop_class: Any = asyncio.base_events.BaseEventLoop
-    run_once, here = loop_class._run_once, threading.get_ident()
-
-    def metered(loop: Any) -> None:
-        began = time.thread_time()
-        run_once(loop)
-        if threading.get_ident() == here:
-            rounds.append(time.thread_time() - began)
-
-    loop_class._run_once = metered
+    """CPU seconds of each step of this thread's loop: nobody else on it gets a turn meanwhile. The heap of the tests is not collected."""
+    steps: list[float] = []
+    gc.freeze()
+    end = metered(steps.append)
     try:
-        yield rounds
+        yield steps
     finally:
-        loop_class._run_once = run_once
+        end()
+        gc.unfreeze()

@@ -117,9 +117,12 @@ Misbehaviour = Callable[[Hand], Awaitable[None]]
 KINDS: dict[str, Misbehaviour] = {}
 SLOW_KINDS: set[str] = set()  # those that use up the client's patience
 BIG_KINDS: set[str] = set()  # those that send as much as the client takes
+FEW_KINDS: set[str] = set()  # those that meet few calls: bytes, headers, a status or time, whatever was asked, or much to read
 
 
-def misbehaviour(name: str = "", *, slow: bool = False, big: bool = False) -> Callable[[Misbehaviour], Misbehaviour]:
+def misbehaviour(
+    name: str = "", *, slow: bool = False, big: bool = False, dear: bool = False
+) -> Callable[[Misbehaviour], Misbehaviour]:
     """A kind by its name; the function's where none is given."""
 
     def add(function: Misbehaviour) -> Misbehaviour:
@@ -130,6 +133,8 @@ def misbehaviour(name: str = "", *, slow: bool = False, big: bool = False) -> Ca
             SLOW_KINDS.add(called)
         if big:
             BIG_KINDS.add(called)
+        if dear or getattr(function, "func", function).__module__.endswith(".wire") or called.startswith("status-"):
+            FEW_KINDS.add(called)
         return function
 
     return add

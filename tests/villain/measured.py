@@ -1,12 +1,11 @@
 """The program with a meter on its loop: python -m tests.villain.measured FILE WORDS..., as `quads-tui WORDS`.
 
-Into FILE go the CPU seconds of the loop's rounds (what whoever else waits for the loop waits, whatever else the machine does), and
-the memory of the process; SIGUSR1 begins anew, such as when the screen has come up. A number as the last word is the socket of tests.terminal.pty_terminal, which is not needed here.
+Into FILE go the CPU seconds of the loop's steps, and the memory of the process; SIGUSR1 begins anew, such as when the screen has
+come up. A number as the last word is the socket of tests.terminal.pty_terminal, which is not needed here.
 """
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import importlib
 import json
@@ -14,47 +13,39 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-_ROUND = 0.050  # seconds: what is promised
-rounds: list[float] = []
+from tests.villain.steps import HELD, metered
+
+steps: list[float] = []
 since = [time.monotonic()]
 
 
 def _meter(file: Path) -> None:
-    run_once = asyncio.base_events.BaseEventLoop._run_once  # type: ignore[attr-defined]
-
-    def metered(loop: Any) -> None:
-        began = time.thread_time()
-        run_once(loop)
-        rounds.append(time.thread_time() - began)
-
-    asyncio.base_events.BaseEventLoop._run_once = metered  # type: ignore[attr-defined]
+    metered(steps.append)
     signal.signal(signal.SIGUSR1, lambda *_: _begin())
     atexit.register(lambda: file.write_text(json.dumps(figures())))
 
 
 def _begin() -> None:
-    rounds.clear()
+    steps.clear()
     since[0] = time.monotonic()
 
 
 def figures() -> dict[str, float]:
     """Seconds; memory in MB. `lag_99`: what 99 of 100 who come to the loop at random moments wait at most for its CPU time."""
-    ordered = sorted(rounds) or [0.0]
+    ordered = sorted(steps) or [0.0]
     left = 0.01 * (time.monotonic() - since[0])
     lag = 0.0
-    for seconds in reversed(ordered):  # one comes while the longest rounds run, for the longest time that is one of a hundred
+    for seconds in reversed(ordered):  # one comes while the longest steps run, for the longest time that is one of a hundred
         left -= seconds
         if left < 0:
             lag = seconds
             break
     return {
-        "rounds": len(ordered),
-        "round_99": ordered[int(len(ordered) * 0.99)],
+        "steps": len(ordered),
         "lag_99": lag,
         "longest": ordered[-1],
-        "over": sum(seconds > _ROUND for seconds in ordered),
+        "over": sum(seconds > HELD for seconds in ordered),
         "loop_cpu": sum(ordered),
         "cpu": time.process_time(),
         "rss": _most_memory(),
@@ -72,7 +63,8 @@ if __name__ == "__main__":
     words = sys.argv[2:]
     sys.argv = ["quads-tui", *(words[:-1] if words[-1].isdigit() else words)]
     # What is imported later, in the loop, is no villain's doing.
-    for module in ("quads_tui.cli.screen", "quads_tui.cli.plain", "quads_tui.cli.run"):
+    front_ends = [] if "--json" in words else ["quads_tui.cli.screen", "quads_tui.cli.plain"]
+    for module in ["quads_tui.cli.run", *front_ends]:
         importlib.import_module(module)
     from quads_tui.cli import main
 

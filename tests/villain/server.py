@@ -14,9 +14,9 @@ import aiohttp
 from tests.services.rawserver import HangUp, RawServer, Request, Write, reply
 
 from . import documents, wire
-from .hand import BIG_KINDS, KINDS, SLOW_KINDS, Answer, Hand
+from .hand import BIG_KINDS, FEW_KINDS, KINDS, SLOW_KINDS, Answer, Hand
 
-__all__ = ["BIG_KINDS", "KINDS", "SLOW_KINDS", "Collector", "Villain", "documents", "wire"]
+__all__ = ["BIG_KINDS", "FEW_KINDS", "KINDS", "SLOW_KINDS", "Collector", "Villain", "documents", "wire"]
 
 _HOP = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "content-encoding"})
 

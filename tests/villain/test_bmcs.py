@@ -16,7 +16,7 @@ from pathlib import Path
 from quads_tui.rollout.text import _RANGES
 from tests.waiting import until
 
-from .lab import LAG, MEMORY, VillainLab, villain_lab
+from .lab import VillainLab, villain_lab, within_bounds
 from .server import BIG_KINDS, KINDS, SLOW_KINDS
 
 QUICK = [kind for kind in KINDS if kind not in SLOW_KINDS]
@@ -116,8 +116,7 @@ async def on_a_terminal(directory: Path, words: tuple[str, ...], shift: Callable
         assert foreign(bytes(terminal.output)) == []
         assert "villain" in terminal.words, "no word of a villain's was shown: the test proves nothing"
         others_are_done(world, {name for name, host in world.lab.counts()["hosts"].items() if host["built"]})
-        told = json.loads(figures.read_text())
-        assert told["lag_99"] < LAG and told["round_99"] < LAG and told["rss"] < MEMORY, told
+        within_bounds(json.loads(figures.read_text()))
 
 
 async def built(world: VillainLab) -> None:

@@ -115,7 +115,7 @@ class ForemanReads:
         Foreman would refuse every host's build for it (422). What it does not tell is taken to fit.
         """
         answer = await self._session.read(f"operatingsystems/{target.operatingsystem_id}", {})
-        body = await self._session.body(answer) if answer.status == 200 else None
+        body = self._session.body(answer) if answer.status == 200 else None
         said = []
         for what, member, wanted in (
             ("partition table", "ptables", target.ptable_id),
@@ -164,7 +164,7 @@ class ForemanReads:
         answer = await self._session.read("permissions/current_permissions", {})
         if answer.status != 200:
             return None
-        listed = results(await self._session.body(answer), "permissions/current_permissions")
+        listed = results(self._session.body(answer), "permissions/current_permissions")
         return frozenset(clean(item.get("name"), 100) for item in listed) or None
 
     async def host(self, name: str) -> HostRecord | None:
@@ -174,7 +174,7 @@ class ForemanReads:
             return None
         if answer.status != 200:
             raise failure(answer)
-        return HostRecord.read(await self._session.body(answer), name)
+        return HostRecord.read(self._session.body(answer), name)
 
     async def provisioning_macs(self, name: str) -> frozenset[str]:
         """MACs of the interfaces that Foreman provisions this host through; empty where it has none, or no such host.
@@ -193,7 +193,7 @@ class ForemanReads:
             return frozenset()
         if answer.status != 200:
             raise failure(answer)
-        found = interfaces(await self._session.body(answer), name)
+        found = interfaces(self._session.body(answer), name)
         return frozenset({interface.mac for interface in found if wanted(interface)} - {""})
 
     async def missing_permissions(self, host: str, wanted: Collection[str]) -> tuple[str, ...]:
@@ -201,7 +201,7 @@ class ForemanReads:
         answer = await self._session.read(f"hosts/{quote(host)}", {})
         if answer.status != 200:
             return ()
-        body = await self._session.body(answer)
+        body = self._session.body(answer)
         HostRecord.read(body, host)
         granted = body.get("permissions") if isinstance(body, Mapping) else None
         if not isinstance(granted, Mapping):
@@ -211,7 +211,7 @@ class ForemanReads:
     async def lacking_for(self, path: str) -> tuple[str, ...]:
         """Which permissions our user lacks to read this collection."""
         answer = await self._session.read(path, {"per_page": "1"})
-        body = await self._session.body(answer) if answer.status == 403 else None
+        body = self._session.body(answer) if answer.status == 403 else None
         error = body.get("error") if isinstance(body, Mapping) else None
         missing = error.get("missing_permissions") if isinstance(error, Mapping) else None
         return tuple(clean(name, 60) for name in missing) if isinstance(missing, list) else ()
@@ -237,7 +237,7 @@ class ForemanReads:
         """None where we may not read it."""
         answer = await self._session.read("settings", {"search": f"name = {name}"})
         if answer.status == 200:
-            for item in results(await self._session.body(answer), "settings"):
+            for item in results(self._session.body(answer), "settings"):
                 if item.get("name") == name:
                     return item.get("value")
         return None
@@ -290,7 +290,7 @@ class ForemanReads:
         answer = await self._session.read(path, search)
         if answer.status != 200:
             raise failure(answer)
-        items = results(await self._session.body(answer), path)
+        items = results(self._session.body(answer), path)
         return next((item for item in items if item.get("name") == name), None)
 
     async def rolled_back(self, progress: str) -> bool:
@@ -309,7 +309,7 @@ class ForemanReads:
         """The states in the task list of a PUT (orchestration/:uuid/tasks, kept for five minutes); empty: no list."""
         path = f"orchestration/{progress}/tasks"
         answer = await self._session.read(path, {})
-        tasks = results(await self._session.body(answer), path) if answer.status == 200 else []
+        tasks = results(self._session.body(answer), path) if answer.status == 200 else []
         states = [item.get("status") for item in tasks]
         if not all(isinstance(state, str) for state in states):
             raise Unreadable(f"Foreman lists tasks of a write with states {clean(states, 60)}")

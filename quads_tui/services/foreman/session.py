@@ -18,7 +18,6 @@ from quads_tui.rollout.numbers import record_id
 from quads_tui.rollout.ports import Clock, NotSent, Ticket
 from quads_tui.rollout.text import clean
 
-from ..big_answers import read_json
 from ..http import Http
 from ..not_before import name_of
 from ..responses import FailureKind, NotJson, RequestFailed, Response
@@ -156,7 +155,7 @@ class ForemanSession:
         answer = await self.read(path, query)
         if answer.status != 200:
             raise failure(answer)
-        body = await self.body(answer)
+        body = self.body(answer)
         listed = results(body, path)
         subtotal = body.get("subtotal") if isinstance(body, Mapping) else None
         if not isinstance(subtotal, int) or isinstance(subtotal, bool) or subtotal < 0:
@@ -202,10 +201,10 @@ class ForemanSession:
             break
         return checked_write(answer)
 
-    async def body(self, answer: Response) -> object:
+    def body(self, answer: Response) -> object:
         """As JSON types. Raises Unreadable where it is no JSON."""
         try:
-            return await read_json(answer)
+            return answer.json()
         except NotJson as error:
             page = answer.body.lstrip()[:1] == b"<"
             raise Unreadable(f"no JSON from Foreman: {explain(answer) if page else error.reason}") from None
@@ -231,7 +230,7 @@ class ForemanSession:
             if answer.status != 200:
                 raise failure(answer)
             self._logins += 1
-            body = await self.body(answer)
+            body = self.body(answer)
             version = body.get("version") if isinstance(body, Mapping) else None
             self.version = clean(version or answer.headers.get("Foreman_version", ""), 40)
 

@@ -49,7 +49,7 @@ class ForemanWrites:
         body = {"host": {**attributes, "progress_report_id": progress}}
         answer = await self._session.write(ticket, "PUT", f"hosts/{quote(host)}", body)
         try:
-            return HostRecord.read(await self._session.body(answer), host)
+            return HostRecord.read(self._session.body(answer), host)
         except Unreadable as why:
             words = f"Foreman accepted the write, but its answer cannot be read: {why.what}"
             raise UnknownOutcome(words, server_done=True) from None
