@@ -14,7 +14,7 @@ from typing import Any
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Site
-from quads_tui.journal.catalogue import StoredRollout, known_pace, stored_rollouts
+from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
 from quads_tui.journal.foreman_lock import ServerIdentity
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.servers import spelled
@@ -25,6 +25,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
 
 from .clients import Services, open_services
+from .learned_store import known_durations
 from .operator import FrontEnd, Operator
 from .options import Options, Refused, current_user, raise_file_limit
 from .process_resources import ProcessResources, Writer
@@ -110,12 +111,16 @@ async def _plan_and_run(
         except BaseException:
             await journal.discard()
             raise
-        seeds = {} if given.rehearsal else await asyncio.to_thread(known_pace, options.state, given.site.foreman.url)
-        await journal.describe({"plan": asdict(plan), "seeds": seeds})
+        seeds: dict[str, Any] = {}
+        expected: dict[str, Any] = {}
+        if given.rehearsal is None:
+            known = known_durations, options.state, given.site.foreman.url, plan, operator.notify
+            seeds, expected = await asyncio.to_thread(*known)
+        await journal.describe({"plan": asdict(plan), "seeds": seeds, "learned": expected})
         if instead_of is not None:
             await _supersede(instead_of, runner, rollout_id)
         rollout = Rollout(rollout_id, plan, speed=given.site.speed)
-        rollout.durations.seed(seeds)
+        rollout.durations.seed(seeds, expected)
         return await runner.run(journal, rollout)
     finally:
         await journal.close()
