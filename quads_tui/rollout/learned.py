@@ -15,7 +15,6 @@ from math import inf
 from random import Random
 from typing import Any, NamedTuple, TypeGuard
 
-from .metrics import quantile
 from .plan import Goal, HostPlan, Plan
 from .stages import HostStatus, Kind, Stage
 
@@ -287,9 +286,3 @@ class Expectations:
 
 def is_seconds(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LONGEST
-
-
-def usual_seconds(results: Iterable[HostResult], stage: Stage) -> float | None:
-    """The median of a host's own; None where it never finished the stage."""
-    found = sorted(one.seconds[stage] for one in results if stage in one.seconds)
-    return quantile(found, 0.5) if found else None

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def learned_path(state: Path, foreman: str) -> Path:
 
 def read_learned(state: Path, foreman: str, notify: Notify) -> LearnedDurations:
     """What is known; nothing where there is no file. One that is damaged is as good as none, and `notify` says so."""
-    path = learned_path(state, foreman)
+    return _read(learned_path(state, foreman), notify)
+
+
+def _read(path: Path, notify: Notify) -> LearnedDurations:
     try:
         if path.stat().st_size > _MOST:
             raise ValueError(f"larger than {_MOST >> 20} MB")
@@ -53,6 +57,25 @@ def known_durations(state: Path, foreman: str, plan: Plan, notify: Notify) -> tu
     if not learned.hosts:
         return known_pace(state, foreman), {}
     return learned.seeds(plan), learned.expectations(plan)
+
+
+def with_history(state: Path, foreman: str, plan: Plan, notify: Notify) -> Plan:
+    """The plan, with a note at each host that failed in most of its last rollouts."""
+    learned = read_learned(state, foreman, notify)
+    words = {host.name: learned.failing(host.name) for host in plan.hosts if host.name in learned.hosts}
+    hosts = (replace(host, notes=(*host.notes, words[host.name])) if words.get(host.name) else host for host in plan.hosts)
+    return replace(plan, hosts=tuple(hosts))
+
+
+def learned_sites(state: Path, foreman: str | None, notify: Notify) -> dict[str, LearnedDurations]:
+    """What is known, by the server of each Foreman, or of the one that is asked for."""
+    if foreman is not None:
+        return {spelled(foreman): read_learned(state, foreman, notify)}
+    found: dict[str, LearnedDurations] = {}
+    for path in sorted((state / "learned").glob("*.json")):
+        server, _, port = path.stem.rpartition("-")[0].rpartition("_")
+        found[f"{server}:{port}"] = _read(path, notify)
+    return found
 
 
 def learn(state: Path, foreman: str, rollout: Rollout, now: float, notify: Notify) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from quads_tui.journal.store import JournalStore
+from quads_tui.render.plan_text import plan_lines
+from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged
 from quads_tui.rollout.learned import BuildType
 from quads_tui.rollout.stages import HostStatus, Stage
-from quads_tui.runtime.learned_store import known_durations, learn, learned_path, read_learned
+from quads_tui.runtime.learned_store import known_durations, learn, learned_path, read_learned, with_history
 from tests.rollout.simulated_rollout import NOW, Course
 
 URL = "https://foreman.example.com"
@@ -78,6 +80,19 @@ def test_a_file_that_cannot_be_written_is_reported_and_stops_nothing(tmp_path: P
     said: list[str] = []
     learn(tmp_path, URL, ended([600.0]).rollout, NOW, said.append)
     assert "could not be added" in said[-1]
+
+
+def test_the_plan_has_a_note_at_hosts_that_failed_in_two_of_the_last_three_rollouts(tmp_path: Path) -> None:
+    for number, status in enumerate((HostStatus.FAILED, HostStatus.DONE, HostStatus.FAILED)):
+        made = Course(["R650"] * 3)
+        made.done(100.0, 600.0)
+        made.installing(5400.0)
+        made.rollout.id, made.rollout.started_at = f"r{number}", 1000.0 * number
+        made.rollout.apply(HostChanged(NOW, "h0001", status, Stage.INSTALL, Cause.TIMEOUT, "not built after 90 min"))
+        learn(tmp_path, URL, made.rollout, NOW, lambda words: None)
+    plan = with_history(tmp_path, URL, made.rollout.plan, lambda words: None)
+    assert [host.notes for host in plan.hosts] == [(), ("failed in 2 of its last 3 rollouts (Install, timeout)",), ()]
+    assert any("failed in 2 of its last 3 rollouts (Install, timeout)" in line for line in plan_lines(plan))
 
 
 async def test_what_an_earlier_version_kept_in_its_journals_is_used_until_something_is_learned(tmp_path: Path) -> None:
