@@ -209,8 +209,8 @@ class LearnedDurations:
                         break
         return found
 
-    def expectations(self, plan: Plan) -> dict[str, Any]:
-        """Of the plan's hosts, as JSON types: see Expectations."""
+    def expectations(self, plan: Plan, install: float) -> dict[str, Any]:
+        """Of the plan's hosts, as JSON types: see Expectations. `install`: seconds after which an install is given up."""
         hosts: dict[str, list[float | None]] = {}
         overdue = {type: self.overdue_after(type) for type in {build_type(plan, host) for host in plan.hosts}}
         for host in plan.hosts:
@@ -218,7 +218,8 @@ class LearnedDurations:
             if plan.goal(host).kind is Kind.BUILD:
                 hosts[host.name] = [self.tail(host.name, type), overdue[type]]
         everything = self.samples.get((BuildType(), Stage.INSTALL))
-        return {"hosts": hosts, "hanging": 1.0 - everything.ends if everything is not None and everything.enough else 0.0}
+        hanging = 1.0 - everything.ends if everything is not None and everything.enough else 0.0
+        return {"hosts": hosts, "hanging": hanging, "install": install}
 
     def _sample(self, type: BuildType, stage: Stage, seconds: float, censored: bool = False) -> None:
         for level in type.levels:
@@ -280,6 +281,8 @@ class Expectations:
                 self.tails[host] = float(tail)
             if is_seconds(overdue):
                 self.overdue_after[host] = float(overdue)
+        install = kept.get("install")
+        self.install = float(install) if is_seconds(install) else None  # own seconds after which an install is given up
         hanging = kept.get("hanging")
         self.hanging = min(0.5, float(hanging)) if is_seconds(hanging) else 0.0  # share of the installs that never end
 

@@ -22,11 +22,21 @@ _PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
 _UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane
 
 
+class OverdueHost(NamedTuple):
+    """Its install takes longer than that of nearly all hosts of its kind. It is watched, and done if Foreman reports it built."""
+
+    name: str
+    until: float | None  # real time at which it is given up; None: not known
+
+
 class HostGroup(NamedTuple):
-    """Hosts that are alike. `p50` and `p90`: own seconds until they begin the last of their stages; `age`: since they did."""
+    """Hosts that are alike; `many` of them will end at all, which need not be a whole number.
+
+    `p50` and `p90`: own seconds until they begin the last of their stages; `age`: since they did.
+    """
 
     key: tuple[str, Stage]  # the model, and the last stage
-    many: int
+    many: float
     unwritten: bool
     p50: float = 0.0
     p90: float = 0.0
@@ -43,7 +53,9 @@ class RemainingHosts:
         self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
         self._whole: dict[tuple[str, Stage, int], float] = {}  # what a stage takes, at p50 (0) and p90 (1)
         self._fits: dict[tuple[str | None, Stage], Lognormal] = {}
+        self._usual: dict[tuple[str, Stage], Lognormal] = {}  # of those that ended
         self.not_begun: Counter[str] = Counter()  # by model
+        self.overdue: list[OverdueHost] = []
         self.writes_left = 0
         kinds, written, writes = self._durations.kinds, self._durations.written, self._durations.writes
         widths = {stage: max(1.0, self._durations.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
@@ -55,6 +67,8 @@ class RemainingHosts:
             last = kind.stages[-1]
             if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
                 age = self._age(host)
+                if last is Stage.INSTALL and self._is_overdue(host, age):
+                    continue
                 place = min(int(age / widths[last]), _MOST)
                 self._last.setdefault((host.model, last), {}).setdefault(place, []).append(age)
                 continue
@@ -65,6 +79,33 @@ class RemainingHosts:
                 self.writes_left += writes[host.name]
             else:
                 self._before.append((host, last))
+        self._sort_by_turn(rollout)
+
+    def _is_overdue(self, host: HostState, age: float) -> bool:
+        expected = self._durations.expected
+        after = expected.overdue_after.get(host.name)
+        if after is None or age <= after:
+            return False
+        left = None if expected.install is None else (expected.install - age) / self._speed
+        self.overdue.append(OverdueHost(host.name, None if left is None else self._now + max(0.0, left)))
+        return True
+
+    def _sort_by_turn(self, rollout: Rollout) -> None:
+        """As they are begun and written: what the operator named, then the longest expected rest."""
+        if not self._durations.expected.tails and not rollout.write_next:
+            return
+        expected, usual = self._durations.expected.tails, {}
+
+        def key(host: HostState) -> tuple[bool, float]:
+            tail = expected.get(host.name)
+            if tail is None:
+                if host.model not in usual:
+                    usual[host.model] = self._durations.tail(host.name) or 0.0
+                tail = usual[host.model]
+            return host.name not in rollout.write_next, -tail
+
+        for hosts in self._unwritten.values():
+            hosts.sort(key=key)
 
     def turns(self, between: float) -> dict[str, float]:
         """Own seconds until each host's own write is applied, where one comes every `between` seconds."""
@@ -87,7 +128,7 @@ class RemainingHosts:
     def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """`slower`: how many times as long the lane may take as `turns` say."""
         found = [
-            HostGroup(key, len(ages), False, age=sum(ages) / len(ages))
+            HostGroup(key, len(ages) * self._good(*key, sum(ages) / len(ages)), False, age=sum(ages) / len(ages))
             for key, near in self._last.items()
             for ages in near.values()
         ]
@@ -106,6 +147,23 @@ class RemainingHosts:
         apart = found.spread if seen >= _WEIGHT else max(found.spread, self._all(last).spread)
         return found, found.slower(NINE_OF_TEN * apart / sqrt(seen + 1.0))
 
+    def _good(self, model: str, last: Stage, age: float) -> float:
+        """How likely it is that a host ends at all, after so long in its last stage: the others hang, and delay no good host."""
+        hanging = self._durations.expected.hanging if last is Stage.INSTALL else 0.0
+        if not hanging:
+            return 1.0
+        if age <= 0.0:
+            return 1.0 - hanging
+        usual = self._usual.get((model, last))
+        if usual is None:
+            ended = self._durations.ended(model, last)
+            ended = ended if ended.count >= _WEIGHT else self._durations.ended(None, last)
+            if not ended.count:
+                return 1.0 - hanging
+            usual = self._usual[model, last] = fit(ended, spread=_SPREAD, weight=_WEIGHT)
+        still = (1.0 - hanging) * usual.survival(age)
+        return still / (still + hanging)
+
     def _all(self, last: Stage) -> Lognormal:
         """Of all models."""
         found = self._fits.get((None, last))
@@ -115,7 +173,7 @@ class RemainingHosts:
 
     def _fitted(self, model: str | None, last: Stage, seen: float) -> Lognormal:
         running = [
-            (sum(ages) / len(ages), len(ages))
+            (sum(ages) / len(ages), len(ages) * self._good(of, stage, sum(ages) / len(ages)))
             for (of, stage), near in self._last.items()
             if stage is last and model in (None, of)
             for ages in near.values()
@@ -166,7 +224,10 @@ class RemainingHosts:
                     p50, wide = p50 + half, wide + (most - half) ** 2
             key = (host.model, last), round(p50), round(p50 + sqrt(wide))
             found[key] = found.get(key, 0) + 1
-        return [HostGroup(key, count, False, float(p50), float(p90)) for (key, p50, p90), count in found.items()]
+        return [
+            HostGroup(key, count * self._good(*key, 0.0), False, float(p50), float(p90))
+            for (key, p50, p90), count in found.items()
+        ]
 
     def _yet_to_be_written(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """The last eight one by one, those before them in parties that grow: they seldom decide."""
@@ -184,7 +245,8 @@ class RemainingHosts:
             turn = sum(theirs) / len(theirs)
             after, wide = afters[model, kind]
             wide = sqrt(wide + (turn * (slower - 1.0)) ** 2)
-            parties.append(HostGroup((model, kind.stages[-1]), len(theirs), True, turn + after, turn + after + wide))
+            key = model, kind.stages[-1]
+            parties.append(HostGroup(key, len(theirs) * self._good(*key, 0.0), True, turn + after, turn + after + wide))
         return parties
 
     def _after(self, model: str, kind: Kind) -> tuple[float, float]:

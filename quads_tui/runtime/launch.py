@@ -115,7 +115,8 @@ async def _plan_and_run(
         expected: dict[str, Any] = {}
         if given.rehearsal is None:
             url = given.site.foreman.url
-            seeds, expected = await asyncio.to_thread(known_durations, options.state, url, plan, operator.notify)
+            install = given.site.limits.install
+            seeds, expected = await asyncio.to_thread(known_durations, options.state, url, plan, install, operator.notify)
         await journal.describe({"plan": asdict(plan), "seeds": seeds, "learned": expected})
         if instead_of is not None:
             await _supersede(instead_of, runner, rollout_id)

@@ -50,13 +50,15 @@ def _read(path: Path, notify: Notify) -> LearnedDurations:
         return LearnedDurations()
 
 
-def known_durations(state: Path, foreman: str, plan: Plan, notify: Notify) -> tuple[dict[str, Any], dict[str, Any]]:
+def known_durations(
+    state: Path, foreman: str, plan: Plan, install: float, notify: Notify
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a rollout of this plan begins with, as DurationStats.seed takes it: how long things take at this site, and what is
-    expected of the hosts of the plan."""
+    expected of the hosts of the plan. `install`: seconds after which an install is given up."""
     learned = read_learned(state, foreman, notify)
     if not learned.hosts:
         return known_pace(state, foreman), {}
-    return learned.seeds(plan), learned.expectations(plan)
+    return learned.seeds(plan), learned.expectations(plan, install)
 
 
 def with_history(state: Path, foreman: str, plan: Plan, notify: Notify) -> Plan:

@@ -59,7 +59,7 @@ async def test_among_hosts_of_one_model_those_that_took_longest_before_are_begun
             result = HostResult(f"r{rollout}", float(rollout), BuildType("R650"), HostStatus.DONE, seconds=took)
             learned.add(name, result)
     plan = lab.rollout.plan
-    lab.rollout.durations.seed(learned.seeds(plan), learned.expectations(plan))
+    lab.rollout.durations.seed(learned.seeds(plan), learned.expectations(plan, 5400.0))
     await lab.run()
     await lab.end()
     assert lab.rollout.counts[HostStatus.DONE] == len(NAMES)

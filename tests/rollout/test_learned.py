@@ -175,7 +175,7 @@ def test_a_rollout_begins_with_what_is_known_of_its_own_models_only() -> None:
     assert set(seeds) == {"", "R650"}
     assert statistics.mean(seeds["R650"]["install"]) == pytest.approx(629.5, abs=1)
     assert seeds["R650"]["install"] != sorted(seeds["R650"]["install"])  # what is forgotten first is not the quick ones
-    expected = Expectations(json.loads(json.dumps(learned.expectations(plan))))
+    expected = Expectations(json.loads(json.dumps(learned.expectations(plan, 5400.0))))
     assert set(expected.tails) == {"a5", "n"}
     assert expected.overdue_after["a5"] == pytest.approx(659 * MARGIN, rel=0.02)
 

@@ -103,9 +103,9 @@ async def test_what_an_earlier_version_kept_in_its_journals_is_used_until_someth
     await journal.describe({"rollout": "r0", "created_at": 1.0, "foreman": URL, "rehearsal": None, "pace": pace})
     await journal.close()
     plan = ended([600.0]).rollout.plan
-    assert known_durations(tmp_path, URL, plan, lambda words: None) == (pace, {})
+    assert known_durations(tmp_path, URL, plan, 5400.0, lambda words: None) == (pace, {})
     learn(tmp_path, URL, ended([700.0]).rollout, NOW, lambda words: None)
-    seeds, expected = known_durations(tmp_path, URL, plan, lambda words: None)
+    seeds, expected = known_durations(tmp_path, URL, plan, 5400.0, lambda words: None)
     assert seeds["R650"]["install"] == [700.0]
     assert set(expected["hosts"]) == {host.name for host in plan.hosts}
 
