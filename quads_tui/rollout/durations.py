@@ -26,6 +26,7 @@ class Samples:
     def __init__(self, limit: int = KEPT) -> None:
         self.ended = LogMoments()
         self._seconds: deque[float] = deque(maxlen=limit)
+        self._logarithms: deque[float] = deque(maxlen=limit)
         self._total = 0.0
         self._squares = 0.0
         self._ordered: list[float] | None = None
@@ -33,16 +34,18 @@ class Samples:
     def __len__(self) -> int:
         return len(self._seconds)
 
-    def add(self, seconds: float) -> None:
-        first = self._seconds[0] if len(self._seconds) == self._seconds.maxlen else None
+    def add(self, seconds: float, apart: float = 0.0) -> None:
+        """`apart`: how far the host is known to lie from others (of the logarithm); `ended` is of what it took but for that."""
+        values = [(seconds, log(max(seconds, 0.1)) - apart, 1)]
+        if len(self._seconds) == self._seconds.maxlen:
+            values.append((self._seconds[0], self._logarithms[0], -1))
         self._seconds.append(seconds)
+        self._logarithms.append(values[0][1])
         self._ordered = None
-        for value, sign in ((seconds, 1), (first, -1)):
-            if value is not None:
-                self._total += sign * value
-                self._squares += sign * value * value
-                logarithm = log(max(value, 0.1))
-                self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
+        for value, logarithm, sign in values:
+            self._total += sign * value
+            self._squares += sign * value * value
+            self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
 
     @property
     def ordered(self) -> list[float]:
@@ -197,7 +200,8 @@ class DurationStats:
             written = self.written.setdefault(host, event.at)
             seconds = (event.at - written) * self._speed
         if counts:
-            self._add(self._models.get(host, ""), stage, max(0.0, seconds))
+            apart = self.expected.apart.get(host, (0.0, 0.0))[0] if stage is Stage.INSTALL else 0.0
+            self._add(self._models.get(host, ""), stage, max(0.0, seconds), apart)
             self.taken.setdefault(host, {})[stage] = max(0.0, seconds)
 
     def _wrote(self, host: str, act: str, at: float) -> None:
@@ -209,9 +213,9 @@ class DurationStats:
         elif act == "cancel":
             self.written.pop(host, None)
 
-    def _add(self, model: str, stage: Stage, seconds: float) -> None:
+    def _add(self, model: str, stage: Stage, seconds: float, apart: float = 0.0) -> None:
         own = self._samples.get((model, stage))
         if own is None:
             own = self._samples[model, stage] = Samples()
-        own.add(seconds)
-        self._all[stage].add(seconds)
+        own.add(seconds, apart)
+        self._all[stage].add(seconds, apart)

@@ -29,7 +29,7 @@ from .durations import Samples
 from .lognormal import NINE_OF_TEN, Lognormal
 from .metrics import Meters
 from .refusals import model_pause
-from .remaining_hosts import HostGroup, OverdueHost, RemainingHosts
+from .remaining_hosts import HostGroup, Likeness, OverdueHost, RemainingHosts
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 from .waits import for_the_pause
@@ -170,10 +170,10 @@ def _ends(rollout: Rollout, remaining: RemainingHosts, groups: list[HostGroup]) 
     """p50, p90, and whether the hosts that are not written yet decide. None while a stage is not known that all depend on."""
     if not groups:
         return 0.0, 0.0, False
-    spreads: dict[tuple[str, Stage], tuple[Lognormal, Lognormal]] = {}
+    spreads: dict[Likeness, tuple[Lognormal, Lognormal]] = {}
     for group in groups:
         if group.key not in spreads:
-            spread = remaining.spread(*group.key, _KNOWN)
+            spread = remaining.spread(group.key, _KNOWN)
             if spread is None:
                 return None
             spreads[group.key] = spread

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from math import inf
+from math import inf, log, sqrt
 from random import Random
 from typing import Any, NamedTuple, TypeGuard
 
@@ -27,6 +27,7 @@ MARGIN = 1.25  # times the p99: nearly no host that is to be built takes longer
 SEEDS = 100  # seconds of one thing that a new rollout begins with
 _FAILS = (2, 3)  # so many failures among the last so many rollouts are worth a word in the plan
 _LONGEST = 1e6
+_FAR = 3.0  # of the logarithm: twenty times as long
 _TAIL = tuple(stage for stage in Stage if not stage.is_before_write)
 VERSION = 1
 
@@ -181,9 +182,7 @@ class LearnedDurations:
     def tail(self, host: str, type: BuildType) -> float | None:
         """Seconds that the host is expected to take after its write: as its type does, and as it did itself before, since the
         time of a machine's self-test repeats."""
-        if self._ordering is None:
-            self._ordering = _Ordering(self)
-        return self._ordering.tail(host, type)
+        return self._ordered().tail(host, type)
 
     def failing(self, host: str) -> str:
         """What to say of a host that failed in two of its last three rollouts; empty for all others."""
@@ -212,14 +211,20 @@ class LearnedDurations:
     def expectations(self, plan: Plan, install: float) -> dict[str, Any]:
         """Of the plan's hosts, as JSON types: see Expectations. `install`: seconds after which an install is given up."""
         hosts: dict[str, list[float | None]] = {}
+        ordering = self._ordered()
         overdue = {type: self.overdue_after(type) for type in {build_type(plan, host) for host in plan.hosts}}
         for host in plan.hosts:
             type = build_type(plan, host)
             if plan.goal(host).kind is Kind.BUILD:
-                hosts[host.name] = [self.tail(host.name, type), overdue[type]]
+                hosts[host.name] = [ordering.tail(host.name, type), overdue[type], *ordering.apart(host.name, type)]
         everything = self.samples.get((BuildType(), Stage.INSTALL))
         hanging = 1.0 - everything.ends if everything is not None and everything.enough else 0.0
         return {"hosts": hosts, "hanging": hanging, "install": install}
+
+    def _ordered(self) -> _Ordering:
+        if self._ordering is None:
+            self._ordering = _Ordering(self)
+        return self._ordering
 
     def _sample(self, type: BuildType, stage: Stage, seconds: float, censored: bool = False) -> None:
         for level in type.levels:
@@ -257,6 +262,31 @@ class _Ordering:
         if repeated:
             self._noise = within / between if between else (inf if within else 0.0)
 
+        self._middles, self._spreads = self._fitted(tails)
+
+    def _fitted(
+        self, tails: Mapping[str, list[tuple[BuildType, float]]]
+    ) -> tuple[dict[BuildType, float], dict[BuildType, float]]:
+        """Of each type the mean of the logarithms, and how far a host of it lies from what it is expected to take."""
+        logs: dict[BuildType, list[float]] = {}
+        squares: dict[BuildType, list[float]] = {}
+        for host, of_host in tails.items():
+            for type, tail in of_host:
+                expected = self.tail(host, type)
+                logs.setdefault(type, []).append(log(max(tail, 1.0)))
+                if expected and len(of_host) > 1:  # what is expected was made of this one too
+                    apart = log(max(tail, 1.0) / max(expected, 1.0)) ** 2
+                    squares.setdefault(type, []).append(apart * len(of_host) / (len(of_host) - 1))
+        middles = {type: sum(of_type) / len(of_type) for type, of_type in logs.items() if len(of_type) >= ENOUGH}
+        return middles, {type: sqrt(sum(each) / len(each)) for type, each in squares.items() if len(each) >= ENOUGH}
+
+    def apart(self, host: str, type: BuildType) -> tuple[float | None, float | None]:
+        """How far the host lies from its type, and the spread of its own installs: both of the natural logarithm of seconds."""
+        tail, middle, spread = self.tail(host, type), self._middles.get(type), self._spreads.get(type)
+        if host not in self._apart or tail is None or middle is None or spread is None:
+            return None, None
+        return round(log(max(tail, 1.0)) - middle, 4), round(spread, 4)
+
     def tail(self, host: str, type: BuildType) -> float | None:
         usual = next((self._means[level] for level in type.levels if level in self._means), None)
         count, apart = self._apart.get(host, (0, 0.0))
@@ -274,13 +304,16 @@ class Expectations:
         kept = kept or {}
         self.tails: dict[str, float] = {}  # own seconds from the write on
         self.overdue_after: dict[str, float] = {}  # own seconds of install
+        self.apart: dict[str, tuple[float, float]] = {}  # how far from its model, and its spread: of the logarithm of seconds
         hosts = kept.get("hosts")
-        for host, pair in hosts.items() if isinstance(hosts, Mapping) else ():
-            tail, overdue = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+        for host, known in hosts.items() if isinstance(hosts, Mapping) else ():
+            tail, overdue, apart, spread = [*known, None, None, None, None][:4] if isinstance(known, list) else [None] * 4
             if is_seconds(tail):
                 self.tails[host] = float(tail)
             if is_seconds(overdue):
                 self.overdue_after[host] = float(overdue)
+            if isinstance(apart, float) and isinstance(spread, float) and abs(apart) < _FAR and 0.0 < spread < _FAR:
+                self.apart[host] = apart, spread
         install = kept.get("install")
         self.install = float(install) if is_seconds(install) else None  # own seconds after which an install is given up
         hanging = kept.get("hanging")
