@@ -267,7 +267,7 @@ class _Ordering:
     def _fitted(
         self, tails: Mapping[str, list[tuple[BuildType, float]]]
     ) -> tuple[dict[BuildType, float], dict[BuildType, float]]:
-        """Of each type the mean of the logarithms, and how far a host of it lies from what it is expected to take."""
+        """Of each type the mean of the logarithms, and the seconds by which a host of it misses what it is expected to take."""
         logs: dict[BuildType, list[float]] = {}
         squares: dict[BuildType, list[float]] = {}
         for host, of_host in tails.items():
@@ -275,8 +275,8 @@ class _Ordering:
                 expected = self.tail(host, type)
                 logs.setdefault(type, []).append(log(max(tail, 1.0)))
                 if expected and len(of_host) > 1:  # what is expected was made of this one too
-                    apart = log(max(tail, 1.0) / max(expected, 1.0)) ** 2
-                    squares.setdefault(type, []).append(apart * len(of_host) / (len(of_host) - 1))
+                    missed = (tail - expected) ** 2
+                    squares.setdefault(type, []).append(missed * len(of_host) / (len(of_host) - 1))
         middles = {type: sum(of_type) / len(of_type) for type, of_type in logs.items() if len(of_type) >= ENOUGH}
         return middles, {type: sqrt(sum(each) / len(each)) for type, each in squares.items() if len(each) >= ENOUGH}
 
@@ -285,7 +285,8 @@ class _Ordering:
         tail, middle, spread = self.tail(host, type), self._middles.get(type), self._spreads.get(type)
         if host not in self._apart or tail is None or middle is None or spread is None:
             return None, None
-        return round(log(max(tail, 1.0)) - middle, 4), round(spread, 4)
+        tail = max(tail, 1.0)  # what machines differ in is their self-test: the rest varies by as many seconds on quick ones
+        return round(log(tail) - middle, 4), round(max(0.01, spread * sqrt(1.0 + 1.0 / self._apart[host][0]) / tail), 2)
 
     def tail(self, host: str, type: BuildType) -> float | None:
         usual = next((self._means[level] for level in type.levels if level in self._means), None)
