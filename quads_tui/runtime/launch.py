@@ -184,7 +184,7 @@ async def checked_plan(
         raise Refused([*plan.refusals, *unexpected])
     if given.rehearsal is not None:
         return plan
-    return await asyncio.to_thread(with_history, options.state, given.site.foreman.url, plan, notify)
+    return await asyncio.to_thread(with_history, options.state, given.site.foreman.url, plan, given.site.limits.install, notify)
 
 
 def refuse_unverified_protection(plan: Plan) -> None:

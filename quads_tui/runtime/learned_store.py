@@ -14,9 +14,12 @@ from typing import Any
 
 from quads_tui.journal.catalogue import known_pace
 from quads_tui.journal.servers import spelled
+from quads_tui.rollout.events import RolloutStarted
+from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.host_results import learn_from
 from quads_tui.rollout.learned import LearnedDurations
 from quads_tui.rollout.learned_json import learned_facts, learned_from
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.text import clean
@@ -61,12 +64,25 @@ def known_durations(
     return learned.seeds(plan), learned.expectations(plan, install)
 
 
-def with_history(state: Path, foreman: str, plan: Plan, notify: Notify) -> Plan:
-    """The plan, with a note at each host that failed in most of its last rollouts."""
+def with_history(state: Path, foreman: str, plan: Plan, install: float, notify: Notify) -> Plan:
+    """The plan, with how long it is expected to take, and a note at each host that failed in most of its last rollouts.
+
+    `install`: as for `known_durations`.
+    """
     learned = read_learned(state, foreman, notify)
     words = {host.name: learned.failing(host.name) for host in plan.hosts if host.name in learned.hosts}
     hosts = (replace(host, notes=(*host.notes, words[host.name])) if words.get(host.name) else host for host in plan.hosts)
-    return replace(plan, hosts=tuple(hosts))
+    return replace(plan, hosts=tuple(hosts), expected_seconds=_expected_seconds(plan, learned, install))
+
+
+def _expected_seconds(plan: Plan, learned: LearnedDurations, install: float) -> tuple[float, ...]:
+    """The forecast of a rollout that begins now."""
+    usable = replace(plan, hosts=tuple(host for host in plan.hosts if not host.blocker))
+    rollout = Rollout("", usable)
+    rollout.durations.seed(learned.seeds(usable), learned.expectations(usable, install))
+    rollout.apply(RolloutStarted(1.0, "", len(usable.hosts), False, "", 1.0))
+    made = forecast(rollout, Meters(), 1.0)
+    return (round(made.p50), round(made.p90)) if made.p50 and made.p90 else ()
 
 
 def learned_sites(state: Path, foreman: str | None, notify: Notify) -> dict[str, LearnedDurations]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostChanged
 from quads_tui.rollout.learned import BuildType
+from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.runtime.learned_store import known_durations, learn, learned_path, read_learned, with_history
 from tests.rollout.simulated_rollout import NOW, Course
@@ -90,9 +92,20 @@ def test_the_plan_has_a_note_at_hosts_that_failed_in_two_of_the_last_three_rollo
         made.rollout.id, made.rollout.started_at = f"r{number}", 1000.0 * number
         made.rollout.apply(HostChanged(NOW, "h0001", status, Stage.INSTALL, Cause.TIMEOUT, "not built after 90 min"))
         learn(tmp_path, URL, made.rollout, NOW, lambda words: None)
-    plan = with_history(tmp_path, URL, made.rollout.plan, lambda words: None)
+    plan = with_history(tmp_path, URL, made.rollout.plan, 5400.0, lambda words: None)
     assert [host.notes for host in plan.hosts] == [(), ("failed in 2 of its last 3 rollouts (Install, timeout)",), ()]
     assert any("failed in 2 of its last 3 rollouts (Install, timeout)" in line for line in plan_lines(plan))
+
+
+def test_the_plan_says_how_long_it_will_take_once_that_is_known(tmp_path: Path) -> None:
+    plan = Course(["R650"] * 40).rollout.plan
+    assert with_history(tmp_path, URL, plan, 5400.0, lambda words: None).expected_seconds == ()
+    learn(tmp_path, URL, ended([600.0 + number for number in range(40)]).rollout, NOW, lambda words: None)
+    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None)
+    half, most = made.expected_seconds
+    assert 600.0 < half <= most < 6000.0
+    assert any(line.strip().startswith("time ") and "good hosts done after about" in line for line in plan_lines(made))
+    assert plan_from(json.loads(json.dumps(asdict(made)))) == made
 
 
 async def test_what_an_earlier_version_kept_in_its_journals_is_used_until_something_is_learned(tmp_path: Path) -> None:
