@@ -361,7 +361,9 @@ class Console(FaultTolerantApp[str]):
             if answer != required_answer(len(hosts)):
                 self.flash(f"{name}: nothing was done")
             elif action.default_reason and not why:
-                self.ask(TextQuestion(["Reason? (esc cancels)"], self.context.monotonic, action.default_reason), with_reason)
+                self.ask(
+                    TextQuestion(["Reason? (esc: nothing is done)"], self.context.monotonic, action.default_reason), with_reason
+                )
             else:
                 submit(why)
 
@@ -392,6 +394,9 @@ class Console(FaultTolerantApp[str]):
 
     def action_disarm(self) -> None:
         self._ask("disarm")
+
+    def action_write_next(self) -> None:
+        self._ask("write_next")
 
     def action_pause(self) -> None:
         self._ask_pause("admission")

@@ -75,7 +75,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file; expected a file that exists"
     if isinstance(error, PermissionError):
-        return "may not be read by this user; expected a readable file"
+        return "this user has no permission to read it; expected a readable file"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
     return "cannot be read: not a valid file name"

@@ -92,7 +92,7 @@ class RackExpression(Reader):
             section.add(key, f"is not a regular expression: {error}; expected {self.expected}")
             return None
         if not pattern.groups:
-            section.add(key, f"has no group; expected {self.expected}")
+            section.add(key, f"has no group in parentheses; expected {self.expected}")
         elif steps > _STEPS:
             section.add(key, "could take too long to match some names; expected ^ at its start, and at most three * or +")
         else:

@@ -175,7 +175,11 @@ class _Builder:
             top.node.items.append(node)
         elif top.key is None:
             if node.kind in ("map", "list"):
-                self._report.add(node.line, self._path(), "a key is a list or a mapping; expected a word as key")
+                self._report.add(
+                    node.line,
+                    self._path(),
+                    "a list or a mapping stands in the place of a key; expected a word; { or [ at its start needs quotes",
+                )
                 return False  # what follows would be reported under wrong names
             top.key, top.key_line = node.text, node.line
         else:

@@ -40,7 +40,7 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += _fact("warning", warning)
     lines += _fact("note", _without_bmc(plan))
     lines += _group(
-        "MAY BE PROTECTED HOSTS (their BMC could not be compared with that of a protected host)",
+        _MAY_BE_PROTECTED,
         [(host, f"BMC {host.address}, not verified") for host in plan.unguarded],
         len(plan.hosts),
     )
@@ -59,6 +59,12 @@ def plan_lines(plan: Plan) -> list[str]:
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
     lines += _group("warnings", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker])
     return lines + _totals(plan)
+
+
+_MAY_BE_PROTECTED = (
+    "MAY BE PROTECTED HOSTS, and are part of the rollout"
+    " (DNS does not answer for a protected host, so its BMC could not be compared)"
+)
 
 
 def _totals(plan: Plan) -> list[str]:

@@ -34,7 +34,7 @@ def _of_host(old: HostPlan, new: HostPlan) -> list[str]:
     if new.address != old.address:
         found.append(f"its BMC address has changed to {new.address}")
     if new.cloud != old.cloud or new.source != old.source:
-        found.append(f"moves from {new.source or '?'} to {new.cloud or '?'} now")
+        found.append(f"its move is now from {new.source or '?'} to {new.cloud or '?'}")
     if new.unverified and not new.accepted and not (old.unverified and old.accepted):
         found.append(f"its machine is now not verified: {new.unverified}")
     if old.identity is not None and new.identity is not None and (why := new.identity.differs(old.identity)):

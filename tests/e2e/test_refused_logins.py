@@ -67,7 +67,7 @@ async def test_d2_a_refused_password_is_sent_twice_over_survey_attempts_and_proc
         assert refusing.refused_logins == 2, "by the survey; the flow knows"
         events = events_of(tmp_path)
         failed = [event for event in events if isinstance(event, StageChanged) and event.cause is Cause.CREDENTIALS]
-        assert len(failed) == 1 and "tried 2 times; not sent again before a retry" in failed[0].reason
+        assert len(failed) == 1 and "the password is not sent again until an operator retries the host" in failed[0].reason
         assert [event.times for event in events if isinstance(event, LoginRefused)][-1] == 2
 
         # Another process, which goes on with this journal, and was not asked to retry.

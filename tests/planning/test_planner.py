@@ -308,7 +308,10 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
     assert "including 1 that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)" in consequence(plan)
-    assert "MAY BE PROTECTED HOSTS (their BMC could not be compared with that of a protected host): 1" in shown(plan)
+    assert (
+        "MAY BE PROTECTED HOSTS, and are part of the rollout (DNS does not answer for a protected host, so its BMC could not be compared): 1"
+        in shown(plan)
+    )
     with pytest.raises(Refused) as refused:
         refuse_unverified_protection(plan)
     assert refused.value.reasons[0] == warning

@@ -35,7 +35,7 @@ def with_first(**changes: object) -> Plan:
             "h0.example.com: its machine is now not verified: its BMC reports no MAC",
         ),
         (with_first(address="https://other"), "its BMC address has changed to https://other"),
-        (with_first(source="cloud09"), "moves from cloud09 to cloud02 now"),
+        (with_first(source="cloud09"), "its move is now from cloud09 to cloud02"),
         (with_first(notes=("its owner is bob",)), "h0.example.com: its owner is bob"),
         (
             replace(PLAN, goals=(replace(PLAN.goals[0], os="RHEL 10"),)),

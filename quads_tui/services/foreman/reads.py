@@ -130,7 +130,7 @@ class ForemanReads:
                 continue
             names = [clean(item.get("name"), 60) for item in listed[:6]]
             said.append(
-                f"the {what} is not associated with the operating system; Foreman has for it: {', '.join(names[:5]) or 'none'}"
+                f"the {what} is not associated with the operating system in Foreman; these are: {', '.join(names[:5]) or 'none'}"
             )
         return said
 
@@ -270,7 +270,9 @@ class ForemanReads:
             return ""
         number = record_id(found.get("id"))
         if number is None:
-            raise Unreadable(f"Foreman shows the parameter {name} of {host} with id {clean(found.get('id', 'missing'), 40)!r}")
+            raise Unreadable(
+                f"Foreman's record of the parameter {name} of {host} has no valid id: {clean(found.get('id', 'none'), 40)}"
+            )
         return str(number)
 
     async def probe_parameter(self, host: str, name: str, value: str) -> Probe:

@@ -92,7 +92,7 @@ class BootOrder:
             raise StageFailure(Cause.PROTOCOL, f"the boot order can no longer be read: {no}") from None
         if not look.right:
             jobs = await self._dell.jobs(ended=True)
-            why = job_words(jobs[0]) if jobs else "its job is gone"
+            why = job_words(jobs[0]) if jobs else "the BMC no longer lists its job"
             raise StageFailure(Cause.REFUSED, f"the boot order was not applied (it is {', '.join(look.names[:4])}): {why}")
 
     async def _look(self) -> BootOrderSnapshot:

@@ -115,7 +115,7 @@ class Login:
             self._tell(learned)
             said = [f"{', then '.join(ways)}: {text}" for text, ways in learned.refused.items()]
             words = "; ".join(said) or "the BMC refused this password earlier in this rollout"
-            times = f"tried {learned.refusals} times; not sent again before a retry"
+            times = f"refused {learned.refusals} times; the password is not sent again until an operator retries the host"
             raise StageFailure(Cause.CREDENTIALS, f"{words} ({self.user}, {times})", retryable=False)
 
     def _tell(self, learned: Learned) -> None:

@@ -169,7 +169,7 @@ class PowerChange:
         if others and (refusal.means(Meaning.UNKNOWN_VALUE) or refusal.status == 501):
             self._spent.add(wanted)
             self._refused += 1
-            self._connection.acts.note(f"{wanted} is not known to the BMC: {clean(refusal.text)}")
+            self._connection.acts.note(f"the BMC does not support {wanted}: {clean(refusal.text)}")
             return
         if refusal.busy:
             await self._not_now(refusal)

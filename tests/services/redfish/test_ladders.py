@@ -136,7 +136,7 @@ async def test_d2_both_are_said_where_neither_is_taken(lab: Start) -> None:
     assert (failure.cause, failure.retryable) == (Cause.CREDENTIALS, False)
     assert failure.reason == (
         "session at /redfish/v1/SessionService/Sessions, then Basic authentication: There is no valid session established with "
-        "the implementation. (user root, tried 2 times; not sent again before a retry)"
+        "the implementation. (user root, refused 2 times; the password is not sent again until an operator retries the host)"
     )
 
 
@@ -184,7 +184,7 @@ async def test_d2_what_an_earlier_process_counted_counts(lab: Start) -> None:
     await fails(one.off(one.client()))
     failure = await fails(one.off(one.client()))
     assert one.bmc.refused_logins == 1
-    assert "tried 2 times" in failure.reason
+    assert "refused 2 times" in failure.reason
 
 
 async def test_d3_a_401_at_a_guessed_place_is_no_refused_password(lab: Start) -> None:
