@@ -108,9 +108,7 @@ class Plan:
     hosts: tuple[HostPlan, ...]
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    expected_seconds: tuple[
-        float, ...
-    ] = ()  # until all good hosts are done: p50 and p90, by what the site has learned; empty: unknown
+    expected_seconds: tuple[float, ...] = ()  # until all good hosts are done, p50 and p90; empty: not known
     foreman: str = ""  # address and version, for the operator
     hooks: tuple[str, ...] = ()  # the names of the site's
     protected: tuple[Protected, ...] = ()  # the machines of the site's protected hosts

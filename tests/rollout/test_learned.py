@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import statistics
+from math import log
 from typing import Any
 
 import pytest
@@ -130,6 +131,20 @@ def test_a_host_is_expected_to_do_as_it_did_as_far_as_hosts_repeat_themselves() 
     noisy = learned_of([(f"h{n}", built(chance.gauss(600, 60), roll)) for n in range(100) for roll in range(5)])
     told = [noisy.tail(f"h{n}", TYPE) or 0.0 for n in range(100)]
     assert statistics.pstdev(told) < 20  # it was chance, and so it is taken
+
+
+def test_how_far_a_host_lies_from_its_type_and_how_much_its_own_installs_vary() -> None:
+    chance = random.Random(3)
+    results = [(f"h{n}", built(600.0 + 10 * n + chance.gauss(0, 50), roll)) for n in range(60) for roll in range(10)]
+    learned = learned_of(results)
+    plan = Plan(
+        (Goal("cloud02", Kind.BUILD, os=TYPE.os, medium=TYPE.medium),),
+        (HostPlan("h0", "", "R650"), HostPlan("h59", "", "R650"), HostPlan("stranger", "", "R650")),
+    )
+    apart = Expectations(learned.expectations(plan, 5400.0)).apart
+    assert set(apart) == {"h0", "h59"}
+    for name, usual in (("h0", 600.0), ("h59", 1190.0)):
+        assert apart[name] == (pytest.approx(log(usual / 880), abs=0.08), pytest.approx(52.0 / usual, abs=0.02))
 
 
 def test_another_system_on_the_same_machine_shifts_what_its_host_did() -> None:
