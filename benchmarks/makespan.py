@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 from quads_tui.rollout.events import StageChanged
+from quads_tui.rollout.learned import HostResult, LearnedDurations, build_type
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
@@ -179,13 +180,19 @@ def ours(given: Instance, history: str, limits: Limits | None = None, prepare: C
 
 
 def learn(lab: Lab, given: Instance, history: str) -> None:
-    """What the site's earlier rollouts have taught, as far as it may be known."""
+    """What the site's earlier rollouts have taught, as far as it may be known: of each host, or of its model only."""
     if history == "none":
         return
-    kept: dict[str, dict[str, list[float]]] = {}
+    learned = LearnedDurations()
+    plan = lab.rollout.plan
+    types = {host.name: build_type(plan, host) for host in plan.hosts}
     for name, tails in given.earlier.items():
-        kept.setdefault(given.hosts[name].model, {}).setdefault("install", []).extend(tails)
-    lab.rollout.durations.seed(kept)
+        for number, seconds in enumerate(tails):
+            took = {Stage.INSTALL: seconds}
+            learned.add(name, HostResult(f"r{number}", float(number), types[name], HostStatus.DONE, seconds=took))
+    if history == "model":
+        learned.hosts.clear()
+    lab.rollout.durations.seed(learned.seeds(plan), learned.expectations(plan, 5400.0))
 
 
 def measured(lab: Lab, given: Instance, makespan: float) -> Run:

@@ -273,6 +273,17 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 
 
 @cli.command()
+@click.argument("pattern", required=False)
+@click.option("--worst", is_flag=True, help="Hosts that failed most often come first, then those that took longest.")
+@_common_options
+def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
+    """Show how hosts fared in their last rollouts: PATTERN is a part of the name, or a pattern such as 'f21-*'."""
+    from .host_history import hosts as start
+
+    _end(start(pattern, worst=worst, options=_options(common)))
+
+
+@cli.command()
 def keys() -> None:
     """Print the keys of the console as Markdown."""
     from .key_table import key_table

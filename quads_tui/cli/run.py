@@ -57,7 +57,7 @@ def plan(request: RunRequest, options: Options) -> int:
 
 async def _show_plan(given: RolloutInput, options: Options, expect: int | None) -> int:
     async with open_clients(given.site, options) as (services, clock):
-        made = await checked_plan(given, services, expect, survey=options.survey, notify=notify)
+        made = await checked_plan(given, services, expect, options, notify)
     if options.json:
         emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))
     else:

@@ -136,7 +136,7 @@ async def _run_scheduled(at: float, request: RunRequest, given: RolloutInput, op
 
 async def _make_plan(given: RolloutInput, request: RunRequest, options: Options) -> Plan:
     async with open_clients(given.site, options) as (services, _):
-        made = await checked_plan(given, services, request.expect, survey=options.survey, notify=notify)
+        made = await checked_plan(given, services, request.expect, options, notify)
     if options.yes and given.rehearsal is None:
         refuse_unverified_protection(made)
     return made

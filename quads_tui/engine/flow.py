@@ -277,6 +277,10 @@ class _Flow:
         armed = memory.in_build and await self._still_armed(ended.stage)
         self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, armed))
         safety = Safety.ARMED if armed else self._safety(prepared, trouble)
+        if safety is Safety.OFF and ended.stage is Stage.POWER_ON and not await self._shows_off():
+            # It was told to boot, and PXE is used up: the one thing that is certain is that nobody saw it off.
+            self._remember(off=False)
+            safety = Safety.UNKNOWN if memory.built_at is None else Safety.INSTALLING
         self._change(
             HostStatus.FAILED,
             stage=ended.stage,
@@ -329,6 +333,12 @@ class _Flow:
                 failed = (self._goal.kind.stages[0], Cause.UNKNOWN)
         self._remember(failed=failed, asked=out.machine if isinstance(out, Asked) else None)
         self._change(status, stage=memory.start, reason=str(out), safety=safety, not_disarmed=trouble)
+
+    async def _shows_off(self) -> bool:
+        try:
+            return await self._look_for_off()
+        except (StageFailure, Held):
+            return False
 
     async def _booting(self) -> bool:
         """In build, and its BMC shows that it was powered on though the stage did not come to its end."""

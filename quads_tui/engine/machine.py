@@ -111,7 +111,7 @@ class HostMachine:
     def _recognised(self, now: Identity) -> Identity:
         """With what is known of it, by an earlier process, an earlier attempt or the plan that was confirmed."""
         known = self._memory.identity or self._plan.identity
-        if known is None:
+        if known is None or not known.tells_a_machine:
             return now
         both = f"its BMC now reports {now}; earlier it reported {known}"
         if why := now.differs(known):

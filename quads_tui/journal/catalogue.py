@@ -66,6 +66,12 @@ class StoredRollout:
         seeds = self.facts.get("seeds")
         return seeds if isinstance(seeds, dict) else {}
 
+    @property
+    def learned(self) -> dict[str, Any]:
+        """What was expected of its hosts at its start, as Expectations takes it."""
+        learned = self.facts.get("learned")
+        return learned if isinstance(learned, dict) else {}
+
     def holder(self) -> str:
         """Who runs it now, in words; empty when nobody does."""
         return holder(self.directory)
@@ -105,7 +111,8 @@ def newest(state: Path, usable: Callable[[StoredRollout], bool], *, held: bool =
 
 
 def known_pace(state: Path, foreman: str) -> dict[str, Any]:
-    """How long things took in the newest rollout on this Foreman that came to its end, as DurationStats.kept gave it."""
+    """How long things took in the newest rollout on this Foreman of an earlier version of this program, which kept this in its
+    journals, as DurationStats.seed takes it."""
     for rollout in stored_rollouts(state):
         pace = rollout.facts.get("pace")
         if rollout.rehearsal is None and rollout.facts.get("foreman") == foreman and isinstance(pace, dict):

@@ -15,8 +15,10 @@ UNKNOWN = "end not known yet"
 
 def header_words(forecast: Forecast, width: int) -> str:
     """As much of it as goes into so many cells: the time, how sure it is, what limits it, why. Empty when nothing is to come."""
+    late = overdue_words(forecast, 0)
     if forecast.p50 == 0.0:
-        return ""
+        ways = [overdue_words(forecast, 2), late] if late else []
+        return next((words for words in ways if cell_len(words) <= width), "")
     limit = bound_words(forecast.bound) or (forecast.why if forecast.p50 is None else "")
     why = f": {forecast.why}" if forecast.bound is not Bound.NOTHING and forecast.why else ""
     if forecast.done_at is None:
@@ -25,9 +27,23 @@ def header_words(forecast: Forecast, width: int) -> str:
         time = clock_time(forecast.done_at, forecast.at)
         likely = f" ({surely_words(forecast)})" if forecast.p90 is not None else ""
         first = f"good hosts done about {time}{likely}"
-        ways = [f"{first}  {limit}{why}", f"{first}  {limit}", first]
+        ways = [f"{first}, {overdue_words(forecast, 2)}", f"{first}, {late}"] if late else []
+        ways += [f"{first}  {limit}{why}", f"{first}  {limit}", first]
         ways += [f"done about {time}{likely}  {limit}", f"done about {time}{likely}", f"done about {time}", f"done {time}"]
     return next((words.rstrip() for words in ways if cell_len(words.rstrip()) <= width), "")
+
+
+def overdue_words(forecast: Forecast, named: int) -> str:
+    """3 overdue: h1, h2 and 1 more, watched until 23:52. Empty where none is; `named`: so many by name, none for 0."""
+    if not forecast.overdue:
+        return ""
+    words = f"{len(forecast.overdue)} overdue"
+    if named:
+        shown = [one.name.partition(".")[0] for one in forecast.overdue[:named]]
+        more = len(forecast.overdue) - len(shown)
+        words += f": {', '.join(shown)}" + (f" and {more} more" if more else "")
+    ends = [one.until for one in forecast.overdue if one.until is not None]
+    return words + (f", watched until {clock_time(max(ends), forecast.at)}" if ends else "")
 
 
 def surely_words(forecast: Forecast) -> str:

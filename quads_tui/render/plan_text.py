@@ -11,6 +11,8 @@ from quads_tui.rollout.causes import group_of
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
 
+from .numbers import duration
+
 WIDTH = 80
 _FEW = 5  # names in one line
 _SHOWN = 40  # hosts that are named for one reason
@@ -68,6 +70,9 @@ _MAY_BE_PROTECTED = (
 def _totals(plan: Plan) -> list[str]:
     writes = sum(_writes(plan, host) for host in plan.hosts)
     lines = _fact("writes", f"{writes} to Foreman" if writes else "none")
+    if len(plan.expected_seconds) == 2:
+        half, most = map(duration, plan.expected_seconds)
+        lines += _fact("time", f"good hosts done after about {half} (90 % within {most}), as in earlier rollouts")
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
         lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: each is read before the first action on its host")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from quads_tui.rollout.forecast import Bound, Forecast
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
+from quads_tui.rollout.remaining_hosts import OverdueHost
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, HostState, Rollout
 from quads_tui.rollout.waits import for_the_pause
 
 from .detail import history, next_step
-from .eta import bound_words, surely_words
+from .eta import bound_words, overdue_words, surely_words
 from .numbers import clock_time, count, duration
 from .overview import groups, left_as
 
@@ -31,7 +32,8 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
     if rollout.ended_at is not None:
         return f"Stopped ({rollout.end_reason})." if rollout.end_reason else "The rollout has ended."
     if forecast.p50 == 0.0:
-        return "Nothing is left to do."
+        late = overdue_words(forecast, _NAMES)
+        return f"The good hosts are done; {late}." if late else "Nothing is left to do."
     if forecast.bound is Bound.HUMAN:
         return f"Waiting for an operator: {forecast.why}."
     words = bound_words(forecast.bound) + (f": {forecast.why}" if forecast.why else "")
@@ -55,10 +57,15 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
         lines.append(f"Foreman writes blocked: {lane.shut}.")
     elif lane.depth or lane.in_flight:
         lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, {len(lane.in_flight)} being written now.")
+    lines += [f"Overdue: {_overdue(one, now)}." for one in forecast.overdue]
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
     if rollout.armed:
         lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")
     return lines
+
+
+def _overdue(one: OverdueHost, now: float) -> str:
+    return one.name + (f", watched until {clock_time(one.until, now)}" if one.until is not None else "")
 
 
 def failed(rollout: Rollout) -> list[str]:

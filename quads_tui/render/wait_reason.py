@@ -71,7 +71,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
     if place := lane.places.get(host.name):
         return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
-        return _installing(host, rollout, now)
+        return _installing(host, rollout, forecast, now)
     unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
     return words + (_turn(host, rollout, forecast, now) if unwritten else "")
@@ -100,9 +100,11 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     return words + (f", to be written in about {duration(60.0 * place / rate)}" if rate else "")
 
 
-def _installing(host: HostState, rollout: Rollout, now: float) -> str:
+def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
     began = rollout.durations.installing.get(host.name, host.since)
     words = f"installing for {duration(max(0.0, (now - began) * rollout.speed))}"
+    if late := next((one for one in forecast.overdue if one.name == host.name), None):
+        words = f"overdue: {words}" + (f", watched until {clock_time(late.until, now)}" if late.until is not None else "")
     samples = rollout.durations.samples(host.model, Stage.INSTALL)
     if len(samples) < _SEEN:
         return words

@@ -16,7 +16,7 @@ class Wait:
 
     __slots__ = ("_age", "_count", "_middle", "_running", "_scale", "_shift", "half", "unwritten")
 
-    def __init__(self, count: int, shift: float, spread: Lognormal, *, age: float = 0.0, unwritten: bool = False) -> None:
+    def __init__(self, count: float, shift: float, spread: Lognormal, *, age: float = 0.0, unwritten: bool = False) -> None:
         self.unwritten = unwritten
         self._count, self._shift, self._middle, self._scale = count, shift, spread.middle, 1.0 / (spread.spread * _ROOT)
         self._age = min(age, spread.longest)

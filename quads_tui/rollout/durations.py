@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from itertools import islice
-from math import isfinite, log, sqrt
+from math import log, sqrt
 from typing import Any
 
 from .events import FOREMAN_ACTS, Event, HostAhead, HostChanged, Intent, Outcome, Paused, RolloutStarted, StageChanged
+from .learned import SEEDS, Expectations, is_seconds
 from .lognormal import LogMoments
 from .metrics import quantile
 from .plan import Plan
-from .stages import ActResult, Kind, Stage, StageStatus
+from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 KEPT = 200  # samples of one thing: enough for its p90, and what the rollout is now outweighs what it was hours ago
-SEEDS = 20  # samples of one thing from an earlier rollout: soon outweighed by this one's
 WRITES = "write"  # beside the stages: seconds from one applied write to the next
 _OWN = 3  # samples of a model from which on they are believed more than those of all models
 _STAGES = frozenset(stage.value for stage in Stage)
@@ -27,6 +26,7 @@ class Samples:
     def __init__(self, limit: int = KEPT) -> None:
         self.ended = LogMoments()
         self._seconds: deque[float] = deque(maxlen=limit)
+        self._logarithms: deque[float] = deque(maxlen=limit)
         self._total = 0.0
         self._squares = 0.0
         self._ordered: list[float] | None = None
@@ -34,16 +34,18 @@ class Samples:
     def __len__(self) -> int:
         return len(self._seconds)
 
-    def add(self, seconds: float) -> None:
-        first = self._seconds[0] if len(self._seconds) == self._seconds.maxlen else None
+    def add(self, seconds: float, apart: float = 0.0) -> None:
+        """`apart`: how far the host is known to lie from others (of the logarithm); `ended` is of what it took but for that."""
+        values = [(seconds, log(max(seconds, 0.1)) - apart, 1)]
+        if len(self._seconds) == self._seconds.maxlen:
+            values.append((self._seconds[0], self._logarithms[0], -1))
         self._seconds.append(seconds)
+        self._logarithms.append(values[0][1])
         self._ordered = None
-        for value, sign in ((seconds, 1), (first, -1)):
-            if value is not None:
-                self._total += sign * value
-                self._squares += sign * value * value
-                logarithm = log(max(value, 0.1))
-                self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
+        for value, logarithm, sign in values:
+            self._total += sign * value
+            self._squares += sign * value * value
+            self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
 
     @property
     def ordered(self) -> list[float]:
@@ -54,8 +56,8 @@ class Samples:
 
     @property
     def newest(self) -> list[float]:
-        """At most as many as another rollout wants to know."""
-        return list(islice(reversed(self._seconds), SEEDS))[::-1]
+        """As they came."""
+        return list(self._seconds)
 
     @property
     def mean(self) -> float:
@@ -108,6 +110,9 @@ class DurationStats:
         self._placed: dict[str, float] = {}  # hosts that are made ready: real time at which they got their places
         self._samples: dict[tuple[str, Stage], Samples] = {}
         self._all: dict[Stage, Samples] = {stage: Samples() for stage in Stage}
+        self.expected = Expectations()  # by what the site has learned before
+        self.taken: dict[str, dict[Stage, float]] = {}  # by host: what its stages took
+        self.given_up: dict[str, float] = {}  # hosts whose install was watched in vain, and for how long
         self._attempts = Attempts()
         # The write of a host that is on its way: number, act, and real time, unless an earlier process sent it.
         self._acts: dict[str, tuple[int, str, float | None]] = {}
@@ -134,7 +139,9 @@ class DurationStats:
                 self._placed.pop(event.host, None)
         elif isinstance(event, HostChanged):
             if event.status.is_final:
-                self.installing.pop(event.host, None)
+                since = self.installing.pop(event.host, None)
+                if since is not None and event.status is not HostStatus.DONE:
+                    self.given_up[event.host] = max(0.0, event.at - since) * self._speed
         elif isinstance(event, RolloutStarted):
             # What was under way when another process ended took as long as nobody resumed it: that says nothing.
             self._speed, self.last_write = event.speed, None
@@ -153,7 +160,10 @@ class DurationStats:
         return own if own is not None and len(own) >= _OWN else self._all[stage]
 
     def tail(self, host: str) -> float | None:
-        """Own seconds that the host is expected to take after its write; None: nothing is known."""
+        """Own seconds that the host is expected to take after its write, by its past, else by that of its kind, else by what was
+        seen of its model or of all in this rollout; None: nothing is known."""
+        if (learned := self.expected.tails.get(host)) is not None:
+            return learned
         model = self._models.get(host, "")
         stages = [self.samples(model, stage) for stage in self.kinds[host].stages if not stage.is_before_write]
         return sum(found.mean for found in stages) if any(map(len, stages)) else None
@@ -165,24 +175,19 @@ class DurationStats:
         own = self._samples.get((model, stage))
         return own.ended if own is not None else LogMoments()
 
-    def seed(self, kept: Mapping[str, Any]) -> None:
-        """Begin with what an earlier rollout kept. What is no number of seconds is passed over: journals are files."""
+    def seed(self, kept: Mapping[str, Any], learned: Mapping[str, Any] | None = None) -> None:
+        """Begin with the seconds of earlier rollouts, by model and stage, those between writes by the model "" and WRITES, and
+        with what is expected of the hosts (`learned`: see Expectations). What is no number of seconds is passed over: journals
+        are files."""
+        self.expected = Expectations(learned)
         for model, stages in kept.items():
             for name, seconds in stages.items() if isinstance(stages, Mapping) else ():
-                values = [float(value) for value in seconds if _seconds(value)][-SEEDS:] if isinstance(seconds, list) else []
+                values = [float(value) for value in seconds if is_seconds(value)][-SEEDS:] if isinstance(seconds, list) else []
                 for value in values:
                     if name == WRITES:
                         self.between.add(value)
                     elif name in _STAGES:
                         self._add(model, Stage(name), value)
-
-    def kept(self) -> dict[str, dict[str, list[float]]]:
-        """For the next rollout, as JSON types: by model and stage, oldest first; the lane's by the model ""."""
-        found: dict[str, dict[str, list[float]]] = {}
-        for (model, stage), samples in self._samples.items():
-            found.setdefault(model, {})[stage.value] = samples.newest
-        found.setdefault("", {})[WRITES] = self.between.newest
-        return found
 
     def _apply_stage(self, event: StageChanged) -> None:
         host, stage = event.host, event.stage
@@ -200,7 +205,9 @@ class DurationStats:
             written = self.written.setdefault(host, event.at)
             seconds = (event.at - written) * self._speed
         if counts:
-            self._add(self._models.get(host, ""), stage, max(0.0, seconds))
+            apart = self.expected.apart.get(host, (0.0, 0.0))[0] if stage is Stage.INSTALL else 0.0
+            self._add(self._models.get(host, ""), stage, max(0.0, seconds), apart)
+            self.taken.setdefault(host, {})[stage] = max(0.0, seconds)
 
     def _wrote(self, host: str, act: str, at: float) -> None:
         if self.last_write is not None:
@@ -211,13 +218,9 @@ class DurationStats:
         elif act == "cancel":
             self.written.pop(host, None)
 
-    def _add(self, model: str, stage: Stage, seconds: float) -> None:
+    def _add(self, model: str, stage: Stage, seconds: float, apart: float = 0.0) -> None:
         own = self._samples.get((model, stage))
         if own is None:
             own = self._samples[model, stage] = Samples()
-        own.add(seconds)
-        self._all[stage].add(seconds)
-
-
-def _seconds(value: object) -> bool:
-    return isinstance(value, int | float) and isfinite(value) and 0 <= value < 1e6
+        own.add(seconds, apart)
+        self._all[stage].add(seconds, apart)

@@ -8,7 +8,8 @@ its last host is, and the last of many is later than most: so the answer is wher
 the share, not the longest median.
 
 p90 adds what the samples leave open: the pace of the lane, the median of each model. Not foreseen: failures still to come, their
-repeated attempts, an operator's orders, a Foreman that goes away. A host that hangs counts as one that is slow.
+repeated attempts, an operator's orders, a Foreman that goes away. A host that is overdue is named and does not count: when the
+good ones have ended does not depend on it. Of those that are not overdue so many count as are likely to end at all.
 
 All times are the rollout's own seconds; `now` is real time. One pass over the hosts: meant to be called once a second.
 """
@@ -28,7 +29,7 @@ from .durations import Samples
 from .lognormal import NINE_OF_TEN, Lognormal
 from .metrics import Meters
 from .refusals import model_pause
-from .remaining_hosts import HostGroup, RemainingHosts
+from .remaining_hosts import HostGroup, Likeness, OverdueHost, RemainingHosts
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 from .waits import for_the_pause
@@ -62,6 +63,7 @@ class Forecast:
     writes_per_minute: float | None = None
     turns: Mapping[str, float] = field(default_factory=dict)  # until its write is applied, for every host not written yet
     speed: float = 1.0
+    overdue: tuple[OverdueHost, ...] = ()  # not among those whose end p50 and p90 tell
 
     @property
     def done_at(self) -> float | None:
@@ -92,7 +94,9 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
     between = _between(rollout, left, now) if left else (0.0, 0.0)
     rate = 60.0 / between[0] if between and between[0] else None
     if why := _paused(rollout, remaining):
-        return Forecast(now, bound=Bound.HUMAN, why=why, writes_left=left, writes_per_minute=rate)
+        return Forecast(
+            now, bound=Bound.HUMAN, why=why, writes_left=left, writes_per_minute=rate, overdue=tuple(remaining.overdue)
+        )
     turns = remaining.turns(between[0]) if between else {}
     empty = max(turns.values(), default=0.0) if between else None
     groups = remaining.groups(turns, between[1] / between[0] if between and between[0] else 1.0) if between else None
@@ -110,6 +114,7 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
         writes_per_minute=rate,
         turns=turns,
         speed=rollout.speed,
+        overdue=tuple(remaining.overdue),
     )
 
 
@@ -163,10 +168,12 @@ def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | N
 
 def _ends(rollout: Rollout, remaining: RemainingHosts, groups: list[HostGroup]) -> tuple[float, float, bool] | None:
     """p50, p90, and whether the hosts that are not written yet decide. None while a stage is not known that all depend on."""
-    spreads: dict[tuple[str, Stage], tuple[Lognormal, Lognormal]] = {}
+    if not groups:
+        return 0.0, 0.0, False
+    spreads: dict[Likeness, tuple[Lognormal, Lognormal]] = {}
     for group in groups:
         if group.key not in spreads:
-            spread = remaining.spread(*group.key, _KNOWN)
+            spread = remaining.spread(group.key, _KNOWN)
             if spread is None:
                 return None
             spreads[group.key] = spread

@@ -53,6 +53,11 @@ class Identity:
         return bmc_of(self.peer)
 
     @property
+    def tells_a_machine(self) -> bool:
+        """More is known than the address of a BMC, which may have told nothing: there is something to recognise it by."""
+        return bool(self.system or self.uuid or self.serial or self.macs)
+
+    @property
     def place(self) -> tuple[str, str]:
         """Where it stands: one BMC address and one system resource; ("", "") while either is not known."""
         return (self.bmc, self.system) if self.peer and self.system else ("", "")

@@ -58,7 +58,7 @@ class LogMoments:
         return cls(count, count * known.middle, count * (known.middle**2 + known.spread**2))
 
 
-def fit(ended: LogMoments, running: Sequence[tuple[float, int]] = (), *, spread: float, weight: float) -> Lognormal:
+def fit(ended: LogMoments, running: Sequence[tuple[float, float]] = (), *, spread: float, weight: float) -> Lognormal:
     """The likeliest spread of what ended and what runs on: (seconds so far, how many). `ended` must count one at least.
 
     `spread` is what is expected before anything is known, and has the weight of that many that ended.

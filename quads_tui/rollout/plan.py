@@ -108,6 +108,7 @@ class Plan:
     hosts: tuple[HostPlan, ...]
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    expected_seconds: tuple[float, ...] = ()  # until all good hosts are done, p50 and p90; empty: not known
     foreman: str = ""  # address and version, for the operator
     hooks: tuple[str, ...] = ()  # the names of the site's
     protected: tuple[Protected, ...] = ()  # the machines of the site's protected hosts
@@ -225,7 +226,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
         for host in given
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
-    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks") if name in facts}
+    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks", "expected_seconds") if name in facts}
     protected = tuple(
         Protected(one["name"], _addressed(identity_from(one["machine"])), one.get("unknown", ""))
         for one in facts.get("protected", ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
-from math import sqrt
+from math import exp, sqrt
 from typing import NamedTuple
 
 from .durations import Samples
@@ -18,15 +18,36 @@ _SPREAD = 0.25  # how far the installs of one model lie apart (of the logarithm)
 _WEIGHT = 3.0  # hosts that this expectation counts as; so much counts what is known of all models, for one of them
 _FINENESS = 16  # parties that the hosts of one model are put into by their age, up to the usual duration
 _MOST = 4 * _FINENESS
+_STEP = 1 / 16  # of the logarithm of seconds
 _PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
 _UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane
 
 
-class HostGroup(NamedTuple):
-    """Hosts that are alike. `p50` and `p90`: own seconds until they begin the last of their stages; `age`: since they did."""
+class OverdueHost(NamedTuple):
+    """Its install takes longer than that of nearly all hosts of its kind. It is watched, and done if Foreman reports it built."""
 
-    key: tuple[str, Stage]  # the model, and the last stage
-    many: int
+    name: str
+    until: float | None  # real time at which it is given up; None: not known
+
+
+class Likeness(NamedTuple):
+    """What hosts have in common whose last stage takes as long: the model, the stage, and how far they are known to lie from
+    others of the model (of the logarithm of seconds, in steps of _STEP)."""
+
+    model: str
+    last: Stage
+    apart: int = 0
+    spread: float = 0.0  # of the installs of one host; 0: not known
+
+
+class HostGroup(NamedTuple):
+    """Hosts that are alike; `many` of them will end at all, which need not be a whole number.
+
+    `p50` and `p90`: own seconds until they begin the last of their stages; `age`: since they did.
+    """
+
+    key: Likeness
+    many: float
     unwritten: bool
     p50: float = 0.0
     p90: float = 0.0
@@ -39,11 +60,13 @@ class RemainingHosts:
     def __init__(self, rollout: Rollout, now: float) -> None:
         self._durations, self._now, self._speed = rollout.durations, now, rollout.speed
         self._unwritten: dict[Stage | None, list[HostState]] = {stage: [] for stage in _UNWRITTEN}
-        self._last: dict[tuple[str, Stage], dict[int, list[float]]] = {}  # ages of those in their last stage, near ones together
+        self._last: dict[Likeness, dict[int, list[float]]] = {}  # ages of those in their last stage, near ones together
         self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
         self._whole: dict[tuple[str, Stage, int], float] = {}  # what a stage takes, at p50 (0) and p90 (1)
         self._fits: dict[tuple[str | None, Stage], Lognormal] = {}
+        self._usual: dict[tuple[str, Stage], Lognormal] = {}  # of those that ended
         self.not_begun: Counter[str] = Counter()  # by model
+        self.overdue: list[OverdueHost] = []
         self.writes_left = 0
         kinds, written, writes = self._durations.kinds, self._durations.written, self._durations.writes
         widths = {stage: max(1.0, self._durations.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
@@ -55,8 +78,10 @@ class RemainingHosts:
             last = kind.stages[-1]
             if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
                 age = self._age(host)
+                if last is Stage.INSTALL and self._is_overdue(host, age):
+                    continue
                 place = min(int(age / widths[last]), _MOST)
-                self._last.setdefault((host.model, last), {}).setdefault(place, []).append(age)
+                self._last.setdefault(self._likeness(host, last), {}).setdefault(place, []).append(age)
                 continue
             if status is HostStatus.QUEUED and (stage is None or stage is kind.stages[0]):
                 self.not_begun[host.model] += 1
@@ -65,6 +90,37 @@ class RemainingHosts:
                 self.writes_left += writes[host.name]
             else:
                 self._before.append((host, last))
+        self._sort_by_turn(rollout)
+
+    def _likeness(self, host: HostState, last: Stage) -> Likeness:
+        apart, spread = self._durations.expected.apart.get(host.name, (0.0, 0.0)) if last is Stage.INSTALL else (0.0, 0.0)
+        return Likeness(host.model, last, round(apart / _STEP), spread)
+
+    def _is_overdue(self, host: HostState, age: float) -> bool:
+        expected = self._durations.expected
+        after = expected.overdue_after.get(host.name)
+        if after is None or age <= after:
+            return False
+        left = None if expected.install is None else (expected.install - age) / self._speed
+        self.overdue.append(OverdueHost(host.name, None if left is None else self._now + max(0.0, left)))
+        return True
+
+    def _sort_by_turn(self, rollout: Rollout) -> None:
+        """As they are begun and written: what the operator named, then the longest expected rest."""
+        if not self._durations.expected.tails and not rollout.write_next:
+            return
+        expected, usual = self._durations.expected.tails, {}
+
+        def key(host: HostState) -> tuple[bool, float]:
+            tail = expected.get(host.name)
+            if tail is None:
+                if host.model not in usual:
+                    usual[host.model] = self._durations.tail(host.name) or 0.0
+                tail = usual[host.model]
+            return host.name not in rollout.write_next, -tail
+
+        for hosts in self._unwritten.values():
+            hosts.sort(key=key)
 
     def turns(self, between: float) -> dict[str, float]:
         """Own seconds until each host's own write is applied, where one comes every `between` seconds."""
@@ -87,7 +143,7 @@ class RemainingHosts:
     def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """`slower`: how many times as long the lane may take as `turns` say."""
         found = [
-            HostGroup(key, len(ages), False, age=sum(ages) / len(ages))
+            HostGroup(key, len(ages) * self._good(key, sum(ages) / len(ages)), False, age=sum(ages) / len(ages))
             for key, near in self._last.items()
             for ages in near.values()
         ]
@@ -95,8 +151,9 @@ class RemainingHosts:
         found += self._yet_to_be_written(turns, slower)
         return found
 
-    def spread(self, model: str, last: Stage, known: int) -> tuple[Lognormal, Lognormal] | None:
+    def spread(self, key: Likeness, known: int) -> tuple[Lognormal, Lognormal] | None:
         """How long the stage takes on this model: the likeliest, and as slow as the samples leave open. None: not known."""
+        model, last = key.model, key.last
         if self._durations.ended(None, last).count < known:
             return None
         seen = self._durations.ended(model, last).count
@@ -104,7 +161,28 @@ class RemainingHosts:
         if found is None:
             found = self._fits[model, last] = self._fitted(model, last, seen)
         apart = found.spread if seen >= _WEIGHT else max(found.spread, self._all(last).spread)
+        if key.spread:
+            apart = min(apart, key.spread)
+            found = Lognormal(found.middle + key.apart * _STEP, apart)
         return found, found.slower(NINE_OF_TEN * apart / sqrt(seen + 1.0))
+
+    def _good(self, key: Likeness, age: float) -> float:
+        """How likely it is that a host ends at all, after so long in its last stage: the others hang, and delay no good host."""
+        model, last = key.model, key.last
+        hanging = self._durations.expected.hanging if last is Stage.INSTALL else 0.0
+        if not hanging:
+            return 1.0
+        if age <= 0.0:
+            return 1.0 - hanging
+        usual = self._usual.get((model, last))
+        if usual is None:
+            ended = self._durations.ended(model, last)
+            ended = ended if ended.count >= _WEIGHT else self._durations.ended(None, last)
+            if not ended.count:
+                return 1.0 - hanging
+            usual = self._usual[model, last] = fit(ended, spread=_SPREAD, weight=_WEIGHT)
+        still = (1.0 - hanging) * usual.survival(age / exp(key.apart * _STEP))
+        return still / (still + hanging)
 
     def _all(self, last: Stage) -> Lognormal:
         """Of all models."""
@@ -115,9 +193,9 @@ class RemainingHosts:
 
     def _fitted(self, model: str | None, last: Stage, seen: float) -> Lognormal:
         running = [
-            (sum(ages) / len(ages), len(ages))
-            for (of, stage), near in self._last.items()
-            if stage is last and model in (None, of)
+            (sum(ages) / len(ages) / exp(key.apart * _STEP), len(ages) * self._good(key, sum(ages) / len(ages)))
+            for key, near in self._last.items()
+            if key.last is last and model in (None, key.model)
             for ages in near.values()
         ]
         ended = self._durations.ended(model, last)
@@ -156,7 +234,7 @@ class RemainingHosts:
 
     def _on_their_way(self) -> list[HostGroup]:
         """To their last stage: each for itself, but those that are equal to the second."""
-        found: dict[tuple[tuple[str, Stage], int, int], int] = {}
+        found: dict[tuple[Likeness, int, int], int] = {}
         for host, last in self._before:
             p50, wide, begun = self._wait(host), 0.0, False
             for stage in self._durations.kinds[host.name].stages:
@@ -164,27 +242,31 @@ class RemainingHosts:
                 if begun and stage is not last:
                     half, most = (self._stage(host, stage, which) for which in (0, 1))
                     p50, wide = p50 + half, wide + (most - half) ** 2
-            key = (host.model, last), round(p50), round(p50 + sqrt(wide))
+            key = self._likeness(host, last), round(p50), round(p50 + sqrt(wide))
             found[key] = found.get(key, 0) + 1
-        return [HostGroup(key, count, False, float(p50), float(p90)) for (key, p50, p90), count in found.items()]
+        return [
+            HostGroup(key, count * self._good(key, 0.0), False, float(p50), float(p90))
+            for (key, p50, p90), count in found.items()
+        ]
 
     def _yet_to_be_written(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
         """The last eight one by one, those before them in parties that grow: they seldom decide."""
-        found: dict[tuple[str, Kind, int], list[float]] = {}
+        found: dict[tuple[Likeness, Kind, int], list[float]] = {}
         behind, kinds = self.unwritten, self._durations.kinds
         for hosts in self._unwritten.values():
             for host in hosts:
                 behind -= 1
                 bits = behind.bit_length()
                 place = behind if bits < 4 else 4 * bits + (behind >> (bits - 2))
-                found.setdefault((host.model, kinds[host.name], place), []).append(turns[host.name])
-        afters = {which: self._after(*which) for which in {key[:2] for key in found}}
+                kind = kinds[host.name]
+                found.setdefault((self._likeness(host, kind.stages[-1]), kind, place), []).append(turns[host.name])
+        afters = {which: self._after(*which) for which in {(key.model, kind) for key, kind, _ in found}}
         parties = []
-        for (model, kind, _), theirs in found.items():
+        for (key, kind, _), theirs in found.items():
             turn = sum(theirs) / len(theirs)
-            after, wide = afters[model, kind]
+            after, wide = afters[key.model, kind]
             wide = sqrt(wide + (turn * (slower - 1.0)) ** 2)
-            parties.append(HostGroup((model, kind.stages[-1]), len(theirs), True, turn + after, turn + after + wide))
+            parties.append(HostGroup(key, len(theirs) * self._good(key, 0.0), True, turn + after, turn + after + wide))
         return parties
 
     def _after(self, model: str, kind: Kind) -> tuple[float, float]:

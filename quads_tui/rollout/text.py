@@ -15,6 +15,7 @@ _RANGES = (
     *((0xFFF9, 0xFFFB), (0x110BD, 0x110BD), (0x110CD, 0x110CD), (0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
     (0xE0000, 0xE007F),
 )
+_NOTHING = {code: None for first, last in _RANGES for code in range(first, last + 1) if not chr(code).isspace()}
 _POISON = {code: " " for first, last in _RANGES for code in range(first, last + 1)}
 
 
@@ -27,8 +28,16 @@ def clean(text: object, limit: int = 256, *, compared: bool = False) -> str:
     raw = given if compared else SECRETS.scrub(given)
     line = " ".join(unicodedata.normalize("NFC", raw[: limit * 8].translate(_POISON)).split())
     if not compared and line != raw:
-        line = SECRETS.scrub(line)  # one that lay in pieces
+        line = _without_pieces(line, raw[: limit * 8])
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _without_pieces(line: str, raw: str) -> str:
+    """A secret may lie in pieces: between them stood what is a blank in the line, or nothing to see at all."""
+    line = SECRETS.scrub(line)
+    joined = raw.translate(_NOTHING)
+    whole = SECRETS.scrub(joined)
+    return line if whole == joined else " ".join(SECRETS.scrub(unicodedata.normalize("NFC", whole)).split())
 
 
 def time_of_day(at: float) -> str:

@@ -45,7 +45,7 @@ class Follower:
         self._reader = JournalReader(stored.journal)
         facts = stored.facts
         rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
-        rollout.durations.seed(stored.seeds)
+        rollout.durations.seed(stored.seeds, stored.learned)
         meters = Meters()
         self.ended = False  # the last event was the end of the rollout
         self._last = 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Site
-from quads_tui.journal.catalogue import StoredRollout, known_pace, stored_rollouts
+from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
 from quads_tui.journal.foreman_lock import ServerIdentity
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.servers import spelled
@@ -26,6 +26,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
 
 from .clients import Services, open_services
+from .learned_store import known_durations, with_history
 from .operator import FrontEnd, Operator
 from .options import Options, Refused, current_user, raise_file_limit
 from .process_resources import ProcessResources, Writer
@@ -99,7 +100,7 @@ async def _plan_and_run(
     try:
         await journal.describe(_resume_facts(rollout_id, given))
         try:
-            plan = await checked_plan(given, services, expect, survey=options.survey, notify=operator.notify)
+            plan = await checked_plan(given, services, expect, options, operator.notify)
             if options.yes and given.rehearsal is None:
                 refuse_unverified_protection(plan)
             await confirm_other_foreman(runner.writer, services, operator, ask=not options.yes)
@@ -112,12 +113,17 @@ async def _plan_and_run(
         except BaseException:
             await journal.discard()
             raise
-        seeds = {} if given.rehearsal else await asyncio.to_thread(known_pace, options.state, given.site.foreman.url)
-        await journal.describe({"plan": asdict(plan), "seeds": seeds})
+        seeds: dict[str, Any] = {}
+        expected: dict[str, Any] = {}
+        if given.rehearsal is None:
+            url = given.site.foreman.url
+            install = given.site.limits.install
+            seeds, expected = await asyncio.to_thread(known_durations, options.state, url, plan, install, operator.notify)
+        await journal.describe({"plan": asdict(plan), "seeds": seeds, "learned": expected})
         if instead_of is not None:
             await _supersede(instead_of, runner, rollout_id)
         rollout = Rollout(rollout_id, plan, speed=given.site.speed)
-        rollout.durations.seed(seeds)
+        rollout.durations.seed(seeds, expected)
         return await runner.run(journal, rollout)
     finally:
         await journal.close()
@@ -166,19 +172,21 @@ def bmc_survey(services: Services, notify: Callable[[str], None]) -> BmcSurvey:
 
 
 async def checked_plan(
-    given: RolloutInput, services: Services, expect: int | None, *, survey: bool, notify: Callable[[str], None]
+    given: RolloutInput, services: Services, expect: int | None, options: Options, notify: Callable[[str], None]
 ) -> Plan:
     """The plan, for `plan`, `run` and the start screen. The BMCs of a rehearsal are not surveyed. Raises Refused."""
     count = sum(len(assignment.hosts) for assignment in given.assignments)
     unexpected = [f"the plan has {count} hosts, --expect is {expect}"] if expect not in (None, count) else []
-    looks = bmc_survey(services, notify) if survey and given.rehearsal is None and not unexpected else None
+    looks = bmc_survey(services, notify) if options.survey and given.rehearsal is None and not unexpected else None
     try:
         plan = await make_plan(given.assignments, given.site, services.foreman, notify, looks)
     except (StageFailure, CredentialsRefused) as error:
         raise Refused([str(error)]) from None
     if plan.refusals or unexpected:
         raise Refused([*plan.refusals, *unexpected])
-    return plan
+    if given.rehearsal is not None:
+        return plan
+    return await asyncio.to_thread(with_history, options.state, given.site.foreman.url, plan, given.site.limits.install, notify)
 
 
 def refuse_unverified_protection(plan: Plan) -> None:

@@ -111,7 +111,7 @@ async def _resume_with(
 
 def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) -> Rollout:
     rollout = Rollout(stored.id, plan, speed=site.speed)
-    rollout.durations.seed(stored.seeds)
+    rollout.durations.seed(stored.seeds, {**stored.learned, "install": site.limits.install})
     for event in events:
         rollout.apply(event)
     return rollout

@@ -24,6 +24,7 @@ from .alert_command import alerts_sent
 from .clients import Services
 from .control_socket import ControlServer
 from .json_lines import JsonLines, finished
+from .learned_store import learn
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
@@ -131,8 +132,10 @@ class RolloutRunner:
             with suppress(JournalBroken):
                 quads = {"owed": executor.owed_to_quads, "undecided": executor.undecided_in_quads}
                 end = {"reason": executor.stopped, "unfinished": _unfinished(rollout), **quads}
-                await journal.describe({"ended": end, "pace": rollout.durations.kept()})
+                await journal.describe({"ended": end})
         at = clock.wall()
+        if not rehearsal:
+            await asyncio.to_thread(learn, self._options.state, site.foreman.url, rollout, at, notify)
         if self._options.json:
             emit_json("rollout_finished", at, finished(rollout, services.requests(), at))
         else:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from quads_tui.cli.history import report, rollouts
+from quads_tui.cli.host_history import hosts
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.runtime.options import Options
 from tests.waiting import wait_for
@@ -235,3 +236,33 @@ def _facts(path: Path) -> dict[str, Any]:
         return reader.facts()
     finally:
         reader.close()
+
+
+def test_hosts_shows_outcomes_and_durations_of_the_last_rollouts(
+    ended: tuple[Lab, list[dict[str, Any]]], capfdbinary: Any
+) -> None:
+    world, events = ended
+    options = Options(state_dir=world.state, json=True)
+    _, out, _ = printed(capfdbinary, lambda: hosts(None, worst=True, options=options))
+    told = [json.loads(line) for line in out.splitlines()]
+    built = {event["host"] for event in events if event.get("stage") == "install" and event.get("status") == "finished"}
+    assert {one["host"] for one in told if one["rollouts"][0]["status"] == "done"} == built
+    seconds = {
+        (one["host"], stage): taken
+        for one in told
+        for stage, taken in one["rollouts"][0]["seconds"].items()
+        if stage in ("power_on", "install")
+    }
+    for event in events:
+        if event.get("status") == "finished" and (event["host"], event["stage"]) in seconds:
+            assert seconds[event["host"], event["stage"]] == pytest.approx(event["seconds"], abs=0.051)
+    name = next(iter(built))
+    status, out, _ = printed(capfdbinary, lambda: hosts(name[:7].upper(), worst=False, options=Options(state_dir=world.state)))
+    assert status == 0
+    assert out.splitlines()[0].startswith(name)
+    assert out.splitlines()[-1].startswith(events[-1]["rollout"])
+    _, out, _ = printed(capfdbinary, lambda: hosts("a01-*", worst=False, options=Options(site=world.site, state_dir=world.state)))
+    assert sorted(line.split()[0] for line in out.splitlines()[1:]) == sorted(built)
+    status, out, err = printed(capfdbinary, lambda: hosts("nobody", worst=False, options=Options(state_dir=world.state)))
+    assert (status, out) == (0, "")
+    assert "nobody" in err

@@ -58,7 +58,7 @@ async def work(tmp_path: Path) -> AsyncIterator[tuple[RolloutInput, Fleet]]:
 
 async def plan_of(work: RolloutInput, options: Options) -> Plan:
     async with open_clients(work.site, options) as (services, _):
-        return await checked_plan(work, services, None, survey=True, notify=lambda line: None)
+        return await checked_plan(work, services, None, options, lambda line: None)
 
 
 async def test_b4_a_host_whose_bmc_lacks_override_or_force_off_is_told_and_never_switched_off(

@@ -164,6 +164,22 @@ async def test_a_failure_after_the_write_stays_armed_and_says_so_until_disarmed(
     assert lab.machine(name).wipes == 1
 
 
+async def test_d7_a_machine_that_may_have_booted_is_not_said_to_be_off() -> None:
+    """Its BMC took the On and shows no power state that could be believed."""
+    lab = Lab(names(1))
+    name = names(1)[0]
+    machine = lab.machine(name)
+    machine.troubles = [("on", StageFailure(Cause.TIMEOUT, "power is still Paused after 2 x On", retryable=False))]
+    lab.executor.start()
+    while lab.rollout.hosts[name].stage is not Stage.POWER_ON:
+        await asyncio.sleep(0.1)
+    machine.power, machine.override = "On", False
+    await lab.executor.settled()
+    host = lab.rollout.hosts[name]
+    assert (host.status, host.stage, host.armed) == (HostStatus.FAILED, Stage.POWER_ON, False)
+    assert host.safety is Safety.INSTALLING
+
+
 async def test_retry_goes_on_from_the_failed_stage_without_a_second_write() -> None:
     lab = Lab(names(1))
     name = names(1)[0]

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from quads_tui.engine.host_order import HostOrder
 from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.rollout.commands import WriteNext
+from quads_tui.rollout.learned import BuildType, HostResult, LearnedDurations
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
-from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.stages import HostStatus, Stage
 from tests.clocks import VirtualClock, in_virtual_time
 
 from .model import Lab
@@ -43,6 +44,27 @@ async def test_what_takes_longest_is_begun_and_written_first() -> None:
     assert set(LONG) <= set(
         written(lab)[: len(LONG) + 2]
     )  # one of the three before the first verified write is of the other model
+
+
+@pytest.mark.looptime
+async def test_among_hosts_of_one_model_those_that_took_longest_before_are_begun_and_written_first() -> None:
+    """A machine's self-test repeats from boot to boot: the slow ones of earlier rollouts stand all over the plan."""
+    slow = {name for number, name in enumerate(NAMES) if number % 6 == 5}
+    plans = {name: HostPlan(name, f"https://mgmt-{name}", model="R650") for name in NAMES}
+    lab = Lab(NAMES, plans=plans, write_seconds=20)
+    learned = LearnedDurations()
+    for name in NAMES:
+        for rollout in range(3):
+            took = {Stage.INSTALL: 1500.0 + rollout if name in slow else 600.0 + rollout}
+            result = HostResult(f"r{rollout}", float(rollout), BuildType("R650"), HostStatus.DONE, seconds=took)
+            learned.add(name, result)
+    plan = lab.rollout.plan
+    lab.rollout.durations.seed(learned.seeds(plan), learned.expectations(plan, 5400.0))
+    await lab.run()
+    await lab.end()
+    assert lab.rollout.counts[HostStatus.DONE] == len(NAMES)
+    assert slow <= set(written(lab)[: len(slow) + 1])
+    assert not lab.world.violations
 
 
 @pytest.mark.looptime

@@ -252,6 +252,14 @@ async def test_a1_the_machine_that_the_plan_showed_is_the_first_to_be_compared_w
     assert untouched(lab, A, B)
 
 
+async def test_a5_a_plan_that_knows_only_the_address_of_a_bmc_holds_no_host() -> None:
+    """The survey met a list of systems that was not whole: it told a peer and nothing to recognise a machine by."""
+    lab = Lab([A])
+    lab.replan([planned(lab, A, identity=Identity(peer=lab.world.network.leads[A]))])
+    await ran(lab)
+    assert ended(lab, A).status is HostStatus.DONE
+
+
 async def test_a1_facts_that_are_empty_for_a_while_are_no_other_machine() -> None:
     lab = Lab([A])
     network = lab.world.network

@@ -146,6 +146,9 @@ def test_f7_clean_masks_before_it_cuts_and_after_it_joins() -> None:
     SECRETS.add("Merlin Hobby 78")
     assert clean("a Merlin\tHobby\n78 b") == f"a {MASK} b"
     assert clean("x" * 250 + "Kestrel-Harrier-77", 32 * 8) == "x" * 250 + MASK
+    for between in ("\u200b", "\u202e", "\x1b", "\x00", "\u00ad"):
+        assert clean(f"a Kestrel{between}-Harrier-77 b") == f"a {MASK} b"
+        assert clean(f"a{between}b") == "a b"
     assert "Kestrel" not in clean(" " * (32 * 8 - 9) + "Kestrel-Harrier-77", 32)
 
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux
 
 def test_a_shift_in_words(terminals: Terminals, lab: Callable[..., Lab], tmp_path: Path) -> None:
     place = lab(hosts=24, speed=60, faults="realistic")
+    place.site.write_text(place.limited(power_off=180))  # one of its BMCs refuses all connections: the test waits for its end
     heard = tmp_path / "heard"
     terminals.open("plain", [*place.command("run", place.assignment, "--yes", "--plain"), f"| tee {heard}"])
     terminals.shows("plain", "Type status, failed, or help")

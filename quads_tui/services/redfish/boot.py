@@ -21,6 +21,7 @@ _READ_BACK = (0.5, 1.0, 2.0, 4.0)  # own seconds between looks after a PATCH tha
 _MISSED = 2.0  # own seconds until a resource that is linked and not there is read again
 _WHAT = "the boot override"
 _MOST_TO_CLEAR = 24  # requests: there are more ways to take it back than to set it
+_MISREAD = (0.5, 2.0)  # own seconds until a boot mode is read again that is no word for one
 _BY_TASK = (6.0,) * 7  # and that long beyond it where a task was started (202)
 
 
@@ -43,6 +44,7 @@ class Override:
         return all(not value or not listed or value.lower() in map(str.lower, listed) for value, listed in pairs)
 
 
+_MODES = ("uefi", "legacy")
 _LASTING = "Continuous"
 _PXE = (Override("Pxe", "Once"), Override("Pxe", _LASTING))
 _NO_PXE = (  # some know no Disabled, some no None; the boot of the disk is then what leads nowhere else
@@ -87,6 +89,11 @@ class BootSnapshot:
     def mode(self) -> str:
         """As the machine has it now; a settings resource tells what will be, and only where the machine itself does not say."""
         return self.system.boot.mode or self.settings.mode
+
+    @property
+    def mode_known(self) -> bool:
+        """It is a word for a boot mode."""
+        return self.mode.casefold() in _MODES
 
     def place(self, path: str) -> tuple[Boot, str]:
         """The override and the entity tag of one of the two."""
@@ -170,7 +177,8 @@ class BootChange:
         otherwise: Callable[[BootSnapshot], bool] = lambda look: False,
     ) -> None:
         """Raises StageFailure when no way leads to `done`, nor to `otherwise`, which is asked at the end."""
-        self._mode = look.mode
+        look = await self._readable(look)
+        self._mode = look.mode if look.mode_known else ""
         learned = self._connection.learned
         for way in learned.ordered(Step.OVERRIDE, self._ways(look)):
             if way.path in self._machine.bare_settings - self._patched:
@@ -230,16 +238,28 @@ class BootChange:
             look = await self.look()
         return look
 
+    async def _readable(self, look: BootSnapshot) -> BootSnapshot:
+        """A newer one where the mode is no word that DSP0268 knows: it may have been garbled on its way."""
+        for pause in _MISREAD:
+            if not look.mode or look.mode_known:
+                break
+            await self._clock.sleep(pause)
+            look = await self.look()
+        return look
+
     async def _keep_mode(self, look: BootSnapshot, way: PatchTarget, override: Override) -> BootSnapshot:
         """A BMC that moved the mode along gets it told again as it was; one that keeps on is a failure, and a loud one."""
-        before, now = self._mode, look.mode
-        if not before or not now or now == before:
+        before = self._mode
+        if before and look.mode and not _same_mode(look.mode, before):
+            look = await self._readable(look)
+        if not before or not look.mode or _same_mode(look.mode, before):
             return look
+        now = look.mode
         self._connection.acts.note(f"the BMC changed the boot mode from {before} to {now}: setting it back")
         boot, etag = look.place(way.path)
         await self._changes.send("PATCH", way.path, {"Boot": {**override.members(boot), "BootSourceOverrideMode": before}}, etag)
-        look = await self._read_back(lambda look: look.mode == before, patient=True)
-        if look.mode != before:
+        look = await self._read_back(lambda look: _same_mode(look.mode, before), patient=True)
+        if not _same_mode(look.mode, before):
             raise StageFailure(
                 Cause.REFUSED,
                 f"the BMC changed the boot mode from {before} to {look.mode} and refuses to restore it: set it by hand",
@@ -254,6 +274,11 @@ def _allowed_first(overrides: tuple[Override, ...], boot: Boot) -> list[Override
     lasting = "continuous" in listed and "once" not in listed
     kept = [one for one in overrides if one.enabled != _LASTING or lasting]
     return sorted(kept, key=lambda one: not one.is_allowed(boot))
+
+
+def _same_mode(one: str, other: str) -> bool:
+    """In any case: some BMCs write UEFI here and Uefi there."""
+    return one.casefold() == other.casefold()
 
 
 def _spelled(value: str, listed: tuple[str, ...]) -> str:

@@ -32,6 +32,8 @@ from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, TRIES, Session
 
 _LASTING = frozenset({301, 308})
+_NO_SESSION = frozenset({"NoValidSession", "SessionTerminated"})
+_MOST_RENEWALS = 3  # by one client, which reads what it may not many times
 _MOST_REDIRECTS = 4  # of one request
 _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a BMC is left alone within one stage, as it asks to
@@ -83,6 +85,7 @@ class BmcConnection:
         self._tls = tls
         self._limits = limits
         self._meter = meter
+        self._renewals = 0  # of sessions after a 403
         self._lock = asyncio.Lock()
         self._wire = asyncio.Lock()
         self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled (301, 308)
@@ -103,7 +106,8 @@ class BmcConnection:
     ) -> Response:
         """One signed request and its answer. Raises RequestFailed, Busy (before it was sent), StageFailure (our credentials).
 
-        A 401 was not executed, so the request goes out again after a new login, and then by Basic. What is no read goes to the
+        A 401 was not executed, so the request goes out again after a new login, and then by Basic; a 403 without a reason a few
+        times, too. What is no read goes to the
         peer that the last look at the machine came from: where another one answers now, RequestFailed says that nothing was sent,
         and it is to be looked at again.
         """
@@ -114,6 +118,9 @@ class BmcConnection:
                 except RequestFailed as error:  # to the login: the request itself never left
                     raise RequestFailed(error.reason, sent=False, kind=error.kind, after=error.after) from None
                 answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
+                if answer.status == 403 and tries < TRIES and self._doubts_session(answer):
+                    self.session.renew()
+                    continue
                 if answer.status != 401:
                     if answer.ok:
                         self.session.reset_failures()
@@ -122,6 +129,13 @@ class BmcConnection:
                     break
                 await self.session.on_unauthorized(answer)
             raise self.session.refuse_login(answer)
+
+    def _doubts_session(self, answer: Response) -> bool:
+        """Some answer 403 where a session has ended. One that says what is forbidden means it, and in the end a bare one does."""
+        refusal = error_response(answer)
+        doubt = self._renewals < _MOST_RENEWALS and not refusal.page and refusal.keys <= _NO_SESSION
+        self._renewals += doubt
+        return doubt
 
     async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.

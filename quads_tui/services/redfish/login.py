@@ -15,7 +15,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import Clock, SideEffects
 from quads_tui.rollout.text import clean
-from quads_tui.services.responses import RequestFailed, Response
+from quads_tui.services.responses import FailureKind, RequestFailed, Response
 
 from .errors import ErrorResponse, error_response
 from .learned import Learned, Step
@@ -149,7 +149,16 @@ class Login:
                 await self.refuse(BASIC, no)
                 ways = [*places, BASIC]
                 continue
-            answer = await self._post(way)
+            try:
+                answer = await self._post(way)
+            except RequestFailed as error:
+                if error.kind is not FailureKind.REDIRECT or error.sent:
+                    raise
+                if self._busy < 1:  # its web pages may be up before its Redfish service
+                    self._busy += 1
+                    raise
+                ways, for_now = [BASIC], True
+                continue
             if answer.ok:
                 credential = self._granted(answer, way, left)
                 if credential is not None:
@@ -171,13 +180,11 @@ class Login:
             elif refusal.means(Meaning.SESSIONS_FULL):
                 self._acts.note(f"no session is free, using Basic authentication: {refusal.text}")
                 ways, for_now = [BASIC], True
-            elif refusal.busy and self._busy < 1:
+            elif (unwell := refusal.busy or (answer.status >= 500 and answer.status != 501)) and self._busy < 1:
                 self._busy += 1
                 raise Busy(refusal)
-            elif answer.status >= 500 and answer.status not in (501, 503):
-                raise Busy(refusal)
             elif answer.status != 404:
-                ways, for_now = [BASIC], refusal.busy
+                ways, for_now = [BASIC], unwell
 
     async def _post(self, place: str) -> Response:
         await self._acts.before_login()

@@ -68,6 +68,11 @@ class Session:
         else:
             self._doubted += 1
 
+    def renew(self) -> None:
+        """The next `headers` logs in anew. Basic is what it was."""
+        if self._credential is not None and not self._credential.basic:
+            self._credential = None
+
     def reset_failures(self) -> None:
         """Our credentials were good for an answer. A token is no password: it lives on where the password is refused by now."""
         self._doubted = 0

@@ -237,6 +237,29 @@ async def test_a_mode_that_does_not_come_back_is_loud(bench: Bench) -> None:
     assert "from UEFI to Legacy" in failure.reason
 
 
+@pytest.mark.parametrize("look", [1, 2, 3, 4])
+async def test_d8_a_boot_mode_that_is_garbled_once_is_no_changed_mode(bench: Bench, look: int) -> None:
+    looks = 0
+
+    async def garbled(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response | None:
+        nonlocal looks
+        looks += 1
+        bmc.boot["BootSourceOverrideMode"] = "U\u00cbFI" if looks == look else "UEFI"
+        answer = bmc.answer(request, data)
+        bmc.boot["BootSourceOverrideMode"] = "UEFI"
+        return answer
+
+    async def knows_modes(bmc: FakeBmc, request: web.Request, data: Any) -> web.Response | None:
+        mode = data["Boot"].get("BootSourceOverrideMode", "UEFI")
+        return None if mode in ("UEFI", "Legacy") else error(400, "PropertyValueNotInList")
+
+    bench.bmc.when("GET", SYSTEM, garbled, times=99)
+    bench.bmc.when("PATCH", SYSTEM, knows_modes, times=99)
+    assert await bench.pxe() == ""
+    assert armed(bench.bmc)
+    assert bench.bmc.modes == [], "the mode is not touched"
+
+
 async def test_200_and_nothing_happened_is_no_success(bench: Bench) -> None:
     bench.bmc.when("PATCH", SYSTEM, web.Response(status=200), times=99)
     failure = await bench.fails(bench.pxe())

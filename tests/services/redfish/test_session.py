@@ -286,6 +286,36 @@ async def test_c5_a_login_whose_answer_is_lost_is_said(bench: Bench) -> None:
     assert "no answer to a login: the session that it may have made stays open at the BMC until it expires" in bench.told.notes
 
 
+@pytest.mark.parametrize("refusal", [web.Response(status=403), error(403, "NoValidSession")])
+@pytest.mark.parametrize("where", [("GET", SYSTEM), ("POST", RESET)])
+async def test_d3_one_403_without_a_reason_leaves_no_host_off(
+    bench: Bench, refusal: web.Response, where: tuple[str, str]
+) -> None:
+    await bench.client.observe()
+    bench.bmc.when(*where, refusal)
+    assert await bench.off() == ""
+    assert bench.bmc.resets == ["ForceOff"]
+    await bench.client.close()
+    assert (bench.bmc.created, bench.bmc.sessions, bench.told.sessions) == (2, {}, [])
+
+
+async def test_d3_a_403_that_lasts_is_no_storm_of_logins(bench: Bench) -> None:
+    await bench.client.observe()
+    bench.bmc.when("POST", RESET, web.Response(status=403), times=99)
+    for _ in range(4):
+        assert (await bench.fails(bench.off())).cause is Cause.REFUSED
+    assert bench.bmc.created <= 4 and bench.bmc.count("POST " + RESET) <= 7
+
+
+@pytest.mark.parametrize("status", [307, 500, 502, 503])
+async def test_d2_a_bmc_that_makes_no_session_because_it_is_unwell_gets_basic(bench: Bench, status: int) -> None:
+    headers = {"Location": "/login.html"} if status == 307 else None
+    bench.bmc.when("POST", "Sessions", web.Response(status=status, headers=headers), times=99)
+    assert await bench.off() == ""
+    assert bench.bmc.count("POST " + SESSIONS) == 2
+    assert bench.bmc.resets == ["ForceOff"]
+
+
 @pytest.mark.parametrize("refusal", [error(401, "NoValidSession"), web.Response(status=503), web.Response(status=500)])
 async def test_c5_a_refused_deletion_is_tried_once_more(bench: Bench, refusal: web.Response) -> None:
     await bench.client.observe()
