@@ -100,7 +100,7 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
     terminals.shows("first", "READ-ONLY: controlled by")
     terminals.keys("first", "p")
     terminals.shows("first", "read-only: controlled by")
-    assert not ordered(place, "admission")  # neither of the two could
+    assert not ordered(place, "new hosts")  # neither of the two could
     terminals.keys("second", "p")
     terminals.shows("second", "Pause new hosts?")
     terminals.answer("second", "y")
@@ -155,7 +155,7 @@ def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals:
         terminals.keys("second", "p")
         terminals.shows("second", "Pause new hosts?")
         terminals.answer("second", "y")
-        wait_for(lambda: ordered(place, "admission"))
+        wait_for(lambda: ordered(place, "new hosts paused"))
     finally:
         again.terminate()
         assert again.wait(60) == 143
