@@ -23,6 +23,7 @@ from .forks import Forked
 
 # Own seconds. At speed, a busy machine makes hours of a second that a request waits for the processor; nothing here tests these.
 PATIENT = {"power_off": 14_400, "pxe_set": 14_400, "power_on": 14_400, "foreman_build": 72_000}
+DEAD = 15  # real seconds for a BMC of a lab with faults
 
 
 @dataclass
@@ -91,7 +92,10 @@ def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none",
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"
         lab = Lab(directory, directory / "state")
-        lab.site.write_text(f"{lab.site.read_text()}limits: {json.dumps(PATIENT)}\n")
+        if faults == "none":  # a BMC that is dead on purpose is waited for in vain
+            lab.site.write_text(f"{lab.site.read_text()}limits: {json.dumps(PATIENT)}\n")
+        else:
+            lab.site.write_text(f"{lab.site.read_text()}limits: {{power_off: {DEAD * speed}, pxe_set: {DEAD * speed}}}\n")
         yield lab
     finally:
         process.send_signal(signal.SIGTERM)
