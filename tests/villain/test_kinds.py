@@ -67,14 +67,14 @@ class Ground:
     ) -> None:
         """`work` for each kind: with the address of a villain before one of `upstream`, a client, and what chooses from its calls."""
 
-        async def one(number: int, kind: str) -> None:
+        async def one(number: int, kind: str, every: bool = False) -> None:
             villain = Villain(
                 upstream[number % len(upstream)], self.collector.server.url, seed=number, kinds=[kind], spares=spares
             )
             await self.elsewhere(villain.start())
             http = Http(self.clock)
             try:
-                await work(villain.url, http, partial(chosen, kind, number))
+                await work(villain.url, http, (lambda calls: calls) if every else partial(chosen, kind, number))
                 if villain.done:
                     self.done.add(kind)
             finally:
@@ -90,6 +90,9 @@ class Ground:
 
         with held() as steps:
             await asyncio.gather(*(in_turn(number, kind) for number, kind in enumerate(KINDS) if kind in kinds))
+            for number, kind in enumerate(KINDS):
+                if kind in kinds - self.done:  # its few calls did not get as far as what it does
+                    await one(number, kind, every=True)
         assert max(steps) < HELD, sorted(steps)[-20:]
         assert self.done == kinds
         assert self.collector.heard == [], "a credential or a request left for another server"

@@ -44,7 +44,7 @@ async def test_overlapping_puts_that_strip_the_default_role_mostly_fail(lab):
 async def test_kept_default_role_means_silent_losses(lab):
     place = await lab(speed=10, **labs(len(WANTED)))
     statuses, present, held, default = await add_roles(place, strip_default=False, gate_read=None, gate_write=None)
-    assert statuses.count(200) >= len(WANTED) - 3 > present and default in held
+    assert statuses.count(200) > present and default in held
 
 
 async def test_a_lock_around_the_write_alone_saves_one_role(lab):
