@@ -70,7 +70,7 @@ class Clock(FastClock):
     """Remembers what was waited because a server said so; those seconds are real ones, and pass at once."""
 
     def __init__(self) -> None:
-        super().__init__(speed=300.0, floor=0.25)
+        super().__init__(speed=300.0, floor=0.5)
         self.obeyed: list[float] = []
         self._passed = 0.0
 
