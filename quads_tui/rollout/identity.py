@@ -54,7 +54,7 @@ class Identity:
 
     @property
     def tells_a_machine(self) -> bool:
-        """More is known than the address of a BMC, which may have told nothing: there is something to recognise it by."""
+        """It has more than the address of a BMC: something by which the machine can be recognised."""
         return bool(self.system or self.uuid or self.serial or self.macs)
 
     @property

@@ -73,9 +73,9 @@ class Response:
     """Status, headers (names in any case), the whole body, the cookies that it sets, and who sent it (IP address and port)."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    cookies: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
     peer: str = ""
     certificate: str = ""  # SHA-256 of what the server showed (DER), hexadecimal; empty without TLS
     by_name: bool = False  # the server was asked by a name and not by its IP address

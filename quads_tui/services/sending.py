@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -60,8 +60,8 @@ class Call:
     path: str
     service: str
     host: str
-    headers: Mapping[str, str]
-    json: object | None
+    headers: Mapping[str, str] = field(repr=False)
+    json: object | None = field(repr=False)
     trusted: Trusted
     old_tls: bool
     connect: float

@@ -31,8 +31,10 @@ from quads_tui.services.http import Http
 from quads_tui.services.redfish import Bmc
 from quads_tui.services.redfish.connection import BmcConnection
 from quads_tui.services.redfish.errors import error_response
+from quads_tui.services.redfish.login import Credential
 from quads_tui.services.redfish.resources import strings, text
 from quads_tui.services.responses import RequestFailed, Response
+from quads_tui.services.sending import Call
 from tests.clocks import FastClock
 
 from .rawserver import RawServer, Request, Write
@@ -231,3 +233,25 @@ async def test_f7_a_server_cannot_mask_the_words_of_others_by_its_tokens(talker:
     talker.headers = "X-Auth-Token: unreachable\r\nSet-Cookie: s=connection; path=/\r\n"
     await talker.ask()
     assert clean("unreachable: no connection") == "unreachable: no connection"
+
+
+async def test_no_secret_is_in_the_text_of_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a traceback or a debugger shows it."""
+    shown = [
+        repr(Credential(token="token-of-a-session-1", path="/x")),
+        repr(Response(200, {"X-Auth-Token": "token-of-a-session-1"}, b"token-of-a-session-1", {"_id": "token-of-a-session-1"})),
+        repr(LONG),
+    ]
+    calls: list[Call] = []
+    monkeypatch.setattr(Http, "_attempt", lambda http, call, *more, **others: calls.append(call) or _answered())
+    http = Http(FastClock(1.0))
+    await http.request(
+        "POST", "http://127.0.0.1:1/x", service="redfish", meter=Meter(), tls=TlsPolicy(), connect=5.0, total=15.0,
+        json={"Password": LONG.reveal()}, headers={"X-Auth-Token": "token-of-a-session-1"},
+    )  # fmt: skip
+    shown.append(repr(calls[0]))
+    assert not [text for text in shown if "token-of-a-session-1" in text or LONG.reveal() in text]
+
+
+async def _answered() -> Response:
+    return Response(200)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
@@ -39,7 +39,7 @@ class Busy(QuadsTuiError):
 class Credential:
     """What signs a request. `path`: of the session; empty for Basic, and where the BMC does not tell."""
 
-    token: str = ""
+    token: str = field(default="", repr=False)
     path: str = ""
     basic: bool = False
     for_now: bool = False  # Basic only because no session was to be had
@@ -100,6 +100,12 @@ class Login:
 
     async def refuse(self, way: str, refusal: ErrorResponse) -> None:
         """Count a refused password, and wait before the next try. Raises StageFailure where there is none."""
+        self.count_refusal(way, refusal)
+        self.raise_if_locked()
+        await self._clock.sleep(_PAUSE)
+
+    def count_refusal(self, way: str, refusal: ErrorResponse) -> None:
+        """The BMC did not take the password, sent in this way."""
         learned = self._learned()
         learned.failed(Step.LOGIN, way)
         learned.refusals += 1
@@ -107,8 +113,6 @@ class Login:
         if way not in ways:
             ways.append(way)
         self._tell(learned)
-        self.raise_if_locked()
-        await self._clock.sleep(_PAUSE)
 
     def raise_if_locked(self) -> None:
         """Raises StageFailure where the password was refused so often, whoever sent it, that it is not sent any more."""

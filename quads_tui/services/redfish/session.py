@@ -176,6 +176,8 @@ class Session:
             except RequestFailed as error:
                 why = error.reason
                 continue
+            if answer.status == 401 and "Authorization" in signature:
+                self.login.count_refusal(BASIC, error_response(answer))
             if listed and (answer.ok or answer.status in _GONE):
                 off_the_list()
                 listed = False

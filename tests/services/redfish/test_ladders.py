@@ -271,6 +271,16 @@ async def test_d4_a_logout_that_never_works_is_said_and_left_in_the_journal(lab:
     one.bmc.sessions.clear()
 
 
+async def test_d4_a_password_that_a_logout_is_refused_with_is_counted_as_at_a_login(lab: Start) -> None:
+    one = await lab(variants.LogoutRefused(401, times=99))
+    client = one.client()
+    await client.observe(one.clock.deadline(60))
+    await client.close()
+    assert len(one.sent("DELETE")) == 3
+    assert one.told.refusals == [1]
+    one.bmc.sessions.clear()
+
+
 async def test_d4_a_logout_that_was_proved_once_is_not_proved_again(lab: Start) -> None:
     one = await lab(Fault())
     reads = []
