@@ -34,8 +34,9 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from tests.clocks import in_virtual_time
 
-from .model import EPOCH, Lab, Machine
+from .model import Lab
 from .network import SYSTEM, facts, peer
+from .world import EPOCH, Machine
 
 HOSTS = 2
 PROTECTED = "protected.example.com"

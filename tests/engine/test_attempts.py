@@ -15,7 +15,8 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import Lab, ModelBmc, busy
+from .model import Lab, busy
+from .model_services import ModelBmc
 from .test_flow import ends, names
 from .timeline import NAME, failures, notices, told, whole, without_seconds
 

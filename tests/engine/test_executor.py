@@ -17,11 +17,13 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import Lab, MemoryJournal, ModelBmc
+from .model import Lab
+from .model_services import ModelBmc
 from .test_flow import ends, names
 from .test_quads import Server
 from .test_ways_out import ordered, until
 from .timeline import NAME, ended, notices, whole
+from .world import MemoryJournal
 
 pytestmark = pytest.mark.looptime
 

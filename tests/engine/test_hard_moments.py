@@ -14,7 +14,8 @@ from quads_tui.rollout.commands import Retry, Skip
 from quads_tui.rollout.events import Intent
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import TARGET, Lab, ModelForeman
+from .model import TARGET, Lab
+from .model_services import ModelForeman
 from .test_first_write import fleet, lab_of, refused
 
 pytestmark = pytest.mark.looptime

@@ -12,10 +12,12 @@ from quads_tui.rollout.events import StageChanged
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
-from .model import EPOCH, Lab, ModelForeman
+from .model import Lab
+from .model_services import ModelForeman
 from .test_flow import ends
 from .test_ways_out import ordered, until
 from .timeline import NAME, failures, told, whole
+from .world import EPOCH
 
 pytestmark = pytest.mark.looptime
 

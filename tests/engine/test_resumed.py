@@ -16,8 +16,9 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 
-from .model import EPOCH, TARGET, Lab
+from .model import TARGET, Lab
 from .test_flow import assert_causal, ends, names
+from .world import EPOCH
 
 pytestmark = pytest.mark.looptime
 

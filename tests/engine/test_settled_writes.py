@@ -16,8 +16,10 @@ from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import TARGET, Lab, Machine, ModelForeman
+from .model import TARGET, Lab
+from .model_services import ModelForeman
 from .test_flow import ends, names
+from .world import Machine
 
 pytestmark = pytest.mark.looptime
 

@@ -12,7 +12,8 @@ from quads_tui.rollout.events import Notice
 from quads_tui.rollout.foreman_host import HostRecord, SomeUnreadable
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import Lab, ModelForeman
+from .model import Lab
+from .model_services import ModelForeman
 from .test_flow import ends, names
 
 pytestmark = pytest.mark.looptime

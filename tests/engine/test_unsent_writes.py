@@ -16,7 +16,8 @@ from quads_tui.rollout.plan import Target
 from quads_tui.rollout.ports import Ticket, UnknownOutcome
 from quads_tui.rollout.stages import HostStatus, Stage
 
-from .model import Lab, ModelForeman
+from .model import Lab
+from .model_services import ModelForeman
 from .test_flow import ends, names
 from .test_ways_out import assert_disarmed, ordered
 from .timeline import NAME, failures, told, whole, without_seconds

@@ -13,8 +13,10 @@ from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
-from .model import EPOCH, Lab, ModelBmc, ModelForeman, busy
+from .model import Lab, busy
+from .model_services import ModelBmc, ModelForeman
 from .test_flow import assert_causal, ends, names
+from .world import EPOCH
 
 pytestmark = pytest.mark.looptime
 
