@@ -29,7 +29,8 @@ def header_words(forecast: Forecast, width: int) -> str:
         first = f"good hosts done about {time}{likely}"
         ways = [f"{first}, {overdue_words(forecast, 2)}", f"{first}, {late}"] if late else []
         ways += [f"{first}  {limit}{why}", f"{first}  {limit}", first]
-        ways += [f"done about {time}{likely}  {limit}", f"done about {time}{likely}", f"done about {time}", f"done {time}"]
+        # Not "done 15:34": that would read as if it had ended then.
+        ways += [f"end about {time}{likely}  {limit}", f"end about {time}{likely}", f"end about {time}", f"end ~{time}"]
     return next((words.rstrip() for words in ways if cell_len(words.rstrip()) <= width), "")
 
 
