@@ -212,9 +212,12 @@ def test_a_second_rollout_on_the_same_foreman_is_refused_with_its_holder(lab: Ma
 
 
 def test_a_wide_lane_is_taken_back_loudly_at_the_first_conflict(lab: MakeLab) -> None:
-    world = lab(hosts=16, speed=200, faults="foreman-2019")
+    world = lab(hosts=6, speed=400, faults="foreman-2019")
     wide = world.edited("site.yaml", lambda text: text.replace("foreman:\n", "foreman:\n  write_width: 3\n", 1))
-    ran = world.run("run", world.assignment, "--json", "--yes", site=wide)
+    # So many writes a host that several wait, however slowly the machine makes hosts ready.
+    many = "parameters:\n" + "".join(f"  p{number}: x\n" for number in range(8))
+    busy = world.edited("assignment.yaml", lambda text: text.replace("parameters:\n", many, 1))
+    ran = world.run("run", busy, "--json", "--yes", site=wide)
     assert ran.returncode == 0, ran.stderr
     events = lines(ran.stdout)
     loud = [event["text"] for event in events if event["event"] == "notice" and event["level"] == "error"]

@@ -15,7 +15,7 @@ from quads_tui.services.http import Http
 from quads_tui.services.responses import NotJson, Response
 from tests.clocks import FastClock
 from tests.villain.elsewhere import Elsewhere, held
-from tests.villain.steps import HELD
+from tests.villain.steps import HELD, TRIES
 
 from .rawserver import RawServer, Request, Write, reply
 
@@ -38,13 +38,16 @@ async def longest_step(wire: bytes, context: ssl.SSLContext | None = None) -> tu
     given: dict[str, Any] = {"service": "redfish", "meter": Meter(), "tls": TlsPolicy("off"), "connect": 60.0, "total": 120.0}
     try:
         await http.request("GET", f"{server.url}/warm", **given)
-        with held() as steps:
-            found = await http.request("GET", f"{server.url}/x", **given)
-            with suppress(NotJson):
-                found.json()
-            with suppress(NotJson):
-                found.first_json()
-        return max(steps), found
+        longest = []
+        for _ in range(TRIES):
+            with held() as steps:
+                found = await http.request("GET", f"{server.url}/x", **given)
+                with suppress(NotJson):
+                    found.json()
+                with suppress(NotJson):
+                    found.first_json()
+            longest.append(max(steps))
+        return min(longest), found
     finally:
         await http.close()
         await elsewhere(server.close())
