@@ -161,6 +161,10 @@ class Rollout:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
 
+    def shown_at(self, at: float) -> float:
+        """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
+        return at if self.speed == 1.0 or not self.started_at else self.started_at + (at - self.started_at) * self.speed
+
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
