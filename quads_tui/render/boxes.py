@@ -123,16 +123,16 @@ def queue_box(
         shade=blocked,
         shaded=SHADE,
     )
-    lines += _with_axis(drawn, f"{top:,}", "0", 5)
+    lines += _with_axis(drawn, f"{top:,}", "0", 5, symbols)
     what = "shaded: writes blocked" if any(blocked) else "hosts ready"
     return box(Text("Foreman write queue", STRONG), state, lines, (span.since, what, "now"), width, symbols)
 
 
-def _with_axis(drawn: Sequence[Text], top: str, bottom: str, width: int) -> list[Text]:
+def _with_axis(drawn: Sequence[Text], top: str, bottom: str, width: int, symbols: Symbols) -> list[Text]:
     """With the labels of its y axis at the left: of the first row and of the last."""
     labels = [top, *[""] * (len(drawn) - 2), bottom] if len(drawn) > 1 else [top]
     return [
-        Text().append(f"{label:>{width}}", QUIET).append("┤" if label else "│", RULE).append_text(row)
+        Text().append(f"{label:>{width}}", QUIET).append(symbols.tick if label else symbols.box[-1], RULE).append_text(row)
         for label, row in zip(labels, drawn, strict=True)
     ]
 
@@ -198,7 +198,7 @@ def installs_box(
     done = done_by_minute(rollout, now, minutes)
     top = rounded_top(max((value for value in done if value), default=1.0))
     style = STYLES[HostStatus.DONE]
-    lines += _with_axis(area(symbols.graphs, done, rows, top, edge=style, below=style), f"{top:,}", "0", 5)
+    lines += _with_axis(area(symbols.graphs, done, rows, top, edge=style, below=style), f"{top:,}", "0", 5, symbols)
     return box(Text("Installs", STRONG), state, lines, (f"-{duration(60 * minutes)}", "done a minute", "now"), width, symbols)
 
 
@@ -261,7 +261,7 @@ def latency_box(
     if len(found) == 1:
         _, meter, window = found[0]
         curves = [(_curve(meter, "p50", span, per * cells), QUIET), (_curve(meter, "p95", span, per * cells), STRONG)]
-        foot = _figures([("p95", window.p95, STRONG), ("p50", window.p50, QUIET)], window, width - 2)
+        foot = _figures([("p95", window.p95, STRONG), ("p50", window.p50, QUIET)], window, meter.work, width - 2)
     else:
         curves = [
             (_curve(meter, "p50", span, per * cells), style) for (_, meter, _), style in zip(found, (QUIET, STRONG), strict=True)
@@ -276,7 +276,7 @@ def latency_box(
     errors = sum(window.errors for _, _, window in found)
     low, high = _decades([value for curve, _ in curves for value in curve if value])
     state = Text(counted(errors, "error"), STRONG) if errors else Text("no errors", QUIET)
-    lines = [*_with_axis(points(symbols.graphs, curves, rows, low, high), _tick(high), _tick(low), 6), foot]
+    lines = [*_with_axis(points(symbols.graphs, curves, rows, low, high), _tick(high), _tick(low), 6, symbols), foot]
     return box(Text(title, STRONG), state, lines, (span.since, "", "now"), width, symbols)
 
 
@@ -289,14 +289,18 @@ def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | Non
     return span.columns(map(value, meter.points), map(value, meter.whole), count)
 
 
-def _figures(parts: Sequence[tuple[str, float, str]], window: Window, room: int) -> Text:
+def _figures(parts: Sequence[tuple[str, float, str]], window: Window, work: float, room: int) -> Text:
+    """As many of them as go in; then what the server says it worked itself (the rest is queueing and the wire), and how many."""
     line = Text(" ")
     if not window.exchanges:
         return line.append("no requests in this time", QUIET)
     for name, value, style in parts:
         line.append(f"{name} ", QUIET).append(f"{latency(value)}{_GAP}", style)
-    more = counted(window.exchanges, "request")
-    return line.append(more, QUIET) if line.cell_len + len(more) <= room else line
+    more = [f"Foreman's own time {latency(work)}{_GAP}"] if work else []
+    for words in (*more, counted(window.exchanges, "request")):
+        if line.cell_len + len(words.rstrip()) <= room:
+            line.append(words, QUIET)
+    return line
 
 
 def _tick(seconds: float) -> str:

@@ -37,7 +37,7 @@ def title_line(
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
     right = Text(style=BAR)
-    if width >= 110:
+    if width >= 110 and not warnings:
         if rollout.speed != 1:
             left.append("  rollout time", QUIET)
         left.append(f"{_GAP}{control}" if control else "", QUIET)
@@ -54,7 +54,7 @@ def end_line(
     rollout: Rollout, *, now: float, width: int, lag: float, forecast: Forecast | None, symbols: Symbols = BRAILLE
 ) -> Text:
     """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds."""
-    chips, alarms = _chips(rollout, forecast), Text()
+    chips, alarms = _chips(rollout, forecast, symbols), Text()
     if rollout.end_reason:
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
     for what in rollout.paused:
@@ -75,7 +75,7 @@ def end_line(
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 
-def _chips(rollout: Rollout, forecast: Forecast | None) -> Text:
+def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Text:
     """What asks for a decision, at the right edge of the second line."""
     parts: list[tuple[str, str]] = []
     if rollout.unverified:
@@ -83,7 +83,7 @@ def _chips(rollout: Rollout, forecast: Forecast | None) -> Text:
     if forecast is not None and forecast.overdue:
         parts.append((f" {len(forecast.overdue)} overdue ", OVERDUE))
     if failed := rollout.counts[HostStatus.FAILED]:
-        parts.append((f"✗ {failed} failed", BAD))
+        parts.append((f"{symbols.failed} {failed} failed", BAD))
     if rollout.armed:
         parts.append((f" {len(rollout.armed)} ARMED ", ARMED))
     line = Text()
@@ -111,13 +111,13 @@ def _cells(counts: Sequence[int], width: int) -> list[int]:
     total = sum(counts)
     if not total:
         return [0 for _ in counts]
-    cells = [max(1, width * count // total) if count else 0 for count in counts]
-    order = sorted(range(len(counts)), key=lambda place: -cells[place])
-    while (missing := width - sum(cells)) != 0:
-        for place in order[: max(1, abs(missing))]:
-            if counts[place] and (missing > 0 or cells[place] > 1):
-                cells[place] += 1 if missing > 0 else -1
-                break
+    exact = [width * count / total for count in counts]
+    cells = [max(1, int(share)) if share else 0 for share in exact]
+    while (missing := width - sum(cells)) > 0:
+        cells[max(range(len(cells)), key=lambda place: exact[place] - cells[place])] += 1
+    while missing < 0:
+        cells[max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))] -= 1
+        missing += 1
     return cells
 
 

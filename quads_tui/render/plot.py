@@ -78,12 +78,10 @@ def _filled(kind: str, levels: Sequence[int]) -> str:
     return chr(dots)
 
 
-def points(
-    kind: str, curves: Sequence[tuple[Sequence[Value], str]], height: int, low: float, high: float, above: str = "▲"
-) -> list[Text]:
+def points(kind: str, curves: Sequence[tuple[Sequence[Value], str]], height: int, low: float, high: float) -> list[Text]:
     """Points of several curves on a logarithmic axis from `low` to `high`; the last curve is drawn over the others.
 
-    What is above the top is `above`, in the top row. Each curve has its style; PER_CELL[kind] values to a cell.
+    What is above the top is marked in the top row. Each curve has its style; PER_CELL[kind] values to a cell.
     """
     per, steps = PER_CELL[kind], 4 if kind == "braille" else 1
     cells = len(curves[0][0]) // per if curves else 0
@@ -97,7 +95,7 @@ def points(
             step = min(height * steps - 1, int(share * height * steps))
             row, cell = height - 1 - step // steps, place // per
             if value > high:
-                rows[0][cell] = (above, style)
+                rows[0][cell] = ("^" if kind == "ascii" else "▲", style)
             elif kind == "braille":
                 dots[row, cell] = dots.get((row, cell), 0x2800) | _SIDES[place % per][step % steps]
                 rows[row][cell] = (chr(dots[row, cell]), style)

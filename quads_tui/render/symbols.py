@@ -24,6 +24,7 @@ class Symbols:
     heights: Mapping[Stage, str]
     cursor: str  # at the left edge of the row under the cursor
     line: str  # of which progress is made
+    tick: str  # of an axis, beside its label
     box: tuple[str, ...]  # corners and sides: ╭ ╮ ╰ ╯ ─ │
     ellipsis: str  # where text is cut
 
@@ -51,6 +52,7 @@ def _symbols(name: str, *, box: str, ellipsis: str, plain: bool = False) -> Symb
         heights=dict(zip(Stage, "_,:;+" if plain else "▁▂▃▄▅", strict=True)),
         cursor=">" if plain else "▌",
         line="-" if plain else "━",
+        tick="+" if plain else "┤",
         box=tuple(box),
         ellipsis=ellipsis,
     )
