@@ -101,7 +101,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("f")
     wait_for(lambda: pane.hosts and "failures only" in pane.text)
     pane.keys("g")
-    failed = pane.cursor
+    failed = wait_for(lambda: pane.hosts and pane.cursor == pane.hosts[0] and pane.cursor)
     pane.keys("Enter")
     pane.shows(failed, "cause ", "esc back")
     pane.keys("Escape")
