@@ -26,7 +26,7 @@ from .machine import Asked, HostMachine
 from .memory import HostMemory
 from .ports import Ports
 from .side_effects import HostSideEffects
-from .writes import HostWrites
+from .writes import HostWrites, outcome_hidden
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,8 @@ class _Flow:
         """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
         memory = self._memory
         await self._settled()
+        if memory.unread:
+            raise await self._ended_in(memory.start, outcome_hidden())
         first = self._goal.kind.stages[0]
         if memory.booted:
             memory.start = Stage.INSTALL  # once booted into the installer it is watched; only a human has it rebuilt
@@ -293,7 +295,7 @@ class _Flow:
     def _safety(self, prepared: bool, trouble: str) -> Safety:
         """What a host that is not armed was left as. `prepared`: something of ours stood on it before it was made safe."""
         memory = self._memory
-        if trouble:
+        if trouble or memory.unread:
             return Safety.UNKNOWN
         if memory.off:
             return Safety.OFF
