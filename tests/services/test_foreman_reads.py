@@ -11,6 +11,7 @@ import pytest
 
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.foreman_host import SomeUnreadable
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Probe
@@ -240,6 +241,21 @@ async def test_records_are_asked_for_in_requests_that_apache_takes(bench: Bench,
     assert set(records) == set(names)
     assert max(len(request.path) for request in asked) < 8_000
     assert len(asked) <= 1 + count * (length + 6) // 3_000
+
+
+async def test_a_foreman_that_ignores_the_search_is_read_by_exact_names(bench: Bench) -> None:
+    """Each search brings all hosts: a host that comes twice is one, and the records of others are nobody's trouble."""
+    names = [f"h{number:03}.{'x' * 60}.example.com" for number in range(90)]
+    items = [{"name": name, "id": number + 1, "build": False, "installed_at": None} for number, name in enumerate(names)]
+    stranger = {"name": "other.example.com", "id": 900, "build": "?"}
+    bench.answers["hosts"] = "200 OK", {"subtotal": 91, "results": [*items, stranger]}
+    assert set(await bench.foreman.records(names)) == set(names)
+    assert len(bench.asked("hosts")) > 1
+    for damage, words in (({"id": 901}, "two hosts named h000"), ({"build": "?"}, "build")):
+        bench.answers["hosts"] = "200 OK", {"subtotal": 92, "results": [*items, stranger, {**items[0], "id": 901} | damage]}
+        with pytest.raises(SomeUnreadable, match=words) as odd:
+            await bench.foreman.records(names)
+        assert len(odd.value.records) >= 89
 
 
 async def test_one_session_cookie_serves_all_requests(bench: Bench) -> None:

@@ -89,22 +89,26 @@ class ForemanReads:
         Raises SomeUnreadable, with the others, where records cannot be read.
         """
         odd: list[Unreadable] = []
+        wanted = frozenset(names)
 
         def read(item: Mapping[str, Any]) -> HostRecord | None:
             try:
                 return HostRecord.read(item)
             except Unreadable as why:
-                odd.append(why)
+                name = item.get("name")
+                if not isinstance(name, str) or name.lower() in wanted:
+                    odd.append(why)
                 return None
 
         asked = [
-            self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}, read) for chunk in _chunks(sorted(names))
+            self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}, read) for chunk in _chunks(sorted(wanted))
         ]
         told = [
-            record for found in await asyncio.gather(*asked) for record in found if record is not None and record.name in names
+            record for found in await asyncio.gather(*asked) for record in found if record is not None and record.name in wanted
         ]
         records = {record.name: record for record in told}
-        for name in {record.name for record in told if records[record.name] is not record}:
+        # The same host in the answers to two searches is one: there are Foremans behind which a search is not passed on.
+        for name in {record.name for record in told if records[record.name].id != record.id}:
             odd.append(Unreadable(f"Foreman shows two hosts named {name}"))
             del records[name]
         if odd:
