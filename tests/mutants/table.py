@@ -23,6 +23,7 @@ RESUMED = "tests/engine/test_resumed.py"
 SETTLED = "tests/engine/test_settled_writes.py"
 LOOKS = "tests/engine/test_shared_looks.py"
 HIDDEN = "tests/engine/test_hidden_outcomes.py"
+ORDER = "tests/engine/test_host_order.py"
 SHARED_LANE = "tests/engine/test_lane_shared.py"
 INPUTS = "tests/inputs/test_wrong_inputs.py"
 BOUNDS = "tests/services/redfish/test_bounds.py"
@@ -147,6 +148,7 @@ _HOLES = (
     _row("B1 one write", "engine/gate.py", 'self._writing not in ("", host):', "False:", GATE, FIRST),
     _row("B1 turns go round", "engine/gate.py", "min(turns, key=self._had_turn.__contains__)", "turns[0]", FIRST, GATE),
     _row("B1 retries behind", "engine/gate.py", "return queue is self._again, rack in here", "return rack in here", GATE),
+    _row("B1 named", "engine/gate.py", "if self._order.is_named(host):", "if False:", ORDER),
     _row("B1 racks", "engine/gate.py", "rack in here, self._tried[rack], model", "model", GATE),
     _row("B1 models", "engine/gate.py", ", model in here, self._tried[model]", "", GATE),
     _row("B1 models are held", "engine/gate.py", "if model in self._held:", "if False:", GATE, FIRST),
