@@ -147,7 +147,7 @@ _HOLES = (
     _row("B1 three places", "engine/gate.py", "min(self._ahead(), FIRST)", "self._ahead()", GATE, FIRST),
     _row("B1 one write", "engine/gate.py", 'self._writing not in ("", host):', "False:", GATE, FIRST),
     _row("B1 turns go round", "engine/gate.py", "min(turns, key=self._had_turn.__contains__)", "turns[0]", FIRST, GATE),
-    _row("B1 retries behind", "engine/gate.py", "return queue is self._again, rack in here", "return rack in here", GATE),
+    _row("B1 retries behind", "engine/gate.py", "return queue is self._again, True, rack in here", "return False, True, rack in here", GATE),
     _row("B1 named", "engine/gate.py", "if self._order.is_named(host):", "if False:", ORDER),
     _row("B1 racks", "engine/gate.py", "rack in here, self._tried[rack], model", "model", GATE),
     _row("B1 models", "engine/gate.py", ", model in here, self._tried[model]", "", GATE),
