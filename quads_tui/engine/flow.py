@@ -375,7 +375,8 @@ class _Flow:
         try:
             await self._machine.clear_override(self._ports.clock.deadline(self._ports.limits.pxe_set))
         except (StageFailure, Held) as no:
-            return f"its boot override could not be cleared: {no}"
+            build = "" if self._memory.in_build else "; build mode is not set by this rollout"
+            return f"its boot override could not be cleared: {no}{build}"
         self._remember(override=False)
         return ""
 
