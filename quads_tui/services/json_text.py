@@ -3,8 +3,9 @@
 A bad byte in an asset tag must not make a machine unusable, and a bad byte in a UUID must not make it another machine. So
 reading never fails over the inside of a text or a number, and never invents one: a byte that cannot be decoded becomes U+FFFD, a
 control character stays where it was (`is_damaged` finds both), and a value that is no JSON value, or is missing, becomes DAMAGED,
-which has the wrong type for everybody. A comma too many before a bracket counts for nothing. Brackets, quotes, colons and commas
-that are missing are not guessed. All of it in linear time.
+which has the wrong type for everybody. A comma too many at the end of an object counts for nothing; at the end of a list it is a
+DAMAGED entry, since one may be missing there. Brackets, quotes, colons and commas that are missing are not guessed. All of it in
+linear time.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _ESCAPE = re.compile(  # its group: one that means a character
     r"""\\(?:(["\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})"""
     r"""|u[dD][89a-fA-F][0-9a-fA-F]{2})?"""
 )
-_LOOSE = re.compile(  # a comma before a bracket; a colon without a value; or a word that is none (its group)
-    r"""(?<![\[{,])(,)(?= *[}\]])|(:)(?= *[,}\]])|(?<![^ ,:{}\[\]])"""
+_LOOSE = re.compile(  # a comma before the end of an object, or of a list; a colon without a value; or a word that is none
+    r"""(?<![\[{,])(?:(,)(?= *})|(,)(?= *\]))|(:)(?= *[,}\]])|(?<![^ ,:{}\[\]])"""
     r"""(?!(?:true|false|null|NaN|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![^ ,:{}\[\]]))[^ ,:{}\[\]]+"""
 )
 _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
@@ -136,7 +137,7 @@ def _restructured(text: str) -> str:
 
 
 def _loose(found: re.Match[str]) -> str:
-    return "" if found[1] else ":NaN" if found[2] else "NaN"
+    return "" if found[1] else ",NaN" if found[2] else ":NaN" if found[3] else "NaN"
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -60,7 +60,8 @@ def test_glued_documents_still_give_their_first_to_those_who_ask() -> None:
 
 
 READABLE: dict[bytes, object] = {
-    b'{"a": [1, {"b": ",}"},\r\n ],}': {"a": [1, {"b": ",}"}]},  # a comma too many
+    b'{"a": {"b": ",}", },\r\n }': {"a": {"b": ",}"}},  # a comma too many
+    b'{"a": [1, {"b": ",]"},\r\n ],}': {"a": [1, {"b": ",]"}, DAMAGED]},  # in a list one may be missing
     b'{"a": ,"b": }': {"a": DAMAGED, "b": DAMAGED},  # a value that is not there, or none
     b'{"a": True, "b": 07, "c": .5, "d": 0x1f, "e": n/a, "f": -1.5e3}': {**dict.fromkeys("abcde", DAMAGED), "f": -1500.0},
     b'{"a": "\xff", "b": nan,}': {"a": "\ufffd", "b": DAMAGED},
