@@ -11,6 +11,7 @@ from .identity import Identity, identity_from
 from .stages import Kind, Stage
 
 _NAMED = 10  # hosts
+_LONGEST = 1e6  # seconds
 CHECK_MACS_OFF = "its MACs are not compared (redfish.check_macs)"  # a value of HostPlan.unverified
 NOT_ASKED = "not surveyed yet"  # `bmc` of a host whose BMC was not asked, or not in the time that there is for all
 
@@ -235,7 +236,9 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
         Protected(one["name"], _addressed(identity_from(one["machine"])), one.get("unknown", ""))
         for one in facts.get("protected", ())
     )
-    canary = {"canary": int(facts.get("canary", 0)), "proven": proven}
+    cost = facts.get("canary_seconds")
+    cost = cost if isinstance(cost, int | float) and 0 <= cost < _LONGEST else None
+    canary = {"canary": int(facts.get("canary", 0)), "proven": proven, "canary_seconds": cost}
     plan = Plan(**{**facts, **words, **canary, "goals": goals, "hosts": hosts, "protected": protected})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
         raise ValueError("the cloud of a host has no entry in the plan")
