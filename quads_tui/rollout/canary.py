@@ -153,14 +153,14 @@ class Canaries:
         return None if group is None or group.is_open else group
 
     def wait(self, host: str) -> str:
-        """Why a host that has not begun waits for those of its type, in words; empty: it does not."""
+        """Why the host may not begin before others of its type are built, in words; empty: it may, or has begun."""
         group = self._of.get(host)
-        return "" if group is None else group.why
+        return "" if group is None or host in group.begun else group.why
 
     def paused(self, host: str) -> str:
         """The pause that keeps the host from beginning; empty: none."""
         group = self._of.get(host)
-        return group.pause if group is not None and group.is_held else ""
+        return group.pause if group is not None and group.is_held and host not in group.begun else ""
 
     def apply(self, event: Event) -> None:
         self.news = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from math import exp, sqrt
 from typing import NamedTuple
 
-from .canary import CanaryGroup
+from .canary_turns import CanaryTurns
 from .durations import Samples
 from .lognormal import NINE_OF_TEN, LogMoments, Lognormal, fit
 from .stages import HostStatus, Kind, Stage
@@ -60,7 +60,6 @@ class RemainingHosts:
 
     def __init__(self, rollout: Rollout, now: float) -> None:
         self._durations, self._now, self._speed = rollout.durations, now, rollout.speed
-        self._canaries = rollout.canaries
         self._unwritten: dict[Stage | None, list[HostState]] = {stage: [] for stage in _UNWRITTEN}
         self._last: dict[Likeness, dict[int, list[float]]] = {}  # ages of those in their last stage, near ones together
         self._before: list[tuple[HostState, Stage]] = []  # written, or with nothing to write; and their last stage
@@ -93,8 +92,8 @@ class RemainingHosts:
             else:
                 self._before.append((host, last))
         self._sort_by_turn(rollout)
-        self._first: dict[str, list[str]] = {}  # by the hosts that wait for the first of their type: those
-        self._sort_by_canary()
+        self._canaries = CanaryTurns(rollout, now)
+        self._unwritten[None] = self._canaries.arrange(self._unwritten[None])
 
     def _likeness(self, host: HostState, last: Stage) -> Likeness:
         apart, spread = self._durations.expected.apart.get(host.name, (0.0, 0.0)) if last is Stage.INSTALL else (0.0, 0.0)
@@ -126,36 +125,9 @@ class RemainingHosts:
         for hosts in self._unwritten.values():
             hosts.sort(key=key)
 
-    def _sort_by_canary(self) -> None:
-        """Those that are still to be the first of their type come before all others that have not begun, and those that wait for
-        them after all others."""
-        closed: dict[int, tuple[CanaryGroup, list[HostState]]] = {}
-        for host in self._unwritten[None]:
-            if (group := self._canaries[host.name]) is not None:
-                closed.setdefault(id(group), (group, []))[1].append(host)
-        firsts: list[HostState] = []
-        for group, hosts in closed.values():
-            missing = max(0, group.wanted - len(group.built) - len(group.live))
-            next_ones = sorted(hosts, key=lambda host: self._durations.tail(host.name) or 0.0)[:missing]
-            firsts += next_ones
-            names = [*group.live, *(host.name for host in next_ones)]
-            self._first |= {host.name: names for host in hosts if host not in next_ones}
-        if closed:
-            first = {host.name for host in firsts}
-            others = [host for host in self._unwritten[None] if host.name not in first and host.name not in self._first]
-            waiting = [host for host in self._unwritten[None] if host.name in self._first]
-            self._unwritten[None] = [*firsts, *others, *waiting]
-
-    def _built_in(self, host: str, turns: Mapping[str, float]) -> float:
-        """Own seconds until the host is probably built; `turns` has it if it is not written yet."""
-        tail = self._durations.tail(host) or 0.0
-        written = self._durations.written.get(host)
-        return turns.get(host, 0.0) + tail if written is None else max(0.0, tail - (self._now - written) * self._speed)
-
     def turns(self, between: float) -> dict[str, float]:
         """Own seconds until each host's own write is applied, where one comes every `between` seconds."""
         turns: dict[str, float] = {}
-        opens: dict[tuple[str, ...], float] = {}  # by canaries: own seconds until the next of their type may be written
         writes, ahead = self._durations.writes, 0
         fresh: dict[str, float] = {}  # by model, until one that has not begun may come to the lane
         for stage, hosts in self._unwritten.items():
@@ -168,13 +140,8 @@ class RemainingHosts:
                     ready = fresh[host.model]
                 else:
                     ready = fresh[host.model] = self._ready(host)
-                turns[name] = max(ahead * between, ready + between)
-                if first := self._first.get(name):
-                    key = tuple(first)
-                    if key not in opens:
-                        opens[key] = ready + max(self._built_in(canary, turns) for canary in first)
-                    opens[key] += writes[name] * between
-                    turns[name] = max(turns[name], opens[key])
+                soonest = max(ahead * between, ready + between)
+                turns[name] = self._canaries.turn(name, soonest, ready, writes[name] * between, turns)
         return turns
 
     def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:

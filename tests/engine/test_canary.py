@@ -370,3 +370,24 @@ def judge(lab: Lab, wanted: int, number: int) -> None:
                 built += event.status is HostStatus.DONE
                 bad += event.status is HostStatus.FAILED and event.host in under_way
                 under_way.discard(event.host)
+
+
+async def test_the_forecast_knows_that_the_others_come_later() -> None:
+    lab = lab_of(40, models="R650 R640", proven=["R640"])
+    seconds = {"install": [600.0] * 40, "power_on": [15.0] * 40, "foreman_build": [1.0] * 40, "power_off": [9.0] * 40}
+    lab.rollout.durations.seed({"R650": seconds, "R640": seconds, "": {"write": [1.0] * 20}})
+    lab.executor.start()
+    ends_at = []
+    for _ in range(4):
+        await asyncio.sleep(100)
+        now = lab.clock.wall()
+        made = forecast(lab.rollout, Meters(), now)
+        waiting = [name for name in names(40) if lab.rollout.canaries.wait(name)]
+        assert len(waiting) == 19
+        assert min(made.turns[name] for name in waiting) > 600 - (now - lab.rollout.started_at)
+        assert made.p50 is not None
+        ends_at.append(now + made.p50)
+    assert await to_the_end(lab) == 0
+    lasted = (lab.rollout.ended_at or 0.0) - lab.rollout.started_at
+    assert all(abs(end - (lab.rollout.ended_at or 0.0)) < 0.1 * lasted for end in ends_at)
+    assert lasted > 1200  # two installs, one after the other
