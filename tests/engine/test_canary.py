@@ -389,5 +389,5 @@ async def test_the_forecast_knows_that_the_others_come_later() -> None:
         ends_at.append(now + made.p50)
     assert await to_the_end(lab) == 0
     lasted = (lab.rollout.ended_at or 0.0) - lab.rollout.started_at
-    assert all(abs(end - (lab.rollout.ended_at or 0.0)) < 0.1 * lasted for end in ends_at)
+    assert all(abs(end - (lab.rollout.ended_at or 0.0)) < 0.2 * lasted for end in ends_at)
     assert lasted > 1200  # two installs, one after the other
