@@ -167,8 +167,9 @@ class Canaries:
         if isinstance(event, StageChanged | HostAhead | HostChanged | CanaryOverdue):
             group = self._of.get(event.host)
             if group is not None:
+                known = group.is_open  # whatever becomes of its hosts from then on is no news of a canary
                 news = group.apply(event)
-                self.news = news if news is not None and (not group.is_open or news.step is CanaryStep.BUILT) else None
+                self.news = None if known else news
         elif isinstance(event, Paused) and not event.paused and event.what.startswith(CANARY):
             for group in self.groups:
                 if group.pause == event.what:

@@ -295,7 +295,7 @@ async def test_a_process_that_died_before_it_asked_is_made_good_for_by_the_next_
 
 
 def test_whatever_fails_one_of_a_type_at_a_time_begins_until_one_is_built() -> None:
-    for number in range(30):
+    for number in range(20):
         in_virtual_time(lambda number=number: _anything(number))  # type: ignore[misc]
 
 
