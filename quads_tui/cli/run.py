@@ -11,6 +11,7 @@ import click
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.render.plan_text import plan_lines
+from quads_tui.rollout.canary import canary_groups
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import checked_plan, find_unfinished, open_clients, roll_out
 from quads_tui.runtime.options import Options, Refused, emit_json, notify
@@ -59,7 +60,8 @@ async def _show_plan(given: RolloutInput, options: Options, expect: int | None) 
     async with open_clients(given.site, options) as (services, clock):
         made = await checked_plan(given, services, expect, options, notify)
     if options.json:
-        emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))
+        canaries = [{**group.type._asdict(), "hosts": len(group.waiting)} for group in canary_groups(made)]
+        emit_json("plan", clock.wall(), json.loads(json.dumps({**asdict(made), "canaries": canaries})))
     else:
         click.echo("\n".join(plan_lines(made)))
     return 0

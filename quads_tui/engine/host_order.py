@@ -48,6 +48,10 @@ class HostOrder:
         self._named.setdefault(host, len(self._named))
         self.version += 1
 
+    def stale(self) -> None:
+        """What is expected has changed: the next look is not put off."""
+        self._looked = float("-inf")
+
     def refresh(self) -> None:
         """Look at what is expected now, from time to time."""
         if self._clock.now() - self._looked < _FRESH:

@@ -134,6 +134,8 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
     begins = host.stage in (None, kind.stages[0])
     if begins and (what := rollout.new_host_paused(host.name)):
         return for_the_pause(what, rollout.paused[what])
+    if begins and (words := rollout.canaries.wait(host.name)):
+        return words
     if kind is not Kind.BUILD or (host.stage is not None and host.note):
         return _note(host, rollout) or "starting"
     return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
@@ -170,6 +172,8 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     words = f"{ordinal(place)} in the Foreman write queue"
     if host.name in rollout.write_next:
         words += " (put first by the operator)"
+    elif rollout.canaries[host.name] is not None:
+        words += " (the first of its model, os and medium)"
     elif tail := rollout.durations.tail(host.name):
         words += f" (longest first: about {duration(tail)} after its write)"
     if "writes" in rollout.paused:

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .canary import Canaries
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
@@ -143,6 +144,7 @@ class Rollout:
         self.version = 0
         self.durations = DurationStats(plan)
         self.refusals = Refusals(plan, self.durations.kinds)
+        self.canaries = Canaries(plan)
 
     @property
     def first_write_verified(self) -> bool:
@@ -152,7 +154,8 @@ class Rollout:
     def new_host_paused(self, host: str) -> str:
         """What holds a host back that has not begun: a member of `paused`, or nothing."""
         held = model_pause(self.hosts[host].model)
-        return ADMISSION if ADMISSION in self.paused else held if held in self.paused else ""
+        found = (ADMISSION, held, self.canaries.paused(host))
+        return next((what for what in found if what in self.paused), "")
 
     @property
     def settled(self) -> bool:
@@ -172,6 +175,7 @@ class Rollout:
         self.version += 1
         verified = self.first_write_verified
         self.refusals.apply(event)
+        self.canaries.apply(event)
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)

@@ -30,6 +30,7 @@ class Options:
     state_dir: Path | None = None
     plain: bool = False
     survey: bool = True  # the plan surveys the BMCs
+    canary: int | None = None  # hosts of each model, os and medium to be built first; None: what is usual (rollout/canary.py)
     take_over: bool = False  # take over the locks of a process that hangs
 
     @property

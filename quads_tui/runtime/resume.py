@@ -161,7 +161,7 @@ async def _plan_again(
     operator.notify(f"{stored.id} ended before its plan was confirmed; making a new plan")
     facts = stored.facts["assignments"] if "assignments" in stored.facts else [stored.facts["assignment"]]
     given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal)
-    options = replace(options, yes=options.yes or stored.rehearsal is not None)
+    options = replace(options, yes=options.yes or stored.rehearsal is not None, canary=stored.facts.get("canary"))
     return await roll_out(given, options, resources, operator, front_end)
 
 

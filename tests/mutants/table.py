@@ -43,6 +43,8 @@ ORDERS = "tests/engine/test_orders.py"
 EXECUTOR = "tests/engine/test_executor.py"
 ATTEMPTS = "tests/engine/test_attempts.py"
 INSTALL_END = "tests/engine/test_install_end.py"
+CANARY = "tests/engine/test_canary.py"
+CANARIES = "tests/rollout/test_canary.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,13 @@ _HOLES = (
     _row("B1 racks", "engine/gate.py", "rack in here, self._tried[rack], model", "model", GATE),
     _row("B1 models", "engine/gate.py", ", model in here, self._tried[model]", "", GATE),
     _row("B1 models are held", "engine/gate.py", "if model in self._held:", "if False:", GATE, FIRST),
+    _row("B1 canary", "engine/gate.py", "if why := self._canary(host):", "if False:", CANARY),
+    _row("B1 two canaries", "rollout/canary.py", "len(self.failed.keys() - self.accepted) >= TRIES", "len(self.failed.keys() - self.accepted) > TRIES", CANARIES),
+    _row("B1 one canary at a time", "rollout/canary.py", "len(self.live) + len(self.built) >= self.wanted", "len(self.live) + len(self.built) > self.wanted", CANARIES),
+    _row("B1 canary asked for after a crash", "engine/resumption.py", "        self.canaries.resume()\n", "", CANARY),
+    _row("B1 canary of another rack", "engine/canary.py", "(_SAME_RACK if again else 0.0)", "0.0", CANARY),
+    _row("B1 overdue canary", "engine/canary.py", "            self._watch(event.host)\n", "            pass\n", CANARY),
+    _row("B1 canary lifted", "engine/canary.py", "if what in (ADMISSION, group.pause)]", "if what == group.pause]", CANARY),
     _row("B1 the second host", "rollout/refusals.py", "if len(hosts) >= SAME and (", "if len(hosts) > SAME and (", REFUSALS),
     _row("B1 any three", "rollout/refusals.py", ">= self.first:", "> self.first:", REFUSALS, FIRST),
     _row("B1 fewer than three", "engine/breakers.py", "rollout.refusals.first = min(rollout.refusals.first, cap or rollout.refusals.first)", "pass", FIRST),
