@@ -14,37 +14,38 @@ from quads_tui.runtime.resume import resume
 from .terminal import TerminalOperator, chosen_front_end, run_with_exit_status
 
 
-def resume_command(name: str | None, *, failed: bool, options: Options) -> int:
-    """Gives the exit status; 0 when there is nothing to resume."""
+def resume_command(name: str | None, *, failed: bool, until: str = "", options: Options) -> int:
+    """Gives the exit status; 0 when there is nothing to resume. `until`: another time limit, as given."""
 
     def work() -> int:
         rollout = _choose_rollout(name, options, failed)
         if rollout is None or not (rollout.unfinished or rollout.owed or rollout.undecided or failed):
             notify(f"nothing to resume: {_nothing_reason(rollout, options)}")
             return 0
-        return resume_now(rollout, options, failed=failed)
+        return resume_now(rollout, options, failed=failed, until=until)
 
     return run_with_exit_status(options, work)
 
 
-def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False) -> int:
+def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False, until: str = "") -> int:
     """Resume it in this process. The emulators of a rehearsal end with this process."""
     if rollout.unreadable:
         raise Usage(rollout.unreadable)
     if rollout.rehearsal is None:
-        return asyncio.run(_run_resumed(rollout, options, failed))
+        return asyncio.run(_run_resumed(rollout, options, failed, until))
     if not emulators_pid(rollout.rehearsal):
         raise Refused([f"the emulators of {rollout.id} have ended: this rehearsal cannot be resumed"])
     with owned_emulators(rollout.rehearsal):
-        return asyncio.run(_run_resumed(rollout, options, failed))
+        return asyncio.run(_run_resumed(rollout, options, failed, until))
 
 
-async def _run_resumed(stored: StoredRollout, options: Options, failed: bool) -> int:
+async def _run_resumed(stored: StoredRollout, options: Options, failed: bool, until: str) -> int:
     ask = not options.yes and options.terminal and not options.headless
     confirmed = "plan" in stored.facts and not failed  # only what is new is asked, and only where somebody is there
     shown, front_end = chosen_front_end(replace(options, yes=True) if confirmed else options)
     shown = replace(shown, yes=options.yes)
-    return await resume(stored, shown, ProcessResources(), TerminalOperator(), front_end, failed=failed, ask=ask)
+    operator = TerminalOperator()
+    return await resume(stored, shown, ProcessResources(), operator, front_end, failed=failed, ask=ask, until=until)
 
 
 def _choose_rollout(name: str | None, options: Options, failed: bool) -> StoredRollout | None:

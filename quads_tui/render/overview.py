@@ -47,6 +47,8 @@ def header(
         alarms.append(f"  {paused_subject(what).upper()} PAUSED", f"{ATTENTION} reverse" if " " in ATTENTION else ATTENTION)
     if rollout.narrowed:
         alarms.append(f"  write concurrency reduced to 1: {rollout.narrowed[:60]}", BAD)
+    if rollout.plan.until:
+        alarms.append(f"  {time_limit_short(rollout, forecast)}", ATTENTION)
     for warning in warnings:
         alarms.append(f"  ! {warning}", ATTENTION)
     alarms.append(f"  program lag {lag * 1000:.0f} ms", QUIET)
@@ -72,6 +74,12 @@ def header(
     for line in (first, second):
         line.truncate(width, overflow="ellipsis", pad=True)
     return [first, second]
+
+
+def time_limit_short(rollout: Rollout, forecast: Forecast | None) -> str:
+    """The limit, and how many hosts it leaves by the forecast."""
+    until = datetime.fromtimestamp(rollout.plan.until).astimezone().strftime("%a %H:%M")
+    return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
 def pipeline(rollout: Rollout, width: int) -> Text:

@@ -8,7 +8,7 @@ from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
-from quads_tui.rollout.waits import for_a_place, for_the_pause, is_for_a_place
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place
 
 from .numbers import clock_time, duration
 
@@ -54,6 +54,8 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
     begins = host.stage in (None, kind.stages[0])
     if begins and (what := rollout.new_host_paused(host.name)):
         return for_the_pause(what, rollout.paused[what])
+    if host.name in forecast.late:
+        return for_the_time_limit(rollout.plan.until)
     if kind is not Kind.BUILD or (host.stage is not None and host.note):
         return _note(host, rollout) or "starting"
     return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")

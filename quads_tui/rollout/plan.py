@@ -112,6 +112,8 @@ class Plan:
     foreman: str = ""  # address and version, for the operator
     hooks: tuple[str, ...] = ()  # the names of the site's
     protected: tuple[Protected, ...] = ()  # the machines of the site's protected hosts
+    until: float = 0.0  # real time by which a host must be done, or it is not begun; 0: no limit
+    late: tuple[str, ...] = ()  # hosts that are not expected to be done by then, as foreseen when the plan was made
 
     @property
     def not_verified(self) -> tuple[HostPlan, ...]:
@@ -226,7 +228,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
         for host in given
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
-    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks", "expected_seconds") if name in facts}
+    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks", "expected_seconds", "late") if name in facts}
     protected = tuple(
         Protected(one["name"], _addressed(identity_from(one["machine"])), one.get("unknown", ""))
         for one in facts.get("protected", ())

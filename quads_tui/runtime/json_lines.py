@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from quads_tui.render.report.data import rfc3339
 from quads_tui.rollout.events import Event, HostArmed, HostChanged, Identified, Notice, RolloutStarted, StageChanged
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.time_limit import not_begun
 
 from .options import emit_json
 
@@ -24,6 +26,7 @@ class JsonLines:
                 members = {"hosts": event.hosts, "resumed": event.resumed, "who": event.who, "speed": event.speed}
                 plan = self._rollout.plan
                 members |= {"cloud": plan.cloud, "kind": plan.words("kind")}
+                members |= {"until": rfc3339(plan.until)} if plan.until else {}
                 self._emit("rollout_started", event, members)
             case StageChanged():
                 members = {"host": event.host, "stage": event.stage.value, "status": event.status.value}
@@ -71,6 +74,7 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
         ],
         "armed_hosts": list(rollout.armed),
         "unverified_hosts": [{"host": name, "reason": why} for name, why in rollout.unverified.items()],
+        **({"until": rfc3339(rollout.plan.until), "not_begun_hosts": not_begun(rollout)} if rollout.plan.until else {}),
         "skipped_hosts": [host.name for host in hosts if host.status is HostStatus.SKIPPED],
         "held_hosts": [host.name for host in hosts if host.status is HostStatus.HELD],
     }

@@ -23,6 +23,7 @@ from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_limit import assumed_words
 
 _MOST = 256 << 20  # bytes; 20,000 hosts with ten rollouts each are about 20 MB
 
@@ -64,25 +65,25 @@ def known_durations(
     return learned.seeds(plan), learned.expectations(plan, install)
 
 
-def with_history(state: Path, foreman: str, plan: Plan, install: float, notify: Notify) -> Plan:
-    """The plan, with how long it is expected to take, and a note at each host that failed in most of its last rollouts.
+def with_history(state: Path, foreman: str, plan: Plan, install: float, notify: Notify, *, begins: float, speed: float) -> Plan:
+    """The plan, with how long it is expected to take, a note at each host that failed in most of its last rollouts, and which
+    hosts its time limit is expected to leave.
 
-    `install`: as for `known_durations`.
+    `install`: as for `known_durations`; `begins`: real time.
     """
     learned = read_learned(state, foreman, notify)
     words = {host.name: learned.failing(host.name) for host in plan.hosts if host.name in learned.hosts}
     hosts = (replace(host, notes=(*host.notes, words[host.name])) if words.get(host.name) else host for host in plan.hosts)
-    return replace(plan, hosts=tuple(hosts), expected_seconds=_expected_seconds(plan, learned, install))
-
-
-def _expected_seconds(plan: Plan, learned: LearnedDurations, install: float) -> tuple[float, ...]:
-    """The forecast of a rollout that begins now."""
     usable = replace(plan, hosts=tuple(host for host in plan.hosts if not host.blocker))
-    rollout = Rollout("", usable)
+    rollout = Rollout("", usable, speed=speed)
     rollout.durations.seed(learned.seeds(usable), learned.expectations(usable, install))
-    rollout.apply(RolloutStarted(1.0, "", len(usable.hosts), False, "", 1.0))
-    made = forecast(rollout, Meters(), 1.0)
-    return (round(made.p50), round(made.p90)) if made.p50 and made.p90 else ()
+    rollout.apply(RolloutStarted(begins, "", len(usable.hosts), False, "", speed))
+    made = forecast(rollout, Meters(), begins)
+    expected = (round(made.p50), round(made.p90)) if made.p50 and made.p90 else ()
+    late = tuple(host.name for host in usable.hosts if host.name in made.late)
+    assumed = assumed_words(rollout, begins)
+    warnings = (*plan.warnings, assumed) if assumed else plan.warnings
+    return replace(plan, hosts=tuple(hosts), expected_seconds=expected, late=late, warnings=warnings)
 
 
 def learned_sites(state: Path, foreman: str | None, notify: Notify) -> dict[str, LearnedDurations]:

@@ -18,6 +18,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import TIME_LIMIT
 from quads_tui.services.commands import run_command
 
 from .alert_command import alerts_sent
@@ -51,7 +52,7 @@ class RolloutRunner:
         self.writer = writer
         self._site = site
         self._resources = resources
-        self._clock = clock
+        self.clock = clock
         self._options = options
         self._rehearsal = rehearsal
         self._front_end = front_end
@@ -69,7 +70,7 @@ class RolloutRunner:
             return await self._run(journal, rollout, recalled, retry_ended)
 
     async def _run(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
-        services, clock, site = self.services, self._clock, self._site
+        services, clock, site = self.services, self.clock, self._site
         if self._options.json:
             journal.subscribe(JsonLines(rollout))
         context = RolloutContext(
@@ -125,7 +126,7 @@ class RolloutRunner:
             with self._resources.register(running):
                 await self._front_end(running)
         finally:
-            left = "safety" if executor.held_back else "operator"
+            left = "safety" if executor.held_back else TIME_LIMIT if executor.out_of_time else "operator"
             await executor.finish("" if rollout.settled else executor.stopped or left)
             watcher.cancel()
             await socket.close()
@@ -142,7 +143,8 @@ class RolloutRunner:
             for line in running.summary():
                 notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
-                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}")
+                later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
+                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}{later}")
         if executor.owed_to_quads:
             notify(f"  pending: {_updates(executor.owed_to_quads)} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):

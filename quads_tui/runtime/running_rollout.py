@@ -17,8 +17,9 @@ from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.time_limit import not_begun
 from quads_tui.rollout.view import RolloutView
-from quads_tui.rollout.waits import for_the_pause
+from quads_tui.rollout.waits import for_the_pause, left_by_the_time_limit
 
 _MAX_EXCHANGES = 20  # requests of a host
 
@@ -136,6 +137,8 @@ class RunningRollout:
         rollout = self.rollout
         lines = [self.line()]
         lines += [f"  {for_the_pause(what, why)}." for what, why in rollout.paused.items()]
+        left = not_begun(rollout) if rollout.plan.until else []
+        lines += [f"  {left_by_the_time_limit(rollout.plan.until, left)}"] if left and self.executor.out_of_time else []
         for group in sorted(rollout.groups.values(), key=lambda group: -len(group.hosts)):
             names = list(group.hosts)
             stage = group.stage.value if group.stage else "?"

@@ -7,7 +7,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     version         1
     rollout, state  its id; unplanned, running, unfinished (killed), stopped, done or ended
     holder          who carries it now, in words; empty for nobody
-    end_reason      empty, operator, safety, SIGINT or SIGTERM: of the last process that ended well
+    end_reason      empty, operator, safety, time limit, SIGINT or SIGTERM: of the last process that ended well
     seconds, last   own seconds; when the journal's last entry was made
     asked           cloud, kind (build, ownership, spare or null), description, owner, ticket, ccuser, os, ptable, medium,
                     parameters (names only), foreman, models {model: hosts}, warnings, who, at, assignment and site

@@ -35,7 +35,7 @@ class Run:
     speed: float
     resumed: bool
     who: str
-    end: str | None  # else empty, operator, safety, SIGINT or SIGTERM
+    end: str | None  # else empty, operator, safety, time limit, SIGINT or SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
