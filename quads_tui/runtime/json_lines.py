@@ -6,11 +6,15 @@ from typing import Any
 
 from quads_tui.render.report.data import rfc3339
 from quads_tui.rollout.events import Event, HostArmed, HostChanged, Identified, Notice, RolloutStarted, StageChanged
+from quads_tui.rollout.overdue import overdue_installs
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import not_begun
+from quads_tui.rollout.view import RolloutView
 
 from .options import emit_json
+
+_LOOK_INTERVAL = 1.0  # real seconds between two looks at which hosts are overdue
 
 
 class JsonLines:
@@ -44,6 +48,19 @@ class JsonLines:
             case Notice():
                 self._emit("notice", event, {"level": event.level, "text": event.text})
 
+    async def tell_overdue(self, view: RolloutView) -> None:
+        """A line for every host that becomes overdue, until cancelled. No event says so: it is seen by what time it is."""
+        told: set[str] = set()
+        while True:
+            made = view.forecast
+            for one in made.overdue:
+                if one.name not in told:
+                    seconds = (made.at - self._rollout.durations.installing.get(one.name, made.at)) * self._rollout.speed
+                    members = {"host": one.name, "seconds": round(seconds, 1), "until": rfc3339(one.until)}
+                    emit_json("overdue", made.at, {"rollout": self._rollout.id, **members})
+            told = {one.name for one in made.overdue}
+            await view.clock.sleep_real(_LOOK_INTERVAL)
+
     def _emit(self, name: str, event: Event, members: dict[str, Any]) -> None:
         emit_json(name, event.at, {"rollout": self._rollout.id, **members})
 
@@ -71,6 +88,9 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
             }
             for host in hosts
             if host.status is HostStatus.FAILED
+        ],
+        "overdue_hosts": [
+            {"host": name, "seconds": round(one.seconds, 1)} for name, one in overdue_installs(rollout, at).items()
         ],
         "armed_hosts": list(rollout.armed),
         "unverified_hosts": [{"host": name, "reason": why} for name, why in rollout.unverified.items()],

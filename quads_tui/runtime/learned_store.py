@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from quads_tui.journal.servers import spelled
 from quads_tui.rollout.events import RolloutStarted
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.host_results import learn_from
-from quads_tui.rollout.learned import LearnedDurations
+from quads_tui.rollout.learned import HostResult, LearnedDurations
 from quads_tui.rollout.learned_json import learned_facts, learned_from
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan
@@ -63,6 +63,12 @@ def known_durations(
     if not learned.hosts:
         return known_pace(state, foreman), {}
     return learned.seeds(plan), learned.expectations(plan, install)
+
+
+def past_results(state: Path, foreman: str, hosts: Collection[str]) -> dict[str, tuple[HostResult, ...]]:
+    """What became of these hosts in their last rollouts, the newest first."""
+    learned = read_learned(state, foreman, lambda words: None)  # a damaged file was reported when the plan was made
+    return {host: tuple(reversed(learned.hosts[host])) for host in hosts if host in learned.hosts}
 
 
 def with_history(state: Path, foreman: str, plan: Plan, install: float, notify: Notify, *, begins: float, speed: float) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.eta import header_words
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
@@ -73,12 +74,16 @@ class RunningRollout:
         warnings: Sequence[str] = (),
         rehearsal: bool = False,
         directory: Path,
+        past: Mapping[str, Sequence[HostResult]] | None = None,
     ) -> None:
+        """`past`: what became of its hosts in their last rollouts, the newest first."""
+        results = past or {}
         self.view = RolloutView(
             rollout=rollout,
             meters=meters,
             clock=clock,
             exchanges=self.exchanges,
+            past=lambda host: results.get(host, ()),
             title="REHEARSAL" if rehearsal else "",
             warnings=tuple(warnings),
             directory=directory,

@@ -15,6 +15,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     runs            a process each: started, last, speed, resumed, who, end (null: killed, or still at work)
     counts          hosts, done, failed, skipped, held, unfinished, armed
     armed_hosts     names: the next boot reinstalls them
+    overdue_hosts   host, seconds (of its install), overdue_after: it took longer than those of nearly all hosts of its kind
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
@@ -79,6 +80,10 @@ def document(report: Report) -> dict[str, Any]:
             "armed": len(report.armed),
         },
         "armed_hosts": [host.name for host in report.armed],
+        "overdue_hosts": [
+            {"host": host.name, "seconds": _round(install.seconds), "overdue_after": _round(install.after)}
+            for host, install in report.overdue
+        ],
         "unverified_hosts": [{"host": host.name, "reason": host.unverified} for host in report.unverified],
         "paused": dict(report.paused),
         "progress": [[_round(point.seconds), point.done, point.failed, point.skipped, point.held] for point in report.progress],
