@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from math import exp, sqrt
+from typing import NamedTuple
 
 from .durations import DurationStats
 from .learned import ENOUGH
@@ -28,20 +28,13 @@ _SPREAD, _WEIGHT = 0.25, 3.0  # of the logarithm of an install: what is expected
 _ROUND = 60.0  # ages of installs are taken together that lie as near as this
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """Seconds: the median, and the square of what is added to it for 90 %."""
+class HostNeeds(NamedTuple):
+    """Seconds of the stages before and after the write, the median; and the square of what is added to both for 90 %."""
 
-    half: float
+    before: float
+    after: float
     wide: float
-
-    def __add__(self, other: Needed) -> Needed:
-        return Needed(self.half + other.half, self.wide + other.wide)
-
-    @property
-    def most(self) -> float:
-        """In nine of ten cases."""
-        return self.half + sqrt(self.wide)
+    writes: bool  # Foreman is written
 
 
 class TimeLimit:
@@ -53,8 +46,7 @@ class TimeLimit:
         self._now = now
         self._models = {host.name: host.model for host in rollout.plan.hosts}
         self.ceiling = rollout.durations.expected.install or Limits().install
-        self._parts: dict[tuple[str, Kind], tuple[Needed, Needed]] = {}
-        self._installs: dict[str, Needed] = {}  # by host
+        self._parts: dict[tuple[str, Kind, tuple[float, float] | None], HostNeeds] = {}
         self._fits: dict[str, tuple[Lognormal, float] | None] = {}
 
     def left(self, now: float) -> float:
@@ -63,17 +55,10 @@ class TimeLimit:
 
     def needed(self, host: str, writes: float) -> float:
         """Seconds from now until a host is done that begins now and whose last write is the `writes`th from now on, with 90 %."""
-        kind, model = self._durations.kinds[host], self._models[host]
-        found = self._parts.get((model, kind))
-        if found is None:
-            found = self._parts[model, kind] = self._part(model, kind, True), self._part(model, kind, False)
-        before, after = found
-        if Stage.FOREMAN_BUILD in kind.stages:
-            mean, apart = self._interval
-            before = Needed(max(writes * mean, before.half + mean), before.wide + writes * apart**2)
-        if Stage.INSTALL in kind.stages:
-            after += self._install(host)
-        return (before + after).most
+        part, (mean, apart) = self._part_of(host), self._interval
+        if not part.writes:
+            return part.before + part.after + sqrt(part.wide)
+        return max(writes * mean, part.before + mean) + part.after + sqrt(part.wide + writes * apart**2)
 
     def writes(self, host: str) -> int:
         return self._durations.writes[host] if Stage.FOREMAN_BUILD in self._durations.kinds[host].stages else 0
@@ -94,32 +79,40 @@ class TimeLimit:
         """Too few installs of its model were seen: the deadline of the install stands in for them."""
         return Stage.INSTALL in self._durations.kinds[host].stages and self._fitted(self._models[host]) is None
 
-    def _part(self, model: str, kind: Kind, before_write: bool) -> Needed:
-        """The stages before the write, or those after it but for the install."""
-        total = Needed(0.0, 0.0)
-        for stage in kind.stages:
-            if stage is not Stage.INSTALL and stage.is_before_write is before_write:
-                samples = self._durations.samples(model, stage)
-                half, most = (left(samples, 0.0, which) if len(samples) else _STAGE for which in (0, 1))
-                total += Needed(half, (most - half) ** 2)
-        return total
-
-    def _install(self, host: str) -> Needed:
-        found = self._installs.get(host)
+    def _part_of(self, host: str) -> HostNeeds:
+        """Hosts that are alike share it."""
+        key = self._models[host], self._durations.kinds[host], self._durations.expected.apart.get(host)
+        found = self._parts.get(key)
         if found is None:
-            found = self._installs[host] = self._install_of(host)
+            found = self._parts[key] = self._made(*key)
         return found
 
-    def _install_of(self, host: str) -> Needed:
-        fitted = self._fitted(self._models[host])
+    def _made(self, model: str, kind: Kind, own: tuple[float, float] | None) -> HostNeeds:
+        before = after = wide = 0.0
+        for stage in kind.stages:
+            half, most = self._install(model, own) if stage is Stage.INSTALL else self._stage(model, stage)
+            wide += (most - half) ** 2
+            if stage.is_before_write:
+                before += half
+            else:
+                after += half
+        return HostNeeds(before, after, wide, Stage.FOREMAN_BUILD in kind.stages)
+
+    def _stage(self, model: str, stage: Stage) -> tuple[float, float]:
+        """At p50 and p90."""
+        samples = self._durations.samples(model, stage)
+        return (left(samples, 0.0, 0), left(samples, 0.0, 1)) if len(samples) else (_STAGE, _STAGE)
+
+    def _install(self, model: str, own: tuple[float, float] | None) -> tuple[float, float]:
+        """At p50 and p90. `own`: as Expectations.apart, where the host's own past is known."""
+        fitted = self._fitted(model)
         if fitted is None:
-            return Needed(self.ceiling, 0.0)
-        spread, seen = fitted
-        apart, own = self._durations.expected.apart.get(host, (0.0, spread.spread))
-        middle, wide = spread.middle + apart, min(own, spread.spread)
-        half = min(exp(middle), self.ceiling)
-        most = min(exp(middle + NINE_OF_TEN * wide * (1.0 + 1.0 / sqrt(seen))), self.ceiling)
-        return Needed(half, (most - half) ** 2)
+            return self.ceiling, self.ceiling
+        found, seen = fitted
+        apart, spread = own or (0.0, found.spread)
+        middle, spread = found.middle + apart, min(spread, found.spread)
+        most = exp(middle + NINE_OF_TEN * spread * (1.0 + 1.0 / sqrt(seen)))
+        return min(exp(middle), self.ceiling), min(most, self.ceiling)
 
     def _fitted(self, model: str) -> tuple[Lognormal, float] | None:
         """How the installs of the model lie, and of how many that is known; None: of too few."""

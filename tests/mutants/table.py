@@ -40,6 +40,7 @@ RECALLED = "tests/engine/test_recalled.py"
 ORDERS = "tests/engine/test_orders.py"
 EXECUTOR = "tests/engine/test_executor.py"
 ATTEMPTS = "tests/engine/test_attempts.py"
+TIME_LIMIT = "tests/engine/test_time_limit.py"
 INSTALL_END = "tests/engine/test_install_end.py"
 
 
@@ -149,6 +150,9 @@ _HOLES = (
     _row("B1 racks", "engine/gate.py", "rack in here, self._tried[rack], model", "model", GATE),
     _row("B1 models", "engine/gate.py", ", model in here, self._tried[model]", "", GATE),
     _row("B1 models are held", "engine/gate.py", "if model in self._held:", "if False:", GATE, FIRST),
+    _row("B1 time limit", "engine/gate.py", "if self._limit is not None and self._limit.is_late(host):", "if False:", TIME_LIMIT),
+    _row("B1 time limit, last look", "engine/executor.py", "(self._stands and not self.gate.reconsider())", "False", TIME_LIMIT),
+    _row("B1 time limit, learned", "engine/gate.py", "            self._limit.refresh()", "            pass", TIME_LIMIT),
     _row("B1 the second host", "rollout/refusals.py", "if len(hosts) >= SAME and (", "if len(hosts) > SAME and (", REFUSALS),
     _row("B1 any three", "rollout/refusals.py", ">= self.first:", "> self.first:", REFUSALS, FIRST),
     _row("B1 fewer than three", "engine/breakers.py", "rollout.refusals.first = min(rollout.refusals.first, cap or rollout.refusals.first)", "pass", FIRST),
