@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from copy import copy
 from dataclasses import asdict, fields, replace
 from datetime import datetime
@@ -29,7 +28,6 @@ from quads_tui.rollout.time_limit import assumed_words, not_begun
 from quads_tui.rollout.waits import time_limit_words
 
 from .clients import Services
-from .given_time import given_limit
 from .launch import bmc_survey, confirm_other_foreman, open_clients, roll_out
 from .operator import FrontEnd, Operator
 from .options import Options, Refused, Usage
@@ -47,17 +45,16 @@ async def resume(
     *,
     failed: bool = False,
     ask: bool,
-    until: str = "",
+    until: float | None = None,
 ) -> int:
     """As launch.roll_out, for a rollout that another process started.
 
     `failed`: retry failed, skipped and held hosts. `ask`: ask where the plan has become worse since it was confirmed; what was
-    confirmed is not asked again. `until`: another time limit as given, or "none"; empty: that of the rollout.
+    confirmed is not asked again. `until`: another time limit (real time), 0 for none; None: that of the rollout.
     """
     site = _load_site(stored, options)
-    limit = _new_limit(until)
     if "plan" not in stored.facts:
-        return await _plan_again(stored, site, options, resources, operator, front_end, limit)
+        return await _plan_again(stored, site, options, resources, operator, front_end, until)
     check_speed(site, [host.address for host in _stored_plan(stored).hosts])
     async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
         options.private_directory(stored.directory)  # it may belong to another user
@@ -74,7 +71,7 @@ async def resume(
                     front_end=front_end,
                     rehearsal=stored.rehearsal,
                 )
-                return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask, limit=limit)
+                return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask, until=until)
         finally:
             lock.release()
 
@@ -88,11 +85,11 @@ async def _resume_with(
     *,
     failed: bool,
     ask: bool,
-    limit: float | None,
+    until: float | None,
 ) -> int:
     kept = plan = _stored_plan(stored)
-    if limit is not None:
-        plan = replace(plan, until=limit)
+    if until is not None:
+        plan = replace(plan, until=until)
     journal = runner.journal(stored.journal, existing=True)
     try:
         events = await asyncio.to_thread(_stored_events, stored)
@@ -130,13 +127,6 @@ def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) 
     for event in events:
         rollout.apply(event)
     return rollout
-
-
-def _new_limit(until: str) -> float | None:
-    """Real time; 0 for none any more, None for the one that there is. Raises as `given_limit`."""
-    if not until:
-        return None
-    return 0.0 if until == "none" else given_limit(until, time.time())
 
 
 def _refuse_late(rollout: Rollout, now: float) -> None:
@@ -200,7 +190,7 @@ async def _plan_again(
     resources: ProcessResources,
     operator: Operator,
     front_end: FrontEnd,
-    limit: float | None,
+    until: float | None,
 ) -> int:
     """It ended before its plan was confirmed, so nothing was done: plan again with the assignment as it was."""
     lock = JournalLock(stored.directory)
@@ -209,7 +199,7 @@ async def _plan_again(
     lock.release()
     operator.notify(f"{stored.id} ended before its plan was confirmed; making a new plan")
     facts = stored.facts["assignments"] if "assignments" in stored.facts else [stored.facts["assignment"]]
-    until = float(stored.facts.get("until") or 0.0) if limit is None else limit
+    until = float(stored.facts.get("until") or 0.0) if until is None else until
     given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal, until=until)
     options = replace(options, yes=options.yes or stored.rehearsal is not None)
     return await roll_out(given, options, resources, operator, front_end)
