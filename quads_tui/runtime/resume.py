@@ -22,6 +22,7 @@ from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import assumed_words, not_begun
@@ -90,6 +91,7 @@ async def _resume_with(
     kept = plan = _stored_plan(stored)
     if until is not None:
         plan = replace(plan, until=until)
+    SECRETS.spare(plan.names)
     journal = runner.journal(stored.journal, existing=True)
     try:
         events = await asyncio.to_thread(_stored_events, stored)
