@@ -14,6 +14,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, Rollout
 from quads_tui.rollout.waits import paused_subject
 
+from .clouds import clouds_name
 from .eta import header_words
 from .host_row import cut
 from .numbers import duration, latency
@@ -39,7 +40,7 @@ def header(
     first = Text(" quads-tui ", TITLE)
     if title:
         first.append(f" {title} ", BADGE)
-    first.append(f" {rollout.plan.cloud}  elapsed {duration(rollout.seconds(now))}")
+    first.append(f" {clouds_name(list(rollout.clouds))}  elapsed {duration(rollout.seconds(now))}")
     alarms = Text()
     if rollout.end_reason:
         alarms.append(f"  STOPPED ({rollout.end_reason})", BAD)

@@ -127,6 +127,9 @@ class Rollout:
             for index, host in enumerate(plan.hosts)
         }
         self.counts: Counter[HostStatus] = Counter({HostStatus.QUEUED: len(self.hosts)})
+        self.clouds: dict[str, Counter[HostStatus]] = {goal.cloud: Counter() for goal in plan.goals}  # the same of each
+        for host in self.hosts.values():
+            self.clouds[host.cloud][HostStatus.QUEUED] += 1
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
@@ -285,6 +288,7 @@ class Rollout:
             host.since = at
         for step, where, what in ((-1, host.stage, host.status), (1, stage, status)):
             self.counts[what] += step
+            self.clouds[host.cloud][what] += step
             if where is not None and what in (HostStatus.RUNNING, HostStatus.WAITING):
                 self.at_stage[where] += step
         host.status, host.stage = status, stage

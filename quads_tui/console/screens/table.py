@@ -18,6 +18,7 @@ from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import latencies, overview
+from quads_tui.render.clouds import cloud_panel
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.eta import lane_words
 from quads_tui.render.host_filter import host_filter
@@ -34,6 +35,7 @@ from .view import SMALLEST, View
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
 _AROUND = 5  # lines of header, pipeline and footer
+_CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds take on 120 columns
 
 
 def _graph_rows(height: int) -> int:
@@ -116,11 +118,12 @@ class TableScreen(View):
             self.resort()
             self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
-        self.put("pipeline", [overview.pipeline(context.rollout, width)])
+        clouds = cloud_panel(context.rollout, width, _CLOUD_ROWS if height >= 36 else 1, context.symbols)
+        self.put("pipeline", [overview.pipeline(context.rollout, width), *clouds])
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
-            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(height)))
+            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - _graph_rows(height)))
         self.put("failures", [] if wide else overview.failures(context.rollout, width, 8 if height >= 36 else 4))
         self.table.tick()
         self.draw_footer()

@@ -1,0 +1,97 @@
+"""The clouds of a rollout: how they are named together, and how far each is. One cloud needs none of this: its rollout tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
+
+from .host_row import cut
+from .numbers import count
+from .palette import BAD, GOOD, QUIET, STYLES
+from .symbols import BRAILLE, Symbols
+
+_BAR = 6  # cells
+_GAP = 2  # cells between two clouds
+_ENDS = (HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD)
+
+
+def clouds_name(clouds: Sequence[str]) -> str:
+    """The name of the only cloud, the names of two, else how many there are."""
+    return ", ".join(clouds) if len(clouds) <= 2 else count(len(clouds), "cloud")
+
+
+def short_clouds_name(clouds: Sequence[str]) -> str:
+    """The same for a narrow column: the name of the only cloud, else how many there are."""
+    return clouds[0] if len(clouds) == 1 else count(len(clouds), "cloud") if clouds else ""
+
+
+def cloud_words(cloud: str, counts: Counter[HostStatus]) -> str:
+    """cloud05 20/35 done, 1 failed."""
+    bad = "".join(f", {counts[end]} {end.value}" for end in _ENDS if counts[end])
+    return f"{cloud} {counts[HostStatus.DONE]}/{counts.total()} done{bad}"
+
+
+def cloud_sentences(rollout: Rollout) -> list[str]:
+    """One for each cloud; none where there is only one."""
+    if len(rollout.clouds) < 2:
+        return []
+    return [f"{cloud_words(cloud, counts)}." for cloud, counts in rollout.clouds.items()]
+
+
+def cloud_panel(rollout: Rollout, width: int, height: int, symbols: Symbols = BRAILLE) -> list[Text]:
+    """A bar and the counts of each cloud, in the plan's order; none where there is only one cloud.
+
+    At most `height` lines of `width` cells. Where not all fit, the words give way first (the bar has a mark for hosts that did
+    not end well), then clouds that are done.
+    """
+    if len(rollout.clouds) < 2:
+        return []
+    for words in (True, False):
+        cells = {cloud: _cell(cloud, counts, symbols, words) for cloud, counts in rollout.clouds.items()}
+        size = max(cell.cell_len for cell in cells.values())
+        across = max(1, (width - 1 + _GAP) // (size + _GAP))
+        if len(cells) <= across * height:
+            break
+    shown = list(cells)
+    if len(shown) > across * height:
+        room = max(0, across * height - 1)  # the last cell says how many there are
+        first = sorted(shown, key=lambda cloud: _is_done(rollout.clouds[cloud]))[:room]
+        shown = [cloud for cloud in shown if cloud in first]
+    found = [cells[cloud] for cloud in shown]
+    if left := len(cells) - len(shown):
+        found.append(Text(cut(f"and {left} more", size), QUIET))
+    lines = []
+    for start in range(0, len(found), across):
+        line = Text(" ").append_text(Text(" " * _GAP).join(_padded(cell, size) for cell in found[start : start + across]))
+        line.truncate(width, overflow="ellipsis", pad=True)
+        lines.append(line)
+    return lines
+
+
+def _is_done(counts: Counter[HostStatus]) -> bool:
+    return counts[HostStatus.DONE] == counts.total()
+
+
+def _cell(cloud: str, counts: Counter[HostStatus], symbols: Symbols, words: bool) -> Text:
+    """cloud05 ███▒▒░ 20/35, with what ended otherwise in words behind it."""
+    total = max(1, counts.total())
+    ended = sum(counts[status] for status in HostStatus if status.is_final)
+    done = _BAR * counts[HostStatus.DONE] // total
+    bad = min(_BAR - done, -(-_BAR * (ended - counts[HostStatus.DONE]) // total))
+    moving = min(_BAR - done - bad, -(-_BAR * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total))
+    full, half, cross, empty = symbols.bar
+    cell = Text(f"{cloud} ", GOOD if _is_done(counts) else "")
+    cell.append(full * done, STYLES[HostStatus.DONE]).append(half * moving).append(cross * bad, STYLES[HostStatus.FAILED])
+    cell.append(empty * (_BAR - done - bad - moving), QUIET).append(f" {counts[HostStatus.DONE]}/{counts.total()}")
+    others = ", ".join(f"{counts[end]} {end.value}" for end in _ENDS if counts[end])
+    return cell.append(f" {others}" if words and others else "", BAD)
+
+
+def _padded(cell: Text, size: int) -> Text:
+    cell.pad_right(size - cell.cell_len)
+    return cell
