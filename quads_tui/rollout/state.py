@@ -150,6 +150,11 @@ class Rollout:
         """Foreman showed a host of ours in build after our write. Ownership, parameters and what others built never count."""
         return self.refusals.first_write_verified
 
+    def has_passed(self, host: str, stage: Stage) -> bool:
+        """The host has finished this stage, or a later one: a resume may find it further than its journal says."""
+        marks, order = self.hosts[host].marks, list(Stage)
+        return any(marks.get(later) is StageStatus.FINISHED for later in order[order.index(stage) :])
+
     def new_host_paused(self, host: str) -> str:
         """What holds a host back that has not begun: a member of `paused`, or nothing."""
         held = model_pause(self.hosts[host].model)
