@@ -60,7 +60,7 @@ def cloud_panel(rollout: Rollout, width: int, height: int, symbols: Symbols = BR
     shown = list(cells)
     if len(shown) > across * height:
         room = max(0, across * height - 1)  # the last cell says how many there are
-        first = sorted(shown, key=lambda cloud: _is_done(rollout.clouds[cloud]))[:room]
+        first = sorted(shown, key=lambda cloud: is_done(rollout.clouds[cloud]))[:room]
         shown = [cloud for cloud in shown if cloud in first]
     found = [cells[cloud] for cloud in shown]
     if left := len(cells) - len(shown):
@@ -73,7 +73,8 @@ def cloud_panel(rollout: Rollout, width: int, height: int, symbols: Symbols = BR
     return lines
 
 
-def _is_done(counts: Counter[HostStatus]) -> bool:
+def is_done(counts: Counter[HostStatus]) -> bool:
+    """All hosts of the cloud are done."""
     return counts[HostStatus.DONE] == counts.total()
 
 
@@ -85,7 +86,7 @@ def _cell(cloud: str, counts: Counter[HostStatus], symbols: Symbols, words: bool
     bad = min(_BAR - done, -(-_BAR * (ended - counts[HostStatus.DONE]) // total))
     moving = min(_BAR - done - bad, -(-_BAR * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total))
     full, half, cross, empty = symbols.bar
-    cell = Text(f"{cloud} ", GOOD if _is_done(counts) else "")
+    cell = Text(f"{cloud} ", GOOD if is_done(counts) else "")
     cell.append(full * done, STYLES[HostStatus.DONE]).append(half * moving).append(cross * bad, STYLES[HostStatus.FAILED])
     cell.append(empty * (_BAR - done - bad - moving), QUIET).append(f" {counts[HostStatus.DONE]}/{counts.total()}")
     others = ", ".join(f"{counts[end]} {end.value}" for end in _ENDS if counts[end])

@@ -12,11 +12,13 @@ from quads_tui.cli.terminal import consequence
 from quads_tui.render.clouds import cloud_panel, cloud_sentences, clouds_name, short_clouds_name
 from quads_tui.render.overview import header
 from quads_tui.render.plan_text import plan_lines
+from quads_tui.render.progress import plain_line
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report
 from quads_tui.render.report.listing import entry, line, members
 from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, RolloutStarted
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
@@ -54,6 +56,14 @@ def test_names_of_one_two_and_many() -> None:
 def test_one_cloud_has_no_panel_and_no_sentences() -> None:
     rollout = Rollout("r", clouds(1))
     assert (cloud_panel(rollout, 120, 4), cloud_sentences(rollout)) == ([], [])
+    assert "clouds" not in plain_line(rollout, Meters(), 0.0)
+
+
+def test_the_line_of_a_run_without_a_screen_counts_the_clouds_that_are_done() -> None:
+    rollout = Rollout("r", clouds(3))
+    end(rollout, "cloud03", 4)
+    end(rollout, "cloud04", 3)
+    assert "  1/3 clouds done  " in plain_line(rollout, Meters(), 0.0)
 
 
 def test_the_panel_shows_a_bar_and_the_counts_of_each() -> None:

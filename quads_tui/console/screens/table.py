@@ -76,7 +76,7 @@ class TableScreen(View):
         yield Field(
             FILTER,
             id="filter",
-            placeholder='text, regular expression, !text (not), stage: cause: model: rack: state:, "text with spaces"',
+            placeholder='text, regular expression, !text (not), stage: cause: cloud: model: rack: state:, "text with spaces"',
             compact=True,
         )
         yield LinePanel("footer")
