@@ -73,6 +73,20 @@ def cloud_panel(rollout: Rollout, width: int, height: int, symbols: Symbols = BR
     return lines
 
 
+def cloud_line(rollout: Rollout, cloud: str, width: int, symbols: Symbols = BRAILLE, *, cursor: bool = False) -> Text:
+    """One cloud as one line of exactly `width` cells: its bar, its counts, and what its hosts get."""
+    counts = rollout.clouds[cloud]
+    kind = next(goal.kind for goal in rollout.plan.goals if goal.cloud == cloud)
+    line = Text(f"{'>' if cursor else ' '}{cut(cloud, 9)} ").append_text(_bar(counts, max(_BAR, width // 4), symbols))
+    line.append(f" {counts[HostStatus.DONE]}/{counts.total()} done", GOOD if is_done(counts) else "")
+    others = "".join(f", {counts[end]} {end.value}" for end in _ENDS if counts[end])
+    line.append(others, BAD).append(f"  {kind.value}", QUIET)
+    line.truncate(width, overflow="ellipsis", pad=True)
+    if cursor:
+        line.stylize("reverse")
+    return line
+
+
 def is_done(counts: Counter[HostStatus]) -> bool:
     """All hosts of the cloud are done."""
     return counts[HostStatus.DONE] == counts.total()
@@ -80,17 +94,22 @@ def is_done(counts: Counter[HostStatus]) -> bool:
 
 def _cell(cloud: str, counts: Counter[HostStatus], symbols: Symbols, words: bool) -> Text:
     """cloud05 ███▒▒░ 20/35, with what ended otherwise in words behind it."""
-    total = max(1, counts.total())
-    ended = sum(counts[status] for status in HostStatus if status.is_final)
-    done = _BAR * counts[HostStatus.DONE] // total
-    bad = min(_BAR - done, -(-_BAR * (ended - counts[HostStatus.DONE]) // total))
-    moving = min(_BAR - done - bad, -(-_BAR * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total))
-    full, half, cross, empty = symbols.bar
-    cell = Text(f"{cloud} ", GOOD if is_done(counts) else "")
-    cell.append(full * done, STYLES[HostStatus.DONE]).append(half * moving).append(cross * bad, STYLES[HostStatus.FAILED])
-    cell.append(empty * (_BAR - done - bad - moving), QUIET).append(f" {counts[HostStatus.DONE]}/{counts.total()}")
+    cell = Text().append(f"{cloud} ", GOOD if is_done(counts) else "").append_text(_bar(counts, _BAR, symbols))
+    cell.append(f" {counts[HostStatus.DONE]}/{counts.total()}")
     others = ", ".join(f"{counts[end]} {end.value}" for end in _ENDS if counts[end])
     return cell.append(f" {others}" if words and others else "", BAD)
+
+
+def _bar(counts: Counter[HostStatus], size: int, symbols: Symbols) -> Text:
+    """Done, moving, ended otherwise, still to come: `size` cells."""
+    total = max(1, counts.total())
+    ended = sum(counts[status] for status in HostStatus if status.is_final)
+    done = size * counts[HostStatus.DONE] // total
+    bad = min(size - done, -(-size * (ended - counts[HostStatus.DONE]) // total))
+    moving = min(size - done - bad, -(-size * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total))
+    full, half, cross, empty = symbols.bar
+    bar = Text().append(full * done, STYLES[HostStatus.DONE]).append(half * moving).append(cross * bad, STYLES[HostStatus.FAILED])
+    return bar.append(empty * (size - done - bad - moving), QUIET)
 
 
 def _padded(cell: Text, size: int) -> Text:
