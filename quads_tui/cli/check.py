@@ -8,7 +8,7 @@ import ssl
 import statistics
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import click
 from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignments, load_site
 from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -71,16 +71,16 @@ class Service:
     done: list[float] = field(default_factory=list)
 
 
-def check(assignment: Path | None, options: Options) -> int:
-    """Returns the exit status: 0 when all is well, else 3. The BMCs checked are those of the assignment."""
-    return run_with_exit_status(options, lambda: run_to_end(_check(assignment, options)))
+def check(assignments: Sequence[Path], options: Options) -> int:
+    """Returns the exit status: 0 when all is well, else 3. The BMCs checked are those of the assignments."""
+    return run_with_exit_status(options, lambda: run_to_end(_check(assignments, options)))
 
 
-async def _check(path: Path | None, options: Options) -> int:
+async def _check(paths: Sequence[Path], options: Options) -> int:
     site = load_site(find_site(options.site, os.environ))
-    given = load_assignment(path, zone=site.quads_zone) if path else None
-    check_speed(site, [bmc_address(site, host) for host in given.hosts] if given else [])
-    draft = await draft_plan((given,), site) if given else None
+    given = load_assignments(paths, zone=site.quads_zone)
+    check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
+    draft = await draft_plan(given, site) if given else None
     hosts = draft.hosts if draft and not draft.refusals else ()  # the BMC of a protected host is never contacted
     raise_file_limit()
     clock = RealClock(site.speed)
@@ -96,7 +96,9 @@ async def _check(path: Path | None, options: Options) -> int:
             targets.append(Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
         found = list(await asyncio.gather(*(check_service(services, one) for one in targets)))
         if draft is not None:
-            found += [Checked("assignment", str(path), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals]
+            found += [
+                Checked("assignment", ", ".join(map(str, paths)), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals
+            ]
         if hosts and draft is not None:
             found = [*found[:count], *await _compare_machines(draft, found[count:], services)]
     finally:

@@ -109,14 +109,14 @@ def _take_over_option(function: F) -> F:
 
 
 def _request_options(function: F) -> F:
-    """What is to be rolled out: a file, or the moves of QUADS."""
+    """What is to be rolled out: files, or the moves of QUADS."""
     for option in reversed(
         (
-            click.argument("assignment", type=click.Path(path_type=Path), required=False),
+            click.argument("assignments", metavar="[ASSIGNMENT]...", type=click.Path(path_type=Path), nargs=-1),
             click.option(
                 "--from-quads",
                 is_flag=True,
-                help="Instead of a file, use the moves that QUADS has scheduled; several clouds become one rollout.",
+                help="Instead of files, use the moves that QUADS has scheduled; all clouds that are due become one rollout.",
             ),
             click.option("--cloud", help="Use only this cloud of a QUADS export, or of the moves with --from-quads."),
             click.option(
@@ -185,7 +185,10 @@ def rehearse(
 @_canary_option
 @_common_options
 def run(at: str | None, **given: Any) -> None:
-    """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file."""
+    """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
+
+    Several assignments become one rollout, with one plan, one question and one write queue.
+    """
     if at is not None:
         from .run_at import run_at
 
@@ -201,7 +204,7 @@ def run(at: str | None, **given: Any) -> None:
 @_canary_option
 @_common_options
 def plan(**given: Any) -> None:
-    """Show what a rollout would do. Reads Foreman and the BMCs, and writes nothing."""
+    """Show what a rollout of these assignments would do. Reads Foreman and the BMCs, and writes nothing."""
     from .run import plan as start
 
     _end(start(_run_request(given), _options(given)))
@@ -218,13 +221,13 @@ def lint(files: tuple[Path, ...], **common: Any) -> None:
 
 
 @cli.command()
-@click.argument("assignment", type=click.Path(path_type=Path), required=False)
+@click.argument("assignments", metavar="[ASSIGNMENT]...", type=click.Path(path_type=Path), nargs=-1)
 @_common_options
-def check(assignment: Path | None, **common: Any) -> None:
-    """Check TLS, credentials, version, latency and clock of Foreman and QUADS, and of the BMCs of ASSIGNMENT."""
+def check(assignments: tuple[Path, ...], **common: Any) -> None:
+    """Check TLS, credentials, version, latency and clock of Foreman and QUADS, and of the BMCs of each ASSIGNMENT."""
     from .check import check as start
 
-    _end(start(assignment, _options(common)))
+    _end(start(assignments, _options(common)))
 
 
 @cli.command()
@@ -350,12 +353,14 @@ def emulate(hosts: int | None, seed: int, speed: float | None, faults: str | Non
 def _run_request(given: dict[str, Any]) -> Any:
     from quads_tui.runtime.rollout_input import RunRequest
 
-    if given["from_quads"] == (given["assignment"] is not None):
+    if given["from_quads"] == bool(given["assignments"]):
         raise click.UsageError("give either ASSIGNMENT or --from-quads")
+    if given["cloud"] is not None and len(given["assignments"]) > 1:
+        raise click.UsageError("--cloud selects one cloud of one file: give one ASSIGNMENT, or omit --cloud")
     if given["date"] is not None and not given["from_quads"]:
         raise click.UsageError("--date needs --from-quads")
     date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
-    return RunRequest(given["assignment"], given["cloud"], date, given["expect"], until=given["until"] or "")
+    return RunRequest(given["assignments"], given["cloud"], date, given["expect"], until=given["until"] or "")
 
 
 def _options(common: dict[str, Any]) -> Any:

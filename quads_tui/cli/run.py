@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -13,10 +14,11 @@ from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.canary import canary_groups
 from quads_tui.runtime.event_loop import run_to_end
-from quads_tui.runtime.launch import checked_plan, find_unfinished, open_clients, roll_out
+from quads_tui.runtime.launch import checked_plan, open_clients, roll_out
 from quads_tui.runtime.options import Options, Refused, emit_json, notify
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.rollout_input import RolloutInput, RunRequest, load
+from quads_tui.runtime.unfinished import UnfinishedRollout, find_unfinished
 
 from .terminal import TerminalOperator, ask, chosen_front_end, run_with_exit_status
 
@@ -36,19 +38,19 @@ def run(request: RunRequest, options: Options) -> int:
     return run_with_exit_status(options, work)
 
 
-def resume_or_start_new(given: RolloutInput, options: Options) -> int | StoredRollout | None:
-    """Asks about an unfinished rollout of these hosts. Returns an exit status if that was all, else the rollout to supersede."""
+def resume_or_start_new(given: RolloutInput, options: Options) -> int | list[StoredRollout]:
+    """Asks about unfinished rollouts of these hosts. Returns an exit status if that was all, else the rollouts to supersede."""
     old = find_unfinished(given, options)
-    if old is not None:
+    if old:
         answer = _ask_about_unfinished(old, options)
         if answer == "resume":
             from .resume import resume_now
 
-            return resume_now(old, options, until=given.until or None)
+            return resume_now(old[0].stored, options, until=given.until or None)
         if answer == "cancel":
             notify("nothing was done")
             return 4
-    return old
+    return [one.stored for one in old]
 
 
 def plan(request: RunRequest, options: Options) -> int:
@@ -67,21 +69,37 @@ async def _show_plan(given: RolloutInput, options: Options, expect: int | None) 
     return 0
 
 
-def _ask_about_unfinished(old: StoredRollout, options: Options) -> str:
-    """What to do about an unfinished rollout: resume, anew or cancel. Raises Refused where nobody can be asked."""
-    began = datetime.fromtimestamp(old.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
-    words = f"the rollout {old.id} of {began} has unfinished hosts of this assignment"
-    if holder := old.holder():
-        raise Refused([f"{words}, and is run by {holder}"])
+def _ask_about_unfinished(found: Sequence[UnfinishedRollout], options: Options) -> str:
+    """What to do about unfinished rollouts: resume (the only one), anew or cancel. Raises Refused where nobody can be asked.
+
+    None may be superseded that has unfinished hosts beside those of the new rollout: nothing would ever continue them.
+    """
+    replaceable = not any(one.others for one in found)
+    lines = [_unfinished_words(one.stored) + (f", and {one.others_words}" if one.others else "") for one in found]
+    if held := [
+        f"{line}, and is run by {holder}" for one, line in zip(found, lines, strict=True) if (holder := one.stored.holder())
+    ]:
+        raise Refused(held)
     if options.headless or not sys.stdin.isatty():
-        raise Refused([f"{words}: resume that rollout (quads-tui resume {old.id}), or start a new rollout from a terminal"])
-    click.echo(f"{words[0].upper()}{words[1:]}.")
-    answer = (
-        ask(
-            "[r] resume that rollout, [a] start a new rollout: ALL hosts of the assignment are provisioned again, hosts that are "
-            "done are WIPED again, [other] cancel: "
+        new = ", or start a new rollout from a terminal" if replaceable else ""
+        resumes = (f"resume that rollout (quads-tui resume {one.stored.id}){new}" for one in found)
+        raise Refused([f"{line}: {remedy}" for line, remedy in zip(lines, resumes, strict=True)])
+    for line in lines:
+        click.echo(f"{line[0].upper()}{line[1:]}.")
+    if not replaceable:
+        click.echo(
+            "A new rollout cannot take its place while it has other unfinished hosts: resume it, and skip those that stay."
         )
-        .strip()
-        .lower()
-    )
-    return {"r": "resume", "a": "anew"}.get(answer, "cancel")
+    choices = ["[r] resume that rollout"] if len(found) == 1 else []
+    choices += [_ANEW] if replaceable else []
+    answer = ask(f"{', '.join([*choices, '[other] cancel'])}: ").strip().lower()
+    offered = {"r": "resume"} if len(found) == 1 else {}
+    return {**offered, **({"a": "anew"} if replaceable else {})}.get(answer, "cancel")
+
+
+_ANEW = "[a] start a new rollout: ALL hosts of the assignment are provisioned again, hosts that are done are WIPED again"
+
+
+def _unfinished_words(old: StoredRollout) -> str:
+    began = datetime.fromtimestamp(old.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"the rollout {old.id} of {began} has unfinished hosts of this assignment"

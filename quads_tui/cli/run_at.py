@@ -61,7 +61,8 @@ def starts_at(when: str, request: RunRequest, quads_zone: Zone, now: float) -> f
     elif request.date:
         at = _parse_quads_date(request.date, quads_zone)
     else:
-        found = next_start(request.path, request.cloud, quads_zone, now) if request.path is not None else None
+        starts = [next_start(path, request.cloud, quads_zone, now) for path in request.paths]
+        found = min((start for start in starts if start is not None), default=None)
         if found is None:
             raise Usage("--at schedule: neither the assignment nor --date has a schedule that starts in the future")
         at, odd = found
@@ -83,7 +84,7 @@ def _parse_quads_date(text: str, zone: Zone) -> float:
         raise Usage(f"--date {text}: {bad}") from None
 
 
-async def _run_scheduled(at: float, request: RunRequest, given: RolloutInput, options: Options, old: StoredRollout | None) -> int:
+async def _run_scheduled(at: float, request: RunRequest, given: RolloutInput, options: Options, old: list[StoredRollout]) -> int:
     options, front_end = chosen_front_end(options)
     operator, watched = TerminalOperator(), sys.stderr.isatty() and not options.plain
     confirmed = await _make_plan(given, request, options)

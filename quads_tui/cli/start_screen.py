@@ -20,13 +20,14 @@ from quads_tui.rollout.text import clean
 from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import follow
-from quads_tui.runtime.launch import find_unfinished, roll_out
+from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
 from quads_tui.runtime.rollout_index import RolloutIndex
 from quads_tui.runtime.rollout_input import RunRequest, load
 from quads_tui.runtime.running_rollout import RunningRollout
+from quads_tui.runtime.unfinished import find_unfinished
 
 from .screen import run_screen, run_until_exit, wait_for_enter
 from .terminal import consequence, run_with_exit_status
@@ -119,9 +120,9 @@ class StartController:
 
     def plan_new(self, source: int) -> None:
         if source < len(self._index.files):
-            self._start_task(self._run_new(RunRequest(self._index.files[source])))
+            self._start_task(self._run_new(RunRequest((self._index.files[source],))))
         elif self.sources()[source] == _QUADS:
-            self._start_task(self._run_new(RunRequest(None)))
+            self._start_task(self._run_new(RunRequest(())))
         else:
             self._start_task(self._run_rehearsal())
 
@@ -149,11 +150,13 @@ class StartController:
             self.message = f"internal error: {type(error).__name__}: {clean(error)}"
 
     async def _run_new(self, request: RunRequest) -> int:
-        self.message = f"reading {request.path or _QUADS}"
+        self.message = f"reading {', '.join(map(str, request.paths)) or _QUADS}"
         work = await asyncio.to_thread(load, request, self._options, self._operator.notify)
         old = await asyncio.to_thread(find_unfinished, work, self._options)
-        if old is not None:
-            raise Refused([f"the rollout {old.id} has unfinished hosts of this assignment: resume that rollout first"])
+        if old:
+            raise Refused(
+                [f"the rollout {one.stored.id} has unfinished hosts of this assignment: resume that rollout first" for one in old]
+            )
         return await roll_out(work, self._options, self._resources, self._operator, self._front_end)
 
     async def _run_rehearsal(self) -> int:

@@ -10,7 +10,7 @@ import termios
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,8 @@ from quads_tui.runtime.operator import FrontEnd
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage, emit_json, notify
 
 from .streams import reader_gone
+
+_NAMED = 6  # clouds that the question names
 
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
@@ -74,11 +76,17 @@ def consequence(made: Plan) -> str:
     counts = Counter(made.goal(host).kind for host in made.hosts if not host.blocker)
     what = {Kind.BUILD: "wiped and rebuilt", Kind.SPARE: "powered off", Kind.OWNERSHIP: "assigned to their new owner"}
     words = [what[kind] if len(counts) == 1 else f"{count} {what[kind]}" for kind, count in counts.items()]
+    clouds = list(dict.fromkeys(made.goal(host).cloud for host in made.hosts if not host.blocker))
+    words += [f"in {len(clouds)} clouds ({_some(clouds)})"] if len(clouds) > 1 else []
     if unaccepted := len(made.unaccepted):
         words.append(f"including {unaccepted} not verified (their machine was not compared with Foreman's host)")
     if unguarded := len(made.unguarded):
         words.append(f"including {unguarded} that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)")
     return ", ".join(words)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def ask(question: str) -> str:

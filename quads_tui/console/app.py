@@ -49,6 +49,7 @@ from .key_actions import (
 )
 from .output import terminal_encoding
 from .screens.causes import CausesScreen
+from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
@@ -242,6 +243,15 @@ class Console(FaultTolerantApp[str]):
         def left(answer: str | None) -> None:
             if answer == "only" and (group := screen.group):
                 self._main.only(group)
+
+        self._open(screen, left)
+
+    def action_clouds(self) -> None:
+        screen = CloudsScreen(self.context)
+
+        def left(answer: str | None) -> None:
+            if answer == "only":
+                self._main.action_filter(f"cloud:{screen.cloud}")
 
         self._open(screen, left)
 

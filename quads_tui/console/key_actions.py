@@ -177,6 +177,7 @@ KEY_ACTIONS = (
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
     KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
+    KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
     KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
     KeyAction(
         "pause",

@@ -106,6 +106,7 @@ class RolloutExecutor:
                 emit=self.emit,
                 at_once=context.limits.hooks,
                 run=context.run_command,
+                passed=rollout.has_passed,
                 done=frozenset(recalled.cloud_hooks),
             ),
             rollout=rollout.id,

@@ -1,8 +1,12 @@
-"""The site's hooks: commands before or after a stage, for a host or once for its cloud. One that fails fails the attempt."""
+"""The site's hooks: commands before or after a stage, for a host or once for its cloud. One that fails fails the attempt.
+
+Once for a cloud means: before the stage of its first host, or after the stage of its last one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
@@ -17,7 +21,8 @@ from quads_tui.rollout.stages import ActResult, Kind, Stage
 class Hooks:
     """`at_once` commands may run side by side. `done`: (hook, cloud) pairs that an earlier process carried out.
 
-    A hook may run again for a host: after a failed attempt, a retry, or a crash in the middle. It must bear that.
+    `passed` says whether a host has finished a stage. A hook may run again for a host: after a failed attempt, a retry, or a
+    crash in the middle. It must bear that.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Hooks:
         emit: Callable[[Event], None],
         at_once: int,
         run: CommandRunner,
+        passed: Callable[[str, Stage], bool],
         done: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self._hooks = hooks
@@ -40,24 +46,45 @@ class Hooks:
         self._places = asyncio.Semaphore(at_once)
         self._done = set(done)
         self._clouds: dict[tuple[str, str], asyncio.Lock] = {}
+        self._members: defaultdict[str, list[str]] = defaultdict(list)  # the hosts of each cloud
+        for host in plan.hosts:
+            self._members[plan.goal(host).cloud].append(host.name)
+        self._passed = passed
+        self._ready: set[tuple[Stage, str]] = set()  # hosts whose own hooks after the stage have run in this attempt
+        self._missing: dict[tuple[Stage, str], str] = {}  # of each cloud one host that was not through the stage
         self._run = run
 
     async def before(self, stage: Stage, host: HostPlan, acts: SideEffects) -> None:
         """Raises StageFailure with Cause.HOOK, and what the gate raises."""
+        self._ready.discard((stage, host.name))
         await self._all("before", stage, host, acts)
 
     async def after(self, stage: Stage, host: HostPlan, acts: SideEffects) -> None:
-        """As `before`."""
+        """As `before`. Hooks of a cloud come last, with the last of its hosts: what is not done on all of them is not done."""
         await self._all("after", stage, host, acts)
 
     async def _all(self, when: str, stage: Stage, host: HostPlan, acts: SideEffects) -> None:
-        for hook in self._hooks:
-            if hook.when != when or hook.stage is not stage:
-                continue
-            if hook.per_cloud:
-                await self._once(hook, host, acts)
-            else:
+        hooks = [hook for hook in self._hooks if hook.when == when and hook.stage is stage]
+        if when == "after":
+            hooks.sort(key=lambda hook: hook.per_cloud)
+        for hook in hooks:
+            if not hook.per_cloud:
                 await self._one(hook, host, "", acts)
+            elif when == "before" or self._is_last(stage, host):
+                await self._once(hook, host, acts)
+
+    def _is_last(self, stage: Stage, host: HostPlan) -> bool:
+        """Whether all other hosts of the cloud are through this stage. Of two that come together the second one is the last."""
+        self._ready.add((stage, host.name))
+        cloud = self._plan.goal(host).cloud
+        missing = self._missing.get((stage, cloud), "")
+        if not missing or self._is_through(stage, missing):  # else the others need no look
+            missing = next((name for name in self._members[cloud] if not self._is_through(stage, name)), "")
+            self._missing[stage, cloud] = missing
+        return not missing
+
+    def _is_through(self, stage: Stage, host: str) -> bool:
+        return (stage, host) in self._ready or self._passed(host, stage)
 
     async def _once(self, hook: Hook, host: HostPlan, acts: SideEffects) -> None:
         """The first host of the cloud runs it, the others wait; where it failed, the next one tries."""

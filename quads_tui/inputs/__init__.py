@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .assignment import Assignment, HostSpec, system_key
 from .assignment_file import load_assignment
+from .assignments import load_assignments
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
 from .on_event import AlertCommand
@@ -45,6 +46,7 @@ __all__ = [
     "check_speed",
     "find_site",
     "load_assignment",
+    "load_assignments",
     "load_site",
     "local_zone",
     "next_start",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .addresses import AddressError, host_name
-from .diagnostics import Report
+from .diagnostics import Place, Report
 
 CLOUD = re.compile(r"cloud[0-9]{2,}")
 CLOUD_EXPECTED = "a cloud such as cloud02"
@@ -54,7 +54,6 @@ class HostList:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._names: dict[str, str] = {}
         self._addresses: dict[str, dict[str, str]] = {}  # of BMCs: the hosts behind each, by system
         self.hosts: list[HostSpec] = []
 
@@ -75,11 +74,11 @@ class HostList:
         except AddressError as error:
             self._report.add(line, key, f'"{text[:80]}" {error}', file)
             return
-        place = f"{(file or self._report.file).name}:{line}"
-        if name in self._names:
-            self._report.add(line, key, f"the host {name} is listed twice, first in {self._names[name]}; expected it once", file)
+        if first := self._report.hosts.get(name):
+            words = f"the host {name} is listed twice, first in {first.file.name}:{first.line}; expected it once"
+            self._report.add(line, key, words, file)
             return
-        self._names[name] = place
+        self._report.hosts[name] = Place(file or self._report.file, line, key)
         if bmc is not None:
             # Two hosts behind one BMC would power off and wipe the wrong machine, unless each says which system it is.
             there = self._addresses.setdefault(bmc, {})

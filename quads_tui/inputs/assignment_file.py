@@ -10,7 +10,7 @@ from typing import Any
 
 from .addresses import HOST_NAME
 from .assignment import CLOUD, CLOUD_EXPECTED, Assignment, HostList, HostSpec
-from .diagnostics import InputError, Problem, Report
+from .diagnostics import InputError, Place, Problem, Report
 from .files import FileError, decode, read_regular
 from .quads_export import is_export, read_export
 from .readers import Address, Flag, Text, Texts
@@ -265,22 +265,37 @@ def load_assignment(path: Path, *, cloud: str | None = None, at: float | None = 
     Of an export: `cloud` picks one of its clouds; taken is what is due at real time `at` (None: now), its dates being of `zone`
     (None: this machine's).
     """
+    return read_assignment(Report(path), cloud=cloud, at=at, zone=zone)
+
+
+def read_assignment(report: Report, *, cloud: str | None = None, at: float | None = None, zone: Zone | None = None) -> Assignment:
+    """As load_assignment, of the report's file; the report then knows where its cloud and its hosts are written."""
+    path = report.file
     if cloud is not None and not CLOUD.fullmatch(cloud):
         raise InputError([Problem(path, 0, "--cloud", f"expected {CLOUD_EXPECTED}")])
-    report = Report(path)
     root = read_yaml(path, report)
     result: Assignment | None = None
     if root is not None and root.kind != "bad":
         if is_export(root):
             due_at = time.time() if at is None else at
             result = read_export(report, root, path, cloud, due_at, zone or local_zone())
+            if result is not None:
+                line = root.entries["clouds"].value.entries[result.cloud].line
+                report.clouds[result.cloud] = Place(path, line, f"clouds.{result.cloud}")
         else:
             result = ASSIGNMENT.read(report, root, path=path)
+            note_cloud(report, root)
             _check_cloud(report, root, cloud)
     report.settle()
     if result is None:
         raise InputError([Problem(path, 0, "", "cannot be used; expected an assignment")])
     return result
+
+
+def note_cloud(report: Report, root: Node) -> None:
+    """Where an assignment's cloud is written, if it is."""
+    if (entry := root.entries.get("cloud")) is not None:
+        report.clouds[entry.value.text.strip()] = Place(report.file, entry.value.line, "cloud")
 
 
 def _check_cloud(report: Report, root: Node, wanted: str | None) -> None:

@@ -40,11 +40,28 @@ class InputError(QuadsTuiError):
         super().__init__(problems if isinstance(problems, str) else "\n".join(str(problem) for problem in self.problems))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written. `key` is a path such as `hosts[3]`, or empty."""
+
+    file: Path
+    line: int
+    key: str
+
+    def __str__(self) -> str:
+        return f"{clean(self.file, 4096)}:{self.line}"
+
+
 class Report:
-    """Collects the problems of one file, and the warnings: what is allowed and should be known."""
+    """Collects the problems of one file, and the warnings: what is allowed and should be known.
+
+    `hosts` and `clouds`: where the hosts and the cloud of an assignment are written, for what is wrong between two files.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self.hosts: dict[str, Place] = {}
+        self.clouds: dict[str, Place] = {}
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._left_out = 0

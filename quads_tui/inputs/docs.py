@@ -37,8 +37,9 @@ Editors with a YAML language server complete and check both kinds of files if th
 _ASSIGNMENT = """
 ## The assignment
 
-One file is one cloud. A file with the two keys `clouds` and `current_schedules` is QUADS' own export and is read too: `--cloud`
-selects the cloud. Of its schedules, those are used that are due when the rollout starts.
+One file is one cloud, and one cloud is one file; several assignments can be [one rollout](operators.md#several-clouds). A file
+with the two keys `clouds` and `current_schedules` is QUADS' own export and is read too: `--cloud` selects the cloud. Of its
+schedules, those are used that are due when the rollout starts.
 
 """
 _SITE = """

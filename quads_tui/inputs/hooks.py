@@ -55,7 +55,8 @@ HOOK = Table(
         Key(
             "per",
             Choice("host or cloud", ("host", "cloud")),
-            "host: run the hook once for each host; cloud: run the hook once for all hosts of a cloud",
+            "host: run the hook once for each host; cloud: run the hook once for all hosts of a cloud, before the stage of the "
+            "first or after the stage of the last of them",
             default="host",
             sample="host",
         ),

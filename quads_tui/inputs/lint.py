@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from .assignment import Assignment
-from .assignment_file import ASSIGNMENT
+from .assignment_file import ASSIGNMENT, note_cloud
+from .assignments import conflicts
 from .diagnostics import InputError, Problem, Report
 from .quads_export import check_export, is_export
 from .site import Site, bmc_address, check_speed
@@ -51,6 +52,8 @@ def lint(paths: Sequence[Path], site: Path | None = None) -> list[CheckedFile]:
             one.check_assignment(known)
         elif one.kind is FileKind.EXPORT:
             one.check_export(known)
+    for report, place, words in conflicts([one.report for one in read if one.kind is FileKind.ASSIGNMENT]):
+        report.warn(place.line, place.key, f"not in one rollout: {words}")
     return [one.checked() for one in read]
 
 
@@ -83,6 +86,7 @@ class _Read:
         assignment = ASSIGNMENT.read(self.report, self.root, path=self.report.file)
         if assignment is None or self.report.problems:
             return
+        note_cloud(self.report, self.root)
         count = len(assignment.hosts)
         self.summary = f"{assignment.cloud}, {count} host{'s' if count > 1 else ''}"
         if site is not None:

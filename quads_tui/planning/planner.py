@@ -62,7 +62,9 @@ async def draft_plan(assignments: Sequence[Assignment], site: Site) -> Plan:
     """The plan and the refusals that follow from the files and DNS alone; no service is contacted."""
     named = [host.name for assignment in assignments for host in assignment.hosts]
     refusals = [f"{name} is a protected host (site file, protected_hosts)" for name in named if name in site.protected_hosts]
-    refusals += [f"{name} is in more than one of the assignments" for name, count in Counter(named).items() if count > 1]
+    for name in [name for name, count in Counter(named).items() if count > 1]:
+        clouds = [assignment.cloud for assignment in assignments for host in assignment.hosts if host.name == name]
+        refusals.append(f"{name} is in more than one of the assignments ({', '.join(clouds)})")
     goals = [_goal(assignment, site) for assignment in assignments]
     # In a thread: the site's expression for racks is bounded, but hundreds of names add up.
     hosts = await asyncio.to_thread(
@@ -229,12 +231,17 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
         return replace(plan, refusals=tuple(missing), warnings=(*plan.warnings, *warnings))
     users = await foreman.users()
     goals, refusals, unknown = [], [], list[str]()
+    ids = dict[tuple[str, str], int]()
+    apart = dict[tuple[int | None, ...], list[str]]()  # what does not go together, by the ids that were asked about
     for assignment, goal in zip(assignments, plan.goals, strict=True):
-        target, missing = await _resolve_target(assignment, goal, users, foreman)
+        target, missing = await _resolve_target(assignment, goal, users, foreman, ids)
         goals.append(replace(goal, target=target))
         unknown += missing
         if not missing and target.operatingsystem_id is not None:
-            refusals += [f"{assignment.cloud}: {words}" for words in await foreman.incompatible_media(target)]
+            together = (target.operatingsystem_id, target.ptable_id, target.medium_id)
+            if together not in apart:
+                apart[together] = await foreman.incompatible_media(target)
+            refusals += [f"{assignment.cloud}: {words}" for words in apart[together]]
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:
@@ -252,13 +259,17 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
 
 
 async def _resolve_target(
-    assignment: Assignment, goal: Goal, users: Mapping[str, UserRecord], foreman: Foreman
+    assignment: Assignment,
+    goal: Goal,
+    users: Mapping[str, UserRecord],
+    foreman: Foreman,
+    known: dict[tuple[str, str], int],
 ) -> tuple[Target, list[str]]:
-    """The ids, read once for each assignment, and the names that Foreman does not know."""
+    """The ids, and the names that Foreman does not know. `known`: ids that another assignment needed, by kind and name."""
     if goal.kind is Kind.SPARE:
         return Target(), []
     unknown = []
-    owner, ids = None, dict[str, int]()
+    owner = None
     try:
         owner = pick("user", goal.cloud, users).id
     except NameUnknown as error:
@@ -266,15 +277,17 @@ async def _resolve_target(
     wanted = {"operating system": goal.os, "partition table": goal.ptable, "installation medium": goal.medium}
     for what, name in wanted.items():
         try:
-            ids |= {what: await foreman.find(what, name)} if name else {}
+            if name and (what, name) not in known:
+                known[what, name] = await foreman.find(what, name)
         except NameUnknown as error:
             unknown.append(str(error))
+    ids = {what: known.get((what, name)) for what, name in wanted.items()}
     return (
         Target(
             owner_id=owner,
-            operatingsystem_id=ids.get("operating system"),
-            ptable_id=ids.get("partition table"),
-            medium_id=ids.get("installation medium"),
+            operatingsystem_id=ids["operating system"],
+            ptable_id=ids["partition table"],
+            medium_id=ids["installation medium"],
             parameters=dict(assignment.parameters) if goal.kind is Kind.BUILD else {},
         ),
         unknown,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,23 +39,33 @@ async def assignments_from(quads: Quads, site: Site, *, cloud: str | None = None
     return tuple([await _assignment(quads, site, name, hosts, notes[name], date) for name, hosts in found.items() if hosts])
 
 
-async def enriched(quads: Quads, assignment: Assignment) -> Assignment:
-    """The assignment of a file, with the ids under which QUADS knows it, and where QUADS has its hosts now.
+async def enriched(quads: Quads, assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
+    """The assignments of files, with the ids under which QUADS knows them, and where QUADS has their hosts now.
 
-    A QUADS that does not answer is a note.
+    A QUADS that does not answer is a note, and is not asked again about each of them.
     """
-    try:
-        active = await quads.assignment(assignment.cloud)
-        schedules = await quads.schedules(assignment.cloud)
-        known = await quads.hosts()
-    except QuadsError as trouble:
-        return replace(
-            assignment,
-            notes=(
-                *assignment.notes,
-                f"QUADS will not be updated about this assignment, because QUADS cannot be read now: {trouble.reason}",
-            ),
-        )
+    found: list[Assignment] = []
+    known: dict[str, QuadsHost] | None = None
+    gone: QuadsError | None = None
+    for assignment in assignments:
+        try:
+            if gone is not None:
+                raise gone
+            known = await quads.hosts() if known is None else known
+            found.append(await _enriched(quads, assignment, known))
+        except QuadsError as trouble:
+            gone = None if trouble.answered else trouble
+            words = (
+                f"QUADS will not be updated about the assignment of {assignment.cloud}, because QUADS cannot be read now: "
+                f"{trouble.reason}"
+            )
+            found.append(replace(assignment, notes=(*assignment.notes, words)))
+    return tuple(found)
+
+
+async def _enriched(quads: Quads, assignment: Assignment, known: Mapping[str, QuadsHost]) -> Assignment:
+    active = await quads.assignment(assignment.cloud)
+    schedules = await quads.schedules(assignment.cloud)
     hosts = tuple(
         replace(host, schedule=schedules.get(host.name), source=known[host.name].cloud if host.name in known else "")
         for host in assignment.hosts

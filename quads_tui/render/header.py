@@ -13,6 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
+from .clouds import clouds_name
 from .eta import header_words
 from .line import fitted
 from .numbers import duration
@@ -29,7 +30,7 @@ def title_line(
     rollout: Rollout, *, now: float, width: int, title: str, control: str, warnings: Sequence[str], symbols: Symbols = BRAILLE
 ) -> Text:
     """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words."""
-    left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {rollout.plan.cloud}", STRONG)
+    left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {clouds_name(list(rollout.clouds))}", STRONG)
     left.append(f"  {len(rollout.hosts):,} hosts")
     if title or rollout.speed != 1:
         left.append("  ")
@@ -41,7 +42,8 @@ def title_line(
         if rollout.speed != 1:
             left.append("  rollout time", QUIET)
         left.append(f"{_GAP}{control}" if control else "", QUIET)
-        right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
+        right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}" if rollout.started_at else "")
+        right.append(f"now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
     else:
         right.append(f"{_clock(rollout, rollout.ended_at or now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
@@ -149,4 +151,4 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
 
 
 def _clock(rollout: Rollout, at: float) -> str:
-    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M") if at else "not started"
+    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M")

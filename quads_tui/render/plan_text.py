@@ -76,7 +76,10 @@ _MAY_BE_PROTECTED = (
 
 def _totals(plan: Plan) -> list[str]:
     writes = sum(_writes(plan, host) for host in plan.hosts)
-    lines = _fact("writes", f"{writes} to Foreman" if writes else "none")
+    clouds = Counter(plan.goal(host).cloud for host in plan.hosts)
+    several = f"{len(plan.goals)} in one rollout: {', '.join(f'{goal.cloud} ({clouds[goal.cloud]})' for goal in plan.goals)}"
+    lines = _fact("clouds", several) if len(plan.goals) > 1 else []
+    lines += _fact("writes", f"{writes} to Foreman" if writes else "none")
     if len(plan.expected_seconds) == 2:
         half, most = map(duration, plan.expected_seconds)
         lines += _fact("time", f"good hosts done after about {half} (90 % within {most}), as in earlier rollouts")

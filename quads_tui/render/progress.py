@@ -7,6 +7,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
+from .clouds import is_done
 from .numbers import duration
 
 
@@ -20,6 +21,8 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
         f"{sum(counts[status] for status in HostStatus if status.is_final)}/{len(rollout.hosts)} ended",
         " ".join(ends) or "none done",
     ]
+    if len(rollout.clouds) > 1:
+        parts.append(f"{sum(is_done(each) for each in rollout.clouds.values())}/{len(rollout.clouds)} clouds done")
     moving = [f"{stage.short} {rollout.at_stage[stage]}" for stage in Stage if rollout.at_stage[stage]]
     if moving or counts[HostStatus.QUEUED]:
         parts.append(" ".join([f"queued {counts[HostStatus.QUEUED]}", *moving]))

@@ -12,6 +12,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, HostState, Rollout
 from quads_tui.rollout.waits import for_the_pause, time_limit_words
 
+from .clouds import cloud_sentences
 from .detail import history, next_step
 from .eta import bound_words, overdue_words, surely_words
 from .failures import groups, left_as
@@ -48,7 +49,7 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
 
 def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> list[str]:
     """Progress, where hosts stand, the Foreman write queue, pauses and what is armed."""
-    lines = [progress(rollout, forecast, now)]
+    lines = [progress(rollout, forecast, now), *cloud_sentences(rollout)]
     queued, waiting = rollout.counts[HostStatus.QUEUED], rollout.counts[HostStatus.WAITING]
     places = [f"{rollout.at_stage[stage]} in {stage.label}" for stage in Stage if rollout.at_stage[stage]]
     later = f"; waiting to retry: {waiting}" if waiting else ""

@@ -17,7 +17,8 @@ class Hook:
     run: tuple[str, ...]
     when: Literal["before", "after"]
     stage: Stage
-    per_cloud: bool = False  # once for all hosts of a cloud; those that come to the stage meanwhile wait for it
+    # Once for all hosts of a cloud: before the stage of the first (the others wait for it), or after the stage of the last.
+    per_cloud: bool = False
     timeout: float = 300.0
 
 

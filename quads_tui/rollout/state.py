@@ -130,6 +130,9 @@ class Rollout:
             for index, host in enumerate(plan.hosts)
         }
         self.counts: Counter[HostStatus] = Counter({HostStatus.QUEUED: len(self.hosts)})
+        self.clouds: dict[str, Counter[HostStatus]] = {goal.cloud: Counter() for goal in plan.goals}  # the same of each
+        for host in self.hosts.values():
+            self.clouds[host.cloud][HostStatus.QUEUED] += 1
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
@@ -150,6 +153,11 @@ class Rollout:
     def first_write_verified(self) -> bool:
         """Foreman showed a host of ours in build after our write. Ownership, parameters and what others built never count."""
         return self.refusals.first_write_verified
+
+    def has_passed(self, host: str, stage: Stage) -> bool:
+        """The host has finished this stage, or a later one: a resume may find it further than its journal says."""
+        marks, order = self.hosts[host].marks, list(Stage)
+        return any(marks.get(later) is StageStatus.FINISHED for later in order[order.index(stage) :])
 
     def new_host_paused(self, host: str) -> str:
         """What holds a host back that has not begun: a member of `paused`, or nothing."""
@@ -295,6 +303,7 @@ class Rollout:
             host.since = at
         for step, where, what in ((-1, host.stage, host.status), (1, stage, status)):
             self.counts[what] += step
+            self.clouds[host.cloud][what] += step
             if where is not None and what in (HostStatus.RUNNING, HostStatus.WAITING):
                 self.at_stage[where] += step
         host.status, host.stage = status, stage

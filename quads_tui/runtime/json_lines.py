@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quads_tui.render.report.data import rfc3339
+from quads_tui.rollout.cloud_counts import cloud_counts, counts_of
 from quads_tui.rollout.events import (
     CanaryOverdue,
     Event,
@@ -40,16 +41,20 @@ class JsonLines:
                 plan = self._rollout.plan
                 members |= {"cloud": plan.cloud, "kind": plan.words("kind"), "canary": plan.canary}
                 members |= {"until": rfc3339(plan.until)} if plan.until else {}
-                self._emit("rollout_started", event, members)
+                clouds = [{"cloud": one.cloud, "kind": one.kind.value, "hosts": one.hosts} for one in cloud_counts(self._rollout)]
+                self._emit("rollout_started", event, {**members, "clouds": clouds})
             case StageChanged():
                 members = {"host": event.host, "stage": event.stage.value, "status": event.status.value}
                 members |= {"attempt": event.attempt, "seconds": event.seconds, "reason": event.reason}
+                members |= self._cloud(event.host)
                 self._emit("stage", event, members | ({"cause": event.cause.value} if event.cause else {}))
             case HostChanged():
                 members = {"host": event.host, "status": event.status.value, "reason": event.reason}
                 members |= {"safety": event.safety.value} if event.safety else {}
                 members |= {"not_disarmed": event.not_disarmed} if event.not_disarmed else {}
+                members |= self._cloud(event.host)
                 self._emit("host", event, members | ({"cause": event.cause.value} if event.cause else {}))
+                self._cloud_finished(event)
             case HostArmed():
                 self._emit("armed", event, {"host": event.host, "armed": event.armed})
             case Identified():
@@ -72,6 +77,18 @@ class JsonLines:
             told = {one.name for one in made.overdue}
             await view.clock.sleep_real(_LOOK_INTERVAL)
 
+    def _cloud(self, host: str) -> dict[str, Any]:
+        known = self._rollout.hosts.get(host)
+        return {"cloud": known.cloud} if known is not None else {}
+
+    def _cloud_finished(self, event: HostChanged) -> None:
+        """`cloud_finished` each time that no host of a cloud is unfinished any more; after a retry again."""
+        host = self._rollout.hosts.get(event.host)
+        if host is not None and event.status.is_final:
+            counts = counts_of(self._rollout, host.cloud)
+            if not counts.unfinished:
+                self._emit("cloud_finished", event, counts.members())
+
     def _emit(self, name: str, event: Event, members: dict[str, Any]) -> None:
         emit_json(name, event.at, {"rollout": self._rollout.id, **members})
 
@@ -86,6 +103,7 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
         "hosts": len(rollout.hosts),
         **ends,
         "unfinished": len(rollout.hosts) - sum(ends.values()),
+        "clouds": [one.members() for one in cloud_counts(rollout)],
         "seconds": round(rollout.seconds(at), 3),
         **requests,
         "failures": [

@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -14,10 +14,9 @@ from typing import Any
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Site
-from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
+from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.foreman_lock import ServerIdentity
 from quads_tui.journal.locks import JournalLock
-from quads_tui.journal.servers import spelled
 from quads_tui.planning.bmc_survey import BmcSurvey
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -56,12 +55,12 @@ async def roll_out(
     front_end: FrontEnd,
     *,
     expect: int | None = None,
-    instead_of: StoredRollout | None = None,
+    instead_of: Sequence[StoredRollout] = (),
     ask: bool | None = None,
 ) -> int:
     """From the plan to the end of the rollout; returns the exit status.
 
-    `expect`: the number of hosts that the plan must have. `instead_of`: an unfinished rollout that is no longer to be resumed
+    `expect`: the number of hosts that the plan must have. `instead_of`: unfinished rollouts that are no longer to be resumed
     once this one is confirmed. `ask`: whether the plan is to be confirmed; None: unless the options say yes. Raises Refused,
     LockHeld, JournalBroken, InputError.
     """
@@ -90,7 +89,7 @@ async def _plan_and_run(
     operator: Operator,
     *,
     expect: int | None,
-    instead_of: StoredRollout | None,
+    instead_of: Sequence[StoredRollout],
     ask: bool,
 ) -> int:
     services = runner.services
@@ -122,8 +121,8 @@ async def _plan_and_run(
             seeds, expected = await asyncio.to_thread(known_durations, options.state, url, plan, install, operator.notify)
             expected = {**expected, "install": install}
         await journal.describe({"plan": asdict(plan), "seeds": seeds, "learned": expected})
-        if instead_of is not None:
-            await _supersede(instead_of, runner, rollout_id)
+        for old in instead_of:
+            await _supersede(old, runner, rollout_id)
         rollout = Rollout(rollout_id, plan, speed=given.site.speed)
         rollout.durations.seed(seeds, expected)
         return await runner.run(journal, rollout)
@@ -217,20 +216,6 @@ def refuse_unverified_protection(plan: Plan) -> None:
     if words := plan.unguarded_words:
         remedy = "try again when DNS answers, or start from a terminal without --yes and confirm these hosts"
         raise Refused([*plan.untold, f"{words}; {remedy}"])
-
-
-def find_unfinished(given: RolloutInput, options: Options) -> StoredRollout | None:
-    """The newest unfinished rollout on this Foreman that has hosts of this assignment."""
-    names = {host.name for assignment in given.assignments for host in assignment.hosts}
-    for rollout in stored_rollouts(options.state):
-        facts = rollout.facts
-        if not rollout.unfinished or rollout.rehearsal or "plan" not in facts:
-            continue
-        if spelled(facts["foreman"]) != spelled(given.site.foreman.url):
-            continue
-        if names & {host["name"] for host in facts["plan"]["hosts"]}:
-            return rollout
-    return None
 
 
 def _resume_facts(rollout_id: str, given: RolloutInput, options: Options) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from quads_tui.inputs import InputError, load_assignment
 from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
+from quads_tui.render.clouds import short_clouds_name
 from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
@@ -109,7 +110,7 @@ def _row(view: RolloutView, group: RowGroup) -> Row:
     return Row(
         rollout.id,
         group,
-        rollout.plan.cloud,
+        short_clouds_name(list(rollout.clouds)),
         created,
         rollout.seconds(now),
         len(rollout.hosts),
@@ -131,7 +132,8 @@ def _ended_row(stored: StoredRollout, group: RowGroup) -> Row:
     words = (
         found.state.value + (f" ({found.end_reason})" if found.end_reason else "") + (", rehearsal" if found.rehearsal else "")
     )
-    return Row(stored.id, group, found.cloud, created, found.seconds, found.hosts, found.done, found.failed, found.armed, words)
+    figures = (found.seconds, found.hosts, found.done, found.failed, found.armed)
+    return Row(stored.id, group, found.cloud_column, created, *figures, words)
 
 
 def _size(rollout: StoredRollout) -> int:

@@ -1,4 +1,4 @@
-"""The input of a rollout: the site, and the assignments of a file or of QUADS."""
+"""The input of a rollout: the site, and the assignments of files or of QUADS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.inputs import Assignment, Site, bmc_address, check_speed, find_site, load_assignment, load_site
+from quads_tui.inputs import Assignment, Site, bmc_address, check_speed, find_site, load_assignments, load_site
 from quads_tui.planning.quads_moves import assignments_from, enriched
 from quads_tui.rollout.ports import QuadsError
 
@@ -32,9 +32,9 @@ class RolloutInput:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the operator asked for: a file, or the moves of QUADS (`path` None). `date`: YYYY-MM-DDTHH:MM, empty for now."""
+    """What the operator asked for: files, or the moves of QUADS (no `paths`). `date`: YYYY-MM-DDTHH:MM, empty for now."""
 
-    path: Path | None
+    paths: tuple[Path, ...]
     cloud: str | None = None
     date: str = ""
     expect: int | None = None
@@ -43,13 +43,11 @@ class RunRequest:
 
 
 def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -> RolloutInput:
-    """The site, and the assignments of a file or of QUADS. Raises InputError, Usage and Refused."""
+    """The site, and the assignments of files or of QUADS. Raises InputError, Usage and Refused."""
     until = given_limit(request.until, max(time.time(), request.at or 0.0)) if request.until else 0.0
     site = load_site(find_site(options.site, os.environ))
-    given: tuple[Assignment, ...] = ()
-    if request.path is not None:
-        given = (load_assignment(request.path, cloud=request.cloud, at=request.at, zone=site.quads_zone),)
-    if site.quads is None and request.path is None:
+    given = load_assignments(request.paths, cloud=request.cloud, at=request.at, zone=site.quads_zone)
+    if site.quads is None and not request.paths:
         raise Usage(f"{site.path} has no `quads` section: --from-quads needs one")
     if site.quads is not None:
         check_speed(site, [])
@@ -65,7 +63,7 @@ async def _asked_quads(
     assert services.quads is not None
     try:
         if given:
-            return tuple([await enriched(services.quads, assignment) for assignment in given])
+            return await enriched(services.quads, given)
         notify(f"reading the moves from QUADS {services.quads.url}")
         found = await assignments_from(services.quads, site, cloud=request.cloud, date=request.date)
     except QuadsError as error:

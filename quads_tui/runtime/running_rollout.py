@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from quads_tui.engine.executor import RolloutExecutor
+from quads_tui.render.clouds import cloud_sentences
 from quads_tui.render.eta import header_words
 from quads_tui.render.header import time_limit_short
 from quads_tui.render.progress import plain_line
@@ -142,7 +143,7 @@ class RunningRollout:
     def summary(self) -> list[str]:
         """What the operator must know when the process ends."""
         rollout = self.rollout
-        lines = [self.line()]
+        lines = [self.line(), *(f"  {words}" for words in cloud_sentences(rollout))]
         lines += [f"  {for_the_pause(what, why)}." for what, why in rollout.paused.items()]
         left = not_begun(rollout) if self.executor.stopped == TIME_LIMIT else []
         lines += [f"  {left_by_the_time_limit(rollout.plan.until, left)}"] if left else []

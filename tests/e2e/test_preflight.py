@@ -207,7 +207,7 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     for survey in (True, False):
         options = Options(site=site, headless=True, state_dir=world.state, survey=survey)
-        work = load(RunRequest(world.assignment), options, said.append)
+        work = load(RunRequest((world.assignment,)), options, said.append)
         assert asyncio.run(roll_out(work, options, ProcessResources(), SaysNo(), partial(headless, json=False))) == 4
     (told,) = lines(world.run("plan", world.assignment, "--json", site=site).stdout)
     assert json.loads(json.dumps(asdict(shown[0])["hosts"])) == told["hosts"]

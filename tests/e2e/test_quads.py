@@ -52,8 +52,11 @@ def test_several_clouds_go_together_each_its_own_way(lab: MakeLab) -> None:
     planned = world.run("plan", "--from-quads")
     assert "cloud05  2 hosts" in planned.stdout
     assert "back to the spare pool" in planned.stdout
+    assert "3 in one rollout" in planned.stdout
     ran = world.run("run", "--from-quads", "--json", "--yes", "--expect", "8")
     assert ran.returncode == 0, ran.stderr
+    ended = {one["cloud"]: (one["kind"], one["done"]) for one in lines(ran.stdout)[-1]["clouds"]}
+    assert ended == {"cloud05": ("ownership", 2), "cloud01": ("spare", 2), "cloud02": ("build", 4)}
     stages = {name: {e["stage"] for e in lines(ran.stdout) if e["event"] == "stage" and e["host"] == name} for name in names}
     assert [sorted(stages[name]) for name in names[:4]] == [["foreman_build"]] * 2 + [["power_off"]] * 2
     counts = world.counts()

@@ -92,7 +92,7 @@ def test_a_signal_while_it_waits_ends_it_with_nothing_begun(lab: MakeLab, name: 
 
 
 BERLIN = zone_named("Europe/Berlin")
-FILE = RunRequest(Path("x"))
+FILE = RunRequest((Path("x"),))
 
 
 def starts(text: str, wanted: RunRequest = FILE, zone: Zone = BERLIN, now: float = 0.0) -> float:
@@ -145,7 +145,7 @@ def test_b3_what_is_no_time_to_start_at(monkeypatch: pytest.MonkeyPatch, tmp_pat
     file = tmp_path / "assignment.yaml"
     file.write_text("cloud: cloud02\nhosts: [a01-h01.example.com]\n")
     with pytest.raises(Usage) as refused:
-        starts(text, RunRequest(file), now=time.time())
+        starts(text, RunRequest((file,)), now=time.time())
     assert says in str(refused.value)
 
 
@@ -181,23 +181,23 @@ def test_b3_at_schedule_takes_quads_times_in_quads_zone(
             for n, start in enumerate(starts)
         ]
         file.write_text(head + "\n".join(lines))
-        return RunRequest(file, "cloud02")
+        return RunRequest((file,), "cloud02")
 
     now = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     wanted = export("2027-11-29 22:00:00", "2027-11-29 21:00:00", "2026-11-29 21:00:00")
     assert starts("schedule", wanted, now=now) == datetime(2027, 11, 29, 20, 0, tzinfo=UTC).timestamp()
     assert (
-        starts("schedule", RunRequest(None, date="2027-11-29T22:00"), now=now)
+        starts("schedule", RunRequest((), date="2027-11-29T22:00"), now=now)
         == datetime(2027, 11, 29, 21, 0, tzinfo=UTC).timestamp()
     )
     assert capsys.readouterr().err == ""
-    for given in (export("2027-10-31 02:30:00"), RunRequest(None, date="2027-10-31T02:30")):
+    for given in (export("2027-10-31 02:30:00"), RunRequest((), date="2027-10-31T02:30")):
         assert starts("schedule", given, now=now) == datetime(2027, 10, 31, 1, 30, tzinfo=UTC).timestamp()
         assert (
             "occurs twice in Europe/Berlin: clocks go back that day; the rollout starts at 2027-10-31 02:30 CET"
             in capsys.readouterr().err
         )
-    for given in (export("2027-03-28 02:30:00"), RunRequest(None, date="2027-03-28T02:30")):
+    for given in (export("2027-03-28 02:30:00"), RunRequest((), date="2027-03-28T02:30")):
         assert starts("schedule", given, now=now) == datetime(2027, 3, 28, 1, 0, tzinfo=UTC).timestamp()
         assert "clocks go from 02:00 to 03:00 that day; the rollout starts at 2027-03-28 03:00 CEST" in capsys.readouterr().err
 

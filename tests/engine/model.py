@@ -39,6 +39,7 @@ class Lab:
         limits: Limits | None = None,
         plans: dict[str, HostPlan] | None = None,
         target: Target = TARGET,
+        goals: tuple[Goal, ...] = (),
         token_seconds: float = 6 * 3600.0,
         protected: frozenset[str] = frozenset(),
         write_seconds: float = 1.0,
@@ -52,7 +53,8 @@ class Lab:
         parts: Mapping[str, Any] | None = None,
         **setting: Any,
     ) -> None:
-        """`parts`: other factories for the executor's parts; `setting`: other members of its context."""
+        """`goals`: of several clouds, to which `plans` give the hosts. `parts`: other factories for the executor's parts;
+        `setting`: other members of its context."""
         self._parts = parts or {}
         self._foreman = foreman
         self._setting = setting
@@ -67,7 +69,8 @@ class Lab:
         self.journal = MemoryJournal()
         given = plans or {}
         hosts = tuple(self._with_mac(given.get(name) or HostPlan(name, f"https://mgmt-{name}")) for name in planned or names)
-        self.plan = Plan((Goal("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", target),), hosts, canary=canary)
+        goals = goals or (Goal("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", target),)
+        self.plan = Plan(goals, hosts, canary=canary)
         self._limits = limits or Limits()
         self._protected = protected
         self._token_seconds = token_seconds
@@ -96,11 +99,14 @@ class Lab:
                 who="me@here",
                 machines=self._machines,
                 protected_machines=self._protected_machines,
-                run_command=run_command,
                 hooks=self._hooks,
                 recall=recalled,
                 locked=self.locked,
-                **{"sample_seconds": 600.0, **self._setting},  # each sample costs as much as a host's stage
+                **{
+                    "run_command": run_command,
+                    "sample_seconds": 600.0,
+                    **self._setting,
+                },  # each sample costs as much as a host's stage
             ),
             **self._parts,
         )

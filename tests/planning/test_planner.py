@@ -517,6 +517,36 @@ async def test_b1_a_plan_takes_few_reads_whatever_it_checks(lab: Lab) -> None:
     assert lab.server.counts()["reads"] <= 20
 
 
+# Several clouds
+
+
+async def test_a_plan_of_many_clouds_takes_no_more_reads_than_one(lab: Lab) -> None:
+    """CONTRACT 4 knows no clouds: what two assignments ask Foreman about is read once."""
+    one = [lab.assignment(HOSTS[0])]
+    many = [lab.assignment(host, cloud=f"cloud{number:02}") for number, host in enumerate(HOSTS, 2)]
+    reads = []
+    for given in (one, many):
+        before = lab.server.counts()["reads"]
+        plan = await lab.plan(*given, survey=False)
+        assert not plan.refusals and len(plan.goals) == len(given)
+        reads.append(lab.server.counts()["reads"] - before)
+    assert reads[0] == reads[1]
+    targets = {goal.target.owner_id: replace(goal.target, owner_id=None) for goal in plan.goals}
+    assert len(targets) == len(many) and len({asdict(target)["medium_id"] for target in targets.values()}) == 1
+
+
+async def test_a_host_of_two_clouds_is_refused_and_both_are_named(lab: Lab) -> None:
+    plan = await lab.plan(lab.assignment(*HOSTS[:2]), lab.assignment(HOSTS[1], cloud="cloud05"))
+    assert plan.refusals == (f"{HOSTS[1]} is in more than one of the assignments (cloud02, cloud05)",)
+    assert not lab.asked and lab.server.counts()["reads"] == 0
+
+
+async def test_what_does_not_fit_is_refused_for_each_cloud_that_asks_for_it(lab: Lab) -> None:
+    wrong = [lab.assignment(host, cloud=f"cloud0{n}", medium="no such") for n, host in enumerate(HOSTS[:2], 2)]
+    (reason,) = (await lab.plan(*wrong, lab.assignment(HOSTS[2], cloud="cloud05"))).refusals
+    assert "no such" in reason
+
+
 # B5: untouched hosts of a resumed rollout
 
 

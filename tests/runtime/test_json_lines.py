@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import Event, HostArmed, HostChanged
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, RolloutStarted
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.safety import Safety
@@ -108,3 +108,30 @@ def test_the_last_line_has_the_hosts_that_the_time_limit_left() -> None:
     told = finished(model, {}, 3.0)
     assert told["not_begun_hosts"] == [NAMES[0], NAMES[2]]
     assert datetime.fromisoformat(told["until"]).timestamp() == NOW
+
+
+def test_each_cloud_is_told_at_the_start_when_its_last_host_has_ended_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    goals = (Goal("cloud02", Kind.BUILD), Goal("cloud05", Kind.OWNERSHIP))
+    hosts = tuple(HostPlan(name, "x", cloud=cloud) for name, cloud in zip(NAMES, ("cloud02", "cloud05", "cloud02"), strict=True))
+    model = Rollout("r1", Plan(goals, hosts))
+    listener = JsonLines(model)
+
+    def hear(event: Event) -> None:
+        model.apply(event)
+        listener(event)
+
+    hear(RolloutStarted(1.0, "r1", 3, False, "me", 1.0))
+    for name, status in zip(NAMES, (HostStatus.DONE, HostStatus.DONE, HostStatus.FAILED), strict=True):
+        hear(HostChanged(2.0, name, status))
+    hear(HostChanged(3.0, NAMES[2], HostStatus.QUEUED))
+    hear(HostChanged(4.0, NAMES[2], HostStatus.DONE))
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told[0]["clouds"] == [
+        {"cloud": "cloud02", "kind": "build", "hosts": 2},
+        {"cloud": "cloud05", "kind": "ownership", "hosts": 1},
+    ]
+    ended = [(line["cloud"], line["done"], line["failed"]) for line in told if line["event"] == "cloud_finished"]
+    assert ended == [("cloud05", 1, 0), ("cloud02", 1, 1), ("cloud02", 2, 0)]
+    assert [line["cloud"] for line in told if line["event"] == "host"] == ["cloud02", "cloud05", "cloud02", "cloud02", "cloud02"]
+    of_all = finished(model, {}, 5.0)["clouds"]
+    assert of_all[1] == {"cloud": "cloud05", "kind": "ownership", "hosts": 1, "done": 1, "failed": 0, "skipped": 0, "held": 0, "unfinished": 0}  # fmt: skip

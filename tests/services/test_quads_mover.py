@@ -375,7 +375,7 @@ async def test_e5_an_assignment_of_a_file_learns_from_quads_where_its_hosts_are(
     async with world("2.1", one_source) as place:
         place.lab.hosts[NAMES[5]].cloud = "cloud02"
         hosts = tuple(HostSpec(name) for name in [*NAMES[3:], "unknown.example.com"])
-        found = await enriched(place.quads, Assignment(Path("x.yaml"), "cloud02", hosts))
+        (found,) = await enriched(place.quads, (Assignment(Path("x.yaml"), "cloud02", hosts),))
         assert [host.source for host in found.hosts] == ["cloud03", "cloud01", "cloud02", ""]
         assert [host.schedule for host in found.hosts] == [4, 5, 6, None]
         assert found.notes == (f"hosts of the assignment that are already in cloud02 in QUADS: {NAMES[5]}",)

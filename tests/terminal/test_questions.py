@@ -15,10 +15,23 @@ from quads_tui.cli.run import _ask_about_unfinished
 from quads_tui.cli.terminal import ask_count, ask_yes_no
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.runtime.options import Options
+from quads_tui.runtime.unfinished import UnfinishedRollout
+
+
+def unfinished(directory: Path, name: str = "old", **others: int) -> UnfinishedRollout:
+    return UnfinishedRollout(StoredRollout(name, directory, {"created_at": 1.0}), others)
 
 
 async def about_an_old_one(tmp_path: Path) -> str:
-    return await asyncio.to_thread(_ask_about_unfinished, StoredRollout("old", tmp_path, {"created_at": 1.0}), Options())
+    return await asyncio.to_thread(_ask_about_unfinished, [unfinished(tmp_path)], Options())
+
+
+async def about_one_with_other_clouds(tmp_path: Path) -> str:
+    return await asyncio.to_thread(_ask_about_unfinished, [unfinished(tmp_path, cloud05=35, cloud07=1)], Options())
+
+
+async def about_two_old_ones(tmp_path: Path) -> str:
+    return await asyncio.to_thread(_ask_about_unfinished, [unfinished(tmp_path, "new"), unfinished(tmp_path)], Options())
 
 
 @pytest.mark.parametrize(
@@ -32,6 +45,11 @@ async def about_an_old_one(tmp_path: Path) -> str:
         (lambda _: ask_yes_no("Start?"), b"\xff\n", b"\xff\xfe\xc3 y\n", False),  # no UTF-8
         (lambda _: ask_yes_no("Start?"), b"y\n", b"\x04", False),  # ctrl+d
         (about_an_old_one, b"r\n", b"\x04", "cancel"),
+        (about_an_old_one, b"", b"A\n", "anew"),
+        (about_one_with_other_clouds, b"", b"a\n", "cancel"),  # nothing would ever go on with the hosts of those clouds
+        (about_one_with_other_clouds, b"", b"r\n", "resume"),
+        (about_two_old_ones, b"", b"r\n", "cancel"),  # which of them?
+        (about_two_old_ones, b"", b"a\n", "anew"),
     ],
 )
 async def test_f1_what_was_typed_before_the_question_is_no_answer_to_it(
@@ -48,7 +66,8 @@ async def test_f1_what_was_typed_before_the_question_is_no_answer_to_it(
         with os.fdopen(slave, "r") as stdin:
             monkeypatch.setattr(sys, "stdin", stdin)
             os.write(master, ahead)
-            select.select([slave], [], [], 60)  # it has arrived
+            if ahead:
+                select.select([slave], [], [], 60)  # it has arrived
             asked = asyncio.ensure_future(ask(tmp_path))
             shown = ""
             while (

@@ -18,6 +18,7 @@ from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import boxes, failures, header
+from quads_tui.render.clouds import cloud_panel
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
@@ -33,6 +34,7 @@ from .view import SMALLEST, View
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
 _AROUND = 6  # lines of header, bar, counts and footer
+_CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds take on 120 columns
 
 
 def _graph_rows(width: int, height: int) -> int:
@@ -73,7 +75,7 @@ class TableScreen(View):
         yield Field(
             FILTER,
             id="filter",
-            placeholder='text, regular expression, !text (not), stage: cause: model: rack: state:, "text with spaces"',
+            placeholder='text, regular expression, !text (not), stage: cause: cloud: model: rack: state:, "text with spaces"',
             compact=True,
         )
         yield LinePanel("footer")
@@ -116,11 +118,13 @@ class TableScreen(View):
             self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
         symbols = context.symbols
-        self.put("progress", [header.bar(context.rollout, width, symbols), header.counts_line(context.rollout, width, symbols)])
+        clouds = cloud_panel(context.rollout, width, _CLOUD_ROWS if height >= 36 else 1, symbols)
+        progress = [header.bar(context.rollout, width, symbols), header.counts_line(context.rollout, width, symbols)]
+        self.put("progress", [*progress, *clouds])
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
-            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(width, height)))
+            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - _graph_rows(width, height)))
         self.put("failures", [] if wide else self._failures(width, height))
         self.table.tick()
         self.draw_footer()

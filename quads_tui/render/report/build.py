@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.cloud_counts import cloud_counts
 from quads_tui.rollout.events import Commanded, Event, HostChanged, Intent, Notice, Outcome, StageChanged
 from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.overdue import OverdueInstall, overdue_installs
@@ -19,6 +20,7 @@ from ..plan_text import canary_words
 from .document import (
     Asked,
     Attempt,
+    CloudReport,
     Evidence,
     FailedAttempts,
     Failures,
@@ -61,6 +63,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         last=runs[-1].last if runs else kept[-1].at if kept else None,
         counts={status: rollout.counts[status] for status in HostStatus},
         paused={text(what): text(why) for what, why in rollout.paused.items()},
+        clouds=_clouds(rollout, hosts.values()) if plan else (),
         hosts=tuple(hosts.values()),
         failures=_failures(rollout, hosts),
         attempts=_failed_attempts(hosts.values()),
@@ -172,6 +175,17 @@ def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: Elapsed) -> dict[
     }
 
 
+def _clouds(rollout: Rollout, hosts: Iterable[HostReport]) -> tuple[CloudReport, ...]:
+    ended: dict[str, float] = {}
+    for host in hosts:
+        ended[host.cloud] = max(ended.get(host.cloud, 0.0), host.ended or 0.0)
+    found = []
+    for counts in cloud_counts(rollout):
+        name = text(counts.cloud, 100)
+        found.append(CloudReport(replace(counts, cloud=name), None if counts.unfinished else ended.get(name)))
+    return tuple(found)
+
+
 def _plans(rollout: Rollout) -> list[HostPlan]:
     """One a host: a plan that names a host twice has it once in the model."""
     return list({host.name: host for host in rollout.plan.hosts}.values())
@@ -206,6 +220,7 @@ def _host(
     lines = [] if host.status is HostStatus.DONE else _distinct_lines(host)
     return HostReport(
         name=text(host.name, 255),
+        cloud=text(host.cloud, 100),
         model=text(host.model, 100),
         address=text(host.address),
         status=host.status,

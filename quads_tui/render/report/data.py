@@ -19,8 +19,10 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
-    hosts           name, model, address, status, stage, armed, safety (untouched, off, armed, disarmed, installing or unknown;
-                    null: done, or not ended), cause, reason, notes, began (seconds since the start), seconds,
+    clouds          cloud, kind, hosts, done, failed, skipped, held, unfinished, ended_after (seconds from the start to the end
+                    of its last host; null: unfinished)
+    hosts           name, cloud, model, address, status, stage, armed, safety (untouched, off, armed, disarmed, installing or
+                    unknown; null: done, or not ended), cause, reason, notes, began (seconds since the start), seconds,
                     stages {stage: [{attempt, status, began, seconds, reason, cause}]} (status started: unfinished),
                     timeline [{at, stage, text}] (the last lines; empty for hosts that are done)
     failures        by cause: stage, cause, reason, hosts (names); most hosts first
@@ -87,6 +89,7 @@ def document(report: Report) -> dict[str, Any]:
         "unverified_hosts": [{"host": host.name, "reason": host.unverified} for host in report.unverified],
         "paused": dict(report.paused),
         "progress": [[_round(point.seconds), point.done, point.failed, point.skipped, point.held] for point in report.progress],
+        "clouds": [{**one.counts.members(), "ended_after": _round(one.ended_after)} for one in report.clouds],
         "hosts": [_host(host) for host in report.hosts],
         "failures": [
             {
@@ -169,6 +172,7 @@ def _asked(report: Report) -> dict[str, Any]:
 def _host(host: HostReport) -> dict[str, Any]:
     return {
         "name": host.name,
+        "cloud": host.cloud,
         "model": host.model,
         "address": host.address,
         "status": host.status.value,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.cloud_counts import CloudCounts
 from quads_tui.rollout.overdue import OverdueInstall
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -66,6 +67,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudReport:
+    """One cloud of the rollout. `ended_after`: own seconds from the start to the end of its last host; None: unfinished."""
+
+    counts: CloudCounts
+    ended_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt of a stage. `seconds` is None and the status STARTED while it is under way, or when it was cut off."""
 
@@ -89,6 +98,7 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class HostReport:
     name: str
+    cloud: str
     model: str
     address: str
     status: HostStatus
@@ -242,6 +252,7 @@ class Report:
     last: float | None  # real time of the journal's last entry
     counts: Mapping[HostStatus, int]
     paused: Mapping[str, str]  # what -> why, at the end
+    clouds: tuple[CloudReport, ...]
     hosts: tuple[HostReport, ...]
     failures: tuple[Failures, ...]  # most hosts first
     attempts: tuple[FailedAttempts, ...]

@@ -33,6 +33,7 @@ def as_html(report: Report) -> str:
         runs=text.run_lines(report),
         completion=completion(report),
         milestones=text.milestones(report),
+        clouds=text.cloud_rows(report),
         attempts=text.attempt_rows(report),
         others=text.Others(report),
         every_host=every_host(report),

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from quads_tui.rollout.cloud_counts import cloud_counts
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
 
+from ..clouds import short_clouds_name
 from ..numbers import duration
 from .build import replay, state_of
 from .data import rfc3339
@@ -41,6 +43,12 @@ class Entry:
     held: int
     open: int
     armed: int
+    clouds: tuple[dict[str, Any], ...] = ()  # of each cloud: its name, kind and counts
+
+    @property
+    def cloud_column(self) -> str:
+        """Its cloud, or how many it has."""
+        return short_clouds_name([cloud["cloud"] for cloud in self.clouds]) if len(self.clouds) > 1 else self.cloud
 
 
 def entry(
@@ -70,6 +78,7 @@ def entry(
         held=counts[HostStatus.HELD],
         open=sum(number for status, number in counts.items() if not status.is_final),
         armed=len(model.armed),
+        clouds=tuple({**one.members(), "cloud": text(one.cloud, 100)} for one in cloud_counts(model)) if plan else (),
     )
 
 
@@ -81,7 +90,7 @@ def members(found: Entry) -> dict[str, Any]:
 def heading(width: int) -> str:
     """`width`: of the longest id."""
     numbers = " ".join(f"{name:>{_width(name)}}" for name in _NUMBERS)
-    return f"{'ROLLOUT':<{width}}  {'CREATED':<16}  {'CLOUD':<8} {numbers}  {'TIME':>10}  STATE"
+    return f"{'ROLLOUT':<{width}}  {'CREATED':<16}  {'CLOUD':<9} {numbers}  {'TIME':>10}  STATE"
 
 
 def line(found: Entry, width: int) -> str:
@@ -90,7 +99,7 @@ def line(found: Entry, width: int) -> str:
     numbers = " ".join(f"{figure or '-':>{_width(name)}}" for name, figure in zip(_NUMBERS, figures, strict=True))
     words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
     words += ", rehearsal" if found.rehearsal else ""
-    head = f"{found.rollout:<{width}}  {_local(found.created_at):<16}  {found.cloud:<8} {numbers}"
+    head = f"{found.rollout:<{width}}  {_local(found.created_at):<16}  {found.cloud_column:<9} {numbers}"
     return f"{head}  {duration(found.seconds):>10}  {words}"
 
 

@@ -31,6 +31,7 @@ def as_markdown(report: Report) -> str:
     lines += _bullets("Warnings", report.asked.warnings)
     lines += _table(text.RUNS, text.RUN_HEADS, text.run_lines(report))
     lines += _table(text.COMPLETION, text.MILESTONE_HEADS, text.milestones(report))
+    lines += _table(text.CLOUDS, text.CLOUD_HEADS, text.cloud_rows(report))
     lines += _failures(report)
     lines += _others(report)
     if report.lane:
@@ -107,8 +108,9 @@ def _hosts(report: Report) -> list[str]:
         cells = [stage_text(host.stages.get(stage, ())) for stage in stages]
         reason = text.why_and_notes(host)
         outcome = host.status.value + (" STILL ARMED" if host.armed else "")
-        rows.append((host.name, host.model, outcome, *cells, seconds_text(host.seconds), reason))
-    return _table(count(len(rows), "host"), text.host_heads(stages), rows)
+        cloud = (host.cloud,) if len(report.clouds) > 1 else ()
+        rows.append((host.name, *cloud, host.model, outcome, *cells, seconds_text(host.seconds), reason))
+    return _table(count(len(rows), "host"), text.host_heads(report, stages), rows)
 
 
 def _bullets(title: str, lines: Iterable[str]) -> list[str]:

@@ -15,6 +15,8 @@ from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Late
 
 SERVICE_WORDS = {"redfish": "Redfish", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
 ASKED, RUNS, COMPLETION, FAILURES = "Request", "Processes", "Completion", "Failures by cause"
+CLOUDS = "Clouds"
+CLOUD_HEADS = ("cloud", "kind", "hosts", "done", "failed", "skipped", "held", "unfinished", "ended after")
 RUN_HEADS = ("", "from", "last entry", "how it ended")
 MILESTONE_HEADS = ("hosts done", "after")
 ATTEMPTS = "All failed attempts, including those that a retry recovered"
@@ -249,5 +251,17 @@ def stages_of(report: Report) -> list[Stage]:
     return [stage for stage in Stage if any(stage in host.stages for host in report.hosts)]
 
 
-def host_heads(stages: Sequence[Stage]) -> tuple[str, ...]:
-    return ("host", "model", "outcome", *(stage.label for stage in stages), "all", "why")
+def cloud_rows(report: Report) -> list[tuple[str, ...]]:
+    """Under CLOUD_HEADS; none where there is only one cloud."""
+    if len(report.clouds) < 2:
+        return []
+    rows = []
+    for one in report.clouds:
+        figures = (getattr(one.counts, name) for name in CLOUD_HEADS[2:-1])
+        rows.append((one.counts.cloud, one.counts.kind.value, *map(str, figures), seconds_text(one.ended_after)))
+    return rows
+
+
+def host_heads(report: Report, stages: Sequence[Stage]) -> tuple[str, ...]:
+    cloud = ("cloud",) if len(report.clouds) > 1 else ()
+    return ("host", *cloud, "model", "outcome", *(stage.label for stage in stages), "all", "why")

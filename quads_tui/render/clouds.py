@@ -1,0 +1,118 @@
+"""The clouds of a rollout: how they are named together, and how far each is. One cloud needs none of this: its rollout tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import Rollout
+
+from .line import cut
+from .numbers import count
+from .palette import BAD, CURSOR, GOOD, QUIET, STAGE_STYLES, STYLES
+from .symbols import BRAILLE, Symbols
+
+_BAR = 6  # cells
+_GAP = 2  # cells between two clouds
+_ENDS = (HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD)
+
+
+def clouds_name(clouds: Sequence[str]) -> str:
+    """The name of the only cloud, the names of two, else how many there are."""
+    return ", ".join(clouds) if len(clouds) <= 2 else count(len(clouds), "cloud")
+
+
+def short_clouds_name(clouds: Sequence[str]) -> str:
+    """The same for a narrow column: the name of the only cloud, else how many there are."""
+    return clouds[0] if len(clouds) == 1 else count(len(clouds), "cloud") if clouds else ""
+
+
+def cloud_words(cloud: str, counts: Counter[HostStatus]) -> str:
+    """cloud05 20/35 done, 1 failed."""
+    bad = "".join(f", {counts[end]} {end.value}" for end in _ENDS if counts[end])
+    return f"{cloud} {counts[HostStatus.DONE]}/{counts.total()} done{bad}"
+
+
+def cloud_sentences(rollout: Rollout) -> list[str]:
+    """One for each cloud; none where there is only one."""
+    if len(rollout.clouds) < 2:
+        return []
+    return [f"{cloud_words(cloud, counts)}." for cloud, counts in rollout.clouds.items()]
+
+
+def cloud_panel(rollout: Rollout, width: int, height: int, symbols: Symbols = BRAILLE) -> list[Text]:
+    """A bar and the counts of each cloud, in the plan's order; none where there is only one cloud.
+
+    At most `height` lines of `width` cells. Where not all fit, the words give way first (the bar has a mark for hosts that did
+    not end well), then clouds that are done.
+    """
+    if len(rollout.clouds) < 2:
+        return []
+    for words in (True, False):
+        cells = {cloud: _cell(cloud, counts, symbols, words) for cloud, counts in rollout.clouds.items()}
+        size = max(cell.cell_len for cell in cells.values())
+        across = max(1, (width - 1 + _GAP) // (size + _GAP))
+        if len(cells) <= across * height:
+            break
+    shown = list(cells)
+    if len(shown) > across * height:
+        room = max(0, across * height - 1)  # the last cell says how many there are
+        first = sorted(shown, key=lambda cloud: is_done(rollout.clouds[cloud]))[:room]
+        shown = [cloud for cloud in shown if cloud in first]
+    found = [cells[cloud] for cloud in shown]
+    if left := len(cells) - len(shown):
+        found.append(Text(cut(f"and {left} more", size), QUIET))
+    lines = []
+    for start in range(0, len(found), across):
+        line = Text(" ").append_text(Text(" " * _GAP).join(_padded(cell, size) for cell in found[start : start + across]))
+        line.truncate(width, overflow="ellipsis", pad=True)
+        lines.append(line)
+    return lines
+
+
+def cloud_line(rollout: Rollout, cloud: str, width: int, symbols: Symbols = BRAILLE, *, cursor: bool = False) -> Text:
+    """One cloud as one line of exactly `width` cells: its bar, its counts, and what its hosts get."""
+    counts = rollout.clouds[cloud]
+    kind = next(goal.kind for goal in rollout.plan.goals if goal.cloud == cloud)
+    line = Text(f"{symbols.cursor if cursor else ' '}{cut(cloud, 9)} ").append_text(_bar(counts, max(_BAR, width // 4), symbols))
+    line.append(f" {counts[HostStatus.DONE]}/{counts.total()} done", GOOD if is_done(counts) else "")
+    others = "".join(f", {counts[end]} {end.value}" for end in _ENDS if counts[end])
+    line.append(others, BAD).append(f"  {kind.value}", QUIET)
+    line.truncate(width, overflow="ellipsis", pad=True)
+    if cursor:
+        line.style = CURSOR
+    return line
+
+
+def is_done(counts: Counter[HostStatus]) -> bool:
+    """All hosts of the cloud are done."""
+    return counts[HostStatus.DONE] == counts.total()
+
+
+def _cell(cloud: str, counts: Counter[HostStatus], symbols: Symbols, words: bool) -> Text:
+    """cloud05 ▇▇▇▅▅· 20/35, with what ended otherwise in words behind it."""
+    cell = Text().append(f"{cloud} ", GOOD if is_done(counts) else "").append_text(_bar(counts, _BAR, symbols))
+    cell.append(f" {counts[HostStatus.DONE]}/{counts.total()}")
+    others = ", ".join(f"{counts[end]} {end.value}" for end in _ENDS if counts[end])
+    return cell.append(f" {others}" if words and others else "", BAD)
+
+
+def _bar(counts: Counter[HostStatus], size: int, symbols: Symbols) -> Text:
+    """Done, moving, ended otherwise, still to come: `size` cells."""
+    total = max(1, counts.total())
+    ended = sum(counts[status] for status in HostStatus if status.is_final)
+    done = size * counts[HostStatus.DONE] // total
+    bad = min(size - done, -(-size * (ended - counts[HostStatus.DONE]) // total))
+    moving = min(size - done - bad, -(-size * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total))
+    bar = Text().append(symbols.done * done, STYLES[HostStatus.DONE])
+    bar.append(symbols.heights[Stage.INSTALL] * moving, STAGE_STYLES[Stage.INSTALL])
+    bar.append(symbols.none * (size - done - bad - moving), QUIET)
+    return bar.append(symbols.failed * bad, STYLES[HostStatus.FAILED])
+
+
+def _padded(cell: Text, size: int) -> Text:
+    cell.pad_right(size - cell.cell_len)
+    return cell
