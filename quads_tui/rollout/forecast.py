@@ -11,8 +11,8 @@ p90 adds what the samples leave open: the pace of the lane, the median of each m
 repeated attempts, an operator's orders, a Foreman that goes away. A host that is overdue is named and does not count: when the
 good ones have ended does not depend on it. Of those that are not overdue so many count as are likely to end at all.
 
-All times are the rollout's own seconds; `now` is real time. One pass over the hosts: meant to be made once a second, and in pieces
-where they are thousands.
+All times are the rollout's own seconds; `now` is real time. One pass over the hosts: meant to be made once a second, in pieces
+of many hosts.
 """
 
 from __future__ import annotations
