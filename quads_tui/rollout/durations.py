@@ -24,11 +24,12 @@ class Samples:
     """The newest seconds of one thing."""
 
     def __init__(self, limit: int = KEPT) -> None:
-        self.ended = LogMoments()
         self._seconds: deque[float] = deque(maxlen=limit)
         self._logarithms: deque[float] = deque(maxlen=limit)
         self._total = 0.0
         self._squares = 0.0
+        self._log_total = 0.0
+        self._log_squares = 0.0
         self._ordered: list[float] | None = None
 
     def __len__(self) -> int:
@@ -45,7 +46,13 @@ class Samples:
         for value, logarithm, sign in values:
             self._total += sign * value
             self._squares += sign * value * value
-            self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
+            self._log_total += sign * logarithm
+            self._log_squares += sign * logarithm**2
+
+    @property
+    def ended(self) -> LogMoments:
+        """Of the logarithms, for a fit."""
+        return LogMoments(len(self), self._log_total, self._log_squares)
 
     @property
     def ordered(self) -> list[float]:
