@@ -36,7 +36,7 @@ from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 from .waits import for_the_pause
 
-AT_ONCE = 4 * PIECE  # hosts; their forecast takes less than 10 ms
+AT_ONCE = 6 * PIECE  # hosts; their forecast takes less than 10 ms
 _BUDGET = 0.004  # CPU seconds of the forecast in one turn of the loop, and one piece more
 _PAUSE = 0.02  # real seconds that the loop has in between for everything else
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
