@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from heapq import merge
 from itertools import islice
-from math import exp, sqrt
+from math import exp, log, sqrt
 from typing import NamedTuple
 
 from .durations import Samples
@@ -221,6 +221,12 @@ class RemainingHosts:
             if key.last is last and model in (None, key.model)
             for ages in near.values()
         ]
+        if len(running) > 2 * PIECE:  # a fit looks at each a dozen times: near ages together
+            near_ones: dict[int, float] = {}
+            for age, many in running:
+                step = round(2 / _STEP * log(max(age, 1.0)))
+                near_ones[step] = near_ones.get(step, 0.0) + many
+            running = [(exp(step * _STEP / 2), many) for step, many in near_ones.items()]
         ended = self._durations.ended(model, last)
         if seen < _WEIGHT:
             ended += LogMoments.like(Lognormal(self._all(last).middle, _SPREAD), _WEIGHT - seen)
