@@ -8,9 +8,10 @@ from itertools import islice
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
 from quads_tui.render.report.listing import Entry, damaged, heading, line, members
 from quads_tui.rollout.text import clean
-from quads_tui.runtime.history import Unreadable, list_entry, report_text
+from quads_tui.runtime.history import Unreadable, report_text
 from quads_tui.runtime.options import Options, emit_json, notify
 from quads_tui.runtime.prune import DAY, prune
+from quads_tui.runtime.summary import summarised
 
 from .streams import print_utf8, reader_gone
 from .terminal import run_with_exit_status
@@ -58,7 +59,7 @@ def _list(options: Options) -> int:
         if reader_gone():
             break
         try:
-            _print_entry(list_entry(rollout), options, width)
+            _print_entry(summarised(rollout), options, width)
         except Unreadable as why:
             _print_unreadable(rollout, str(why), options, width)
     return 0

@@ -63,7 +63,7 @@ def _emulator_options(function: F) -> F:
     """Options of the emulators."""
     for option in reversed(
         (
-            click.option("--hosts", type=click.IntRange(1, 5000), default=None, help="Number of emulated hosts. Default: 700."),
+            click.option("--hosts", type=click.IntRange(1, 20_000), default=None, help="Number of emulated hosts. Default: 700."),
             click.option(
                 "--seed",
                 type=int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 
 from quads_tui.emulators.bmc.families import FAMILIES, family_of
 from quads_tui.emulators.errors import OptionsError
@@ -89,15 +90,20 @@ def generated(count: int, seed: int) -> Lab:
     weights = [share for _, share in MIX]
     first = _first_models()
     machines: list[Machine] = []
+    macs: set[str] = set()
     slot = 0
     while len(machines) < count:
         model = first[slot] if slot < len(first) else generator.choices(models, weights)[0]
         rack, unit = divmod(slot, UNITS)
-        place = f"{'abcdef'[rack // 30 % 6]}{rack % 30 + 1:02d}-h{unit + 1:02d}"
+        place = f"{ascii_lowercase[rack // 30 % 26]}{rack % 30 + 1:02d}-h{unit + 1:02d}"
         blades = [f"b{blade:02d}" for blade in range(1, BLADES + 1)] if model == "FC640" else ["000"]
         for blade in blades[: count - len(machines)]:
             name = f"{place}-{blade}-{model.lower()}.{DOMAIN}"
-            machines.append(Machine(name, model, mac_of(seed, name)))
+            mac = mac_of(seed, name)
+            while mac in macs:  # among thousands two are drawn alike
+                mac = mac_of(seed, f"{name} {mac}")
+            macs.add(mac)
+            machines.append(Machine(name, model, mac))
         slot += 1
     return Lab(tuple(machines))
 

@@ -15,11 +15,13 @@ class Machines:
     def __init__(self) -> None:
         self._machines: dict[tuple[str, str], Identity] = {}  # by rollout and host
         self._released: set[tuple[str, str]] = set()
+        self._by_mark: dict[tuple[str, str], dict[tuple[str, str], None]] = {}  # who has a machine with this mark
 
     def claim(self, rollout: str, host: str, machine: Identity) -> str:
         """Empty: the machine is this host's from now on. Else which other host has it, and why it is one machine, in words."""
         ours = (rollout, host)
-        for theirs, other in self._machines.items():
+        for theirs in dict.fromkeys(one for mark in machine.marks for one in self._by_mark.get(mark, ())):
+            other = self._machines[theirs]
             if theirs == ours or (theirs in self._released and theirs[0] != rollout):
                 continue
             if (why := machine.is_one_with(other)) and not machine.differs(other):  # what stood there before is not there now
@@ -30,8 +32,12 @@ class Machines:
 
     def hold(self, rollout: str, host: str, machine: Identity) -> None:
         """It is this host's by what the journal tells."""
-        self._machines[rollout, host] = machine
-        self._released.discard((rollout, host))
+        ours = (rollout, host)
+        self._forget(ours)
+        self._machines[ours] = machine
+        for mark in machine.marks:
+            self._by_mark.setdefault(mark, {})[ours] = None
+        self._released.discard(ours)
 
     def release(self, rollout: str, host: str) -> None:
         """The host has ended, and no act of ours can follow before it claims its machine again."""
@@ -39,5 +45,15 @@ class Machines:
 
     def leave(self, rollout: str) -> None:
         """The rollout has ended here."""
-        self._machines = {key: machine for key, machine in self._machines.items() if key[0] != rollout}
+        for key in [key for key in self._machines if key[0] == rollout]:
+            self._forget(key)
         self._released = {key for key in self._released if key[0] != rollout}
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        """The host has no machine; that it was released stands."""
+        before = self._machines.pop(key, None)
+        for mark in before.marks if before is not None else ():
+            holders = self._by_mark[mark]
+            del holders[key]
+            if not holders:
+                del self._by_mark[mark]

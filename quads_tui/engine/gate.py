@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TypeVar
@@ -58,7 +59,9 @@ class RolloutGate:
         self._protected = protected
         self._ahead = ahead
         self._order = order
-        self._ranked: list[str] = []  # the hosts that wait to begin, in the order of their turns; some may have gone since
+        # The hosts that wait to begin, the last turn first, by whether they need a place, by whether pauses of new hosts concern
+        # them, and by model; some may have gone since.
+        self._ranked: dict[tuple[bool, bool, str], list[str]] = {}
         self._ranked_by = -1  # the version of the order; -1: others have come since
         self._racks = racks or {}
         self._models = models or {}
@@ -365,7 +368,7 @@ class RolloutGate:
         waiting = (
             (queue, host)
             for queue in ((self._again, self._new) if self._verified else (self._new, self._again))
-            for host in (self._new_by_order() if queue is self._new else self._by_order(queue))
+            for host in (self._new_by_order(full) if queue is self._new else self._by_order(queue))
             if not (full and self._wants_place(host, queue[host][0])) and not self._hindrance(host, queue[host][0], full)
         )
         if self._verified:
@@ -386,18 +389,33 @@ class RolloutGate:
         waiting = [host for host, (_, place, _) in queue.items() if not place.done()]
         return sorted(waiting, key=lambda host: self._order.key(host, queue[host][2]))
 
-    def _new_by_order(self) -> Iterator[str]:
-        """As `_by_order`, of the hosts that have not begun. They may be ten thousand, so they are sorted only when need be."""
+    def _new_by_order(self, full: bool) -> Iterator[str]:
+        """As `_by_order`, of the hosts that have not begun, without those of whom a pause or the lack of a place keeps them all.
+
+        They may be ten thousand, so they are sorted only when need be, and those that wait for the same are passed over at once.
+        """
         version = self._order.version + (self._limit.version if self._limit is not None else 0)
         if self._ranked_by != version:
-            self._ranked, self._ranked_by = self._by_order(self._new)[::-1], version
-        while self._ranked and (
-            self._ranked[-1] not in self._new
-            or self._new[self._ranked[-1]][1].done()
-            or (self._limit is not None and self._limit.is_late(self._ranked[-1]))
-        ):
-            self._ranked.pop()
-        return (host for host in reversed(self._ranked) if host in self._new and not self._new[host][1].done())
+            self._ranked, self._ranked_by = {}, version
+            for host in reversed(self._by_order(self._new)):
+                stage = self._new[host][0]
+                kind = self._limited(host, stage), stage is self._kinds[host].stages[0], self._models.get(host, "")
+                self._ranked.setdefault(kind, []).append(host)
+        paused = self._paused or bool(self._blocked)
+        may = [
+            hosts
+            for (limited, first, model), hosts in self._ranked.items()
+            if not (full and limited) and not (first and (paused or model in self._held))
+        ]
+        for hosts in may:
+            while hosts and (not self._is_new(hosts[-1]) or (self._limit is not None and self._limit.is_late(hosts[-1]))):
+                hosts.pop()
+        one_by_one = ((host for host in reversed(hosts) if self._is_new(host)) for hosts in may)
+        return heapq.merge(*one_by_one, key=lambda host: self._order.key(host, self._new[host][2]))
+
+    def _is_new(self, host: str) -> bool:
+        """It waits to begin."""
+        return host in self._new and not self._new[host][1].done()
 
     def _kin(self, host: str) -> tuple[tuple[str, str], tuple[str, str]]:
         return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ class JournalReader:
     def facts(self) -> dict[str, Any]:
         """What JournalStore.describe kept."""
         return {key: json.loads(value) for key, value in self._db.execute("select key, value from meta")}
+
+    def fingerprint(self) -> str:
+        """Of the state of the journal: its facts (but who opened it how often), its last event and its last sample."""
+        digest = blake2b(digest_size=16)
+        facts = self._db.execute("select key, value from meta where key <> 'owner' order by key")
+        last = self._db.execute("select * from event order by n desc limit 1").fetchall()
+        (sampled,) = self._db.execute("select max(n) from sample").fetchone()
+        for part in (*(text for row in facts for text in row), repr(last), str(sampled)):
+            digest.update(f"{len(part)} {part}".encode(errors="surrogatepass"))
+        return digest.hexdigest()
 
     def events(self, since: int = 0) -> Iterator[tuple[int, Event]]:
         """Events in order with their numbers, those after `since`."""

@@ -94,10 +94,10 @@ def _pairs(hosts: Iterable[HostPlan]) -> Iterator[tuple[HostPlan, HostPlan]]:
         machine = host.identity
         if machine is None:
             continue
-        facts = [("place", "\0".join(machine.place).strip("\0")), ("UUID", machine.uuid), ("serial number", machine.serial)]
-        for fact in [*facts, *(("MAC", mac) for mac in machine.macs)]:
-            if fact[1]:
-                sharing[fact].append(host)
+        for mark in machine.marks:
+            sharing[mark].append(host)
+        if machine.serial:
+            sharing["serial number", machine.serial].append(host)
     for group in sharing.values():
         if len(group) <= _ALL_PAIRS:
             yield from combinations(group, 2)

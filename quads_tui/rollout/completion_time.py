@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from math import erfc, inf, log, log1p, sqrt
 
 from .lognormal import Lognormal
@@ -9,6 +10,7 @@ from .lognormal import Lognormal
 ENDLESS = 7 * 24 * 3600.0  # seconds: an answer above this is none
 _TRIES = 20  # half of them are enough
 _ROOT = sqrt(2.0)
+_PIECE = 512  # waits that are asked without a pause: half a millisecond
 
 
 class Wait:
@@ -34,23 +36,41 @@ class Wait:
 
 def when_all(waits: list[Wait], share: float) -> tuple[float, list[Wait]]:
     """When all have ended with the probability `share`, one half at least, and those that count there."""
+    pieces = when_all_in_pieces(waits, share)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            found: tuple[float, list[Wait]] = end.value
+            return found
+
+
+def when_all_in_pieces(waits: list[Wait], share: float) -> Generator[None, None, tuple[float, list[Wait]]]:
+    """The same; whoever asks may do something else at each `yield`."""
     wanted = log(share)
     low = max(wait.half for wait in waits)
     sure = -1e-2 / len(waits)
-    waits = [wait for wait in waits if wait.ends_within(low) < sure] or waits  # the others need not be asked again
+    counting: list[Wait] = []
+    for start in range(0, len(waits), _PIECE):
+        yield
+        counting += (wait for wait in waits[start : start + _PIECE] if wait.ends_within(low) < sure)
+    waits = counting or waits  # the others need not be asked again
 
-    def over(seconds: float) -> float:
+    def over(seconds: float) -> Generator[None, None, float]:
         """Above 0 where the chance is still too small; nearly a straight line there."""
         chance = 0.0
-        for wait in waits:
-            chance += wait.ends_within(seconds)
+        for start in range(0, len(waits), _PIECE):
+            yield
+            for wait in waits[start : start + _PIECE]:
+                chance += wait.ends_within(seconds)
         return log(min(max(chance / wanted, 1e-9), 1e9))
 
     step = max(30.0, 0.1 * low)
-    at_low, at_high = over(low), over(low + step)
+    at_low = yield from over(low)
+    at_high = yield from over(low + step)
     while at_high > 0.0 and low < ENDLESS:
         low, at_low, step = low + step, at_high, 2.0 * step
-        at_high = over(low + step)
+        at_high = yield from over(low + step)
     high = low + step
     for _ in range(_TRIES):
         if high - low < max(0.5, 0.001 * high) or at_low <= 0.0:
@@ -58,7 +78,7 @@ def when_all(waits: list[Wait], share: float) -> tuple[float, list[Wait]]:
         # Along the line between the two, but well inside, so that both ends come nearer.
         way = min(max(at_low / (at_low - at_high), 0.05), 0.95)
         middle = low + way * (high - low)
-        found = over(middle)
+        found = yield from over(middle)
         if found > 0.0:
             low, at_low = middle, found
         else:

@@ -24,11 +24,12 @@ class Samples:
     """The newest seconds of one thing."""
 
     def __init__(self, limit: int = KEPT) -> None:
-        self.ended = LogMoments()
         self._seconds: deque[float] = deque(maxlen=limit)
         self._logarithms: deque[float] = deque(maxlen=limit)
         self._total = 0.0
         self._squares = 0.0
+        self._log_total = 0.0
+        self._log_squares = 0.0
         self._ordered: list[float] | None = None
 
     def __len__(self) -> int:
@@ -45,7 +46,13 @@ class Samples:
         for value, logarithm, sign in values:
             self._total += sign * value
             self._squares += sign * value * value
-            self.ended += LogMoments(sign, sign * logarithm, sign * logarithm**2)
+            self._log_total += sign * logarithm
+            self._log_squares += sign * logarithm**2
+
+    @property
+    def ended(self) -> LogMoments:
+        """Of the logarithms, for a fit."""
+        return LogMoments(len(self), self._log_total, self._log_squares)
 
     @property
     def ordered(self) -> list[float]:
@@ -110,6 +117,7 @@ class DurationStats:
         self._placed: dict[str, float] = {}  # hosts that are made ready: real time at which they got their places
         self._samples: dict[tuple[str, Stage], Samples] = {}
         self._all: dict[Stage, Samples] = {stage: Samples() for stage in Stage}
+        self._tails: dict[tuple[str, Kind], float | None] = {}  # by model, until another sample comes
         self.expected = Expectations()  # by what the site has learned before
         self.taken: dict[str, dict[Stage, float]] = {}  # by host: what its stages took
         self.given_up: dict[str, float] = {}  # hosts whose install was watched in vain, and for how long
@@ -164,9 +172,11 @@ class DurationStats:
         seen of its model or of all in this rollout; None: nothing is known."""
         if (learned := self.expected.tails.get(host)) is not None:
             return learned
-        model = self._models.get(host, "")
-        stages = [self.samples(model, stage) for stage in self.kinds[host].stages if not stage.is_before_write]
-        return sum(found.mean for found in stages) if any(map(len, stages)) else None
+        key = self._models.get(host, ""), self.kinds[host]
+        if key not in self._tails:
+            stages = [self.samples(key[0], stage) for stage in key[1].stages if not stage.is_before_write]
+            self._tails[key] = sum(found.mean for found in stages) if any(map(len, stages)) else None
+        return self._tails[key]
 
     def ended(self, model: str | None, stage: Stage) -> LogMoments:
         """For a fit: of one model, or of all (None)."""
@@ -222,5 +232,6 @@ class DurationStats:
         own = self._samples.get((model, stage))
         if own is None:
             own = self._samples[model, stage] = Samples()
+        self._tails.clear()
         own.add(seconds, apart)
         self._all[stage].add(seconds, apart)

@@ -11,30 +11,35 @@ p90 adds what the samples leave open: the pace of the lane, the median of each m
 repeated attempts, an operator's orders, a Foreman that goes away. A host that is overdue is named and does not count: when the
 good ones have ended does not depend on it. Of those that are not overdue so many count as are likely to end at all.
 
-All times are the rollout's own seconds; `now` is real time. One pass over the hosts: meant to be called once a second.
+All times are the rollout's own seconds; `now` is real time. One pass over the hosts: meant to be made once a second, in pieces
+of many hosts.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from math import sqrt
 
-from .completion_time import ENDLESS, Wait, when_all
+from .completion_time import ENDLESS, Wait, when_all_in_pieces
 from .durations import Samples
 from .lognormal import NINE_OF_TEN, Lognormal
 from .metrics import Meters
 from .refusals import model_pause
-from .remaining_hosts import HostGroup, Likeness, OverdueHost, RemainingHosts
+from .remaining_hosts import PIECE, HostGroup, Likeness, OverdueHost, RemainingHosts
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 from .time_limit import TimeLimit
 from .waits import for_the_pause
 
+AT_ONCE = 6 * PIECE  # hosts; their forecast takes less than 10 ms
+_BUDGET = 0.004  # CPU seconds of the forecast in one turn of the loop, and one piece more
+_PAUSE = 0.02  # real seconds that the loop has in between for everything else
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
 _KNOWN = 3  # samples of one thing from which on it is known
 _RECENT = 10  # samples of the lane's depth that say whether anybody waits there
@@ -85,6 +90,24 @@ class Forecast:
 
 def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
     """The state of things at real time `now`."""
+    pieces = forecast_in_pieces(rollout, meters, now)
+    while (made := _piece(pieces)) is None:
+        pass
+    return made
+
+
+def _piece(pieces: Generator[None, None, Forecast]) -> Forecast | None:
+    """The next one; the forecast after the last."""
+    try:
+        next(pieces)
+    except StopIteration as end:
+        made: Forecast = end.value
+        return made
+    return None
+
+
+def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generator[None, None, Forecast]:
+    """The same; whoever asks may do something else at each `yield`, which come every millisecond or so of work."""
     if not rollout.started_at:
         return Forecast(now)
     if rollout.settled:
@@ -92,6 +115,7 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
     if rollout.ended_at is not None:
         return Forecast(now, why=f"stopped ({rollout.end_reason})" if rollout.end_reason else "stopped")
     remaining = RemainingHosts(rollout, now)
+    yield from remaining.look(rollout)
     late = _late(rollout, remaining, now)
     left = remaining.writes_left
     between = _between(rollout, left, now) if left else (0.0, 0.0)
@@ -106,10 +130,14 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
             overdue=tuple(remaining.overdue),
             late=late,
         )
-    turns = remaining.turns(between[0]) if between else {}
-    empty = max(turns.values(), default=0.0) if between else None
-    groups = remaining.groups(turns, between[1] / between[0] if between and between[0] else 1.0) if between else None
-    made = _ends(rollout, remaining, groups) if groups is not None else None
+    turns: dict[str, float] = {}
+    empty: float | None = None
+    made: tuple[float, float, bool] | None = None
+    if between is not None:
+        turns = yield from remaining.turns(between[0])
+        empty = max(turns.values(), default=0.0)
+        groups = yield from remaining.groups(turns, between[1] / between[0] if between[0] else 1.0)
+        made = yield from _ends(remaining, groups)
     p50, p90, lane_decides = made or (None, None, left > 0)
     bound, why = _bound(rollout, meters, remaining, lane_decides, rate)
     return Forecast(
@@ -129,20 +157,43 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
 
 
 class Outlook:
-    """The forecast for those who ask more often than it changes: made anew after a second, and less often where it is dear."""
+    """The forecast for those who ask more often than it changes: made anew after a second, and less often where it is dear.
+
+    Of many hosts it is made in pieces, between which the loop that asks for it goes on; until then the last one stands.
+    """
 
     def __init__(self, rollout: Rollout, meters: Meters) -> None:
         self._rollout = rollout
         self._meters = meters
         self._last = Forecast()
         self._holds = 1.0  # real seconds
+        self._pieces: Generator[None, None, Forecast] | None = None  # of the one that is being made
+        self._used = 0.0  # CPU seconds for it
 
     def at(self, now: float) -> Forecast:
-        if abs(now - self._last.at) >= self._holds:
-            began = time.thread_time()
-            self._last = forecast(self._rollout, self._meters, now)
-            self._holds = max(1.0, SPARING * (time.thread_time() - began))
+        if self._pieces is None and abs(now - self._last.at) >= self._holds:
+            self._pieces, self._used = forecast_in_pieces(self._rollout, self._meters, now), 0.0
+            self._go_on(at_once=len(self._rollout.hosts) <= AT_ONCE)
         return self._last
+
+    def _go_on(self, at_once: bool = False) -> None:
+        try:
+            loop = None if at_once else asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None  # nobody is held up
+        began = time.thread_time()
+        pieces, self._pieces = self._pieces, None
+        if pieces is None:
+            return
+        while (made := _piece(pieces)) is None:
+            if loop is not None and time.thread_time() - began > _BUDGET:
+                self._pieces = pieces
+                loop.call_later(_PAUSE, self._go_on)
+                break
+        self._used += time.thread_time() - began
+        if made is not None:
+            self._last = made
+            self._holds = max(1.0, SPARING * self._used)
 
 
 def _settled(rollout: Rollout, now: float) -> Forecast:
@@ -188,21 +239,25 @@ def _between(rollout: Rollout, left: int, now: float) -> tuple[float, float] | N
     return mean, mean + NINE_OF_TEN * between.deviation * sqrt(1.0 / count + 1.0 / left)
 
 
-def _ends(rollout: Rollout, remaining: RemainingHosts, groups: list[HostGroup]) -> tuple[float, float, bool] | None:
+def _ends(remaining: RemainingHosts, groups: list[HostGroup]) -> Generator[None, None, tuple[float, float, bool] | None]:
     """p50, p90, and whether the hosts that are not written yet decide. None while a stage is not known that all depend on."""
     if not groups:
         return 0.0, 0.0, False
     spreads: dict[Likeness, tuple[Lognormal, Lognormal]] = {}
-    for group in groups:
+    half: list[Wait] = []
+    most: list[Wait] = []
+    for number, group in enumerate(groups):
+        if not number % PIECE:
+            yield
         if group.key not in spreads:
             spread = remaining.spread(group.key, _KNOWN)
             if spread is None:
                 return None
             spreads[group.key] = spread
-    half = [Wait(group.many, group.p50, spreads[group.key][0], age=group.age, unwritten=group.unwritten) for group in groups]
-    most = [Wait(group.many, group.p90, spreads[group.key][1], age=group.age, unwritten=group.unwritten) for group in groups]
-    p50, deciding = when_all(half, 0.5)
-    p90, _ = when_all(most, 0.9)
+        half.append(Wait(group.many, group.p50, spreads[group.key][0], age=group.age, unwritten=group.unwritten))
+        most.append(Wait(group.many, group.p90, spreads[group.key][1], age=group.age, unwritten=group.unwritten))
+    p50, deciding = yield from when_all_in_pieces(half, 0.5)
+    p90, _ = yield from when_all_in_pieces(most, 0.9)
     if p50 > ENDLESS:
         return None
     before = sum(wait.ends_within(p50) for wait in deciding if wait.unwritten)

@@ -62,6 +62,16 @@ class Identity:
         """Where it stands: one BMC address and one system resource; ("", "") while either is not known."""
         return (self.bmc, self.system) if self.peer and self.system else ("", "")
 
+    @property
+    def marks(self) -> tuple[tuple[str, str], ...]:
+        """What an index of machines finds it by: two that are one by `is_one_with` have one of these in common."""
+        found = [("MAC", mac) for mac in self.macs]
+        if self.place != ("", ""):
+            found.append(("place", "\0".join(self.place)))
+        if self.uuid:
+            found.append(("UUID", min(self.uuid, _swapped(self.uuid))))
+        return tuple(found)
+
     def differs(self, other: Identity) -> str:
         """Why these are two machines, in words ("UUID a, was b"); empty where no fact says so. `other` is the earlier one."""
         if self.uuid and other.uuid and self.uuid not in (other.uuid, _swapped(other.uuid)):

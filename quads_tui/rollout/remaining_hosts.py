@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping
-from math import exp, sqrt
+from collections.abc import Collection, Generator, Mapping
+from heapq import merge
+from itertools import islice
+from math import exp, log, sqrt
 from typing import NamedTuple
 
 from .canary_turns import CanaryTurns
@@ -19,6 +21,7 @@ _SPREAD = 0.25  # how far the installs of one model lie apart (of the logarithm)
 _WEIGHT = 3.0  # hosts that this expectation counts as; so much counts what is known of all models, for one of them
 _FINENESS = 16  # parties that the hosts of one model are put into by their age, up to the usual duration
 _MOST = 4 * _FINENESS
+PIECE = 128  # hosts that are looked at without a pause: a millisecond at most
 _STEP = 1 / 16  # of the logarithm of seconds
 _PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
 _UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane
@@ -56,7 +59,10 @@ class HostGroup(NamedTuple):
 
 
 class RemainingHosts:
-    """One pass over the hosts."""
+    """One pass over the hosts, in pieces: whoever asks may do something else at each `yield`.
+
+    A host that changes in between is taken as it was or as it is: both were true while it was looked at.
+    """
 
     def __init__(self, rollout: Rollout, now: float) -> None:
         self._durations, self._now, self._speed = rollout.durations, now, rollout.speed
@@ -69,9 +75,15 @@ class RemainingHosts:
         self.not_begun: Counter[str] = Counter()  # by model
         self.overdue: list[OverdueHost] = []
         self.writes_left = 0
+        self._canaries = CanaryTurns(rollout, now)
+
+    def look(self, rollout: Rollout) -> Generator[None]:
+        """At all hosts: before anything else is asked."""
         kinds, written, writes = self._durations.kinds, self._durations.written, self._durations.writes
         widths = {stage: max(1.0, self._durations.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
-        for host in rollout.hosts.values():
+        for number, host in enumerate(rollout.hosts.values()):
+            if not number % PIECE:
+                yield
             status = host.status
             if status is HostStatus.DONE or status.is_final:
                 continue
@@ -91,8 +103,7 @@ class RemainingHosts:
                 self.writes_left += writes[host.name]
             else:
                 self._before.append((host, last))
-        self._sort_by_turn(rollout)
-        self._canaries = CanaryTurns(rollout, now)
+        yield from self._sort_by_turn(rollout)
         self._unwritten[None] = self._canaries.arrange(self._unwritten[None])
 
     @property
@@ -123,7 +134,7 @@ class RemainingHosts:
         self.overdue.append(OverdueHost(host.name, None if left is None else self._now + max(0.0, left)))
         return True
 
-    def _sort_by_turn(self, rollout: Rollout) -> None:
+    def _sort_by_turn(self, rollout: Rollout) -> Generator[None]:
         """As they are begun and written: what the operator named, then the longest expected rest."""
         if not self._durations.expected.tails and not rollout.write_next:
             return
@@ -137,16 +148,26 @@ class RemainingHosts:
                 tail = usual[host.model]
             return host.name not in rollout.write_next, -tail
 
-        for hosts in self._unwritten.values():
-            hosts.sort(key=key)
+        for stage, hosts in self._unwritten.items():
+            runs = []  # sorted pieces
+            for start in range(0, len(hosts), PIECE):
+                yield
+                runs.append(sorted(hosts[start : start + PIECE], key=key))
+            merged = merge(*runs, key=key)
+            self._unwritten[stage] = hosts = []
+            while piece := list(islice(merged, PIECE)):
+                yield
+                hosts += piece
 
-    def turns(self, between: float) -> dict[str, float]:
+    def turns(self, between: float) -> Generator[None, None, dict[str, float]]:
         """Own seconds until each host's own write is applied, where one comes every `between` seconds."""
         turns: dict[str, float] = {}
         writes, ahead = self._durations.writes, 0
         fresh: dict[str, float] = {}  # by model, until one that has not begun may come to the lane
         for stage, hosts in self._unwritten.items():
-            for host in hosts:
+            for number, host in enumerate(hosts):
+                if not number % PIECE:
+                    yield
                 name = host.name
                 ahead += writes[name]
                 if stage is not None:
@@ -159,15 +180,17 @@ class RemainingHosts:
                 turns[name] = self._canaries.turn(name, soonest, ready, writes[name] * between, turns)
         return turns
 
-    def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
+    def groups(self, turns: Mapping[str, float], slower: float) -> Generator[None, None, list[HostGroup]]:
         """`slower`: how many times as long the lane may take as `turns` say."""
-        found = [
-            HostGroup(key, len(ages) * self._good(key, sum(ages) / len(ages)), False, age=sum(ages) / len(ages))
-            for key, near in self._last.items()
-            for ages in near.values()
-        ]
-        found += self._on_their_way()
-        found += self._yet_to_be_written(turns, slower)
+        found: list[HostGroup] = []
+        for number, (key, near) in enumerate(self._last.items()):
+            if not number % PIECE:
+                yield
+            for ages in near.values():
+                age = sum(ages) / len(ages)
+                found.append(HostGroup(key, len(ages) * self._good(key, age), False, age=age))
+        found += yield from self._on_their_way()
+        found += yield from self._yet_to_be_written(turns, slower)
         return found
 
     def spread(self, key: Likeness, known: int) -> tuple[Lognormal, Lognormal] | None:
@@ -217,6 +240,12 @@ class RemainingHosts:
             if key.last is last and model in (None, key.model)
             for ages in near.values()
         ]
+        if len(running) > 2 * PIECE:  # a fit looks at each a dozen times: near ages together
+            near_ones: dict[int, float] = {}
+            for age, many in running:
+                step = round(2 / _STEP * log(max(age, 1.0)))
+                near_ones[step] = near_ones.get(step, 0.0) + many
+            running = [(exp(step * _STEP / 2), many) for step, many in near_ones.items()]
         ended = self._durations.ended(model, last)
         if seen < _WEIGHT:
             ended += LogMoments.like(Lognormal(self._all(last).middle, _SPREAD), _WEIGHT - seen)
@@ -251,10 +280,12 @@ class RemainingHosts:
             self._whole[key] = left(self._durations.samples(host.model, stage), 0.0, which)
         return self._whole[key]
 
-    def _on_their_way(self) -> list[HostGroup]:
+    def _on_their_way(self) -> Generator[None, None, list[HostGroup]]:
         """To their last stage: each for itself, but those that are equal to the second."""
         found: dict[tuple[Likeness, int, int], int] = {}
-        for host, last in self._before:
+        for number, (host, last) in enumerate(self._before):
+            if not number % PIECE:
+                yield
             p50, wide, begun = self._wait(host), 0.0, False
             for stage in self._durations.kinds[host.name].stages:
                 begun = begun or host.stage in (None, stage)
@@ -268,12 +299,14 @@ class RemainingHosts:
             for (key, p50, p90), count in found.items()
         ]
 
-    def _yet_to_be_written(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:
+    def _yet_to_be_written(self, turns: Mapping[str, float], slower: float) -> Generator[None, None, list[HostGroup]]:
         """The last eight one by one, those before them in parties that grow: they seldom decide."""
         found: dict[tuple[Likeness, Kind, int], list[float]] = {}
         behind, kinds = self.unwritten, self._durations.kinds
         for hosts in self._unwritten.values():
             for host in hosts:
+                if not behind % PIECE:
+                    yield
                 behind -= 1
                 bits = behind.bit_length()
                 place = behind if bits < 4 else 4 * bits + (behind >> (bits - 2))
@@ -281,7 +314,9 @@ class RemainingHosts:
                 found.setdefault((self._likeness(host, kind.stages[-1]), kind, place), []).append(turns[host.name])
         afters = {which: self._after(*which) for which in {(key.model, kind) for key, kind, _ in found}}
         parties = []
-        for (key, kind, _), theirs in found.items():
+        for number, ((key, kind, _), theirs) in enumerate(found.items()):
+            if not number % PIECE:
+                yield
             turn = sum(theirs) / len(theirs)
             after, wide = afters[key.model, kind]
             wide = sqrt(wide + (turn * (slower - 1.0)) ** 2)

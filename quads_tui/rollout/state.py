@@ -34,6 +34,8 @@ from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .safety import Safety
 from .stages import HostStatus, Kind, Stage, StageStatus
 
+_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome)
+
 
 class TimelineEntry(NamedTuple):
     """One line of a timeline: real time, the stage it belongs to, clean text."""
@@ -187,7 +189,7 @@ class Rollout:
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)
-        elif isinstance(event, StageChanged | HostChanged | HostArmed | HostNote | HookRan | Identified | Intent | Outcome):
+        elif isinstance(event, _ABOUT_A_HOST):
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)

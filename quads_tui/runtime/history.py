@@ -10,6 +10,7 @@ from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report
 from quads_tui.render.report.listing import Entry, entry
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.garbage import no_garbage
 from quads_tui.rollout.text import clean
 
 FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
@@ -24,7 +25,7 @@ class Unreadable(QuadsTuiError):
 def report_text(rollout: StoredRollout, format: str) -> str:
     """Raises Unreadable."""
     try:
-        with closing(JournalReader(rollout.journal)) as journal:
+        with closing(JournalReader(rollout.journal)) as journal, no_garbage():
             events = [event for _, event in journal.events()]
             report = build_report(journal.facts(), events, list(journal.samples()), rollout.holder())
         return FORMATS[format](report)
@@ -35,11 +36,11 @@ def report_text(rollout: StoredRollout, format: str) -> str:
 
 
 def list_entry(rollout: StoredRollout) -> Entry:
-    """Raises Unreadable."""
+    """By all events of its journal, as if nobody ran it now. Raises Unreadable."""
     try:
-        with closing(JournalReader(rollout.journal)) as journal:
+        with closing(JournalReader(rollout.journal)) as journal, no_garbage():
             events = (event for _, event in journal.events())
-            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()], rollout.holder())
+            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()])
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
     except DAMAGE as error:

@@ -20,6 +20,7 @@ from quads_tui.rollout.view import RolloutView
 from .learned_store import past_results
 from .options import Usage
 
+_PIECE = 500  # events that are applied without a pause: five milliseconds
 STEP = 0.25  # real seconds between two reads of the journal
 
 
@@ -76,8 +77,12 @@ class Follower:
             self._waiting += events
             self._waiting_samples += samples
         until = self.view.clock.wall() if self._replay_speed is not None else float("inf")
+        applied_here = 0
         while self._waiting and self._waiting[0][1].at <= until:
             _, event = self._waiting.popleft()
+            applied_here += 1
+            if not applied_here % _PIECE:
+                await asyncio.sleep(0)  # the first step has all that happened until now
             self.view.rollout.apply(event)
             self.ended = event.kind == "rollout_ended"
             applied(event)

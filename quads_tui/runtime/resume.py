@@ -16,14 +16,14 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.servers import spelled
 from quads_tui.planning.planner import survey_untouched
-from quads_tui.rollout.events import Event
+from quads_tui.rollout.events import Event, HostChanged, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.scrub import SECRETS
-from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import assumed_words, not_begun
 from quads_tui.rollout.waits import time_limit_words
@@ -97,13 +97,13 @@ async def _resume_with(
         events = await asyncio.to_thread(_stored_events, stored)
         runner.services.recall_refusals(plan, events)
         await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
-        rollout = _replay(stored, plan, site, events)
-        if not (failed or stored.owed or stored.undecided):
-            _refuse_late(rollout, runner.clock.wall())
-        now = plan if stored.rehearsal else await _surveyed_again(rollout, site, runner.services, options, operator)
+        if plan.until and not (failed or stored.owed or stored.undecided):
+            _refuse_late(_replay(stored, plan, site, events), runner.clock.wall())
+        untouched = untouched_hosts(plan, events)
+        now = plan if stored.rehearsal else await _surveyed_again(plan, untouched, site, runner.services, options, operator)
         if now is not plan:
             if ask:
-                agreed = await _confirm_changes(plan, now, _untouched(rollout), operator)
+                agreed = await _confirm_changes(plan, now, untouched, operator)
                 if agreed is None:
                     operator.notify("nothing was done")
                     return 4
@@ -111,7 +111,7 @@ async def _resume_with(
             plan = now
         if plan is not kept:
             await journal.describe({"plan": asdict(plan)})
-            rollout = _replay(stored, plan, site, events)
+        rollout = _replay(stored, plan, site, events)  # once: it takes seconds where the hosts are thousands
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
@@ -159,16 +159,28 @@ def _late(rollout: Rollout, now: float) -> set[str]:
     return set(forecast(going_on, Meters(), now).late)
 
 
-def _untouched(rollout: Rollout) -> set[str]:
-    """The hosts on which nothing was started yet."""
-    hosts = rollout.hosts.values()
-    return {host.name for host in hosts if host.status is HostStatus.QUEUED and host.stage is None}
+def untouched_hosts(plan: Plan, events: list[Event]) -> set[str]:
+    """The hosts on which nothing was started yet: queued, and at no stage."""
+    fresh = {host.name: True for host in plan.hosts}  # False: at a stage, or not queued
+    at_stage: set[str] = set()
+    for event in events:
+        if isinstance(event, StageChanged):
+            if event.status is StageStatus.STARTED:
+                fresh[event.host] = False
+                at_stage.add(event.host)
+        elif isinstance(event, HostChanged):
+            if event.stage is not None:
+                at_stage.add(event.host)
+            fresh[event.host] = event.status is HostStatus.QUEUED and event.host not in at_stage
+    return {host.name for host in plan.hosts if fresh[host.name]}
 
 
-async def _surveyed_again(rollout: Rollout, site: Site, services: Services, options: Options, operator: Operator) -> Plan:
+async def _surveyed_again(
+    plan: Plan, untouched: set[str], site: Site, services: Services, options: Options, operator: Operator
+) -> Plan:
     """The plan with the current findings of the BMCs of untouched hosts. If Foreman is away, the rollout itself waits for it."""
     survey = bmc_survey(services, operator.notify) if options.survey else None
-    return await survey_untouched(rollout.plan, _untouched(rollout), site, services.foreman, survey, operator.notify)
+    return await survey_untouched(plan, untouched, site, services.foreman, survey, operator.notify)
 
 
 async def _confirm_changes(confirmed: Plan, now: Plan, untouched: set[str], operator: Operator) -> Plan | None:

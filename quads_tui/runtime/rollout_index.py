@@ -17,9 +17,10 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
 from quads_tui.rollout.waits import paused_subject
 
-from .history import Unreadable, list_entry
+from .history import Unreadable
 from .journal_follower import Follower, follow
 from .process_resources import ProcessResources
+from .summary import summarised
 
 _MAX_ENDED = 30  # ended rollouts
 _MAX_FILES = 200  # of a directory, that are tried as assignments
@@ -125,7 +126,7 @@ def _row(view: RolloutView, group: RowGroup) -> Row:
 
 def _ended_row(stored: StoredRollout, group: RowGroup) -> Row:
     try:
-        found = list_entry(stored)
+        found = summarised(stored)
     except Unreadable as why:
         return Row(stored.id, group, words=f"cannot be read: {why}")
     created = datetime.fromtimestamp(found.created_at).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -11,6 +11,7 @@ from quads_tui.engine.context import RolloutContext
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.engine.resume_state import Recall
 from quads_tui.inputs import Site
+from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
@@ -25,12 +26,14 @@ from quads_tui.services.commands import run_command
 from .alert_command import alerts_sent
 from .clients import Services
 from .control_socket import ControlServer
+from .history import Unreadable
 from .json_lines import JsonLines, finished
 from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
 from .running_rollout import RunningRollout
+from .summary import summarised
 
 
 class RolloutRunner:
@@ -158,6 +161,8 @@ class RolloutRunner:
                 f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Retry the unfinished hosts,"
             )
             notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
+        with suppress(Unreadable):  # whoever lists it next need not replay it
+            await asyncio.to_thread(summarised, StoredRollout(rollout.id, directory, {}))
         return status(rollout, executor.stopped)
 
     async def _past(self, rollout: Rollout) -> dict[str, tuple[HostResult, ...]]:

@@ -86,3 +86,8 @@ def test_a_fleet_file_that_is_none(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ValueError, match="not a fleet file"):
         from_file(file, 1)
+
+
+def test_among_ten_thousand_no_two_have_one_name_or_mac() -> None:
+    machines = generated(10_000, 1).machines
+    assert len({machine.name for machine in machines}) == len({machine.mac for machine in machines}) == 10_000

@@ -49,7 +49,8 @@ class Fleet:
         self.services: dict[str, RedfishService] = {}
         self._ports: dict[int, RedfishService] = {}
         self._listeners: dict[str, asyncio.Server] = {}
-        self._held: dict[str, socket.socket] = {}
+        self._port: dict[str, int] = {}
+        self._held: dict[str, socket.socket] = {}  # of BMCs that do not listen
         self._tasks: set[asyncio.Task[None]] = set()  # interruptions that end by themselves
         self._used: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()  # connections that carried a request
         self._ssl: ssl.SSLContext | None = None
@@ -86,11 +87,12 @@ class Fleet:
         self._ssl = ssl_context
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=30.0)
         for name, service in self.services.items():
-            # Every port is held by a bound socket that never listens, so that a BMC which is down refuses connections
-            # and no other process is given its port.
+            # The port of a BMC that is down is held by a bound socket that does not listen: it refuses connections, and no
+            # other process is given its port. It is one file a BMC: twenty thousand of them are many.
             held = _bound(0)
             self._held[name] = held
-            self._ports[held.getsockname()[1]] = service
+            self._port[name] = held.getsockname()[1]
+            self._ports[self._port[name]] = service
             if service.fault.listens:
                 await self._listen(name)
             elif service.fault.listens_after:
@@ -99,7 +101,7 @@ class Fleet:
     def address(self, name: str) -> str:
         """The base URL of a host's BMC."""
         scheme = "http" if self._ssl is None else "https"
-        return f"{scheme}://{LOOPBACK}:{self._held[name].getsockname()[1]}"
+        return f"{scheme}://{LOOPBACK}:{self._port[name]}"
 
     async def close(self) -> None:
         """Stop listening, and end all connections and the timelines of the machines."""
@@ -132,8 +134,7 @@ class Fleet:
 
     async def _listen(self, name: str) -> None:
         assert self._server is not None
-        sock = _bound(self._held[name].getsockname()[1])
-        loop = asyncio.get_running_loop()
+        loop, sock = asyncio.get_running_loop(), self._held.pop(name)
         self._listeners[name] = await loop.create_server(self._server, sock=sock, ssl=self._ssl, backlog=64)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -159,12 +160,13 @@ class Fleet:
         self._spawn(self._restart(host, seconds))
 
     async def _restart(self, host: str, seconds: float) -> None:
-        bmc, port = self.bmcs[host], self._held[host].getsockname()[1]
+        bmc, port = self.bmcs[host], self._port[host]
         await asyncio.sleep(0.05)  # the reply that is on its way still arrives
         listener = self._listeners.pop(host, None)
         if listener is None:
             return  # away already
         listener.close()
+        self._held[host] = _bound(port)
         bmc.restarted()
         assert self._server is not None
         for handler in self._server.connections:

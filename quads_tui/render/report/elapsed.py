@@ -16,12 +16,16 @@ from .document import Run
 def runs_of(events: Iterable[Event], sampled: Sequence[float] = ()) -> list[Run]:
     """The processes that carried the rollout. `sampled`: real times, ascending, of samples: signs of life between events."""
     runs: list[Run] = []
+    last: list[float] = []  # of each run, its last entry
     for event in events:
         if isinstance(event, RolloutStarted):
             runs.append(Run(event.at, event.at, event.speed, event.resumed, clean(event.who), None))
+            last.append(event.at)
         elif runs:
-            end = clean(event.reason) if isinstance(event, RolloutEnded) else runs[-1].end
-            runs[-1] = replace(runs[-1], last=max(runs[-1].last, event.at), end=end)
+            last[-1] = max(last[-1], event.at)
+            if isinstance(event, RolloutEnded):
+                runs[-1] = replace(runs[-1], end=clean(event.reason))
+    runs = [replace(run, last=at) for run, at in zip(runs, last, strict=True)]
     for index, run in enumerate(runs):
         limit = runs[index + 1].started if index + 1 < len(runs) else float("inf")
         place = bisect_right(sampled, limit)
