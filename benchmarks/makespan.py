@@ -155,11 +155,21 @@ class Run:
     writes: Sequence[float]  # when each ended
 
 
-def ours(given: Instance, history: str, limits: Limits | None = None, prepare: Callable[[Lab], None] = lambda lab: None) -> Run:
-    names = list(given.hosts)
+def ours(
+    given: Instance,
+    history: str,
+    limits: Limits | None = None,
+    prepare: Callable[[Lab], None] = lambda lab: None,
+    racks: Mapping[str, str] | None = None,
+) -> Run:
+    """`racks`: of the hosts that share one; the others are in racks of their own."""
+    names, racks = list(given.hosts), racks or {}
 
     async def rollout() -> Run:
-        plans = {name: HostPlan(name, f"https://mgmt-{name}", model=given.hosts[name].model) for name in names}
+        plans = {
+            name: HostPlan(name, f"https://mgmt-{name}", model=given.hosts[name].model, rack=racks.get(name, ""))
+            for name in names
+        }
         lab = Lab(names, plans=plans, write_seconds=given.write, limits=limits)
         for name, steps in given.hosts.items():
             machine = lab.machine(name)

@@ -28,6 +28,7 @@ from .context import GateFactory, LaneFactory, RolloutContext, WatchFactory, bui
 from .hooks import Hooks
 from .host_order import HostOrder
 from .host_tasks import HostTasks, internal_error
+from .outages import OutageGuard
 from .ports import Ports
 from .quads_sync import QuadsExchange
 from .resume_state import recall
@@ -70,7 +71,18 @@ class RolloutExecutor:
             on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken)),
         )
         self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, cap=context.limits.ahead)
-        self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety)
+        self._outages = OutageGuard(
+            rollout,
+            self.gate,
+            self.lane,
+            clock=clock,
+            limits=context.limits,
+            emit=self.emit,
+            help_with=self._help,
+            look=lambda: self._watch.look(),
+            on_gone=self._safety,
+        )
+        self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety, pace=self._outages)
         recalled = context.recall or recall(plan, ())
         self._memories = recalled.memories
         self._machines = Machines() if context.machines is None else context.machines
@@ -104,6 +116,7 @@ class RolloutExecutor:
                 run=context.run_command,
                 done=frozenset(recalled.cloud_hooks),
             ),
+            outages=self._outages,
             rollout=rollout.id,
             machines=self._machines,
             protected_machines=context.protected_machines,
@@ -135,6 +148,7 @@ class RolloutExecutor:
             lane=self.lane,
             gate=self.gate,
             breakers=self._breakers,
+            outages=self._outages,
             tasks=self._tasks,
             memories=self._memories,
             machines=self._machines,
@@ -248,6 +262,7 @@ class RolloutExecutor:
         except JournalBroken as broken:
             self._safety(broken)
         self._breakers.on_event(event)
+        self._outages.on_event(event)
         if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
@@ -289,7 +304,8 @@ class RolloutExecutor:
     def _stands(self) -> bool:
         """No host moves before a human lifts a pause, or decides about hosts that keep the places of others."""
         lane = self.lane.state()
-        if not self._context.rollout.paused or not self._tasks or self.gate.deciding or lane.in_flight:
+        waits_on = self.gate.deciding or lane.in_flight or self._outages.lasts
+        if not self._context.rollout.paused or not self._tasks or waits_on:
             return False
         return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 

@@ -20,6 +20,7 @@ from .context import RolloutContext
 from .gate import RolloutGate
 from .host_tasks import HostTasks
 from .memory import HostMemory
+from .outages import OutageGuard
 from .ports import Ports, RolloutLane
 from .resume_state import Recall
 from .side_effects import HostSideEffects, longest_intent
@@ -38,6 +39,7 @@ class Resumption:
     lane: RolloutLane
     gate: RolloutGate
     breakers: Breakers
+    outages: OutageGuard
     tasks: HostTasks
     memories: Mapping[str, HostMemory]
     machines: Machines
@@ -70,6 +72,7 @@ class Resumption:
         """Every host from where it stands. Synchronous: nothing is done to a host before all of this is in force."""
         self._end_cut_off(recalled)
         self.breakers.resume()
+        self.outages.resume()
         if "writes" in self.context.rollout.paused:
             self.lane.pause(True)
         for name, order in recalled.pending.items():

@@ -45,6 +45,8 @@ def header(
         alarms.append(f"  STOPPED ({rollout.end_reason})", BAD)
     for what in rollout.paused:
         alarms.append(f"  {paused_subject(what).upper()} PAUSED", f"{ATTENTION} reverse" if " " in ATTENTION else ATTENTION)
+    for words in rollout.outage_lines(now):
+        alarms.append(f"  {words}", BAD)
     if rollout.narrowed:
         alarms.append(f"  write concurrency reduced to 1: {rollout.narrowed[:60]}", BAD)
     for warning in warnings:
@@ -122,11 +124,12 @@ def left_as(rollout: Rollout, group: FailureGroup) -> str:
     return ", ".join(f"{count} {safety.short}" for safety, count in counts.most_common())
 
 
-def failures(rollout: Rollout, width: int, height: int) -> list[Text]:
-    """The groups in at most `height` lines."""
-    found = groups(rollout)
-    lines = [group_line(group, width) for group in found[:height]]
-    if len(found) > height and lines:
+def failures(rollout: Rollout, width: int, height: int, now: float) -> list[Text]:
+    """What does not answer now, and the groups, in at most `height` lines."""
+    lines = [Text(cut(f" {words}", width), BAD) for words in rollout.outage_lines(now)][:height]
+    found, height = groups(rollout), height - len(lines)
+    lines += [group_line(group, width) for group in found[:height]]
+    if len(found) > height > 0:
         lines[-1] = Text(cut(f" and {len(found) - height + 1} more groups (F: all)", width), BAD)
     return lines
 

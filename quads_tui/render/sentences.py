@@ -58,6 +58,7 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     elif lane.depth or lane.in_flight:
         lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, {len(lane.in_flight)} being written now.")
     lines += [f"Overdue: {_overdue(one, now)}." for one in forecast.overdue]
+    lines += [_sentence(words) for words in rollout.outage_lines(now)]
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
     if rollout.armed:
         lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")

@@ -21,6 +21,7 @@ from .events import (
     Intent,
     LaneNarrowed,
     Notice,
+    OutageChanged,
     Outcome,
     Paused,
     RolloutEnded,
@@ -28,6 +29,7 @@ from .events import (
     StageChanged,
     WriteOrdered,
 )
+from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .safety import Safety
@@ -135,6 +137,7 @@ class Rollout:
         self.write_next: dict[str, None] = {}  # hosts that an operator wants written before all others, in this order
         self.paused: dict[str, str] = {}  # what -> why
         self.paused_by_safety: set[str] = set()  # what of it no operator paused
+        self.outages = Outages(plan)
         self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
@@ -151,6 +154,17 @@ class Rollout:
         """What holds a host back that has not begun: a member of `paused`, or nothing."""
         held = model_pause(self.hosts[host].model)
         return ADMISSION if ADMISSION in self.paused else held if held in self.paused else ""
+
+    def outage_of(self, host: str) -> Outage | None:
+        """What keeps a host that has not ended from its stage: Foreman or its rack does not answer."""
+        state = self.hosts[host]
+        return None if state.status.is_final else self.outages.of(host, state.kind, state.stage)
+
+    def outage_lines(self, now: float) -> list[str]:
+        """What does not answer now, a clause each; none after the end. `now` is real time."""
+        if self.ended_at is not None:
+            return []
+        return [outage_words(outage, now, self.speed) for outage in self.outages.standing.values()]
 
     @property
     def settled(self) -> bool:
@@ -190,6 +204,9 @@ class Rollout:
             else:
                 self.paused.pop(event.what, None)
                 self.paused_by_safety.discard(event.what)
+            self.durations.apply(event)
+        elif isinstance(event, OutageChanged):
+            self.outages.apply(event)
             self.durations.apply(event)
         elif isinstance(event, WriteOrdered):
             if event.host in self.hosts:

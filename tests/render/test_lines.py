@@ -20,8 +20,9 @@ from quads_tui.render.numbers import clock_time, duration, latency, measured, pe
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.progress import plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
-from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import HostArmed, HostChanged, Paused
+from quads_tui.rollout.breaker import BreakerState
+from quads_tui.rollout.causes import FOREMAN, Cause
+from quads_tui.rollout.events import HostArmed, HostChanged, OutageChanged, Paused, RolloutEnded
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
@@ -309,3 +310,26 @@ def test_the_plan_tells_from_what_hosts_boot() -> None:
 def test_terminals_get_what_they_can_show() -> None:
     told = [for_terminal(*which).name for which in (("UTF-8", "xterm-256color"), ("utf8", "linux"), ("ISO-8859-1", "xterm"))]
     assert told == ["braille", "ascii", "ascii"]
+
+
+def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_until_its_end_or_that_of_the_rollout() -> None:
+    model = rollout(60)
+    groups = len(overview.failures(model, 120, 8, NOW))
+
+    def places() -> list[str]:
+        head = overview.header(model, now=NOW, width=300, title="", lag=0.0, warnings=())[0].plain
+        causes = "".join(line.plain for line in overview.failures(model, 120, 8, NOW))
+        return [head, causes, plain_line(model, meters(), NOW)]
+
+    model.apply(OutageChanged(NOW, FOREMAN, BreakerState.OPEN, NOW, 0, NOW + 22, "503"))
+    model.apply(OutageChanged(NOW, "rack e21", BreakerState.OPEN, NOW, 24, NOW + 40, "no route"))
+    for text in places():
+        assert "Foreman unavailable since " in text
+        assert ", next try in 22 s" in text
+        assert "rack e21: 24 BMCs do not answer since " in text
+    assert len(overview.failures(model, 120, 8, NOW)) == min(8, groups + 2)
+    assert len(overview.failures(model, 120, 1, NOW)) == 1
+    model.apply(OutageChanged(NOW, "rack e21", BreakerState.CLOSED, NOW, 20))
+    assert not any("rack e21" in text for text in places())
+    model.apply(RolloutEnded(NOW, "safety"))
+    assert not any("unavailable" in text for text in places())

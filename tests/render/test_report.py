@@ -18,7 +18,8 @@ from quads_tui.render.report.document import Report, State
 from quads_tui.render.report.elapsed import Elapsed, runs_of
 from quads_tui.render.report.listing import entry, heading, line
 from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
-from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.breaker import BreakerState
+from quads_tui.rollout.causes import FOREMAN, Cause
 from quads_tui.rollout.events import (
     Commanded,
     Event,
@@ -27,6 +28,7 @@ from quads_tui.rollout.events import (
     HostNote,
     Intent,
     Notice,
+    OutageChanged,
     Outcome,
     Paused,
     RolloutEnded,
@@ -429,3 +431,24 @@ def test_who_writes_no_report_does_not_pay_for_its_template_engine() -> None:
 
 def test_markdown_shows_who_is_still_armed_in_bold() -> None:
     assert "- x1: **STILL ARMED: the next boot reinstalls the host**" in as_markdown(told())
+
+
+def test_an_outage_is_one_line_of_the_report() -> None:
+    facts, events, samples = journal()
+    events += [
+        OutageChanged(START + 50, "rack e21", BreakerState.OPEN, START + 50, 3, START + 54, "no route"),
+        OutageChanged(START + 54, "rack e21", BreakerState.OPEN, START + 50, 24, START + 62, "no route"),
+        OutageChanged(START + 99, "rack e21", BreakerState.CLOSED, START + 50, 20),
+        OutageChanged(START + 60, FOREMAN, BreakerState.OPEN, START + 60, 0, START + 64, "503 | busy"),
+    ]
+    report = build_report(facts, events, samples)
+    found = document(report)["outages"]
+    assert [(one["service"], one["hosts"], one["reason"], one["given_up"]) for one in found] == [
+        ("rack e21", 24, "no route", False),
+        ("Foreman", 0, "503 | busy", False),
+    ]
+    assert found[0]["since"] < found[0]["until"]
+    assert found[1]["until"] is None
+    assert "| rack e21 (24 BMCs) |" in as_markdown(report)
+    assert "rack e21 (24 BMCs)" in as_html(report)
+    assert "Outages" not in as_markdown(build_report(*journal()))

@@ -121,7 +121,9 @@ class TableScreen(View):
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
             self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(height)))
-        self.put("failures", [] if wide else overview.failures(context.rollout, width, 8 if height >= 36 else 4))
+        self.put(
+            "failures", [] if wide else overview.failures(context.rollout, width, 8 if height >= 36 else 4, context.clock.wall())
+        )
         self.table.tick()
         self.draw_footer()
 
@@ -141,7 +143,7 @@ class TableScreen(View):
         """Failures by cause, and the host under the cursor with the newest of its history."""
         context = self.context
         lines = [Text(cut(" Failures by cause (F)", width), STRONG)]
-        lines += overview.failures(context.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
+        lines += overview.failures(context.rollout, width, 8, context.clock.wall()) or [Text(cut(" none", width), QUIET)]
         lines.append(Text(" " * width))
         host = context.rollout.hosts.get(self.table.cursor)
         if host is not None:

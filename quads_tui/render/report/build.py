@@ -9,6 +9,7 @@ from typing import Any
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Commanded, Event, HostChanged, Intent, Notice, Outcome, StageChanged
+from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState, Rollout, TimelineEntry
@@ -57,6 +58,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         last=runs[-1].last if runs else kept[-1].at if kept else None,
         counts={status: rollout.counts[status] for status in HostStatus},
         paused={text(what): text(why) for what, why in rollout.paused.items()},
+        outages=_outages(rollout),
         hosts=tuple(hosts.values()),
         failures=_failures(rollout, hosts),
         attempts=_failed_attempts(hosts.values()),
@@ -71,6 +73,14 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         lane=series.lane(),
         latencies=tuple(series.latency(name) for name in SERVICES) if sampled else (),
     )
+
+
+def _outages(rollout: Rollout) -> tuple[Outage, ...]:
+    found = [
+        replace(one, service=text(one.service), why=text(one.why), since=number(one.since))
+        for one in (*rollout.outages.past, *rollout.outages.standing.values())
+    ]
+    return tuple(sorted(found, key=lambda one: one.since))
 
 
 def replay(facts: Mapping[str, Any], plan: Plan | None, events: Iterable[Event]) -> Rollout:

@@ -17,6 +17,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     armed_hosts     names: the next boot reinstalls them
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
+    outages         service (Foreman, or a rack), since, until (null: it lasted), hosts (BMCs of the rack), given_up, reason
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
     hosts           name, model, address, status, stage, armed, safety (untouched, off, armed, disarmed, installing or unknown;
                     null: done, or not ended), cause, reason, notes, began (seconds since the start), seconds,
@@ -81,6 +82,17 @@ def document(report: Report) -> dict[str, Any]:
         "armed_hosts": [host.name for host in report.armed],
         "unverified_hosts": [{"host": host.name, "reason": host.unverified} for host in report.unverified],
         "paused": dict(report.paused),
+        "outages": [
+            {
+                "service": outage.service,
+                "since": rfc3339(outage.since),
+                "until": rfc3339(outage.over),
+                "hosts": outage.hosts,
+                "given_up": outage.given_up,
+                "reason": outage.why,
+            }
+            for outage in report.outages
+        ],
         "progress": [[_round(point.seconds), point.done, point.failed, point.skipped, point.held] for point in report.progress],
         "hosts": [_host(host) for host in report.hosts],
         "failures": [

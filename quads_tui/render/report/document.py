@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
@@ -239,6 +240,7 @@ class Report:
     last: float | None  # real time of the journal's last entry
     counts: Mapping[HostStatus, int]
     paused: Mapping[str, str]  # what -> why, at the end
+    outages: tuple[Outage, ...]  # the oldest first; those without an end lasted until the last entry
     hosts: tuple[HostReport, ...]
     failures: tuple[Failures, ...]  # most hosts first
     attempts: tuple[FailedAttempts, ...]
