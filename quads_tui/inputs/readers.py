@@ -81,7 +81,8 @@ class Number(Reader):
     def schema(self) -> dict[str, Any]:
         least = {"minimum": 1} if self.whole else {"exclusiveMinimum": 0}
         number = {"type": "integer" if self.whole else "number", **least, "maximum": self.most}
-        return {"anyOf": [{"enum": [self.word]}, number]} if self.word else number
+        words = [self.word, False] if self.word == "off" else [self.word]  # YAML 1.1 reads off as a boolean
+        return {"anyOf": [{"enum": words}, number]} if self.word else number
 
 
 @dataclass(frozen=True, slots=True)
