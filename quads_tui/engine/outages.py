@@ -15,11 +15,11 @@ from math import inf
 
 from quads_tui.rollout.breaker import Breaker, BreakerState
 from quads_tui.rollout.causes import AWAY, FOREMAN, Cause, ServiceGone, StageFailure
-from quads_tui.rollout.events import FOREMAN_ACTS, Event, Intent, Notice, OutageChanged, Outcome, StageChanged
+from quads_tui.rollout.events import Event, Notice, OutageChanged, StageChanged
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.outages import MANY, of_rack, subject
 from quads_tui.rollout.ports import Clock
-from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
 from .gate import RolloutGate
@@ -77,7 +77,6 @@ class OutageGuard:
         for host, rack in rollout.outages.racks.items():
             hosts.setdefault(rack, []).append(host)
         self._racks = {rack: _Rack(of_rack(rack), tuple(names), self._breaker(MANY, MANY)) for rack, names in hosts.items()}
-        self._writes: dict[str, int] = {}  # numbers of the writes to Foreman that are on their way, by host
 
     def _breaker(self, budget: float, refund: float) -> Breaker:
         longest = max(self._limits.poll, self._limits.backoff)
@@ -110,11 +109,7 @@ class OutageGuard:
             asked = event.stage is Stage.FOREMAN_BUILD or event.service == FOREMAN
             if event.status is StageStatus.FAILED and asked and event.cause in AWAY:
                 self._foreman_failed(event.reason)
-        elif isinstance(event, Intent) and event.act in FOREMAN_ACTS:
-            self._writes[event.host] = event.number
-        elif isinstance(event, Outcome) and self._writes.get(event.host) == event.number:
-            del self._writes[event.host]
-            if event.result is ActResult.APPLIED:
+            elif event.status is StageStatus.FINISHED and event.stage is Stage.FOREMAN_BUILD:
                 self._foreman_answered()
 
     def not_before(self) -> float:

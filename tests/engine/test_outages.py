@@ -148,19 +148,18 @@ async def test_installs_need_no_foreman_but_at_their_end_and_one_that_ended_mean
 
 async def test_an_armed_host_that_is_skipped_while_foreman_is_away_is_not_kept_waiting() -> None:
     lab = lab_of(6)
-    lab.machine(names(6)[0]).on_seconds = 170.0
+    armed = names(6)[0]
+    lab.machine(armed).troubles = [("on", StageFailure(Cause.BUSY, "not now", after=900.0))]
     lab.executor.start()
     await lab.clock.sleep(60)
-    armed = names(6)[0]
     assert armed in lab.rollout.armed
     lab.world.away = AWAY
     await lab.clock.sleep(60)
     assert FOREMAN in lab.rollout.outages.standing
-    lab.machine(armed).troubles = [("on", StageFailure(Cause.BUSY, "not now"))]
     lab.executor.submit(Skip((armed,), ""))
-    await lab.clock.sleep(130)
+    await lab.clock.sleep(10)
     assert lab.rollout.hosts[armed].status is HostStatus.SKIPPED
-    assert FOREMAN in lab.rollout.outages.standing
+    assert "connection refused" in lab.rollout.hosts[armed].not_disarmed
     lab.world.away = None
     await whole(lab)
 
@@ -204,6 +203,16 @@ async def test_a_dead_switch_is_one_outage_and_costs_no_host() -> None:
     await whole(lab)
     assert ends(lab.rollout) == {DONE: 60}
     assert [past.service for past in lab.rollout.outages.past] == ["rack e1"]
+
+
+async def test_an_attempt_that_ends_because_the_rack_is_away_is_not_counted() -> None:
+    lab = lab_of(24, limits=Limits(attempts=1), write_seconds=20.0)
+    lab.executor.start()
+    await lab.clock.sleep(60)
+    await silence(lab, list(lab.rollout.hosts), 500)
+    await whole(lab)
+    assert attempts(lab).total() >= 3
+    assert ends(lab.rollout) == {DONE: 24}
 
 
 async def test_the_others_go_on_while_a_rack_is_away() -> None:
