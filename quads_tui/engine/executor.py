@@ -13,6 +13,7 @@ from quads_tui.rollout.events import (
     HostAhead,
     HostNote,
     LaneNarrowed,
+    OutageChanged,
     Paused,
     RolloutEnded,
     RolloutStarted,
@@ -263,7 +264,7 @@ class RolloutExecutor:
             self._safety(broken)
         self._breakers.on_event(event)
         self._outages.on_event(event)
-        if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
+        if isinstance(event, Paused | OutageChanged) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
     async def _owned(self) -> None:

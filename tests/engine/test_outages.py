@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection
 
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure
-from quads_tui.rollout.commands import Skip
+from quads_tui.rollout.commands import Pause, Skip
 from quads_tui.rollout.events import Intent, Notice, OutageChanged, StageChanged
 from quads_tui.rollout.limits import Limits
-from quads_tui.rollout.plan import HostPlan
-from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+from quads_tui.rollout.plan import HostPlan, Target
+from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from tests.clocks import in_virtual_time
 
 from .model import Lab
@@ -164,6 +165,18 @@ async def test_an_armed_host_that_is_skipped_while_foreman_is_away_is_not_kept_w
     await whole(lab)
 
 
+async def test_foreman_is_tried_though_nobody_asks_for_a_look() -> None:
+    lab = lab_of(12, kind=Kind.OWNERSHIP, target=Target(owner_id=41))
+    lab.world.away = AWAY
+    lab.executor.start()
+    await lab.clock.sleep(60)
+    assert FOREMAN in lab.rollout.outages.standing
+    lab.world.away = None
+    await lab.clock.sleep(60)
+    assert ends(lab.rollout) == {DONE: 12}
+    await lab.end()
+
+
 async def test_a_resume_knows_of_the_outage_and_begins_nobody_before_foreman_answers() -> None:
     lab = lab_of(30)
     lab.executor.start()
@@ -180,6 +193,22 @@ async def test_a_resume_knows_of_the_outage_and_begins_nobody_before_foreman_ans
     lab.world.away = None
     await whole(lab)
     assert ends(lab.rollout) == {DONE: 30}
+
+
+async def test_a_paused_rollout_waits_for_the_end_of_an_outage_and_is_settled_then() -> None:
+    lab = lab_of(12, kind=Kind.OWNERSHIP, target=Target(owner_id=41))
+    lab.world.away = AWAY
+    lab.executor.start()
+    await lab.clock.sleep(30)
+    lab.executor.submit(Pause("admission", True))
+    lab.executor.submit(Pause("writes", True))
+    await lab.clock.sleep(60)
+    settled = asyncio.ensure_future(lab.executor.settled())
+    await lab.clock.sleep(1)
+    assert not settled.done()
+    lab.world.away = None
+    await asyncio.wait_for(settled, 60)
+    await lab.end()
 
 
 # Racks
