@@ -166,11 +166,16 @@ def ours(
     limits: Limits | None = None,
     prepare: Callable[[Lab], None] = lambda lab: None,
     canary: int = 0,
+    racks: Mapping[str, str] | None = None,
 ) -> Run:
-    names = list(given.hosts)
+    """`racks`: of the hosts that share one; the others are in racks of their own."""
+    names, racks = list(given.hosts), racks or {}
 
     async def rollout() -> Run:
-        plans = {name: HostPlan(name, f"https://mgmt-{name}", model=given.hosts[name].model) for name in names}
+        plans = {
+            name: HostPlan(name, f"https://mgmt-{name}", model=given.hosts[name].model, rack=racks.get(name, ""))
+            for name in names
+        }
         lab = Lab(names, plans=plans, write_seconds=given.write, limits=limits, canary=canary)
         for name, steps in given.hosts.items():
             machine = lab.machine(name)

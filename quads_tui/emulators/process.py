@@ -204,6 +204,7 @@ def _write_files(
         "foreman": {"url": foreman_url, "username": FOREMAN_USER, "password": {"file": "foreman.password"}, **tls},
         "defaults": {"os": lab.os, "ptable": lab.ptable, "medium": lab.medium},
         "redfish": {"username": BMC_USER, "password": {"file": "bmc.password"}, "unverified": unverifiable, **tls},
+        "racks": r"^([a-f]\d\d)-",  # of generated names; a switch that drops takes the BMCs of one or two with it
         "speed": options.speed,
     }
     if quads_url:

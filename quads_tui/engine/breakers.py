@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.causes import AWAY
 from quads_tui.rollout.events import Event, HostAhead, HostChanged, Notice, Paused, StageChanged
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.refusals import ADMISSION, MANY, SAFETY, Trip, model_pause
@@ -13,8 +13,6 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import for_the_pause
 
 from .gate import RolloutGate
-
-_AWAY = (Cause.UNREACHABLE, Cause.BUSY)  # a Foreman that is away refuses nobody: the host waits for it, and keeps its turn
 
 
 class Breakers:
@@ -49,7 +47,7 @@ class Breakers:
         self._note_first_write()
         if isinstance(event, StageChanged):
             ended = event.stage is Stage.FOREMAN_BUILD and event.status is not StageStatus.STARTED
-            if ended and not (event.status is StageStatus.FAILED and event.cause in _AWAY):
+            if ended and not (event.status is StageStatus.FAILED and event.cause in AWAY):
                 self._gate.turn_over(event.host)
         elif isinstance(event, HostChanged) and self._rollout.refusals.keeps_its_place(event.host):
             self._gate.keep(event.host)

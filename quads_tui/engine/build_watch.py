@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from quads_tui.rollout.breaker import MOMENT
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.foreman_host import HostRecord, SomeUnreadable
 from quads_tui.rollout.ports import Clock
@@ -26,6 +27,31 @@ class HostReads(Protocol):
     async def records(self, names: Collection[str]) -> Mapping[str, HostRecord]:
         """Full records by name; hosts that Foreman does not show are missing. Raises SomeUnreadable, with the others."""
         ...
+
+
+class LookPace(Protocol):
+    """Says when Foreman may be looked at, and hears what came of it: while it is away it is looked at once in a while."""
+
+    def not_before(self) -> float:
+        """Own time before which nobody looks."""
+        ...
+
+    def look_begins(self) -> None: ...
+
+    def looked(self, failure: StageFailure | None) -> None:
+        """None: Foreman answered."""
+        ...
+
+
+class _AnyPace:
+    def not_before(self) -> float:
+        return 0.0
+
+    def look_begins(self) -> None:
+        pass
+
+    def looked(self, failure: StageFailure | None) -> None:
+        pass
 
 
 class _PendingQuestion:
@@ -54,6 +80,7 @@ class BuildWatch:
         reads_left: Callable[[], float] = lambda: 0.0,
         on_trouble: Callable[[str], None] = lambda why: None,
         on_refused: Callable[[CredentialsRefused], None] = lambda refused: None,
+        pace: LookPace | None = None,
     ) -> None:
         self._foreman = foreman
         self._reads_left = reads_left
@@ -61,11 +88,13 @@ class BuildWatch:
         self._poll = poll
         self._on_trouble = on_trouble
         self._on_refused = on_refused
+        self._pace: LookPace = pace or _AnyPace()
         self._flags: list[_PendingQuestion] = []  # is it in build?
         self._armed: list[_PendingQuestion] = []  # tell when it is in build
         self._left: list[_PendingQuestion] = []  # tell when it is no longer
         self._records: list[_PendingQuestion] = []  # show it in full
         self._spared = False  # the last look left the records out
+        self._asked = False  # to look, though no question is open
         self._wanted = asyncio.Event()
         self._urgent = asyncio.Event()  # a host stands dark until it is answered
 
@@ -85,25 +114,38 @@ class BuildWatch:
         """A fresh full record; waits for as long as Foreman does not show the host."""
         return _record(await self._ask(self._records, host, urgent=True))
 
+    def look(self) -> None:
+        """Look once, though nobody asks."""
+        self._asked = True
+        self._wanted.set()
+        self._urgent.set()
+
     async def run(self) -> None:
         """Until cancelled."""
         trouble = ""
         while True:
             await self._wanted.wait()
+            while (early := self._pace.not_before() - self._clock.now()) > MOMENT:
+                await self._clock.sleep(early)
             began = self._clock.now()
             self._urgent.clear()
+            self._asked, asked = False, self._asked
+            self._pace.look_begins()
+            failed: StageFailure | None = None
             try:
-                await self._look(began)
+                await self._look(began, asked)
                 if trouble and not self._spared:
                     trouble = ""
                     self._on_trouble(trouble)
             except StageFailure as failure:
+                failed = failure
                 if failure.reason != trouble:  # told once, not at every look
                     trouble = failure.reason
                     self._on_trouble(trouble)
             except CredentialsRefused as refused:
                 self._on_refused(refused)
                 return
+            self._pace.looked(failed)
             self._drop_given_up()
             await self._pause(began)
 
@@ -112,6 +154,8 @@ class BuildWatch:
         share = min(max(self._reads_left() / _PLENTY, 0.0), 1.0)
         patient = began + self._poll * (1.0 - share * _EARLIER)
         urgent = began + max(_FLOOR, self._poll * (1.0 - share))
+        if self._pace.not_before() > began:
+            return  # it is away: that is how long the next look takes
         with suppress(TimeoutError):
             async with asyncio.timeout(self._clock.real(max(0.0, patient - self._clock.now()))):
                 await self._urgent.wait()
@@ -125,8 +169,8 @@ class BuildWatch:
             self._urgent.set()
         return await look.answer
 
-    async def _look(self, began: float) -> None:
-        if self._flags or self._armed or self._left:
+    async def _look(self, began: float, asked: bool) -> None:
+        if asked or self._flags or self._armed or self._left:
             names = await self._foreman.in_build()
             for look in _taken(self._flags, began):
                 _tell(look, look.host in names)
@@ -153,7 +197,7 @@ class BuildWatch:
     def _drop_given_up(self) -> None:
         for looks in (self._flags, self._armed, self._left, self._records):
             looks[:] = [look for look in looks if not look.answer.done()]
-        if not (self._flags or self._armed or self._left or self._records):
+        if not (self._asked or self._flags or self._armed or self._left or self._records):
             self._wanted.clear()
 
 

@@ -18,9 +18,10 @@ from quads_tui.rollout.ports import Clock, Journal, SideEffects, WriteMark
 from quads_tui.rollout.state import Rollout
 
 from .ahead import AheadLimit
-from .build_watch import BuildWatch, HostReads
+from .build_watch import BuildWatch, HostReads, LookPace
 from .claims import Machines
 from .gate import RolloutGate
+from .holds import Holds
 from .host_order import HostOrder
 from .lane import WriteLane
 from .new_host_limit import NewHostLimit
@@ -91,7 +92,8 @@ class GateFactory(Protocol):
 
 
 class WatchFactory(Protocol):
-    """`on_trouble` hears why a look at Foreman failed, and "" when it answers again; `on_refused` that it refuses our login."""
+    """`on_trouble` hears why a look at Foreman failed, and "" when it answers again; `on_refused` that it refuses our login.
+    `pace` says when it may be looked at."""
 
     def __call__(
         self,
@@ -100,6 +102,7 @@ class WatchFactory(Protocol):
         *,
         on_trouble: Callable[[str], None],
         on_refused: Callable[[CredentialsRefused], None],
+        pace: LookPace,
     ) -> RolloutWatch: ...
 
 
@@ -151,11 +154,16 @@ def rollout_gate(
         waits=waits,
         on_place=on_place,
         limit=NewHostLimit(context.rollout, context.clock) if plan.until else None,
+        holds=Holds(context.rollout, context.limits, context.clock),
     )
 
 
 def build_watch(
-    context: RolloutContext, *, on_trouble: Callable[[str], None], on_refused: Callable[[CredentialsRefused], None]
+    context: RolloutContext,
+    *,
+    on_trouble: Callable[[str], None],
+    on_refused: Callable[[CredentialsRefused], None],
+    pace: LookPace,
 ) -> RolloutWatch:
     """Shared looks at Foreman, at least every `limits.poll`."""
     began = context.clock.now()
@@ -171,6 +179,7 @@ def build_watch(
         reads_left=reads_left,
         on_trouble=on_trouble,
         on_refused=on_refused,
+        pace=pace,
     )
 
 

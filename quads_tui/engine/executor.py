@@ -13,6 +13,7 @@ from quads_tui.rollout.events import (
     HostAhead,
     HostNote,
     LaneNarrowed,
+    OutageChanged,
     Paused,
     RolloutEnded,
     RolloutStarted,
@@ -30,6 +31,7 @@ from .context import GateFactory, LaneFactory, RolloutContext, WatchFactory, bui
 from .hooks import Hooks
 from .host_order import HostOrder
 from .host_tasks import HostTasks, internal_error
+from .outages import OutageGuard
 from .ports import Ports
 from .quads_sync import QuadsExchange
 from .resume_state import recall
@@ -74,7 +76,18 @@ class RolloutExecutor:
         )
         self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, cap=context.limits.ahead)
         self._canaries = CanaryWatch(rollout, self.gate, order, clock=clock, emit=self.emit, help_with=self._help)
-        self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety)
+        self._outages = OutageGuard(
+            rollout,
+            self.gate,
+            self.lane,
+            clock=clock,
+            limits=context.limits,
+            emit=self.emit,
+            help_with=self._help,
+            look=lambda: self._watch.look(),
+            on_gone=self._safety,
+        )
+        self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety, pace=self._outages)
         recalled = context.recall or recall(plan, ())
         self._memories = recalled.memories
         self._machines = Machines() if context.machines is None else context.machines
@@ -109,6 +122,7 @@ class RolloutExecutor:
                 passed=rollout.has_passed,
                 done=frozenset(recalled.cloud_hooks),
             ),
+            outages=self._outages,
             rollout=rollout.id,
             machines=self._machines,
             protected_machines=context.protected_machines,
@@ -142,6 +156,7 @@ class RolloutExecutor:
             gate=self.gate,
             breakers=self._breakers,
             canaries=self._canaries,
+            outages=self._outages,
             tasks=self._tasks,
             memories=self._memories,
             machines=self._machines,
@@ -257,7 +272,8 @@ class RolloutExecutor:
             self._safety(broken)
         self._breakers.on_event(event)
         self._canaries.on_event(event, news)
-        if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
+        self._outages.on_event(event)
+        if isinstance(event, Paused | OutageChanged) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 
     async def _owned(self) -> None:
@@ -304,7 +320,8 @@ class RolloutExecutor:
         """No host moves before a human lifts a pause, or decides about hosts that keep the places of others; or no host begins
         any more, since it would not be done by the time limit."""
         lane, rollout = self.lane.state(), self._context.rollout
-        if not (rollout.paused or rollout.plan.until) or not self._tasks or self.gate.deciding or lane.in_flight:
+        waits_on = self.gate.deciding or lane.in_flight or self._outages.lasts
+        if not (rollout.paused or rollout.plan.until) or not self._tasks or waits_on:
             return False
         return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 

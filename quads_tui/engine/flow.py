@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from quads_tui.rollout.causes import FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified, Unreadable
+from quads_tui.rollout.causes import AWAY, FOREMAN, Cause, CredentialsRefused, ServiceGone, StageFailure, Unidentified, Unreadable
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import HostArmed, HostChanged, StageChanged
 from quads_tui.rollout.foreman_host import HostRecord
@@ -190,9 +190,10 @@ class _Flow:
     async def _attempts(self, stage: Stage) -> None:
         """One stage, repeated while another attempt may help."""
         clock, limits = self._ports.clock, self._ports.limits
-        tries, gone = 0, 0.0
+        tries, gone, lost = 0, 0.0, 0.0
         unread, until = 0, 0.0
         while True:
+            lost += await self._rack_answers(stage)
             await self._ports.gate.admit(self._host, stage)
             attempt = self._begin(stage)
             began = clock.now()
@@ -201,12 +202,14 @@ class _Flow:
             except StageFailure as failure:
                 self._end(stage, attempt, StageStatus.FAILED, clock.now() - began, failure.reason, failure)
                 asked = stage is Stage.FOREMAN_BUILD or failure.service == FOREMAN
-                away = asked and failure.cause in (Cause.UNREACHABLE, Cause.BUSY)
+                away = asked and failure.cause in AWAY
                 if away:
                     # Foreman is away for all hosts: this one keeps its place, so that no further ones are powered off.
                     gone += clock.now() - max(began, self._writes.carried_at)
                     if gone > limits.foreman_build:
                         raise ServiceGone(f"Foreman has been unavailable for {gone / 60:.0f} min: {failure.reason}") from None
+                elif lost <= limits.rack_outage and self._ports.outages.explains(self._host, failure, began):
+                    lost += clock.now() - began  # its whole rack was away: no attempt of its own was used up
                 elif isinstance(failure, Unreadable):  # of this moment, and nothing was done: until the deadline of the stage
                     until = until if unread else clock.deadline(getattr(limits, stage.value))
                     unread += 1
@@ -218,7 +221,8 @@ class _Flow:
                 if not self._memory.off:  # on while it waits for its next attempt: it keeps no place
                     self._ports.gate.leave_powered_off_set(self._host)
                 failed_at = clock.now()
-                await self._wait_for_next(stage, failure, unread or tries)
+                if not (stage.is_at_bmc and self._ports.outages.is_away(self._host)):
+                    await self._wait_for_next(stage, failure, unread or tries)
                 gone += clock.now() - failed_at if away else 0.0
             except (Skipped, Held) as out:
                 self._end(stage, attempt, StageStatus.SKIPPED, clock.now() - began, str(out))
@@ -235,6 +239,24 @@ class _Flow:
             else:
                 self._end(stage, attempt, StageStatus.FINISHED, clock.now() - began, reason)
                 return
+
+    async def _rack_answers(self, stage: Stage) -> float:
+        """Where the stage needs the host's BMC: wait until its rack answers, and try it when asked to. Gives own seconds."""
+        ports = self._ports
+        if not (stage.is_at_bmc and ports.outages.is_away(self._host)) or not self._memory.attempts:
+            return 0.0  # hosts that have not begun wait at the gate
+        began = ports.clock.now()
+        ports.gate.yield_place(self._host)
+        why = ports.outages.why(self._host)
+        self._change(HostStatus.WAITING, stage=stage, cause=Cause.UNREACHABLE, reason=why)
+        while await ports.gate.watch(self._host, ports.outages.turn(self._host)):
+            try:
+                await self._machine.look()
+            except StageFailure:
+                pass  # whether its BMC answered at all was heard
+            finally:
+                ports.outages.tried(self._host)
+        return ports.clock.now() - began
 
     async def _guarded(self, stage: Stage) -> str:
         """An error of ours fails this host and is told; it never ends the others."""

@@ -11,8 +11,9 @@ from typing import TypeVar
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
 from quads_tui.rollout.refusals import ADMISSION, FIRST, model_pause
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, for_the_turn
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, for_the_turn, is_for_an_install
 
+from .holds import GateHolds, NoHolds
 from .host_order import HostOrder
 from .new_host_limit import NewHostLimit
 
@@ -35,6 +36,7 @@ class RolloutGate:
     `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
     `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
     `canary` says why a host that has not begun waits for others of its type, if it does; `waits` hears why a host waits.
+    `holds` may keep hosts from a stage: whoever changes that calls `order_changed`.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class RolloutGate:
         on_place: Callable[[str, bool], None],
         limit: NewHostLimit | None = None,
         waits: Callable[[str, str], None] = lambda host, why: None,
+        holds: GateHolds | None = None,
     ) -> None:
         self._clock = clock
         self._kinds = kinds
@@ -67,6 +70,7 @@ class RolloutGate:
         self._models = models or {}
         self._canary = canary
         self._say = waits
+        self._holds: GateHolds = holds or NoHolds()
         self._on_place = on_place
         self._limit = limit
         self._told_late: set[str] = set()  # hosts that know that they are not begun
@@ -85,6 +89,9 @@ class RolloutGate:
         self._turns: _Queue = {}  # ready, and waiting for their turn to be written
         self._new: _Queue = {}  # waiting to begin
         self._again: _Queue = {}  # have begun, and want a place again
+        self._off: _Queue = {}  # written, and waiting to be powered on
+        self._wake_up: asyncio.TimerHandle | None = None  # when the first of those may be
+        self._told: set[str] = set()  # hosts that know of the limit on installs
         self._unsaid: list[str] = []  # hosts that do not know yet why they wait
         self._due = False  # `_let_in` will run when all that come together are there
         self._interrupts: dict[str, asyncio.Future[None]] = {}
@@ -109,6 +116,7 @@ class RolloutGate:
             self._let_in_soon()  # not at once: who comes together with it may be of another rack
         elif why := self._hindrance(host, stage):
             queue = self._turns if first and stage is Stage.FOREMAN_BUILD else self._queue_of(host)
+            queue = self._off if stage is Stage.POWER_ON else queue
             self._say(host, why)
         else:
             self._let(host, stage)
@@ -117,6 +125,8 @@ class RolloutGate:
         queue[host] = (stage, place, self._clock.now())
         if queue is self._new:
             self._ranked_by = -1
+        elif queue is self._off:
+            self._let_on()
         try:
             await place
         finally:
@@ -137,6 +147,11 @@ class RolloutGate:
         finally:
             task.cancel()
             self._interrupts.pop(host, None)
+
+    def yield_place(self, host: str) -> None:
+        """The host waits for what others wait for too, maybe for long. Until the first write is verified it keeps its place."""
+        if self._verified:
+            self._give_back(host)
 
     def leave_powered_off_set(self, host: str) -> None:
         """The host no longer waits for its write: it was answered, or the host stands on. A first write counts once verified."""
@@ -251,7 +266,7 @@ class RolloutGate:
     def stop(self) -> None:
         """No new act from now on, disarming included: what stands armed is told instead."""
         self._stopping = True
-        for host in [*self._turns, *self._new, *self._again, *self._interrupts]:
+        for host in [*self._turns, *self._new, *self._again, *self._off, *self._interrupts]:
             self._wake(host)
 
     def reconsider(self) -> bool:
@@ -304,6 +319,8 @@ class RolloutGate:
                 return why
             if self._limit is not None and self._limit.is_late(host):
                 return for_the_time_limit(self._limit.until)
+        if why := self._holds.why(host, stage):
+            return why
         if self._wants_place(host, stage) and (self._full if full is None else full):
             return for_a_place(len(self._places), self._verified)
         if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._verified and self._writing not in ("", host):
@@ -315,6 +332,7 @@ class RolloutGate:
 
     def _let(self, host: str, stage: Stage) -> None:
         """Let the host into this stage."""
+        self._holds.let(host, stage)
         if host not in self._begun:
             self._begun.add(host)
             self._tried.update(self._kin(host))
@@ -346,13 +364,42 @@ class RolloutGate:
                 self._open(self._turns, host)
         elif turns and not self._writing:
             self._open(self._turns, min(turns, key=self._had_turn.__contains__))
+        for host in self._by_order(self._again):  # held for another reason than a place
+            if host in self._places and not self._hindrance(host, self._again[host][0]):
+                self._open(self._again, host)
         while (found := self._next()) is not None:
             self._open(*found)
+        self._let_on()
         for host in self._unsaid:
             stage, place, _ = self._queue_of(host).get(host, (None, None, 0.0))
             if stage is not None and place is not None and not place.done():
                 self._say(host, self._hindrance(host, stage))
         self._unsaid.clear()
+        self._tell_of_installs()
+
+    def _tell_of_installs(self) -> None:
+        """Hosts that came when only a place was missing, and wait for the limit on installs now, say so: each once."""
+        head = next(self._new_by_order(False), None)
+        if head is None or head in self._told or not is_for_an_install(self._hindrance(head, self._new[head][0])):
+            return
+        for host, (stage, place, _) in self._new.items():
+            if host not in self._told and not place.done() and is_for_an_install(why := self._hindrance(host, stage)):
+                self._told.add(host)
+                self._say(host, why)
+
+    def _let_on(self) -> None:
+        """Of the hosts that wait to be powered on those that may be now; the others when the first of them may be."""
+        if self._wake_up is not None:
+            self._wake_up.cancel()
+            self._wake_up = None
+        left: list[float] = []
+        for host in self._by_order(self._off):
+            if self._hindrance(host, Stage.POWER_ON):
+                left.append(self._holds.wait(host))
+            else:
+                self._open(self._off, host)
+        if (soon := min(filter(None, left), default=0.0)) > 0:
+            self._wake_up = asyncio.get_running_loop().call_later(self._clock.real(soon), self._let_on)
 
     def _open(self, queue: _Queue, host: str) -> None:
         stage, place, _ = queue[host]
@@ -421,7 +468,7 @@ class RolloutGate:
         return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))
 
     def _wake(self, host: str) -> None:
-        for queue in (self._turns, self._new, self._again):
+        for queue in (self._turns, self._new, self._again, self._off):
             _, place, _ = queue.get(host, (None, None, 0.0))
             if place is not None and not place.done():
                 place.set_result(None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
-from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.causes import AWAY, Cause, StageFailure
 from quads_tui.rollout.events import HostArmed
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Goal, HostPlan
@@ -98,7 +98,9 @@ class HostStages:
         except StageFailure as failure:
             if not failure.retryable:
                 raise
-        ports.gate.leave_powered_off_set(self.plan.name)
+            ports.gate.leave_powered_off_set(self.plan.name)
+            if ports.outages.is_away(self.plan.name):
+                raise
         await self.machine.look(ports.clock.deadline(ports.limits.power_off))
         await ports.gate.admit(self.plan.name, Stage.POWER_OFF)
 
@@ -208,7 +210,7 @@ class HostStages:
         """The host by one more read that shows it out of build. Raises StageFailure: why the install did not end in time."""
         minutes = self.ports.limits.install / 60
         try:
-            record = await self.ports.foreman.host(self.plan.name)
+            record = await self._awaited_record()
         except StageFailure as failure:
             words = f"no end of the install was seen within {minutes:.0f} min, and Foreman cannot be read: {failure.reason}"
             raise StageFailure(Cause.UNKNOWN, words, retryable=False) from None
@@ -221,6 +223,20 @@ class HostStages:
             f"the install did not end within {minutes:.0f} min (limits.install): the host is still in build mode",
             retryable=False,
         )
+
+    async def _awaited_record(self) -> HostRecord | None:
+        """By a read of its own; where Foreman is away, by the first look that it answers, for as long as it is waited for."""
+        ports = self.ports
+        try:
+            return await ports.foreman.host(self.plan.name)
+        except StageFailure as failure:
+            if failure.cause not in AWAY:
+                raise
+            self.acts.note("the install deadline has passed; waiting for Foreman to report the host", waits=True)
+            try:
+                return await ports.gate.watch(self.plan.name, ports.watch.record(self.plan.name), ports.patience())
+            except TimeoutError:
+                raise failure from None
 
     def _remember(self, **changes: Any) -> None:
         self.ports.remember(self.plan.name, self.memory, **changes)

@@ -122,6 +122,10 @@ class WriteLane:
         """Paused: no ticket is granted; what is in flight ends as it would."""
         self._handle.pause(paused)
 
+    def hold(self, why: str) -> None:
+        """As `pause` while there is a reason (in words), but for writes that make a host safe."""
+        self._handle.hold(why)
+
     def withdraw(self, host: str, why: Exception) -> None:
         """The host leaves the queue with this exception; a write of its own that is in flight is not touched."""
         self._handle.withdraw(host, why)

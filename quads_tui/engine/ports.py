@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.events import Event, Notice, Remembered
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
@@ -173,8 +174,40 @@ class WatchPort(Protocol):
         ...
 
 
+class OutagePort(Protocol):
+    """What the host's rack has to say about its BMC: fewer failures of many hosts, one outage."""
+
+    def heard(self, host: str, why: str) -> None:
+        """The host's BMC answered, or (`why`, in words) did not."""
+        ...
+
+    def is_away(self, host: str) -> bool:
+        """The BMCs of its rack do not answer."""
+        ...
+
+    def why(self, host: str) -> str:
+        """What its rack's trouble is, in words."""
+        ...
+
+    def explains(self, host: str, failure: StageFailure, began: float) -> bool:
+        """Whether an attempt that began at own time `began` failed because the host's whole rack was away, or Foreman too."""
+        ...
+
+    async def turn(self, host: str) -> bool:
+        """Wait for the host's rack. True: it is this host's turn to try its BMC, and to say `tried`; False: the rack answers."""
+        ...
+
+    def tried(self, host: str) -> None:
+        """The host has tried its BMC; what came of it was heard."""
+        ...
+
+
 class RolloutWatch(WatchPort, Protocol):
     """The looks, and the task that makes them."""
+
+    def look(self) -> None:
+        """Look at Foreman once, though nobody asks."""
+        ...
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -194,6 +227,10 @@ class RolloutLane(Lane, Protocol):
 
     async def drained(self, timeout: float) -> bool:
         """Wait real seconds for the writes in flight to be settled; False when some are not."""
+        ...
+
+    def hold(self, why: str) -> None:
+        """As `pause` while there is a reason (in words), but for writes that make a host safe."""
         ...
 
     def leave(self) -> None:
@@ -220,6 +257,7 @@ class Ports:
     limits: Limits
     token_seconds: float  # how long a build token lives; 0: for ever
     hooks: Hooks
+    outages: OutagePort
     rollout: str  # its id
     machines: Machines
     protected_machines: Mapping[str, Identity]  # of protected hosts, as far as Foreman and their names tell, by name

@@ -21,6 +21,7 @@ from .context import RolloutContext
 from .gate import RolloutGate
 from .host_tasks import HostTasks
 from .memory import HostMemory
+from .outages import OutageGuard
 from .ports import Ports, RolloutLane
 from .resume_state import Recall
 from .side_effects import HostSideEffects, longest_intent
@@ -40,6 +41,7 @@ class Resumption:
     gate: RolloutGate
     breakers: Breakers
     canaries: CanaryWatch
+    outages: OutageGuard
     tasks: HostTasks
     memories: Mapping[str, HostMemory]
     machines: Machines
@@ -73,6 +75,7 @@ class Resumption:
         self._end_cut_off(recalled)
         self.breakers.resume()
         self.canaries.resume()
+        self.outages.resume()
         if "writes" in self.context.rollout.paused:
             self.lane.pause(True)
         for name, order in recalled.pending.items():

@@ -49,6 +49,9 @@ class HostSideEffects:
         await self._ports.owned()
         await self._ports.commit(BmcSession(self._ports.clock.wall(), self._host, "", True))
 
+    def heard(self, why: str = "") -> None:
+        self._ports.outages.heard(self._host, why)
+
     def result(self, result: ActResult, detail: dict[str, object]) -> None:
         self._ports.emit(Outcome(self._ports.clock.wall(), self._host, self._last, result, dict(detail)))
 

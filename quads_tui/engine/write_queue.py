@@ -12,6 +12,8 @@ from quads_tui.rollout.ports import Clock, NotSent
 
 from .host_order import HostOrder, Key
 
+_SAFE = "cancel"  # the act that takes a host out of build mode
+
 
 class LaneTicket:
     """The right to send one write, once. Implements rollout.ports.Ticket."""
@@ -121,6 +123,7 @@ class QueueHandle:
         self.waiters: dict[int, Waiter] = {}
         self.in_flight: dict[int, InFlight] = {}
         self.paused = False
+        self.held = ""  # why only writes that make a host safe are let through, in words
         self.left = False  # its rollout is over: it is given no place any more
         self.shut = ""  # why nobody may write for as long as this handle is in the queue, in words
 
@@ -169,7 +172,7 @@ class QueueHandle:
             waiter = self.waiters.get(ranked[1])
             if waiter is None or waiter.place.done():
                 self.waiters.pop(ranked[1], None)
-            elif waiter.host in busy:
+            elif waiter.host in busy or (self.held and waiter.act != _SAFE):
                 passed.append(ranked)
             else:
                 found = ranked[1], self.waiters.pop(ranked[1])
@@ -225,6 +228,11 @@ class QueueHandle:
         self.paused = paused
         self._queue.grant(self)
 
+    def hold(self, why: str) -> None:
+        """As `pause` while there is a reason, in words; but what makes a host safe goes through."""
+        self.held = why
+        self._queue.grant(self)
+
     def withdraw(self, host: str, why: Exception) -> None:
         """Its waiting writes leave the queue with this exception; one that is in flight is not touched."""
         for number in [number for number, waiter in self.waiters.items() if waiter.host == host]:
@@ -249,6 +257,6 @@ class QueueHandle:
             in_flight=tuple(self.in_flight.values()),
             granted=self._granted,
             paused=self.paused,
-            shut=self.barrier or elsewhere or ("paused" if self.paused else ""),
+            shut=self.barrier or elsewhere or self.held or ("paused" if self.paused else ""),
             places=places,
         )

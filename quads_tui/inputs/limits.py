@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from quads_tui.rollout.limits import AUTO, Limits
+from quads_tui.rollout.limits import WORD, Limits
 
 from .readers import Number
 from .section import Section
@@ -13,7 +13,6 @@ from .table import Key, Table
 
 MOST_COUNT = 10_000
 MOST_SECONDS = 7 * 24 * 3600
-_AUTO = frozenset(member.name for member in fields(Limits) if member.default == AUTO)
 
 
 def _check(section: Section, values: dict[str, Any]) -> None:
@@ -24,11 +23,13 @@ def _check(section: Section, values: dict[str, Any]) -> None:
         section.add(key, f"{message}; expected a smaller backoff or a larger backoff_max")
 
 
-def _row(name: str, kind: object) -> Key:
+def _row(name: str, kind: object, word: str) -> Key:
     """Counts are whole numbers, all else is seconds."""
-    whole, auto = kind in (int, "int"), name in _AUTO
-    reader = Number(MOST_COUNT if whole else MOST_SECONDS, whole=whole, auto=auto)
-    return Key(name, reader, unit="" if whole else "s", default="auto" if auto else "", optional=True)
+    whole = kind in (int, "int")
+    reader = Number(MOST_COUNT if whole else MOST_SECONDS, whole=whole, word=word)
+    return Key(name, reader, unit="" if whole else "s", default=word, optional=True)
 
 
-LIMITS = Table(Limits, tuple(_row(member.name, member.type) for member in fields(Limits)), check=_check)
+LIMITS = Table(
+    Limits, tuple(_row(member.name, member.type, member.metadata.get(WORD, "")) for member in fields(Limits)), check=_check
+)

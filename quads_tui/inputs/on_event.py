@@ -32,8 +32,8 @@ ON_EVENT = Table(
         Key(
             "events",
             Texts("event", tuple(AlertKind)),
-            "Events at which the command runs: a new failure group, a pause, the end of the rollout",
-            default="all three events",
+            "Events at which the command runs: a new failure group, a pause, an outage, the end of the rollout",
+            default="all of them",
             sample=f"[{', '.join(AlertKind)}]",
         ),
         Key(

@@ -63,25 +63,26 @@ class Flag(Reader):
 
 @dataclass(frozen=True, slots=True)
 class Number(Reader):
-    """A number above 0 and at most `most`. `auto`: or this word, which is read as 0."""
+    """A number above 0 and at most `most`. `word`: or this word, which is read as 0."""
 
     expected: str = field(init=False, default="a number")
     most: int
     whole: bool = False
-    auto: bool = False
+    word: str = ""
 
     @property
     def kind(self) -> str:
-        return ("`auto` or " if self.auto else "") + ("whole number" if self.whole else "number")
+        return (f"`{self.word}` or " if self.word else "") + ("whole number" if self.whole else "number")
 
     def read(self, section: Section, key: str) -> int | float | None:
-        value = section.number(key, whole=self.whole, most=self.most, auto=self.auto)
+        value = section.number(key, whole=self.whole, most=self.most, word=self.word)
         return int(value) if value is not None and self.whole else value
 
     def schema(self) -> dict[str, Any]:
         least = {"minimum": 1} if self.whole else {"exclusiveMinimum": 0}
         number = {"type": "integer" if self.whole else "number", **least, "maximum": self.most}
-        return {"anyOf": [{"enum": ["auto"]}, number]} if self.auto else number
+        words = [self.word, False] if self.word == "off" else [self.word]  # YAML 1.1 reads off as a boolean
+        return {"anyOf": [{"enum": words}, number]} if self.word else number
 
 
 @dataclass(frozen=True, slots=True)

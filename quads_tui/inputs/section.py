@@ -97,13 +97,13 @@ class Section:
             return None
         return node.text.lower() in _TRUE
 
-    def number(self, key: str, *, whole: bool, most: int, auto: bool = False) -> float | None:
-        """A positive number of at most `most`, written with digits only (no hexadecimal, no 1:30). `auto`: 0 for this word."""
+    def number(self, key: str, *, whole: bool, most: int, word: str = "") -> float | None:
+        """A positive number of at most `most`, written with digits only (no hexadecimal, no 1:30). `word`: 0 for this one."""
         node = self.child(key)
         if node is None:
             return None
-        expected = f"{'auto or ' if auto else ''}a {'whole number' if whole else 'number'} above 0 and at most {most:,}"
-        if auto and node.kind == "text" and node.text == "auto":
+        expected = f"{f'{word} or ' if word else ''}a {'whole number' if whole else 'number'} above 0 and at most {most:,}"
+        if word and node.text == word and node.kind in ("text", "bool"):  # off is a boolean of YAML 1.1
             return 0
         if node.kind not in ("int", "float"):
             self.wrong(node, self.name(key), f"{expected}, without quotes")

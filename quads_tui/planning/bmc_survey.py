@@ -56,6 +56,9 @@ class ReadOnlySideEffects:
     def refused(self, times: int) -> None:
         pass
 
+    def heard(self, why: str = "") -> None:
+        pass
+
     def result(self, result: ActResult, detail: dict[str, object]) -> None:
         pass
 

@@ -34,29 +34,38 @@ def summary(rollout: Rollout) -> str:
     return f"{count(hosts, 'host')}, {count(len(rollout.groups), 'cause')}"
 
 
-def failures(rollout: Rollout, width: int, height: int, symbols: Symbols = BRAILLE) -> list[Text]:
-    """A rule with the title, and the groups in at most `height` lines, in two columns where there is room; else nothing."""
-    found = groups(rollout)
+def failures(rollout: Rollout, width: int, height: int, now: float, symbols: Symbols = BRAILLE) -> list[Text]:
+    """What does not answer now, a rule with the title, and the groups: at most `height` lines and the rule; else nothing. The
+    groups stand in two columns where there is room. `now`: real time."""
+    outages = outage_lines(rollout, width, height, now, symbols)
+    found, height = groups(rollout), max(1, height - len(outages))
     if not found:
-        return []
+        return outages
     head = (
         Text().append(f" {symbols.box[4] * 2} ", RULE).append("Failures by cause", STRONG).append(f"  {summary(rollout)} ", QUIET)
     )
     head.append(symbols.box[4] * max(0, width - head.cell_len - 1), RULE)
     if width < _TWO_COLUMNS:
-        return [fitted(head, width), *_column(found, width, height, symbols)]
+        return [*outages, fitted(head, width), *_column(found, width, height, symbols)]
     half = width // 2
     rows = min(height, -(-len(found) // 2))
     left, right = _column(found[:rows], half, rows, symbols), _column(found[rows:], width - half, rows, symbols)
     right += [Text(" " * (width - half))] * (len(left) - len(right))
-    return [fitted(head, width), *(Text.assemble(*pair) for pair in zip(left, right, strict=True))]
+    return [*outages, fitted(head, width), *(Text.assemble(*pair) for pair in zip(left, right, strict=True))]
 
 
-def failures_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> list[Text]:
-    """The biggest groups in one line; nothing without any."""
+def outage_lines(rollout: Rollout, width: int, height: int, now: float, symbols: Symbols = BRAILLE) -> list[Text]:
+    """Each service or rack that does not answer now, one incident each."""
+    lines = rollout.outage_lines(now)[:height]
+    return [fitted(Text().append(f" {words}", BAD), width, ellipsis=symbols.ellipsis) for words in lines]
+
+
+def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = BRAILLE) -> list[Text]:
+    """What does not answer now, and the biggest groups in one line; nothing without any."""
+    outages = outage_lines(rollout, width, 2, now, symbols)
     found = groups(rollout)
     if not found:
-        return []
+        return outages
     line, shown = Text(" causes ", QUIET), 0
     for group in found:
         part = Text("  ").append(f"{len(group.hosts)}", BAD).append(" x ", QUIET)
@@ -66,7 +75,7 @@ def failures_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> l
         line.append_text(part)
         shown += 1
     more = len(found) - shown
-    return [fitted(line, width, Text(f"+{more} (F) " if more else "", QUIET), ellipsis=symbols.ellipsis)]
+    return [*outages, fitted(line, width, Text(f"+{more} (F) " if more else "", QUIET), ellipsis=symbols.ellipsis)]
 
 
 def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Symbols) -> list[Text]:

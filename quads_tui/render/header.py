@@ -61,6 +61,8 @@ def end_line(
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
     for what in rollout.paused:
         alarms.append(f"{paused_subject(what).upper()} PAUSED  ", ATTENTION)
+    for words in rollout.outage_lines(now):
+        alarms.append(f"{words}  ", BAD)
     if rollout.narrowed:
         alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
     if rollout.plan.until:

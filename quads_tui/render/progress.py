@@ -33,5 +33,6 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
         parts.append(f"{lane.depth} ready to be written to Foreman")
     if rollout.armed:
         parts.append(f"{len(rollout.armed)} armed")
+    parts += rollout.outage_lines(now)
     parts += [f"{paused_subject(what)} PAUSED" for what in rollout.paused]
     return "  ".join(parts)

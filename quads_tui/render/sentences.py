@@ -64,6 +64,7 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     if rollout.plan.until:
         late = f": {count(len(forecast.late), 'host')} will not be begun" if forecast.late else ""
         lines.append(f"Time limit {time_limit_words(rollout.plan.until)}{late}.")
+    lines += [_sentence(words) for words in rollout.outage_lines(now)]
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
     if rollout.armed:
         lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")

@@ -8,9 +8,10 @@ from typing import assert_never
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
+from quads_tui.rollout.outages import outage_words
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
-from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place, is_for_an_install
 
 from .numbers import clock_time, duration
 
@@ -138,12 +139,16 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
         return words
     if host.name in forecast.late:
         return for_the_time_limit(rollout.plan.until)
-    if kind is not Kind.BUILD or (host.stage is not None and host.note):
+    if (outage := rollout.outage_of(host.name)) is not None:
+        return f"waiting: {outage_words(outage, now, rollout.speed)}"
+    if kind is not Kind.BUILD or (host.stage is not None and host.note) or is_for_an_install(host.note):
         return _note(host, rollout) or "starting"
     return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
 
 
 def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
+    if (outage := rollout.outage_of(host.name)) is not None:
+        return f"waiting: {outage_words(outage, now, rollout.speed)}"
     return host.reason if host.until is None else f"retrying at {_shown(rollout, host.until, now)}: {host.reason}"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .causes import Cause
+from .outages import since_words
 from .stages import Stage
 from .state import Rollout
 from .waits import for_the_pause
@@ -16,6 +17,7 @@ class AlertKind(StrEnum):
 
     FAILURE = "failure_group"
     PAUSED = "paused"
+    OUTAGE = "outage"
     FINISHED = "finished"
 
 
@@ -34,6 +36,7 @@ class Alerts:
         self._rollout = rollout
         self._groups: set[tuple[Stage | None, Cause, str]] = set(rollout.groups)
         self._paused = set(rollout.paused)
+        self._outages = {(one.service, one.since) for one in rollout.outages.standing.values()}
         self._finished = self._is_finished
 
     @property
@@ -54,6 +57,10 @@ class Alerts:
         paused = [(what, why) for what, why in rollout.paused.items() if what not in self._paused]
         alerts += [Alert(AlertKind.PAUSED, for_the_pause(what, why)) for what, why in paused]
         self._paused = set(rollout.paused)
+        for outage in rollout.outages.standing.values():
+            if (outage.service, outage.since) not in self._outages:
+                self._outages.add((outage.service, outage.since))
+                alerts.append(Alert(AlertKind.OUTAGE, f"{since_words(outage)}: {outage.why}"))
         if self._is_finished and not self._finished:
             counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
             alerts.append(Alert(AlertKind.FINISHED, f"rollout {rollout.id} has ended: {counts}"))

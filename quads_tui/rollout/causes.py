@@ -29,6 +29,10 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"  # we cannot tell, and say so
 
 
+AWAY = frozenset({Cause.UNREACHABLE, Cause.BUSY})
+"""What a shared service fails with that refuses nobody: it is not there now. Hosts wait for it, and keep their turns."""
+
+
 class StageFailure(QuadsTuiError):
     """An attempt of a stage failed. `reason` is clean text for the operator, the server's own words where it had any.
 

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from math import log, sqrt
 from typing import Any
 
-from .events import FOREMAN_ACTS, Event, HostAhead, HostChanged, Intent, Outcome, Paused, RolloutStarted, StageChanged
+from .events import (
+    FOREMAN_ACTS,
+    Event,
+    HostAhead,
+    HostChanged,
+    Intent,
+    OutageChanged,
+    Outcome,
+    Paused,
+    RolloutStarted,
+    StageChanged,
+)
 from .learned import SEEDS, Expectations, is_seconds
 from .lognormal import LogMoments
 from .metrics import quantile
@@ -155,7 +166,7 @@ class DurationStats:
             self._speed, self.last_write = event.speed, None
             self._placed.clear()
             self._acts = {host: (number, act, None) for host, (number, act, _) in self._acts.items()}
-        elif isinstance(event, Paused):
+        elif isinstance(event, Paused | OutageChanged):
             self.last_write = None
 
     def first_write_verified(self) -> None:

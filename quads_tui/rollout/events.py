@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, ClassVar
 
+from .breaker import BreakerState
 from .causes import Cause
 from .moments import LONG_AGO, Moment, moment_from
 from .safety import Safety, from_old_reason
@@ -230,6 +231,24 @@ class Paused(Event):
 
 
 @dataclass(slots=True)
+class OutageChanged(Event):
+    """Something that many hosts depend on does not answer (open), is tried again (half open), or answers (closed).
+
+    `service` is causes.FOREMAN, or outages.of_rack(rack). `hosts`: how many BMCs of the rack do not answer.
+    """
+
+    kind: ClassVar[str] = "outage"
+    service: str
+    state: BreakerState
+    since: float  # real time
+    hosts: int = 0
+    until: float | None = None  # OPEN: when the next try is due (real time)
+    why: str = ""
+    host: str = ""  # HALF_OPEN: whose BMC is tried
+    given_up: bool = False  # CLOSED: not because it answers, but because it was waited for long enough
+
+
+@dataclass(slots=True)
 class Commanded(Event):
     """The audit: what an operator ordered, on how many hosts, and what came of it at once."""
 
@@ -287,6 +306,7 @@ _KINDS: dict[str, type[Event]] = {
         QuadsTold,
         HookRan,
         Paused,
+        OutageChanged,
         Commanded,
         Notice,
         LaneNarrowed,
@@ -329,6 +349,10 @@ def _outcome(row: list[Any]) -> None:
     row[4] = ActResult(row[4])
 
 
+def _outage(row: list[Any]) -> None:
+    row[3] = BreakerState(row[3])
+
+
 def _intent(row: list[Any]) -> None:
     row[6:] = [moment_from(kept) for kept in row[6:]]
 
@@ -344,6 +368,7 @@ _CONVERTERS: dict[str, Callable[[list[Any]], None]] = {
     HostChanged.kind: _host_changed,
     Intent.kind: _intent,
     Outcome.kind: _outcome,
+    OutageChanged.kind: _outage,
 }
 _DECODERS = {kind: (cls, _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
 _MEMBERS = {kind: attrgetter(*(field.name for field in fields(cls))) for kind, cls in _KINDS.items()}

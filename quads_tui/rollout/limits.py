@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 AUTO = 0  # of a count: the program finds it
+OFF = 0  # of a count: there is no such limit
+WORD = "word"  # in the metadata of a count: how its 0 is written
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Counts are whole numbers, all else is seconds. `speed` divides the waits and the deadlines of stages."""
 
-    ahead: int = AUTO
+    ahead: int = field(default=AUTO, metadata={WORD: "auto"})
     """The most hosts that may be powered off and not yet written to Foreman. auto: as few as keep Foreman busy, as measured."""
+    installing: int = field(default=OFF, metadata={WORD: "off"})
+    """The most hosts that may install at once, those included that are powered off for it: for a small network or mirror."""
+    power_on_per_rack: int = field(default=OFF, metadata={WORD: "off"})
+    """The most hosts of one rack that are powered on within `power_on_interval`: machines draw most as they start."""
+    power_on_interval: float = 5
+    """For `power_on_per_rack`: with 1 and 5 s, a rack of 40 hosts is on after three minutes."""
     attempts: int = 3
     """Automatic attempts of one stage: most BMC faults are gone at the second, and what fails thrice needs a human."""
     foreman_connections: int = 8
@@ -33,6 +41,8 @@ class Limits:
     """Deadline of the stage: as for power_off."""
     install: float = 5400
     """Deadline of the stage: 90 minutes; the slowest good installs take about half of that."""
+    rack_outage: float = 1800
+    """How long the hosts of a rack wait when its BMCs do not answer: a switch restarts in minutes."""
     write_deadline: float = 180
     """How long a Foreman write without an answer may still be at work: more than Foreman's own 60 s per proxy call."""
     connect: float = 10

@@ -129,6 +129,10 @@ class SideEffects(Protocol):
         """A login is about to be sent: that is on disk when this returns, so that a resume knows of it. Raises TakenOver."""
         ...
 
+    def heard(self, why: str = "") -> None:
+        """The host's BMC answered something, or (`why`, in words) nothing. Said of every exchange."""
+        ...
+
     def result(self, result: ActResult, detail: dict[str, object]) -> None:
         """What became of the last intent."""
         ...
@@ -264,6 +268,10 @@ class Gate(Protocol):
 
     def leave_powered_off_set(self, host: str) -> None:
         """The host is no longer powered off and not yet written: its build was answered, it is on, or it left the flow."""
+        ...
+
+    def yield_place(self, host: str) -> None:
+        """The host waits for what others wait for too, maybe for long: another one is powered off meanwhile."""
         ...
 
 

@@ -22,6 +22,7 @@ from .events import (
     Intent,
     LaneNarrowed,
     Notice,
+    OutageChanged,
     Outcome,
     Paused,
     RolloutEnded,
@@ -29,6 +30,7 @@ from .events import (
     StageChanged,
     WriteOrdered,
 )
+from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .safety import Safety
@@ -143,6 +145,7 @@ class Rollout:
         self.write_next: dict[str, None] = {}  # hosts that an operator wants written before all others, in this order
         self.paused: dict[str, str] = {}  # what -> why
         self.paused_by_safety: set[str] = set()  # what of it no operator paused
+        self.outages = Outages(plan)
         self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
         self.dirty: set[str] = set()
@@ -166,6 +169,17 @@ class Rollout:
         held = model_pause(self.hosts[host].model)
         found = (ADMISSION, held, self.canaries.paused(host))
         return next((what for what in found if what in self.paused), "")
+
+    def outage_of(self, host: str) -> Outage | None:
+        """What keeps a host that has not ended from its stage: Foreman or its rack does not answer."""
+        state = self.hosts[host]
+        return None if state.status.is_final else self.outages.of(host, state.kind, state.stage)
+
+    def outage_lines(self, now: float) -> list[str]:
+        """What does not answer now, a clause each; none after the end. `now` is real time."""
+        if self.ended_at is not None:
+            return []
+        return [outage_words(outage, now, self.speed) for outage in self.outages.standing.values()]
 
     @property
     def settled(self) -> bool:
@@ -210,6 +224,9 @@ class Rollout:
             else:
                 self.paused.pop(event.what, None)
                 self.paused_by_safety.discard(event.what)
+            self.durations.apply(event)
+        elif isinstance(event, OutageChanged):
+            self.outages.apply(event)
             self.durations.apply(event)
         elif isinstance(event, WriteOrdered):
             if event.host in self.hosts:

@@ -36,6 +36,22 @@ def for_the_first(type: str, wanted: int, hosts: Sequence[str]) -> str:
     return f"waiting for {first} to be built" + (f": {', '.join(hosts)}" if hosts else "")
 
 
+def for_an_install(most: int) -> str:
+    """As many hosts as may be install, or are powered off for it."""
+    return f"waiting for an install to end: {'1 host is' if most == 1 else f'{most} hosts are'} under way (limits.installing)"
+
+
+def is_for_an_install(note: str) -> bool:
+    """Whether these are the words of `for_an_install`."""
+    return note.startswith("waiting for an install to end: ") and note.endswith("(limits.installing)")
+
+
+def for_its_rack(rack: str, most: int, seconds: float) -> str:
+    """As many hosts of the rack as may be were powered on within so many own seconds."""
+    hosts = "1 host is" if most == 1 else f"{most} hosts are"
+    return f"waiting to power on: of rack {rack}, {hosts} powered on per {seconds:g} s (limits.power_on_per_rack)"
+
+
 def paused_subject(what: str) -> str:
     """What is paused, in words; `what` is admission, writes, a model or a canary's type, as in events.Paused."""
     return {"admission": "new hosts", "writes": "Foreman writes"}.get(what, f"new hosts of {what.removeprefix(CANARY)}")

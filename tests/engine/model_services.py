@@ -288,9 +288,11 @@ class ModelBmc:
         clock, machine = self._world.clock, self._world.machines[self._host]
         await clock.sleep(0.3)
         while machine.silent:
+            self._acts.heard("no answer")
             if deadline is None or clock.now() + 10 > deadline:
                 raise StageFailure(Cause.UNREACHABLE, "no answer")
             await clock.sleep(10)
+        self._acts.heard()
         if not self._open:
             await self._acts.before_login()
             self._open = True

@@ -1,7 +1,7 @@
 """The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
 
 Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U28 holes that were found in the tests by random breaks and
-closed, A1 to A4 what tells machines apart. Rows may share a case; neighbours of a hole are rows of their own.
+closed, A1 to A4 what tells machines apart, O1 to O8 outages and the limits at the gate. Rows may share a case; neighbours of a hole are rows of their own.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ TIME_LIMIT = "tests/engine/test_time_limit.py"
 INSTALL_END = "tests/engine/test_install_end.py"
 CANARY = "tests/engine/test_canary.py"
 CANARIES = "tests/rollout/test_canary.py"
+OUTAGES = "tests/engine/test_outages.py"
+HOLDS = "tests/engine/test_holds.py"
+BREAKER = "tests/rollout/test_breaker.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ _INVARIANTS = (
     _row("I1 in the plan", "engine/gate.py", "if host not in self._kinds:", "if False:", GATE),
     _row("I2 shielded", "engine/lane.py", "return await asyncio.shield(carrier)", "return await carrier", LANE),
     _row("I2 width", "engine/write_queue.py", "while free > 0 and", "while free >= 0 and", LANE),
-    _row("I2 one a host", "engine/write_queue.py", "if waiter.host in busy:", "if False:", LANE),
+    _row("I2 one a host", "engine/write_queue.py", "if waiter.host in busy or (self.held", "if (self.held", LANE),
     _row(
         "I2 sent when",
         "engine/resumption.py",
@@ -125,6 +128,45 @@ _INVARIANTS = (
     ),
     _row("I5 a reset shows late", "engine/resumption.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 0.0", RESUME),
     _row("I8 skip and hold", "engine/gate.py", "if not disarming and host in self._excluded:", "if False:", GATE),
+    _row("O1 writes while Foreman is away", "engine/write_queue.py", "(self.held and waiter.act != _SAFE)", "False", OUTAGES),
+    _row("O1 what makes safe waits too", "engine/write_queue.py", "(self.held and waiter.act != _SAFE)", "self.held", OUTAGES),
+    _row(
+        "O2 new hosts while it is away",
+        "engine/gate.py",
+        "        if why := self._holds.why(host, stage):\n",
+        '        if why := "":\n',
+        OUTAGES,
+        HOLDS,
+    ),
+    _row(
+        "O3 attempts count",
+        "engine/flow.py",
+        "lost <= limits.rack_outage and self._ports.outages.explains(self._host, failure, began)",
+        "False",
+        OUTAGES,
+    ),
+    _row(
+        "O3 never ends", "engine/outages.py", "if clock.now() - breaker.since > self._limits.rack_outage:", "if False:", OUTAGES
+    ),
+    _row(
+        "O4 held with a place",
+        "engine/gate.py",
+        "if host in self._places and not self._hindrance(host, self._again[host][0]):",
+        "if False:",
+        OUTAGES,
+    ),
+    _row("O5 nobody tries", "engine/outages.py", "        if not closed:\n            self._look()\n", "", OUTAGES),
+    _row("O6 all try at once", "engine/outages.py", "rack.tries % 2 == 0", "True", OUTAGES),
+    _row("O7 ramp", "engine/holds.py", "taken is None or len(taken) < self._ramp", "True", HOLDS),
+    _row(
+        "O7 ramp wakes nobody",
+        "engine/gate.py",
+        "call_later(self._clock.real(soon), self._let_on)",
+        "call_later(86400.0, self._let_on)",
+        HOLDS,
+    ),
+    _row("O8 as often as ever", "rollout/breaker.py", "        self._tries += 1\n", "", BREAKER),
+    _row("O8 no trial", "rollout/breaker.py", "self._left = min(1.0, self._budget)", "self._left = self._budget", BREAKER),
 )
 
 _HOLES = (
@@ -302,7 +344,7 @@ _HOLES = (
     _row("U21 not disarmed", "engine/commands.py", 'self.ports.notice("warning", f"{name} could not be disarmed completely: {trouble}")', "pass", WAYS_OUT),
     _row("U21 skipped meanwhile", "engine/commands.py", "if self.gate.is_excluded(name):", "if False:", WAYS_OUT),
     _row("U21 no rate yet", "rollout/forecast.py", 'a minute" if rate else ""', 'a minute"', "tests/rollout/test_forecast_bound.py"),
-    _row("U21 why it waits", "engine/gate.py", "            self._say(host, why)\n", "            pass\n", GATE),
+    _row("U21 why it waits", "engine/gate.py", "            self._say(host, why)\n        else:", "            pass\n        else:", GATE),
     _row("U22 spare pool", "inputs/readers.py", "if text is None or self.pattern is None or self.pattern.fullmatch(text):", "if True:", INPUTS),
     _row("U22 /api", "inputs/site_file.py", 'if re.search(r"/api(/v2)?$", values.get("url", "")):', "if False:", INPUTS),
     _row("U22 old_tls", "inputs/site_file.py", 'if _tls(values).kind in ("fingerprint", "first_use"):', "if False:", INPUTS),

@@ -22,8 +22,9 @@ from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.render.wait_reason import HostNote, HostWord, host_word
-from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import HostArmed, HostChanged, Paused
+from quads_tui.rollout.breaker import BreakerState
+from quads_tui.rollout.causes import FOREMAN, Cause
+from quads_tui.rollout.events import HostArmed, HostChanged, OutageChanged, Paused, RolloutEnded
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
@@ -197,8 +198,8 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         *boxes.large(model, gauges, known, own=100.0, height=40, window="whole run", **common),
         boxes.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
         boxes.latency_line(gauges, 1.0, width, symbols),
-        *failures.failures(model, width, 4, symbols),
-        *failures.failures_line(model, width, symbols),
+        *failures.failures(model, width, 4, NOW, symbols),
+        *failures.failures_line(model, width, NOW, symbols),
         *detail_head(host, now=NOW, speed=1.0, width=width, symbols=symbols),
         *history(host, [exchange], width),
     ]
@@ -331,3 +332,26 @@ def test_the_plan_tells_from_what_hosts_boot() -> None:
 def test_terminals_get_what_they_can_show() -> None:
     told = [for_terminal(*which).name for which in (("UTF-8", "xterm-256color"), ("utf8", "linux"), ("ISO-8859-1", "xterm"))]
     assert told == ["braille", "ascii", "ascii"]
+
+
+def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_until_its_end_or_that_of_the_rollout() -> None:
+    model = rollout(60)
+    groups = len(failures.failures(model, 120, 8, NOW))
+
+    def places() -> list[str]:
+        head = header.end_line(model, now=NOW, width=300, lag=0.0, forecast=None).plain
+        causes = "".join(line.plain for line in failures.failures(model, 120, 8, NOW))
+        return [head, causes, plain_line(model, meters(), NOW)]
+
+    model.apply(OutageChanged(NOW, FOREMAN, BreakerState.OPEN, NOW, 0, NOW + 22, "503"))
+    model.apply(OutageChanged(NOW, "rack e21", BreakerState.OPEN, NOW, 24, NOW + 40, "no route"))
+    for text in places():
+        assert "Foreman unavailable since " in text
+        assert ", next try in 22 s" in text
+        assert "rack e21: 24 BMCs do not answer since " in text
+    assert len(failures.failures(model, 120, 8, NOW)) == groups + 2
+    assert len(failures.failures_line(model, 80, NOW)) == 3
+    model.apply(OutageChanged(NOW, "rack e21", BreakerState.CLOSED, NOW, 20))
+    assert not any("rack e21" in text for text in places())
+    model.apply(RolloutEnded(NOW, "safety"))
+    assert not any("unavailable" in text for text in places())

@@ -18,7 +18,8 @@ from quads_tui.render.report.document import Report, State
 from quads_tui.render.report.elapsed import Elapsed, runs_of
 from quads_tui.render.report.listing import entry, heading, line
 from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
-from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.breaker import BreakerState
+from quads_tui.rollout.causes import FOREMAN, Cause
 from quads_tui.rollout.events import (
     Commanded,
     Event,
@@ -27,6 +28,7 @@ from quads_tui.rollout.events import (
     HostNote,
     Intent,
     Notice,
+    OutageChanged,
     Outcome,
     Paused,
     RolloutEnded,
@@ -441,3 +443,24 @@ def test_installs_that_were_overdue_are_named_with_what_became_of_them() -> None
         assert "nearly all hosts of this kind: 1 host" in page
         assert "50 s, overdue after 40 s: done" in page
     assert not told().overdue
+
+
+def test_an_outage_is_one_line_of_the_report() -> None:
+    facts, events, samples = journal()
+    events += [
+        OutageChanged(START + 50, "rack e21", BreakerState.OPEN, START + 50, 3, START + 54, "no route"),
+        OutageChanged(START + 54, "rack e21", BreakerState.OPEN, START + 50, 24, START + 62, "no route"),
+        OutageChanged(START + 99, "rack e21", BreakerState.CLOSED, START + 50, 20),
+        OutageChanged(START + 60, FOREMAN, BreakerState.OPEN, START + 60, 0, START + 64, "503 | busy"),
+    ]
+    report = build_report(facts, events, samples)
+    found = document(report)["outages"]
+    assert [(one["service"], one["hosts"], one["reason"], one["given_up"]) for one in found] == [
+        ("rack e21", 24, "no route", False),
+        ("Foreman", 0, "503 | busy", False),
+    ]
+    assert found[0]["since"] < found[0]["until"]
+    assert found[1]["until"] is None
+    assert "| rack e21 (24 BMCs) |" in as_markdown(report)
+    assert "rack e21 (24 BMCs)" in as_html(report)
+    assert "Outages" not in as_markdown(build_report(*journal()))

@@ -5,19 +5,23 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.render.wait_reason import why
-from quads_tui.rollout.events import Event, HostAhead, HostChanged, HostNote, StageChanged
+from quads_tui.rollout.breaker import BreakerState
+from quads_tui.rollout.causes import FOREMAN, Cause
+from quads_tui.rollout.events import Event, HostAhead, HostChanged, HostNote, OutageChanged, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
-from quads_tui.rollout.waits import for_a_place, for_the_turn, is_for_a_place
+from quads_tui.rollout.waits import for_a_place, for_an_install, for_the_turn, is_for_a_place
 
 NAMES = [f"h{n}" for n in range(5)]
 
 
 def told(*events: Event) -> Rollout:
-    rollout = Rollout("r1", Plan((Goal("cloud02", Kind.BUILD),), tuple(HostPlan(name, "x", "R650") for name in NAMES)))
+    rollout = Rollout(
+        "r1", Plan((Goal("cloud02", Kind.BUILD),), tuple(HostPlan(name, "x", "R650", rack="e21") for name in NAMES))
+    )
     for event in events:
         rollout.apply(event)
     return rollout
@@ -55,3 +59,26 @@ def test_the_words_for_a_place_are_known_again_with_any_number(count: int, verif
 @pytest.mark.parametrize("words", ["", for_the_turn("h1"), "waits for its BMC to show Off", for_a_place(3, True) + "; more"])
 def test_other_words_are_left_as_they_are(words: str) -> None:
     assert not is_for_a_place(words)
+
+
+def test_who_waits_for_an_outage_says_so_with_the_time_of_the_next_try() -> None:
+    rollout = told(
+        StageChanged(1.0, "h1", Stage.POWER_ON, StageStatus.STARTED, 1),
+        HostChanged(2.0, "h1", HostStatus.WAITING, Stage.POWER_ON, Cause.UNREACHABLE, "rack e21: 3 BMCs do not answer"),
+        StageChanged(1.0, "h2", Stage.INSTALL, StageStatus.STARTED, 1),
+        OutageChanged(90.0, "rack e21", BreakerState.OPEN, 90.0, 4, 140.0, "no route"),
+    )
+    for name in ("h0", "h1"):
+        assert note(rollout, name).startswith("waiting: rack e21: 4 BMCs do not answer since ")
+        assert note(rollout, name).endswith(", next try in 40 s")
+    assert note(rollout, "h2") == "installing for 99 s".replace("99 s", "2 min")
+    rollout.apply(OutageChanged(99.0, FOREMAN, BreakerState.HALF_OPEN, 95.0))
+    assert "Foreman unavailable since " in note(rollout, "h0")
+    assert note(rollout, "h0").endswith(", trying now")
+    assert "rack e21" in note(rollout, "h1")  # it is under way: what it waits for is its rack
+
+
+def test_who_waits_for_the_limit_on_installs_says_so() -> None:
+    rollout = told(HostNote(2.0, "h0", for_an_install(5), True))
+    assert note(rollout, "h0") == for_an_install(5)
+    assert note(rollout, "h1") == for_a_place(0, False)

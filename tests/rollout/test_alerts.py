@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quads_tui.rollout.alerts import AlertKind, Alerts
-from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.events import HostChanged, Paused, RolloutEnded, RolloutStarted
+from quads_tui.rollout.breaker import BreakerState
+from quads_tui.rollout.causes import FOREMAN, Cause
+from quads_tui.rollout.events import HostChanged, OutageChanged, Paused, RolloutEnded, RolloutStarted
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
@@ -86,3 +87,19 @@ def test_the_end_calls_once_and_again_after_a_retry() -> None:
     assert kinds(alerts) == []
     model.apply(HostChanged(5.0, "h0.example.com", HostStatus.DONE))
     assert kinds(alerts) == [AlertKind.FINISHED]
+
+
+def test_an_outage_calls_once_while_it_lasts_and_again_when_it_is_another_one() -> None:
+    model = lab()
+    alerts = Alerts(model)
+    for since in (10.0, 5000.0):
+        model.apply(OutageChanged(since, FOREMAN, BreakerState.OPEN, since, 0, since + 4, "connection refused"))
+        (alert,) = alerts.new()
+        assert alert.kind is AlertKind.OUTAGE
+        assert alert.text.startswith("Foreman unavailable since ")
+        assert alert.text.endswith(": connection refused")
+        model.apply(OutageChanged(since + 4, FOREMAN, BreakerState.HALF_OPEN, since))
+        model.apply(OutageChanged(since + 5, FOREMAN, BreakerState.OPEN, since, 0, since + 12, "connection refused"))
+        assert kinds(alerts) == []
+        model.apply(OutageChanged(since + 12, FOREMAN, BreakerState.CLOSED, since))
+        assert kinds(alerts) == []

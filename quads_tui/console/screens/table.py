@@ -153,15 +153,17 @@ class TableScreen(View):
         self.put("graphs", boxes.beside([first, redfish, foreman]))
 
     def _failures(self, width: int, height: int) -> list[Text]:
-        rollout, symbols = self.context.rollout, self.context.symbols
+        rollout, symbols, now = self.context.rollout, self.context.symbols, self.context.clock.wall()
         if height < 34:
-            return failures.failures_line(rollout, width, symbols)
-        return failures.failures(rollout, width, 4 if width >= 110 else 6, symbols)
+            return failures.failures_line(rollout, width, now, symbols)
+        return failures.failures(rollout, width, 4 if width >= 110 else 6, now, symbols)
 
     def _drawer(self, width: int, height: int) -> Sequence[Text]:
         """Failures by cause, and the host under the cursor with the newest of its history."""
         context = self.context
-        lines = failures.failures(context.rollout, width, 8, context.symbols) or [Text(cut(" no failures", width), QUIET)]
+        lines = failures.failures(context.rollout, width, 8, context.clock.wall(), context.symbols) or [
+            Text(cut(" no failures", width), QUIET)
+        ]
         lines.append(Text(" " * width))
         host = context.rollout.hosts.get(self.table.cursor)
         if host is not None:

@@ -11,6 +11,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import cloud_counts
 from quads_tui.rollout.events import Commanded, Event, HostChanged, Intent, Notice, Outcome, StageChanged
 from quads_tui.rollout.learned import Expectations
+from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall, overdue_installs
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -64,6 +65,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         counts={status: rollout.counts[status] for status in HostStatus},
         paused={text(what): text(why) for what, why in rollout.paused.items()},
         clouds=_clouds(rollout, hosts.values()) if plan else (),
+        outages=_outages(rollout),
         hosts=tuple(hosts.values()),
         failures=_failures(rollout, hosts),
         attempts=_failed_attempts(hosts.values()),
@@ -78,6 +80,14 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         lane=series.lane(),
         latencies=tuple(series.latency(name) for name in SERVICES) if sampled else (),
     )
+
+
+def _outages(rollout: Rollout) -> tuple[Outage, ...]:
+    found = [
+        replace(one, service=text(one.service), why=text(one.why), since=number(one.since))
+        for one in (*rollout.outages.past, *rollout.outages.standing.values())
+    ]
+    return tuple(sorted(found, key=lambda one: one.since))
 
 
 def replay(facts: Mapping[str, Any], plan: Plan | None, events: Iterable[Event]) -> Rollout:

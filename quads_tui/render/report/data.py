@@ -18,6 +18,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     overdue_hosts   host, seconds (of its install), overdue_after: it took longer than those of nearly all hosts of its kind
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
+    outages         service (Foreman, or a rack), since, until (null: it lasted), hosts (BMCs of the rack), given_up, reason
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
     clouds          cloud, kind, hosts, done, failed, skipped, held, unfinished, ended_after (seconds from the start to the end
                     of its last host; null: unfinished)
@@ -88,6 +89,17 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "unverified_hosts": [{"host": host.name, "reason": host.unverified} for host in report.unverified],
         "paused": dict(report.paused),
+        "outages": [
+            {
+                "service": outage.service,
+                "since": rfc3339(outage.since),
+                "until": rfc3339(outage.over),
+                "hosts": outage.hosts,
+                "given_up": outage.given_up,
+                "reason": outage.why,
+            }
+            for outage in report.outages
+        ],
         "progress": [[_round(point.seconds), point.done, point.failed, point.skipped, point.held] for point in report.progress],
         "clouds": [{**one.counts.members(), "ended_after": _round(one.ended_after)} for one in report.clouds],
         "hosts": [_host(host) for host in report.hosts],

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import CloudCounts
+from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
@@ -253,6 +254,7 @@ class Report:
     counts: Mapping[HostStatus, int]
     paused: Mapping[str, str]  # what -> why, at the end
     clouds: tuple[CloudReport, ...]
+    outages: tuple[Outage, ...]  # the oldest first; those without an end lasted until the last entry
     hosts: tuple[HostReport, ...]
     failures: tuple[Failures, ...]  # most hosts first
     attempts: tuple[FailedAttempts, ...]

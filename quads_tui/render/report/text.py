@@ -22,6 +22,8 @@ MILESTONE_HEADS = ("hosts done", "after")
 ATTEMPTS = "All failed attempts, including those that a retry recovered"
 ATTEMPT_HEADS = ("stage", "cause", "attempts", "hosts", "recovered")
 OTHERS = "Hosts skipped, held or unfinished"
+OUTAGES = "Outages"
+OUTAGE_HEADS = ("what did not answer", "from", "until", "reason")
 LANE, LATENCIES, DURATIONS = "Foreman write queue", "Latencies", "Stage durations by model"
 LATENCY_HEADS = ("service", "exchanges", "errors", "p50", "p95", "worst second's p95")
 ACTIONS = "Changes sent to servers"
@@ -214,6 +216,17 @@ def pause_line(what: str, reason: str) -> str:
     """`what` as in events.Paused."""
     words = for_the_pause(what, reason)
     return words[:1].upper() + words[1:]
+
+
+def outage_rows(report: Report) -> list[tuple[str, str, str, str]]:
+    """One line for each, however many hosts it concerned."""
+    found = []
+    for outage in report.outages:
+        what = outage.service + (f" ({count(outage.hosts, 'BMC')})" if outage.hosts else "")
+        until = moment(outage.over) if outage.over is not None else "the last entry"
+        until += ", not waited for any longer" if outage.given_up else ""
+        found.append((what, moment(outage.since), until, outage.why))
+    return found
 
 
 class Others:

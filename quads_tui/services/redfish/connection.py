@@ -31,6 +31,7 @@ from .quirks import Meaning
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, TRIES, Session
 
+_SILENT = frozenset({FailureKind.DNS, FailureKind.REFUSED, FailureKind.TIMEOUT, FailureKind.RESET})  # nobody answers there
 _LASTING = frozenset({301, 308})
 _NO_SESSION = frozenset({"NoValidSession", "SessionTerminated"})
 _MOST_RENEWALS = 3  # by one client, which reads what it may not many times
@@ -316,7 +317,10 @@ class BmcConnection:
         except RequestFailed as error:
             if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
                 self.forget_peer()
+            if error.kind in _SILENT:
+                self.acts.heard(error.reason)
             raise
+        self.acts.heard()
         if answer.peer and answer.peer != self.peer:
             self.moves += bool(self.peer)
             self.peer = answer.peer

@@ -35,6 +35,7 @@ class Told:
         self.confirmed = 0
         self.sessions: list[str] = []
         self.refusals: list[int] = []
+        self.heards: list[str] = []
 
     async def intend(self, act: str, detail: dict[str, object]) -> None:
         if self.refusal is not None:
@@ -58,6 +59,9 @@ class Told:
 
     def refused(self, times: int) -> None:
         self.refusals.append(times)
+
+    def heard(self, why: str = "") -> None:
+        self.heards.append(why)
 
     def result(self, result: str, detail: dict[str, object]) -> None:
         self.results.append(result)

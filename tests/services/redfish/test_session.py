@@ -401,3 +401,14 @@ async def test_first_byte_a_thawed_process_does_not_even_log_in(bench: Bench, mo
     with pytest.raises(TakenOver):
         await bench.off()
     assert bench.bmc.created == 0
+
+
+async def test_whether_the_bmc_answers_at_all_is_said_of_every_exchange(bench: Bench) -> None:
+    """A refusal is an answer; a connection that dies is none."""
+    for doing, silences in ((error(503, "GeneralError"), 0), (hang_up, 1)):
+        bench.told.heards.clear()
+        bench.bmc.when("GET", SYSTEM, doing, 2)  # on a kept connection it is sent once more, and nothing said
+        await bench.client.observe(bench.clock.now() + 600)
+        assert sum(bool(why) for why in bench.told.heards) == silences
+        assert bench.told.heards[-1] == ""
+    await bench.client.close()
