@@ -34,8 +34,8 @@ class HostOrder:
         self.version = 0  # another number: keys of before are worth nothing
 
     def key(self, host: str, since: float, dark: bool = False) -> Key:
-        """The lowest goes first. `since`: own time from which on it has been waiting. `dark`: it is powered off meanwhile; then it
-        counts from when it got its place, so that one whose PXE took long to set does not wait as long as the others besides.
+        """The lowest goes first. `since`: own time from which on it has been waiting. `dark`: it is powered off meanwhile, and
+        counts from when it got its place: one whose PXE took long to set does not wait as long as the others besides.
         """
         if host in self._named:
             return 0, float(self._named[host]), 0
