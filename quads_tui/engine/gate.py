@@ -327,8 +327,8 @@ class RolloutGate:
         place.set_result(None)
 
     def _next(self) -> tuple[_Queue, str] | None:
-        """Who takes a place that is free. Before the first write is verified: of another rack, and nobody for the second time
-        while there are others; after it: who has begun comes first."""
+        """Who takes a place that is free. Before the first write is verified: nobody for the second time while there are others,
+        whom the operator named, and of another rack; after it: who has begun comes first."""
         full = self._full
         if self._all_build and full:
             return None
@@ -344,8 +344,10 @@ class RolloutGate:
 
         def rank(found: tuple[_Queue, str]) -> tuple[bool | int, ...]:
             queue, host = found
+            if self._order.is_named(host):
+                return queue is self._again, False
             rack, model = self._kin(host)
-            return queue is self._again, rack in here, self._tried[rack], model in here, self._tried[model]
+            return queue is self._again, True, rack in here, self._tried[rack], model in here, self._tried[model]
 
         return min(waiting, key=rank, default=None)
 

@@ -51,6 +51,10 @@ class HostOrder:
         """It is written, or goes on without a place."""
         self._placed.pop(host, None)
 
+    def is_named(self, host: str) -> bool:
+        """An operator wants it before all others."""
+        return host in self._named
+
     def name_next(self, host: str) -> None:
         """It goes before all others that were not named before it."""
         self._named.setdefault(host, len(self._named))

@@ -114,6 +114,12 @@ class Plan:
     protected: tuple[Protected, ...] = ()  # the machines of the site's protected hosts
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """By which reasons tell who is meant: of its hosts, the addresses of their BMCs, and of the protected hosts."""
+        hosts = [name for host in self.hosts for name in (host.name, host.address)]
+        return tuple(filter(None, (*hosts, *(one.name for one in self.protected))))
+
+    @property
     def not_verified(self) -> tuple[HostPlan, ...]:
         """Hosts whose machine would be acted on though it was not compared with Foreman's host, accepted ones included."""
         return tuple(host for host in self.hosts if host.unverified and self.reaches_bmc(host))

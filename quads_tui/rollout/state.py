@@ -91,6 +91,8 @@ class HostState:
         """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
         if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
+        if self.safety is Safety.UNKNOWN and self.not_disarmed:  # that much is known
+            return f"not disarmed completely: {self.not_disarmed}"
         return self.safety.words + (f" ({self.not_disarmed})" if self.not_disarmed else "")
 
     @property

@@ -51,7 +51,8 @@ class Options:
         try:
             make_private(path, self.state)
         except OSError as error:
-            raise Refused([f"{error}; give another one with --state-dir"]) from None
+            words = f"{path}: {error.strerror}" if error.strerror else str(error)
+            raise Refused([f"{words}; give another one with --state-dir"]) from None
         return path
 
     @property

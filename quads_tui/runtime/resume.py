@@ -19,6 +19,7 @@ from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -81,6 +82,7 @@ async def _resume_with(
     ask: bool,
 ) -> int:
     plan = _stored_plan(stored)
+    SECRETS.spare(plan.names)
     journal = runner.journal(stored.journal, existing=True)
     try:
         events = await asyncio.to_thread(_stored_events, stored)

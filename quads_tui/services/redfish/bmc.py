@@ -29,6 +29,7 @@ class Survey:
     model: str
     identity: Identity = field(default_factory=Identity)  # by the system's document alone: MACs are told by `identify`
     override: bool | None = None  # there is a boot override that can be set; None also while the machine is off and hides it
+    acts: bool = True  # it tells which actions there are; a BMC that is starting may not yet
     force_off: bool | None = None  # ForceOff, or the power button, is among the resets that it offers
 
 
@@ -135,7 +136,8 @@ class Bmc:
             model=system.model,
             identity=self._machine.facts(system),
             override=override or (None if system.settings or system.power == OFF else False),
-            force_off=_powers_off(offered) if offered or not system.reset_target else None,
+            acts=system.acts,
+            force_off=_powers_off(offered) if offered or (system.acts and not system.reset_target) else None,
         )
 
     async def is_off(self) -> bool:
