@@ -74,7 +74,7 @@ def picture(results: Mapping[float, Mapping[int, Times]]) -> None:
 
     for panel, (write, series) in enumerate(results.items()):
         drawn.text(at(panel, sizes[0], low)[0], top - 16, f"Foreman needs {write:g} s for a write")
-        for hosts in sizes[:: 2 if len(sizes) > 5 else 1]:
+        for hosts in sizes[:: -2 if len(sizes) > 5 else -1]:
             drawn.text(at(panel, hosts, low)[0] - 8, height - bottom + 22, str(hosts))
         drawn.text(at(panel, sizes[0], low)[0] + 110, height - 12, "hosts")
         for minutes in (each for each in MINUTES if low <= each <= high):
