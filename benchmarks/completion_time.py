@@ -1,229 +1,132 @@
-"""Completion time against the size of a cloud: one host after the other, the policy of 2019, and this program.
+"""Completion time against the size of a cloud: one host after the other, as QUADS in 2019, this program, and what is possible.
 
-python -m benchmarks.completion_time [--sizes 3,16,36,90,150] [--speed 60]
+python -m benchmarks.completion_time [--sizes 3,16,36,90,150,309,700,1500] [--seconds 1,7.7,31] [--instances 10] [--results FILE]
+python -m benchmarks.completion_time --real [--seed 1]
 
-All three on the same emulators and seeds; the time counts from the first request until the emulated Foreman has built the last
-host, in emulated minutes. `sequential` and `2019` make QUADS' own calls: per host 10 reads and 4 writes to Foreman, each on a
-connection of its own with a login of its own; power on, PXE once, ForceOff, On through Redfish. Sequential goes to the next host
-when one has been told to boot; 2019 runs all hosts at once, reads free, writes one wide, and ends the cloud at a barrier.
+In virtual time; every drawn instance of benchmarks.makespan is given to all policies, which that module describes: `sequential`,
+`2019` (and what is left out in its favour), `ours` (the engine itself, which knows the usual times of each model, as the ideal
+schedule does), `ideal` and `bound`. Printed are minutes: mean (shortest-longest of the instances). `--results` keeps what was
+measured: a size and a duration of the write that it holds already, with as many instances, is not measured again.
 Writes screenshots/completion-time.svg and .png.
+
+`--real` says whether the virtual time tells the truth: the same program over real HTTP (see benchmarks.real_http).
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import ssl
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from math import log
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-import yaml
+from . import real_http
+from .makespan import Instance, expected, ideal, instance, of_2019, ours, sequential
+from .picture import Picture, Point
 
-from tests.e2e.conftest import Lab, emulated
-
-from .picture import Picture
-
-POLICIES = ("sequential", "2019", "quads-tui")
-COLOURS = {"sequential": "#8a8f98", "2019": "#f0953f", "quads-tui": "#3b82d0"}
-POLL = 5.0  # emulated seconds between two looks at the power, as badfish does
+HISTORY = "model"  # what is known of a host's tail
 OUT = Path(__file__).parent.parent / "screenshots" / "completion-time"
+COLOURS = {"sequential": "#8a8f98", "2019": "#f0953f", "ours": "#3b82d0", "ideal": "#57a773", "bound": "#bbbbbb"}
+NAMES = {"ours": "quads-tui"}
+MINUTES = (25, 50, 100, 200, 400, 800, 1600, 3200)  # lines of the picture
+
+Times = Mapping[str, Sequence[float]]  # minutes of each instance, by policy
 
 
-@dataclass
-class Policy2019:
-    """QUADS' move-and-rebuild of one host, against the emulators."""
-
-    lab: Lab
-    speed: float
-
-    def __post_init__(self) -> None:
-        site = yaml.safe_load(self.lab.site.read_text())
-        assignment = yaml.safe_load(self.lab.assignment.read_text())
-        self.foreman = site["foreman"]["url"]
-        self.logins = {
-            who: {"Authorization": aiohttp.encode_basic_auth(user, self.lab.directory.joinpath(f"{who}.password").read_text())}
-            for who, user in (("foreman", "quads"), ("bmc", "root"))
-        }
-        self.cloud = assignment["cloud"]
-        self.names = {"operatingsystems": assignment["os"], "ptables": assignment["ptable"], "media": assignment["medium"]}
-        self.hosts = {host["name"]: host["bmc"] for host in assignment["hosts"]}
-        self.ssl = ssl.create_default_context(cafile=str(self.lab.directory / "ca.pem"))
-        self.lane = asyncio.Semaphore(1)
-
-    async def call(self, who: str, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-        """A session, a connection and a login for this one call."""
-        connector = aiohttp.TCPConnector(ssl=self.ssl, force_close=True)
-        async with (
-            aiohttp.ClientSession(connector=connector, headers=self.logins[who]) as session,
-            session.request(method, url, json=body, headers=headers) as answer,
-        ):
-            text = await answer.text()
-            return answer.status, json.loads(text) if text.startswith(("{", "[")) else {}
-
-    async def read(self, path: str, **query: str) -> list[dict[str, Any]]:
-        words = "&".join(f"{name}={value}" for name, value in {**query, "per_page": "200"}.items())
-        _, body = await self.call("foreman", "GET", f"{self.foreman}/api/v2/{path}?{words}")
-        return list(body.get("results", []))
-
-    async def write(self, method: str, path: str, body: Any) -> None:
-        async with self.lane:
-            status, said = await self.call("foreman", method, f"{self.foreman}/api/v2/{path}", body)
-        assert status in (200, 201), said
-
-    async def host_id(self, host: str) -> int:
-        return int((await self.read("hosts", search=f"name={host}"))[0]["id"])
-
-    async def move(self, host: str) -> None:
-        system = await self.system(host)
-        await self.reset(host, system, "On")
-        number = await self.host_id(host)
-        found = await self.read(f"hosts/{number}/parameters", search="name=overcloud")
-        parameter = {"parameter": {"name": "overcloud", "value": "true"}}
-        if found:
-            await self.write("PUT", f"hosts/{number}/parameters/{found[0]['id']}", parameter)
-        else:
-            await self.write("POST", f"hosts/{number}/parameters", parameter)
-        number = await self.host_id(host)
-        await self.write("PUT", f"hosts/{number}", {"host": {"build": 1}})
-        ids = {}
-        for kind, name in self.names.items():
-            ids[kind] = next(item["id"] for item in await self.read(kind) if name in (item.get("title"), item.get("name")))
-        number = await self.host_id(host)
-        await self.write(
-            "PUT",
-            f"hosts/{number}",
-            {"host": {"operatingsystem_id": ids["operatingsystems"], "ptable_id": ids["ptables"], "medium_id": ids["media"]}},
-        )
-        owner = (await self.read("users", search=f"login={self.cloud}"))[0]["id"]
-        number = await self.host_id(host)
-        await self.write("PUT", f"hosts/{number}", {"host": {"owner_id": owner}})
-        await self.pxe(host, system)
-        await self.reset(host, system, "ForceOff")
-        await self.until(host, system, "Off")
-        await self.reset(host, system, "On")
-
-    async def system(self, host: str) -> str:
-        _, body = await self.call("bmc", "GET", f"{self.hosts[host]}/redfish/v1/Systems")
-        return str(body["Members"][0]["@odata.id"])
-
-    async def power(self, host: str, system: str) -> str:
-        return str((await self.call("bmc", "GET", f"{self.hosts[host]}{system}"))[1].get("PowerState"))
-
-    async def until(self, host: str, system: str, power: str) -> None:
-        while await self.power(host, system) != power:
-            await asyncio.sleep(POLL / self.speed)
-
-    async def reset(self, host: str, system: str, kind: str) -> None:
-        """Unless it is so already; again while the BMC is busy."""
-        while await self.power(host, system) != {"On": "On", "ForceOff": "Off"}[kind]:
-            url = f"{self.hosts[host]}{system}/Actions/ComputerSystem.Reset"
-            status, _ = await self.call("bmc", "POST", url, {"ResetType": kind})
-            if status < 400:
-                return
-            await asyncio.sleep(POLL / self.speed)
-
-    async def pxe(self, host: str, system: str) -> None:
-        """Where and how a family wants it, until it shows."""
-        while True:
-            _, document = await self.call("bmc", "GET", f"{self.hosts[host]}{system}")
-            boot = document.get("Boot", {})
-            if (boot.get("BootSourceOverrideTarget"), boot.get("BootSourceOverrideEnabled")) == ("Pxe", "Once"):
-                return
-            place = document.get("@Redfish.Settings", {}).get("SettingsObject", {}).get("@odata.id", "")
-            wanted = {"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"}
-            mode = {name: boot[name] for name in ("BootSourceOverrideMode",) if name in boot}
-            ways = [(path, body) for body in ({**wanted, **mode}, wanted) for path in (system, place) if path]
-            for path, body in ways:
-                _, now = await self.call("bmc", "GET", f"{self.hosts[host]}{path}")
-                tag = {"If-Match": now["@odata.etag"]} if "@odata.etag" in now else {}
-                status, _ = await self.call("bmc", "PATCH", f"{self.hosts[host]}{path}", {"Boot": body}, tag)
-                if status < 400:
-                    if path == place:
-                        return
-                    break
-            await asyncio.sleep(POLL / self.speed)
+def engine(given: Instance) -> float:
+    run = ours(given, HISTORY)
+    assert run.done == len(given.hosts), f"{run.done} of {len(given.hosts)} hosts done"
+    return run.makespan
 
 
-async def sequential(lab: Lab, speed: float) -> None:
-    policy = Policy2019(lab, speed)
-    for host in policy.hosts:
-        await policy.move(host)
+POLICIES: Mapping[str, Callable[[Instance], float]] = {
+    "sequential": sequential,
+    "2019": of_2019,
+    "ours": engine,
+    "ideal": lambda given: ideal(given, expected(given, HISTORY)),
+    "bound": lambda given: given.bound,
+}
 
 
-async def at_once(lab: Lab, speed: float) -> None:
-    policy = Policy2019(lab, speed)
-    await asyncio.gather(*(policy.move(host) for host in policy.hosts))
+def measured(hosts: int, write: float, instances: int) -> Times:
+    drawn = [instance(hosts, write, seed, past=10) for seed in range(instances)]
+    return {policy: [makespan(given) / 60 for given in drawn] for policy, makespan in POLICIES.items()}
 
 
-def built(lab: Lab) -> int:
-    return sum(machine["built"] > 0 for machine in lab.counts()["hosts"].values())
+def told(minutes: Sequence[float]) -> str:
+    return f"{statistics.mean(minutes):6.0f} ({min(minutes):.0f}-{max(minutes):.0f})"
 
 
-def measured(policy: str, hosts: int, speed: float) -> tuple[float, dict[str, Any]]:
-    """Emulated minutes until the last host is built, and the emulators' counts."""
-    with tempfile.TemporaryDirectory() as place, emulated(Path(place) / "lab", hosts=hosts, speed=speed) as lab:
-        began = time.monotonic()
-        child = None
-        if policy == "quads-tui":
-            child = subprocess.Popen(
-                lab.command("run", lab.assignment, "--canary", "0", "--json", "--yes"), stdout=subprocess.DEVNULL
-            )
-        else:
-            ways: dict[str, Callable[..., Any]] = {"sequential": sequential, "2019": at_once}
-            asyncio.run(ways[policy](lab, speed))
-        while built(lab) < hosts:
-            time.sleep(0.1)
-        minutes = (time.monotonic() - began) * speed / 60
-        if child is not None:
-            child.wait()
-        return minutes, lab.counts()["foreman"]
+def picture(results: Mapping[float, Mapping[int, Times]]) -> None:
+    """One panel for each duration of a write; both axes are logarithmic. Upright lines: from the shortest to the longest."""
+    wide, height, left, top, bottom = 420, 520, 60, 70, 60
+    drawn = Picture(left + wide * len(results) + 20, height)
+    drawn.text(left, 28, "Completion time of a cloud: minutes until the last host is built (mean and spread of the instances)")
+    sizes = sorted({size for series in results.values() for size in series})
+    every = [minutes for series in results.values() for times in series.values() for found in times.values() for minutes in found]
+    low, high = min(MINUTES[0], *every), max(every)
 
+    def at(panel: int, hosts: float, minutes: float) -> Point:
+        across = log(hosts / sizes[0]) / log(sizes[-1] / sizes[0])
+        up = log(minutes / low) / log(high / low)
+        return left + panel * wide + across * (wide - 110), height - bottom - up * (height - bottom - top)
 
-def picture(results: dict[str, dict[int, float]]) -> None:
-    """Lines over both axes."""
-    width, height, left, bottom, top = 900, 520, 80, 60, 50
-    most_hosts = max(max(line) for line in results.values())
-    most = max(max(line.values()) for line in results.values())
-
-    def at(hosts: float, minutes: float) -> tuple[float, float]:
-        return left + hosts / most_hosts * (width - left - 150), height - bottom - minutes / most * (height - bottom - top)
-
-    drawn = Picture(width, height)
-    drawn.text(left, 28, "Completion time of a cloud (emulated minutes until the last host is built)")
-    for hosts in sorted({size for series in results.values() for size in series}):
-        drawn.text(at(hosts, 0)[0] - 8, height - bottom + 22, str(hosts))
-    drawn.text(at(most_hosts / 2, 0)[0], height - 12, "hosts")
-    for part in range(5):
-        minutes = most * part / 4
-        drawn.line([at(0, minutes), at(most_hosts, minutes)], "#dddddd", 1)
-        drawn.text(left - 10, at(0, minutes)[1] + 5, f"{minutes:.0f}", anchor="rs")
-    for policy, series in results.items():
-        drawn.line([at(hosts, minutes) for hosts, minutes in sorted(series.items())], COLOURS[policy], 3)
-        end = max(series)
-        drawn.text(at(end, 0)[0] + 8, at(end, series[end])[1] + 5, f"{policy} {series[end]:.0f}", COLOURS[policy])
+    for panel, (write, series) in enumerate(results.items()):
+        drawn.text(at(panel, sizes[0], low)[0], top - 16, f"Foreman needs {write:g} s for a write")
+        for hosts in sizes[:: -2 if len(sizes) > 5 else -1]:
+            drawn.text(at(panel, hosts, low)[0] - 8, height - bottom + 22, str(hosts))
+        drawn.text(at(panel, sizes[0], low)[0] + 110, height - 12, "hosts")
+        for minutes in (each for each in MINUTES if low <= each <= high):
+            drawn.line([at(panel, sizes[0], minutes), at(panel, sizes[-1], minutes)], "#dddddd", 1)
+            if not panel:
+                drawn.text(left - 8, at(panel, sizes[0], minutes)[1] + 5, str(minutes), anchor="rs")
+        ends: list[float] = []
+        for policy in POLICIES:
+            means = {hosts: statistics.mean(times[policy]) for hosts, times in sorted(series.items())}
+            drawn.line([at(panel, hosts, minutes) for hosts, minutes in means.items()], COLOURS[policy], 3)
+            for hosts, times in series.items() if policy in ("2019", "ours") else ():
+                spread = [at(panel, hosts, minutes) for minutes in (min(times[policy]), max(times[policy]))]
+                drawn.line(spread, COLOURS[policy], 1)
+            last = max(means)
+            x, y = at(panel, last, means[last])
+            while any(abs(y - other) < 16 for other in ends):  # names of lines that end together stand below each other
+                y += 4
+            ends.append(y)
+            drawn.text(x + 6, y + 5, f"{NAMES.get(policy, policy)} {means[last]:.0f}", COLOURS[policy])
     drawn.save(OUT)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="3,16,36,90,150")
-    parser.add_argument("--speed", type=float, default=60.0)
-    given = parser.parse_args()
-    results: dict[str, dict[int, float]] = {policy: {} for policy in POLICIES}
-    print(f"{'hosts':>6} {'policy':>11} {'minutes':>8}  writes reads connections", flush=True)
-    for hosts in map(int, given.sizes.split(",")):
-        for policy in POLICIES:
-            minutes, counts = measured(policy, hosts, given.speed)
-            results[policy][hosts] = minutes
-            seen = f"{counts['writes']:6} {counts['reads']:6} {counts['connections']:6}"
-            print(f"{hosts:6} {policy:>11} {minutes:8.1f}  {seen}", flush=True)
+    parser.add_argument("--sizes", default="3,16,36,90,150,309,700,1500")
+    parser.add_argument("--seconds", default="1,7.7,31", help="of one write")
+    parser.add_argument("--instances", type=int, default=10)
+    parser.add_argument("--results", type=Path, help="JSON file that keeps what was measured")
+    parser.add_argument("--real", action="store_true", help="over real HTTP at 90 and 700 hosts")
+    parser.add_argument("--seed", type=int, default=1, help="of the emulated lab of --real")
+    options = parser.parse_args()
+    if options.real:
+        raise SystemExit(real_http.main(options.seed))
+    kept = json.loads(options.results.read_text()) if options.results and options.results.exists() else {}
+    results: dict[float, dict[int, Times]] = {}
+    print("minutes: mean (shortest-longest)")
+    print(
+        f"{'hosts':>6} {'write s':>7} " + " ".join(f"{policy:>18}" for policy in POLICIES) + "  ours/ideal ours/bound", flush=True
+    )
+    for hosts in map(int, options.sizes.split(",")):
+        for write in map(float, options.seconds.split(",")):
+            key = f"{hosts} {write} {options.instances}"
+            times = kept.get(key) or measured(hosts, write, options.instances)
+            results.setdefault(write, {})[hosts] = kept[key] = times
+            near = [
+                statistics.mean(mine / other for mine, other in zip(times["ours"], times[name], strict=True))
+                for name in ("ideal", "bound")
+            ]
+            words = " ".join(f"{told(times[policy]):>18}" for policy in POLICIES)
+            print(f"{hosts:6} {write:7.1f} {words} {near[0]:10.3f} {near[1]:10.3f}", flush=True)
+            if options.results:
+                options.results.write_text(json.dumps(kept))
     picture(results)
 
 

@@ -23,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--foreman", default=VERSION, help="version of the emulated Foreman: 1.24 to 3.16")
     parser.add_argument("--quads", choices=("2.0.5", "2.1", "2.2"), help="also emulate a QUADS of this version")
     parser.add_argument("--fleet", type=Path, help="JSON file of the hosts to emulate, instead of invented hosts")
+    parser.add_argument("--write-seconds", type=float, default=0.0, help="emulated seconds of a write; 0: the usual ones")
     parser.add_argument("--watch-pid-file", type=Path, help="end after the process whose pid is in this file has ended")
     parser.add_argument(
         "--linger",

@@ -23,7 +23,7 @@ from quads_tui.emulators.bmc.fleet import LOOPBACK, Fleet
 from quads_tui.emulators.control import Control
 from quads_tui.emulators.errors import EmulatorError, OptionsError
 from quads_tui.emulators.fault_profiles import PROFILES
-from quads_tui.emulators.foreman import VERSION, ForemanEmulator, ForemanFaults, ForemanOptions
+from quads_tui.emulators.foreman import VERSION, Cost, Costs, ForemanEmulator, ForemanFaults, ForemanOptions
 from quads_tui.emulators.interfaces import Time
 from quads_tui.emulators.lab import Lab, from_file, generated
 from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
@@ -41,6 +41,7 @@ class Options:
 
     hosts: made-up ones, unless `fleet` is a file of given ones (`lab.from_file`). speed: emulated seconds a real one.
     faults: a name of `fault_profiles.PROFILES`. dir: created 0700 if missing.
+    write_seconds: emulated seconds that Foreman works on a write of a host, its smart proxy beside them; 0: the usual ones.
     watch_pid_file: holds the pid of a console; once that process has been gone for `linger` real seconds, all ends.
     """
 
@@ -53,6 +54,7 @@ class Options:
     fleet: Path | None = None
     foreman: str = VERSION  # the version that it is
     quads: str | None = None  # "2.0.5", "2.1" or "2.2": a QUADS too, whose moves of now are the lab's hosts
+    write_seconds: float = 0.0
     watch_pid_file: Path | None = None
     linger: float = 600.0
 
@@ -102,6 +104,7 @@ async def serve(options: Options) -> None:
             username=FOREMAN_USER,
             password=passwords["foreman"],
             version=options.foreman,
+            costs=Costs(save=Cost(options.write_seconds, options.write_seconds)) if options.write_seconds else Costs(),
             faults=ForemanFaults(
                 concurrency_2019=PROFILES[options.faults].concurrency_2019,
                 proxy_hang=dict.fromkeys(fault_profiles.hosts_with(faults, "proxy-hangs-once"), 1),

@@ -12,6 +12,7 @@ from quads_tui.rollout.refusals import FIRST
 _READY = 30.0  # own seconds in which a host is powered off and PXE is set, before enough were seen
 _WRITE = 2.0  # own seconds of one write, before any was seen
 _MOST = 60  # whatever was measured: this many machines may stand dark for one Foreman
+_SLOWLY = 6  # writes during which one more host may be begun with each
 _SHARE = 0.95  # of the hosts are ready in the time that is reckoned with
 
 
@@ -31,5 +32,7 @@ class AheadLimit:
         samples, write, width = self._durations.ready, self._durations.write, self._width()
         ready = samples.quantile(_SHARE) if len(samples) >= FIRST else _READY
         one = max(write.mean if len(write) else _WRITE, 1e-3) / width
-        begun = FIRST - 1 + max(1, len(self._durations.written))  # slowly at first: what ails a whole model shows at few machines
+        # Slowly at first: what ails a whole model shows at few machines. Then faster, so that Foreman does not idle for long.
+        written = len(self._durations.written)
+        begun = FIRST - 1 + max(1, written, 2 * written - _SLOWLY)
         return min(self._most, begun, width + max(1, ceil(ready / one)))

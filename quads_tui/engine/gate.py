@@ -338,6 +338,7 @@ class RolloutGate:
             self._tried.update(self._kin(host))
         if self._limited(host, stage):
             if host not in self._places:
+                self._order.place_taken(host)
                 self._on_place(host, True)
             if stage is Stage.FOREMAN_BUILD and not self._verified:
                 self._writing = host
@@ -345,6 +346,7 @@ class RolloutGate:
 
     def _give_back(self, host: str) -> None:
         if host in self._places:
+            self._order.place_given_back(host)
             self._on_place(host, False)
             self._let_in_soon()
 

@@ -28,16 +28,28 @@ class HostOrder:
         self._clock = clock
         self._places = {name: place for place, name in enumerate(names)}
         self._named = {host: place for place, host in enumerate(named)}
+        self._placed: dict[str, float] = {}  # hosts that are made ready, or wait for their write: own time at which that began
         self._tails: dict[str, float] = {}
         self._looked = float("-inf")
         self.version = 0  # another number: keys of before are worth nothing
 
     def key(self, host: str, since: float, dark: bool = False) -> Key:
-        """The lowest goes first. `since`: own time from which on it has been waiting; `dark`: it is powered off meanwhile."""
+        """The lowest goes first. `since`: own time from which on it has been waiting. `dark`: it is powered off meanwhile, and
+        counts from when it got its place: one whose PXE took long to set does not wait as long as the others besides.
+        """
         if host in self._named:
             return 0, float(self._named[host]), 0
         ageing = _DARK_AGEING if dark else _AGEING
+        since = min(since, self._placed.get(host, since)) if dark else since
         return 1, ageing * since - self._tails.get(host, 0.0), self._places.get(host, 0)
+
+    def place_taken(self, host: str) -> None:
+        """It is made ready for its write from now on."""
+        self._placed[host] = self._clock.now()
+
+    def place_given_back(self, host: str) -> None:
+        """It is written, or goes on without a place."""
+        self._placed.pop(host, None)
 
     def is_named(self, host: str) -> bool:
         """An operator wants it before all others."""

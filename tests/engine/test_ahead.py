@@ -46,8 +46,8 @@ def test_as_many_places_as_keep_foreman_busy(ready: float, write: float, width: 
     assert AheadLimit(stats(ready, write), width=lambda: width, cap=cap).places() == places
 
 
-@pytest.mark.parametrize(("written", "places"), [(0, 3), (1, 3), (2, 4), (10, 12), (40, 31)])
-def test_few_machines_at_first_and_one_more_with_each_write(written: int, places: int) -> None:
+@pytest.mark.parametrize(("written", "places"), [(0, 3), (1, 3), (2, 4), (6, 8), (7, 10), (10, 16), (40, 31)])
+def test_few_machines_at_first_one_more_with_each_write_and_two_after_six(written: int, places: int) -> None:
     assert AheadLimit(stats(30, 1, written), width=lambda: 1, cap=AUTO).places() == places
 
 

@@ -132,6 +132,31 @@ def test_a_write_that_has_waited_long_enough_goes_before_every_newcomer(tails: l
     in_virtual_time(served)
 
 
+@pytest.mark.looptime
+async def test_a_host_that_took_long_to_be_made_ready_goes_before_those_that_came_after_it() -> None:
+    order = HostOrder(NAMES, lambda host: None, VirtualClock())
+    slow, quick = NAMES[8], NAMES[7]
+    order.place_taken(slow)
+    await asyncio.sleep(60)
+    order.place_taken(quick)
+    await asyncio.sleep(10)
+    assert order.key(slow, since=70, dark=True) < order.key(quick, since=65, dark=True)
+    assert order.key(slow, since=70) > order.key(quick, since=65), "not dark: as they came"
+    order.place_given_back(slow)
+    assert order.key(slow, since=70, dark=True) > order.key(quick, since=65, dark=True)
+
+
+@pytest.mark.looptime
+async def test_the_gate_tells_the_order_of_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, bool]] = []
+    monkeypatch.setattr(HostOrder, "place_taken", lambda order, host: told.append((host, True)))
+    monkeypatch.setattr(HostOrder, "place_given_back", lambda order, host: told.append((host, False)))
+    lab = Lab(NAMES)
+    await lab.run()
+    await lab.end()
+    assert sorted(told) == sorted((host, taken) for host in NAMES for taken in (True, False))
+
+
 @given(st.lists(st.sampled_from(range(24)), max_size=60), st.integers(1, 3))
 def test_every_write_that_waits_is_served_once_whatever_its_rank(hosts: list[int], width: int) -> None:
     async def served() -> None:

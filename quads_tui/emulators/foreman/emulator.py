@@ -64,12 +64,16 @@ class ForemanEmulator:
         return self._traffic.log
 
     def counts(self) -> dict[str, int]:
-        """Requests below /api as they arrived, retries and logins included; peaks are of requests at the same time."""
+        """Requests below /api as they arrived, retries and logins included; peaks are of requests at the same time.
+        `write_milliseconds`: emulated, the mean of the PUTs in the log.
+        """
         traffic, sessions = self._traffic, self._application.sessions
+        puts = [each.ended - each.arrived for each in traffic.log if each.method == "PUT" and each.ended]
         return {
             "writes": traffic.writes, "reads": traffic.reads, "logins": sessions.logins,
             "connections": traffic.peak_connections, "peak_writes": traffic.peak_writes,
             "peak_writes_per_host": traffic.peak_writes_per_host,
+            "write_milliseconds": round(1000 * sum(puts) / max(1, len(puts))),
             "connections_opened": traffic.opened, "resets": traffic.resets, "failed_logins": sessions.failed,
             "errors_500": traffic.statuses[500], "errors_422": traffic.statuses[422], "unauthorized": traffic.statuses[401],
             "search_queries": self.foreman.searches, "unattended": self._application.unattended.calls,
