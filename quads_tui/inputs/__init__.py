@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .addresses import is_ipmi
 from .assignment import Assignment, HostSpec, system_key
 from .assignment_file import load_assignment
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
+from .ipmi import IpmiAccount, IpmiSite
 from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
@@ -33,6 +35,8 @@ __all__ = [
     "HostSpec",
     "InputError",
     "Interfaces",
+    "IpmiAccount",
+    "IpmiSite",
     "Problem",
     "QuadsSite",
     "RedfishSite",
@@ -44,6 +48,7 @@ __all__ = [
     "bmc_address",
     "check_speed",
     "find_site",
+    "is_ipmi",
     "load_assignment",
     "load_site",
     "local_zone",
