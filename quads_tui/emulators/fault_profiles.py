@@ -194,7 +194,6 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("repeats-secrets", careless.RepeatsSecrets),
 )
 IPMI_FAULTS: tuple[FaultKind, ...] = (
-    FaultKind("ipmi-loses-packets", None, None, "automatic", None, ipmi=ipmi.LosesPackets),
     FaultKind("ipmi-flags-expire", None, None, "automatic", None, ipmi=ipmi.FlagsExpire),
     FaultKind("ipmi-silent", "power_off", "unreachable", None, None, ipmi=ipmi.Silent),
     FaultKind("ipmi-sessions-full", None, None, "automatic", None, ipmi=ipmi.SessionsFull),
@@ -203,6 +202,7 @@ IPMI_FAULTS: tuple[FaultKind, ...] = (
     FaultKind("ipmi-password", "power_off", "credentials", None, None, ipmi=ipmi.OtherPassword),
     FaultKind("ipmi-control-ignored-once", None, None, "automatic", None, ipmi=ipmi.IgnoresControl),
     FaultKind("ipmi-no-acknowledge", None, None, "automatic", None, ipmi=ipmi.NoAcknowledge),
+    FaultKind("ipmi-loses-packets", None, None, "automatic", None, ipmi=ipmi.LosesPackets),
     FaultKind("ipmi-slow-on", None, None, "automatic", None, ipmi=ipmi.SlowOn),
 )
 REFUSALS: tuple[FaultKind, ...] = (FaultKind("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)

@@ -89,10 +89,10 @@ def _first_models() -> tuple[str, ...]:
     return FIRST_MODELS + tuple(family.models[0] for family in FAMILIES.values() if family.name not in shown)
 
 
-def generated(count: int, seed: int, *, ipmi: bool = True) -> Lab:
+def generated(count: int, seed: int, *, ipmi: bool = False) -> Lab:
     """`count` machines with generated names; the same seed gives the same lab, and a smaller one is its beginning.
 
-    `ipmi`: some of them have BMCs that speak IPMI; False: all speak Redfish.
+    `ipmi`: some of them have BMCs that speak IPMI; else all speak Redfish.
     """
     generator = seeded(seed, "lab")
     models = [model for model, _ in MIX]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import signal
 import ssl
 import sys
@@ -89,7 +90,7 @@ async def serve(options: Options) -> None:
     options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     (options.dir / "ready").unlink(missing_ok=True)
     if options.fleet is None:
-        lab = generated(options.hosts, options.seed, ipmi=False)
+        lab = generated(options.hosts, options.seed, ipmi=shutil.which("ipmitool") is not None)  # what the site's client needs
     else:
         lab = from_file(options.fleet, options.seed)
     clock = Time(options.speed)

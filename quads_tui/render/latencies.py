@@ -22,12 +22,13 @@ WINDOWS = {"5 min": 300, "30 min": 1800, "whole run": 0}
 
 
 def small(meters: Meters, now: float, width: int, height: int, lane: str = "", symbols: Symbols = BRAILLE) -> list[Text]:
-    """Four boxes side by side, of the newest seconds. `now` is rollout time; `lane`: the forecast of the queue in words."""
-    inner = width // 4 - 2
+    """Four boxes side by side, five with IPMI, of the newest seconds. `now` is rollout time; `lane`: forecast of the queue."""
+    services = _services(meters)
+    inner = width // (len(services) + 1) - 2
     rows = height - 3
     count = PER_CELL[symbols.graphs] * inner
     boxes = []
-    for title, meter in _services(meters):
+    for title, meter in services:
         newest = list(islice(reversed(meter.points), count))[::-1]
         lines = graph(symbols.graphs, held(p.p50 for p in newest), inner, rows, held(p.p95 for p in newest))
         errors = counted(meter.errors, "error")
@@ -41,14 +42,15 @@ def small(meters: Meters, now: float, width: int, height: int, lane: str = "", s
 def large(
     meters: Meters, now: float, width: int, height: int, window: str, lane: str = "", symbols: Symbols = BRAILLE
 ) -> list[Text]:
-    """The same four over one another, over one of WINDOWS."""
+    """The same over one another, over one of WINDOWS."""
     seconds = WINDOWS[window]
     inner = width - 2
     count = PER_CELL[symbols.graphs] * inner
     head = Text(cut(f" Latencies and the Foreman write queue: {window}   t window   b symbols   esc back", width), STRONG)
-    rows, extra = divmod(max(8, height - 1), 4)
+    services = _services(meters)
+    rows, extra = divmod(max(8, height - 1), len(services) + 1)
     lines = [head]
-    for number, (title, meter) in enumerate(_services(meters)):
+    for number, (title, meter) in enumerate(services):
         points = list(islice(reversed(meter.points), seconds))[::-1] if seconds else list(meter.whole)
         p50, p95 = (squeezed(held(values), count) for values in ((p.p50 for p in points), (p.p95 for p in points)))
         drawn = graph(symbols.graphs, p50, inner, rows - 3 + (number < extra), p95)
@@ -64,7 +66,8 @@ def large(
 
 def _services(meters: Meters) -> Sequence[tuple[str, Meter]]:
     return (
-        ("Redfish p50/p95", meters.redfish),
+        *((("Redfish p50/p95", meters.redfish),) if meters.redfish.total or not meters.ipmi.total else ()),
+        *((("IPMI p50/p95", meters.ipmi),) if meters.ipmi.total else ()),
         ("Foreman reads", meters.foreman_reads),
         ("Foreman writes", meters.foreman_writes),
     )

@@ -88,7 +88,8 @@ def pipeline(rollout: Rollout, width: int) -> Text:
 def numbers(meters: Meters, width: int, lane: str = "") -> Text:
     """Latencies (p50/p95; p95 alone on narrow terminals) and the Foreman write queue in one line. `lane`: more of it in words."""
     if width < 100:
-        services = (("Redfish", meters.redfish), ("reads", meters.foreman_reads), ("writes", meters.foreman_writes))
+        bmcs = [("Redfish", meters.redfish), *([("IPMI", meters.ipmi)] if meters.ipmi.total else [])]
+        services = (*bmcs, ("reads", meters.foreman_reads), ("writes", meters.foreman_writes))
         text = " p95 " + "  ".join(f"{name} {latency(meter.p95)}" for name, meter in services)
         queue = f"{meters.lane.depth} ready, {lane}" if lane and not meters.lane.shut else queue_words(meters.lane)
         text += f"   {queue}"
@@ -99,7 +100,8 @@ def numbers(meters: Meters, width: int, lane: str = "") -> Text:
         return f"{latency(meter.p50)}/{latency(meter.p95)}{own}"
 
     reads, writes = pair(meters.foreman_reads), pair(meters.foreman_writes)
-    text = f" Redfish {pair(meters.redfish)}  Foreman reads {reads}  writes {writes}   "
+    ipmi = f"  IPMI {pair(meters.ipmi)}" if meters.ipmi.total else ""
+    text = f" Redfish {pair(meters.redfish)}{ipmi}  Foreman reads {reads}  writes {writes}   "
     text += queue_words(meters.lane) + (f", {lane}" if lane else "")
     return Text(cut(text, width), ATTENTION if meters.lane.shut else "")
 

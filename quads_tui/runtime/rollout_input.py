@@ -13,7 +13,7 @@ from quads_tui.inputs import Assignment, Site, bmc_address, check_speed, find_si
 from quads_tui.planning.quads_moves import assignments_from, enriched
 from quads_tui.rollout.ports import QuadsError
 
-from .clients import open_services
+from .clients import check_ipmitool, open_services
 from .options import Options, Refused, Usage
 
 
@@ -48,7 +48,9 @@ def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -
     if site.quads is not None:
         check_speed(site, [])
         given = asyncio.run(_asked_quads(given, site, request, options, notify))
-    check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
+    addresses = [bmc_address(site, host) for assignment in given for host in assignment.hosts]
+    check_speed(site, addresses)
+    check_ipmitool(site, addresses)
     return RolloutInput(given, site)
 
 

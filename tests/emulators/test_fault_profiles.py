@@ -60,7 +60,7 @@ def test_faults_that_need_a_family_get_one() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_chaos_has_every_fault_on_families_that_can_have_it(seed: int) -> None:
-    machines = generated(700, seed).machines
+    machines = generated(700, seed, ipmi=True).machines
     families = {machine.name: family_of(machine.model) for machine in machines}
     faults = plan("chaos", machines, seed)
     chaos = PROFILES["chaos"]

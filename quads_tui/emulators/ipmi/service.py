@@ -112,6 +112,7 @@ class IpmiService(IpmiState, asyncio.DatagramProtocol):
         if frame.sequence in session.seen and not self.fault.forgets_requests:
             raise BadPacket("seen before")
         session.seen.append(frame.sequence)
+        self.sessions.activate(session)
         return parse_message(session.keys.decrypt(frame.payload) if frame.encrypted else frame.payload)
 
     def _in_session(self, session: IpmiSession, message: Message) -> bytes:

@@ -24,7 +24,7 @@ NO_RESOURCES, BAD_SESSION, BAD_AUTHENTICATION, BAD_ROLE, BAD_NAME, BAD_CODE, NO_
 
 @dataclass(slots=True)
 class IpmiSession:
-    """One login, or a session once `keys` are there. Ids are the BMC's and the client's."""
+    """One login, with `keys` once it succeeded; `active` from its first packet on. Ids are the BMC's and the client's."""
 
     id: int
     client: int
@@ -33,6 +33,7 @@ class IpmiSession:
     privilege: int = 0
     highest: int = ADMINISTRATOR  # that this session may have
     keys: Keys | None = None
+    active: bool = False
     sequence: int = 0  # of what is sent
     seen: deque[int] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     last: tuple[Message, bytes] | None = None  # the last request and its response: a repeated one is not carried out again
@@ -57,13 +58,20 @@ class IpmiSessions:
     def _sweep(self) -> None:
         now = time.monotonic()
         for session in list(self._by_id.values()):
-            if now - session.used > (TIMEOUT if session.keys else _HANDSHAKE):
+            if now - session.used > (TIMEOUT if session.active else _HANDSHAKE):
                 del self._by_id[session.id]
 
     def open(self) -> list[IpmiSession]:
         """The live sessions, logins under way not included."""
         self._sweep()
-        return [session for session in self._by_id.values() if session.keys is not None]
+        return [session for session in self._by_id.values() if session.active]
+
+    def activate(self, session: IpmiSession) -> None:
+        """A packet that it signed came in. A login whose last reply was lost never gets there: its client logs in anew."""
+        if not session.active:
+            session.active = True
+            self.created += 1
+            self.peak = max(self.peak, len(self.open()))
 
     def find(self, id: int) -> IpmiSession | None:
         """The session or the login of this id, with its idle time back at zero."""
@@ -145,10 +153,7 @@ class IpmiSessions:
             self.close(id)
             return struct.pack("<BBxxI", tag, BAD_CODE, session.client)
         sik = self._hmac(session, self._password, theirs + ours + session.claim)
-        if session.keys is None:
-            self.created += 1
         session.keys = Keys.of(session.suite, sik)
-        self.peak = max(self.peak, len(self.open()))
         proof = self._hmac(session, sik, theirs + struct.pack("<I", id) + self.guid)[: session.suite.code_length]
         return struct.pack("<BBxxI", tag, 0, session.client) + proof
 

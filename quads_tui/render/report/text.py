@@ -12,7 +12,7 @@ from quads_tui.rollout.waits import for_the_pause
 from ..numbers import count, latency, measured
 from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report, State
 
-SERVICE_WORDS = {"redfish": "Redfish", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
+SERVICE_WORDS = {"redfish": "Redfish", "ipmi": "IPMI", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
 ASKED, RUNS, COMPLETION, FAILURES = "Request", "Processes", "Completion", "Failures by cause"
 RUN_HEADS = ("", "from", "last entry", "how it ended")
 MILESTONE_HEADS = ("hosts done", "after")
