@@ -196,11 +196,11 @@ async def test_a_survey_sees_power_and_model_and_touches_nothing() -> None:
         assert bench.told.intents == [] and bmc.hardware.resets == 0
 
 
-async def test_twenty_machines_at_once() -> None:
+async def test_machines_at_once_do_not_meet() -> None:
     async def one(number: int) -> None:
         async with emulated(name=f"h{number}", speed=30.0) as bmc:
             bench = Bench(bmc.address, speed=30.0)
             await through_the_stages(bench, bmc)
             assert bmc.service.sessions.open() == [] and bmc.service.lockout.refused == 0
 
-    await asyncio.gather(*map(one, range(20)))
+    await asyncio.gather(*map(one, range(5)))
