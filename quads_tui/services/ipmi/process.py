@@ -125,6 +125,7 @@ async def _start(account: Account) -> asyncio.subprocess.Process:
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             pass_fds=(secret,),
             start_new_session=True,
+            restore_signals=False,  # SIGPIPE stays ignored: when this process is killed, ipmitool goes on and closes its session
         )
     finally:
         os.close(secret)
