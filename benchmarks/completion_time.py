@@ -172,7 +172,9 @@ def measured(policy: str, hosts: int, speed: float) -> tuple[float, dict[str, An
         began = time.monotonic()
         child = None
         if policy == "quads-tui":
-            child = subprocess.Popen(lab.command("run", lab.assignment, "--json", "--yes"), stdout=subprocess.DEVNULL)
+            child = subprocess.Popen(
+                lab.command("run", lab.assignment, "--canary", "0", "--json", "--yes"), stdout=subprocess.DEVNULL
+            )
         else:
             ways: dict[str, Callable[..., Any]] = {"sequential": sequential, "2019": at_once}
             asyncio.run(ways[policy](lab, speed))

@@ -47,7 +47,7 @@ def measure(directory: Path, hosts: int, speed: float, seed: int, faults: str) -
         began = time.monotonic()
         run = subprocess.run(
             [sys.executable, "-m", "quads_tui", "run", str(world / "assignment.yaml"), "--site", str(world / "site.yaml")]
-            + ["--json", "--yes", "--state-dir", str(directory / "state")],
+            + ["--canary", "0", "--json", "--yes", "--state-dir", str(directory / "state")],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

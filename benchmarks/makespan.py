@@ -1,6 +1,7 @@
 """How near to the bound a rollout comes, in virtual time, on the engine itself.
 
 python -m benchmarks.makespan [--sizes 90,700] [--seconds 1,7.7,31] [--instances 10] [--history host|model|none]
+    [--canary N]
 
 Every instance (how long each host takes for each step) is drawn once and given to all policies:
 
@@ -14,6 +15,7 @@ Every instance (how long each host takes for each step) is drawn once and given 
 
 Printed are means over the instances of the times, and the spread of ours against the ideal. `dark`: from Off until On,
 median and longest, from the fourth write to the last. `idle`: the share of that time in which Foreman had no write of ours.
+`canary`: minutes that N canaries of each model add; all other figures are without any.
 """
 
 from __future__ import annotations
@@ -155,12 +157,18 @@ class Run:
     writes: Sequence[float]  # when each ended
 
 
-def ours(given: Instance, history: str, limits: Limits | None = None, prepare: Callable[[Lab], None] = lambda lab: None) -> Run:
+def ours(
+    given: Instance,
+    history: str,
+    limits: Limits | None = None,
+    prepare: Callable[[Lab], None] = lambda lab: None,
+    canary: int = 0,
+) -> Run:
     names = list(given.hosts)
 
     async def rollout() -> Run:
         plans = {name: HostPlan(name, f"https://mgmt-{name}", model=given.hosts[name].model) for name in names}
-        lab = Lab(names, plans=plans, write_seconds=given.write, limits=limits)
+        lab = Lab(names, plans=plans, write_seconds=given.write, limits=limits, canary=canary)
         for name, steps in given.hosts.items():
             machine = lab.machine(name)
             machine.off_seconds, machine.pxe_seconds = steps.off, steps.pxe
@@ -227,17 +235,26 @@ def main() -> None:
     parser.add_argument("--sizes", default="90,700")
     parser.add_argument("--seconds", default="1,7.7,31", help="of one write")
     parser.add_argument("--instances", type=int, default=10)
+    parser.add_argument("--canary", type=int, default=0, help="of each model, in a second run of each instance")
     parser.add_argument("--history", choices=("host", "model", "none"), default="model")
     options = parser.parse_args()
     print("minutes; ratios to the bound; dark in seconds")
-    print("hosts  write   bound    ideal   ours    ours/ideal (spread)   ours/bound  2019  sequential  dark p50/max  idle  reads")
+    print(
+        "hosts  write   bound    ideal   ours    ours/ideal (spread)   ours/bound  2019  sequential  dark p50/max  idle  reads",
+        end="",
+    )
+    print("  canary")
     for count in map(int, options.sizes.split(",")):
         for seconds in map(float, options.seconds.split(",")):
-            rows = []
+            rows, added = [], [0.0]
             for seed in range(options.instances):
                 given = instance(count, seconds, seed, past=10)
                 run = ours(given, options.history)
                 assert run.done == count, f"{run.done} of {count} hosts done"
+                if options.canary:
+                    first = ours(given, options.history, canary=options.canary)
+                    assert first.done == count, f"{first.done} of {count} hosts done"
+                    added.append(first.makespan - run.makespan)
                 rows.append((given, ideal(given, expected(given, options.history)), run))
             mean = statistics.mean
             ratios = [run.makespan / best for _, best, run in rows]
@@ -249,7 +266,8 @@ def main() -> None:
                 f" {mean(of_2019(given) for given, _, _ in rows) / bound:7.2f}"
                 f" {mean(sequential(given) for given, _, _ in rows) / bound:8.2f}"
                 f" {mean(statistics.median(run.dark) for *_, run in rows):9.0f}/{max(run.dark[-1] for *_, run in rows):4.0f}"
-                f" {mean(run.idle for *_, run in rows):8.1%} {mean(run.reads for *_, run in rows):6.0f}",
+                f" {mean(run.idle for *_, run in rows):8.1%} {mean(run.reads for *_, run in rows):6.0f}"
+                f" {sum(added) / len(rows) / 60:+7.1f}",
                 flush=True,
             )
 

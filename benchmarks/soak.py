@@ -164,7 +164,7 @@ def soak(place: Path, given: argparse.Namespace) -> tuple[list[Sample], dict[str
         edited = lab.directory / "soak.yaml"
         edited.write_text(yaml.safe_dump(assignment))
         tasks = place / "tasks"
-        program = lab.command("run", edited, "--yes", "--no-survey")[3:]
+        program = lab.command("run", edited, "--canary", "0", "--yes", "--no-survey")[3:]
         board = Board([sys.executable, "-m", "benchmarks.soak", "--child", str(tasks), "--", *program], given.seed)
         began, samples = time.monotonic(), list[Sample]()
         end, due = began + given.minutes * 60, began + EVERY

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from quads_tui.rollout.scrub import SECRETS
+from tests.bytecode import compile_once
 from tests.clocks import granted
 
 asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # looptime's loops have a time of their own
@@ -28,10 +29,16 @@ settings.load_profile("steady")
 _FIRST = (
     "tests/e2e/",
     "tests/terminal/",
+    "tests/villain/",
     "tests/packaging/",
     "tests/services/redfish/test_strangers",
     "tests/emulators/test_emulator_process",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        compile_once(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

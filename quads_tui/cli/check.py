@@ -28,6 +28,7 @@ from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.clients import Services, check_ipmitool, open_services
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, notify, raise_file_limit
 from quads_tui.services.responses import RequestFailed, Response
@@ -72,7 +73,7 @@ class Service:
 
 def check(assignment: Path | None, options: Options) -> int:
     """Returns the exit status: 0 when all is well, else 3. The BMCs checked are those of the assignment."""
-    return run_with_exit_status(options, lambda: asyncio.run(_check(assignment, options)))
+    return run_with_exit_status(options, lambda: run_to_end(_check(assignment, options)))
 
 
 async def _check(path: Path | None, options: Options) -> int:

@@ -88,6 +88,17 @@ def _survey_option(function: F) -> F:
     return click.option("--no-survey", is_flag=True, help="Do not contact the BMCs while planning.")(function)
 
 
+def _canary_option(function: F) -> F:
+    """How much of a new type is risked first."""
+    return click.option(
+        "--canary",
+        metavar="N",
+        type=click.IntRange(0, 100),
+        help="Build N hosts of each model, os and medium before the others of it begin. Default: in rollouts of more than 100 "
+        "hosts 1 for each that was not built at this site in the last 30 days, else 0.",
+    )(function)
+
+
 def _take_over_option(function: F) -> F:
     """For an administrator, where a process hangs and cannot be ended."""
     return click.option(
@@ -146,6 +157,7 @@ def cli(context: click.Context) -> None:
 @cli.command()
 @click.argument("assignment", type=click.Path(path_type=Path), required=False)
 @_emulator_options
+@_canary_option
 @_common_options
 def rehearse(
     assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
@@ -165,6 +177,7 @@ def rehearse(
     help='Start at this time: "2026-11-29 22:00", or "schedule" for the start that the assignment has in QUADS.',
 )
 @_survey_option
+@_canary_option
 @_common_options
 def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file."""
@@ -180,6 +193,7 @@ def run(at: str | None, **given: Any) -> None:
 @cli.command()
 @_request_options
 @_survey_option
+@_canary_option
 @_common_options
 def plan(**given: Any) -> None:
     """Show what a rollout would do. Reads Foreman and the BMCs, and writes nothing."""
@@ -352,6 +366,7 @@ def _options(common: dict[str, Any]) -> Any:
         plain=common["plain"],
         survey=not common.get("no_survey"),
         take_over=common.get("take_over", False),
+        canary=common.get("canary"),
     )
 
 

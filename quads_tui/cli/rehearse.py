@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from quads_tui.inputs import load_assignment
 from quads_tui.runtime.emulator_process import rehearsal_emulators
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import Options, Usage, notify
 from quads_tui.runtime.process_resources import ProcessResources
@@ -32,6 +32,6 @@ def rehearse(
             raise Usage(f"{assignment} has {len(given.hosts)} hosts, but --hosts is {hosts}: omit --hosts")
         shown, front_end = chosen_front_end(replace(options, yes=True))
         with rehearsal_emulators(options, given, hosts=hosts, seed=seed, speed=speed, faults=faults, notify=notify) as emulated:
-            return asyncio.run(roll_out(emulated, shown, ProcessResources(), TerminalOperator(), front_end))
+            return run_to_end(roll_out(emulated, shown, ProcessResources(), TerminalOperator(), front_end))
 
     return run_with_exit_status(options, work)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, newest
 from quads_tui.runtime.emulator_process import emulators_pid, owned_emulators
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.options import Options, Refused, Usage, notify
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
@@ -32,11 +32,11 @@ def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False
     if rollout.unreadable:
         raise Usage(rollout.unreadable)
     if rollout.rehearsal is None:
-        return asyncio.run(_run_resumed(rollout, options, failed))
+        return run_to_end(_run_resumed(rollout, options, failed))
     if not emulators_pid(rollout.rehearsal):
         raise Refused([f"the emulators of {rollout.id} have ended: this rehearsal cannot be resumed"])
     with owned_emulators(rollout.rehearsal):
-        return asyncio.run(_run_resumed(rollout, options, failed))
+        return run_to_end(_run_resumed(rollout, options, failed))
 
 
 async def _run_resumed(stored: StoredRollout, options: Options, failed: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from dataclasses import asdict
@@ -12,6 +11,8 @@ import click
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.render.plan_text import plan_lines
+from quads_tui.rollout.canary import canary_groups
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import checked_plan, find_unfinished, open_clients, roll_out
 from quads_tui.runtime.options import Options, Refused, emit_json, notify
 from quads_tui.runtime.process_resources import ProcessResources
@@ -30,7 +31,7 @@ def run(request: RunRequest, options: Options) -> int:
             return old
         shown, front_end = chosen_front_end(options)
         resources, operator = ProcessResources(), TerminalOperator()
-        return asyncio.run(roll_out(given, shown, resources, operator, front_end, expect=request.expect, instead_of=old))
+        return run_to_end(roll_out(given, shown, resources, operator, front_end, expect=request.expect, instead_of=old))
 
     return run_with_exit_status(options, work)
 
@@ -52,14 +53,15 @@ def resume_or_start_new(given: RolloutInput, options: Options) -> int | StoredRo
 
 def plan(request: RunRequest, options: Options) -> int:
     """Gives the exit status."""
-    return run_with_exit_status(options, lambda: asyncio.run(_show_plan(load(request, options, notify), options, request.expect)))
+    return run_with_exit_status(options, lambda: run_to_end(_show_plan(load(request, options, notify), options, request.expect)))
 
 
 async def _show_plan(given: RolloutInput, options: Options, expect: int | None) -> int:
     async with open_clients(given.site, options) as (services, clock):
         made = await checked_plan(given, services, expect, options, notify)
     if options.json:
-        emit_json("plan", clock.wall(), json.loads(json.dumps(asdict(made))))
+        canaries = [{**group.type._asdict(), "hosts": len(group.waiting)} for group in canary_groups(made)]
+        emit_json("plan", clock.wall(), json.loads(json.dumps({**asdict(made), "canaries": canaries})))
     else:
         click.echo("\n".join(plan_lines(made)))
     return 0

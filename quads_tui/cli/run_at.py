@@ -16,6 +16,7 @@ from quads_tui.render.numbers import duration
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.text import clean
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import checked_plan, open_clients, refuse_unverified_protection, roll_out
 from quads_tui.runtime.operator import Operator
 from quads_tui.runtime.options import Options, Refused, Usage, notify
@@ -44,7 +45,7 @@ def run_at(request: RunRequest, when: str, options: Options) -> int:
         old = resume_or_start_new(loaded, options)
         if isinstance(old, int):
             return old
-        return asyncio.run(_run_scheduled(at, then, loaded, options, old))
+        return run_to_end(_run_scheduled(at, then, loaded, options, old))
 
     return run_with_exit_status(options, work)
 

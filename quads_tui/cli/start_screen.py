@@ -18,6 +18,7 @@ from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.emulator_process import rehearsal_emulators
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import follow
 from quads_tui.runtime.launch import find_unfinished, roll_out
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage
@@ -43,7 +44,7 @@ _REHEARSAL = "a rehearsal: 700 emulated hosts, 30 times faster than real time, r
 
 def run_start_screen(options: Options) -> int:
     """Returns the exit status: the worst of the rollouts that ran here, 0 when none did."""
-    return run_with_exit_status(options, lambda: asyncio.run(StartController(options).run()))
+    return run_with_exit_status(options, lambda: run_to_end(StartController(options).run()))
 
 
 class StartController:

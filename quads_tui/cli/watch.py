@@ -15,6 +15,7 @@ from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_ro
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.events import Event
 from quads_tui.runtime.control_socket import NotRunning, RemoteControl
+from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import STEP, Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
 from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
@@ -36,7 +37,7 @@ def watch(name: str | None, *, replay: bool, replay_speed: float | None, options
 
     def work() -> int:
         stored = _choose_rollout(name, options)
-        return asyncio.run(_run_watched(stored, options, (replay_speed or 1.0) if replay else None))
+        return run_to_end(_run_watched(stored, options, (replay_speed or 1.0) if replay else None))
 
     return run_with_exit_status(options, work)
 
@@ -48,7 +49,7 @@ def attach(name: str | None, *, options: Options) -> int:
         stored = _choose_rollout(name, options)
         if options.headless or not (options.terminal or (options.plain and sys.stdin.isatty())):
             raise Usage("attach takes control and needs a terminal; without one use quads-tui watch --headless")
-        return asyncio.run(run_attached(stored, plain=options.plain))
+        return run_to_end(run_attached(stored, plain=options.plain))
 
     return run_with_exit_status(options, work)
 

@@ -18,7 +18,7 @@ from textual.widgets import Input
 
 from quads_tui.render.detail import as_text
 from quads_tui.render.host_order import ORDERS
-from quads_tui.render.palette import PALETTES
+from quads_tui.render.palette import PALETTES, THEMES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
@@ -286,7 +286,7 @@ class Console(FaultTolerantApp[str]):
             self.flash(f"unknown theme {name!r}; choose from {', '.join(names)}")
             return
         self.apply_palette(name or names[(names.index(self.palette) + 1) % len(names)])
-        self.ansi_color = True if self.palette in ("ansi", "mono") else None
+        self.ansi_color = None if THEMES[self.palette].ground else True
         self._redraw(f"theme {self.palette}")
 
     def action_symbols(self, name: str = "") -> None:

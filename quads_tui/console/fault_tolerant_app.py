@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, cast, runtime_checkable
 
-from rich.theme import Theme
+from rich.theme import Theme as RichTheme
 from textual._styles_cache import StylesCache
 from textual.app import App, ReturnType
 from textual.events import Compose, Event, Key, Load, Mount, Paste, Unmount
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen, ScreenResultType
+from textual.theme import Theme
 from textual.widgets import Input
 
-from quads_tui.render.palette import PALETTES
+from quads_tui.render.palette import PALETTES, THEMES
 
 from .driver import Burst, KeysLost, SafeDriver
 from .keyboard import MOVES
@@ -97,8 +98,15 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         """Use the styles of this palette."""
         if self.palette:
             self.console.pop_theme()
-        self.console.push_theme(Theme(dict(PALETTES[name]), inherit=True))
+        self.console.push_theme(RichTheme(dict(PALETTES[name]), inherit=True))
         self.palette = name
+        colours = THEMES[name]
+        if colours.ground:  # else the terminal's own, by textual's theme for sixteen colours
+            ground, text = colours.ground, colours.text
+            self.register_theme(
+                Theme(f"quads-{name}", text, foreground=text, background=ground, surface=colours.panel, dark=not colours.light)
+            )
+            self.theme = f"quads-{name}"
 
     def flash(self, text: str) -> None:
         """One line above the keys, where there is one."""

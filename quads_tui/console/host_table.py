@@ -62,6 +62,11 @@ class HostTable(FaultTolerant, Widget):
         return self._rows
 
     @property
+    def rows_seen(self) -> tuple[int, int]:
+        """The first and the last row that are seen, from 1."""
+        return self._top + 1, min(len(self._rows), self._top + self.page)
+
+    @property
     def page(self) -> int:
         """Host rows that fit."""
         return max(1, self.size.height - 1)
@@ -82,7 +87,7 @@ class HostTable(FaultTolerant, Widget):
         """Once a second: the times of visible hosts that move are old."""
         hosts = self._rollout.hosts
         visible = self._rows[self._top : self._top + self.page]
-        self._stale.update(name for name in visible if not hosts[name].status.is_final and hosts[name].since)
+        self._stale.update(name for name in visible if hosts[name].since)
 
     # Moving
 
@@ -131,12 +136,13 @@ class HostTable(FaultTolerant, Widget):
         host = self._rollout.hosts[self._rows[row]]
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._view_context.clock.wall(), self._rollout.speed
-        second = None if host.status.is_final else int((now - host.since) * speed)
-        note = self._view_context.why(host)
-        key = (host.name, host.version, second, note, cursor, marked, width)
+        second = int((now - host.since) * speed) if host.since else None
+        second = second if second is None or second < 90 else second // 60 * 60  # from then on minutes are shown
+        word, note = self._view_context.word(host), self._view_context.note(host)
+        key = (host.name, host.version, second, word, note, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:
-            text = host_row(host, columns, now=now, speed=speed, note=note, cursor=cursor, marked=marked)
+            text = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
             strip = self._strip(text, width)
             if len(self._strips) > 4000:
                 self._strips.clear()

@@ -32,6 +32,11 @@ class KeyAction:
     argument: str = ""
     make_command: Callable[[tuple[str, ...], str], Command] | None = None
     default_reason: str = ""
+    label: str = ""  # in the footer; the command where it is empty
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.command)
 
     @property
     def command(self) -> str:
@@ -64,11 +69,17 @@ KEY_ACTIONS = (
         footer=True,
         argument="WORDS",
     ),
-    KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=5),
+    KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=2),
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
     KeyAction(
-        "detail", "enter", "enter", "show the details of the host, and the requests to Foreman and its BMC", _TABLE, footer=6
+        "detail",
+        "enter",
+        "enter",
+        "show the details of the host, and the requests to Foreman and its BMC",
+        _TABLE,
+        footer=7,
+        label="host",
     ),
     KeyAction(
         "retry",
@@ -89,7 +100,9 @@ KEY_ACTIONS = (
         _HOSTS,
         True,
         tuple(RETRYABLE),
+        5,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
+        label="from the start",
     ),
     KeyAction(
         "skip",
@@ -112,6 +125,7 @@ KEY_ACTIONS = (
         _HOSTS,
         True,
         (HostStatus.SKIPPED,),
+        8,
         make_command=lambda hosts, _: Unskip(hosts),
     ),
     KeyAction(
@@ -128,7 +142,15 @@ KEY_ACTIONS = (
         "held by the operator",
     ),
     KeyAction(
-        "release", "H", "H", "release held hosts", _HOSTS, True, (HostStatus.HELD,), make_command=lambda hosts, _: Release(hosts)
+        "release",
+        "H",
+        "H",
+        "release held hosts",
+        _HOSTS,
+        True,
+        (HostStatus.HELD,),
+        8,
+        make_command=lambda hosts, _: Release(hosts),
     ),
     KeyAction(
         "disarm",
@@ -138,6 +160,7 @@ KEY_ACTIONS = (
         _HOSTS,
         True,
         tuple(RETRYABLE),
+        6,
         make_command=lambda hosts, _: Disarm(hosts),
     ),
     KeyAction(
@@ -162,6 +185,7 @@ KEY_ACTIONS = (
         "pause new hosts, or resume them after showing the reason for the pause",
         dangerous=True,
         footer=3,
+        label="pause new",
     ),
     KeyAction(
         "pause_writes",

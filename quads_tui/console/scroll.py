@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 
-from quads_tui.render.host_row import cut
+from quads_tui.render.line import cut
 from quads_tui.render.palette import BAR, TITLE
 
 from .fault_tolerant_app import SafeScreen

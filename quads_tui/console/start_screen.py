@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from quads_tui.render import rollout_list
-from quads_tui.render.host_row import cut
+from quads_tui.render.line import cut
 from quads_tui.render.palette import BAR, PALETTES, STRONG
 from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.garbage import settle_garbage

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quads_tui.render.host_order import Slowness
 from quads_tui.render.symbols import BRAILLE, Symbols
-from quads_tui.render.wait_reason import why
+from quads_tui.render.wait_reason import HostNote, HostWord, host_note, host_word, why
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
@@ -58,8 +58,16 @@ class ViewContext:
         self._flash, self._flash_at = text, self.monotonic()
 
     def why(self, host: HostState) -> str:
-        """Why the host waits or how it proceeds: the text of its NOTE column."""
+        """Why the host waits or how it proceeds, in words."""
         return why(host, self.rollout, self.meters, self.forecast, self.clock.wall())
+
+    def word(self, host: HostState) -> HostWord:
+        """How the host stands: its STATE column."""
+        return host_word(host, self.meters, self.forecast)
+
+    def note(self, host: HostState) -> HostNote:
+        """Its NOTE column."""
+        return host_note(host, self.rollout, self.meters, self.forecast, self.clock.wall())
 
     def slowness(self) -> Slowness:
         """A function from host to slowness, for one sort: the usual time is looked up once for each model and stage."""

@@ -15,6 +15,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .breakers import Breakers
+from .canary import CanaryWatch
 from .flow import disarm
 from .gate import RolloutGate
 from .host_order import HostOrder
@@ -36,6 +37,7 @@ class Commands:
     gate: RolloutGate
     order: HostOrder
     breakers: Breakers
+    canaries: CanaryWatch
     tasks: HostTasks
     memories: Mapping[str, HostMemory]
     who: str
@@ -84,7 +86,7 @@ class Commands:
         if what == "writes":
             self.lane.pause(paused)
             self.ports.emit(Paused(self.ports.clock.wall(), what, paused, self.who, "by the operator" if paused else ""))
-        elif not self.breakers.pause(what, paused, self.who):
+        elif not any([self.breakers.pause(what, paused, self.who), self.canaries.pause(what, paused, self.who)]):
             return f"{what}: unknown; only new hosts (of all or of one model) and writes can be paused"
         return f"{paused_subject(what)} {'paused' if paused else 'resumed'}"
 

@@ -22,6 +22,7 @@ from quads_tui.rollout.refusals import ADMISSION
 from quads_tui.rollout.waits import for_the_pause
 
 from .breakers import Breakers
+from .canary import CanaryWatch, expected_time
 from .claims import Machines
 from .commands import Commands
 from .context import GateFactory, LaneFactory, RolloutContext, WatchFactory, build_watch, intent_numbers, rollout_gate, write_lane
@@ -61,7 +62,7 @@ class RolloutExecutor:
         self.halted = asyncio.Event()  # set with `stopped`
         self.stopped = ""  # why, once the rollout was stopped: operator, safety, SIGINT, SIGTERM
         rollout, plan, clock = context.rollout, context.rollout.plan, context.clock
-        order = HostOrder([host.name for host in plan.hosts], rollout.durations.tail, clock, rollout.write_next)
+        order = HostOrder([host.name for host in plan.hosts], expected_time(rollout), clock, rollout.write_next)
         self.lane = make_lane(context, order=order, on_narrowed=self._narrowed, on_gone=self._safety)
         self.gate = make_gate(
             context,
@@ -70,6 +71,7 @@ class RolloutExecutor:
             on_place=lambda host, taken: self.emit(HostAhead(clock.wall(), host, taken)),
         )
         self._breakers = Breakers(rollout, self.gate, clock=clock, emit=self.emit, cap=context.limits.ahead)
+        self._canaries = CanaryWatch(rollout, self.gate, order, clock=clock, emit=self.emit, help_with=self._help)
         self._watch = make_watch(context, on_trouble=self._no_look, on_refused=self._safety)
         recalled = context.recall or recall(plan, ())
         self._memories = recalled.memories
@@ -124,6 +126,7 @@ class RolloutExecutor:
             gate=self.gate,
             order=order,
             breakers=self._breakers,
+            canaries=self._canaries,
             tasks=self._tasks,
             memories=self._memories,
             who=context.who,
@@ -135,6 +138,7 @@ class RolloutExecutor:
             lane=self.lane,
             gate=self.gate,
             breakers=self._breakers,
+            canaries=self._canaries,
             tasks=self._tasks,
             memories=self._memories,
             machines=self._machines,
@@ -241,6 +245,7 @@ class RolloutExecutor:
     def emit(self, event: Event) -> None:
         """Apply it to the rollout and record it; breakers and QUADS hear of it. A journal that is broken stops the rollout."""
         self._context.rollout.apply(event)
+        news = self._context.rollout.canaries.news
         if self._quads is not None:
             self._quads.on_event(event)
         try:
@@ -248,6 +253,7 @@ class RolloutExecutor:
         except JournalBroken as broken:
             self._safety(broken)
         self._breakers.on_event(event)
+        self._canaries.on_event(event, news)
         if isinstance(event, Paused) or (isinstance(event, HostNote) and event.waits):
             self._check_idle_soon()
 

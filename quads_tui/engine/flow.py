@@ -26,7 +26,7 @@ from .machine import Asked, HostMachine
 from .memory import HostMemory
 from .ports import Ports
 from .side_effects import HostSideEffects
-from .writes import HostWrites
+from .writes import HostWrites, outcome_hidden
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,8 @@ class _Flow:
         """After another process: what Foreman and the BMC say now decides where the host goes on; nothing is done here."""
         memory = self._memory
         await self._settled()
+        if memory.unread:
+            raise await self._ended_in(memory.start, outcome_hidden())
         first = self._goal.kind.stages[0]
         if memory.booted:
             memory.start = Stage.INSTALL  # once booted into the installer it is watched; only a human has it rebuilt
@@ -293,7 +295,7 @@ class _Flow:
     def _safety(self, prepared: bool, trouble: str) -> Safety:
         """What a host that is not armed was left as. `prepared`: something of ours stood on it before it was made safe."""
         memory = self._memory
-        if trouble:
+        if trouble or memory.unread:
             return Safety.UNKNOWN
         if memory.off:
             return Safety.OFF
@@ -373,7 +375,8 @@ class _Flow:
         try:
             await self._machine.clear_override(self._ports.clock.deadline(self._ports.limits.pxe_set))
         except (StageFailure, Held) as no:
-            return f"its boot override could not be cleared: {no}"
+            build = "" if self._memory.in_build else "; build mode is not set by this rollout"
+            return f"its boot override could not be cleared: {no}{build}"
         self._remember(override=False)
         return ""
 

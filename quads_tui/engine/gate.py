@@ -32,7 +32,7 @@ class RolloutGate:
 
     `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
     `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
-    `waits` hears why a host waits.
+    `canary` says why a host that has not begun waits for others of its type, if it does; `waits` hears why a host waits.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class RolloutGate:
         order: HostOrder,
         racks: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
+        canary: Callable[[str], str] = lambda host: "",
         powered_off_waiting: Collection[str],
         on_place: Callable[[str, bool], None],
         waits: Callable[[str, str], None] = lambda host, why: None,
@@ -59,6 +60,7 @@ class RolloutGate:
         self._ranked_by = -1  # the version of the order; -1: others have come since
         self._racks = racks or {}
         self._models = models or {}
+        self._canary = canary
         self._say = waits
         self._on_place = on_place
         self._verified = False
@@ -220,6 +222,10 @@ class RolloutGate:
         """The order in which places are given is another one now."""
         self._let_in()
 
+    def canary_changed(self) -> None:
+        """Another host may be tried as the first of its type."""
+        self._let_in()
+
     def pause(self, paused: bool) -> None:
         """Paused: no host begins. Hosts that have begun go on."""
         self._paused = paused
@@ -271,6 +277,8 @@ class RolloutGate:
                 return for_the_pause(ADMISSION, self._blocked)
             if model in self._held:
                 return for_the_pause(model_pause(model))
+            if why := self._canary(host):
+                return why
         if self._wants_place(host, stage) and (self._full if full is None else full):
             return for_a_place(len(self._places), self._verified)
         if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._verified and self._writing not in ("", host):
@@ -325,8 +333,8 @@ class RolloutGate:
         place.set_result(None)
 
     def _next(self) -> tuple[_Queue, str] | None:
-        """Who takes a place that is free. Before the first write is verified: of another rack, and nobody for the second time
-        while there are others; after it: who has begun comes first."""
+        """Who takes a place that is free. Before the first write is verified: nobody for the second time while there are others,
+        whom the operator named, and of another rack; after it: who has begun comes first."""
         full = self._full
         if self._all_build and full:
             return None
@@ -342,8 +350,10 @@ class RolloutGate:
 
         def rank(found: tuple[_Queue, str]) -> tuple[bool | int, ...]:
             queue, host = found
+            if self._order.is_named(host):
+                return queue is self._again, False
             rack, model = self._kin(host)
-            return queue is self._again, rack in here, self._tried[rack], model in here, self._tried[model]
+            return queue is self._again, True, rack in here, self._tried[rack], model in here, self._tried[model]
 
         return min(waiting, key=rank, default=None)
 

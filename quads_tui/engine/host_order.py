@@ -39,10 +39,18 @@ class HostOrder:
         ageing = _DARK_AGEING if dark else _AGEING
         return 1, ageing * since - self._tails.get(host, 0.0), self._places.get(host, 0)
 
+    def is_named(self, host: str) -> bool:
+        """An operator wants it before all others."""
+        return host in self._named
+
     def name_next(self, host: str) -> None:
         """It goes before all others that were not named before it."""
         self._named.setdefault(host, len(self._named))
         self.version += 1
+
+    def stale(self) -> None:
+        """What is expected has changed: the next look is not put off."""
+        self._looked = float("-inf")
 
     def refresh(self) -> None:
         """Look at what is expected now, from time to time."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import ServiceGone, StageFailure
 from quads_tui.rollout.metrics import LaneState
-from quads_tui.rollout.ports import Clock, Probe, Stopping, Ticket, UnknownOutcome, WriteAbsent, WriteMark
+from quads_tui.rollout.ports import Clock, OutcomeHidden, Probe, Stopping, Ticket, UnknownOutcome, WriteAbsent, WriteMark
 
 from .host_order import HostOrder
 from .write_queue import LaneTicket, WriteQueue
@@ -17,6 +17,7 @@ from .write_queue import LaneTicket, WriteQueue
 T = TypeVar("T")
 
 _LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0)  # own seconds between two looks at an unknown outcome; the last one repeats
+_ODD_LOOKS = 5  # in a row, after the write deadline, until a host whose record is odd no longer holds up the others
 
 
 class WriteLane:
@@ -169,11 +170,13 @@ class WriteLane:
     async def _settle(self, ticket: LaneTicket, unknown: UnknownOutcome, probe: Callable[[], Awaitable[Probe]]) -> None:
         """Return when the write turned out applied; raise WriteAbsent when it did not happen and will not.
 
+        OutcomeHidden: nothing can come of it any more, whatever it did, and Foreman tells of every host but this one. The write
+        deadline alone proves that: what the server said of its end is no reason to believe an odd record.
         Stopping: nothing told for longer than `patience`. The outcome stays unknown, so nobody may write after it from here.
         """
         sent_at = ticket.sent_at if ticket.sent_at is not None else self._clock.now()
         deadline = sent_at + self._write_deadline
-        looks, told_at = 0, self._clock.now()
+        looks, odd, told_at = 0, 0, self._clock.now()
         while True:
             self._handle.settling(ticket, f"result of the last write unknown ({unknown}), check {looks + 1}")
             began = self._clock.now()
@@ -181,13 +184,18 @@ class WriteLane:
                 seen = await probe()
             except Exception:  # a look that fails tells nothing, whatever it failed of
                 seen = Probe.UNREADABLE
-            over = unknown.server_done or began > deadline
+            ended = began > deadline
+            over = unknown.server_done or ended
             if seen is Probe.APPLIED or (seen is Probe.LIKELY and over):
                 return
             if seen is Probe.NEVER or (seen is Probe.ABSENT and over):
                 raise WriteAbsent(str(unknown))
+            odd = odd + 1 if seen is Probe.ODD and ended else 0
+            if odd >= _ODD_LOOKS:
+                raise OutcomeHidden(str(unknown))
             if seen is not Probe.UNREADABLE:
-                told_at = self._clock.now()
+                if not odd:
+                    told_at = self._clock.now()
             elif not self._handle.left and (silent := self._clock.now() - told_at) > self._patience:
                 self._handle.shut = f"the result of the write for {ticket.host} is unknown"
                 words = f"the result of the write for {ticket.host} is unknown"

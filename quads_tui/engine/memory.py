@@ -25,6 +25,7 @@ class HostMemory:
     stays: bool = False  # its BMC keeps that set over boots: to be cleared when the install has ended
     built_at: Moment | None = None  # when our build write was applied; None: not in build through us
     left_in_build: bool = False  # in build through a write of ours that a retry no longer counts on, and nobody took it out since
+    unread: bool = False  # a write of ours has ended, and Foreman did not tell what it did: by itself nothing is written again
     baseline: datetime | None = None  # installed_at in Foreman's answer to that write
     pxe_lost: bool = False  # in build, but Foreman took our PUT back, and with it the PXE files of the build that stands
     booted: bool = False  # On was seen after it: it may be installing
@@ -46,6 +47,7 @@ class HostMemory:
             "stays": self.stays,
             "built_at": self.built_at,
             "left_in_build": self.left_in_build,
+            "unread": self.unread,
             "baseline": self.baseline.isoformat() if self.baseline else None,
             "pxe_lost": self.pxe_lost,
             "booted": self.booted,
@@ -67,6 +69,7 @@ class HostMemory:
         self.baseline = datetime.fromisoformat(facts["baseline"]) if facts["baseline"] else None
         self.pxe_lost = facts.get("pxe_lost", False)  # journals of before have none
         self.left_in_build = facts.get("left_in_build", False)
+        self.unread = facts.get("unread", False)
         self.failed = (Stage(facts["failed"][0]), Cause(facts["failed"][1])) if facts["failed"] else None
         self.identity, self.asked, self.accepted = (
             identity_from(facts[name]) if facts.get(name) else None for name in ("identity", "asked", "accepted")
@@ -96,4 +99,4 @@ class HostMemory:
             self.start, self.booted, self.off = kind.stages[0], False, False
         else:
             self.start = stage
-        self.installing_since, self.failed = None, None
+        self.installing_since, self.failed, self.unread = None, None, False

@@ -15,6 +15,7 @@ from quads_tui.rollout.ports import Held, JournalBroken, Probe, Skipped, Stoppin
 from quads_tui.rollout.stages import HostStatus, StageStatus
 
 from .breakers import Breakers
+from .canary import CanaryWatch
 from .claims import Machines
 from .context import RolloutContext
 from .gate import RolloutGate
@@ -38,6 +39,7 @@ class Resumption:
     lane: RolloutLane
     gate: RolloutGate
     breakers: Breakers
+    canaries: CanaryWatch
     tasks: HostTasks
     memories: Mapping[str, HostMemory]
     machines: Machines
@@ -70,6 +72,7 @@ class Resumption:
         """Every host from where it stands. Synchronous: nothing is done to a host before all of this is in force."""
         self._end_cut_off(recalled)
         self.breakers.resume()
+        self.canaries.resume()
         if "writes" in self.context.rollout.paused:
             self.lane.pause(True)
         for name, order in recalled.pending.items():

@@ -10,7 +10,7 @@ from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure, Unreadable
 from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import Target
-from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, Ticket, WriteAbsent
+from quads_tui.rollout.ports import REFUSALS, NotSent, OutcomeHidden, Probe, Ticket, WriteAbsent
 from quads_tui.rollout.stages import ActResult
 
 from .memory import HostMemory
@@ -24,11 +24,20 @@ _NOT_AS_WRITTEN = (
     "Foreman accepted the write, but shows other values than were written (of build mode, owner, operating system, partition "
     "table or medium): check the host in Foreman"
 )
+_HIDDEN = (
+    "the result of the last write is unknown: it can no longer arrive, but the record of this host in Foreman cannot be read or "
+    "is missing. The host may be in build mode: check it in Foreman before you retry"
+)
 _LONGEST_PAUSE = 30.0  # own seconds between two tries that the last check did not let out
 
 
 class _Absent(StageFailure):
     """A write without an answer was settled: it did not happen."""
+
+
+def outcome_hidden() -> StageFailure:
+    """Why a host whose memory has `unread` goes no further by itself."""
+    return StageFailure(Cause.UNKNOWN, _HIDDEN, retryable=False, service=FOREMAN)
 
 
 class HostWrites:
@@ -206,6 +215,9 @@ class HostWrites:
         except WriteAbsent:
             acts.result(ActResult.ABSENT, {"why": "checked after quads-tui exited: the write did not take effect"})
             return
+        except OutcomeHidden as hidden:
+            self._unread(acts, intent.act, hidden)
+            return
         try:
             record = await self._shown()
         except StageFailure:
@@ -217,6 +229,13 @@ class HostWrites:
         else:
             lost = intent.act == "build" and await self._taken_back(detail["progress"])
             self._applied(acts, intent.act, detail["wanted"], record, lost)
+
+    def _unread(self, acts: HostSideEffects, act: str, hidden: OutcomeHidden) -> None:
+        """First to the memory: a resume that finds the outcome must not take the host for one that was never written."""
+        self._memory.unread = True
+        self._memory.left_in_build |= act == "build"
+        self._remember()
+        acts.result(ActResult.UNKNOWN, {"why": f"{hidden}; no read of this host has shown its result"})
 
     async def _taken_back(self, progress: str) -> bool:
         """As `rolled_back`; where Foreman does not tell now, the PXE files count as lost: writing them again does no harm."""
@@ -287,6 +306,9 @@ class HostWrites:
         except WriteAbsent as absent:
             acts.result(ActResult.ABSENT, {"why": str(absent)})
             raise _Absent(Cause.FOREMAN, f"the write did not take effect: {absent}") from None
+        except OutcomeHidden as hidden:
+            self._unread(acts, act, hidden)
+            raise outcome_hidden() from None
         except StageFailure as failure:
             acts.result(ActResult.REFUSED, {"why": failure.reason})
             raise

@@ -23,6 +23,9 @@ _CONCURRENT = 128  # BMCs
 _SLOW = 1.0  # real seconds after which a BMC no longer counts against _CONCURRENT
 _NICS = "its network interfaces were not reported"
 _PROGRESS_INTERVAL = 2.0  # real seconds between two lines of progress
+NO_ACTIONS = (
+    "busy: its BMC does not report its actions (it may be starting); the BMC is read again before the first action on its host"
+)
 NO_OVERRIDE = "its BMC offers no boot override (neither in Boot nor in a settings object): PXE cannot be set"
 NO_FORCE_OFF = "its BMC offers no reset type that powers it off (ForceOff or equivalent)"
 
@@ -156,10 +159,12 @@ class BmcSurvey:
             if machine is None and not survey.identity.system and host.mac:  # none of its systems has the primary interface's MAC
                 host = await self._with_provisioning_mac(host)
                 machine, why = await self._with_timeout(name, bmc.identify(_foreman_macs(host), whole=whole), _NICS)
-            if machine is not None and (not survey.identity.system or False in (survey.override, survey.force_off)):
+            half = False in (survey.acts, survey.override, survey.force_off)
+            if machine is not None and (not survey.identity.system or half):
                 # Which of its systems is meant is known only now; and one answer that lacks something may be half an answer.
                 second, why = await self._with_timeout(name, bmc.survey(), "no complete answer")
                 survey = second or replace(survey, override=None, force_off=None)
+            why = why or ("" if survey.acts else NO_ACTIONS)
         finally:
             await bmc.close()
         host = _with_findings(

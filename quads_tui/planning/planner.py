@@ -14,6 +14,7 @@ from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure, Un
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, NameUnknown, UserRecord, pick
 from quads_tui.services.ipmi import NO_MODE
@@ -74,6 +75,8 @@ async def draft_plan(assignments: Sequence[Assignment], site: Site) -> Plan:
         warnings=(*site.warnings, *dict.fromkeys(note for assignment in assignments for note in assignment.notes)),
         hooks=tuple(hook.name for hook in site.hooks),
     )
+    services = [service.url for service in (site.foreman, site.quads) if service is not None]
+    SECRETS.spare([*plan.names, *site.protected_hosts, *services])
     if not refusals:
         plan, conflicts = await _address_conflicts(plan, [host for host in plan.hosts if plan.reaches_bmc(host)], site)
         refusals = list(conflicts.values())

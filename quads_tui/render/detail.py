@@ -12,7 +12,8 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
-from .host_row import cut, glyph
+from .host_row import glyph
+from .line import cut
 from .numbers import clock_time, duration, latency
 from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
 from .symbols import BRAILLE, Symbols

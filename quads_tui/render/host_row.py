@@ -1,34 +1,28 @@
-"""One host as one line. Every state is shown by a glyph and a word."""
+"""One host as one line. Every state is shown by a glyph and a word; hue is for stages and trouble alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
+from .line import cut, fitted
 from .numbers import duration
-from .palette import STRONG, STYLES
+from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
 from .symbols import BRAILLE, Symbols
+from .wait_reason import HostNote, HostWord
 
-
-def cut(text: str, width: int, ellipsis: str = BRAILLE.ellipsis) -> str:
-    """Exactly `width` cells, by the width that terminals give wide and combining characters: padded, or cut and marked."""
-    if text.isascii() and len(text) <= width:  # most text is
-        return text.ljust(width)
-    if cell_len(text) <= width:
-        return set_cell_size(text, width)
-    return set_cell_size(text, width - 1) + ellipsis if width > 0 else ""
+_PROGRESS = 12  # cells of the line that is full when an install has taken its usual time
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a row of this width shows beside the stages. `hooks`: the site's, one glyph each."""
+    """What a row of this width shows. `hooks`: the site's, one glyph each."""
 
     width: int
     cloud: bool = False
@@ -42,47 +36,100 @@ class Columns:
 
     @property
     def narrow(self) -> bool:
-        """Every cell that the stages do not take is one more of the note."""
-        return self.width < 110
+        """Every cell that the stages do not take is one more of the note: one glyph stands for the track of all stages."""
+        return self.width < 100
 
     @property
     def name(self) -> int:
-        return 22 if self.narrow else 30
+        return 18 if self.narrow else 19
 
     @property
-    def time(self) -> int:
-        return 6 if self.narrow else 10
+    def track(self) -> int:
+        return 1 if self.narrow else len(Stage)
+
+    @property
+    def hook_cells(self) -> int:
+        return max(5, len(self.hooks)) if self.hooks else 0
 
 
 def heading(columns: Columns) -> Text:
     """The line above the hosts."""
-    parts = [f"   {cut('HOST', columns.name)}"]
-    parts += ["CLOUD  "] if columns.cloud else []
-    parts += ["STAGE" if columns.narrow else " ".join(cut(stage.short, 3) for stage in Stage)]
-    parts += [cut("HOOKS", max(5, len(columns.hooks)))] if columns.hooks else []
-    parts += [f"{cut('STATE', 9)} TRY {'TIME':>{columns.time}} NOTE"]
-    return Text(cut(" ".join(parts), columns.width), STRONG)
+    line = Text(f"   {cut('HOST', columns.name)} ", QUIET)
+    line.append("CLOUD   " if columns.cloud else "")
+    line.append(cut("STAGE", columns.track + 4) + " ")
+    line.append(f"{cut('STATE', 9)} ")
+    line.append(f"{cut('HOOKS', columns.hook_cells)} " if columns.hooks else "")
+    line.append("" if columns.narrow else "TRY ")
+    line.append(f"{'FOR':>11}  NOTE")
+    return _exactly(line, columns)
 
 
 def host_row(
-    host: HostState, columns: Columns, *, now: float, speed: float, note: str, cursor: bool = False, marked: bool = False
+    host: HostState,
+    columns: Columns,
+    *,
+    now: float,
+    speed: float,
+    word: HostWord,
+    note: HostNote,
+    cursor: bool = False,
+    marked: bool = False,
 ) -> Text:
     """The host's line, exactly `columns.width` cells. `now` is real time; the time shown is the rollout's own."""
-    word = "ARMED!" if host.armed and host.status is HostStatus.FAILED else host.status.label.upper()
-    if host.status is HostStatus.RUNNING and host.stage:
-        word = host.stage.short
-    seconds = (now - host.since) * speed if host.since and not host.status.is_final else 0.0
-    tries = f"{host.attempt}" if host.attempt else ""
-    parts = [f"{'>' if cursor else ' '}{'*' if marked else ' '} {cut(host.short, columns.name, columns.symbols.ellipsis)}"]
-    parts += [cut(host.cloud, 7)] if columns.cloud else []
-    marks = [glyph(host, stage, columns.symbols) for stage in Stage]
-    parts += ["".join(marks) if columns.narrow else " ".join(f" {mark} " for mark in marks)]
-    parts += [_hooks(host, columns)] if columns.hooks else []
-    parts += [f"{cut(word, 9)} {tries:>3} {duration(seconds) if seconds >= 1 else '':>{columns.time}} {note}"]
-    text = Text(cut(" ".join(parts), columns.width, columns.symbols.ellipsis), "reverse" if cursor else STYLES[host.status])
-    if marked and not cursor:
-        text.stylize("bold underline", 1, 4)
-    return text
+    symbols = columns.symbols
+
+    def ink(style: str) -> str:
+        return lifted(style) if cursor and style else style
+
+    ended = host.status in (HostStatus.FAILED, HostStatus.HELD)
+    line = Text(style=CURSOR if cursor else "")
+    line.append(symbols.cursor if cursor else " ").append("*" if marked else " ", ink(STRONG)).append(" ")
+    line.append(cut(host.short, columns.name, symbols.ellipsis), ink(STRONG) if cursor or (host.armed and ended) else "").append(
+        " "
+    )
+    line.append(f"{cut(host.cloud, 7)} " if columns.cloud else "")
+    _track(line, host, columns, ink)
+    line.append(" ").append(f"{host.stage.short if host.stage else '':<3}", ink(STAGE_STYLES[host.stage]) if host.stage else "")
+    _state(line, word, host.status, ink)
+    if columns.hooks:
+        line.append(f"{_hooks(host, columns)} ")
+    if not columns.narrow:
+        line.append(f"{host.attempt or '':>3} ", ink(STRONG) if host.attempt > 1 else ink(QUIET))
+    seconds = (now - host.since) * speed if host.since else 0.0
+    line.append(f"{duration(seconds) if seconds >= 1 else '':>11}  ")
+    if note.progress is not None:
+        done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
+        line.append(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])).append(symbols.line * (_PROGRESS - done), ink(QUIET))
+        line.append("  ")
+    line.append(note.text, ink(QUIET) if note.quiet else "")
+    return _exactly(line, columns)
+
+
+def _track(line: Text, host: HostState, columns: Columns, ink: Callable[[str], str]) -> None:
+    """A mark for each stage; on narrow terminals the mark of the present one."""
+    for stage in Stage if not columns.narrow else ((host.stage,) if host.stage else (None,)):
+        mark = glyph(host, stage, columns.symbols) if stage else columns.symbols.none
+        status = host.marks.get(stage) if stage else None
+        bad, moving = (
+            status is StageStatus.FAILED,
+            status is StageStatus.STARTED and stage is host.stage and not host.status.is_final,
+        )
+        line.append(mark, ink(BAD) if bad else ink(STAGE_STYLES[stage]) if moving and stage else ink(QUIET))
+
+
+def _state(line: Text, word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> None:
+    """Ten cells: one before the word and one behind it are of its colour where it is filled."""
+    match word:
+        case HostWord.ARMED | HostWord.OVERDUE:
+            filled = f" {word.value} "
+            line.append(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)).append(" " * (11 - len(filled)))
+        case _:
+            style = STYLES[status] if status.is_final else ATTENTION if word is HostWord.WRITING else ""
+            line.append(f" {word.value:<10}", ink(style))
+
+
+def _exactly(line: Text, columns: Columns) -> Text:
+    return fitted(line, columns.width, ellipsis=columns.symbols.ellipsis)
 
 
 def glyph(host: HostState, stage: Stage, symbols: Symbols) -> str:
@@ -98,4 +145,4 @@ def _hooks(host: HostState, columns: Columns) -> str:
     stages = columns.symbols.stages
     ran = {True: stages[StageStatus.FINISHED], False: stages[StageStatus.FAILED]}
     marks = (ran[host.hooks[name]] if name in host.hooks else columns.symbols.none for name in columns.hooks)
-    return cut("".join(marks), max(5, len(columns.hooks)))
+    return cut("".join(marks), columns.hook_cells)

@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from textwrap import wrap
 from typing import assert_never
 
+from quads_tui.rollout.canary import canary_groups, type_words
 from quads_tui.rollout.causes import group_of
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
 
-from .numbers import duration
+from .numbers import count, duration
 
 WIDTH = 80
 _FEW = 5  # names in one line
@@ -73,6 +74,7 @@ def _totals(plan: Plan) -> list[str]:
     if len(plan.expected_seconds) == 2:
         half, most = map(duration, plan.expected_seconds)
         lines += _fact("time", f"good hosts done after about {half} (90 % within {most}), as in earlier rollouts")
+    lines += _fact("canary", canary_words(plan))
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
         lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: each is read before the first action on its host")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))
@@ -86,6 +88,16 @@ def _totals(plan: Plan) -> list[str]:
         )
         lines += [line for order, count in orders.most_common() for line in _wrapped(f"{order}  ({count})", 4)]
     return lines + _fact("models", _counted(Counter(host.model or "model unknown" for host in plan.hosts)))
+
+
+def canary_words(plan: Plan) -> str:
+    """Which types wait for their first hosts, and what that costs; empty: none."""
+    groups = canary_groups(plan)
+    if not groups:
+        return ""
+    types = ", ".join(f"{type_words(group.type)} ({count(len(group.waiting), 'host')})" for group in groups)
+    cost = "time that this adds: not known yet" if plan.canary_seconds is None else f"adds about {duration(plan.canary_seconds)}"
+    return f"{count(plan.canary, 'host')} of each type must be built before the others of it begin ({cost}): {types}"
 
 
 def _addresses(plan: Plan) -> list[str]:

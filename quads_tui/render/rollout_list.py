@@ -9,7 +9,7 @@ from typing import assert_never
 
 from rich.text import Text
 
-from .host_row import cut
+from .line import cut
 from .numbers import duration
 from .palette import ATTENTION, BAD, GOOD, QUIET, STRONG, TITLE
 

@@ -14,8 +14,8 @@ from quads_tui.rollout.waits import for_the_pause
 
 from .detail import history, next_step
 from .eta import bound_words, overdue_words, surely_words
+from .failures import groups, left_as
 from .numbers import clock_time, count, duration
-from .overview import groups, left_as
 
 _NAMES = 5  # of hosts that are named before "and so many more"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import assert_never
 
 from quads_tui.rollout.forecast import Forecast
@@ -11,6 +13,31 @@ from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import for_a_place, for_the_pause, is_for_a_place
 
 from .numbers import clock_time, duration
+
+
+class HostWord(StrEnum):
+    """How a host stands, where its stage does not say it: the STATE column."""
+
+    ARMED = "ARMED"
+    OVERDUE = "overdue"
+    FAILED = "failed"
+    HELD = "held"
+    SKIPPED = "skipped"
+    DONE = "done"
+    RETRYING = "retrying"
+    WRITING = "writing"
+    READY = "ready"
+    RUNNING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostNote:
+    """The NOTE column. `quiet`: it is as usual. `progress`: an install, against its usual time; 1 is that."""
+
+    text: str
+    quiet: bool = False
+    progress: float | None = None
+
 
 _SEEN = 3  # installs of a model from which on it is known how long they usually take
 
@@ -31,6 +58,59 @@ def _doing(stage: Stage) -> str:
             assert_never(stage)
 
 
+def host_word(host: HostState, meters: Meters, forecast: Forecast) -> HostWord:
+    """`meters` and `forecast` may be a second old."""
+    match host.status:
+        case HostStatus.QUEUED:
+            return HostWord.RUNNING
+        case HostStatus.WAITING:
+            return HostWord.RETRYING
+        case HostStatus.DONE:
+            return HostWord.DONE
+        case HostStatus.FAILED:
+            return HostWord.ARMED if host.armed else HostWord.FAILED
+        case HostStatus.SKIPPED:
+            return HostWord.SKIPPED
+        case HostStatus.HELD:
+            return HostWord.ARMED if host.armed else HostWord.HELD
+        case HostStatus.RUNNING:
+            if host.stage is Stage.FOREMAN_BUILD:
+                lane = meters.lane
+                if any(flight.host == host.name for flight in lane.in_flight):
+                    return HostWord.WRITING
+                return HostWord.READY if host.name in lane.places else HostWord.RUNNING
+            late = any(one.name == host.name for one in forecast.overdue)
+            return HostWord.OVERDUE if late else HostWord.RUNNING
+        case _:
+            assert_never(host.status)
+
+
+def host_note(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> HostNote:
+    """As `why`, for a row that shows the state and its time already."""
+    if host.status is HostStatus.RUNNING and host.stage is Stage.INSTALL:
+        return _install_note(host, rollout, forecast, now)
+    text = why(host, rollout, meters, forecast, now)
+    return HostNote(text, quiet=host.status in (HostStatus.QUEUED, HostStatus.RUNNING, HostStatus.DONE, HostStatus.SKIPPED))
+
+
+def _install_note(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> HostNote:
+    late = next((one for one in forecast.overdue if one.name == host.name), None)
+    samples = rollout.durations.samples(host.model, Stage.INSTALL)
+    if len(samples) < _SEEN:
+        return HostNote("installing; no usual time is known yet", quiet=True)
+    usual = samples.quantile(0.5)
+    words = f"usually {duration(usual)}, 90 % within {duration(samples.quantile(0.9))}"
+    if late is not None:
+        until = f"; watched until {_shown(rollout, late.until, now)}" if late.until is not None else ""
+        return HostNote(words + until)
+    began = rollout.durations.installing.get(host.name, host.since)
+    return HostNote(words, quiet=True, progress=min(1.0, max(0.0, now - began) * rollout.speed / max(usual, 1.0)))
+
+
+def _shown(rollout: Rollout, at: float, now: float) -> str:
+    return clock_time(rollout.shown_at(at), rollout.shown_at(now))
+
+
 def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
     """One line: why it waits, or why it ended and what it was left as; empty for a host that is done. `now` is real time.
 
@@ -40,7 +120,7 @@ def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, n
         case HostStatus.QUEUED:
             return _queued(host, rollout, forecast, now)
         case HostStatus.WAITING:
-            return _retrying(host, now)
+            return _retrying(host, rollout, now)
         case HostStatus.RUNNING:
             return _running(host, rollout, meters, forecast, now)
         case HostStatus.DONE | HostStatus.FAILED | HostStatus.SKIPPED | HostStatus.HELD:
@@ -54,13 +134,15 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
     begins = host.stage in (None, kind.stages[0])
     if begins and (what := rollout.new_host_paused(host.name)):
         return for_the_pause(what, rollout.paused[what])
+    if begins and (words := rollout.canaries.wait(host.name)):
+        return words
     if kind is not Kind.BUILD or (host.stage is not None and host.note):
         return _note(host, rollout) or "starting"
     return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
 
 
-def _retrying(host: HostState, now: float) -> str:
-    return host.reason if host.until is None else f"retrying at {clock_time(host.until, now)}: {host.reason}"
+def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
+    return host.reason if host.until is None else f"retrying at {_shown(rollout, host.until, now)}: {host.reason}"
 
 
 def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
@@ -90,6 +172,8 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     words = f"{ordinal(place)} in the Foreman write queue"
     if host.name in rollout.write_next:
         words += " (put first by the operator)"
+    elif rollout.canaries[host.name] is not None:
+        words += " (the first of its model, os and medium)"
     elif tail := rollout.durations.tail(host.name):
         words += f" (longest first: about {duration(tail)} after its write)"
     if "writes" in rollout.paused:
@@ -104,7 +188,7 @@ def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: floa
     began = rollout.durations.installing.get(host.name, host.since)
     words = f"installing for {duration(max(0.0, (now - began) * rollout.speed))}"
     if late := next((one for one in forecast.overdue if one.name == host.name), None):
-        words = f"overdue: {words}" + (f", watched until {clock_time(late.until, now)}" if late.until is not None else "")
+        words = f"overdue: {words}" + (f", watched until {_shown(rollout, late.until, now)}" if late.until is not None else "")
     samples = rollout.durations.samples(host.model, Stage.INSTALL)
     if len(samples) < _SEEN:
         return words

@@ -92,6 +92,15 @@ class HostAhead(Event):
 
 
 @dataclass(slots=True)
+class CanaryOverdue(Event):
+    """The host, a canary, takes longer to install than those of its type: another one begins. It is watched all the same."""
+
+    kind: ClassVar[str] = "canary_overdue"
+    host: str
+    reason: str
+
+
+@dataclass(slots=True)
 class HostNote(Event):
     """One line for the host's timeline: what was observed, what the host waits for. `waits` replaces the row's note."""
 
@@ -211,7 +220,7 @@ class HookRan(Event):
 
 @dataclass(slots=True)
 class Paused(Event):
-    """`what` is admission, writes, or the model whose new hosts wait (refusals.model_pause)."""
+    """`what` is admission, writes, or whose new hosts wait: a model (refusals.model_pause) or a canary's type (waits.CANARY)."""
 
     kind: ClassVar[str] = "paused"
     what: str
@@ -262,6 +271,7 @@ _KINDS: dict[str, type[Event]] = {
         HostChanged,
         HostArmed,
         HostAhead,
+        CanaryOverdue,
         HostNote,
         Identified,
         Intent,

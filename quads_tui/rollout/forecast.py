@@ -146,6 +146,7 @@ def _paused(rollout: Rollout, remaining: RemainingHosts) -> str:
     """The pause without whose end the rollout has none."""
     held_up = {"admission": remaining.not_begun.total(), "writes": remaining.writes_left}
     held_up |= {model_pause(model): count for model, count in remaining.not_begun.items()}
+    held_up |= {group.pause: len(group.waiting) for group in rollout.canaries.groups}
     for what, why in rollout.paused.items():
         if held_up.get(what):
             return for_the_pause(what, why)

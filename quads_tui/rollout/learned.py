@@ -184,6 +184,11 @@ class LearnedDurations:
         time of a machine's self-test repeats."""
         return self._ordered().tail(host, type)
 
+    def built_since(self, at: float) -> set[BuildType]:
+        """The types of which a host was built in a rollout that was started after this real time."""
+        results = (one for of_host in self.hosts.values() for one in of_host)
+        return {one.type for one in results if one.at >= at and one.status is HostStatus.DONE}
+
     def failing(self, host: str) -> str:
         """What to say of a host that failed in two of its last three rollouts; empty for all others."""
         fails, among = _FAILS

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from math import exp, log
 from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -62,6 +64,36 @@ class DownsampledSeries(Generic[T]):
             yield self._open
 
 
+_WIDTH = log(1.01)  # of a bucket: a figure of a window is within half a per cent
+_FASTEST = 1e-6  # seconds
+
+
+def _bucket(seconds: float) -> int:
+    return round(log(max(seconds, _FASTEST)) / _WIDTH)
+
+
+class Window(NamedTuple):
+    """Figures of the exchanges of a time. Latencies in real seconds; 0 where there were none."""
+
+    p50: float = 0.0
+    p95: float = 0.0
+    exchanges: int = 0
+    errors: int = 0
+
+
+def _of(buckets: Counter[int], errors: int) -> Window:
+    count = sum(buckets.values())
+    if not count:
+        return Window(errors=errors)
+    found, passed, ordered = [], 0, iter(sorted(buckets))
+    for rank in (min(count - 1, int(0.5 * count)), min(count - 1, int(0.95 * count))):
+        while passed <= rank:
+            bucket = next(ordered)
+            passed += buckets[bucket]
+        found.append(exp(bucket * _WIDTH))
+    return Window(found[0], found[1], count, errors)
+
+
 def _merged(one: MeterPoint, other: MeterPoint) -> MeterPoint:
     """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
     count = one.exchanges + other.exchanges
@@ -84,6 +116,8 @@ class Meter:
         self.work = 0.0  # p50 of the server's own work; p50 less this is queueing and the wire
         self._recent: deque[float] = deque(maxlen=window)
         self._recent_work: deque[float] = deque(maxlen=window)
+        self._buckets: deque[Counter[int]] = deque(maxlen=history)  # of each second, as `points`
+        self._all: Counter[int] = Counter()
         self._second: list[float] = []
         self._second_work: list[float] = []
         self._second_errors = 0
@@ -108,8 +142,7 @@ class Meter:
         ordered = sorted(self._second)
         work = quantile(sorted(self._second_work), 0.5)
         point = MeterPoint(quantile(ordered, 0.5), quantile(ordered, 0.95), len(ordered), self._second_errors, work)
-        self.points.append(point)
-        self.whole.add(point)
+        self._keep(point, Counter(map(_bucket, self._second)))
         self._second.clear()
         self._second_work.clear()
         self._second_errors = 0
@@ -117,10 +150,25 @@ class Meter:
         self.p50, self.p95 = quantile(recent, 0.5), quantile(recent, 0.95)
         self.work = quantile(sorted(self._recent_work), 0.5)
 
-    def add(self, point: MeterPoint) -> None:
-        """A second that another process measured: its quantiles stand for the exchanges of that second."""
+    def _keep(self, point: MeterPoint, buckets: Counter[int]) -> None:
         self.points.append(point)
         self.whole.add(point)
+        self._buckets.append(buckets)
+        self._all.update(buckets)
+
+    def over(self, seconds: int) -> Window:
+        """The figures of the last so many seconds; 0: since the start."""
+        if not seconds:
+            return _of(self._all, self.errors)
+        together: Counter[int] = Counter()
+        for buckets in islice(reversed(self._buckets), seconds):
+            together.update(buckets)
+        return _of(together, sum(point.errors for point in islice(reversed(self.points), seconds)))
+
+    def add(self, point: MeterPoint) -> None:
+        """A second that another process measured: its quantiles stand for the exchanges of that second."""
+        slow = point.exchanges // 20
+        self._keep(point, Counter({_bucket(point.p50): point.exchanges - slow}) + Counter({_bucket(point.p95): slow}))
         self.total += point.exchanges
         self.errors += point.errors
         if point.exchanges:
@@ -163,7 +211,8 @@ class Meters:
     lane: LaneState = field(default_factory=LaneState)
     lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
     lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
-    lane_rates: deque[float] = field(default_factory=lambda: deque(maxlen=60))  # grants a second, the last minute
+    lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
+    lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
 
     def tick(self, lane: LaneState) -> None:
         """Once a second."""
@@ -171,20 +220,27 @@ class Meters:
         self.ipmi.tick()
         self.foreman_reads.tick()
         self.foreman_writes.tick()
-        self.lane_rates.append(lane.granted - self.lane.granted)
+        self._keep(lane)
+
+    def _keep(self, lane: LaneState) -> None:
         self.lane_depths.append(lane.depth)
         self.lane_whole.add(lane.depth)
+        self.lane_blocked.append(bool(lane.shut) or lane.paused)
+        self.lane_writing.append(bool(lane.in_flight) or lane.granted > self.lane.granted)
         self.lane = lane
+
+    @property
+    def idle(self) -> float:
+        """The share of the last minutes (ten at most, real time) in which Foreman had no write of ours; 0 for none yet."""
+        recent = list(islice(reversed(self.lane_writing), 600))
+        return recent.count(False) / len(recent) if recent else 0.0
 
     def restore(self, facts: Mapping[str, Any], now: float) -> None:
         """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
         for name in METERS:
             getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
         lane = lane_from(facts, now)
-        self.lane_rates.append(lane.granted - self.lane.granted)
-        self.lane_depths.append(lane.depth)
-        self.lane_whole.add(lane.depth)
-        self.lane = lane
+        self._keep(lane)
 
 
 def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:

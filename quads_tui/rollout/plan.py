@@ -11,6 +11,7 @@ from .identity import Identity, identity_from
 from .stages import Kind, Stage
 
 _NAMED = 10  # hosts
+_LONGEST = 1e6  # seconds
 CHECK_MACS_OFF = "its MACs are not compared (redfish.check_macs)"  # a value of HostPlan.unverified
 NOT_ASKED = "not surveyed yet"  # `bmc` of a host whose BMC was not asked, or not in the time that there is for all
 
@@ -112,6 +113,15 @@ class Plan:
     foreman: str = ""  # address and version, for the operator
     hooks: tuple[str, ...] = ()  # the names of the site's
     protected: tuple[Protected, ...] = ()  # the machines of the site's protected hosts
+    canary: int = 0  # hosts of each model, os and medium that must be built before others of them begin (rollout/canary.py)
+    proven: tuple[tuple[str, str, str], ...] = ()  # models with os and medium of which none need be: built here lately
+    canary_seconds: float | None = None  # how much longer the rollout takes for it (among expected_seconds); None: not known
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """By which reasons tell who is meant: of its hosts, the addresses of their BMCs, and of the protected hosts."""
+        hosts = [name for host in self.hosts for name in (host.name, host.address)]
+        return tuple(filter(None, (*hosts, *(one.name for one in self.protected))))
 
     @property
     def not_verified(self) -> tuple[HostPlan, ...]:
@@ -227,11 +237,15 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
     words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks", "expected_seconds") if name in facts}
+    proven = tuple(tuple(map(str, type)) for type in facts.get("proven", ()))
     protected = tuple(
         Protected(one["name"], _addressed(identity_from(one["machine"])), one.get("unknown", ""))
         for one in facts.get("protected", ())
     )
-    plan = Plan(**{**facts, **words, "goals": goals, "hosts": hosts, "protected": protected})
+    cost = facts.get("canary_seconds")
+    cost = cost if isinstance(cost, int | float) and 0 <= cost < _LONGEST else None
+    canary = {"canary": int(facts.get("canary", 0)), "proven": proven, "canary_seconds": cost}
+    plan = Plan(**{**facts, **words, **canary, "goals": goals, "hosts": hosts, "protected": protected})
     if len(goals) != 1 and {host.cloud for host in hosts} - {goal.cloud for goal in goals}:
         raise ValueError("the cloud of a host has no entry in the plan")
     return plan

@@ -186,6 +186,7 @@ class Probe(StrEnum):
     LIKELY = "likely"  # a read shows what was wanted, but others bring that about too: the request itself may still be on its way
     ABSENT = "absent"  # a read shows that it is not there (yet)
     NEVER = "never"  # not there, and the server says itself that it has finished with the request
+    ODD = "odd"  # Foreman shows other hosts, but of this one no record, or one that cannot be read; it works at nothing of ours
     UNREADABLE = "unreadable"  # no answer that tells
 
 
@@ -206,6 +207,10 @@ class WriteAbsent(QuadsTuiError):
     """A write with an unknown outcome was settled: it did not happen and will not. A resend is a new intent."""
 
 
+class OutcomeHidden(QuadsTuiError):
+    """A write with an unknown outcome can no longer arrive, but no read tells what it did: its host needs a human."""
+
+
 class Lane(Protocol):
     """The way to Foreman's POST, PUT and DELETE."""
 
@@ -220,7 +225,8 @@ class Lane(Protocol):
         """Wait for a place, then run `send` with a ticket, shielded: cancelling the caller never frees the lane early.
 
         When `send` raises UnknownOutcome the lane stays shut and asks `probe` until that settles it: None is returned when the
-        write turned out applied, WriteAbsent raised when it did not happen. Everything else that `send` raises is an answer.
+        write turned out applied, WriteAbsent raised when it did not happen, OutcomeHidden when its host's record stays odd after
+        the write deadline. Everything else that `send` raises is an answer.
 
         `confirm` is what the ticket asks besides the lane before the first byte: see Ticket.confirm.
         """
@@ -231,7 +237,7 @@ class Lane(Protocol):
         ...
 
     async def settle(self, place: Ticket, probe: Callable[[], Awaitable[Probe]]) -> None:
-        """Return when that write turned out applied, and free its place; raises WriteAbsent as `write` does."""
+        """Return when that write turned out applied, and free its place; raises WriteAbsent and OutcomeHidden as `write` does."""
         ...
 
     def state(self) -> LaneState: ...

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from math import exp, sqrt
 from typing import NamedTuple
 
+from .canary_turns import CanaryTurns
 from .durations import Samples
 from .lognormal import NINE_OF_TEN, LogMoments, Lognormal, fit
 from .stages import HostStatus, Kind, Stage
@@ -91,6 +92,8 @@ class RemainingHosts:
             else:
                 self._before.append((host, last))
         self._sort_by_turn(rollout)
+        self._canaries = CanaryTurns(rollout, now)
+        self._unwritten[None] = self._canaries.arrange(self._unwritten[None])
 
     def _likeness(self, host: HostState, last: Stage) -> Likeness:
         apart, spread = self._durations.expected.apart.get(host.name, (0.0, 0.0)) if last is Stage.INSTALL else (0.0, 0.0)
@@ -137,7 +140,8 @@ class RemainingHosts:
                     ready = fresh[host.model]
                 else:
                     ready = fresh[host.model] = self._ready(host)
-                turns[name] = max(ahead * between, ready + between)
+                soonest = max(ahead * between, ready + between)
+                turns[name] = self._canaries.turn(name, soonest, ready, writes[name] * between, turns)
         return turns
 
     def groups(self, turns: Mapping[str, float], slower: float) -> list[HostGroup]:

@@ -13,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -55,6 +55,8 @@ class Scrubber:
         self._grams: Counter[str] = Counter()  # the parts of these beginnings, _GRAM characters each
         self._passwords: set[str] = set()
         self._tokens: OrderedDict[str, None] = OrderedDict()  # the last used one last
+        self._spared: set[str] = set()  # names in lower case
+        self._spared_text = ""
         self._short: re.Pattern[bytes] | None = None
         self._longest = 0
 
@@ -74,7 +76,7 @@ class Scrubber:
         if token in self._tokens:
             self._tokens.move_to_end(token)
             return
-        if not SHORTEST <= len(token) <= _MOST_CHARACTERS:
+        if not SHORTEST <= len(token) <= _MOST_CHARACTERS or self._hides_a_name(token):
             return
         self._tokens[token] = None
         self._keep(token)
@@ -82,6 +84,21 @@ class Scrubber:
             oldest, _ = self._tokens.popitem(last=False)
             if oldest not in self._passwords:
                 self._drop(oldest)
+
+    def spare(self, names: Iterable[str]) -> None:
+        """These names, and parts of them, are no tokens, whatever a server hands out: they stay in all texts, in any case."""
+        new = {name.lower() for name in names} - self._spared
+        if not new:
+            return
+        self._spared |= new
+        self._spared_text = "\n".join(self._spared)
+        for token in [token for token in self._tokens if self._hides_a_name(token)]:
+            del self._tokens[token]
+            if token not in self._passwords:
+                self._drop(token)
+
+    def _hides_a_name(self, token: str) -> bool:
+        return bool(self._spared) and any(form.text.lower() in self._spared_text for form in _forms(token))
 
     def holds(self, text: object) -> bool:
         """It is one of the passwords."""

@@ -126,7 +126,7 @@ class ActResult(StrEnum):
     APPLIED = "applied"  # a read shows the change
     ABSENT = "absent"  # certainly not done: not sent, or a read shows that it did not happen and will not
     REFUSED = "refused"  # the server answered that it will not
-    UNKNOWN = "unknown"  # sent, and nobody knows: to be settled
+    UNKNOWN = "unknown"  # sent, and nobody knows: to be settled; of a write to Foreman: it never will be, and is over
 
 
 class StageStatus(StrEnum):

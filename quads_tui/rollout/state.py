@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .canary import Canaries
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
@@ -91,6 +92,8 @@ class HostState:
         """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
         if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
+        if self.safety is Safety.UNKNOWN and self.not_disarmed:  # that much is known
+            return f"not disarmed completely: {self.not_disarmed}"
         return self.safety.words + (f" ({self.not_disarmed})" if self.not_disarmed else "")
 
     @property
@@ -141,6 +144,7 @@ class Rollout:
         self.version = 0
         self.durations = DurationStats(plan)
         self.refusals = Refusals(plan, self.durations.kinds)
+        self.canaries = Canaries(plan)
 
     @property
     def first_write_verified(self) -> bool:
@@ -150,7 +154,8 @@ class Rollout:
     def new_host_paused(self, host: str) -> str:
         """What holds a host back that has not begun: a member of `paused`, or nothing."""
         held = model_pause(self.hosts[host].model)
-        return ADMISSION if ADMISSION in self.paused else held if held in self.paused else ""
+        found = (ADMISSION, held, self.canaries.paused(host))
+        return next((what for what in found if what in self.paused), "")
 
     @property
     def settled(self) -> bool:
@@ -161,11 +166,16 @@ class Rollout:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
 
+    def shown_at(self, at: float) -> float:
+        """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
+        return at if self.speed == 1.0 or not self.started_at else self.started_at + (at - self.started_at) * self.speed
+
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
         verified = self.first_write_verified
         self.refusals.apply(event)
+        self.canaries.apply(event)
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+CANARY = "canary "  # and the type of host in words: what the pause of its new hosts is called in events and commands
 
 
 def for_a_place(waiting: int, verified: bool) -> str:
@@ -23,9 +26,15 @@ def for_the_turn(host: str) -> str:
     return f"ready; waiting until the first write to Foreman (for {host}) is verified"
 
 
+def for_the_first(type: str, wanted: int, hosts: Sequence[str]) -> str:
+    """So many hosts of a type (what one of them is called) must be built before the others begin; `hosts`: those under way."""
+    first = f"the first {type}" if wanted == 1 else f"{wanted} hosts ({type})"
+    return f"waiting for {first} to be built" + (f": {', '.join(hosts)}" if hosts else "")
+
+
 def paused_subject(what: str) -> str:
-    """What is paused, in words; `what` is admission, writes or a model, as in events.Paused."""
-    return {"admission": "new hosts", "writes": "Foreman writes"}.get(what, f"new hosts of {what}")
+    """What is paused, in words; `what` is admission, writes, a model or a canary's type, as in events.Paused."""
+    return {"admission": "new hosts", "writes": "Foreman writes"}.get(what, f"new hosts of {what.removeprefix(CANARY)}")
 
 
 def for_the_pause(what: str, why: str = "") -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from quads_tui.rollout.events import Event, HostArmed, HostChanged, Identified, Notice, RolloutStarted, StageChanged
+from quads_tui.rollout.events import (
+    CanaryOverdue,
+    Event,
+    HostArmed,
+    HostChanged,
+    Identified,
+    Notice,
+    RolloutStarted,
+    StageChanged,
+)
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 
@@ -23,7 +32,7 @@ class JsonLines:
             case RolloutStarted():
                 members = {"hosts": event.hosts, "resumed": event.resumed, "who": event.who, "speed": event.speed}
                 plan = self._rollout.plan
-                members |= {"cloud": plan.cloud, "kind": plan.words("kind")}
+                members |= {"cloud": plan.cloud, "kind": plan.words("kind"), "canary": plan.canary}
                 self._emit("rollout_started", event, members)
             case StageChanged():
                 members = {"host": event.host, "stage": event.stage.value, "status": event.status.value}
@@ -38,6 +47,8 @@ class JsonLines:
                 self._emit("armed", event, {"host": event.host, "armed": event.armed})
             case Identified():
                 self._emit("identified", event, {"host": event.host, "machine": event.machine, "unverified": event.unverified})
+            case CanaryOverdue():
+                self._emit("canary_overdue", event, {"host": event.host, "reason": event.reason})
             case Notice():
                 self._emit("notice", event, {"level": event.level, "text": event.text})
 

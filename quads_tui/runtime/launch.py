@@ -8,8 +8,9 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from quads_tui.engine.clock import RealClock
@@ -98,7 +99,7 @@ async def _plan_and_run(
     journal = runner.journal(directory / "journal.db")
     lock = JournalLock(directory)
     try:
-        await journal.describe(_resume_facts(rollout_id, given))
+        await journal.describe(_resume_facts(rollout_id, given, options))
         try:
             plan = await checked_plan(given, services, expect, options, operator.notify)
             if options.yes and given.rehearsal is None:
@@ -185,8 +186,9 @@ async def checked_plan(
     if plan.refusals or unexpected:
         raise Refused([*plan.refusals, *unexpected])
     if given.rehearsal is not None:
-        return plan
-    return await asyncio.to_thread(with_history, options.state, given.site.foreman.url, plan, given.site.limits.install, notify)
+        return replace(plan, canary=options.canary or 0)
+    history = partial(with_history, canary=options.canary, now=time.time())
+    return await asyncio.to_thread(history, options.state, given.site.foreman.url, plan, given.site.limits.install, notify)
 
 
 def refuse_unverified_protection(plan: Plan) -> None:
@@ -210,7 +212,7 @@ def find_unfinished(given: RolloutInput, options: Options) -> StoredRollout | No
     return None
 
 
-def _resume_facts(rollout_id: str, given: RolloutInput) -> dict[str, Any]:
+def _resume_facts(rollout_id: str, given: RolloutInput, options: Options) -> dict[str, Any]:
     """What a resume needs: paths, the assignment as it was, who started it and when."""
     return {
         "rollout": rollout_id,
@@ -221,4 +223,5 @@ def _resume_facts(rollout_id: str, given: RolloutInput) -> dict[str, Any]:
         "assignments": json.loads(json.dumps([asdict(assignment) for assignment in given.assignments], default=str)),
         "rehearsal": str(given.rehearsal) if given.rehearsal else None,
         "speed": given.site.speed,
+        "canary": options.canary,
     }

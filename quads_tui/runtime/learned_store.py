@@ -14,6 +14,7 @@ from typing import Any
 
 from quads_tui.journal.catalogue import known_pace
 from quads_tui.journal.servers import spelled
+from quads_tui.rollout.canary import with_canary
 from quads_tui.rollout.events import RolloutStarted
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.host_results import learn_from
@@ -64,15 +65,22 @@ def known_durations(
     return learned.seeds(plan), learned.expectations(plan, install)
 
 
-def with_history(state: Path, foreman: str, plan: Plan, install: float, notify: Notify) -> Plan:
-    """The plan, with how long it is expected to take, and a note at each host that failed in most of its last rollouts.
+def with_history(
+    state: Path, foreman: str, plan: Plan, install: float, notify: Notify, *, canary: int | None = None, now: float = 0.0
+) -> Plan:
+    """The plan, with canaries, how long it is expected to take, and a note at each host that failed in most of its last rollouts.
 
-    `install`: as for `known_durations`.
+    `install`: as for `known_durations`. `canary`: of each type, as the operator wants it; None: what is usual. `now`: real time.
     """
     learned = read_learned(state, foreman, notify)
     words = {host.name: learned.failing(host.name) for host in plan.hosts if host.name in learned.hosts}
     hosts = (replace(host, notes=(*host.notes, words[host.name])) if words.get(host.name) else host for host in plan.hosts)
-    return replace(plan, hosts=tuple(hosts), expected_seconds=_expected_seconds(plan, learned, install))
+    plan = with_canary(replace(plan, hosts=tuple(hosts)), canary, learned, now)
+    expected = _expected_seconds(plan, learned, install)
+    if expected and plan.canary:
+        without = _expected_seconds(replace(plan, canary=0), learned, install)
+        plan = replace(plan, canary_seconds=max(0.0, expected[0] - without[0]))
+    return replace(plan, expected_seconds=expected)
 
 
 def _expected_seconds(plan: Plan, learned: LearnedDurations, install: float) -> tuple[float, ...]:

@@ -30,6 +30,7 @@ class Options:
     state_dir: Path | None = None
     plain: bool = False
     survey: bool = True  # the plan surveys the BMCs
+    canary: int | None = None  # hosts of each model, os and medium to be built first; None: what is usual (rollout/canary.py)
     take_over: bool = False  # take over the locks of a process that hangs
 
     @property
@@ -51,7 +52,8 @@ class Options:
         try:
             make_private(path, self.state)
         except OSError as error:
-            raise Refused([f"{error}; give another one with --state-dir"]) from None
+            words = f"{path}: {error.strerror}" if error.strerror else str(error)
+            raise Refused([f"{words}; give another one with --state-dir"]) from None
         return path
 
     @property

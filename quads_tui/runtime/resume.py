@@ -19,6 +19,7 @@ from quads_tui.rollout.events import Event
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -83,6 +84,7 @@ async def _resume_with(
     ask: bool,
 ) -> int:
     plan = _stored_plan(stored)
+    SECRETS.spare(plan.names)
     journal = runner.journal(stored.journal, existing=True)
     try:
         events = await asyncio.to_thread(_stored_events, stored)
@@ -161,7 +163,7 @@ async def _plan_again(
     operator.notify(f"{stored.id} ended before its plan was confirmed; making a new plan")
     facts = stored.facts["assignments"] if "assignments" in stored.facts else [stored.facts["assignment"]]
     given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal)
-    options = replace(options, yes=options.yes or stored.rehearsal is not None)
+    options = replace(options, yes=options.yes or stored.rehearsal is not None, canary=stored.facts.get("canary"))
     return await roll_out(given, options, resources, operator, front_end)
 
 

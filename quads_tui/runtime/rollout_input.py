@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from quads_tui.planning.quads_moves import assignments_from, enriched
 from quads_tui.rollout.ports import QuadsError
 
 from .clients import check_ipmitool, open_services
+from .event_loop import run_to_end
 from .options import Options, Refused, Usage
 
 
@@ -47,7 +47,7 @@ def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -
         raise Usage(f"{site.path} has no `quads` section: --from-quads needs one")
     if site.quads is not None:
         check_speed(site, [])
-        given = asyncio.run(_asked_quads(given, site, request, options, notify))
+        given = run_to_end(_asked_quads(given, site, request, options, notify))
     addresses = [bmc_address(site, host) for assignment in given for host in assignment.hosts]
     check_speed(site, addresses)
     check_ipmitool(site, addresses)

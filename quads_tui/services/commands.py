@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from io import FileIO
 
 from quads_tui.inputs.environment import Child, child_environment
 from quads_tui.rollout.hooks import CommandResult
@@ -27,7 +28,13 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
     It has a process group of its own. Its own end counts, whatever its children still write; the group is ended as a whole then,
     also when the time is up and when the caller is cancelled.
     """
-    output, theirs = os.pipe()  # not asyncio's own: its process.wait() waits for everybody who holds the other end
+    ours, theirs = os.pipe()  # not asyncio's own: its process.wait() waits for everybody who holds the other end
+    with os.fdopen(ours, "rb", 0) as output:
+        return await _run(words, facts, seconds, output, theirs)
+
+
+async def _run(words: Sequence[str], facts: Mapping[str, str], seconds: float, output: FileIO, theirs: int) -> CommandResult:
+    """`theirs`: the end of the pipe that is closed here; the program writes to it, and `output` gives what it wrote."""
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
@@ -38,7 +45,6 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        os.close(output)
         return CommandResult(None, (clean(str(error), _LINE),))
     finally:
         os.close(theirs)
@@ -51,17 +57,20 @@ async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: f
     except TimeoutError:
         timed_out = True
     finally:
-        await _end(process, timed_out)
-        await asyncio.wait({reading}, timeout=_LAST_OUTPUT)
-        reading.cancel()
+        try:
+            await _end(process, timed_out)
+            await asyncio.wait({reading}, timeout=_LAST_OUTPUT)
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})  # only then the pipe may be closed
     return CommandResult(process.returncode, _lines(bytes(tail)), timed_out)
 
 
-async def _read(output: int, tail: bytearray) -> None:
+async def _read(output: FileIO, tail: bytearray) -> None:
     """Keep the last bytes of what it writes, and read no faster than _RATE: a program that floods waits, and not the loop."""
     loop = asyncio.get_running_loop()
     stream = asyncio.StreamReader(limit=_CHUNK)
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", 0))
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), output)
     try:
         while chunk := await stream.read(_CHUNK):
             tail += chunk

@@ -2,8 +2,10 @@
 
 A bad byte in an asset tag must not make a machine unusable, and a bad byte in a UUID must not make it another machine. So
 reading never fails over the inside of a text or a number, and never invents one: a byte that cannot be decoded becomes U+FFFD, a
-control character stays where it was (`is_damaged` finds both), and a value that is no JSON value becomes DAMAGED, which has the
-wrong type for everybody. All of it in linear time.
+control character stays where it was (`is_damaged` finds both), and a value that is no JSON value, or is missing, becomes DAMAGED,
+which has the wrong type for everybody. A comma too many at the end of an object counts for nothing; at the end of a list it is a
+DAMAGED entry, since one may be missing there. Brackets, quotes, colons and commas that are missing are not guessed. All of it in
+linear time.
 """
 
 from __future__ import annotations
@@ -24,12 +26,17 @@ LOST = "\ufffd"  # stands for what could not be decoded
 _NO_TEXT = "".join(map(chr, range(0x21))) + "\x7f\xa0\ufeff" + LOST  # what may stand around a document and mean nothing
 _BLANKS = {ord(sign): " " for sign in _NO_TEXT}
 _MOST_REPAIRS = 100_000  # quotes and backslashes of a body that is repaired: 30 ms of work
+_MOST_RESTRUCTURED = 100_000  # characters of a body in which commas and values are repaired: 40 ms of work
 _DAMAGE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TEXT = re.compile(r'("(?:[^"\\]+|\\.)*"?)|[^"]+', re.S)
 _ESCAPE = re.compile(  # its group: one that means a character
     r"""\\(?:(["\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})"""
     r"""|u[dD][89a-fA-F][0-9a-fA-F]{2})?"""
+)
+_LOOSE = re.compile(  # a comma before the end of an object, or of a list; a colon without a value; or a word that is none
+    r"""(?<![\[{,])(?:(,)(?= *})|(,)(?= *\]))|(:)(?= *[,}\]])|(?<![^ ,:{}\[\]])"""
+    r"""(?!(?:true|false|null|NaN|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![^ ,:{}\[\]]))[^ ,:{}\[\]]+"""
 )
 _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -75,7 +82,10 @@ def parse(body: bytes, *, first: bool = False, yielding: bool = False) -> Any:
             document, end = decode(text)
         except json.JSONDecodeError:
             text = _repaired(text)
-            document, end = decode(text)
+            try:
+                document, end = decode(text)
+            except json.JSONDecodeError:
+                document, end = decode(_restructured(text))
         _bound_depth(document)
         behind = text[end:].lstrip(" \t\r\n")
         if not isinstance(document, dict | list) and (behind.strip(_NO_TEXT) or document is DAMAGED):
@@ -117,6 +127,17 @@ def _repaired(text: str) -> str:
     if text.count('"') + text.count("\\") > _MOST_REPAIRS:
         return text
     return _TEXT.sub(lambda found: _ESCAPE.sub(_escape, found[0]) if found[1] else found[0].translate(_BLANKS), text)
+
+
+def _restructured(text: str) -> str:
+    """Of a repaired text: without commas that nothing follows, and with NaN where a value is none."""
+    if len(text) > _MOST_RESTRUCTURED:
+        return text
+    return _TEXT.sub(lambda found: found[0] if found[1] else _LOOSE.sub(_loose, found[0]), text)
+
+
+def _loose(found: re.Match[str]) -> str:
+    return "" if found[1] else ",NaN" if found[2] else ":NaN" if found[3] else "NaN"
 
 
 def _escape(found: re.Match[str]) -> str:

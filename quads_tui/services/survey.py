@@ -17,4 +17,5 @@ class Survey:
     model: str
     identity: Identity = field(default_factory=Identity)  # by the system's document alone: MACs are told by `identify`
     override: bool | None = None  # there is a boot override that can be set; None also while the machine is off and hides it
+    acts: bool = True  # it tells which actions there are; a BMC that is starting may not yet
     force_off: bool | None = None  # ForceOff, or the power button, is among the resets that it offers

@@ -57,7 +57,8 @@ def test_it_starts_at_the_time_and_not_before(lab: MakeLab) -> None:
     world = lab(hosts=2, speed=100)
     process, said, at = waiting(world, str(world.assignment))
     assert re.search(r"starts in \d+ s, at ", said)
-    assert not any(host["resets"] for host in world.counts()["hosts"].values())
+    began = any(host["resets"] for host in world.counts()["hosts"].values())
+    assert not began or time.time() >= at  # a busy machine asks late
     out, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0, err
     assert "the plan was made again: it is not worse than the confirmed plan" in err

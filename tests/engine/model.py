@@ -48,6 +48,7 @@ class Lab:
         rollout: str = "r1",
         hooks: tuple[Hook, ...] = (),
         foreman: type[ModelForeman] = ModelForeman,
+        canary: int = 0,
         parts: Mapping[str, Any] | None = None,
         **setting: Any,
     ) -> None:
@@ -66,7 +67,7 @@ class Lab:
         self.journal = MemoryJournal()
         given = plans or {}
         hosts = tuple(self._with_mac(given.get(name) or HostPlan(name, f"https://mgmt-{name}")) for name in planned or names)
-        self.plan = Plan((Goal("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", target),), hosts)
+        self.plan = Plan((Goal("cloud02", kind, "", "jdoe", "1", "RHEL 9.4", "p", "m", target),), hosts, canary=canary)
         self._limits = limits or Limits()
         self._protected = protected
         self._token_seconds = token_seconds

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quads_tui.engine.host_order import HostOrder
 from quads_tui.engine.write_queue import WriteQueue
-from quads_tui.rollout.commands import WriteNext
+from quads_tui.rollout.commands import Pause, WriteNext
 from quads_tui.rollout.learned import BuildType, HostResult, LearnedDurations
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan
@@ -94,6 +94,27 @@ async def test_the_operators_hosts_are_written_before_all_others_and_after_a_cra
     named = [written(lab).index(name) for name in (NAMES[9], NAMES[4])]
     assert named == sorted(named)
     assert max(named) <= 5  # those that were powered off when they were named may be written before
+    assert not lab.world.violations
+
+
+@pytest.mark.looptime
+async def test_before_the_first_verified_write_the_operators_hosts_are_begun_first_whatever_their_racks() -> None:
+    """The spread over racks and models gives way to the operator; three hosts at most and one write at a time do not."""
+    plans = {name: HostPlan(name, f"https://mgmt-{name}", "R650", rack=f"f{place // 8}") for place, name in enumerate(NAMES)}
+    lab = Lab(NAMES, plans=plans, write_seconds=20)
+    lab.executor.submit(Pause("admission", True))
+    lab.executor.start()
+    await asyncio.sleep(1)
+    named = (NAMES[15], NAMES[12], NAMES[14], NAMES[13])
+    lab.executor.submit(WriteNext(named))
+    lab.executor.submit(Pause("admission", False))
+    while not lab.world.writing:
+        await asyncio.sleep(0.1)
+    assert set(lab.rollout.powered_off_waiting) == set(named[:3])
+    await lab.executor.settled()
+    await lab.end()
+    assert set(written(lab)[:4]) == set(named)
+    assert (lab.rollout.counts[HostStatus.DONE], lab.world.peak_writes) == (len(NAMES), 1)
     assert not lab.world.violations
 
 

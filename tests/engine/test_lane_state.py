@@ -11,7 +11,7 @@ from quads_tui.engine.lane import LaneTicket, WriteLane
 from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.rollout.causes import ServiceGone
 from quads_tui.rollout.metrics import InFlight, LaneState
-from quads_tui.rollout.ports import Probe, Stopping, UnknownOutcome, WriteAbsent
+from quads_tui.rollout.ports import OutcomeHidden, Probe, Stopping, UnknownOutcome, WriteAbsent
 from tests.clocks import VirtualClock
 
 pytestmark = pytest.mark.looptime
@@ -267,6 +267,39 @@ async def test_a_rollout_that_has_left_waits_for_its_write_to_the_write_deadline
     await behind
     await asyncio.sleep(100)
     assert len(foreman.looks) == looks  # and it is not asked for any longer
+
+
+# A host whose record is odd
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_host_that_alone_is_odd_opens_the_lane_after_five_looks_beyond_the_write_deadline(ended: bool) -> None:
+    """The deadline alone proves that nothing comes of the write; the server's word for its end does not make up for a record."""
+    gone: list[ServiceGone] = []
+    lane = WriteLane(VirtualClock(), write_deadline=100.0, patience=50.0, on_gone=gone.append)
+    foreman = Foreman(lost="a", see=lambda at: Probe.ODD)
+    foreman.ended = ended
+    began = now()
+    write, behind = foreman.write(lane, "a"), foreman.write(lane, "b")
+    await asyncio.wait((write,))
+    assert isinstance(write.exception(), OutcomeHidden)
+    assert len([at for at in foreman.looks if at > began + 100]) == 5
+    assert (lane.state().shut, gone) == ("", [])
+    await behind
+    assert foreman.sent == [("a", began), ("b", foreman.looks[-1])]
+
+
+@pytest.mark.parametrize(("other", "ends"), [(Probe.APPLIED, "applied"), (Probe.ABSENT, "absent"), (Probe.UNREADABLE, "gone")])
+async def test_only_odd_looks_in_a_row_count_and_they_are_no_sign_of_life(other: Probe, ends: str) -> None:
+    gone: list[ServiceGone] = []
+    lane = WriteLane(VirtualClock(), write_deadline=20.0, patience=200.0, on_gone=gone.append)
+    foreman = Foreman(lost="a")
+    foreman.see = lambda at: other if len(foreman.looks) % 4 == 0 and at > began + 20 else Probe.ODD
+    began = now()
+    write = foreman.write(lane, "a")
+    await asyncio.wait((write,))
+    error = write.exception()
+    assert ends == ("applied" if error is None else "absent" if isinstance(error, WriteAbsent) else "gone" if gone else "?")
 
 
 # Closing

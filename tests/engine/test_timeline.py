@@ -341,7 +341,7 @@ async def test_an_override_that_cannot_be_cleared_after_a_failure_is_told() -> N
     await whole(lab)
     host = lab.rollout.hosts[NAME]
     assert (host.reason, host.safety) == ("no free address", Safety.UNKNOWN)
-    assert host.not_disarmed == "its boot override could not be cleared: silent"
+    assert host.not_disarmed == "its boot override could not be cleared: silent; build mode is not set by this rollout"
 
 
 async def test_a_machine_is_free_for_others_once_nothing_of_its_host_stands_on_it() -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,14 @@ from quads_tui.rollout.ports import TakenOver
 
 ONE = Server("foreman.example.com:443", ("foreman.example.com:443", "one.test:443"))
 PORT = 47443
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """The names are the machine's: one of these tests at a time, of all workers and runs."""
+    with (Path(tempfile.gettempdir()) / f"quads-tui-lock-tests-{os.getuid()}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

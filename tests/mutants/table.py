@@ -22,6 +22,8 @@ WAYS_OUT = "tests/engine/test_ways_out.py"
 RESUMED = "tests/engine/test_resumed.py"
 SETTLED = "tests/engine/test_settled_writes.py"
 LOOKS = "tests/engine/test_shared_looks.py"
+HIDDEN = "tests/engine/test_hidden_outcomes.py"
+ORDER = "tests/engine/test_host_order.py"
 SHARED_LANE = "tests/engine/test_lane_shared.py"
 INPUTS = "tests/inputs/test_wrong_inputs.py"
 BOUNDS = "tests/services/redfish/test_bounds.py"
@@ -41,6 +43,8 @@ ORDERS = "tests/engine/test_orders.py"
 EXECUTOR = "tests/engine/test_executor.py"
 ATTEMPTS = "tests/engine/test_attempts.py"
 INSTALL_END = "tests/engine/test_install_end.py"
+CANARY = "tests/engine/test_canary.py"
+CANARIES = "tests/rollout/test_canary.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ _INVARIANTS = (
         "lane.adopt_in_flight(name, intent.act, -1e9)",
         RESUME,
     ),
-    _row("I2 absent", "engine/lane.py", "over = unknown.server_done or began > deadline", "over = True", LANE),
+    _row("I2 absent", "engine/lane.py", "over = unknown.server_done or ended", "over = True", LANE),
     _row("I3 adopted", "engine/host_stages.py", "if await self.writes.adopted(self.acts):", "if False:", SETTLED),
     _row("I4 installed", "engine/host_stages.py", "if not is_installed(record, memory.baseline):", "if False:", FLOW),
     _row(
@@ -145,10 +149,18 @@ _HOLES = (
     _row("B1 three places", "engine/gate.py", "min(self._ahead(), FIRST)", "self._ahead()", GATE, FIRST),
     _row("B1 one write", "engine/gate.py", 'self._writing not in ("", host):', "False:", GATE, FIRST),
     _row("B1 turns go round", "engine/gate.py", "min(turns, key=self._had_turn.__contains__)", "turns[0]", FIRST, GATE),
-    _row("B1 retries behind", "engine/gate.py", "return queue is self._again, rack in here", "return rack in here", GATE),
+    _row("B1 retries behind", "engine/gate.py", "return queue is self._again, True, rack in here", "return False, True, rack in here", GATE),
+    _row("B1 named", "engine/gate.py", "if self._order.is_named(host):", "if False:", ORDER),
     _row("B1 racks", "engine/gate.py", "rack in here, self._tried[rack], model", "model", GATE),
     _row("B1 models", "engine/gate.py", ", model in here, self._tried[model]", "", GATE),
     _row("B1 models are held", "engine/gate.py", "if model in self._held:", "if False:", GATE, FIRST),
+    _row("B1 canary", "engine/gate.py", "if why := self._canary(host):", "if False:", CANARY),
+    _row("B1 two canaries", "rollout/canary.py", "len(self.failed.keys() - self.accepted) >= TRIES", "len(self.failed.keys() - self.accepted) > TRIES", CANARIES),
+    _row("B1 one canary at a time", "rollout/canary.py", "len(self.live) + len(self.built) >= self.wanted", "len(self.live) + len(self.built) > self.wanted", CANARIES),
+    _row("B1 canary asked for after a crash", "engine/resumption.py", "        self.canaries.resume()\n", "", CANARY),
+    _row("B1 canary of another rack", "engine/canary.py", "(_SAME_RACK if again else 0.0)", "0.0", CANARY),
+    _row("B1 overdue canary", "engine/canary.py", "            self._watch(event.host)\n", "            pass\n", CANARY),
+    _row("B1 canary lifted", "engine/canary.py", "if what in (ADMISSION, group.pause)]", "if what == group.pause]", CANARY),
     _row("B1 the second host", "rollout/refusals.py", "if len(hosts) >= SAME and (", "if len(hosts) > SAME and (", REFUSALS),
     _row("B1 any three", "rollout/refusals.py", ">= self.first:", "> self.first:", REFUSALS, FIRST),
     _row("B1 fewer than three", "engine/breakers.py", "rollout.refusals.first = min(rollout.refusals.first, cap or rollout.refusals.first)", "pass", FIRST),
@@ -170,17 +182,26 @@ _HOLES = (
     _row("U9 leaves for good", "engine/lane.py", "await self._clock.sleep(self._write_deadline)", "await asyncio.Event().wait()", SHARED_LANE),
     _row("U9 leaves, others go on", "engine/write_queue.py", "self._handles.remove(handle)\n            self.grant_after(handle)", "self._handles.remove(handle)", SHARED_LANE),
     _row("I2 patience", "engine/lane.py", "> self._patience:", "> inf:", SETTLED),
+    _row("I2 odd, and not over", "engine/lane.py", "if seen is Probe.ODD and ended else 0", "if seen is Probe.ODD else 0", LANE_STATE),
+    _row("I2 odd in a row", "engine/lane.py", "if seen is Probe.ODD and ended else 0", "if seen is Probe.ODD and ended else odd", LANE_STATE),
+    _row("I2 odd once", "engine/lane.py", "if odd >= _ODD_LOOKS:", "if odd:", LANE_STATE),
+    _row("I2 odd, then away", "engine/lane.py", "if not odd:", "if True:", LANE_STATE),
+    _row("I2 hidden, and resumed", "engine/flow.py", "if memory.unread:\n            raise", "if False:\n            raise", HIDDEN),
+    _row("I2 hidden, and remembered", "engine/writes.py", "self._memory.unread = True", "pass", HIDDEN),
+    _row("I2 hidden, and in build", "engine/writes.py", 'self._memory.left_in_build |= act == "build"\n        self._remember()\n        acts.result(ActResult.UNKNOWN', 'self._remember()\n        acts.result(ActResult.UNKNOWN', HIDDEN),
     _row("I2 gone, and still unknown", "engine/lane.py", 'self._handle.shut = f"the result of the write for {ticket.host} is unknown"', "pass", SHARED_LANE),
     _row("U9 settling cut off", "engine/lane.py", 'self._handle.shut = f"the result of the write for {place.host} is unknown"', "pass", SHARED_LANE),
     _row("U9 write cut off", "engine/lane.py", 'self._handle.shut = f"the write for {ticket.host} was interrupted before its result was known"', "pass", SHARED_LANE),
     _row("U9 cancel at the grant", "engine/write_queue.py", "self.release(place.result())", "pass", SHARED_LANE),
     _row("U9 another ticket", "engine/lane.py", 'raise TypeError("a ticket of another lane")', "return", SHARED_LANE),
     _row("U10 write deadline", "engine/context.py", "write_deadline=context.limits.write_deadline,", "", SETTLED),
-    _row("U11 at work", "services/foreman/reads.py", "if record is None or tasks & _AT_WORK:", "if record is None:", FOREMAN),
-    _row("U11 not shown", "services/foreman/reads.py", "if record is None or tasks & _AT_WORK:\n            return Probe.UNREADABLE", "if record is None or tasks & _AT_WORK:\n            return Probe.ABSENT", FOREMAN),
+    _row("U11 at work", "services/foreman/reads.py", "if tasks & _AT_WORK:", "if False:", FOREMAN),
+    _row("U11 not shown", "services/foreman/reads.py", "if record is None:\n            return await self._odd(name)", "if record is None:\n            return Probe.ABSENT", FOREMAN),
+    _row("U11 odd for all", "services/foreman/reads.py", "if not witness or await self.host(witness) is None:", "if False:", FOREMAN),
+    _row("U11 odd, or away", "services/foreman/reads.py", "not isinstance(why, Unreadable) and why.status not in _HIDES:", "False:", FOREMAN),
     _row("U11 pending", "services/foreman/reads.py", '_AT_WORK = frozenset({"pending", "running"})', '_AT_WORK = frozenset({"running"})', FOREMAN),
     _row("U11 taken back", "services/foreman/reads.py", "return bool(tasks & _TAKEN_BACK) and not tasks & _AT_WORK", "return bool(tasks & _TAKEN_BACK)", FOREMAN),
-    _row("U11 unreadable parameter", "services/foreman/reads.py", "except StageFailure:\n            return Probe.UNREADABLE", "except StageFailure:\n            return Probe.ABSENT", FOREMAN),
+    _row("U11 unreadable parameter", "services/foreman/reads.py", "except StageFailure as why:\n            return await self._odd(host, why)", "except StageFailure:\n            return Probe.ABSENT", FOREMAN),
     _row("U12 parameter by a read", "engine/writes.py", "return await ports.foreman.probe_parameter(self._host, name, value)", "return Probe.ABSENT", SETTLED),
     _row("U12 parameter after a kill", "engine/writes.py", 'return await ports.foreman.probe_parameter(self._host, detail["name"], detail["value"])', "return Probe.ABSENT", SETTLED),
     _row("U12 build not as asked", "engine/writes.py", 'if not record.has(wanted):\n            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN', 'if False:\n            raise StageFailure(Cause.FOREMAN, _NOT_AS_WRITTEN', SETTLED),
@@ -269,7 +290,8 @@ _HOLES = (
     _row("U21 owner", "engine/host_stages.py", "if not record.has(self._goal.target.attributes()):", "if False:", WAYS_OUT),
     _row("U21 silent is armed", "engine/flow.py", ".pxe_armed()\n        except (StageFailure, Held):\n            return True", ".pxe_armed()\n        except (StageFailure, Held):\n            return False", WAYS_OUT),
     _row("U21 not safe", "engine/flow.py", "safety=safety, not_disarmed=trouble)", "safety=safety)", WAYS_OUT),
-    _row("U21 unknown is not off", "engine/flow.py", "if trouble:\n            return Safety.UNKNOWN", "if False:\n            return Safety.UNKNOWN", WAYS_OUT),
+    _row("U21 hidden is not off", "engine/flow.py", "if trouble or memory.unread:", "if trouble:", HIDDEN),
+    _row("U21 unknown is not off", "engine/flow.py", "if trouble or memory.unread:", "if memory.unread:", WAYS_OUT),
     _row("U21 installing is not disarmed", "engine/flow.py", "Safety.INSTALLING if memory.in_build else Safety.UNKNOWN", "Safety.UNKNOWN", WAYS_OUT),
     _row("U21 why not", "engine/flow.py", "trouble = failure.reason\n", 'trouble = ""\n', WAYS_OUT),
     _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', RESUMED),
@@ -346,7 +368,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U25 ten tries", "engine/writes.py", "_MOST_TRIES = 10", "_MOST_TRIES = 11", UNSENT),
     _row("U25 longest pause", "engine/writes.py", "_LONGEST_PAUSE = 30.0", "_LONGEST_PAUSE = 31.0", UNSENT),
     _row("U25 met another write", "engine/writes.py", "self._built(shown, pxe_lost=True)", "self._built(shown, pxe_lost=False)", UNSENT),
-    _row("U25 vanished", "engine/writes.py", 'self._memory.left_in_build |= act == "build"', "pass", UNSENT),
+    _row("U25 vanished", "engine/writes.py", 'self._memory.left_in_build |= act == "build"\n            self._remember()\n            try:', "try:", UNSENT),
     # A host's timeline
     _row("U26 pause of attempts", "engine/flow.py", "pause = max(pause, failure.after * clock.speed)", "pause = failure.after * clock.speed", ATTEMPTS),
     _row("U26 longest pause", "engine/flow.py", "min(limits.backoff * 2 ** max(0, tries - 1), limits.backoff_max)", "limits.backoff * 2 ** max(0, tries - 1)", ATTEMPTS),

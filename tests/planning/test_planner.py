@@ -25,6 +25,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.plan import CHECK_MACS_OFF, NOT_ASKED, HostPlan, Plan, Protected, plan_from
 from quads_tui.rollout.ports import SideEffects
+from quads_tui.rollout.scrub import MASK, SECRETS
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.runtime.launch import refuse_unverified_protection
 from quads_tui.runtime.options import Refused
@@ -142,6 +143,13 @@ async def test_a_plan_of_well_hosts_refuses_nothing_and_knows_each_machine(lab: 
     assert [host.identity and host.identity.uuid for host in plan.hosts] == UUIDS[:3]
     assert [host.rack for host in plan.hosts] == HOSTS[:3]
     assert lab.server.counts()["writes"] == 0
+
+
+async def test_no_token_hides_a_name_of_the_plan(lab: Lab) -> None:
+    await lab.plan()
+    SECRETS.add_token(HOSTS[1])
+    SECRETS.add_token("0123456789abcdef")
+    assert SECRETS.scrub(f"{HOSTS[1]}: 0123456789abcdef") == f"{HOSTS[1]}: {MASK}"
 
 
 # A2: two hosts on one machine

@@ -10,6 +10,7 @@ import pytest
 from quads_tui.planning.bmc_survey import (
     ANSWER_TIMEOUT,
     BMC_TIMEOUT,
+    NO_ACTIONS,
     NO_FORCE_OFF,
     NO_OVERRIDE,
     SURVEY_TIMEOUT,
@@ -40,12 +41,14 @@ class Bmc:
         power: str = "On",
         override: bool | None = True,
         force_off: bool | None = True,
+        acts: bool = True,
         unclear: bool = False,
         halves: int = 0,
     ) -> None:
         """`halves`: so many answers at first lack what the later ones have."""
         self._wait, self._nics, self._macs, self._failure = wait, nics, tuple(sorted(macs)), failure
         self._complete, self._power, self._override, self._force_off = complete, power, override, force_off
+        self._acts = acts
         self._unclear, self._halves = unclear, halves
         self.asked: list[frozenset[str]] = []
         self.whole: set[bool] = set()
@@ -58,7 +61,18 @@ class Bmc:
         machine = Identity(peer="192.0.2.7:443", system="/redfish/v1/Systems/1", uuid=UUID)
         if self._unclear and not self.asked:
             return Survey("", "", None, "", identity=Identity(machine.peer))
-        return Survey(self._power, "UEFI", True, "R650", identity=machine, override=self._override, force_off=self._force_off)
+        whole = self._halves <= 0
+        self._halves -= 1
+        return Survey(
+            self._power,
+            "UEFI",
+            True,
+            "R650",
+            identity=machine,
+            override=self._override if whole else False,
+            acts=self._acts and whole,
+            force_off=self._force_off if whole else None,
+        )
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
         self.asked.append(frozenset(macs))
@@ -179,6 +193,14 @@ async def test_b4_a_bmc_without_an_override_or_a_way_to_off_ends_its_host_before
 ) -> None:
     found = (await surveyed({"a": bmc}, kind))["a"]
     assert (found.blocker_stage, found.blocker) == (stage, why)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("halves", "why"), [(0, ""), (1, ""), (2, NO_ACTIONS)])
+async def test_a_bmc_that_does_not_report_its_actions_is_starting_and_blocks_nothing(halves: int, why: str) -> None:
+    bmc = Bmc(acts=halves < 2, force_off=True if halves < 2 else None, halves=min(halves, 1))
+    found = (await surveyed({"a": bmc}))["a"]
+    assert (found.bmc, found.blocker, found.power) == (why, "", "On")
 
 
 @pytest.mark.looptime

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import thread_time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from quads_tui.render import latencies, overview
+from quads_tui.render import boxes, failures, header
 from quads_tui.render.detail import detail_head, history
-from quads_tui.render.graphs import braille, graph, held, squeezed
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.render.numbers import clock_time, duration, latency, measured, per_minute
 from quads_tui.render.plan_text import plan_lines
+from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
 from quads_tui.render.symbols import SYMBOLS, for_terminal
+from quads_tui.render.wait_reason import HostNote, HostWord, host_word
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostArmed, HostChanged, Paused
 from quads_tui.rollout.forecast import forecast
@@ -33,26 +35,29 @@ from quads_tui.rollout.text import clean
 from tests.console.feed import NOW, meters, rollout
 
 
+def row(host: HostState, columns: Columns, text: str = "", **more: bool) -> str:
+    word = host_word(host, meters(), forecast(rollout(1), meters(), NOW))
+    return host_row(host, columns, now=NOW, speed=1.0, word=word, note=HostNote(text or host.note), **more).plain
+
+
 def test_a_row_says_stage_by_stage_where_the_host_stands() -> None:
     model = rollout(60)
-    rows = {
-        host.status: host_row(host, Columns(110), now=NOW, speed=1.0, note=host.note, marked=True).plain
-        for host in model.hosts.values()
-    }
-    assert " ✓   ✓   ✓   ✓   ✓  DONE" in rows[HostStatus.DONE]
-    assert "*" in rows[HostStatus.DONE][:3]
-    assert " ·   ·   ·   ·   ·  QUEUED" in rows[HostStatus.QUEUED]
-    assert " ▶ " in rows[HostStatus.RUNNING]
-    assert " ✗ " in rows[HostStatus.FAILED]
-    assert "OFF PXE BLD ON  INS" in heading(Columns(110)).plain
+    rows = {host.status: row(host, Columns(110), marked=True) for host in model.hosts.values() if not host.armed}
+    assert "✓✓✓✓✓ INS done" in rows[HostStatus.DONE]
+    assert rows[HostStatus.DONE][1] == "*"
+    assert "····· " in rows[HostStatus.QUEUED]
+    assert "►" in rows[HostStatus.RUNNING]
+    assert "✗" in rows[HostStatus.FAILED]
+    assert " failed " in rows[HostStatus.FAILED]
+    assert "STAGE     STATE" in heading(Columns(110)).plain
 
 
 def test_a_narrow_row_gives_the_room_of_the_stages_to_the_note() -> None:
     columns = Columns(80)
     (host,) = [host for host in rollout(60).hosts.values() if host.armed]
-    line = host_row(host, columns, now=NOW, speed=1.0, note=host.reason).plain
+    line = row(host, columns, host.reason)
     assert line.index(host.reason[:20]) == heading(columns).plain.index("NOTE")
-    assert "✗····" in line
+    assert "✗ OFF ARMED " in line
 
 
 def _usual(host: HostState) -> float:
@@ -175,15 +180,25 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
     symbols = SYMBOLS[kind]
     columns = Columns(width, cloud=True, hooks=("switch", "tenant"), symbols=symbols)
     exchange = Exchange(at=NOW, host=host.name, method="PATCH", path=clean(name), status=0, seconds=1.0, error=clean(reason))
+    gauges, known = meters(), forecast(model, meters(), NOW)
+    common: dict[str, Any] = {"now": NOW, "width": width, "symbols": symbols}
     lines = [
-        host_row(host, columns, now=NOW, speed=1.0, note=host.note, cursor=True),
+        host_row(
+            host, columns, now=NOW, speed=1.0, word=HostWord.FAILED, note=HostNote(clean(reason), progress=0.4), cursor=True
+        ),
         heading(columns),
-        overview.pipeline(model, width),
-        overview.numbers(meters(), width),
-        *latencies.small(meters(), 100.0, width, 7, symbols=symbols),
-        *latencies.large(meters(), 100.0, width, 40, "whole run", symbols=symbols),
-        *overview.failures(model, width, 4),
-        *overview.header(model, now=NOW, width=width, title="REHEARSAL", lag=0.002, warnings=(clean(reason),), symbols=symbols),
+        header.title_line(model, title="REHEARSAL", control="you have control", warnings=(clean(reason),), **common),
+        header.end_line(model, lag=0.2, forecast=known, **common),
+        header.bar(model, width, symbols),
+        header.counts_line(model, width, symbols),
+        *boxes.queue_box(model, gauges, known, own=100.0, height=7, **common),
+        *boxes.installs_box(model, known, height=9, **common),
+        *boxes.latency_box("Redfish", [("", gauges.redfish)], speed=1.0, width=width, height=7, symbols=symbols),
+        *boxes.large(model, gauges, known, own=100.0, height=40, window="whole run", **common),
+        boxes.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
+        boxes.latency_line(gauges, 1.0, width, symbols),
+        *failures.failures(model, width, 4, symbols),
+        *failures.failures_line(model, width, symbols),
         *detail_head(host, now=NOW, speed=1.0, width=width, symbols=symbols),
         *history(host, [exchange], width),
     ]
@@ -200,24 +215,40 @@ def test_the_plain_line_and_the_header_say_pauses_and_a_shut_lane() -> None:
     assert line.startswith("2 h  ")
     assert "Foreman writes blocked: outcome unknown (timeout), look 2" in line
     assert "Foreman writes PAUSED" in line
-    head = overview.header(model, now=NOW, width=120, title="", lag=0.0, warnings=())
-    assert "FOREMAN WRITES PAUSED" in head[0].plain
+    head = header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None)
+    assert "FOREMAN WRITES PAUSED" in head.plain
 
 
 def test_a_pause_stands_whole_in_a_narrow_header() -> None:
     model = rollout(60)
     model.apply(Paused(NOW, "admission", True, "me", "by the operator"))
-    words = {"now": NOW, "width": 80, "title": "REHEARSAL", "lag": 0.0, "warnings": ()}
-    (first, _) = overview.header(model, **words, forecast=forecast(model, meters(), NOW))  # type: ignore[arg-type]
-    assert "NEW HOSTS PAUSED" in first.plain
+    line = header.end_line(model, now=NOW, width=80, lag=0.0, forecast=forecast(model, meters(), NOW))
+    assert "NEW HOSTS PAUSED" in line.plain
 
 
-def test_graphs_fill_from_below_and_dot_above() -> None:
-    assert braille([0, 1, 2, 4], 2, 1) == [chr(0x2800 | 0x80) + chr(0x2800 | 0x44 | 0xB8)]
-    (line,) = braille([2, 2], 1, 1, [4, 4])
-    assert line == chr(0x2800 | 0x44 | 0xA0 | 0x01 | 0x08)
-    assert braille([], 3, 2) == ["⠀⠀⠀", "⠀⠀⠀"]
-    assert held([0, 2, 0, 3]) == [0, 2, 2, 3]
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_bar_has_a_cell_at_least_for_each_kind_and_is_as_wide_as_the_screen(width: int) -> None:
+    model = rollout()
+    line = header.bar(model, width).plain
+    assert cell_len(line) == width
+    assert set(line) == {" ", *"▇▅▄▃▂▁·✗"}
+    assert line.count("▇") == pytest.approx((width - 2) * model.counts[HostStatus.DONE] / 700, abs=2)
+
+
+def test_an_area_fills_from_below_and_its_edge_has_its_own_style() -> None:
+    (line,) = area("braille", [0, 1, 2, 4], 1, 4.0, edge="e", below="b")
+    assert line.plain == chr(0x2800 | 0x80) + chr(0x2800 | 0x44 | 0xB8)
+    upper, lower = area("block", [1, 2], 2, 2.0, edge="e", below="b", shade=[False, True], shaded="s")
+    assert (upper.plain, lower.plain) == (" █", "██")
+    assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("b", 1), ("s", 1)]
+
+
+def test_a_time_without_a_value_is_a_gap_and_no_peak_is_lost() -> None:
+    assert columns([1.0, None, 5.0, 2.0], 8, 4) == [None, None, 1.0, 5.0]
+    assert columns([1.0, None], 2, 4) == [1.0, 1.0, None, None]
+    (upper, lower) = points("block", [([0.01, None, 1.0, 50.0], "p")], 2, 0.001, 10.0)
+    assert (upper.plain, lower.plain) == ("  ▪▲", "▪   ")
+    assert [rounded_top(value) for value in (0.0, 1.0, 7.0, 16.0, 61.0)] == [1, 1, 8, 20, 80]
 
 
 def test_numbers_are_written_in_one_way_and_a_duration_never_like_a_clock_time() -> None:
@@ -238,21 +269,12 @@ def test_numbers_are_written_in_one_way_and_a_duration_never_like_a_clock_time()
     assert len(clock_time(NOW + 86400, NOW)) == 9  # with its day
 
 
-@pytest.mark.parametrize("kind", sorted(SYMBOLS))
-def test_every_kind_of_graph_has_the_size_that_was_asked_for(kind: str) -> None:
-    lines = graph(SYMBOLS[kind].graphs, [1.0, 5.0, 2.0], 10, 4, [2.0, 6.0, 9.0])
-    assert [len(line) for line in lines] == [10] * 4
-    assert any(line.strip(" ⠀") for line in lines)
-    if kind == "ascii":
-        assert "".join(lines).isascii()
-
-
 @given(st.lists(st.floats(0, 1e6), max_size=300), st.integers(1, 50))
 @settings(deadline=None)
-def test_squeezing_loses_no_peak(values: list[float], count: int) -> None:
-    told = squeezed(values, count)
-    assert len(told) <= count
-    assert max(told, default=0) == max(values, default=0)
+def test_no_peak_is_lost_in_few_columns(values: list[float], count: int) -> None:
+    shown = columns(values, 300, count)
+    assert len(shown) == count
+    assert max((value for value in shown if value is not None), default=0.0) == max(values, default=0.0)
 
 
 def test_the_plan_names_what_differs_and_what_cannot_be_done() -> None:

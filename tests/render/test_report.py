@@ -276,7 +276,7 @@ def test_what_hosts_were_left_as_stands_in_every_format_beside_the_reason() -> N
     assert safety["x2"] == ("unknown", "x")
     for text in (as_markdown(told()), as_html(told())):
         assert "STILL ARMED: the next boot reinstalls the host" in text
-        assert "x; the power and boot settings of the host are unknown (x)" in text
+        assert "x; not disarmed completely: x" in text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from quads_tui.rollout.metrics import DownsampledSeries, Meter, MeterPoint, Meters, lane_facts
+import random
+
+import pytest
+
+from quads_tui.rollout.metrics import DownsampledSeries, Meter, MeterPoint, Meters, Window, lane_facts, quantile
 
 
 def test_work_is_metered_beside_wall_time_and_only_where_the_server_tells() -> None:
@@ -42,3 +46,22 @@ def test_the_whole_run_keeps_its_peaks_and_its_counts_in_bounded_room() -> None:
     assert sum(point.exchanges for point in points) == meter.total
     assert sum(point.errors for point in points) == meter.errors > 0
     assert {round(point.p50, 6) for point in points if point.exchanges} == {0.2}
+
+
+def test_the_figures_of_a_window_are_those_of_its_exchanges_and_a_quiet_minute_is_none() -> None:
+    luck, meter, told = random.Random(3), Meter(), list[list[float]]()
+    for second in range(600):
+        seconds = [luck.lognormvariate(-3, 1) for _ in range(luck.randrange(0, 40))] if not 300 <= second < 360 else []
+        told.append(seconds)
+        for value in seconds:
+            meter.observe(value, ok=value < 0.5)
+        meter.tick()
+    for count, wanted in ((300, told[-300:]), (0, told)):
+        ordered = sorted(value for second in wanted for value in second)
+        window = meter.over(count)
+        assert window.exchanges == len(ordered)
+        assert window.errors == sum(value >= 0.5 for value in ordered)
+        assert window.p50 == pytest.approx(quantile(ordered, 0.5), rel=0.01)
+        assert window.p95 == pytest.approx(quantile(ordered, 0.95), rel=0.01)
+    assert Meter().over(300) == Window()
+    assert {point.exchanges for point in list(meter.points)[300:360]} == {0}

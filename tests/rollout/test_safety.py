@@ -103,6 +103,13 @@ def test_a_retry_forgets_what_the_last_end_left_behind() -> None:
     assert (host.safety, host.left_behind) == (Safety.UNKNOWN, "")
 
 
+def test_pxe_that_is_left_set_outside_build_mode_is_said_as_that_and_not_as_armed() -> None:
+    model, host = rollout()
+    why = "its boot override could not be cleared: silent; build mode is not set by this rollout"
+    model.apply(HostChanged(5.0, HOST, HostStatus.FAILED, Stage.PXE_SET, None, "bad DIMM", None, Safety.UNKNOWN, why))
+    assert host.left_behind == f"not disarmed completely: {why}"
+
+
 def test_what_could_not_be_made_safe_is_said_beside_it() -> None:
     model, host = rollout()
     model.apply(HostArmed(4.0, HOST, True))

@@ -152,6 +152,32 @@ def test_f7_clean_masks_before_it_cuts_and_after_it_joins() -> None:
     assert "Kestrel" not in clean(" " * (32 * 8 - 9) + "Kestrel-Harrier-77", 32)
 
 
+HOST = "f21-h17-000-r650.scale.example.com"
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("token", [HOST, HOST.upper(), "h17-000-r650", "example.com", "0-r650.scale.ex"])
+def test_a_token_that_is_part_of_a_name_masks_no_name(token: str, first: bool) -> None:
+    """A server that hands out a host's name as its cookie must not hide who is meant."""
+    known = scrubber(PASSWORD)
+    if first:
+        known.spare([HOST])
+    known.add_token(token)
+    known.add_token(TOKEN)
+    known.spare([HOST, "f21-h18-000-r650.scale.example.com"])
+    assert known.scrub(f"no answer from {HOST}, {TOKEN}") == f"no answer from {HOST}, {MASK}"
+    assert PASSWORD not in known.scrub(PASSWORD)
+    known.add_token("another-token-of-h17")
+    assert known.scrub("another-token-of-h17") == MASK
+
+
+def test_a_password_is_masked_whatever_names_it_is_part_of() -> None:
+    known = scrubber("example.com")
+    known.spare([HOST])
+    known.add_token("example.com")
+    assert known.scrub(HOST) == f"f21-h17-000-r650.scale.{MASK}"
+
+
 def test_f7_a_name_that_is_compared_stays_as_it_is() -> None:
     SECRETS.add("kestrel-harrier-78")
     assert clean("kestrel-harrier-78.example.com", compared=True) == "kestrel-harrier-78.example.com"

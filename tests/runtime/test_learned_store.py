@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -105,6 +106,29 @@ def test_the_plan_says_how_long_it_will_take_once_that_is_known(tmp_path: Path) 
     half, most = made.expected_seconds
     assert 600.0 < half <= most < 6000.0
     assert any(line.strip().startswith("time ") and "good hosts done after about" in line for line in plan_lines(made))
+    assert plan_from(json.loads(json.dumps(asdict(made)))) == made
+
+
+def test_the_plan_of_a_large_rollout_has_canaries_of_new_types_and_their_cost(tmp_path: Path) -> None:
+    plan = Course(["R650"] * 80 + ["R640"] * 40).rollout.plan
+    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, now=NOW)
+    assert (made.canary, made.proven, made.canary_seconds) == (1, (), None)
+    words = " ".join(" ".join(plan_lines(made)).split())
+    assert (
+        "canary 1 host of each type must be built before the others of it begin "
+        "(time that this adds: not known yet): R650 (80 hosts), R640 (40 hosts)" in words
+    )
+    learn(tmp_path, URL, ended([600.0 + number for number in range(40)]).rollout, NOW, lambda words: None)
+    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, now=NOW + 86400.0)
+    assert (made.canary, made.proven) == (1, (BuildType("R650"),))
+    without = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, canary=0, now=NOW)
+    assert (without.canary, without.canary_seconds) == (0, None)
+    assert made.canary_seconds == made.expected_seconds[0] - without.expected_seconds[0]
+    all_new = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, now=NOW + 31 * 86400.0)
+    assert all_new.proven == ()
+    assert (all_new.canary_seconds or 0.0) >= 600.0  # a whole install comes before the others
+    words = " ".join(" ".join(plan_lines(all_new)).split())
+    assert re.search(r"\(adds about \d+ min\): R650 \(80 hosts\), R640 \(40 hosts\)", words)
     assert plan_from(json.loads(json.dumps(asdict(made)))) == made
 
 

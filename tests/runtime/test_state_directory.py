@@ -168,3 +168,12 @@ async def test_prune_keeps_whatever_somebody_may_still_need(tmp_path: Path, caps
     assert told["armed"] == "1 host is armed"
     assert told["running"].startswith("run by process")
     assert "removed old" in out.splitlines()
+
+
+def test_a_link_that_leads_to_itself_is_refused_in_words(tmp_path: Path) -> None:
+    state = tmp_path / "loop"
+    state.symlink_to(state)
+    with pytest.raises(Refused) as refused:
+        Options(state_dir=state).private_directory(state / "rollouts" / "r1")
+    assert "Too many levels of symbolic links; give another one with --state-dir" in str(refused.value)
+    assert "Errno" not in str(refused.value)

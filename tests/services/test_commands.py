@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from quads_tui.services.commands import run_command
+from tests.waiting import until
 
 LONG = 60.0
 
@@ -44,6 +46,20 @@ print("done", flush=True)
     pid = int(child.read_text())
     while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]:
         await asyncio.sleep(0.01)  # ends, or the test does with its timeout
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 40])
+async def test_a_cancelled_command_leaves_no_descriptor_behind(turns: int) -> None:
+    """Cancelled while it starts, before and while its output is read."""
+    gc.collect()  # what earlier tests left goes now, and not while this one counts
+    before = set(Path("/proc/self/fd").iterdir())
+    task = asyncio.ensure_future(run_command(python("import time; print('x', flush=True); time.sleep(600)"), {}, LONG))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: set(Path("/proc/self/fd").iterdir()) <= before, 20)
 
 
 @pytest.mark.parametrize("text", ["x\\n", "\\n", "a" * 10_000, "\\x1b[2J\\n"])

@@ -11,6 +11,7 @@ import pytest
 
 from quads_tui.inputs import Secret, TlsPolicy
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.foreman_host import SomeUnreadable
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Probe
@@ -98,13 +99,59 @@ REFUSED = ("403 Forbidden", {"error": {"message": "Access denied"}})
         (NO_LIST, host(), Probe.ABSENT),
         (REFUSED, host(), Probe.ABSENT),
         (NO_LIST, host(build=True, owner_id=41), Probe.APPLIED),
-        (NO_LIST, NO_LIST, Probe.UNREADABLE),  # a host that is not shown tells nothing of a write
+        (NO_LIST, NO_LIST, Probe.UNREADABLE),  # a host that is not shown tells nothing of a write, nor does one beside no other
         (tasks("failed"), NO_LIST, Probe.UNREADABLE),
+        (NO_LIST, ("200 OK", {"name": HOST}), Probe.UNREADABLE),
     ],
 )
 async def test_what_became_of_a_write(bench: Bench, told: tuple[str, object], shown: tuple[str, object], probe: Probe) -> None:
     bench.answers |= {"orchestration/": told, "hosts/": shown}
     assert await bench.foreman.probe_host(HOST, WANTED, "7b0c3a52") is probe
+
+
+OTHER = "f21-h02-000-r650.example.com"
+ODD_RECORDS = {
+    "gone": ("404 Not Found", {"error": {"message": "Resource host not found by id"}}),
+    "broken": ("200 OK", lambda request: "{"),
+    "no record": ("200 OK", {"name": HOST}),
+    "wrong type": host(installed_at=[]),
+    "renamed": host(name="f21-h03-000-r650.example.com"),
+    "error": ("500 Internal Server Error", {"error": {"message": "undefined method for nil"}}),
+    "hidden": REFUSED,
+}
+
+
+@pytest.mark.parametrize("shown", ODD_RECORDS.values(), ids=ODD_RECORDS)
+async def test_a_host_is_odd_alone_where_foreman_shows_another_one(bench: Bench, shown: tuple[str, object]) -> None:
+    listed = "200 OK", {"subtotal": 2, "results": [{"id": 7, "name": HOST}, {"id": 8, "name": OTHER}]}
+    other = "200 OK", {"name": OTHER, "id": 8, "build": False, "installed_at": None}
+    bench.answers |= {"orchestration/": NO_LIST, f"hosts/{HOST}": shown, "hosts?": listed, f"hosts/{OTHER}": other}
+
+    async def probes() -> set[Probe]:
+        return {
+            await bench.foreman.probe_host(HOST, WANTED, "7b0c3a52"),
+            await bench.foreman.probe_parameter(HOST, "rack", "b"),
+        }
+
+    assert await probes() == {Probe.ODD}
+    assert len(bench.asked("hosts?")) == 1  # the other one is known from then on
+    bench.answers["orchestration/"] = tasks("running")  # something of ours is at work: this may come of it
+    assert await bench.foreman.probe_host(HOST, WANTED, "7b0c3a52") is Probe.UNREADABLE
+    bench.answers["orchestration/"] = NO_LIST
+    for one in (other, shown, ("502 Bad Gateway", "")):
+        bench.answers[f"hosts/{OTHER}"] = one
+        assert await probes() == {Probe.ODD if one is other else Probe.UNREADABLE}  # odd for all: nothing is told of this host
+    bench.answers[f"hosts/{OTHER}"] = other
+    assert await probes() == {Probe.ODD}
+    bench.answers[f"hosts/{HOST}"] = "503 Service Unavailable", {"error": {"message": "restarting"}}
+    assert await probes() == {Probe.UNREADABLE}
+
+
+async def test_no_host_is_odd_alone_where_foreman_lists_no_other(bench: Bench) -> None:
+    bench.answers |= {"orchestration/": NO_LIST, f"hosts/{HOST}": NO_LIST}
+    for listed in ([], [{"id": 7, "name": HOST}], [{"id": 7}], {}):
+        bench.answers["hosts?"] = "200 OK", {"subtotal": 1, "results": listed}
+        assert await bench.foreman.probe_host(HOST, WANTED, "7b0c3a52") is Probe.UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -194,6 +241,21 @@ async def test_records_are_asked_for_in_requests_that_apache_takes(bench: Bench,
     assert set(records) == set(names)
     assert max(len(request.path) for request in asked) < 8_000
     assert len(asked) <= 1 + count * (length + 6) // 3_000
+
+
+async def test_a_foreman_that_ignores_the_search_is_read_by_exact_names(bench: Bench) -> None:
+    """Each search brings all hosts: a host that comes twice is one, and the records of others are nobody's trouble."""
+    names = [f"h{number:03}.{'x' * 60}.example.com" for number in range(90)]
+    items = [{"name": name, "id": number + 1, "build": False, "installed_at": None} for number, name in enumerate(names)]
+    stranger = {"name": "other.example.com", "id": 900, "build": "?"}
+    bench.answers["hosts"] = "200 OK", {"subtotal": 91, "results": [*items, stranger]}
+    assert set(await bench.foreman.records(names)) == set(names)
+    assert len(bench.asked("hosts")) > 1
+    for damage, words in (({"id": 901}, "two hosts named h000"), ({"build": "?"}, "build")):
+        bench.answers["hosts"] = "200 OK", {"subtotal": 92, "results": [*items, stranger, {**items[0], "id": 901} | damage]}
+        with pytest.raises(SomeUnreadable, match=words) as odd:
+            await bench.foreman.records(names)
+        assert len(odd.value.records) >= 89
 
 
 async def test_one_session_cookie_serves_all_requests(bench: Bench) -> None:

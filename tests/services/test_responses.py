@@ -21,7 +21,15 @@ BROKEN = {
     b'{"a": ': "broken JSON",
     b"nope": "broken JSON",
     b'{"a": 1}\r\n[2': "more than one",
-    b'{"a": 1,}': "broken JSON",
+    b'{"a": 1,,"b": 2}': "broken JSON",
+    b'{"a": 1 "b": 2}': "broken JSON",
+    b'{"a" 1}': "broken JSON",
+    b'{"a": 1, "b"}': "broken JSON",
+    b'{"a": "b" c}': "broken JSON",
+    b"{'a': 1}": "broken JSON",
+    b"{a: 1}": "broken JSON",
+    b"[,]": "broken JSON",
+    b'[{"a": 1]': "broken JSON",
     b"nope}": "broken JSON",
     b"9 bottles": "broken JSON",
     b"[" * 100_000: "deeply",
@@ -52,6 +60,11 @@ def test_glued_documents_still_give_their_first_to_those_who_ask() -> None:
 
 
 READABLE: dict[bytes, object] = {
+    b'{"a": {"b": ",}", },\r\n }': {"a": {"b": ",}"}},  # a comma too many
+    b'{"a": [1, {"b": ",]"},\r\n ],}': {"a": [1, {"b": ",]"}, DAMAGED]},  # in a list one may be missing
+    b'{"a": ,"b": }': {"a": DAMAGED, "b": DAMAGED},  # a value that is not there, or none
+    b'{"a": True, "b": 07, "c": .5, "d": 0x1f, "e": n/a, "f": -1.5e3}': {**dict.fromkeys("abcde", DAMAGED), "f": -1500.0},
+    b'{"a": "\xff", "b": nan,}': {"a": "\ufffd", "b": DAMAGED},
     b'{"a": "x\ry\x00z\x1b"}': {"a": "x\ry\x00z\x1b"},  # control characters as they are
     b'{"a": "\xe9\xff", "b": 1}': {"a": "\ufffd\ufffd", "b": 1},
     b'{"a": "\xc3"}': {"a": "\ufffd"},  # half a character takes no quote along
@@ -97,6 +110,8 @@ TRAPS = {
     "blanks": b'{"a":1}' + b" " * MEBIBYTE + b"x",
     "long integers": b"[" + b",".join([b"9" * 4_000] * 260) + b"]",
     "long fractions": b"[0." + b"1" * MEBIBYTE + b"]",
+    "commas": b"[1" + b", " * 49_000,
+    "colons and words": b"{" + b": x " * 24_000,
     "one name": b"{" + b",".join([b'"a":1'] * (MEBIBYTE // 7)) + b"}",
 }
 

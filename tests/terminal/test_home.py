@@ -47,7 +47,7 @@ def test_two_rollouts_in_one_console_share_one_lane(terminals: Terminals, tmp_pa
             terminals.shows("home", "Type 6 to start")
             time.sleep(2 * DEBOUNCE)  # a question takes no keys in its first moments
             terminals.keys("home", "6", "Enter")
-            terminals.shows("home", "OFF PXE BLD ON  INS")
+            terminals.shows("home", "STAGE")
             terminals.keys("home", "q")
             terminals.shows("home", f"{place + 1} running")
         wait_for(lambda: lab.counts()["foreman"]["writes"] == 12)

@@ -9,8 +9,8 @@ from rich.text import Text
 from textual.binding import Binding
 
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import overview
-from quads_tui.render.host_row import cut
+from quads_tui.render import failures
+from quads_tui.render.line import cut
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import FailureGroup
 
@@ -42,7 +42,7 @@ class CausesScreen(View):
     @property
     def group(self) -> FailureGroup | None:
         """Under the cursor."""
-        groups = overview.groups(self.context.rollout)
+        groups = failures.groups(self.context.rollout)
         found = next((place for place, group in enumerate(groups) if key_of(group) == self._key), None)
         self._place = found if found is not None else max(0, min(self._place, len(groups) - 1))
         group = groups[self._place] if groups else None
@@ -54,15 +54,18 @@ class CausesScreen(View):
         return list(group.hosts) if group else []
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        groups, here = overview.groups(self.context.rollout), self.group
+        groups, here = failures.groups(self.context.rollout), self.group
         if here is None:
             return [Text(cut(" No host has failed.", width), STRONG)]
         lines = [Text(cut(self._count(groups), width), STRONG)]
         room = max(3, height - 12)
         top = max(0, min(self._place - room // 2, len(groups) - room))
-        lines += [overview.group_line(group, width, cursor=group is here) for group in groups[top : top + room]]
+        lines += [
+            failures.group_line(group, width, cursor=group is here, since=group.since, symbols=self.context.symbols)
+            for group in groups[top : top + room]
+        ]
         lines += [Text(" " * width), Text(cut(f" {here.reason}", width), STRONG)]
-        lines += [Text(cut(f" afterwards: {overview.left_as(self.context.rollout, here)}", width), STRONG)]
+        lines += [Text(cut(f" afterwards: {failures.left_as(self.context.rollout, here)}", width), STRONG)]
         names = [name.partition(".")[0] for name in here.hosts]
         size = max(map(len, names)) + 2
         across = max(1, (width - 2) // size)
@@ -83,7 +86,7 @@ class CausesScreen(View):
         pass  # once a second is enough for counts
 
     def action_move(self, step: int) -> None:
-        groups = overview.groups(self.context.rollout)
+        groups = failures.groups(self.context.rollout)
         if self.group is not None:
             self._place = max(0, min(self._place + step, len(groups) - 1))
             self._key = key_of(groups[self._place])

@@ -9,12 +9,11 @@ from rich.text import Text
 from textual.binding import Binding
 
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import latencies
-from quads_tui.render.eta import lane_words
+from quads_tui.render import boxes
 
 from .view import View
 
-_WINDOWS = list(latencies.WINDOWS)
+_WINDOWS = list(boxes.WINDOWS)
 
 
 class GraphsScreen(View):
@@ -27,8 +26,17 @@ class GraphsScreen(View):
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         context = self.context
-        lane = lane_words(context.forecast)
-        return latencies.large(context.meters, context.clock.now(), width, height, self._window, lane, context.symbols)
+        return boxes.large(
+            context.rollout,
+            context.meters,
+            context.forecast,
+            now=context.clock.wall(),
+            own=context.clock.now(),
+            width=width,
+            height=height,
+            window=self._window,
+            symbols=context.symbols,
+        )
 
     def action_window(self) -> None:
         self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]

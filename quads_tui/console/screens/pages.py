@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.binding import Binding
 
 from quads_tui.console.key_actions import of_place
-from quads_tui.render.host_row import cut
+from quads_tui.render.line import cut
 from quads_tui.render.palette import BAD, QUIET, STRONG
 from quads_tui.rollout.events import Notice
 

@@ -17,13 +17,12 @@ from quads_tui.console.host_table import HostTable
 from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import latencies, overview
+from quads_tui.render import boxes, failures, header
 from quads_tui.render.detail import detail_head, history
-from quads_tui.render.eta import lane_words
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
-from quads_tui.render.host_row import cut
-from quads_tui.render.palette import QUIET, STRONG
+from quads_tui.render.line import cut
+from quads_tui.render.palette import QUIET
 from quads_tui.rollout.forecast import SPARING
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import FailureGroup
@@ -33,12 +32,12 @@ from .view import SMALLEST, View
 
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
-_AROUND = 5  # lines of header, pipeline and footer
+_AROUND = 6  # lines of header, bar, counts and footer
 
 
-def _graph_rows(height: int) -> int:
-    """Of the graphs; 1: there is only room for their numbers."""
-    return 10 if height >= 52 else 7 if height >= 36 else 1
+def _graph_rows(width: int, height: int) -> int:
+    """Of the boxes; 2: there is only room for their figures."""
+    return 2 if width < 100 or height < 34 else 9 if height >= 52 else 7
 
 
 class TableScreen(View):
@@ -65,7 +64,7 @@ class TableScreen(View):
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
-        yield LinePanel("pipeline")
+        yield LinePanel("progress")
         yield LinePanel("graphs")
         with Horizontal(id="middle"):
             yield self.table
@@ -116,12 +115,13 @@ class TableScreen(View):
             self.resort()
             self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
         self.draw_header(width)
-        self.put("pipeline", [overview.pipeline(context.rollout, width)])
+        symbols = context.symbols
+        self.put("progress", [header.bar(context.rollout, width, symbols), header.counts_line(context.rollout, width, symbols)])
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
-            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(height)))
-        self.put("failures", [] if wide else overview.failures(context.rollout, width, 8 if height >= 36 else 4))
+            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - _graph_rows(width, height)))
+        self.put("failures", [] if wide else self._failures(width, height))
         self.table.tick()
         self.draw_footer()
 
@@ -129,19 +129,37 @@ class TableScreen(View):
         width, height = self.size
         if (width, height) < SMALLEST or height < SMALLEST[1]:
             return
-        context = self.context
-        lane = lane_words(context.forecast)
-        rows = _graph_rows(height)
-        if rows > 1:
-            self.put("graphs", latencies.small(context.meters, context.clock.now(), width, rows, lane, context.symbols))
+        context, symbols = self.context, self.context.symbols
+        rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
+        rows = _graph_rows(width, height)
+        if rows == 2:
+            lines = [boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)]
+            self.put("graphs", [*lines, boxes.latency_line(meters, rollout.speed, width, symbols)])
+            return
+        now, speed = context.clock.wall(), rollout.speed
+        half, quarter = width // 2, width // 4
+        if forecast.writes_left or meters.lane.depth or meters.lane.in_flight or not rollout.durations.written:
+            first = boxes.queue_box(rollout, meters, forecast, now=now, own=own, width=half, height=rows, symbols=symbols)
         else:
-            self.put("graphs", [overview.numbers(context.meters, width, lane)])
+            first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
+        bmcs = [("Redfish", meters.redfish), ("IPMI", meters.ipmi)] if meters.ipmi.total else [("", meters.redfish)]
+        title = "Redfish and IPMI" if meters.ipmi.total else "Redfish"
+        redfish = boxes.latency_box(title, bmcs, speed=speed, width=quarter, height=rows, symbols=symbols)
+        both = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
+        rest = width - half - quarter
+        foreman = boxes.latency_box("Foreman", both, speed=speed, width=rest, height=rows, symbols=symbols)
+        self.put("graphs", boxes.beside([first, redfish, foreman]))
+
+    def _failures(self, width: int, height: int) -> list[Text]:
+        rollout, symbols = self.context.rollout, self.context.symbols
+        if height < 34:
+            return failures.failures_line(rollout, width, symbols)
+        return failures.failures(rollout, width, 4 if width >= 110 else 6, symbols)
 
     def _drawer(self, width: int, height: int) -> Sequence[Text]:
         """Failures by cause, and the host under the cursor with the newest of its history."""
         context = self.context
-        lines = [Text(cut(" Failures by cause (F)", width), STRONG)]
-        lines += overview.failures(context.rollout, width, 8) or [Text(cut(" none", width), QUIET)]
+        lines = failures.failures(context.rollout, width, 8, context.symbols) or [Text(cut(" no failures", width), QUIET)]
         lines.append(Text(" " * width))
         host = context.rollout.hosts.get(self.table.cursor)
         if host is not None:
@@ -157,22 +175,21 @@ class TableScreen(View):
         ]
 
     def state(self) -> str:
-        marked = len(self.table.marks)
-        state = f" {len(self.table.shown)}/{len(self.context.rollout.hosts)} shown"
-        state += f", {marked} marked" if marked else ""
-        state += ", failures only" if self._failures_only else ""
-        state += (
-            f", only {self._group.cause.value} at {self._group.stage.label if self._group.stage else 'the start'} (esc: all)"
-            if self._group
-            else ""
-        )
-        state += f", by {self._sort}{' reversed' if self._reversed else ''}"
-        state += f", filter {self._filter_text!r}" if self._filter_text else ""
-        return state + (
-            f" ({self._literal_patterns[0]!r} is searched for as plain text; as a regular expression it could take too long)"
-            if self._literal_patterns
-            else ""
-        )
+        table, total = self.table, len(self.context.rollout.hosts)
+        first, last = table.rows_seen
+        state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
+        state += f" shown, {total:,} in all" if len(table.shown) != total else ""
+        state += f"   by {self._sort}{' reversed' if self._reversed else ''}"
+        state += f"   {len(table.marks)} marked" if table.marks else ""
+        state += "   failures only" if self._failures_only else ""
+        if self._group:
+            stage = self._group.stage.short if self._group.stage else "the start"
+            state += f"   only {self._group.cause.value} at {stage} (esc: all)"
+        state += f"   filter {self._filter_text!r}" if self._filter_text else ""
+        if self._literal_patterns:
+            plain = self._literal_patterns[0]
+            state += f" ({plain!r} is searched for as plain text; as a regular expression it could take too long)"
+        return state
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)

@@ -11,12 +11,12 @@ from textual.events import Resize, ScreenResume
 from textual.screen import Screen
 
 from quads_tui.console.fault_tolerant_app import SafeScreen
-from quads_tui.console.key_actions import KEY_ACTIONS
+from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import overview
-from quads_tui.render.host_row import cut
-from quads_tui.render.palette import BAR, STRONG
+from quads_tui.render import header
+from quads_tui.render.line import cut, fitted
+from quads_tui.render.palette import BAR, QUIET, RULE, STRONG
 from quads_tui.rollout.stages import HostStatus
 
 SMALLEST = (80, 24)
@@ -108,35 +108,53 @@ class View(SafeScreen, Screen[str]):
     def draw_header(self, width: int) -> None:
         context = self.context
         warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
-        head = overview.header(
-            context.rollout,
-            now=context.clock.wall(),
+        rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
+        title = header.title_line(
+            rollout,
+            now=now,
             width=width,
             title=context.view.title,
-            lag=context.lag,
+            control="read-only" if context.read_only else "you have control",
             warnings=warnings,
-            forecast=context.forecast,
-            symbols=context.symbols,
+            symbols=symbols,
         )
-        self.put("header", head)
+        end = header.end_line(rollout, now=now, width=width, lag=context.lag, forecast=context.forecast, symbols=symbols)
+        self.put("header", [title, end])
 
     def state(self) -> str:
         """What is shown before the flash line."""
         return ""
 
     def draw_footer(self) -> None:
-        width, keys = self.size.width, self.keys
+        width, symbols = self.size.width, self.context.symbols
         flash = self.context.flash
         state = self.state()[: max(width // 3, width - len(flash) - 2)]
-        line = Text(cut(f"{state}  {flash}", width), STRONG if flash else "")
-        actions = [action for action in KEY_ACTIONS if action.footer and self._works_here(action.where, action.dangerous)]
-        while (
-            actions
-            and len("  ".join(parts := [*[keys] * bool(keys), *(f"{action.shown} {action.command}" for action in actions)]))
-            > width - 1
-        ):
-            actions.remove(min(actions, key=lambda action: action.footer))
-        self.put("footer", [line, Text(cut(" " + "  ".join(parts), width), BAR)])
+        line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
+        here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
+        first = [action for action in here if action.statuses and action.footer and self._fits_the_chosen(action)]
+        rest = [action for action in here if action.footer and not action.statuses]
+        while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
+            least = min([*first, *rest], key=lambda action: action.footer)
+            (first if least in first else rest).remove(least)
+        keys = fitted(keys, width, ellipsis=symbols.ellipsis)
+        keys.style = BAR
+        self.put("footer", [line, keys])
+
+    def _keys(self, first: Sequence[KeyAction], rest: Sequence[KeyAction]) -> Text:
+        """The keys of the hosts that are chosen, then those of the screen."""
+        line = Text(" ")
+        line.append(f"{self.keys}  " if self.keys else "")
+        for action in first:
+            line.append(action.shown, STRONG).append(f" {action.label}  ")
+        line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", RULE)
+        for action in rest:
+            line.append(action.shown, STRONG).append(f" {action.label}  ", QUIET)
+        return line
+
+    def _fits_the_chosen(self, action: KeyAction) -> bool:
+        """It does something to one of them, as they stand now."""
+        hosts = self.context.rollout.hosts
+        return any(hosts[name].status in action.statuses for name in self.chosen())
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.context.read_only)

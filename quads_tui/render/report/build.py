@@ -13,6 +13,7 @@ from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState, Rollout, TimelineEntry
 
+from ..plan_text import canary_words
 from .document import (
     Asked,
     Attempt,
@@ -121,6 +122,7 @@ def _asked(facts: Mapping[str, Any], plan: Plan | None) -> Asked:
         parameters=_each(facts, "parameters"),
         foreman=text(plan.foreman) if plan else "",
         models=models_of(hosts),
+        canary=text(canary_words(plan), 2000) if plan else "",
         warnings=texts(plan.warnings) if plan else (),
     )
 

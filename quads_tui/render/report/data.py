@@ -10,7 +10,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     end_reason      empty, operator, safety, SIGINT or SIGTERM: of the last process that ended well
     seconds, last   own seconds; when the journal's last entry was made
     asked           cloud, kind (build, ownership, spare or null), description, owner, ticket, ccuser, os, ptable, medium,
-                    parameters (names only), foreman, models {model: hosts}, warnings, who, at, assignment and site
+                    parameters (names only), foreman, models {model: hosts}, canary, warnings, who, at, assignment and site
                     (paths), rehearsal
     runs            a process each: started, last, speed, resumed, who, end (null: killed, or still at work)
     counts          hosts, done, failed, skipped, held, unfinished, armed
@@ -152,6 +152,7 @@ def _asked(report: Report) -> dict[str, Any]:
         "parameters": list(asked.parameters),
         "foreman": asked.foreman,
         "models": dict(asked.models),
+        "canary": asked.canary,
         "warnings": list(asked.warnings),
         "who": asked.who,
         "at": rfc3339(asked.created_at),

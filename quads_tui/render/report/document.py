@@ -60,6 +60,7 @@ class Asked:
     parameters: tuple[str, ...]
     foreman: str
     models: Mapping[str, int]  # how many hosts of each
+    canary: str  # which types had to wait for their first hosts, in words; empty: none
     warnings: tuple[str, ...]
 
 

@@ -102,6 +102,7 @@ def asked_lines(asked: Asked) -> list[tuple[str, str]]:
         ("Medium", asked.medium or ("as set in Foreman" if build else "")),
         ("Host parameters", ", ".join(asked.parameters)),
         ("Hosts", f"{sum(asked.models.values()):,}: {models}" if models else ""),
+        ("Canary", asked.canary),
         ("Foreman", asked.foreman),
         ("Assignment", "" if asked.rehearsal else asked.assignment),  # a rehearsal's files end with it
         ("Site", "" if asked.rehearsal else asked.site),

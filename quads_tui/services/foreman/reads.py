@@ -33,6 +33,7 @@ COLLECTIONS = {  # what the operator calls it: the collection and the member tha
     "user": ("users", "login"),
 }
 
+_HIDES = frozenset({403, 404, 500})  # an answer about one host that does not show it, where others are shown
 _AT_WORK = frozenset({"pending", "running"})  # states of the tasks of a PUT
 _TAKEN_BACK = frozenset({"failed", "rollbacked", "conflict"})
 
@@ -41,6 +42,7 @@ class ForemanReads:
     """The reads. Each raises StageFailure in Foreman's own words, and CredentialsRefused."""
 
     _session: ForemanSession
+    _witness: str = ""  # another host, which Foreman showed when one host was not to be read
 
     @property
     def version_warning(self) -> str:
@@ -87,22 +89,26 @@ class ForemanReads:
         Raises SomeUnreadable, with the others, where records cannot be read.
         """
         odd: list[Unreadable] = []
+        wanted = frozenset(names)
 
         def read(item: Mapping[str, Any]) -> HostRecord | None:
             try:
                 return HostRecord.read(item)
             except Unreadable as why:
-                odd.append(why)
+                name = item.get("name")
+                if not isinstance(name, str) or name.lower() in wanted:
+                    odd.append(why)
                 return None
 
         asked = [
-            self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}, read) for chunk in _chunks(sorted(names))
+            self._session.collect("hosts", {"search": f"name ^ ({', '.join(chunk)})"}, read) for chunk in _chunks(sorted(wanted))
         ]
         told = [
-            record for found in await asyncio.gather(*asked) for record in found if record is not None and record.name in names
+            record for found in await asyncio.gather(*asked) for record in found if record is not None and record.name in wanted
         ]
         records = {record.name: record for record in told}
-        for name in {record.name for record in told if records[record.name] is not record}:
+        # The same host in the answers to two searches is one: there are Foremans behind which a search is not passed on.
+        for name in {record.name for record in told if records[record.name].id != record.id}:
             odd.append(Unreadable(f"Foreman shows two hosts named {name}"))
             del records[name]
         if odd:
@@ -248,9 +254,14 @@ class ForemanReads:
         The task list is asked first: were it read after the host, a write could land between the two.
         """
         tasks = await self._tasks(progress) if progress else frozenset()
-        record = await self.host(name)
-        if record is None or tasks & _AT_WORK:
+        if tasks & _AT_WORK:
             return Probe.UNREADABLE
+        try:
+            record = await self.host(name)
+        except StageFailure as why:
+            return await self._odd(name, why)
+        if record is None:
+            return await self._odd(name)
         if record.has(wanted):
             # Out of build is also what the end of an install and other people leave behind: it does not tell of our request.
             return Probe.APPLIED if tasks or wanted.get("build") is not False else Probe.LIKELY
@@ -279,9 +290,26 @@ class ForemanReads:
         """Whether the host's own parameter has this value."""
         try:
             found = await self._parameter(host, name)
+        except StageFailure as why:
+            return await self._odd(host, why)
+        return Probe.APPLIED if found is not None and _text(found.get("value")) == value else Probe.ABSENT
+
+    async def _odd(self, name: str, why: StageFailure | None = None) -> Probe:
+        """A look that did not show this host, for `why` (None: 404): ODD where Foreman shows another one just so."""
+        if why is not None and not isinstance(why, Unreadable) and why.status not in _HIDES:
+            return Probe.UNREADABLE
+        witness, self._witness = self._witness, ""
+        try:
+            if witness in ("", name):
+                answer = await self._session.read("hosts", {"thin": "1", "per_page": "2"})
+                names = [host_name(item.get("name")) for item in results(self._session.body(answer), "hosts")]
+                witness = next((other for other in names if other != name), "")
+            if not witness or await self.host(witness) is None:
+                return Probe.UNREADABLE
         except StageFailure:
             return Probe.UNREADABLE
-        return Probe.APPLIED if found is not None and _text(found.get("value")) == value else Probe.ABSENT
+        self._witness = witness
+        return Probe.ODD
 
     async def _parameter(self, host: str, name: str) -> Mapping[str, Any] | None:
         """One parameter of a host; hidden ones would otherwise read as asterisks."""

@@ -122,7 +122,8 @@ class Bmc:
             model=system.model,
             identity=self._machine.facts(system),
             override=override or (None if system.settings or system.power == OFF else False),
-            force_off=_powers_off(offered) if offered or not system.reset_target else None,
+            acts=system.acts,
+            force_off=_powers_off(offered) if offered or (system.acts and not system.reset_target) else None,
         )
 
     async def is_off(self) -> bool:

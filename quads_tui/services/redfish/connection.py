@@ -167,7 +167,7 @@ class BmcConnection:
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:
                 raise Missing(refusal)
-            await wait.after(failure_of(refusal))
+            await wait.after(_no_look(refusal))
 
     async def leave_alone(self, deadline: float, failure: StageFailure | None = None) -> bool:
         """Wait as long as the BMC asks to, where it does: then True.
@@ -211,7 +211,7 @@ class BmcConnection:
                 refusal = error_response(answer)
                 if answer.status == 404 and not refusal.page:
                     raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
-                await wait.after(failure_of(refusal))
+                await wait.after(_no_look(refusal))
                 continue
             why = "it is not a JSON object"
             if isinstance(document, Mapping) and not (why := unreadable(document, SERVICE_ROOT)):
@@ -397,6 +397,13 @@ def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
     if isinstance(error, Busy):
         return failure_of(error.response)
     return error
+
+
+def _no_look(refusal: ErrorResponse) -> StageFailure:
+    """As `failure_of`, for a GET: a BMC that is starting answers even to what it serves that the method is not allowed."""
+    failure = failure_of(refusal)
+    failure.retryable |= refusal.status == 405
+    return failure
 
 
 def failure_of(refusal: ErrorResponse) -> StageFailure:

@@ -38,6 +38,7 @@ class Learned:
     def __init__(self) -> None:
         self.bmc = ""  # as rollout.identity.bmc_of has it; empty before it has answered
         self.refusals = 0  # of our password in a row, over all clients, and as far as the journal tells over processes
+        self.cleared = False  # in this process: what an earlier one counted, perhaps under another name, holds no more
         self.refused: dict[str, list[str]] = {}  # by what it answered: to which ways of a login
         self.logging_in = asyncio.Lock()  # one at a time: what one learns of the password the next one knows
         self._worked: dict[Step, Hashable] = {}
@@ -67,7 +68,7 @@ class Learned:
 
     def allow_login(self) -> None:
         """An operator asks for another try, or the BMC took the password."""
-        self.refusals = 0
+        self.refusals, self.cleared = 0, True
         self.refused.clear()
 
 
@@ -92,6 +93,6 @@ class LearnedBmcs:
             now = Learned() if before.bmc else before
             now.bmc = bmc
             self._by_bmc[bmc] = now
-        elif not before.bmc and before.refusals > now.refusals:
+        elif not before.bmc and not now.cleared and before.refusals > now.refusals:
             now.refusals, now.refused = before.refusals, before.refused
         self._by_address[address.rstrip("/").lower()] = now

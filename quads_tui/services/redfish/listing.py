@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.numbers import bounded
+from quads_tui.services.json_text import DAMAGED
 from quads_tui.services.responses import Response
 
 from .connection import BmcConnection, Missing
@@ -67,7 +68,7 @@ async def listing(
     `read`: in place of the connection's own. `more`: whether another page may be read; by default until ends_at.
     """
     found: dict[str, Member] = {}
-    entries = counted = 0
+    entries = commas = counted = 0
     seen: set[str] = set()
     ends = ends_at(connection, deadline)
     read = connection.read if read is None else read
@@ -90,6 +91,9 @@ async def listing(
         counted = max(counted, *(int(bounded(document.get(name), 0, _MOST_COUNTED) or 0) for name in _COUNTS))
         listed = document.get("Members")
         for entry in listed if isinstance(listed, list) else []:
+            if entry is DAMAGED:  # a comma with nothing behind it
+                commas += 1
+                continue
             entries += 1
             member = _member(entry)
             if member is None:
@@ -100,7 +104,7 @@ async def listing(
                 cut = True
                 break
         links = _next_links(document)
-        if cut or not links:
+        if cut or not links or (links == [""] and counted == entries):
             ended = not cut
             break
         following = local_path(links[0])
@@ -108,6 +112,8 @@ async def listing(
             cut = True
             break
         page = following
+    if counted != entries:
+        entries += commas
     return Listing(tuple(found.values()), max(counted, entries), ended, cut)
 
 

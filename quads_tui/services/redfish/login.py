@@ -94,9 +94,9 @@ class Login:
         """Our password was good for an answer."""
         learned = self._learned()
         if learned.refusals:
-            learned.allow_login()
             self._acts.refused(0)
             self._told = 0
+        learned.allow_login()
 
     async def refuse(self, way: str, refusal: ErrorResponse) -> None:
         """Count a refused password, and wait before the next try. Raises StageFailure where there is none."""

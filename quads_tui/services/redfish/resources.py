@@ -124,6 +124,7 @@ class System:
     manufacturer: str
     uuid: str
     serial: str
+    acts: bool  # it tells which actions it has; a BMC that is starting may not
     physical: bool  # as far as it says: no system that is composed of others, virtual, or the like
     nics: str  # path of the collection of its Ethernet interfaces
     adapters: str  # path of the collection of its network interfaces, as DMTF calls what a network adapter gives to a system
@@ -152,6 +153,7 @@ class System:
             manufacturer=manufacturer,
             uuid=text(document, "UUID"),
             serial=_fact(document, "SerialNumber"),
+            acts=isinstance(document.get("Actions"), Mapping),
             physical=text(document, "SystemType") in ("", "Physical"),
             nics=local_path(document.get("EthernetInterfaces")),
             adapters=local_path(document.get("NetworkInterfaces")),

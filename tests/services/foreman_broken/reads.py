@@ -6,7 +6,7 @@ import asyncio
 import re
 
 from quads_tui.emulators.foreman import Answer, Cost, Costs, ForemanOptions, json_answer
-from quads_tui.render.overview import numbers
+from quads_tui.render.boxes import latency_box
 from quads_tui.rollout.causes import CredentialsRefused
 from quads_tui.rollout.stages import HostStatus
 
@@ -68,7 +68,8 @@ async def _queueing(bench: Bench) -> None:
     meter.tick()
     assert meter.p50 > 3 * meter.work > 0
     assert meter.points[-1].work == meter.work
-    bench.says(re.sub(r"\d+ ms|\d+(\.\d)? s", "#", numbers(bench.meters, 200).plain.strip()))
+    *_, foot, _ = latency_box("Foreman reads", [("", meter)], speed=1.0, width=120, height=7)
+    bench.says(re.sub(r"\d+ ms|\d+(\.\d)? s", "#", foot.plain.strip("│ ")))
 
 
 async def _provisioned(bench: Bench) -> None:
@@ -182,7 +183,7 @@ RULES = (
         "requests find a free thread: thirty reads, one thread",
         "X-Runtime far below the wall time",
         "meters both: what is above the work is queueing",
-        "Redfish #/#  Foreman reads #/# (Foreman's own time #)  writes #/#   0 ready",
+        "p95 #   p50 #   Foreman's own time #   31 requests",
         _queueing,
         {"reads": 31, "writes": 0},
         ForemanOptions(workers=1, threads=1, costs=Costs(show=Cost(5.0, 5.5))),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from quads_tui.emulators.foreman import Answer, ForemanFaults, ForemanOptions, json_answer
-from quads_tui.render.overview import header
+from quads_tui.render.header import end_line
 from quads_tui.rollout.stages import HostStatus
 
 from ..foreman_bench import HOSTS, Bench
@@ -36,7 +36,7 @@ async def _narrowed(bench: Bench, width: int = 4) -> None:
     assert 2 <= bench.server.counts()["peak_writes"] <= width
     assert _overlaps(bench) == 0
     assert bench.rollout is not None
-    line = header(bench.rollout, now=bench.clock.wall(), width=200, title="", lag=0.0, warnings=())[0].plain
+    line = end_line(bench.rollout, now=bench.clock.wall(), width=200, lag=0.0, forecast=None).plain
     assert f"write concurrency reduced to 1: {bench.rollout.narrowed}"[:80] in line
 
 

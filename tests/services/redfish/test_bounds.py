@@ -193,7 +193,6 @@ async def test_a_mode_that_is_not_known_is_not_sent(bench: Bench) -> None:
     ("answer", "cause", "words"),
     [
         (error(403, "InsufficientPrivilege", "You may not."), Cause.REFUSED, "You may not."),
-        (error(405, "OperationNotAllowed", "Not here."), Cause.REFUSED, "Not here."),
         (error(403, "PasswordChangeRequired", "Change it."), Cause.CREDENTIALS, "the password must be changed first: Change it."),
     ],
 )
@@ -204,6 +203,25 @@ async def test_a_look_that_waiting_does_not_help_is_asked_once(
     failure = await bench.fails(bench.off(LONG))
     assert (failure.cause, failure.retryable, failure.reason) == (cause, False, words)
     assert bench.bmc.count(f"GET {SYSTEM}") == 1
+
+
+@pytest.mark.parametrize("path", ["/redfish/v1/", "/redfish/v1/Systems", "/Systems/1"])
+@pytest.mark.parametrize("status", [405, 501])
+async def test_a_bmc_that_is_starting_and_allows_no_get_is_asked_again(bench: Bench, status: int, path: str) -> None:
+    bench.bmc.when("GET", path, error(status, "OperationNotAllowed", "Not here."), times=3)
+    assert await bench.off(LONG) == ""
+
+
+async def test_a_bmc_that_never_allows_the_get_is_asked_until_the_deadline(bench: Bench) -> None:
+    bench.bmc.when("GET", "/Systems/1", error(405, "OperationNotAllowed", "Not here."), times=999)
+    failure = await bench.fails(bench.off(60))
+    assert (failure.cause, failure.reason) == (Cause.REFUSED, "Not here.")
+    assert 3 <= bench.bmc.count(f"GET {SYSTEM}") <= 20
+
+
+async def test_an_act_that_is_not_allowed_is_refused_for_good(bench: Bench) -> None:
+    bench.bmc.when("PATCH", SYSTEM, error(405, "OperationNotAllowed", "Not here."), times=99)
+    assert (await bench.fails(bench.pxe(LONG))).cause is Cause.REFUSED
 
 
 @pytest.mark.parametrize("act", ["off", "pxe"])

@@ -210,6 +210,26 @@ async def test_d9_a_count_is_bounded(bench: Bench, what: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "count", "whole"),
+    [
+        ('], "Members@odata.count": 2', 2, True),
+        (', ], "Members@odata.count": 2', 2, True),  # a comma too many, as the count shows
+        (", ]", 3, False),  # or a member that is missing: a machine that nobody sees
+        (', ], "Members@odata.count": 3', 3, False),
+        ('], "Members@odata.count": 2, "Members@odata.nextLink": ""', 2, True),
+        ('], "Members@odata.count": 3, "Members@odata.nextLink": ""', 3, False),
+        ('], "Members@odata.nextLink": ""', 2, False),
+    ],
+)
+async def test_a_list_is_whole_where_its_count_says_so(bench: Bench, more: str, count: int, whole: bool) -> None:
+    body = f'{{"Members": [{{"@odata.id": "/a"}}, {{"@odata.id": "/b"}}{more}}}'
+    bench.bmc.when("GET", "/Chassis", web.Response(text=body, content_type="application/json"))
+    await bench.client.observe()
+    listed = await listing(bench.client._connection, "/redfish/v1/Chassis", bench.clock.now())
+    assert (listed.count, listed.whole) == (count, whole)
+
+
+@pytest.mark.parametrize(
     ("said", "percent"),
     [(42, 42), (42.9, 42), ("42", 42), (-1, 0), (1e300, 100), (10**30, 100), (True, 0), ("nan", 0), (None, 0), ([42], 0)],
 )

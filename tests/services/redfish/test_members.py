@@ -302,7 +302,9 @@ SURVEYED: dict[str, tuple[dict[str, Any], bool | None, bool | None]] = {
         True,
         False,
     ),
-    "no reset": ({"Actions": None}, True, False),
+    "no reset": ({"Actions": {}}, True, False),
+    "no reset among others": ({"Actions": {"Oem": {}}}, True, False),
+    "starting": ({"Actions": None}, True, None),
     "not told": ({"Actions": {"#ComputerSystem.Reset": {"target": RESET}}}, True, None),
     "a comma is missing": (
         {"Actions": {"#ComputerSystem.Reset": {"target": RESET, "ResetType@Redfish.AllowableValues": ["OnForceOff", "Nmi"]}}},
@@ -316,5 +318,5 @@ SURVEYED: dict[str, tuple[dict[str, Any], bool | None, bool | None]] = {
 async def test_a_survey_tells_what_the_acts_will_need(bench: Bench, what: str) -> None:
     bench.bmc.system, override, force_off = SURVEYED[what]
     seen = await bench.client.survey()
-    assert (seen.override, seen.force_off) == (override, force_off)
+    assert (seen.override, seen.force_off, seen.acts) == (override, force_off, what != "starting")
     assert seen.identity.system == SYSTEM

@@ -1,0 +1,414 @@
+"""The boxes over the table: what limits the rollout now (Foreman writes, then installs), and how quick the services are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.text import Text
+
+from quads_tui.rollout.forecast import Forecast
+from quads_tui.rollout.metrics import Meter, MeterPoint, Meters, Window
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import Rollout
+
+from .line import fitted
+from .numbers import clock_time, duration, latency
+from .numbers import count as counted
+from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
+from .plot import PER_CELL, area, columns, points, rounded_top
+from .symbols import BRAILLE, Symbols
+
+_GAP = "   "
+_LABEL = 9  # cells of the labels within a box
+_QUEUE, _LATENCY = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
+
+
+def box(title: Text, state: Text, lines: Sequence[Text], foot: tuple[str, str, str], width: int, symbols: Symbols) -> list[Text]:
+    """A frame with its title and state (right) in the upper border, and the time axis in the lower one: from, what, until."""
+    top_left, top_right, low_left, low_right, line, side = symbols.box
+    head = Text().append(f"{top_left}{line}", RULE).append(" ").append_text(title).append(" ")
+    right = (
+        Text(" ").append_text(state).append(" ").append(f"{line}{top_right}", RULE)
+        if state.plain
+        else Text(f"{line}{top_right}", RULE)
+    )
+    head.append(line * max(0, width - head.cell_len - right.cell_len), RULE)
+    head.append_text(right)
+    since, what, until = foot
+    low = (
+        Text()
+        .append(f"{low_left}{line}", RULE)
+        .append(f" {since} " if since else "", QUIET)
+        .append(f" {what} " if what else "", QUIET)
+    )
+    end = Text(f" {until} " if until else "", QUIET).append(f"{line}{low_right}", RULE)
+    low.append(line * max(0, width - low.cell_len - end.cell_len), RULE).append_text(end)
+    body = [
+        Text().append(side, RULE).append_text(fitted(one, width - 2, ellipsis=symbols.ellipsis)).append(side, RULE)
+        for one in lines
+    ]
+    return [fitted(head, width, ellipsis=symbols.ellipsis), *body, fitted(low, width, ellipsis=symbols.ellipsis)]
+
+
+def beside(boxes: Sequence[Sequence[Text]]) -> list[Text]:
+    """Boxes of the same height, side by side."""
+    return [Text.assemble(*(one[row] for one in boxes)) for row in range(len(boxes[0]))]
+
+
+def _labelled(label: str, *parts: tuple[str, str]) -> Text:
+    line = Text().append(f" {label:<{_LABEL}}", QUIET)
+    for words, style in parts:
+        line.append(words, style)
+    return line
+
+
+class Span(NamedTuple):
+    """The time that a graph shows. `seconds`: real ones; 0: all there is."""
+
+    seconds: int
+    since: str  # the words of its axis
+
+    @classmethod
+    def of(cls, speed: float, columns: int, wanted: int) -> Span:
+        """`wanted` rollout seconds; more where the graph has more columns than that has real seconds."""
+        seconds = max(columns, round(wanted / speed))
+        return cls(seconds, f"-{duration(seconds * speed)}")
+
+    def columns(self, newest: Iterable[float | None], whole: Iterable[float | None], count: int) -> list[float | None]:
+        """`newest`: a value a second; `whole`: of the whole run, in as many steps as there are."""
+        values = list(newest if self.seconds else whole)
+        return columns(values, self.seconds or max(1, len(values)), count)
+
+
+# The write queue, while writes are left
+
+
+def queue_box(
+    rollout: Rollout,
+    meters: Meters,
+    forecast: Forecast,
+    *,
+    now: float,
+    own: float,
+    width: int,
+    height: int,
+    symbols: Symbols = BRAILLE,
+    span: Span | None = None,
+) -> list[Text]:
+    """What Foreman is writing, who is next, how quick it is and until when. `now`: real time; `own`: the rollout's own clock."""
+    lane = meters.lane
+    state = (
+        Text()
+        .append(f"{lane.depth:,}", STRONG)
+        .append(" ready")
+        .append(f"{_GAP}{forecast.writes_left:,}", STRONG)
+        .append(" left")
+    )
+    lines = [_writing(rollout, meters, own), _next(rollout, meters, width - 2), _rate(rollout, meters, forecast)]
+    per = PER_CELL[symbols.graphs]
+    rows, cells = height - 2 - len(lines), width - 9
+    span = span or Span.of(rollout.speed, per * cells, _QUEUE)
+    depths = span.columns(map(float, meters.lane_depths), map(float, meters.lane_whole), per * cells)
+    blocked = [bool(value) for value in span.columns(map(float, meters.lane_blocked), (), cells)]
+    top = rounded_top(max((value for value in depths if value), default=1.0))
+    drawn = area(
+        symbols.graphs,
+        depths,
+        rows,
+        top,
+        edge=STAGE_STYLES[Stage.FOREMAN_BUILD],
+        below=AREA,
+        shade=blocked,
+        shaded=SHADE,
+    )
+    lines += _with_axis(drawn, f"{top:,}", "0", 5, symbols)
+    what = "shaded: writes blocked" if any(blocked) else "hosts ready"
+    return box(Text("Foreman write queue", STRONG), state, lines, (span.since, what, "now"), width, symbols)
+
+
+def _with_axis(drawn: Sequence[Text], top: str, bottom: str, width: int, symbols: Symbols) -> list[Text]:
+    """With the labels of its y axis at the left: of the first row and of the last."""
+    labels = [top, *[""] * (len(drawn) - 2), bottom] if len(drawn) > 1 else [top]
+    return [
+        Text().append(f"{label:>{width}}", QUIET).append(symbols.tick if label else symbols.box[-1], RULE).append_text(row)
+        for label, row in zip(labels, drawn, strict=True)
+    ]
+
+
+def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
+    lane = meters.lane
+    if lane.shut:
+        return _labelled("blocked", (lane.shut, BAD))
+    if lane.paused:
+        return _labelled("paused", (rollout.paused.get("writes", "by the operator"), STRONG))
+    if not lane.in_flight:
+        return _labelled("writing", ("nothing", QUIET))
+    flight = lane.in_flight[0]
+    usual = rollout.durations.write
+    parts = [
+        (f"{_short(flight.host):<20}", STAGE_STYLES[Stage.FOREMAN_BUILD]),
+        (f"{_GAP}{duration(max(0.0, own - flight.since))}", STRONG),
+    ]
+    parts += [(f"{_GAP}usually {latency(usual.mean)}", QUIET)] if len(usual) else []
+    parts += [(f"{_GAP}+{len(lane.in_flight) - 1}", QUIET)] if len(lane.in_flight) > 1 else []
+    return _labelled("writing", *parts)
+
+
+def _next(rollout: Rollout, meters: Meters, width: int) -> Text:
+    names = [_short(name) for name, _ in sorted(meters.lane.places.items(), key=lambda item: item[1])]
+    if not names:
+        return _labelled("next", (_short(meters.lane.head) or "nobody is ready", "" if meters.lane.head else QUIET))
+    shown: list[str] = []
+    for name in names:
+        name = "-".join(name.split("-")[:2]) if name.count("-") > 1 else name
+        if _LABEL + sum(len(one) + 2 for one in [*shown, name]) + 6 > width:
+            break
+        shown.append(name)
+    more = len(names) - len(shown)
+    return _labelled("next", ("  ".join(shown), ""), (f"  +{more}" if more else "", QUIET))
+
+
+def _rate(rollout: Rollout, meters: Meters, forecast: Forecast) -> Text:
+    rate = forecast.writes_per_minute
+    parts = [(f"{rate:.1f}", STRONG), (" a minute", "")] if rate else [("not known yet", QUIET)]
+    if len(meters.lane_writing) > 1:
+        parts.append((f"{_GAP}idle {100 * meters.idle:.0f} %", QUIET))
+    if forecast.written_at is not None:
+        at = clock_time(rollout.shown_at(forecast.written_at), rollout.shown_at(forecast.at))
+        parts += [(f"{_GAP}last one about ", QUIET), (at, STRONG)]
+    return _labelled("rate", *parts)
+
+
+# The installs, when all is written
+
+
+def installs_box(
+    rollout: Rollout, forecast: Forecast, *, now: float, width: int, height: int, symbols: Symbols = BRAILLE
+) -> list[Text]:
+    """How long installs take, which are overdue, how many hosts were done a minute. `now`: real time."""
+    running = rollout.at_stage[Stage.INSTALL]
+    state = Text().append(f"{running:,}", STRONG).append(" running")
+    if forecast.overdue:
+        state.append(_GAP).append(f" {len(forecast.overdue)} overdue ", OVERDUE)
+    lines = [_took(rollout), _overdue(rollout, forecast, now), _written(rollout)]
+    rows, cells = height - 2 - len(lines), width - 9
+    minutes = PER_CELL[symbols.graphs] * cells
+    done = done_by_minute(rollout, now, minutes)
+    top = rounded_top(max((value for value in done if value), default=1.0))
+    style = STYLES[HostStatus.DONE]
+    lines += _with_axis(area(symbols.graphs, done, rows, top, edge=style, below=style), f"{top:,}", "0", 5, symbols)
+    return box(Text("Installs", STRONG), state, lines, (f"-{duration(60 * minutes)}", "done a minute", "now"), width, symbols)
+
+
+def done_by_minute(rollout: Rollout, now: float, minutes: int) -> list[float | None]:
+    """Hosts that were done in each of the last so many minutes of rollout time; None before the start."""
+    ended = [host for host in rollout.hosts.values() if host.status is HostStatus.DONE]
+    ages = Counter(int((now - host.since) * rollout.speed // 60) for host in ended)
+    run = rollout.seconds(now) // 60
+    return [float(ages[age]) if age <= run else None for age in range(minutes - 1, -1, -1)]
+
+
+def _took(rollout: Rollout) -> Text:
+    samples = rollout.durations.samples(None, Stage.INSTALL)
+    if not len(samples):
+        return _labelled("took", ("no host is built yet", QUIET))
+    return _labelled(
+        "took",
+        (duration(samples.quantile(0.5)), STRONG),
+        (" usually", ""),
+        (f"{_GAP}90 % within {duration(samples.quantile(0.9))}", QUIET),
+        (f"{_GAP}slowest {duration(samples.quantile(1.0))}", QUIET),
+    )
+
+
+def _overdue(rollout: Rollout, forecast: Forecast, now: float) -> Text:
+    if not forecast.overdue:
+        return _labelled("overdue", ("none", QUIET))
+    parts: list[tuple[str, str]] = []
+    for one in forecast.overdue[:3]:
+        began = rollout.durations.installing.get(one.name, rollout.hosts[one.name].since)
+        parts += [(f"{_short(one.name)} ", ""), (f"{duration((now - began) * rollout.speed)}{_GAP}", STRONG)]
+    more = len(forecast.overdue) - 3
+    return _labelled("overdue", *parts, (f"+{more}" if more > 0 else "", QUIET))
+
+
+def _written(rollout: Rollout) -> Text:
+    return _labelled("writes", ("all hosts are written", QUIET))
+
+
+# Latencies
+
+
+def latency_box(
+    title: str,
+    meters: Sequence[tuple[str, Meter]],
+    *,
+    speed: float,
+    width: int,
+    height: int,
+    symbols: Symbols = BRAILLE,
+    span: Span | None = None,
+) -> list[Text]:
+    """One service: p50 dim and p95 bright of one meter, or the medians of two (the first dim, the other bright), on a logarithmic
+    axis, with the figures of the time that is shown.
+    """
+    per = PER_CELL[symbols.graphs]
+    cells, rows = width - 9, height - 3
+    span = span or Span.of(speed, per * cells, _LATENCY)
+    found = [(name, meter, meter.over(span.seconds)) for name, meter in meters]
+    if len(found) == 1:
+        _, meter, window = found[0]
+        curves = [(_curve(meter, "p50", span, per * cells), QUIET), (_curve(meter, "p95", span, per * cells), STRONG)]
+        foot = _figures([("p95", window.p95, STRONG), ("p50", window.p50, QUIET)], window, meter.work, width - 2)
+    else:
+        curves = [
+            (_curve(meter, "p50", span, per * cells), style) for (_, meter, _), style in zip(found, (QUIET, STRONG), strict=True)
+        ]
+        foot = Text(" ")
+        for (name, _, window), style in reversed(list(zip(found, ("", STRONG), strict=True))):
+            if window.exchanges:
+                foot.append(f"{name} ", QUIET).append(f"{latency(window.p50)}{_GAP}", style)
+            else:
+                foot.append(f"no {name}{'s' if name.islower() else ''}{_GAP}", QUIET)
+        foot.rstrip()
+    errors = sum(window.errors for _, _, window in found)
+    low, high = _decades([value for curve, _ in curves for value in curve if value])
+    state = Text(counted(errors, "error"), STRONG) if errors else Text("no errors", QUIET)
+    lines = [*_with_axis(points(symbols.graphs, curves, rows, low, high), _tick(high), _tick(low), 6, symbols), foot]
+    return box(Text(title, STRONG), state, lines, (span.since, "", "now"), width, symbols)
+
+
+def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
+    """A second without a request is a gap."""
+
+    def value(point: MeterPoint) -> float | None:
+        return getattr(point, which) if point.exchanges else None
+
+    return span.columns(map(value, meter.points), map(value, meter.whole), count)
+
+
+def _figures(parts: Sequence[tuple[str, float, str]], window: Window, work: float, room: int) -> Text:
+    """As many of them as go in; then what the server says it worked itself (the rest is queueing and the wire), and how many."""
+    line = Text(" ")
+    if not window.exchanges:
+        return line.append("no requests in this time", QUIET)
+    for name, value, style in parts:
+        line.append(f"{name} ", QUIET).append(f"{latency(value)}{_GAP}", style)
+    more = [f"Foreman's own time {latency(work)}{_GAP}"] if work else []
+    for words in (*more, counted(window.exchanges, "request")):
+        if line.cell_len + len(words.rstrip()) <= room:
+            line.append(words, QUIET)
+    return line
+
+
+def _tick(seconds: float) -> str:
+    """A power of ten: 10 ms, 1 s."""
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    """The powers of ten around the values, in seconds: at least one decade."""
+    low, high = 0.001, 1.0
+    if values:
+        low = high = 1.0
+        while low > max(min(values), 1e-5):
+            low /= 10
+        while low * 10 <= min(values):
+            low *= 10
+        while high < max(values):
+            high *= 10
+        while high / 10 >= max(values) and high / 10 > low:
+            high /= 10
+    return low, max(high, low * 10)
+
+
+def _short(name: str) -> str:
+    return name.partition(".")[0]
+
+
+# One line each, where there is no room for boxes
+
+
+def queue_line(
+    rollout: Rollout, meters: Meters, forecast: Forecast, *, own: float, width: int, symbols: Symbols = BRAILLE
+) -> Text:
+    """The write queue in one line."""
+    lane = meters.lane
+    if lane.shut:
+        return fitted(Text().append(" writes  ", QUIET).append(f"blocked: {lane.shut}", BAD), width, ellipsis=symbols.ellipsis)
+    line = (
+        Text()
+        .append(" writes  ", QUIET)
+        .append(f"{lane.depth:,}", STRONG)
+        .append(" ready  ")
+        .append(f"{forecast.writes_left:,}", STRONG)
+    )
+    line.append(" left")
+    if forecast.writes_per_minute:
+        line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
+    if forecast.written_at is not None:
+        at = clock_time(rollout.shown_at(forecast.written_at), rollout.shown_at(forecast.at))
+        line.append("  last one about ", QUIET).append(at, STRONG)
+    right = Text()
+    if lane.in_flight:
+        flight = lane.in_flight[0]
+        right.append("-".join(_short(flight.host).split("-")[:2]), STAGE_STYLES[Stage.FOREMAN_BUILD])
+        right.append(f" {duration(max(0.0, own - flight.since))} ")
+    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+
+
+def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
+    """The latencies of the last minutes in one line."""
+    seconds = max(60, round(_LATENCY / speed))
+    line, errors = Text(" latency ", QUIET), 0
+    for name, meter, which in (
+        ("Redfish p95", meters.redfish, "p95"),
+        *((("IPMI p95", meters.ipmi, "p95"),) if meters.ipmi.total else ()),
+        ("Foreman read", meters.foreman_reads, "p50"),
+        ("write", meters.foreman_writes, "p50"),
+    ):
+        window = meter.over(seconds)
+        errors += window.errors
+        figure = latency(getattr(window, which)) if window.exchanges else "none"
+        line.append(f"{name} ", QUIET).append(f"{figure}   ", "" if window.exchanges else QUIET)
+    line.append(counted(errors, "error") if errors else "no errors", STRONG if errors else QUIET)
+    return fitted(line, width, ellipsis=symbols.ellipsis)
+
+
+# The whole screen
+
+WINDOWS = {"5 min": 300, "30 min": 1800, "whole run": 0}
+"""Rollout seconds that the graphs show; 0: all there is."""
+
+
+def large(
+    rollout: Rollout,
+    meters: Meters,
+    forecast: Forecast,
+    *,
+    now: float,
+    own: float,
+    width: int,
+    height: int,
+    window: str,
+    symbols: Symbols = BRAILLE,
+) -> list[Text]:
+    """The write queue and the latencies over one another, on one axis of time, so that what happened together stands together."""
+    wanted = WINDOWS[window]
+    count = PER_CELL[symbols.graphs] * (width - 9)
+    span = Span.of(rollout.speed, count, wanted) if wanted else Span(0, f"-{duration(rollout.seconds(now))}")
+    head = Text().append(f" {window}", STRONG).append("   t next window   b symbols   esc back", QUIET)
+    services = [
+        ("Redfish", meters.redfish),
+        *([("IPMI", meters.ipmi)] if meters.ipmi.total else []),
+        ("Foreman reads", meters.foreman_reads),
+        ("Foreman writes", meters.foreman_writes),
+    ]
+    rows, extra = divmod(height - 1, 1 + len(services))
+    lines = [fitted(head, width, ellipsis=symbols.ellipsis)]
+    lines += queue_box(rollout, meters, forecast, now=now, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
+    for title, meter in services:
+        lines += latency_box(title, [("", meter)], speed=rollout.speed, width=width, height=rows, symbols=symbols, span=span)
+    return lines

@@ -1,0 +1,101 @@
+"""Failures by cause: the lines below the table, or the box beside the graphs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from quads_tui.rollout.state import FailureGroup, Rollout
+
+from .line import fitted
+from .numbers import clock_time, count
+from .palette import BAD, CURSOR, QUIET, RULE, STAGE_STYLES, STRONG, lifted
+from .symbols import BRAILLE, Symbols
+
+_TWO_COLUMNS = 110  # cells from which on two causes stand side by side
+
+
+def groups(rollout: Rollout) -> list[FailureGroup]:
+    """Failures by stage and cause, most hosts first."""
+    return sorted(rollout.groups.values(), key=lambda group: (-len(group.hosts), group.since))
+
+
+def left_as(rollout: Rollout, group: FailureGroup) -> str:
+    """What its hosts were left as, the most first: "2 powered off, 1 STILL ARMED"."""
+    counts = Counter(rollout.hosts[name].safety for name in group.hosts)
+    return ", ".join(f"{count} {safety.short}" for safety, count in counts.most_common())
+
+
+def summary(rollout: Rollout) -> str:
+    """14 hosts, 7 causes."""
+    hosts = sum(len(group.hosts) for group in rollout.groups.values())
+    return f"{count(hosts, 'host')}, {count(len(rollout.groups), 'cause')}"
+
+
+def failures(rollout: Rollout, width: int, height: int, symbols: Symbols = BRAILLE) -> list[Text]:
+    """A rule with the title, and the groups in at most `height` lines, in two columns where there is room; else nothing."""
+    found = groups(rollout)
+    if not found:
+        return []
+    head = (
+        Text().append(f" {symbols.box[4] * 2} ", RULE).append("Failures by cause", STRONG).append(f"  {summary(rollout)} ", QUIET)
+    )
+    head.append(symbols.box[4] * max(0, width - head.cell_len - 1), RULE)
+    if width < _TWO_COLUMNS:
+        return [fitted(head, width), *_column(found, width, height, symbols)]
+    half = width // 2
+    rows = min(height, -(-len(found) // 2))
+    left, right = _column(found[:rows], half, rows, symbols), _column(found[rows:], width - half, rows, symbols)
+    right += [Text(" " * (width - half))] * (len(left) - len(right))
+    return [fitted(head, width), *(Text.assemble(*pair) for pair in zip(left, right, strict=True))]
+
+
+def failures_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> list[Text]:
+    """The biggest groups in one line; nothing without any."""
+    found = groups(rollout)
+    if not found:
+        return []
+    line, shown = Text(" causes ", QUIET), 0
+    for group in found:
+        part = Text("  ").append(f"{len(group.hosts)}", BAD).append(" x ", QUIET)
+        part.append_text(_stage(group)).append(f" {group.cause.value}")
+        if line.cell_len + part.cell_len + 12 > width:
+            break
+        line.append_text(part)
+        shown += 1
+    more = len(found) - shown
+    return [fitted(line, width, Text(f"+{more} (F) " if more else "", QUIET), ellipsis=symbols.ellipsis)]
+
+
+def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Symbols) -> list[Text]:
+    """As many as fit; the last line says how many more there are."""
+    lines = [group_line(group, width, symbols=symbols) for group in found[:height]]
+    if len(found) > height and lines:
+        lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} (F: all)", QUIET), width)
+    return lines
+
+
+def _stage(group: FailureGroup) -> Text:
+    return Text(f"{group.stage.short:<3}", STAGE_STYLES[group.stage]) if group.stage else Text("-  ", QUIET)
+
+
+def group_line(
+    group: FailureGroup, width: int, *, cursor: bool = False, since: float | None = None, symbols: Symbols = BRAILLE
+) -> Text:
+    """How many hosts, in which stage, the reason as the first one had it, and its name. `since`: shown with the time, too."""
+
+    def ink(style: str) -> str:
+        return lifted(style) if cursor else style
+
+    first = "-".join(next(iter(group.hosts)).partition(".")[0].split("-")[:2])
+    more = f" +{len(group.hosts) - 1}" if len(group.hosts) > 1 else ""
+    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" x ", ink(QUIET))
+    line.append_text(Text(f"{group.stage.short:<3}", ink(STAGE_STYLES[group.stage])) if group.stage else Text("-  ", ink(QUIET)))
+    if since is not None:
+        line.append(f" {group.cause.value:15}", ink(QUIET)).append(f" since {clock_time(since, since)}", ink(QUIET))
+    line.append(f" {group.reason}")
+    line = fitted(line, width, Text(f"{first}{more} ", ink(QUIET)), ellipsis=symbols.ellipsis)
+    line.style = CURSOR if cursor else ""
+    return line

@@ -1,0 +1,144 @@
+"""The head of the main screen: which rollout, when it will be done, what needs attention, how far it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.text import Text
+
+from quads_tui.rollout.forecast import Forecast
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import paused_subject
+
+from .eta import header_words
+from .line import fitted
+from .numbers import duration
+from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
+from .symbols import BRAILLE, Symbols
+
+_SHORTEST = 11  # cells that the time alone needs
+LATE = 0.05  # seconds of loop lag from which the screen says so
+_GAP = "   "
+ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF)  # behind done, as the bar fills
+
+
+def title_line(
+    rollout: Rollout, *, now: float, width: int, title: str, control: str, warnings: Sequence[str], symbols: Symbols = BRAILLE
+) -> Text:
+    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words."""
+    left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {rollout.plan.cloud}", STRONG)
+    left.append(f"  {len(rollout.hosts):,} hosts")
+    if title or rollout.speed != 1:
+        left.append("  ")
+        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+    for warning in warnings:
+        left.append(f"  ! {warning}", ATTENTION)
+    right = Text(style=BAR)
+    if width >= 110 and not warnings:
+        if rollout.speed != 1:
+            left.append("  rollout time", QUIET)
+        left.append(f"{_GAP}{control}" if control else "", QUIET)
+        right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
+    else:
+        right.append(f"{_clock(rollout, rollout.ended_at or now)}  ")
+    right.append(duration(rollout.seconds(now)), STRONG).append(" ")
+    line = fitted(left, width, right, ellipsis=symbols.ellipsis)
+    line.style = BAR
+    return line
+
+
+def end_line(
+    rollout: Rollout, *, now: float, width: int, lag: float, forecast: Forecast | None, symbols: Symbols = BRAILLE
+) -> Text:
+    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds."""
+    chips, alarms = _chips(rollout, forecast, symbols), Text()
+    if rollout.end_reason:
+        alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
+    for what in rollout.paused:
+        alarms.append(f"{paused_subject(what).upper()} PAUSED  ", ATTENTION)
+    if rollout.narrowed:
+        alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
+    if lag >= LATE:
+        alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
+    left = Text(" ").append_text(alarms)
+    if rollout.settled:
+        left.append("No host can continue by itself" if rollout.ended_at is None else "Ended", STRONG)
+    elif forecast is not None and rollout.ended_at is None:
+        words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
+        eta = Text(words[:1].upper() + words[1:])
+        if time := re.search(r"\d\d:\d\d", words):
+            eta.stylize(STRONG, *time.span())
+        left.append_text(eta)
+    return fitted(left, width, chips, ellipsis=symbols.ellipsis)
+
+
+def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Text:
+    """What asks for a decision, at the right edge of the second line."""
+    parts: list[tuple[str, str]] = []
+    if rollout.unverified:
+        parts.append((f"{len(rollout.unverified)} not verified", QUIET))
+    if forecast is not None and forecast.overdue:
+        parts.append((f" {len(forecast.overdue)} overdue ", OVERDUE))
+    if failed := rollout.counts[HostStatus.FAILED]:
+        parts.append((f"{symbols.failed} {failed} failed", BAD))
+    if rollout.armed:
+        parts.append((f" {len(rollout.armed)} ARMED ", ARMED))
+    line = Text()
+    for number, (words, style) in enumerate(parts):
+        line.append("  " if number else "").append(words, style)
+    return line.append(" ") if parts else line
+
+
+def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
+    """How far the hosts are, as one line: each kind that has hosts takes one cell at least."""
+    counts = rollout.counts
+    shares = [(counts[HostStatus.DONE], symbols.done, STYLES[HostStatus.DONE])]
+    shares += [(rollout.at_stage[stage], symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
+    shares += [(counts[HostStatus.QUEUED], symbols.none, STYLES[HostStatus.QUEUED])]
+    shares += [(counts[HostStatus.SKIPPED], symbols.skipped, QUIET), (counts[HostStatus.HELD], symbols.held, STRONG)]
+    shares += [(counts[HostStatus.FAILED], symbols.failed, BAD)]
+    line = Text(" ")
+    for cells, (_, glyph, style) in zip(_cells([share for share, _, _ in shares], width - 2), shares, strict=True):
+        line.append(glyph * cells, style)
+    return line.append(" " * (width - line.cell_len))
+
+
+def _cells(counts: Sequence[int], width: int) -> list[int]:
+    """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
+    total = sum(counts)
+    if not total:
+        return [0 for _ in counts]
+    exact = [width * count / total for count in counts]
+    cells = [max(1, int(share)) if share else 0 for share in exact]
+    while (missing := width - sum(cells)) > 0:
+        cells[max(range(len(cells)), key=lambda place: exact[place] - cells[place])] += 1
+    while missing < 0:
+        cells[max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))] -= 1
+        missing += 1
+    return cells
+
+
+def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
+    """The bar's legend with the number of hosts of each kind; what an armed host means, under its chip."""
+    counts = rollout.counts
+    done = STYLES[HostStatus.DONE]
+    parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
+    parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.short, rollout.at_stage[stage]) for stage in ORDER]
+    parts.append((symbols.none, QUIET, "not started", counts[HostStatus.QUEUED]))
+    parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
+    if counts[HostStatus.WAITING]:
+        parts.append(("", QUIET, "retrying", counts[HostStatus.WAITING]))
+    line = Text(" ")
+    for number, (glyph, style, word, count) in enumerate(parts):
+        line.append((_GAP if width >= 110 else " ") if number else "")
+        line.append(f"{glyph} " if glyph else "", style if count else QUIET)
+        line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
+    right = Text("next boot reinstalls ") if rollout.armed and width >= 110 else None
+    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+
+
+def _clock(rollout: Rollout, at: float) -> str:
+    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M") if at else "not started"

@@ -1,0 +1,29 @@
+"""Compiled once, for all workers of a run and for the processes that they start: each would else do it again, a third of all CPU time."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def compile_once(config: pytest.Config) -> None:
+    """Before the workers begin; what is compiled already is left as it is."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(ROOT / "quads_tui", quiet=2)
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and not any((ROOT / "tests" / "engine" / "__pycache__").glob("test_*-pytest-*.pyc")):
+        files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py"))
+        collect = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--collect-only"]
+        halves = [
+            subprocess.Popen([*collect, *files[half::2]], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            for half in (0, 1)
+        ]
+        for half in halves:
+            half.wait()

@@ -1,0 +1,99 @@
+"""`watch` and `attach` say within 2 s that the process that runs a rollout has gone, and who runs it then. In virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from quads_tui.cli import watch
+from quads_tui.runtime.control_socket import NotRunning
+
+pytestmark = pytest.mark.looptime
+SOON = 2.0  # seconds
+
+
+class Runner:
+    """Who runs the rollout, as its stored rollout and its control socket tell it."""
+
+    id = "20261128-2301-cloud02"
+
+    def __init__(self) -> None:
+        self.by = "jdoe@lab, process 7"
+        self.read_only = ""  # what the screen says
+        self.gone = asyncio.Event()
+
+    def holder(self) -> str:
+        return self.by
+
+    def leaves(self) -> None:
+        self.by = ""
+        self.gone.set()
+
+    async def run(self) -> None:
+        await self.gone.wait()
+        self.gone.clear()
+
+    async def connect(self) -> None:
+        if not self.by:
+            raise NotRunning
+        self.read_only = ""
+
+    async def follow(self, *listeners: Any) -> None:
+        """The journal says nothing new."""
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    async def at_once(work: Callable[[], Any]) -> Any:
+        return work()
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)  # virtual time waits for no thread
+    return Runner()
+
+
+async def assert_soon(says: Callable[[], bool]) -> None:
+    began = asyncio.get_running_loop().time()
+    while not says():
+        assert asyncio.get_running_loop().time() - began <= SOON
+        await asyncio.sleep(0.01)
+
+
+async def assert_told(runner: Runner, work: Awaitable[None], said: Callable[[], str], resumed: str) -> None:
+    """Two deaths of the runner, at moments that suit no pace of looks."""
+    task = asyncio.ensure_future(work)
+    for pause in (7.03, 11.49):
+        await asyncio.sleep(pause)
+        runner.leaves()
+        await assert_soon(lambda: said().endswith(f"not running: quads-tui resume {runner.id}"))
+        await asyncio.sleep(pause)
+        runner.by = "asmith@lab, process 8"
+        await assert_soon(lambda: said() == resumed)
+    task.cancel()
+
+
+FOLLOWER: Any = SimpleNamespace(ended=False)
+
+
+async def test_the_screen_of_watch(runner: Runner) -> None:
+    work = watch._keep_right(runner, FOLLOWER, runner, "")  # type: ignore[arg-type]
+    await assert_told(runner, work, lambda: runner.read_only, f"watching {runner.id}, run by asmith@lab, process 8")
+
+
+async def test_the_screen_of_attach(runner: Runner) -> None:
+    work = watch._stay_attached(runner, runner, FOLLOWER, runner)  # type: ignore[arg-type]
+    await assert_told(runner, work, lambda: runner.read_only, "")
+
+
+async def test_the_lines_of_watch(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [""]
+    monkeypatch.setattr(watch, "notify", said.append)
+    monkeypatch.setattr(watch, "plain_line", lambda *members: said[-1])  # the progress is not what is waited for
+    view = SimpleNamespace(rollout=None, meters=None, clock=SimpleNamespace(wall=lambda: 0.0))
+    follower: Any = SimpleNamespace(ended=False, view=view, step=runner.follow)
+    options: Any = SimpleNamespace(json=False)
+    work = watch._print_lines(follower, options, runner)  # type: ignore[arg-type]
+    await assert_told(runner, work, lambda: said[-1], f"watching {runner.id}, run by asmith@lab, process 8")
