@@ -40,6 +40,8 @@ MODELS = ("R640", "R650", "R660", "1029U-TRTP", "E800-28-1145", "XR11")
 POST = ((180.0, 260.0), (180.0, 260.0), (180.0, 260.0), (300.0, 420.0), (300.0, 420.0), (540.0, 840.0))  # median, p95, by model
 INSTALL = ((480.0, 660.0), (600.0, 840.0), (480.0, 660.0), (600.0, 840.0), (780.0, 1080.0), (600.0, 840.0))
 SHARES = (20, 20, 10, 20, 15, 15)  # of 100 hosts
+REBOOT = (60.0, 120.0)  # median, p95: from the installed disk, beside the second self-test
+AGENT = 30.0  # until the host has told Foreman that it is built
 HEAD = 1.5  # seconds of Redfish before a host is Off, beside the power off itself
 
 
@@ -57,6 +59,7 @@ class Steps:
     pxe: float
     on: float
     after: float
+    post: float = 0.0  # of which there are two in `after`
 
     @property
     def before(self) -> float:
@@ -90,10 +93,10 @@ def instance(count: int, write: float, seed: int, past: int) -> Instance:
         post = drawn(chance, *POST[kind])
 
         def after(kind: int = kind, post: float = post) -> float:
-            return 2 * post + drawn(chance, 60, 120) + drawn(chance, *INSTALL[kind]) + 30
+            return 2 * post + drawn(chance, *REBOOT) + drawn(chance, *INSTALL[kind]) + AGENT
 
         name = f"h{number:04}-{MODELS[kind].lower()}.example.com"
-        hosts[name] = Steps(MODELS[kind], drawn(chance, 9, 35), drawn(chance, 2, 8), drawn(chance, 0.8, 2), after())
+        hosts[name] = Steps(MODELS[kind], drawn(chance, 9, 35), drawn(chance, 2, 8), drawn(chance, 0.8, 2), after(), post)
         earlier[name] = [after() for _ in range(past)]
     return Instance(hosts, earlier, write)
 

@@ -124,6 +124,11 @@ def _request_options(function: F) -> F:
                 type=click.DateTime(("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d")),
                 help="With --from-quads: use the moves of this date, in the time zone of the QUADS server.",
             ),
+            click.option(
+                "--until",
+                metavar="TIME",
+                help='Begin no host that would not be done by this time with 90 % probability: "2026-11-30 06:00".',
+            ),
             click.option("--expect", type=click.IntRange(1), help="Refuse a plan that does not have exactly this many hosts."),
         )
     ):
@@ -226,13 +231,14 @@ def check(assignment: Path | None, **common: Any) -> None:
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
 @_take_over_option
 @click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
+@click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
 @_common_options
-def resume(rollout: str | None, failed: bool, **common: Any) -> None:
+def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
     from .resume import resume_command as start
 
-    _end(start(rollout, failed=failed, options=_options(common)))
+    _end(start(rollout, failed=failed, until=until or "", options=_options(common)))
 
 
 @cli.command()
@@ -349,7 +355,7 @@ def _run_request(given: dict[str, Any]) -> Any:
     if given["date"] is not None and not given["from_quads"]:
         raise click.UsageError("--date needs --from-quads")
     date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
-    return RunRequest(given["assignment"], given["cloud"], date, given["expect"])
+    return RunRequest(given["assignment"], given["cloud"], date, given["expect"], until=given["until"] or "")
 
 
 def _options(common: dict[str, Any]) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, newest
 from quads_tui.runtime.emulator_process import emulators_pid, owned_emulators
 from quads_tui.runtime.event_loop import run_to_end
+from quads_tui.runtime.given_time import given_limit
 from quads_tui.runtime.options import Options, Refused, Usage, notify
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
@@ -14,37 +16,46 @@ from quads_tui.runtime.resume import resume
 from .terminal import TerminalOperator, chosen_front_end, run_with_exit_status
 
 
-def resume_command(name: str | None, *, failed: bool, options: Options) -> int:
-    """Gives the exit status; 0 when there is nothing to resume."""
+def resume_command(name: str | None, *, failed: bool, until: str = "", options: Options) -> int:
+    """Gives the exit status; 0 when there is nothing to resume. `until`: another time limit, as given."""
 
     def work() -> int:
+        limit = _new_limit(until)
         rollout = _choose_rollout(name, options, failed)
         if rollout is None or not (rollout.unfinished or rollout.owed or rollout.undecided or failed):
             notify(f"nothing to resume: {_nothing_reason(rollout, options)}")
             return 0
-        return resume_now(rollout, options, failed=failed)
+        return resume_now(rollout, options, failed=failed, until=limit)
 
     return run_with_exit_status(options, work)
 
 
-def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False) -> int:
-    """Resume it in this process. The emulators of a rehearsal end with this process."""
+def resume_now(rollout: StoredRollout, options: Options, *, failed: bool = False, until: float | None = None) -> int:
+    """Resume it in this process; `until` as for runtime.resume.resume. The emulators of a rehearsal end with this process."""
     if rollout.unreadable:
         raise Usage(rollout.unreadable)
     if rollout.rehearsal is None:
-        return run_to_end(_run_resumed(rollout, options, failed))
+        return run_to_end(_run_resumed(rollout, options, failed, until))
     if not emulators_pid(rollout.rehearsal):
         raise Refused([f"the emulators of {rollout.id} have ended: this rehearsal cannot be resumed"])
     with owned_emulators(rollout.rehearsal):
-        return run_to_end(_run_resumed(rollout, options, failed))
+        return run_to_end(_run_resumed(rollout, options, failed, until))
 
 
-async def _run_resumed(stored: StoredRollout, options: Options, failed: bool) -> int:
+async def _run_resumed(stored: StoredRollout, options: Options, failed: bool, until: float | None) -> int:
     ask = not options.yes and options.terminal and not options.headless
     confirmed = "plan" in stored.facts and not failed  # only what is new is asked, and only where somebody is there
     shown, front_end = chosen_front_end(replace(options, yes=True) if confirmed else options)
     shown = replace(shown, yes=options.yes)
-    return await resume(stored, shown, ProcessResources(), TerminalOperator(), front_end, failed=failed, ask=ask)
+    operator = TerminalOperator()
+    return await resume(stored, shown, ProcessResources(), operator, front_end, failed=failed, ask=ask, until=until)
+
+
+def _new_limit(until: str) -> float | None:
+    """Real time; 0 for none any more, None for the one that there is. Raises as `given_limit`."""
+    if not until:
+        return None
+    return 0.0 if until == "none" else given_limit(until, time.time())
 
 
 def _choose_rollout(name: str | None, options: Options, failed: bool) -> StoredRollout | None:

@@ -44,7 +44,7 @@ def resume_or_start_new(given: RolloutInput, options: Options) -> int | StoredRo
         if answer == "resume":
             from .resume import resume_now
 
-            return resume_now(old, options)
+            return resume_now(old, options, until=given.until or None)
         if answer == "cancel":
             notify("nothing was done")
             return 4

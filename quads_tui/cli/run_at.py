@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 
 from quads_tui.inputs import BadTime, Zone, find_site, load_site, local_zone, next_start, parsed
 from quads_tui.journal.catalogue import StoredRollout
@@ -17,6 +16,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.event_loop import run_to_end
+from quads_tui.runtime.given_time import given_time
 from quads_tui.runtime.launch import checked_plan, open_clients, refuse_unverified_protection, roll_out
 from quads_tui.runtime.operator import Operator
 from quads_tui.runtime.options import Options, Refused, Usage, notify
@@ -53,12 +53,11 @@ def run_at(request: RunRequest, when: str, options: Options) -> int:
 def starts_at(when: str, request: RunRequest, quads_zone: Zone, now: float) -> float:
     """The start as real time; `now` is real time too. Raises InputError, and Usage for an ambiguous, skipped or past one.
 
-    A local time that comes twice is refused, with both offsets: the operator can give the offset, and an hour too early or too
-    late may miss the maintenance window. Times from QUADS cannot be typed again: of two the later one is used, for a skipped
+    Times from QUADS cannot be typed again: of two the later one is used, for a skipped
     one the first moment after the gap, and a line reports it.
     """
     if when != "schedule":
-        at = _parse_local(when)
+        at = given_time("--at", when, "--at schedule uses the start of the schedule")
     elif request.date:
         at = _parse_quads_date(request.date, quads_zone)
     else:
@@ -71,29 +70,6 @@ def starts_at(when: str, request: RunRequest, quads_zone: Zone, now: float) -> f
     if at <= now:
         raise Usage(f"--at {clean(when, 80)}: {local_zone().words(at)} is in the past")
     return at
-
-
-def _parse_local(text: str) -> float:
-    """The time given to --at; in this machine's time zone where it has no offset."""
-    zone = local_zone()
-    shown = clean(text, 80)
-    try:
-        given = parsed(text)
-        if given.tzinfo is not None:
-            return given.timestamp()
-        skipped, moments = zone.skipped(given), zone.moments(given)
-        odd = zone.oddity(given)
-    except BadTime as bad:
-        hint = "add an offset such as +01:00 for another time zone; --at schedule uses the start of the schedule"
-        raise Usage(f"--at {shown}: {bad}; {hint}") from None
-    if skipped:
-        _, before, after = skipped
-        near = f"{before - timedelta(minutes=1):%Y-%m-%d %H:%M} or {after:%H:%M}"
-        raise Usage(f"--at {shown}: this time {odd}; the nearest times are {near}")
-    if len(moments) > 1:
-        both = " or ".join(f'"{given:%Y-%m-%d %H:%M}{zone.offset(at)}"' for at in moments)
-        raise Usage(f"--at {shown}: this time {odd}; add an offset: {both}")
-    return moments[0]
 
 
 def _parse_quads_date(text: str, zone: Zone) -> float:

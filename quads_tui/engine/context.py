@@ -23,6 +23,7 @@ from .claims import Machines
 from .gate import RolloutGate
 from .host_order import HostOrder
 from .lane import WriteLane
+from .new_host_limit import NewHostLimit
 from .ports import BmcPort, ForemanPort, RolloutLane, RolloutWatch
 from .quads_sync import QuadsPort
 from .resume_state import Recall
@@ -149,6 +150,7 @@ def rollout_gate(
         powered_off_waiting=context.rollout.powered_off_waiting,
         waits=waits,
         on_place=on_place,
+        limit=NewHostLimit(context.rollout, context.clock) if plan.until else None,
     )
 
 

@@ -19,7 +19,8 @@ from quads_tui.rollout.events import (
 )
 from quads_tui.rollout.ports import JournalBroken, Stopping
 from quads_tui.rollout.refusals import ADMISSION
-from quads_tui.rollout.waits import for_the_pause
+from quads_tui.rollout.time_limit import not_begun
+from quads_tui.rollout.waits import for_the_pause, left_by_the_time_limit
 
 from .breakers import Breakers
 from .canary import CanaryWatch, expected_time
@@ -59,8 +60,9 @@ class RolloutExecutor:
         self._inbox: asyncio.Queue[Command] = asyncio.Queue()
         self._idle = asyncio.Event()
         self._idle_check_due = False
+        self._left: list[str] = []  # hosts of which was said that the time limit leaves them
         self.halted = asyncio.Event()  # set with `stopped`
-        self.stopped = ""  # why, once the rollout was stopped: operator, safety, SIGINT, SIGTERM
+        self.stopped = ""  # why, once the rollout was stopped: operator, safety, time limit, SIGINT, SIGTERM
         rollout, plan, clock = context.rollout, context.rollout.plan, context.clock
         order = HostOrder([host.name for host in plan.hosts], expected_time(rollout), clock, rollout.write_next)
         self.lane = make_lane(context, order=order, on_narrowed=self._narrowed, on_gone=self._safety)
@@ -188,7 +190,7 @@ class RolloutExecutor:
     async def finish(self, reason: str = "") -> None:
         """End the rollout: no new act, what is in flight settles (bounded), sessions close, the journal has it all.
 
-        `reason` is empty when nothing is left to do, else operator, safety, SIGINT or SIGTERM.
+        `reason` is empty when nothing is left to do, else operator, safety, time limit, SIGINT or SIGTERM.
         """
         self.stop(reason)
         running = [task for task in (*self._tasks.tasks, *self._resumption.endings) if not task.done()]
@@ -292,16 +294,23 @@ class RolloutExecutor:
         return bool(self._context.rollout.paused_by_safety) and self._stands
 
     @property
+    def out_of_time(self) -> bool:
+        """All that is left are hosts that would not be done by the time limit."""
+        return bool(self._context.rollout.plan.until) and not self._context.rollout.paused and self._stands
+
+    @property
     def _stands(self) -> bool:
-        """No host moves before a human lifts a pause, or decides about hosts that keep the places of others."""
-        lane = self.lane.state()
-        if not self._context.rollout.paused or not self._tasks or self.gate.deciding or lane.in_flight:
+        """No host moves before a human lifts a pause, or decides about hosts that keep the places of others; or no host begins
+        any more, since it would not be done by the time limit."""
+        lane, rollout = self.lane.state(), self._context.rollout
+        if not (rollout.paused or rollout.plan.until) or not self._tasks or self.gate.deciding or lane.in_flight:
             return False
         return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 
     def _check_idle_soon(self) -> None:
         """When all hosts that begin together have come to the gate, or to the lane."""
-        if self._context.rollout.paused and not self._idle_check_due:
+        rollout = self._context.rollout
+        if (rollout.paused or rollout.plan.until) and not self._idle_check_due:
             self._idle_check_due = True
             asyncio.get_running_loop().call_soon(self._check_idle)
 
@@ -309,10 +318,19 @@ class RolloutExecutor:
         self._idle_check_due = False
         if not self._inbox.empty():
             return  # carried out first
-        if not self._tasks or self._stands:
+        if not self._tasks or (self._stands and not self.gate.reconsider()):
+            self._say_left()
             self._idle.set()
         elif self.gate.deciding:
             self._check_idle_soon()
+
+    def _say_left(self) -> None:
+        """Which hosts the time limit has left, once."""
+        rollout = self._context.rollout
+        left = not_begun(rollout) if self.out_of_time else []
+        if left and left != self._left:
+            self._left = left
+            self._ports.notice("warning", left_by_the_time_limit(rollout.plan.until, left))
 
     # Commands
 

@@ -10,9 +10,10 @@ from typing import TypeVar
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
 from quads_tui.rollout.refusals import ADMISSION, FIRST, model_pause
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_turn
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, for_the_turn
 
 from .host_order import HostOrder
+from .new_host_limit import NewHostLimit
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class RolloutGate:
         canary: Callable[[str], str] = lambda host: "",
         powered_off_waiting: Collection[str],
         on_place: Callable[[str, bool], None],
+        limit: NewHostLimit | None = None,
         waits: Callable[[str, str], None] = lambda host, why: None,
     ) -> None:
         self._clock = clock
@@ -63,6 +65,8 @@ class RolloutGate:
         self._canary = canary
         self._say = waits
         self._on_place = on_place
+        self._limit = limit
+        self._told_late: set[str] = set()  # hosts that know that they are not begun
         self._verified = False
         self._stopping = False
         self._paused = False
@@ -247,6 +251,22 @@ class RolloutGate:
         for host in [*self._turns, *self._new, *self._again, *self._interrupts]:
             self._wake(host)
 
+    def reconsider(self) -> bool:
+        """Where nothing else moves: look once more at who would be late for the time limit. True: somebody begins after all."""
+        if self._limit is None:
+            return False
+        self._limit.look()
+        late: dict[str, str] = {}
+        for host, (stage, place, _) in self._new.items():
+            if place.done() or not (why := self._hindrance(host, stage)):
+                self._let_in_soon()
+                return True
+            late[host] = why
+        for host in late.keys() - self._told_late:
+            self._told_late.add(host)
+            self._say(host, late[host])
+        return False
+
     def _check(self, host: str, disarming: bool = False) -> None:
         if self._stopping:
             raise Stopping
@@ -279,6 +299,8 @@ class RolloutGate:
                 return for_the_pause(model_pause(model))
             if why := self._canary(host):
                 return why
+            if self._limit is not None and self._limit.is_late(host):
+                return for_the_time_limit(self._limit.until)
         if self._wants_place(host, stage) and (self._full if full is None else full):
             return for_a_place(len(self._places), self._verified)
         if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._verified and self._writing not in ("", host):
@@ -313,6 +335,8 @@ class RolloutGate:
     def _let_in(self) -> None:
         self._due = False
         self._order.refresh()
+        if self._limit is not None:
+            self._limit.refresh()
         turns = self._by_order(self._turns)
         if self._verified:
             for host in turns:
@@ -364,9 +388,14 @@ class RolloutGate:
 
     def _new_by_order(self) -> Iterator[str]:
         """As `_by_order`, of the hosts that have not begun. They may be ten thousand, so they are sorted only when need be."""
-        if self._ranked_by != self._order.version:
-            self._ranked, self._ranked_by = self._by_order(self._new)[::-1], self._order.version
-        while self._ranked and (self._ranked[-1] not in self._new or self._new[self._ranked[-1]][1].done()):
+        version = self._order.version + (self._limit.version if self._limit is not None else 0)
+        if self._ranked_by != version:
+            self._ranked, self._ranked_by = self._by_order(self._new)[::-1], version
+        while self._ranked and (
+            self._ranked[-1] not in self._new
+            or self._new[self._ranked[-1]][1].done()
+            or (self._limit is not None and self._limit.is_late(self._ranked[-1]))
+        ):
             self._ranked.pop()
         return (host for host in reversed(self._ranked) if host in self._new and not self._new[host][1].done())
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from textwrap import wrap
 
 from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
+from .host_history import outcome
 from .host_row import glyph
 from .line import cut
-from .numbers import clock_time, duration, latency
+from .numbers import clock_time, duration, latency, measured
 from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
 
@@ -41,6 +43,17 @@ def detail_head(
         hooks = ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items())
         lines.append(Text(cut(f" hooks: {hooks}", width)))
     return lines + _wrapped(f"next: {next_step(host, now=now, speed=speed, why=why)}", width, ATTENTION)
+
+
+def past_lines(results: Sequence[HostResult], width: int, most: int) -> list[Text]:
+    """Its last rollouts, at most `most`: when, the outcome, and what each stage took. Nothing where there is none."""
+    lines = [Text(cut(f" last rollouts of this host: {len(results)}", width), STRONG)] if results else []
+    for one in results[:most]:
+        began = datetime.fromtimestamp(one.at).astimezone().strftime("%Y-%m-%d %H:%M")
+        took = "  ".join(f"{stage.short} {measured(one.seconds[stage])}" for stage in Stage if stage in one.seconds)
+        style = BAD if one.status is HostStatus.FAILED else ""
+        lines.append(Text(cut(f"   {began}  {outcome(one)}  {took}", width), style))
+    return lines
 
 
 def _wrapped(text: str, width: int, style: str) -> list[Text]:

@@ -61,6 +61,8 @@ def end_line(
         alarms.append(f"{paused_subject(what).upper()} PAUSED  ", ATTENTION)
     if rollout.narrowed:
         alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
+    if rollout.plan.until:
+        alarms.append(f"{time_limit_short(rollout, forecast)}  ", ATTENTION)
     if lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
@@ -73,6 +75,12 @@ def end_line(
             eta.stylize(STRONG, *time.span())
         left.append_text(eta)
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
+
+
+def time_limit_short(rollout: Rollout, forecast: Forecast | None) -> str:
+    """The limit, and how many hosts it leaves by the forecast."""
+    until = datetime.fromtimestamp(rollout.shown_at(rollout.plan.until)).astimezone().strftime("%a %H:%M")
+    return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
 def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Text:

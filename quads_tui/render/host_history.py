@@ -47,7 +47,7 @@ def heading(width: int) -> str:
 def line(one: HostHistory, width: int) -> str:
     """One host, in columns under `heading`. After write: the median from its write to Foreman until it was built."""
     after = duration(one.tail) if one.tail is not None else "-"
-    last = ", ".join(_outcome(result) for result in one.results[:_LAST])
+    last = ", ".join(outcome(result) for result in one.results[:_LAST])
     return f"{one.host:<{width}}  {len(one.results):>8} {one.failed or '-':>6}  {after:>11}  {last}"
 
 
@@ -58,7 +58,7 @@ def details(one: HostHistory) -> list[str]:
     lines = [f"{one.host}  (Foreman {one.foreman})", f"{'ROLLOUT':<{width}}  {'STARTED':<16} {stages}  OUTCOME"]
     for result in one.results:
         took = " ".join(f"{_took(result, stage):>10}" for stage in Stage)
-        lines.append(f"{result.rollout:<{width}}  {_local(result.at):<16} {took}  {_outcome(result)}")
+        lines.append(f"{result.rollout:<{width}}  {_local(result.at):<16} {took}  {outcome(result)}")
     return lines
 
 
@@ -87,7 +87,8 @@ def members(one: HostHistory) -> dict[str, Any]:
     }
 
 
-def _outcome(result: HostResult) -> str:
+def outcome(result: HostResult) -> str:
+    """Such as: done 22 min; failed Install (timeout)."""
     if result.status is HostStatus.DONE:
         return "done" if result.tail is None else f"done {duration(result.tail)}"
     where = f" {result.stage.label}" if result.stage else ""

@@ -11,6 +11,7 @@ from quads_tui.rollout.canary import canary_groups, type_words
 from quads_tui.rollout.causes import group_of
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
+from quads_tui.rollout.waits import time_limit_words
 
 from .numbers import count, duration
 
@@ -47,6 +48,7 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     unaccepted = {host.name for host in plan.unaccepted}
     accepted = [(host, host.unverified) for host in plan.not_verified if host.name not in unaccepted]
+    late = set(plan.late)
     silent = [(host, host.bmc) for host in plan.hosts if host.bmc and host.bmc != NOT_ASKED and not host.blocker]
     lines += _group(
         "cannot be provisioned; nothing will be done to them", [(host, host.blocker) for host in plan.hosts if host.blocker]
@@ -55,6 +57,10 @@ def plan_lines(plan: Plan) -> list[str]:
         "not verified: these machines cannot be compared with Foreman's hosts",
         [(host, host.unverified) for host in plan.unaccepted],
         len(plan.hosts),
+    )
+    lines += _group(
+        "expected not to be begun, since they would not be done by the time limit",
+        [(host, "as foreseen now") for host in plan.hosts if host.name in late],
     )
     lines += _group("hosts whose BMC did not answer; each BMC is tried again before the first action on its host", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
@@ -75,6 +81,9 @@ def _totals(plan: Plan) -> list[str]:
         half, most = map(duration, plan.expected_seconds)
         lines += _fact("time", f"good hosts done after about {half} (90 % within {most}), as in earlier rollouts")
     lines += _fact("canary", canary_words(plan))
+    if plan.until:
+        fit = f"{plan.usable - len(plan.late)} of {plan.usable} hosts are expected to be done by {time_limit_words(plan.until)}"
+        lines += _fact("limit", f"{fit}; no host is begun that would not be (90 % probability)")
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
         lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: each is read before the first action on its host")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))

@@ -10,7 +10,7 @@ from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.remaining_hosts import OverdueHost
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import FailureGroup, HostState, Rollout
-from quads_tui.rollout.waits import for_the_pause
+from quads_tui.rollout.waits import for_the_pause, time_limit_words
 
 from .detail import history, next_step
 from .eta import bound_words, overdue_words, surely_words
@@ -33,6 +33,8 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
         return f"Stopped ({rollout.end_reason})." if rollout.end_reason else "The rollout has ended."
     if forecast.p50 == 0.0:
         late = overdue_words(forecast, _NAMES)
+        if forecast.late:
+            return "Nothing is left to do before the time limit" + (f"; {late}." if late else ".")
         return f"The good hosts are done; {late}." if late else "Nothing is left to do."
     if forecast.bound is Bound.HUMAN:
         return f"Waiting for an operator: {forecast.why}."
@@ -58,6 +60,9 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     elif lane.depth or lane.in_flight:
         lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, {len(lane.in_flight)} being written now.")
     lines += [f"Overdue: {_overdue(one, now)}." for one in forecast.overdue]
+    if rollout.plan.until:
+        late = f": {count(len(forecast.late), 'host')} will not be begun" if forecast.late else ""
+        lines.append(f"Time limit {time_limit_words(rollout.plan.until)}{late}.")
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
     if rollout.armed:
         lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")

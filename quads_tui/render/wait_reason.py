@@ -10,7 +10,7 @@ from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
-from quads_tui.rollout.waits import for_a_place, for_the_pause, is_for_a_place
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place
 
 from .numbers import clock_time, duration
 
@@ -136,6 +136,8 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
         return for_the_pause(what, rollout.paused[what])
     if begins and (words := rollout.canaries.wait(host.name)):
         return words
+    if host.name in forecast.late:
+        return for_the_time_limit(rollout.plan.until)
     if kind is not Kind.BUILD or (host.stage is not None and host.note):
         return _note(host, rollout) or "starting"
     return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")

@@ -257,7 +257,10 @@ class LaneNarrowed(Event):
 
 @dataclass(slots=True)
 class RolloutEnded(Event):
-    """No host can move without a human, or the rollout was stopped. `reason` is empty, operator, safety, SIGINT or SIGTERM."""
+    """No host can move without a human, or the rollout was stopped.
+
+    `reason` is empty, operator, safety, time limit, SIGINT or SIGTERM.
+    """
 
     kind: ClassVar[str] = "rollout_ended"
     reason: str

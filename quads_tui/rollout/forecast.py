@@ -32,6 +32,7 @@ from .refusals import model_pause
 from .remaining_hosts import HostGroup, Likeness, OverdueHost, RemainingHosts
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
+from .time_limit import TimeLimit
 from .waits import for_the_pause
 
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
@@ -64,6 +65,7 @@ class Forecast:
     turns: Mapping[str, float] = field(default_factory=dict)  # until its write is applied, for every host not written yet
     speed: float = 1.0
     overdue: tuple[OverdueHost, ...] = ()  # not among those whose end p50 and p90 tell
+    late: frozenset[str] = frozenset()  # hosts that are not begun, since they would not be done by the time limit; nor are these
 
     @property
     def done_at(self) -> float | None:
@@ -90,12 +92,19 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
     if rollout.ended_at is not None:
         return Forecast(now, why=f"stopped ({rollout.end_reason})" if rollout.end_reason else "stopped")
     remaining = RemainingHosts(rollout, now)
+    late = _late(rollout, remaining, now)
     left = remaining.writes_left
     between = _between(rollout, left, now) if left else (0.0, 0.0)
     rate = 60.0 / between[0] if between and between[0] else None
     if why := _paused(rollout, remaining):
         return Forecast(
-            now, bound=Bound.HUMAN, why=why, writes_left=left, writes_per_minute=rate, overdue=tuple(remaining.overdue)
+            now,
+            bound=Bound.HUMAN,
+            why=why,
+            writes_left=left,
+            writes_per_minute=rate,
+            overdue=tuple(remaining.overdue),
+            late=late,
         )
     turns = remaining.turns(between[0]) if between else {}
     empty = max(turns.values(), default=0.0) if between else None
@@ -115,6 +124,7 @@ def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
         turns=turns,
         speed=rollout.speed,
         overdue=tuple(remaining.overdue),
+        late=late,
     )
 
 
@@ -140,6 +150,17 @@ def _settled(rollout: Rollout, now: float) -> Forecast:
     if wanted:
         return Forecast(now, bound=Bound.HUMAN, why=", ".join(f"{count} {word}" for count, word in wanted))
     return Forecast(now, 0.0, 0.0, lane_empty=0.0)
+
+
+def _late(rollout: Rollout, remaining: RemainingHosts, now: float) -> frozenset[str]:
+    """The hosts that the time limit leaves; they are no longer among those that remain."""
+    names = remaining.to_begin if rollout.plan.until else []
+    if not names:
+        return frozenset()
+    limit = TimeLimit(rollout, now)
+    late = limit.late(names, remaining.writes_left - sum(map(limit.writes, names)))
+    remaining.leave_out(late)
+    return late
 
 
 def _paused(rollout: Rollout, remaining: RemainingHosts) -> str:

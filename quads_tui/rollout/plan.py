@@ -116,6 +116,8 @@ class Plan:
     canary: int = 0  # hosts of each model, os and medium that must be built before others of them begin (rollout/canary.py)
     proven: tuple[tuple[str, str, str], ...] = ()  # models with os and medium of which none need be: built here lately
     canary_seconds: float | None = None  # how much longer the rollout takes for it (among expected_seconds); None: not known
+    until: float = 0.0  # real time by which a host must be done, or it is not begun; 0: no limit
+    late: tuple[str, ...] = ()  # hosts that are not expected to be done by then, as foreseen when the plan was made
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -236,7 +238,7 @@ def plan_from(facts: Mapping[str, Any]) -> Plan:
         for host in given
     )
     goals = tuple(Goal(**{**goal, "kind": Kind(goal["kind"]), "target": Target(**goal["target"])}) for goal in facts["goals"])
-    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks", "expected_seconds") if name in facts}
+    words = {name: tuple(facts[name]) for name in ("refusals", "warnings", "hooks", "expected_seconds", "late") if name in facts}
     proven = tuple(tuple(map(str, type)) for type in facts.get("proven", ()))
     protected = tuple(
         Protected(one["name"], _addressed(identity_from(one["machine"])), one.get("unknown", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import exp, sqrt
 from typing import NamedTuple
 
@@ -94,6 +94,21 @@ class RemainingHosts:
         self._sort_by_turn(rollout)
         self._canaries = CanaryTurns(rollout, now)
         self._unwritten[None] = self._canaries.arrange(self._unwritten[None])
+
+    @property
+    def to_begin(self) -> list[str]:
+        """Hosts on which nothing was started, in the order of their turns."""
+        spare = [host.name for host, _ in self._before if host.stage is None and host.status is HostStatus.QUEUED]
+        return [*spare, *(host.name for host in self._unwritten[None] if host.status is HostStatus.QUEUED)]
+
+    def leave_out(self, hosts: Collection[str]) -> None:
+        """They are not begun."""
+        for host in self._unwritten[None]:
+            if host.name in hosts:
+                self.writes_left -= self._durations.writes[host.name]
+                self.not_begun[host.model] -= 1
+        self._unwritten[None] = [host for host in self._unwritten[None] if host.name not in hosts]
+        self._before = [(host, last) for host, last in self._before if host.name not in hosts]
 
     def _likeness(self, host: HostState, last: Stage) -> Likeness:
         apart, spread = self._durations.expected.apart.get(host.name, (0.0, 0.0)) if last is Stage.INSTALL else (0.0, 0.0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .forecast import Forecast, Outlook
 from .http_log import Exchanges
+from .learned import HostResult
 from .metrics import Meters
 from .ports import Clock
 from .state import Rollout
@@ -20,6 +22,7 @@ class RolloutView:
     meters: Meters
     clock: Clock
     exchanges: Exchanges = field(default=lambda host: ())
+    past: Callable[[str], Sequence[HostResult]] = field(default=lambda host: ())  # of the host's last rollouts, the newest first
     title: str = ""  # what kind of rollout this is, where it is not a usual one: REHEARSAL, WATCH, ATTACHED
     warnings: tuple[str, ...] = ()  # for the header, all the time
     directory: Path | None = None  # the rollout's own, for screenshots; None: nowhere

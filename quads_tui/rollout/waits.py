@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 CANARY = "canary "  # and the type of host in words: what the pause of its new hosts is called in events and commands
+
+TIME_LIMIT = "time limit"  # what ended a rollout, where no safety limit and no operator did
+_NAMED = 20  # hosts
 
 
 def for_a_place(waiting: int, verified: bool) -> str:
@@ -40,3 +44,21 @@ def paused_subject(what: str) -> str:
 def for_the_pause(what: str, why: str = "") -> str:
     """`what` as in paused_subject."""
     return f"{paused_subject(what)} are paused" + (f": {why}" if why else "")
+
+
+def time_limit_words(until: float) -> str:
+    """A time limit on the wall here: 2026-11-29 02:00 CET."""
+    return datetime.fromtimestamp(until).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def for_the_time_limit(until: float) -> str:
+    """`until`: real time."""
+    return f"not begun: by the time limit, {time_limit_words(until)}, it would not be done with 90 % probability"
+
+
+def left_by_the_time_limit(until: float, hosts: Sequence[str]) -> str:
+    """Which hosts the time limit has left, and why. `until`: real time."""
+    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
+    subject, they = ("1 host was", "it") if len(hosts) == 1 else (f"{len(hosts)} hosts were", "they")
+    by = f"by the time limit, {time_limit_words(until)}, with 90 % probability"
+    return f"{subject} not begun, since {they} would not be done {by}: {', '.join(hosts[:_NAMED])}{more}"

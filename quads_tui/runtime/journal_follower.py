@@ -11,11 +11,13 @@ from quads_tui.engine.clock import RealClock
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.reader import JournalReader, NoJournal, StoredSample
 from quads_tui.rollout.events import Event
+from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 
+from .learned_store import past_results
 from .options import Usage
 
 STEP = 0.25  # real seconds between two reads of the journal
@@ -47,6 +49,8 @@ class Follower:
         rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
         rollout.durations.seed(stored.seeds, stored.learned)
         meters = Meters()
+        self._stored = stored
+        self._past: dict[str, tuple[HostResult, ...]] | None = None  # None: not read yet
         self.ended = False  # the last event was the end of the rollout
         self._last = 0
         self._sampled = 0.0
@@ -60,6 +64,7 @@ class Follower:
             meters=meters,
             clock=clock,
             exchanges=self._reader.exchanges,
+            past=lambda host: (self._past or {}).get(host, ()),
             title=title,
             directory=stored.directory,
         )
@@ -89,6 +94,10 @@ class Follower:
         self._reader.close()
 
     def _read(self) -> tuple[list[tuple[int, Event]], list[StoredSample]]:
+        if self._past is None:
+            state = self._stored.directory.parent.parent
+            real = self._stored.rehearsal is None
+            self._past = past_results(state, self._stored.facts["foreman"], self.view.rollout.hosts) if real else {}
         events = list(self._reader.events(self._last))
         samples = list(self._reader.samples(self._sampled))
         if events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from quads_tui.render.report.data import rfc3339
 from quads_tui.rollout.events import (
     CanaryOverdue,
     Event,
@@ -14,10 +15,15 @@ from quads_tui.rollout.events import (
     RolloutStarted,
     StageChanged,
 )
+from quads_tui.rollout.overdue import overdue_installs
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.time_limit import not_begun
+from quads_tui.rollout.view import RolloutView
 
 from .options import emit_json
+
+_LOOK_INTERVAL = 1.0  # real seconds between two looks at which hosts are overdue
 
 
 class JsonLines:
@@ -33,6 +39,7 @@ class JsonLines:
                 members = {"hosts": event.hosts, "resumed": event.resumed, "who": event.who, "speed": event.speed}
                 plan = self._rollout.plan
                 members |= {"cloud": plan.cloud, "kind": plan.words("kind"), "canary": plan.canary}
+                members |= {"until": rfc3339(plan.until)} if plan.until else {}
                 self._emit("rollout_started", event, members)
             case StageChanged():
                 members = {"host": event.host, "stage": event.stage.value, "status": event.status.value}
@@ -51,6 +58,19 @@ class JsonLines:
                 self._emit("canary_overdue", event, {"host": event.host, "reason": event.reason})
             case Notice():
                 self._emit("notice", event, {"level": event.level, "text": event.text})
+
+    async def tell_overdue(self, view: RolloutView) -> None:
+        """A line for every host that becomes overdue, until cancelled. No event says so: it is seen by what time it is."""
+        told: set[str] = set()
+        while True:
+            made = view.forecast
+            for one in made.overdue:
+                if one.name not in told:
+                    seconds = (made.at - self._rollout.durations.installing.get(one.name, made.at)) * self._rollout.speed
+                    members = {"host": one.name, "seconds": round(seconds, 1), "until": rfc3339(one.until)}
+                    emit_json("overdue", made.at, {"rollout": self._rollout.id, **members})
+            told = {one.name for one in made.overdue}
+            await view.clock.sleep_real(_LOOK_INTERVAL)
 
     def _emit(self, name: str, event: Event, members: dict[str, Any]) -> None:
         emit_json(name, event.at, {"rollout": self._rollout.id, **members})
@@ -80,8 +100,12 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
             for host in hosts
             if host.status is HostStatus.FAILED
         ],
+        "overdue_hosts": [
+            {"host": name, "seconds": round(one.seconds, 1)} for name, one in overdue_installs(rollout, at).items()
+        ],
         "armed_hosts": list(rollout.armed),
         "unverified_hosts": [{"host": name, "reason": why} for name, why in rollout.unverified.items()],
+        **({"until": rfc3339(rollout.plan.until), "not_begun_hosts": not_begun(rollout)} if rollout.plan.until else {}),
         "skipped_hosts": [host.name for host in hosts if host.status is HostStatus.SKIPPED],
         "held_hosts": [host.name for host in hosts if host.status is HostStatus.HELD],
     }

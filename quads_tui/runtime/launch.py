@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from quads_tui.engine.clock import RealClock
@@ -25,11 +24,12 @@ from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import time_limit_words
 
 from .clients import Services, open_services
 from .learned_store import known_durations, with_history
 from .operator import FrontEnd, Operator
-from .options import Options, Refused, current_user, raise_file_limit
+from .options import Options, Refused, Usage, current_user, raise_file_limit
 from .process_resources import ProcessResources, Writer
 from .rollout_input import RolloutInput
 from .runner import RolloutRunner
@@ -120,6 +120,7 @@ async def _plan_and_run(
             url = given.site.foreman.url
             install = given.site.limits.install
             seeds, expected = await asyncio.to_thread(known_durations, options.state, url, plan, install, operator.notify)
+            expected = {**expected, "install": install}
         await journal.describe({"plan": asdict(plan), "seeds": seeds, "learned": expected})
         if instead_of is not None:
             await _supersede(instead_of, runner, rollout_id)
@@ -187,8 +188,28 @@ async def checked_plan(
         raise Refused([*plan.refusals, *unexpected])
     if given.rehearsal is not None:
         return replace(plan, canary=options.canary or 0)
-    history = partial(with_history, canary=options.canary, now=time.time())
-    return await asyncio.to_thread(history, options.state, given.site.foreman.url, plan, given.site.limits.install, notify)
+    site = given.site
+    plan = await asyncio.to_thread(
+        with_history,
+        options.state,
+        site.foreman.url,
+        replace(plan, until=given.until),
+        site.limits.install,
+        notify,
+        canary=options.canary,
+        begins=max(time.time(), given.at or 0.0),
+        speed=site.speed,
+    )
+    if plan.until and plan.usable and len(plan.late) == plan.usable:
+        raise Usage(too_early(plan))
+    return plan
+
+
+def too_early(plan: Plan) -> str:
+    """Why there is nothing to start: the time limit comes before the end of the first host."""
+    assumed = "".join(f"; {words}" for words in plan.warnings if words.startswith("time limit: "))
+    until = time_limit_words(plan.until)
+    return f"--until: no host would be done by {until} with 90 % probability; give a later time{assumed}"
 
 
 def refuse_unverified_protection(plan: Plan) -> None:
@@ -224,4 +245,5 @@ def _resume_facts(rollout_id: str, given: RolloutInput, options: Options) -> dic
         "rehearsal": str(given.rehearsal) if given.rehearsal else None,
         "speed": given.site.speed,
         "canary": options.canary,
+        "until": given.until,
     }

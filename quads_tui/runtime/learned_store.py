@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,13 @@ from quads_tui.rollout.canary import with_canary
 from quads_tui.rollout.events import RolloutStarted
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.host_results import learn_from
-from quads_tui.rollout.learned import LearnedDurations
+from quads_tui.rollout.learned import HostResult, LearnedDurations
 from quads_tui.rollout.learned_json import learned_facts, learned_from
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_limit import assumed_words
 
 _MOST = 256 << 20  # bytes; 20,000 hosts with ten rollouts each are about 20 MB
 
@@ -65,32 +66,52 @@ def known_durations(
     return learned.seeds(plan), learned.expectations(plan, install)
 
 
-def with_history(
-    state: Path, foreman: str, plan: Plan, install: float, notify: Notify, *, canary: int | None = None, now: float = 0.0
-) -> Plan:
-    """The plan, with canaries, how long it is expected to take, and a note at each host that failed in most of its last rollouts.
+def past_results(state: Path, foreman: str, hosts: Collection[str]) -> dict[str, tuple[HostResult, ...]]:
+    """What became of these hosts in their last rollouts, the newest first."""
+    learned = read_learned(state, foreman, lambda words: None)  # a damaged file was reported when the plan was made
+    return {host: tuple(reversed(learned.hosts[host])) for host in hosts if host in learned.hosts}
 
-    `install`: as for `known_durations`. `canary`: of each type, as the operator wants it; None: what is usual. `now`: real time.
+
+def with_history(
+    state: Path,
+    foreman: str,
+    plan: Plan,
+    install: float,
+    notify: Notify,
+    *,
+    canary: int | None = None,
+    begins: float,
+    speed: float = 1.0,
+) -> Plan:
+    """The plan, with canaries, how long it is expected to take, a note at each host that failed in most of its last rollouts, and
+    which hosts its time limit is expected to leave.
+
+    `install`: as for `known_durations`. `canary`: of each type, as the operator wants it; None: the usual. `begins`: real time.
     """
     learned = read_learned(state, foreman, notify)
     words = {host.name: learned.failing(host.name) for host in plan.hosts if host.name in learned.hosts}
     hosts = (replace(host, notes=(*host.notes, words[host.name])) if words.get(host.name) else host for host in plan.hosts)
-    plan = with_canary(replace(plan, hosts=tuple(hosts)), canary, learned, now)
-    expected = _expected_seconds(plan, learned, install)
+    plan = with_canary(replace(plan, hosts=tuple(hosts)), canary, learned, begins)
+    expected, late, assumed = _foreseen(plan, learned, install, begins, speed)
     if expected and plan.canary:
-        without = _expected_seconds(replace(plan, canary=0), learned, install)
-        plan = replace(plan, canary_seconds=max(0.0, expected[0] - without[0]))
-    return replace(plan, expected_seconds=expected)
+        without, _, _ = _foreseen(replace(plan, canary=0), learned, install, begins, speed)
+        plan = replace(plan, canary_seconds=max(0.0, expected[0] - without[0]) if without else None)
+    warnings = (*plan.warnings, assumed) if assumed else plan.warnings
+    return replace(plan, expected_seconds=expected, late=late, warnings=warnings)
 
 
-def _expected_seconds(plan: Plan, learned: LearnedDurations, install: float) -> tuple[float, ...]:
-    """The forecast of a rollout that begins now."""
+def _foreseen(
+    plan: Plan, learned: LearnedDurations, install: float, begins: float, speed: float
+) -> tuple[tuple[float, ...], tuple[str, ...], str]:
+    """Of a rollout that begins then: how long it takes (p50, p90), the hosts that its time limit leaves, and what was assumed."""
     usable = replace(plan, hosts=tuple(host for host in plan.hosts if not host.blocker))
-    rollout = Rollout("", usable)
+    rollout = Rollout("", usable, speed=speed)
     rollout.durations.seed(learned.seeds(usable), learned.expectations(usable, install))
-    rollout.apply(RolloutStarted(1.0, "", len(usable.hosts), False, "", 1.0))
-    made = forecast(rollout, Meters(), 1.0)
-    return (round(made.p50), round(made.p90)) if made.p50 and made.p90 else ()
+    rollout.apply(RolloutStarted(begins, "", len(usable.hosts), False, "", speed))
+    made = forecast(rollout, Meters(), begins)
+    expected = (round(made.p50), round(made.p90)) if made.p50 and made.p90 else ()
+    late = tuple(host.name for host in usable.hosts if host.name in made.late)
+    return expected, late, assumed_words(rollout, begins)
 
 
 def learned_sites(state: Path, foreman: str | None, notify: Notify) -> dict[str, LearnedDurations]:

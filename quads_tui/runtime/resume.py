@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +17,16 @@ from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.servers import spelled
 from quads_tui.planning.planner import survey_untouched
 from quads_tui.rollout.events import Event
+from quads_tui.rollout.forecast import forecast
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.time_limit import assumed_words, not_begun
+from quads_tui.rollout.waits import time_limit_words
 
 from .clients import Services, check_ipmitool
 from .launch import bmc_survey, confirm_other_foreman, open_clients, roll_out
@@ -41,15 +46,16 @@ async def resume(
     *,
     failed: bool = False,
     ask: bool,
+    until: float | None = None,
 ) -> int:
     """As launch.roll_out, for a rollout that another process started.
 
     `failed`: retry failed, skipped and held hosts. `ask`: ask where the plan has become worse since it was confirmed; what was
-    confirmed is not asked again.
+    confirmed is not asked again. `until`: another time limit (real time), 0 for none; None: that of the rollout.
     """
     site = _load_site(stored, options)
     if "plan" not in stored.facts:
-        return await _plan_again(stored, site, options, resources, operator, front_end)
+        return await _plan_again(stored, site, options, resources, operator, front_end, until)
     addresses = [host.address for host in _stored_plan(stored).hosts]
     check_speed(site, addresses)
     check_ipmitool(site, addresses)
@@ -68,7 +74,7 @@ async def resume(
                     front_end=front_end,
                     rehearsal=stored.rehearsal,
                 )
-                return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask)
+                return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask, until=until)
         finally:
             lock.release()
 
@@ -82,8 +88,11 @@ async def _resume_with(
     *,
     failed: bool,
     ask: bool,
+    until: float | None,
 ) -> int:
-    plan = _stored_plan(stored)
+    kept = plan = _stored_plan(stored)
+    if until is not None:
+        plan = replace(plan, until=until)
     SECRETS.spare(plan.names)
     journal = runner.journal(stored.journal, existing=True)
     try:
@@ -91,6 +100,8 @@ async def _resume_with(
         runner.services.recall_refusals(plan, events)
         await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
         rollout = _replay(stored, plan, site, events)
+        if not (failed or stored.owed or stored.undecided):
+            _refuse_late(rollout, runner.clock.wall())
         now = plan if stored.rehearsal else await _surveyed_again(rollout, site, runner.services, options, operator)
         if now is not plan:
             if ask:
@@ -100,12 +111,13 @@ async def _resume_with(
                     return 4
                 now = agreed
             plan = now
+        if plan is not kept:
             await journal.describe({"plan": asdict(plan)})
             rollout = _replay(stored, plan, site, events)
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
-        for line in _summary(rollout, events):
+        for line in [*_summary(rollout, events), *_limit_words(rollout, runner.clock.wall())]:
             operator.notify(line)
         await journal.describe({"ended": None})
         return await runner.run(journal, rollout, recalled=recall(plan, events), retry_ended=failed)
@@ -119,6 +131,34 @@ def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) 
     for event in events:
         rollout.apply(event)
     return rollout
+
+
+def _refuse_late(rollout: Rollout, now: float) -> None:
+    """Raises Usage where nothing could be done: all that is left are hosts that the time limit leaves."""
+    left = [host.name for host in rollout.hosts.values() if not host.status.is_final]
+    if rollout.plan.until and left and _late(rollout, now) == set(left):
+        until = time_limit_words(rollout.plan.until)
+        raise Usage(
+            f"none of the {len(left)} hosts that are left would be done by the time limit, {until}, with 90 % probability: "
+            f"resume with --until TIME for another limit, or --until none for no limit"
+        )
+
+
+def _limit_words(rollout: Rollout, now: float) -> list[str]:
+    """How many of the hosts that are left the time limit leaves."""
+    if not rollout.plan.until or not (waiting := not_begun(rollout)):
+        return []
+    fit = f"{len(waiting) - len(_late(rollout, now))} of {len(waiting)} hosts that have not begun"
+    assumed = assumed_words(rollout, now)
+    limit = f"  time limit {time_limit_words(rollout.plan.until)}: {fit} are expected to be done by then"
+    return [limit, *([f"  {assumed}"] if assumed else [])]
+
+
+def _late(rollout: Rollout, now: float) -> set[str]:
+    """As it will be foreseen when the rollout goes on."""
+    going_on = copy(rollout)
+    going_on.ended_at, going_on.paused = None, {}
+    return set(forecast(going_on, Meters(), now).late)
 
 
 def _untouched(rollout: Rollout) -> set[str]:
@@ -154,6 +194,7 @@ async def _plan_again(
     resources: ProcessResources,
     operator: Operator,
     front_end: FrontEnd,
+    until: float | None,
 ) -> int:
     """It ended before its plan was confirmed, so nothing was done: plan again with the assignment as it was."""
     lock = JournalLock(stored.directory)
@@ -162,7 +203,8 @@ async def _plan_again(
     lock.release()
     operator.notify(f"{stored.id} ended before its plan was confirmed; making a new plan")
     facts = stored.facts["assignments"] if "assignments" in stored.facts else [stored.facts["assignment"]]
-    given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal)
+    until = float(stored.facts.get("until") or 0.0) if until is None else until
+    given = RolloutInput(tuple(_assignment_from(one) for one in facts), site, rehearsal=stored.rehearsal, until=until)
     options = replace(options, yes=options.yes or stored.rehearsal is not None, canary=stored.facts.get("canary"))
     return await roll_out(given, options, resources, operator, front_end)
 

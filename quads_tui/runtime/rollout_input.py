@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from quads_tui.rollout.ports import QuadsError
 
 from .clients import check_ipmitool, open_services
 from .event_loop import run_to_end
+from .given_time import given_limit
 from .options import Options, Refused, Usage
 
 
@@ -24,6 +26,8 @@ class RolloutInput:
     assignments: tuple[Assignment, ...]
     site: Site
     rehearsal: Path | None = None  # the directory of the emulators that it runs against
+    at: float | None = None  # when it is to start (real time); None: now
+    until: float = 0.0  # the time limit (real time); 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,12 @@ class RunRequest:
     date: str = ""
     expect: int | None = None
     at: float | None = None  # when it is to start (real time); None: now
+    until: str = ""  # by when hosts must be done, as given; empty: no limit
 
 
 def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -> RolloutInput:
     """The site, and the assignments of a file or of QUADS. Raises InputError, Usage and Refused."""
+    until = given_limit(request.until, max(time.time(), request.at or 0.0)) if request.until else 0.0
     site = load_site(find_site(options.site, os.environ))
     given: tuple[Assignment, ...] = ()
     if request.path is not None:
@@ -51,7 +57,7 @@ def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -
     addresses = [bmc_address(site, host) for assignment in given for host in assignment.hosts]
     check_speed(site, addresses)
     check_ipmitool(site, addresses)
-    return RolloutInput(given, site)
+    return RolloutInput(given, site, at=request.at, until=until)
 
 
 async def _asked_quads(

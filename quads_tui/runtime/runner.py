@@ -14,17 +14,19 @@ from quads_tui.inputs import Site
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
 from quads_tui.rollout.stages import Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.waits import TIME_LIMIT
 from quads_tui.services.commands import run_command
 
 from .alert_command import alerts_sent
 from .clients import Services
 from .control_socket import ControlServer
 from .json_lines import JsonLines, finished
-from .learned_store import learn
+from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
@@ -51,7 +53,7 @@ class RolloutRunner:
         self.writer = writer
         self._site = site
         self._resources = resources
-        self._clock = clock
+        self.clock = clock
         self._options = options
         self._rehearsal = rehearsal
         self._front_end = front_end
@@ -69,9 +71,10 @@ class RolloutRunner:
             return await self._run(journal, rollout, recalled, retry_ended)
 
     async def _run(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
-        services, clock, site = self.services, self._clock, self._site
-        if self._options.json:
-            journal.subscribe(JsonLines(rollout))
+        services, clock, site = self.services, self.clock, self._site
+        lines = JsonLines(rollout) if self._options.json else None
+        if lines is not None:
+            journal.subscribe(lines)
         context = RolloutContext(
             rollout=rollout,
             meters=services.meters,
@@ -106,12 +109,15 @@ class RolloutRunner:
             warnings=site.warnings,
             rehearsal=rehearsal,
             directory=directory,
+            past=await self._past(rollout),
         )
         self._resources.listen()
         socket = ControlServer(directory, executor, running.control.changed)
         services.subscribe(running.add_exchange)
         services.subscribe(journal.exchange)
-        watcher = asyncio.create_task(self._stop_when_broken(executor))
+        helpers = [asyncio.create_task(self._stop_when_broken(executor))]
+        if lines is not None:
+            helpers.append(asyncio.create_task(lines.tell_overdue(running.view)))
         executor.start()
         if retry_ended:
             ended = tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)
@@ -125,9 +131,10 @@ class RolloutRunner:
             with self._resources.register(running):
                 await self._front_end(running)
         finally:
-            left = "safety" if executor.held_back else "operator"
+            left = "safety" if executor.held_back else TIME_LIMIT if executor.out_of_time else "operator"
             await executor.finish("" if rollout.settled else executor.stopped or left)
-            watcher.cancel()
+            for helper in helpers:
+                helper.cancel()
             await socket.close()
             with suppress(JournalBroken):
                 quads = {"owed": executor.owed_to_quads, "undecided": executor.undecided_in_quads}
@@ -142,7 +149,8 @@ class RolloutRunner:
             for line in running.summary():
                 notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
-                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}")
+                later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
+                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}{later}")
         if executor.owed_to_quads:
             notify(f"  pending: {_updates(executor.owed_to_quads)} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
@@ -151,6 +159,12 @@ class RolloutRunner:
             )
             notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
         return status(rollout, executor.stopped)
+
+    async def _past(self, rollout: Rollout) -> dict[str, tuple[HostResult, ...]]:
+        """Read before it begins: the file of a large site takes a moment."""
+        if self._rehearsal is not None:
+            return {}
+        return await asyncio.to_thread(past_results, self._options.state, self._site.foreman.url, rollout.hosts)
 
     async def _token_seconds(self, plan: Plan) -> float:
         if Kind.BUILD not in plan.kinds:

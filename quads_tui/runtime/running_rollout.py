@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.eta import header_words
+from quads_tui.render.header import time_limit_short
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.time_limit import not_begun
 from quads_tui.rollout.view import RolloutView
-from quads_tui.rollout.waits import for_the_pause
+from quads_tui.rollout.waits import TIME_LIMIT, for_the_pause, left_by_the_time_limit
 
 _MAX_EXCHANGES = 20  # requests of a host
 
@@ -72,12 +75,16 @@ class RunningRollout:
         warnings: Sequence[str] = (),
         rehearsal: bool = False,
         directory: Path,
+        past: Mapping[str, Sequence[HostResult]] | None = None,
     ) -> None:
+        """`past`: what became of its hosts in their last rollouts, the newest first."""
+        results = past or {}
         self.view = RolloutView(
             rollout=rollout,
             meters=meters,
             clock=clock,
             exchanges=self.exchanges,
+            past=lambda host: results.get(host, ()),
             title="REHEARSAL" if rehearsal else "",
             warnings=tuple(warnings),
             directory=directory,
@@ -129,13 +136,16 @@ class RunningRollout:
         """The progress, in one line."""
         now = self.view.clock.wall()
         eta = "" if self.rollout.ended_at else header_words(self.view.forecast, 80)
-        return "  ".join(part for part in (plain_line(self.rollout, self.view.meters, now), eta) if part)
+        limit = time_limit_short(self.rollout, self.view.forecast) if self.rollout.plan.until else ""
+        return "  ".join(part for part in (plain_line(self.rollout, self.view.meters, now), eta, limit) if part)
 
     def summary(self) -> list[str]:
         """What the operator must know when the process ends."""
         rollout = self.rollout
         lines = [self.line()]
         lines += [f"  {for_the_pause(what, why)}." for what, why in rollout.paused.items()]
+        left = not_begun(rollout) if self.executor.stopped == TIME_LIMIT else []
+        lines += [f"  {left_by_the_time_limit(rollout.plan.until, left)}"] if left else []
         for group in sorted(rollout.groups.values(), key=lambda group: -len(group.hosts)):
             names = list(group.hosts)
             stage = group.stage.value if group.stage else "?"

@@ -24,6 +24,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.learned import BuildType, HostResult
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
@@ -43,8 +44,14 @@ class Desk:
         self.seconds = 100.0
         self.error_count = 0  # that are expected
         self.exchanges: list[Exchange] = []
+        self.past: dict[str, tuple[HostResult, ...]] = {}
         view = RolloutView(
-            rollout=model, meters=meters(), clock=self.clock, title="REHEARSAL", exchanges=lambda host: self.exchanges
+            rollout=model,
+            meters=meters(),
+            clock=self.clock,
+            title="REHEARSAL",
+            exchanges=lambda host: self.exchanges,
+            past=lambda host: self.past.get(host, ()),
         )
         self.app = Console(view, self.control, frozen=True, monotonic=lambda: self.seconds)
         self.pilot: Pilot[str]
@@ -584,3 +591,20 @@ async def test_every_key_is_safe_alone(key: str) -> None:
         await d.press(key, "enter", "escape", "escape")
         assert "HOST" in d.text
         assert not d.control.orders
+
+
+async def test_the_host_screen_shows_the_last_rollouts_of_the_host() -> None:
+    async with desk() as d:
+        name = d.app.table.shown[0]
+        type, took = BuildType("R650"), {Stage.POWER_ON: 5.0, Stage.INSTALL: 840.0}
+        past = (
+            HostResult(d.model.id, 1_795_000_000.0, type, HostStatus.RUNNING, Stage.INSTALL),  # this one, that was resumed
+            HostResult("r2", 1_794_000_000.0, type, HostStatus.FAILED, Stage.INSTALL, "timeout"),
+            HostResult("r1", 1_793_000_000.0, type, HostStatus.DONE, seconds=took),
+        )
+        d.past[name] = past
+        await d.press("enter")
+        assert "last rollouts of this host: 2" in d.text
+        assert "failed Install (timeout)" in d.text
+        assert "done 14 min  ON 5.0 s  INS 14 min" in d.text
+        assert d.text.index("failed Install (timeout)") < d.text.index("done 14 min")

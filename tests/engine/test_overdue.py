@@ -50,6 +50,11 @@ def test_each_is_watched_until_the_deadline_of_its_install_and_no_longer(runs: l
         assert all(when >= last.at for when in until.values())
 
 
+def test_the_forecast_is_hardly_wider_than_one_that_knows_the_distributions(runs: list[Watched]) -> None:
+    known = [run.known(0.25) for run in runs]
+    assert statistics.median(run.spread(0.25) for run in runs) <= 1.2 * statistics.median(one.spread for one in known)
+
+
 def test_once_the_good_ones_are_done_the_end_is_told_by_the_overdue_hosts_alone(runs: list[Watched]) -> None:
     run = runs[0]
     made = next(made for made in run.forecasts if made.at > run.good_end + 30.0 and len(made.overdue) == len(run.bad))

@@ -42,6 +42,7 @@ RECALLED = "tests/engine/test_recalled.py"
 ORDERS = "tests/engine/test_orders.py"
 EXECUTOR = "tests/engine/test_executor.py"
 ATTEMPTS = "tests/engine/test_attempts.py"
+TIME_LIMIT = "tests/engine/test_time_limit.py"
 INSTALL_END = "tests/engine/test_install_end.py"
 CANARY = "tests/engine/test_canary.py"
 CANARIES = "tests/rollout/test_canary.py"
@@ -161,6 +162,9 @@ _HOLES = (
     _row("B1 canary of another rack", "engine/canary.py", "(_SAME_RACK if again else 0.0)", "0.0", CANARY),
     _row("B1 overdue canary", "engine/canary.py", "            self._watch(event.host)\n", "            pass\n", CANARY),
     _row("B1 canary lifted", "engine/canary.py", "if what in (ADMISSION, group.pause)]", "if what == group.pause]", CANARY),
+    _row("B1 time limit", "engine/gate.py", "if self._limit is not None and self._limit.is_late(host):", "if False:", TIME_LIMIT),
+    _row("B1 time limit, last look", "engine/executor.py", "(self._stands and not self.gate.reconsider())", "False", TIME_LIMIT),
+    _row("B1 time limit, learned", "engine/gate.py", "            self._limit.refresh()", "            pass", TIME_LIMIT),
     _row("B1 the second host", "rollout/refusals.py", "if len(hosts) >= SAME and (", "if len(hosts) > SAME and (", REFUSALS),
     _row("B1 any three", "rollout/refusals.py", ">= self.first:", "> self.first:", REFUSALS, FIRST),
     _row("B1 fewer than three", "engine/breakers.py", "rollout.refusals.first = min(rollout.refusals.first, cap or rollout.refusals.first)", "pass", FIRST),

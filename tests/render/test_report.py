@@ -429,3 +429,15 @@ def test_who_writes_no_report_does_not_pay_for_its_template_engine() -> None:
 
 def test_markdown_shows_who_is_still_armed_in_bold() -> None:
     assert "- x1: **STILL ARMED: the next boot reinstalls the host**" in as_markdown(told())
+
+
+def test_installs_that_were_overdue_are_named_with_what_became_of_them() -> None:
+    facts, events, samples = journal()
+    facts["learned"] = {"hosts": {"x0": [None, 40.0], "x1": [None, 5.0], "x3": "damaged"}, "install": 5400.0}
+    report = build_report(facts, events, samples)
+    assert [(host.name, install.seconds, install.after) for host, install in report.overdue] == [("x0", 50.0, 40.0)]
+    assert document(report)["overdue_hosts"] == [{"host": "x0", "seconds": 50.0, "overdue_after": 40.0}]
+    for page in (as_markdown(report), as_html(report)):
+        assert "nearly all hosts of this kind: 1 host" in page
+        assert "50 s, overdue after 40 s: done" in page
+    assert not told().overdue

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostArmed, HostChanged
+from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.view import RolloutView
 from quads_tui.runtime.json_lines import JsonLines, finished
+from tests.clocks import VirtualClock
+from tests.rollout.simulated_rollout import NOW, Course
 
 NAMES = ("h0.example.com", "h1.example.com", "h2.example.com")
 
@@ -49,3 +55,56 @@ def test_a_hosts_line_has_it_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert (first["reason"], first["safety"]) == ("never On", "off")
     assert (second["reason"], second["safety"], second["not_disarmed"]) == ("bad DIMM", "unknown", "Foreman is silent")
     assert "safety" not in third
+
+
+class Spent(VirtualClock):
+    """One whose waits end the test."""
+
+    def __init__(self, waits: int) -> None:
+        super().__init__()
+        self.waits = waits
+
+    def wall(self) -> float:
+        return NOW + 10.0 * self.waits
+
+    async def sleep_real(self, seconds: float) -> None:
+        self.waits -= 1
+        if not self.waits:
+            raise EOFError
+
+
+def late() -> Rollout:
+    """h0000 was done late, h0001 is overdue, h0002 is not."""
+    made = Course(["R650"] * 3)
+    made.done(100.0, 1500.0)
+    made.installing(1300.0)
+    made.installing(500.0)
+    made.rollout.durations.seed({}, {"hosts": {host: [None, 1200.0] for host in made.rollout.hosts}, "install": 5400.0})
+    return made.rollout
+
+
+async def test_a_host_that_becomes_overdue_is_a_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    model = late()
+    with pytest.raises(EOFError):
+        await JsonLines(model).tell_overdue(RolloutView(rollout=model, meters=Meters(), clock=Spent(3)))
+    (told,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (told["event"], told["rollout"], told["host"]) == ("overdue", "r1", "h0001")
+    assert told["seconds"] == 1330.0
+    assert datetime.fromisoformat(told["until"]).timestamp() == pytest.approx(NOW + 5400.0 - 1300.0)
+
+
+def test_the_last_line_has_all_that_were_overdue() -> None:
+    assert finished(late(), {}, NOW)["overdue_hosts"] == [
+        {"host": "h0000", "seconds": 1500.0},
+        {"host": "h0001", "seconds": 1300.0},
+    ]
+
+
+def test_the_last_line_has_the_hosts_that_the_time_limit_left() -> None:
+    model = rollout()
+    assert "until" not in finished(model, {}, 3.0)
+    model.plan = replace(model.plan, until=NOW)
+    model.apply(HostChanged(2.0, NAMES[1], HostStatus.HELD))
+    told = finished(model, {}, 3.0)
+    assert told["not_begun_hosts"] == [NAMES[0], NAMES[2]]
+    assert datetime.fromisoformat(told["until"]).timestamp() == NOW

@@ -93,16 +93,16 @@ def test_the_plan_has_a_note_at_hosts_that_failed_in_two_of_the_last_three_rollo
         made.rollout.id, made.rollout.started_at = f"r{number}", 1000.0 * number
         made.rollout.apply(HostChanged(NOW, "h0001", status, Stage.INSTALL, Cause.TIMEOUT, "not built after 90 min"))
         learn(tmp_path, URL, made.rollout, NOW, lambda words: None)
-    plan = with_history(tmp_path, URL, made.rollout.plan, 5400.0, lambda words: None)
+    plan = with_history(tmp_path, URL, made.rollout.plan, 5400.0, lambda words: None, begins=NOW, speed=1.0)
     assert [host.notes for host in plan.hosts] == [(), ("failed in 2 of its last 3 rollouts (Install, timeout)",), ()]
     assert any("failed in 2 of its last 3 rollouts (Install, timeout)" in line for line in plan_lines(plan))
 
 
 def test_the_plan_says_how_long_it_will_take_once_that_is_known(tmp_path: Path) -> None:
     plan = Course(["R650"] * 40).rollout.plan
-    assert with_history(tmp_path, URL, plan, 5400.0, lambda words: None).expected_seconds == ()
+    assert with_history(tmp_path, URL, plan, 5400.0, lambda words: None, begins=NOW, speed=1.0).expected_seconds == ()
     learn(tmp_path, URL, ended([600.0 + number for number in range(40)]).rollout, NOW, lambda words: None)
-    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None)
+    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, begins=NOW, speed=1.0)
     half, most = made.expected_seconds
     assert 600.0 < half <= most < 6000.0
     assert any(line.strip().startswith("time ") and "good hosts done after about" in line for line in plan_lines(made))
@@ -111,7 +111,7 @@ def test_the_plan_says_how_long_it_will_take_once_that_is_known(tmp_path: Path) 
 
 def test_the_plan_of_a_large_rollout_has_canaries_of_new_types_and_their_cost(tmp_path: Path) -> None:
     plan = Course(["R650"] * 80 + ["R640"] * 40).rollout.plan
-    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, now=NOW)
+    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, begins=NOW)
     assert (made.canary, made.proven, made.canary_seconds) == (1, (), None)
     words = " ".join(" ".join(plan_lines(made)).split())
     assert (
@@ -119,12 +119,12 @@ def test_the_plan_of_a_large_rollout_has_canaries_of_new_types_and_their_cost(tm
         "(time that this adds: not known yet): R650 (80 hosts), R640 (40 hosts)" in words
     )
     learn(tmp_path, URL, ended([600.0 + number for number in range(40)]).rollout, NOW, lambda words: None)
-    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, now=NOW + 86400.0)
+    made = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, begins=NOW + 86400.0)
     assert (made.canary, made.proven) == (1, (BuildType("R650"),))
-    without = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, canary=0, now=NOW)
+    without = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, canary=0, begins=NOW)
     assert (without.canary, without.canary_seconds) == (0, None)
     assert made.canary_seconds == made.expected_seconds[0] - without.expected_seconds[0]
-    all_new = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, now=NOW + 31 * 86400.0)
+    all_new = with_history(tmp_path, URL, plan, 5400.0, lambda words: None, begins=NOW + 31 * 86400.0)
     assert all_new.proven == ()
     assert (all_new.canary_seconds or 0.0) >= 600.0  # a whole install comes before the others
     words = " ".join(" ".join(plan_lines(all_new)).split())

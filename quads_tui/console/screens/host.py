@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.binding import Binding
 
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render.detail import detail_head, history
+from quads_tui.render.detail import detail_head, history, past_lines
 from quads_tui.rollout.stages import HostStatus
 
 from .view import View
@@ -45,6 +45,8 @@ class HostScreen(View):
         host = context.rollout.hosts[self._host]
         now, speed = context.clock.wall(), context.rollout.speed
         head = detail_head(host, now=now, speed=speed, width=width, why=context.why(host), symbols=context.symbols)
+        past = [one for one in context.view.past(self._host) if one.rollout != context.rollout.id]
+        head += past_lines(past, width, height // 6)
         shown_lines = history(host, context.view.exchanges(self._host), width)
         room = max(0, height - len(head) - 1)
         self._up = max(0, min(self._up, len(shown_lines) - room))

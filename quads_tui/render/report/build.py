@@ -9,6 +9,8 @@ from typing import Any
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Commanded, Event, HostChanged, Intent, Notice, Outcome, StageChanged
+from quads_tui.rollout.learned import Expectations
+from quads_tui.rollout.overdue import OverdueInstall, overdue_installs
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState, Rollout, TimelineEntry
@@ -45,6 +47,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
     elapsed = Elapsed(runs)
     rollout = replay(facts, plan, kept)
     series = Series(sampled, elapsed)
+    rollout.durations.expected = Expectations(learned if isinstance(learned := facts.get("learned"), Mapping) else None)
     hosts = _hosts(rollout, kept, elapsed)
     acts, open_acts = _acts(kept)
     times = stage_durations(kept, plan) if plan else {}
@@ -140,7 +143,7 @@ def _each(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for given in assignments_of(facts) for word in texts(given.get(name))))
 
 
-def _hosts(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> dict[str, HostReport]:
+def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: Elapsed) -> dict[str, HostReport]:
     """By the names of the plan, in its order."""
     attempts: dict[str, dict[Stage, list[Attempt]]] = {name: {} for name in rollout.hosts}
     began: dict[tuple[str, Stage], float] = {}
@@ -154,8 +157,17 @@ def _hosts(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> dict[
             changed[event.host] = event.at
         elif isinstance(event, HostChanged) and event.host in attempts:
             changed[event.host] = event.at
+    overdue = overdue_installs(rollout, max((event.at for event in events), default=0.0))
     return {
-        name: _host(host, plan, attempts[name], changed.get(name), elapsed, rollout.unverified.get(name, ""))
+        name: _host(
+            host,
+            plan,
+            attempts[name],
+            changed.get(name),
+            elapsed,
+            unverified=rollout.unverified.get(name, ""),
+            overdue=overdue.get(name),
+        )
         for (name, host), plan in zip(rollout.hosts.items(), _plans(rollout), strict=True)
     }
 
@@ -186,7 +198,9 @@ def _host(
     attempts: Mapping[Stage, Sequence[Attempt]],
     changed: float | None,
     elapsed: Elapsed,
+    *,
     unverified: str,
+    overdue: OverdueInstall | None,
 ) -> HostReport:
     began = [attempt.began for tries in attempts.values() for attempt in tries]
     lines = [] if host.status is HostStatus.DONE else _distinct_lines(host)
@@ -201,6 +215,7 @@ def _host(
         ended=None if changed is None else elapsed.own(changed),
         armed=host.armed,
         unverified=text(unverified),
+        overdue=overdue,
         cause=host.cause,
         reason=text(host.reason or host.note),
         safety=host.safety if host.left_behind else None,

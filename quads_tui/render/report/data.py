@@ -7,7 +7,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     version         1
     rollout, state  its id; unplanned, running, unfinished (killed), stopped, done or ended
     holder          who carries it now, in words; empty for nobody
-    end_reason      empty, operator, safety, SIGINT or SIGTERM: of the last process that ended well
+    end_reason      empty, operator, safety, time limit, SIGINT or SIGTERM: of the last process that ended well
     seconds, last   own seconds; when the journal's last entry was made
     asked           cloud, kind (build, ownership, spare or null), description, owner, ticket, ccuser, os, ptable, medium,
                     parameters (names only), foreman, models {model: hosts}, canary, warnings, who, at, assignment and site
@@ -15,6 +15,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     runs            a process each: started, last, speed, resumed, who, end (null: killed, or still at work)
     counts          hosts, done, failed, skipped, held, unfinished, armed
     armed_hosts     names: the next boot reinstalls them
+    overdue_hosts   host, seconds (of its install), overdue_after: it took longer than those of nearly all hosts of its kind
     unverified_hosts  host, reason: nobody compared their machines with Foreman's hosts
     paused          {admission or writes: why}
     progress        the completion curve: [seconds, done, failed, skipped, held] each time one of them changed
@@ -80,6 +81,10 @@ def document(report: Report) -> dict[str, Any]:
             "armed": len(report.armed),
         },
         "armed_hosts": [host.name for host in report.armed],
+        "overdue_hosts": [
+            {"host": host.name, "seconds": _round(install.seconds), "overdue_after": _round(install.after)}
+            for host, install in report.overdue
+        ],
         "unverified_hosts": [{"host": host.name, "reason": host.unverified} for host in report.unverified],
         "paused": dict(report.paused),
         "progress": [[_round(point.seconds), point.done, point.failed, point.skipped, point.held] for point in report.progress],

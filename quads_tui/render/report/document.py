@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
+from quads_tui.rollout.overdue import OverdueInstall
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
@@ -35,7 +36,7 @@ class Run:
     speed: float
     resumed: bool
     who: str
-    end: str | None  # else empty, operator, safety, SIGINT or SIGTERM
+    end: str | None  # else empty, operator, safety, time limit, SIGINT or SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class HostReport:
     ended: float | None  # own seconds of its last change
     armed: bool
     unverified: str  # why its machine was not compared with Foreman's host; empty: it was
+    overdue: OverdueInstall | None  # its install, where it took longer than those of its kind
     cause: Cause | None
     reason: str
     safety: Safety | None  # what it was left as; None for a host that is not at an end, or done
@@ -258,6 +260,10 @@ class Report:
     @property
     def unverified(self) -> list[HostReport]:
         return [host for host in self.hosts if host.unverified]
+
+    @property
+    def overdue(self) -> list[tuple[HostReport, OverdueInstall]]:
+        return [(host, host.overdue) for host in self.hosts if host.overdue is not None]
 
     @property
     def unfinished(self) -> int:

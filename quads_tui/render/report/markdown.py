@@ -19,6 +19,8 @@ def as_markdown(report: Report) -> str:
     lines += [f"State: **{markdown(text.headline(report))}**", ""]
     lines += _armed(report)
     lines += _unverified(report)
+    overdue = [f"- {markdown(host.name)}: {text.overdue_line(host, install)}" for host, install in report.overdue]
+    lines += [f"### {text.OVERDUE}: {count(len(overdue), 'host')}", "", *overdue, ""] if overdue else []
     lines += [
         f"{duration(report.seconds)} of rollout time"
         + (f"; last entry of the journal {moment(report.last)}." if report.last else "."),

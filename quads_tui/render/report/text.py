@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
+from quads_tui.rollout.overdue import OverdueInstall
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.waits import for_the_pause
 
-from ..numbers import count, latency, measured
+from ..numbers import count, duration, latency, measured
 from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report, State
 
 SERVICE_WORDS = {"redfish": "Redfish", "ipmi": "IPMI", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
@@ -26,6 +27,7 @@ ACTION_HEADS = ("change", "started", "results")
 OPEN_ACTIONS = "Changes whose result is unknown: the server may have carried them out"
 OPEN_ACTION_HEADS = ("host", "change", "started at")
 MESSAGES = "Operator commands and notices"
+OVERDUE = "Overdue: the install took longer than those of nearly all hosts of this kind"
 NOT_VERIFIED = "Not verified: the machine could not be compared with Foreman's host"
 
 
@@ -199,6 +201,11 @@ def armed_title(report: Report) -> str:
     return (
         f"{count(hosts, 'host')} STILL ARMED: the next boot, whoever causes it, reinstalls {'the host' if hosts == 1 else 'them'}"
     )
+
+
+def overdue_line(host: HostReport, install: OverdueInstall) -> str:
+    """How long, and what became of it."""
+    return f"{duration(install.seconds)}, overdue after {duration(install.after)}: {host.status.value}"
 
 
 def pause_line(what: str, reason: str) -> str:
