@@ -128,9 +128,14 @@ def run(lab: Lab, words: list[str], *, after: float | None = None) -> tuple[int,
     return process.returncode, time.monotonic() - began, told.read()
 
 
-def point(tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | None, after: float | None = None) -> bool:
-    """True when the disturbance came before the end."""
-    with tempfile.TemporaryDirectory() as place, emulated(Path(place) / "lab", hosts=hosts, speed=SPEED, seed=seed) as lab:
+def point(
+    tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | None, *, ipmi: int, after: float | None = None
+) -> bool:
+    """True when the disturbance came before the end. `ipmi`: so many of the hosts have BMCs that speak IPMI."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        emulated(Path(place) / "lab", hosts=hosts, speed=SPEED, seed=seed, ipmi=ipmi) as lab,
+    ):
         plain = lab.command("run", lab.assignment, "--json", "--yes")
         if disturb:
             program = [sys.executable, "-m", "benchmarks.crash_points", "child", *disturb, "--", *plain[3:]]
@@ -148,11 +153,11 @@ def point(tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | N
         return came
 
 
-def journal_writes(hosts: int) -> tuple[int, float]:
+def journal_writes(hosts: int, ipmi: int) -> tuple[int, float]:
     """Event rows and seconds of an undisturbed run."""
     from quads_tui.journal.reader import JournalReader
 
-    with tempfile.TemporaryDirectory() as place, emulated(Path(place) / "lab", hosts=hosts, speed=SPEED) as lab:
+    with tempfile.TemporaryDirectory() as place, emulated(Path(place) / "lab", hosts=hosts, speed=SPEED, ipmi=ipmi) as lab:
         status, seconds, _ = run(lab, lab.command("run", lab.assignment, "--json", "--yes"))
         assert status == 0
         (journal,) = lab.state.glob("rollouts/*/journal.db")
@@ -167,22 +172,23 @@ def main() -> None:
     parser.add_argument("way", choices=("every", "random", "term", "stop"))
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--times", type=int)
+    parser.add_argument("--ipmi", type=int, default=0, help="so many of the hosts have BMCs that speak IPMI")
     parser.add_argument("--step", type=int, default=1, help="every: only each STEPth write")
     given = parser.parse_args()
     hosts = given.hosts or (60 if given.way == "random" else 6)
     luck = random.Random(1)
     tally = Tally()
-    rows, seconds = journal_writes(hosts)
+    rows, seconds = journal_writes(hosts, given.ipmi)
     print(f"undisturbed: {rows} journal writes, {seconds:.1f} s", flush=True)
     came = 0
     if given.way == "every":
         for at in range(1, rows, given.step):
-            came += point(tally, f"write {at}", hosts, 1, [str(at), str(int(signal.SIGKILL)), "any"])
+            came += point(tally, f"write {at}", hosts, 1, [str(at), str(int(signal.SIGKILL)), "any"], ipmi=given.ipmi)
             if at % 10 == 1:
                 print(f"write {at}/{rows}: {tally}", flush=True)
     elif given.way == "random":
         for turn in range(given.times or 100):
-            came += point(tally, f"kill {turn}", hosts, turn, None, after=luck.uniform(1.0, seconds))
+            came += point(tally, f"kill {turn}", hosts, turn, None, ipmi=given.ipmi, after=luck.uniform(1.0, seconds))
             if turn % 10 == 9:
                 print(f"{turn + 1}: {tally}", flush=True)
     else:
@@ -191,7 +197,7 @@ def main() -> None:
                 disturb = [str(luck.randrange(1, rows)), str(int(signal.SIGTERM)), "any"]
             else:
                 disturb = [str(luck.randrange(1, hosts + 1)), str(int(signal.SIGSTOP)), "build"]
-            came += point(tally, f"{given.way} {disturb[0]}", hosts, turn, disturb)
+            came += point(tally, f"{given.way} {disturb[0]}", hosts, turn, disturb, ipmi=given.ipmi)
     print(json.dumps({"came before the end": came, **tally.__dict__, "in_flight": dict(tally.in_flight)}, indent=1))
     if tally.bad:
         raise SystemExit(1)

@@ -18,7 +18,7 @@ import click
 from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
-from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, load_assignments, load_site
+from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, is_ipmi, load_assignments, load_site
 from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -27,13 +27,13 @@ from quads_tui.rollout.numbers import http_date
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
-from quads_tui.runtime.clients import Services, open_services
+from quads_tui.runtime.clients import Services, check_ipmitool, open_services
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, notify, raise_file_limit
 from quads_tui.services.responses import RequestFailed, Response
 
-from .remedies import AGAIN, remedy_for_login, remedy_for_request
+from .remedies import AGAIN, remedy_for_ipmi, remedy_for_login, remedy_for_request
 from .terminal import run_with_exit_status
 
 _REQUESTS = 3  # times, for the median
@@ -79,7 +79,9 @@ def check(assignments: Sequence[Path], options: Options) -> int:
 async def _check(paths: Sequence[Path], options: Options) -> int:
     site = load_site(find_site(options.site, os.environ))
     given = load_assignments(paths, zone=site.quads_zone)
-    check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
+    addresses = [bmc_address(site, host) for assignment in given for host in assignment.hosts]
+    check_speed(site, addresses)
+    check_ipmitool(site, addresses)
     draft = await draft_plan(given, site) if given else None
     hosts = draft.hosts if draft and not draft.refusals else ()  # the BMC of a protected host is never contacted
     raise_file_limit()
@@ -91,10 +93,15 @@ async def _check(paths: Sequence[Path], options: Options) -> int:
             targets.append(Service("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
         count = len(targets)
         notify(f"asking {', '.join(one.service for one in targets)}" + (f" and {len(hosts)} BMCs" if hosts else ""))
+        asked = [check_service(services, one) for one in targets]
         for host in hosts:
+            if is_ipmi(host.address):
+                asked.append(_check_ipmi(services, host))
+                continue
             tls = site.redfish.tls_of(host.name)
-            targets.append(Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host)))
-        found = list(await asyncio.gather(*(check_service(services, one) for one in targets)))
+            target = Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host))
+            asked.append(check_service(services, target))
+        found = list(await asyncio.gather(*asked))
         if draft is not None:
             found += [
                 Checked("assignment", ", ".join(map(str, paths)), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals
@@ -160,6 +167,17 @@ def _bmc(services: Services, host: HostPlan) -> Callable[[], Awaitable[str]]:
             await bmc.close()
 
     return log_in
+
+
+async def _check_ipmi(services: Services, host: HostPlan) -> Checked:
+    """One session with three reads: `seconds` is the time of all of it."""
+    checked, began = Checked(host.name, host.address, tls="IPMI"), time.monotonic()
+    try:
+        version = await _bmc(services, host)()
+    except (StageFailure, TimeoutError) as error:
+        problem = str(error) or f"no answer within {ANSWER_TIMEOUT:.0f} s"
+        return replace(checked, problem=problem, remedy=remedy_for_ipmi(error))
+    return replace(checked, ok=True, version=version, login="login accepted", seconds=time.monotonic() - began)
 
 
 async def check_service(services: Services, target: Service) -> Checked:

@@ -102,6 +102,20 @@ def remedy_for_login(error: Exception, key: str, address: str, page: Response) -
     return _remedy_for_page(page, key, address)
 
 
+def remedy_for_ipmi(error: StageFailure | TimeoutError) -> str:
+    """For a BMC that could not be read by IPMI."""
+    match error.cause if isinstance(error, StageFailure) else Cause.UNREACHABLE:
+        case Cause.CREDENTIALS:
+            return "check ipmi.username and where ipmi.password comes from, and the entry of the host in ipmi.hosts"
+        case Cause.UNREACHABLE:
+            return "check the BMC address, that IPMI over LAN is enabled at the BMC, and that no firewall blocks its UDP port"
+        case Cause.REFUSED:
+            return "check ipmi.cipher_suite and ipmi.privilege, or the entry of the host in ipmi.hosts"
+        case Cause.BUSY:
+            return f"close IPMI sessions of other clients at the BMC, or wait until they expire; {AGAIN}"
+    return f"{AGAIN}; if the problem remains, run ipmitool -I lanplus -H ADDRESS -U USER chassis status by hand"
+
+
 def _remedy_for_page(page: Response, key: str, address: str) -> str:
     where = _address_key(key)
     if error_response(page).name_refused and key == "redfish":

@@ -106,12 +106,16 @@ class Control:
         """All that GET /hosts/<fqdn> shows. KeyError for a host that is not in the lab."""
         bmc = self.fleet.bmcs[name]
         hardware = bmc.hardware
-        fault = self.faults.get(name)
+        fault, service = self.faults.get(name), self.fleet.service(name)
+        ipmi = self.fleet.ipmi.get(name)
+        sessions = [{"id": one.id, "user": one.user} for one in bmc.sessions.open()]
+        if ipmi is not None:
+            sessions = [{"id": str(one.id), "user": ipmi.sessions.username.decode()} for one in ipmi.sessions.open()]
         return {
             "name": name,
             "model": bmc.machine.model,
             "mac": bmc.machine.mac,
-            "family": bmc.family.name,
+            "family": bmc.family.name if ipmi is None else "ipmi",
             "bmc": self.fleet.address(name),
             "power": hardware.power,
             "reported_power": hardware.reported,
@@ -128,9 +132,9 @@ class Control:
             "wipes": hardware.wipes,
             "resets": hardware.resets,
             "mode_changes": hardware.mode_changes,
-            "requests": self.fleet.services[name].requests,
-            "peak_requests": self.fleet.services[name].peak,
-            "sessions": [{"id": session.id, "user": session.user} for session in bmc.sessions.open()],
+            "requests": service.requests,
+            "peak_requests": service.peak,
+            "sessions": sessions,
             "armed": self._armed(bmc),
             "foreman": self.foreman.host_counts(name),
             "fault": None if fault is None else fault.document(),
@@ -206,7 +210,7 @@ class Control:
             power = wanted.get("power") if isinstance(wanted, dict) else None
             if power not in ("On", "Off"):
                 return _json({"error": 'expected {"power": "On"}, {"power": "Off"} or {"first_nic": NAME}'}, 400)
-            changed = self.fleet.services[name].press_power_button(power)
+            changed = self.fleet.service(name).press_power_button(power)
             return _json({"changed": changed, **self.host(name)})
         if request.method != "GET":
             return _json({"error": "only GET and POST here"}, 405)

@@ -20,6 +20,7 @@ from quads_tui.emulators.bmc.families import family_of
 from quads_tui.emulators.bmc.family import Family
 from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.interfaces import Machine, seeded
+from quads_tui.emulators.ipmi import faults as ipmi
 
 
 def _any_family(family: Family) -> bool:
@@ -33,7 +34,8 @@ class FaultKind:
     name: as GET /faults of the control server shows it.
     stage, cause: how the host ends when no human helps; None where automatic retries cure it.
     cured_by: "automatic", "retry" (a human's, from the failed stage or from the start), or None: nothing at the console does.
-    make: the fault of the host's BMC; None where it is Foreman's. applies: which families can have it.
+    make: the fault of the host's BMC; None where it is Foreman's. applies: which families can have it. ipmi: that of a BMC that
+    speaks IPMI, instead.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FaultKind:
     cured_by: str | None
     make: Callable[[], Fault] | None
     applies: Callable[[Family], bool] = _any_family
+    ipmi: Callable[[], ipmi.IpmiFault] | None = None
 
     @property
     def permanent(self) -> bool:
@@ -190,6 +193,18 @@ RARE_FAULTS: tuple[FaultKind, ...] = (
     _cured("nics-away", identity_faults.NicsAway, _shows_nics),
     _cured("repeats-secrets", careless.RepeatsSecrets),
 )
+IPMI_FAULTS: tuple[FaultKind, ...] = (
+    FaultKind("ipmi-flags-expire", None, None, "automatic", None, ipmi=ipmi.FlagsExpire),
+    FaultKind("ipmi-silent", "power_off", "unreachable", None, None, ipmi=ipmi.Silent),
+    FaultKind("ipmi-sessions-full", None, None, "automatic", None, ipmi=ipmi.SessionsFull),
+    FaultKind("ipmi-flags-forgotten", "pxe_set", "refused", None, None, ipmi=ipmi.FlagsForgotten),
+    FaultKind("ipmi-repeats-packets", None, None, "automatic", None, ipmi=ipmi.RepeatsPackets),
+    FaultKind("ipmi-password", "power_off", "credentials", None, None, ipmi=ipmi.OtherPassword),
+    FaultKind("ipmi-control-ignored-once", None, None, "automatic", None, ipmi=ipmi.IgnoresControl),
+    FaultKind("ipmi-no-acknowledge", None, None, "automatic", None, ipmi=ipmi.NoAcknowledge),
+    FaultKind("ipmi-loses-packets", None, None, "automatic", None, ipmi=ipmi.LosesPackets),
+    FaultKind("ipmi-slow-on", None, None, "automatic", None, ipmi=ipmi.SlowOn),
+)
 REFUSALS: tuple[FaultKind, ...] = (FaultKind("password-expired", "power_off", "credentials", None, outages.PasswordExpired),)
 SWITCH = "switch-drops"
 PORTS = 48  # BMCs behind one switch
@@ -210,6 +225,7 @@ class Profile:
     failures: tuple[FaultKind, ...] = FAILURES
     transient_faults: tuple[FaultKind, ...] = TRANSIENT_FAULTS
     switch: bool = False
+    ipmi: float = 0.0  # the share of the hosts whose BMC speaks IPMI that has one of IPMI_FAULTS
 
 
 PROFILES: dict[str, Profile] = {
@@ -223,6 +239,7 @@ PROFILES: dict[str, Profile] = {
         failures=(*FAILURES, *REFUSALS),
         transient_faults=(*TRANSIENT_FAULTS, *RARE_FAULTS),
         switch=True,
+        ipmi=0.5,
     ),
 }
 
@@ -234,8 +251,9 @@ def plan(profile: str, machines: Sequence[Machine], seed: int) -> dict[str, Faul
     """
     what, count = PROFILES[profile], len(machines)
     generator = seeded(seed, "faults", profile)
-    free = list(machines)
-    generator.shuffle(free)
+    everyone = list(machines)
+    generator.shuffle(everyone)
+    free = [machine for machine in everyone if not machine.ipmi]
     chosen: dict[str, FaultKind] = {}
     for kinds, share, most in ((what.failures, what.failing, 15), (what.transient_faults, what.delayed, 12)):
         if not share:
@@ -253,7 +271,15 @@ def plan(profile: str, machines: Sequence[Machine], seed: int) -> dict[str, Faul
         dropped = FaultKind(SWITCH, None, None, "automatic", lambda: outages.BehindSwitch(switch))
         spared = sorted(host.name for host in free)  # by their names: neighbours
         chosen.update(dict.fromkeys(spared[: min(PORTS, count // 8)], dropped))
+    speaking = [machine for machine in everyone if machine.ipmi]
+    for number, host in enumerate(speaking[: round(len(speaking) * what.ipmi)]):
+        chosen[host.name] = IPMI_FAULTS[number % len(IPMI_FAULTS)]
     return chosen
+
+
+def ipmi_faults(chosen: dict[str, FaultKind]) -> dict[str, ipmi.IpmiFault]:
+    """A fault for each BMC that speaks IPMI and has one, by FQDN."""
+    return {name: kind.ipmi() for name, kind in chosen.items() if kind.ipmi is not None}
 
 
 def bmc_faults(chosen: dict[str, FaultKind]) -> dict[str, Fault]:

@@ -44,6 +44,7 @@ class Machine:
     name: str  # FQDN, lower case
     model: str  # e.g. R650
     mac: str  # of the NIC that Foreman provisions through
+    ipmi: bool = False  # its BMC has no usable Redfish and speaks IPMI
 
 
 class Provisioner(Protocol):

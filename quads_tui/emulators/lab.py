@@ -57,6 +57,8 @@ FIRST_MODELS = (
     "DGXH100",
     "R620",
 )
+IPMI_MODEL = "6048R"  # boards whose Redfish needs a licence to set a boot device
+IPMI_SHARE = 0.4  # of them are driven by IPMI, those that come early not included
 UNITS = 36  # rack units that carry machines
 BLADES = 4  # sleds of one FX2 chassis
 
@@ -78,13 +80,21 @@ def mac_of(seed: int, name: str) -> str:
     return "b0:7b:25:" + ":".join(f"{generator.getrandbits(8):02x}" for _ in range(3))
 
 
+def speaks_ipmi(seed: int, name: str, model: str) -> bool:
+    """Whether the BMC of a generated machine speaks IPMI and no usable Redfish."""
+    return model == IPMI_MODEL and seeded(seed, "ipmi", name).random() < IPMI_SHARE
+
+
 def _first_models() -> tuple[str, ...]:
     shown = {family_of(model).name for model in FIRST_MODELS}
     return FIRST_MODELS + tuple(family.models[0] for family in FAMILIES.values() if family.name not in shown)
 
 
-def generated(count: int, seed: int) -> Lab:
-    """`count` machines with generated names; the same seed gives the same lab, and a smaller one is its beginning."""
+def generated(count: int, seed: int, *, ipmi: bool = False) -> Lab:
+    """`count` machines with generated names; the same seed gives the same lab, and a smaller one is its beginning.
+
+    `ipmi`: some of them have BMCs that speak IPMI; else all speak Redfish.
+    """
     generator = seeded(seed, "lab")
     models = [model for model, _ in MIX]
     weights = [share for _, share in MIX]
@@ -103,22 +113,23 @@ def generated(count: int, seed: int) -> Lab:
             while mac in macs:  # among thousands two are drawn alike
                 mac = mac_of(seed, f"{name} {mac}")
             macs.add(mac)
-            machines.append(Machine(name, model, mac))
+            without_redfish = ipmi and slot >= len(first) and speaks_ipmi(seed, name, model)
+            machines.append(Machine(name, model, mac, without_redfish))
         slot += 1
     return Lab(tuple(machines))
 
 
 def from_file(path: Path, seed: int) -> Lab:
-    """The lab of a JSON file `{"cloud", "os", "ptable", "medium", "hosts": [{"name", "model"}]}`.
+    """The lab of a JSON file `{"cloud", "os", "ptable", "medium", "hosts": [{"name", "model", "ipmi"}]}`.
 
     A host without a model is given that of its name's last part; ValueError where the file is something else.
     """
     try:
         data = json.loads(path.read_text())
-        hosts = [(str(host["name"]).lower().rstrip("."), host.get("model")) for host in data["hosts"]]
+        hosts = [(str(host["name"]).lower().rstrip("."), host.get("model"), bool(host.get("ipmi"))) for host in data["hosts"]]
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise OptionsError(f"{path}: not a fleet file: {error!r}") from error
-    machines = tuple(Machine(name, model or _model_of(name), mac_of(seed, name)) for name, model in hosts)
+    machines = tuple(Machine(name, model or _model_of(name), mac_of(seed, name), ipmi) for name, model, ipmi in hosts)
     wanted = {key: str(data[key]) for key in ("cloud", "os", "ptable", "medium") if data.get(key)}
     return Lab(machines, **wanted)
 

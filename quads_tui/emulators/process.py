@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import signal
 import ssl
 import sys
@@ -30,6 +31,7 @@ from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
 
 FOREMAN_USER = "quads"
 BMC_USER = "root"
+IPMI_USER = "ADMIN"
 QUADS_USER = "admin@example.com"
 QUADS_ZONE = "Asia/Kolkata"  # neither UTC nor a usual machine's, so that a time sent in the wrong zone is noticed
 WATCH_SECONDS = 2.0
@@ -90,12 +92,14 @@ async def serve(options: Options) -> None:
     options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     (options.dir / "ready").unlink(missing_ok=True)
     if options.fleet is None:
-        lab = generated(options.hosts, options.seed)
+        lab = generated(options.hosts, options.seed, ipmi=shutil.which("ipmitool") is not None)  # what the site's client needs
     else:
         lab = from_file(options.fleet, options.seed)
     clock = Time(options.speed)
     faults = fault_profiles.plan(options.faults, lab.machines, options.seed)
     passwords = {"foreman": secrets.token_urlsafe(18), "bmc": secrets.token_urlsafe(18)}
+    if any(machine.ipmi for machine in lab.machines):
+        passwords["ipmi"] = secrets.token_urlsafe(12)  # at most 20 bytes
     foreman = ForemanEmulator(
         lab.machines,
         time=clock,
@@ -121,6 +125,8 @@ async def serve(options: Options) -> None:
         password=passwords["bmc"],
         faults=fault_profiles.bmc_faults(faults),
         idle_off=PROFILES[options.faults].idle_off,
+        ipmi_account=(IPMI_USER, passwords.get("ipmi", "")),
+        ipmi_faults=fault_profiles.ipmi_faults(faults),
     )
     for name, bmc in fleet.bmcs.items():
         foreman.boots(name, bmc.hardware.boot.mode)
@@ -202,7 +208,7 @@ def _write_files(
     for name, password in passwords.items():
         _write_secret(options.dir / f"{name}.password", password)
     tls = {"tls": {"ca_file": "ca.pem"}} if options.tls else {}
-    unverifiable = [name for name, bmc in fleet.bmcs.items() if not bmc.family.nics]  # they show no MACs
+    unverifiable = [name for name, bmc in fleet.bmcs.items() if not bmc.family.nics or name in fleet.ipmi]  # they show no MACs
     site: dict[str, Any] = {
         "foreman": {"url": foreman_url, "username": FOREMAN_USER, "password": {"file": "foreman.password"}, **tls},
         "defaults": {"os": lab.os, "ptable": lab.ptable, "medium": lab.medium},
@@ -210,6 +216,8 @@ def _write_files(
         "racks": r"^([a-f]\d\d)-",  # of generated names; a switch that drops takes the BMCs of one or two with it
         "speed": options.speed,
     }
+    if fleet.ipmi:
+        site["ipmi"] = {"username": IPMI_USER, "password": {"file": "ipmi.password"}}
     if quads_url:
         account = {"username": QUADS_USER, "password": {"file": "quads.password"}}
         site["quads"] = {"url": quads_url, **account, "lock_file": "quads.lock", "timezone": QUADS_ZONE, **tls}

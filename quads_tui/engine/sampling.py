@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quads_tui.rollout.metrics import lane_facts
+from quads_tui.rollout.metrics import METERS, lane_facts
 from quads_tui.rollout.ports import Lane
 
 from .context import RolloutContext
@@ -23,7 +23,7 @@ async def sample(context: RolloutContext, lane: Lane) -> None:
             "powered_off_waiting": len(context.rollout.powered_off_waiting),
             "lane": lane_facts(state, context.clock.now()),
         }
-        for name in ("redfish", "foreman_reads", "foreman_writes"):
+        for name in METERS:
             point = getattr(meters, name).points[-1]
             figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors, round(point.work, 4)]
         context.journal.sample(context.clock.wall(), figures)

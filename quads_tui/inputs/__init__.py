@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from .addresses import is_ipmi
 from .assignment import Assignment, HostSpec, system_key
 from .assignment_file import load_assignment
 from .assignments import load_assignments
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
+from .ipmi import IpmiAccount, IpmiSite
 from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
@@ -34,6 +36,8 @@ __all__ = [
     "HostSpec",
     "InputError",
     "Interfaces",
+    "IpmiAccount",
+    "IpmiSite",
     "Problem",
     "QuadsSite",
     "RedfishSite",
@@ -45,6 +49,7 @@ __all__ = [
     "bmc_address",
     "check_speed",
     "find_site",
+    "is_ipmi",
     "load_assignment",
     "load_assignments",
     "load_site",

@@ -49,6 +49,25 @@ def service_url(text: str, *, path: bool) -> str:
     return f"{parts.scheme}://{named}" + (f":{port}" if port is not None else "") + parts.path.rstrip("/")
 
 
+def bmc_url(text: str) -> str:
+    """The address of a BMC: an http or https one (Redfish), or ipmi://HOST[:PORT]; in lower case, without a final slash."""
+    scheme, mark, rest = text.partition("://")
+    if scheme.lower() != "ipmi" or not mark:
+        try:
+            return service_url(text, path=False)
+        except AddressError as error:
+            raise AddressError(str(error).replace("an http or https address", "an https, http or ipmi address")) from None
+    try:
+        return "ipmi" + service_url(f"https://{rest}", path=False).removeprefix("https")
+    except AddressError as error:
+        raise AddressError(str(error).replace("https://", "ipmi://")) from None
+
+
+def is_ipmi(address: str) -> bool:
+    """Whether the BMC at this address (as `bmc_url` gives it) is talked to by IPMI, and not by Redfish."""
+    return address.startswith("ipmi://")
+
+
 def _literal(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .addresses import HOST_NAME
+from .addresses import HOST_NAME, is_ipmi
 from .assignment import CLOUD, CLOUD_EXPECTED, Assignment, HostList, HostSpec
 from .diagnostics import InputError, Place, Problem, Report
 from .files import FileError, decode, read_regular
 from .quads_export import is_export, read_export
-from .readers import Address, Flag, Text, Texts
+from .readers import BmcAddress, Flag, Text, Texts
 from .section import Section
 from .table import Key, Reader, Table
 from .times import Zone, local_zone
@@ -36,6 +36,11 @@ class _Mention:
     file: Path | None = None  # the hosts_file that it is in
 
 
+def _check_host(section: Section, values: dict[str, Any]) -> None:
+    if "system" in values and is_ipmi(values.get("bmc", "")):
+        section.add("system", "cannot be combined with an ipmi:// address: IPMI knows one machine behind a BMC")
+
+
 HOST = Table(
     HostSpec,
     (
@@ -54,8 +59,8 @@ HOST = Table(
         ),
         Key(
             "bmc",
-            Address("an address such as https://mgmt-host.example.com", path=False),
-            "Address of the BMC of the host; overrides the site file",
+            BmcAddress(),
+            "Address of the BMC of the host; overrides the site file. ipmi://HOST[:PORT] for a machine without usable Redfish",
             default="from the site file: redfish.addresses, else redfish.address",
             sample='"https://127.0.0.1:20001"',
         ),
@@ -72,6 +77,7 @@ HOST = Table(
             sample="Node2",
         ),
     ),
+    check=_check_host,
 )
 
 

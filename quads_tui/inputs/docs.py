@@ -65,7 +65,8 @@ _NOTES = {
     "hooks": "Each item of the list is a mapping. [Environment and uses of hooks](fleet.md#quads-own-steps-as-hooks).",
     "limits": "Every limit has a default. `speed` divides the waits and the deadlines of stages, not limits that are counts.",
     "tls": "A member of `foreman`, `redfish` and `quads`. Set exactly one key: [which one to choose](fleet.md#trust).",
-    "password": "A member of `foreman`, `redfish` and `quads`. Set exactly one key. A plain-text password causes a warning.",
+    "password": "A member of `foreman`, `redfish`, `ipmi`, `quads`. Set exactly one key. A plain-text password causes a warning.",
+    "ipmi": "Needs the program ipmitool. More about [machines without usable Redfish](fleet.md#machines-without-usable-redfish).",
     "redfish": "More about [addresses, checks and boot devices](fleet.md#addresses).",
 }
 _SAMPLE = """# yaml-language-server: $schema=../docs/site.schema.json

@@ -85,22 +85,28 @@ class RackExpression(Reader):
         text = section.text(key, self.expected)
         if text is None:
             return None
-        try:
-            pattern = re.compile(text, re.ASCII)
-            steps = _steps(_parser.parse(text, re.ASCII)) * (1 if text.startswith(("^", r"\A")) else LOOKED_AT)
-        except (re.error, OverflowError, RecursionError) as error:
-            section.add(key, f"is not a regular expression: {error}; expected {self.expected}")
+        pattern, why = bounded_expression(text, self.expected)
+        if pattern is not None and not pattern.groups:
+            why = f"has no group in parentheses; expected {self.expected}"
+        if why:
+            section.add(key, why)
             return None
-        if not pattern.groups:
-            section.add(key, f"has no group in parentheses; expected {self.expected}")
-        elif steps > _STEPS:
-            section.add(key, "could take too long to match some names; expected ^ at its start, and at most three * or +")
-        else:
-            return pattern
-        return None
+        return pattern
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "regex", "minLength": 1, "maxLength": 255}
+
+
+def bounded_expression(text: str, expected: str) -> tuple[re.Pattern[str] | None, str]:
+    """The expression, or None and what is wrong with it: it is none, or one that a host name could keep busy."""
+    try:
+        pattern = re.compile(text, re.ASCII)
+        steps = _steps(_parser.parse(text, re.ASCII)) * (1 if text.startswith(("^", r"\A")) else LOOKED_AT)
+    except (re.error, OverflowError, RecursionError) as error:
+        return None, f"is not a regular expression: {error}; expected {expected}"
+    if steps > _STEPS:
+        return None, "could take too long to match some names; expected ^ at its start, and at most three * or +"
+    return pattern, ""
 
 
 def _steps(parsed: Any) -> int:

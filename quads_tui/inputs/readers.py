@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .addresses import HOST_NAME, AddressError, host_name, service_url
+from .addresses import HOST_NAME, AddressError, bmc_url, host_name, service_url
 from .diagnostics import nearest
 from .section import Section
 from .table import Reader, Table
@@ -173,6 +173,28 @@ class Address(Reader):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^@?#\\s]+$", "maxLength": 1000}
+
+
+@dataclass(frozen=True, slots=True)
+class BmcAddress(Reader):
+    """The address of a BMC, for Redfish or for IPMI."""
+
+    expected: str = "an address such as https://mgmt-host.example.com or ipmi://mgmt-host.example.com"
+
+    @property
+    def kind(self) -> str:
+        return "address"
+
+    def read(self, section: Section, key: str) -> str | None:
+        text = section.text(key, self.expected, most=1000)
+        try:
+            return None if text is None else bmc_url(text)
+        except AddressError as error:
+            section.add(key, str(error))
+            return None
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^([Hh][Tt][Tt][Pp][Ss]?|[Ii][Pp][Mm][Ii])://[^@?#\\s]+$", "maxLength": 1000}
 
 
 @dataclass(frozen=True, slots=True)

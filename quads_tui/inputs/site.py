@@ -12,10 +12,11 @@ import platformdirs
 from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.limits import Limits
 
-from .addresses import AddressError, is_loopback, service_url
+from .addresses import AddressError, is_ipmi, is_loopback, service_url
 from .assignment import HostSpec
 from .boot_interfaces import Interfaces
 from .diagnostics import InputError, Problem
+from .ipmi import IpmiSite
 from .on_event import AlertCommand
 from .patterns import LOOKED_AT, fits
 from .secrets import SecretSource
@@ -94,6 +95,7 @@ class Site:
     redfish: RedfishSite
     defaults: Defaults = field(default_factory=Defaults)
     quads: QuadsSite | None = None
+    ipmi: IpmiSite | None = None
     racks: re.Pattern[str] | None = None
     spare_pool: str = "cloud01"
     protected_hosts: frozenset[str] = frozenset()
@@ -155,6 +157,9 @@ def bmc_address(site: Site, host: HostSpec) -> str:
     if address.startswith("http://") and site.redfish.tls.kind != "off" and not is_loopback(address):
         message = f"the BMC of {host.name} is at http:// of another machine; expected https://, or redfish.tls: {{verify: false}}"
         raise InputError([Problem(site.path, 0, "redfish.tls", message)])
+    if is_ipmi(address) and site.ipmi is None:
+        message = f"the key is missing, and the BMC of {host.name} is at an ipmi:// address; expected username and password"
+        raise InputError([Problem(site.path, 0, "ipmi", message)])
     return address
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .addresses import AddressError, host_name, is_loopback, service_url
+from .addresses import AddressError, bmc_url, host_name, is_loopback, service_url
 from .assignment_file import CLOUD_NAME, MEDIUM, OS, PTABLE
 from .boot_interfaces import InterfacesFile, check_boot_order
 from .diagnostics import InputError, Problem, Report
 from .hooks import HOOKS
+from .ipmi import IPMI
 from .limits import LIMITS
 from .on_event import ON_EVENT
 from .patterns import Patterns, RackExpression, Unchecked
@@ -89,7 +90,7 @@ def _addresses(report: Report, root: Node) -> dict[str, str]:
     for key in root.entries:
         value = section.text(key, "an address such as https://mgmt-host.example.com", most=1000)
         try:
-            name, address = host_name(key), service_url(value, path=False) if value else ""
+            name, address = host_name(key), bmc_url(value) if value else ""
         except AddressError as error:
             section.add(key, str(error))
             continue
@@ -217,7 +218,7 @@ REDFISH = Table(
         Key(
             "addresses",
             AddressesFile(),
-            "YAML file of host names and BMC addresses, for hosts that redfish.address does not fit",
+            "YAML file of host names and BMC addresses (https:// or ipmi://), for hosts that redfish.address does not fit",
             sample="bmcs.yaml",
             optional=True,
         ),
@@ -301,6 +302,7 @@ SITE = Table(
         Key("foreman", Mapping(FOREMAN), "The Foreman server", required=True),
         Key("defaults", Mapping(DEFAULTS), "Operating system, partition table and medium of assignments that do not set them"),
         Key("redfish", Mapping(REDFISH), "The BMCs; one account for all of them", required=True),
+        Key("ipmi", Mapping(IPMI), "The BMCs at ipmi:// addresses", optional=True),
         Key("quads", Mapping(QUADS), "The QUADS server", optional=True),
         Key(
             "racks",

@@ -12,7 +12,7 @@ from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import SideEffects
 from quads_tui.rollout.stages import ActResult, Kind, Stage
-from quads_tui.services.redfish import Survey
+from quads_tui.services.survey import Survey
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address
+from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address, is_ipmi
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure, Unreadable
@@ -17,6 +17,7 @@ from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protect
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.services.foreman import Foreman, NameUnknown, UserRecord, pick
+from quads_tui.services.ipmi import NO_MODE
 from quads_tui.services.peers import peers_of
 
 from .bmc_survey import BmcSurvey, without_survey
@@ -212,7 +213,7 @@ def _host(goal: Goal, host: HostSpec, site: Site) -> HostPlan:
         unverified="" if compared or goal.kind is Kind.OWNERSHIP else CHECK_MACS_OFF,
         accepted=site.redfish.accepts(host.name),
     )
-    if goal.kind is not Kind.BUILD:
+    if goal.kind is not Kind.BUILD or is_ipmi(found.address):
         return found
     interfaces, kind = site.redfish.interfaces, site.redfish.boot_order
     first = interfaces.devices(FOREMAN, host.name, host.model or "")[:1]
@@ -248,7 +249,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
         notify(f"looking up {len(plan.hosts)} hosts in Foreman")
         known = await foreman.names()
         records = await foreman.records({host.name for host in plan.hosts} & known)
-        plan = replace(plan, hosts=tuple(await _host_plans(plan, known, records, users, foreman, site.spare_pool)))
+        plan = replace(plan, hosts=tuple(await _host_plans(plan, known, records, users, foreman, site)))
         writes = [host for host in plan.hosts if not host.blocker and plan.goal(host).kind is not Kind.SPARE]
         refusals += await misplaced_owners(writes, records, users, foreman)
         refusals += await missing_on(writes[0], plan.goal(writes[0]).kind, foreman) if writes else []
@@ -300,7 +301,7 @@ async def _host_plans(
     records: Mapping[str, HostRecord],
     users: Mapping[str, UserRecord],
     foreman: Foreman,
-    spare_pool: str,
+    site: Site,
 ) -> list[HostPlan]:
     """Thin searches over the whole Foreman, beside the full records of the hosts: their MACs, their owners."""
     building = {host.name for host in plan.hosts if plan.goal(host).kind is Kind.BUILD}
@@ -321,8 +322,11 @@ async def _host_plans(
             blocker, cause = "Foreman has no host of this name", Cause.UNKNOWN_HOST
         elif host.name in unmanaged and goal.kind is Kind.BUILD:
             blocker = "Foreman does not manage this host, so Foreman cannot install it"
+        stage = Stage.FOREMAN_BUILD
+        if not blocker and goal.kind is Kind.BUILD and is_ipmi(host.address):
+            blocker, stage, cause = _unknown_mode(record, host, site), Stage.PXE_SET, Cause.REFUSED
         building_now = host.name in in_build
-        owners = _owner_notes(record, logins, host, spare_pool) if goal.kind is Kind.BUILD else ()
+        owners = _owner_notes(record, logins, host, site.spare_pool) if goal.kind is Kind.BUILD else ()
         found.append(
             replace(
                 host,
@@ -332,11 +336,18 @@ async def _host_plans(
                 mac=_foreman_mac(record, host),
                 mode=record.boot_mode if record else "",
                 blocker=blocker,
-                blocker_stage=Stage.FOREMAN_BUILD if blocker else None,
+                blocker_stage=stage if blocker else None,
                 blocker_cause=cause if blocker else None,
             )
         )
     return found
+
+
+def _unknown_mode(record: HostRecord | None, host: HostPlan, site: Site) -> str:
+    """Why PXE cannot be set by IPMI, which sets the boot mode with it; empty where the mode is known."""
+    if (record is not None and record.boot_mode) or (site.ipmi is not None and site.ipmi.of(host.name).boot_mode):
+        return ""
+    return NO_MODE
 
 
 async def with_foreman_macs(plan: Plan, foreman: Foreman) -> Plan:

@@ -271,7 +271,7 @@ def latency_box(
             if window.exchanges:
                 foot.append(f"{name} ", QUIET).append(f"{latency(window.p50)}{_GAP}", style)
             else:
-                foot.append(f"no {name}s{_GAP}", QUIET)
+                foot.append(f"no {name}{'s' if name.islower() else ''}{_GAP}", QUIET)
         foot.rstrip()
     errors = sum(window.errors for _, _, window in found)
     low, high = _decades([value for curve, _ in curves for value in curve if value])
@@ -365,6 +365,7 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
     line, errors = Text(" latency ", QUIET), 0
     for name, meter, which in (
         ("Redfish p95", meters.redfish, "p95"),
+        *((("IPMI p95", meters.ipmi, "p95"),) if meters.ipmi.total else ()),
         ("Foreman read", meters.foreman_reads, "p50"),
         ("write", meters.foreman_writes, "p50"),
     ):
@@ -399,13 +400,15 @@ def large(
     count = PER_CELL[symbols.graphs] * (width - 9)
     span = Span.of(rollout.speed, count, wanted) if wanted else Span(0, f"-{duration(rollout.seconds(now))}")
     head = Text().append(f" {window}", STRONG).append("   t next window   b symbols   esc back", QUIET)
-    rows, extra = divmod(height - 1, 4)
-    lines = [fitted(head, width, ellipsis=symbols.ellipsis)]
-    lines += queue_box(rollout, meters, forecast, now=now, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
-    for title, meter in (
+    services = [
         ("Redfish", meters.redfish),
+        *([("IPMI", meters.ipmi)] if meters.ipmi.total else []),
         ("Foreman reads", meters.foreman_reads),
         ("Foreman writes", meters.foreman_writes),
-    ):
+    ]
+    rows, extra = divmod(height - 1, 1 + len(services))
+    lines = [fitted(head, width, ellipsis=symbols.ellipsis)]
+    lines += queue_box(rollout, meters, forecast, now=now, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
+    for title, meter in services:
         lines += latency_box(title, [("", meter)], speed=rollout.speed, width=width, height=rows, symbols=symbols, span=span)
     return lines

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+_PORTS = {"http": 80, "https": 443, "ipmi": 623}
+
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """The host (lower case, else as it is written) and the port of an http or https address; an empty host where it has none."""
+    """Host (lower case, else as written) and port of an http, https or ipmi address; an empty host if there is none."""
     parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
+    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)
 
 
 def ip_address(text: str) -> IpAddress:

@@ -11,6 +11,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
+"""Of Meters, as samples name them."""
+_NOTHING = (0.0, 0.0, 0, 0)  # of a meter that journals of before do not have
+
 
 class MeterPoint(NamedTuple):
     """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0.
@@ -201,6 +205,7 @@ class Meters:
     """All of it, as the screen reads it."""
 
     redfish: Meter = field(default_factory=Meter)
+    ipmi: Meter = field(default_factory=Meter)  # a session with its requests is one exchange
     foreman_reads: Meter = field(default_factory=Meter)
     foreman_writes: Meter = field(default_factory=Meter)
     lane: LaneState = field(default_factory=LaneState)
@@ -212,6 +217,7 @@ class Meters:
     def tick(self, lane: LaneState) -> None:
         """Once a second."""
         self.redfish.tick()
+        self.ipmi.tick()
         self.foreman_reads.tick()
         self.foreman_writes.tick()
         self._keep(lane)
@@ -231,8 +237,8 @@ class Meters:
 
     def restore(self, facts: Mapping[str, Any], now: float) -> None:
         """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
-        for name in ("redfish", "foreman_reads", "foreman_writes"):
-            getattr(self, name).add(MeterPoint(*facts[name]))
+        for name in METERS:
+            getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
         lane = lane_from(facts, now)
         self._keep(lane)
 

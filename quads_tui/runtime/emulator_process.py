@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from quads_tui.inputs import Assignment, load_assignment, load_site
+from quads_tui.inputs import Assignment, is_ipmi, load_assignment, load_site
 from quads_tui.inputs.environment import Child, child_environment
 
 from .options import Options, Usage
@@ -113,7 +113,7 @@ def _fleet(given: Assignment) -> dict[str, object]:
         "os": given.os,
         "ptable": given.ptable,
         "medium": given.medium,
-        "hosts": [{"name": host.name, "model": host.model} for host in given.hosts],
+        "hosts": [{"name": host.name, "model": host.model, "ipmi": is_ipmi(host.bmc or "")} for host in given.hosts],
     }
 
 

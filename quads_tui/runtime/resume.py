@@ -28,7 +28,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import assumed_words, not_begun
 from quads_tui.rollout.waits import time_limit_words
 
-from .clients import Services
+from .clients import Services, check_ipmitool
 from .launch import bmc_survey, confirm_other_foreman, open_clients, roll_out
 from .operator import FrontEnd, Operator
 from .options import Options, Refused, Usage
@@ -56,7 +56,9 @@ async def resume(
     site = _load_site(stored, options)
     if "plan" not in stored.facts:
         return await _plan_again(stored, site, options, resources, operator, front_end, until)
-    check_speed(site, [host.address for host in _stored_plan(stored).hosts])
+    addresses = [host.address for host in _stored_plan(stored).hosts]
+    check_speed(site, addresses)
+    check_ipmitool(site, addresses)
     async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
         options.private_directory(stored.directory)  # it may belong to another user
         lock = JournalLock(stored.directory, take_over=options.take_over)

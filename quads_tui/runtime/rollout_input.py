@@ -13,7 +13,7 @@ from quads_tui.inputs import Assignment, Site, bmc_address, check_speed, find_si
 from quads_tui.planning.quads_moves import assignments_from, enriched
 from quads_tui.rollout.ports import QuadsError
 
-from .clients import open_services
+from .clients import check_ipmitool, open_services
 from .event_loop import run_to_end
 from .given_time import given_limit
 from .options import Options, Refused, Usage
@@ -52,7 +52,9 @@ def load(request: RunRequest, options: Options, notify: Callable[[str], None]) -
     if site.quads is not None:
         check_speed(site, [])
         given = run_to_end(_asked_quads(given, site, request, options, notify))
-    check_speed(site, [bmc_address(site, host) for assignment in given for host in assignment.hosts])
+    addresses = [bmc_address(site, host) for assignment in given for host in assignment.hosts]
+    check_speed(site, addresses)
+    check_ipmitool(site, addresses)
     return RolloutInput(given, site, at=request.at, until=until)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from quads_tui.emulators.lab import generated
 from tests.waiting import PATIENCE, wait_for
 
 from .forks import Forked
@@ -83,11 +84,28 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def mixed_fleet(hosts: int, seed: int, ipmi: int) -> dict[str, Any]:
+    """What `python -m quads_tui.emulators --fleet` reads: a generated lab, of which the first hosts speak IPMI."""
+    lab = generated(hosts, seed)
+    listed = [{"name": one.name, "model": one.model, "ipmi": number < ipmi} for number, one in enumerate(lab.machines)]
+    return {"cloud": lab.cloud, "os": lab.os, "ptable": lab.ptable, "medium": lab.medium, "hosts": listed}
+
+
 @contextmanager
-def emulated(directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1, quads: str = "") -> Iterator[Lab]:
+def emulated(
+    directory: Path, *, hosts: int, speed: float, faults: str = "none", seed: int = 1, quads: str = "", ipmi: int = 0
+) -> Iterator[Lab]:
+    """`ipmi`: so many of the hosts, the first ones, have BMCs that speak IPMI."""
     words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
     words += ["--quads", quads] if quads else []
-    process = Forked(["emulate", *words])
+    process: Forked | subprocess.Popen[bytes]
+    if ipmi:
+        fleet = directory.with_suffix(".json")
+        fleet.parent.mkdir(parents=True, exist_ok=True)
+        fleet.write_text(json.dumps(mixed_fleet(hosts, seed, ipmi)))
+        process = subprocess.Popen([sys.executable, "-m", "quads_tui.emulators", *words, "--fleet", str(fleet)])
+    else:
+        process = Forked(["emulate", *words])
     try:
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"

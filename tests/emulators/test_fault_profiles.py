@@ -60,12 +60,15 @@ def test_faults_that_need_a_family_get_one() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_chaos_has_every_fault_on_families_that_can_have_it(seed: int) -> None:
-    machines = generated(700, seed).machines
+    machines = generated(700, seed, ipmi=True).machines
     families = {machine.name: family_of(machine.model) for machine in machines}
     faults = plan("chaos", machines, seed)
     chaos = PROFILES["chaos"]
-    assert {fault.name for fault in faults.values()} == {fault.name for fault in (*chaos.failures, *chaos.transient_faults)} | {
-        SWITCH
+    ipmi = {name for name, fault in faults.items() if fault.ipmi is not None}
+    assert ipmi and ipmi == {machine.name for machine in machines if machine.ipmi and machine.name in faults}
+    assert {fault.name for name, fault in faults.items() if name not in ipmi} == {
+        SWITCH,
+        *(fault.name for fault in (*chaos.failures, *chaos.transient_faults)),
     }
     assert all(fault.applies(families[name]) for name, fault in faults.items())
     assert 0.035 * 700 <= len(failing(faults)) <= 0.045 * 700

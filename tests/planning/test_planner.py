@@ -33,7 +33,7 @@ from quads_tui.services import peers
 from quads_tui.services.foreman import Foreman
 from quads_tui.services.foreman.session import ForemanSession
 from quads_tui.services.http import Http
-from quads_tui.services.redfish import Survey
+from quads_tui.services.survey import Survey
 from tests.clocks import FastClock, GrantedTime
 
 HOSTS = [f"f21-h{n:02}-000-r650.example.com" for n in range(6)]

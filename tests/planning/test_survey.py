@@ -21,7 +21,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan, Protected
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.services.redfish import Survey
+from quads_tui.services.survey import Survey
 
 MAC, BOND, OTHER = "b0:7b:25:00:00:01", "b0:7b:25:00:00:0b", "b0:7b:25:ff:ff:ff"
 UUID = "8a3b4f3c-1f0e-4e0a-9d21-7c5b6a493827"

@@ -146,7 +146,9 @@ class TableScreen(View):
             first = boxes.queue_box(rollout, meters, forecast, now=now, own=own, width=half, height=rows, symbols=symbols)
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
-        redfish = boxes.latency_box("Redfish", [("", meters.redfish)], speed=speed, width=quarter, height=rows, symbols=symbols)
+        bmcs = [("Redfish", meters.redfish), ("IPMI", meters.ipmi)] if meters.ipmi.total else [("", meters.redfish)]
+        title = "Redfish and IPMI" if meters.ipmi.total else "Redfish"
+        redfish = boxes.latency_box(title, bmcs, speed=speed, width=quarter, height=rows, symbols=symbols)
         both = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
         rest = width - half - quarter
         foreman = boxes.latency_box("Foreman", both, speed=speed, width=rest, height=rows, symbols=symbols)

@@ -21,6 +21,8 @@ from quads_tui.emulators.bmc.replies import Request
 from quads_tui.emulators.bmc.service import RedfishService
 from quads_tui.emulators.bmc.transmission import broken, gone, send
 from quads_tui.emulators.interfaces import Draws, Machine, Provisioner, Time
+from quads_tui.emulators.ipmi.faults import IpmiFault
+from quads_tui.emulators.ipmi.service import IpmiService
 
 LOOPBACK = "127.0.0.1"
 LEGACY_SHARE = 0.25  # of the machines boot in Legacy mode
@@ -29,7 +31,8 @@ LEGACY_SHARE = 0.25  # of the machines boot in Legacy mode
 class Fleet:
     """`serve` binds one ephemeral port per machine; which BMC is asked follows from the port that the request came in by.
 
-    faults: by FQDN of the host. idle_off: the share of healthy hosts that are off at the start.
+    faults: by FQDN of the host. idle_off: the share of healthy hosts that are off at the start. A machine with `ipmi` has a UDP
+    port instead, and is in `ipmi` instead of `services`.
     """
 
     def __init__(
@@ -43,10 +46,14 @@ class Fleet:
         password: str,
         faults: Mapping[str, Fault] | None = None,
         idle_off: float = 0.0,
+        ipmi_account: tuple[str, str] = ("", ""),
+        ipmi_faults: Mapping[str, IpmiFault] | None = None,
     ) -> None:
         self.time = time
         self.bmcs: dict[str, Bmc] = {}
         self.services: dict[str, RedfishService] = {}
+        self.ipmi: dict[str, IpmiService] = {}
+        self._udp: dict[str, int] = {}
         self._ports: dict[int, RedfishService] = {}
         self._listeners: dict[str, asyncio.Server] = {}
         self._port: dict[str, int] = {}
@@ -57,18 +64,19 @@ class Fleet:
         self._server: web.Server | None = None
         for machine in machines:
             fault = (faults or {}).get(machine.name) or Fault()
+            ipmi_fault = (ipmi_faults or {}).get(machine.name) or IpmiFault()
             draws = Draws(seed, "bmc", machine.name)
             family = family_of(machine.model)
-            idle = draws.next("idle").random() < idle_off and type(fault) is Fault
+            idle = draws.next("idle").random() < idle_off and type(fault) is Fault and type(ipmi_fault) is IpmiFault
             off = fault.starts_off or idle
             mode = "Legacy" if draws.next("mode").random() < LEGACY_SHARE else "UEFI"
             hardware = Hardware(
                 machine,
-                timing=family.timing,
+                timing=(ipmi_fault.timing if machine.ipmi else None) or family.timing,
                 time=time,
                 draws=draws,
                 provisioner=provisioner,
-                faults=fault,
+                faults=ipmi_fault if machine.ipmi else fault,
                 power=PowerState.OFF if off else PowerState.ON,
                 mode=mode,
             )
@@ -77,7 +85,13 @@ class Fleet:
             mac = fault.mac or machine.mac
             bmc = Bmc(hardware, family, network=self, mac=mac, time=time, draws=draws, username=username, password=password)
             self.bmcs[machine.name] = bmc
-            self.services[machine.name] = RedfishService(bmc, fault)
+            if machine.ipmi:
+                user, secret = ipmi_account
+                self.ipmi[machine.name] = IpmiService(
+                    hardware, ipmi_fault, time=time, draws=draws, username=user, password=secret, guid=bmc.uuid
+                )
+            else:
+                self.services[machine.name] = RedfishService(bmc, fault)
 
     async def serve(self, ssl_context: ssl.SSLContext | None = None) -> None:
         """Open all listeners. Each live connection is a file, so the soft limit goes up to the hard one."""
@@ -98,8 +112,13 @@ class Fleet:
             elif service.fault.listens_after:
                 self._spawn(self._listen_after(name, service.fault.listens_after))
 
+        for name, ipmi in self.ipmi.items():
+            self._udp[name] = await ipmi.serve(LOOPBACK)
+
     def address(self, name: str) -> str:
         """The base URL of a host's BMC."""
+        if name in self.ipmi:
+            return f"ipmi://{LOOPBACK}:{self._udp[name]}"
         scheme = "http" if self._ssl is None else "https"
         return f"{scheme}://{LOOPBACK}:{self._port[name]}"
 
@@ -109,6 +128,8 @@ class Fleet:
             task.cancel()
         for listener in self._listeners.values():
             listener.close()
+        for ipmi in self.ipmi.values():
+            ipmi.close()
         for bmc in self.bmcs.values():
             bmc.hardware.close()
         if self._server is not None:
@@ -118,17 +139,28 @@ class Fleet:
 
     def counts(self) -> dict[str, int]:
         """The "bmc" part of GET /counts."""
-        bmcs, services = self.bmcs.values(), self.services.values()
+        bmcs, ipmi = self.bmcs.values(), self.ipmi.values()
+        services: list[RedfishService | IpmiService] = [*self.services.values(), *ipmi]
         return {
             "requests": sum(service.requests for service in services),
             "resets": sum(bmc.hardware.resets for bmc in bmcs),
-            "sessions_open": sum(len(bmc.sessions.open()) for bmc in bmcs),
+            "sessions_open": sum(self.sessions_open(name) for name in self.bmcs),
             "peak_requests_per_bmc": max((service.peak for service in services), default=0),
             "mode_changes": sum(bmc.hardware.mode_changes for bmc in bmcs),
-            "sessions_created": sum(bmc.sessions.created for bmc in bmcs),
-            "peak_sessions_per_bmc": max((bmc.sessions.peak for bmc in bmcs), default=0),
-            "lockouts": sum(bmc.lockouts for bmc in bmcs),
+            "sessions_created": sum(bmc.sessions.created for bmc in bmcs) + sum(one.sessions.created for one in ipmi),
+            "peak_sessions_per_bmc": max(
+                max((bmc.sessions.peak for bmc in bmcs), default=0), max((one.sessions.peak for one in ipmi), default=0)
+            ),
+            "lockouts": sum(bmc.lockouts for bmc in bmcs) + sum(one.lockout.count for one in ipmi),
         }
+
+    def service(self, name: str) -> RedfishService | IpmiService:
+        """What answers for a host's BMC."""
+        return self.ipmi[name] if name in self.ipmi else self.services[name]
+
+    def sessions_open(self, name: str) -> int:
+        """At a host's BMC."""
+        return len(self.ipmi[name].sessions.open()) if name in self.ipmi else len(self.bmcs[name].sessions.open())
 
     # -- connections -------------------------------------------------------------------------------------------------
 

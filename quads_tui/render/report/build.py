@@ -37,7 +37,7 @@ from .document import (
 from .durations import stage_durations
 from .elapsed import Elapsed, runs_of
 from .journal_facts import assignments_of, given_words, member, models_of, number, plan_of, text, texts
-from .series import SERVICES, Sample, Series
+from .series import Sample, Series
 
 EVIDENCE = 8  # lines of a host's timeline
 
@@ -78,7 +78,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
             for (model, stage), seconds in sorted(times.items(), key=lambda entry: (list(Stage).index(entry[0][1]), entry[0][0]))
         ),
         lane=series.lane(),
-        latencies=tuple(series.latency(name) for name in SERVICES) if sampled else (),
+        latencies=series.latencies() if sampled else (),
     )
 
 

@@ -33,7 +33,8 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     durations       per model and stage: model, stage, count, p50, p90, p95, seconds (of every finished attempt, ascending)
     lane            null without samples; granted, per_minute, peak_per_minute, mean_depth, peak_depth, longest_wait, busy
                     (share of seconds with a host waiting), series [seconds, depth, per_minute]
-    latencies       redfish, foreman_reads, foreman_writes: exchanges, errors, p50, p95, worst, series [seconds, p50, p95]
+    latencies       redfish, ipmi (where it was used), foreman_reads, foreman_writes: exchanges, errors, p50, p95, worst,
+                    series [seconds, p50, p95]
 """
 
 from __future__ import annotations

@@ -233,7 +233,7 @@ class Latency:
     worst second's p95.
     """
 
-    name: str  # redfish, foreman_reads or foreman_writes
+    name: str  # redfish, ipmi, foreman_reads or foreman_writes
     points: tuple[LatencyPoint, ...]
     exchanges: int
     errors: int

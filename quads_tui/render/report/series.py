@@ -11,7 +11,7 @@ from .document import Lane, LanePoint, Latency, LatencyPoint
 from .elapsed import Elapsed
 
 POINTS = 240  # most points of a series
-SERVICES = ("redfish", "foreman_reads", "foreman_writes")
+SERVICES = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
 
 
 class Sample(Protocol):
@@ -94,6 +94,11 @@ class Series:
             longest_wait=max(row.wait for row in rows),
             busy=sum(row.depth > 0 for row in rows) / len(rows),
         )
+
+    def latencies(self) -> tuple[Latency, ...]:
+        """Of every service; of IPMI only where it was used."""
+        found = [self.latency(name) for name in SERVICES]
+        return tuple(one for one in found if one.exchanges or one.name != "ipmi")
 
     def latency(self, name: str) -> Latency:
         seconds = [row.services[name] for row in self._rows if row.services[name].exchanges]

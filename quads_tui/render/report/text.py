@@ -13,7 +13,7 @@ from quads_tui.rollout.waits import for_the_pause
 from ..numbers import count, duration, latency, measured
 from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report, State
 
-SERVICE_WORDS = {"redfish": "Redfish", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
+SERVICE_WORDS = {"redfish": "Redfish", "ipmi": "IPMI", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
 ASKED, RUNS, COMPLETION, FAILURES = "Request", "Processes", "Completion", "Failures by cause"
 CLOUDS = "Clouds"
 CLOUD_HEADS = ("cloud", "kind", "hosts", "done", "failed", "skipped", "held", "unfinished", "ended after")

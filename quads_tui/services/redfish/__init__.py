@@ -1,6 +1,6 @@
 """The Redfish client: power and one-time boot of one machine through its BMC, by what the BMC's own documents say."""
 
-from .bmc import Bmc, Survey
+from .bmc import Bmc
 from .resources import Observation
 
-__all__ = ["Bmc", "Observation", "Survey"]
+__all__ = ["Bmc", "Observation"]

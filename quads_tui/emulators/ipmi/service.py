@@ -1,0 +1,128 @@
+"""One BMC that speaks IPMI: its UDP port, its fault and its counters."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import Counter
+
+from quads_tui.emulators.bmc.hardware import Hardware
+from quads_tui.emulators.interfaces import Draws, Time, lognormal
+from quads_tui.emulators.ipmi.commands import carry_out
+from quads_tui.emulators.ipmi.faults import IpmiFault
+from quads_tui.emulators.ipmi.packets import (
+    IPMI,
+    RMCP,
+    BadPacket,
+    Frame,
+    Message,
+    parse_frame,
+    parse_message,
+    plain_frame,
+    sessionless_frame,
+    signed_part,
+)
+from quads_tui.emulators.ipmi.sessions import IpmiSession
+from quads_tui.emulators.ipmi.state import IpmiState
+
+_LATENCY = (0.03, 0.2)  # median and 95th percentile of a reply, emulated seconds
+_LONGEST = 2.0
+
+Address = tuple[str, int]
+
+
+class IpmiService(IpmiState, asyncio.DatagramProtocol):
+    """`requests`: how many datagrams came in. `peak`: how many clients were served at the same time, at most."""
+
+    def __init__(
+        self, hardware: Hardware, fault: IpmiFault, *, time: Time, draws: Draws, username: str, password: str, guid: str
+    ) -> None:
+        super().__init__(hardware, time=time, username=username, password=password, guid=guid)
+        self.fault = fault
+        self.requests = self.peak = 0
+        self._draw = draws.next("ipmi latency")
+        self._queue = asyncio.Lock()
+        self._under_way: Counter[Address] = Counter()
+        self._transport: asyncio.DatagramTransport | None = None
+        fault.attached(self)
+
+    async def serve(self, host: str) -> int:
+        """Open its port on `host`, and return it."""
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, 0))
+        return int(self._transport.get_extra_info("sockname")[1])
+
+    def close(self) -> None:
+        super().close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def press_power_button(self, power: str) -> bool:
+        """Somebody at the rack presses the button until the machine is `power` (On or Off); True when that changed anything."""
+        self.options.sweep()
+        reset_type = {"On": "On", "Off": "ForceOff"}[power]
+        return self.hardware.would_change(reset_type) and self.hardware.act(reset_type, "button")
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        first, self.on_first_packet = self.on_first_packet, None
+        if first is not None:
+            first()
+        for _ in range(self.fault.copies(self)):
+            self.requests += 1
+            self.spawn(self._handle(data, addr))
+
+    async def _handle(self, data: bytes, addr: Address) -> None:
+        self._under_way[addr] += 1
+        self.peak = max(self.peak, sum(count > 0 for count in self._under_way.values()))
+        try:
+            async with self._queue:
+                await self.time.sleep(min(_LONGEST, lognormal(self._draw, *_LATENCY)))
+                try:
+                    reply = self._reply(data)
+                except BadPacket:
+                    return
+            for _ in range(self.fault.copies(self) if reply else 0):
+                assert self._transport is not None
+                self._transport.sendto(reply, addr)
+        finally:
+            self._under_way[addr] -= 1
+            if not self._under_way[addr]:
+                del self._under_way[addr]
+
+    def _reply(self, data: bytes) -> bytes:
+        """Empty: there is none. Raises BadPacket."""
+        session = self.sessions.find(int.from_bytes(data[6:10], "little")) if data[4:5] == b"\x06" else None
+        frame = parse_frame(data, session.suite.code_length if session is not None else 16)
+        if not frame.session and frame.kind != IPMI:
+            answer = self.sessions.handshake(frame.kind, frame.payload)
+            return b"" if answer is None else plain_frame(*answer)
+        if not frame.session:
+            message = parse_message(frame.payload)
+            reply = message.reply(*carry_out(self, self.fault, message, None))
+            return plain_frame(IPMI, reply) if frame.plus else sessionless_frame(reply)
+        if session is None or session.keys is None or frame.kind != IPMI:
+            return b""
+        return self._in_session(session, self._opened(session, frame))
+
+    def _opened(self, session: IpmiSession, frame: Frame) -> Message:
+        """Checked, new and decrypted. Raises BadPacket."""
+        assert session.keys is not None
+        if not frame.authenticated or not hmac.compare_digest(frame.code, session.keys.code(frame.signed)):
+            raise BadPacket("not signed by this session")
+        if frame.sequence in session.seen and not self.fault.forgets_requests:
+            raise BadPacket("seen before")
+        session.seen.append(frame.sequence)
+        self.sessions.activate(session)
+        return parse_message(session.keys.decrypt(frame.payload) if frame.encrypted else frame.payload)
+
+    def _in_session(self, session: IpmiSession, message: Message) -> bytes:
+        keys = session.keys
+        assert keys is not None
+        if session.last is not None and session.last[0] == message and not self.fault.forgets_requests:
+            reply = session.last[1]
+        else:
+            reply = message.reply(*carry_out(self, self.fault, message, session))
+            session.last = message, reply
+        session.sequence += 1
+        signed = signed_part(session.client, session.sequence, keys.encrypt(reply))
+        return RMCP + signed + keys.code(signed)
