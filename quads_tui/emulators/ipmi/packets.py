@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from quads_tui.emulators.errors import EmulatorError
+
 RMCP = b"\x06\x00\xff\x07"  # version 1.0, no acknowledgement, class IPMI
 RMCP_PLUS = 0x06  # its authentication type
 
@@ -12,7 +14,7 @@ IPMI, OPEN_REQUEST, OPEN_RESPONSE, RAKP_1, RAKP_2, RAKP_3, RAKP_4 = 0x00, 0x10, 
 _ENCRYPTED, _AUTHENTICATED = 0x80, 0x40
 
 
-class BadPacket(ValueError):
+class BadPacket(EmulatorError, ValueError):
     """Not a packet that this BMC reads: it is dropped."""
 
 
