@@ -93,6 +93,15 @@ def test_no_module_stands_in_a_circle() -> None:
     assert not circles(graph()), "\n".join(account())
 
 
+def test_no_file_is_longer_than_anybody_reads_at_once() -> None:
+    long = {
+        str(path.relative_to(PACKAGE)): count
+        for path in PACKAGE.rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > 450
+    }
+    assert not long
+
+
 SOURCE = """
 from __future__ import annotations
 from typing import TYPE_CHECKING

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +22,6 @@ from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
-from quads_tui.rollout.metrics import quantile
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
@@ -47,6 +45,7 @@ from .key_actions import (
     question,
     required_answer,
 )
+from .loop_lag import measure_lag
 from .output import terminal_encoding
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
@@ -59,7 +58,7 @@ from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
 
-FRAME, PROBE = 0.1, 0.01  # seconds
+FRAME = 0.1  # seconds
 SECOND = 10  # frames
 LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
@@ -95,7 +94,6 @@ class Console(FaultTolerantApp[str]):
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
         self._muted = False
-        self._lags: deque[float] = deque(maxlen=500)
         self._blurred = False
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
@@ -124,7 +122,7 @@ class Console(FaultTolerantApp[str]):
     def on_mount(self) -> None:
         if not self._frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
-            self._probe = asyncio.create_task(self._measure())
+            self._probe = asyncio.create_task(measure_lag(self._note_lag))
             self.set_timer(2.0, settle_garbage)
 
     def on_unmount(self) -> None:
@@ -174,14 +172,8 @@ class Console(FaultTolerantApp[str]):
         """The terminal has hung up; the rollout continues without a screen."""
         self.exit("gone")
 
-    async def _measure(self) -> None:
-        """How late this loop is: a sleep of 10 ms, measured."""
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(PROBE)
-            self._lags.append(time.perf_counter() - began - PROBE)
-            if len(self._lags) % 50 == 0:
-                self.context.lag = quantile(sorted(self._lags), 0.99)
+    def _note_lag(self, lag: float) -> None:
+        self.context.lag = lag
 
     def on_app_blur(self, event: AppBlur) -> None:
         self._blurred = True
@@ -286,26 +278,25 @@ class Console(FaultTolerantApp[str]):
             text = "\n".join(names)
         self.copy_to_clipboard(text)
         what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
-        self.flash(
-            f"sent {what} to the terminal; if you cannot paste, the terminal does not let programs set its clipboard (OSC 52)"
-        )
+        self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
 
     def action_theme(self, name: str = "") -> None:
-        names = list(PALETTES)
-        if name and name not in names:
-            self.flash(f"unknown theme {name!r}; choose from {', '.join(names)}")
-            return
-        self.apply_palette(name or names[(names.index(self.palette) + 1) % len(names)])
-        self.ansi_color = None if THEMES[self.palette].ground else True
-        self._redraw(f"theme {self.palette}")
+        if chosen := self._chosen("theme", name, list(PALETTES), self.palette):
+            self.apply_palette(chosen)
+            self.ansi_color = None if THEMES[chosen].ground else True
+            self._redraw(f"theme {chosen}")
 
     def action_symbols(self, name: str = "") -> None:
-        names = list(SYMBOLS)
+        if chosen := self._chosen("symbols", name, list(SYMBOLS), self.context.symbols.name):
+            self.context.symbols = SYMBOLS[chosen]
+            self._redraw(f"symbols {chosen}")
+
+    def _chosen(self, what: str, name: str, names: Sequence[str], now: str) -> str:
+        """The one of that name, or the next one; empty, with a message, where there is none of that name."""
         if name and name not in names:
-            self.flash(f"unknown symbols {name!r}; choose from {', '.join(names)}")
-            return
-        self.context.symbols = SYMBOLS[name or names[(names.index(self.context.symbols.name) + 1) % len(names)]]
-        self._redraw(f"symbols {self.context.symbols.name}")
+            self.flash(f"unknown {what} {name!r}; choose from {', '.join(names)}")
+            return ""
+        return name or names[(names.index(now) + 1) % len(names)]
 
     def _redraw(self, what: str) -> None:
         self.refresh_css(animate=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TypeVar
@@ -16,14 +15,13 @@ from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_lim
 from .holds import GateHolds, NoHolds
 from .host_order import HostOrder
 from .new_host_limit import NewHostLimit
+from .waiting_hosts import Group, Queue, Ranking, by_order
 
 T = TypeVar("T")
 
 DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make the machine safe
 
 _AHEAD = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
-
-_Queue = dict[str, tuple[Stage, asyncio.Future[None], float]]  # `float`: own time from which on the host has been waiting
 
 
 class RolloutGate:
@@ -62,10 +60,6 @@ class RolloutGate:
         self._protected = protected
         self._ahead = ahead
         self._order = order
-        # The hosts that wait to begin, the last turn first, by whether they need a place, by whether pauses of new hosts concern
-        # them, and by model; some may have gone since.
-        self._ranked: dict[tuple[bool, bool, str], list[str]] = {}
-        self._ranked_by = -1  # the version of the order; -1: others have come since
         self._racks = racks or {}
         self._models = models or {}
         self._canary = canary
@@ -86,10 +80,15 @@ class RolloutGate:
         self._writing = ""  # before the first write is verified: whose turn it is
         self._had_turn: set[str] = set()
         self._tried: Counter[tuple[str, str]] = Counter()  # hosts begun, by ("rack" or "model", its name)
-        self._turns: _Queue = {}  # ready, and waiting for their turn to be written
-        self._new: _Queue = {}  # waiting to begin
-        self._again: _Queue = {}  # have begun, and want a place again
-        self._off: _Queue = {}  # written, and waiting to be powered on
+        self._turns: Queue = {}  # ready, and waiting for their turn to be written
+        self._new: Queue = {}  # waiting to begin
+        self._ranking = Ranking(
+            self._new,
+            order,
+            lambda host, at: Group(self._limited(host, at), at is kinds[host].stages[0], self._models.get(host, "")),
+        )
+        self._again: Queue = {}  # have begun, and want a place again
+        self._off: Queue = {}  # written, and waiting to be powered on
         self._wake_up: asyncio.TimerHandle | None = None  # when the first of those may be
         self._told: set[str] = set()  # hosts that know of the limit on installs
         self._unsaid: list[str] = []  # hosts that do not know yet why they wait
@@ -124,7 +123,7 @@ class RolloutGate:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue[host] = (stage, place, self._clock.now())
         if queue is self._new:
-            self._ranked_by = -1
+            self._ranking.others_came()
         elif queue is self._off:
             self._let_on()
         try:
@@ -163,11 +162,9 @@ class RolloutGate:
     def first_write_verified(self) -> None:
         """The first write of the rollout is verified: `ahead` hosts may be powered off from now on."""
         self._verified = True
-        for host in [self._writing, *self._kept]:
-            self._give_back(host)
+        self._give_back(self._writing)
         self._writing = ""
-        self._kept.clear()
-        self._let_in()
+        self.clear_kept()
 
     def turn_over(self, host: str) -> None:
         """Its attempt to be written as the first one failed: another host is written before it is tried again."""
@@ -298,9 +295,6 @@ class RolloutGate:
     def _limited(self, host: str, stage: Stage) -> bool:
         return self._kinds[host] is Kind.BUILD and stage in _AHEAD
 
-    def _wants_place(self, host: str, stage: Stage) -> bool:
-        return host not in self._places and self._limited(host, stage)
-
     @property
     def _full(self) -> bool:
         return len(self._places) >= (self._ahead() if self._verified else min(self._ahead(), FIRST))
@@ -321,13 +315,13 @@ class RolloutGate:
                 return for_the_time_limit(self._limit.until)
         if why := self._holds.why(host, stage):
             return why
-        if self._wants_place(host, stage) and (self._full if full is None else full):
+        if host not in self._places and self._limited(host, stage) and (self._full if full is None else full):
             return for_a_place(len(self._places), self._verified)
         if self._limited(host, stage) and stage is Stage.FOREMAN_BUILD and not self._verified and self._writing not in ("", host):
             return for_the_turn(self._writing)
         return ""
 
-    def _queue_of(self, host: str) -> _Queue:
+    def _queue_of(self, host: str) -> Queue:
         return self._again if host in self._begun else self._new
 
     def _let(self, host: str, stage: Stage) -> None:
@@ -360,13 +354,13 @@ class RolloutGate:
         self._order.refresh()
         if self._limit is not None:
             self._limit.refresh()
-        turns = self._by_order(self._turns)
+        turns = by_order(self._turns, self._order)
         if self._verified:
             for host in turns:
                 self._open(self._turns, host)
         elif turns and not self._writing:
             self._open(self._turns, min(turns, key=self._had_turn.__contains__))
-        for host in self._by_order(self._again):  # held for another reason than a place
+        for host in by_order(self._again, self._order):  # held for another reason than a place
             if host in self._places and not self._hindrance(host, self._again[host][0]):
                 self._open(self._again, host)
         while (found := self._next()) is not None:
@@ -395,7 +389,7 @@ class RolloutGate:
             self._wake_up.cancel()
             self._wake_up = None
         left: list[float] = []
-        for host in self._by_order(self._off):
+        for host in by_order(self._off, self._order):
             if self._hindrance(host, Stage.POWER_ON):
                 left.append(self._holds.wait(host))
             else:
@@ -403,12 +397,12 @@ class RolloutGate:
         if (soon := min(filter(None, left), default=0.0)) > 0:
             self._wake_up = asyncio.get_running_loop().call_later(self._clock.real(soon), self._let_on)
 
-    def _open(self, queue: _Queue, host: str) -> None:
+    def _open(self, queue: Queue, host: str) -> None:
         stage, place, _ = queue[host]
         self._let(host, stage)
         place.set_result(None)
 
-    def _next(self) -> tuple[_Queue, str] | None:
+    def _next(self) -> tuple[Queue, str] | None:
         """Who takes a place that is free. Before the first write is verified: nobody for the second time while there are others,
         whom the operator named, and of another rack; after it: who has begun comes first."""
         full = self._full
@@ -417,14 +411,14 @@ class RolloutGate:
         waiting = (
             (queue, host)
             for queue in ((self._again, self._new) if self._verified else (self._new, self._again))
-            for host in (self._new_by_order(full) if queue is self._new else self._by_order(queue))
-            if not (full and self._wants_place(host, queue[host][0])) and not self._hindrance(host, queue[host][0], full)
+            for host in (self._new_by_order(full) if queue is self._new else by_order(queue, self._order))
+            if not self._hindrance(host, queue[host][0], full)
         )
         if self._verified:
             return next(waiting, None)
         here = {kin for host in self._places for kin in self._kin(host)}
 
-        def rank(found: tuple[_Queue, str]) -> tuple[bool | int, ...]:
+        def rank(found: tuple[Queue, str]) -> tuple[bool | int, ...]:
             queue, host = found
             if self._order.is_named(host):
                 return queue is self._again, False
@@ -433,38 +427,14 @@ class RolloutGate:
 
         return min(waiting, key=rank, default=None)
 
-    def _by_order(self, queue: _Queue) -> list[str]:
-        """The hosts that wait in the queue, in the order of their turns."""
-        waiting = [host for host, (_, place, _) in queue.items() if not place.done()]
-        return sorted(waiting, key=lambda host: self._order.key(host, queue[host][2]))
-
     def _new_by_order(self, full: bool) -> Iterator[str]:
-        """As `_by_order`, of the hosts that have not begun, without those of whom a pause or the lack of a place keeps them all.
+        """The hosts that have not begun, without those of whom a pause or the lack of a place keeps them all."""
+        paused, limit = self._paused or bool(self._blocked), self._limit
 
-        They may be ten thousand, so they are sorted only when need be, and those that wait for the same are passed over at once.
-        """
-        version = self._order.version + (self._limit.version if self._limit is not None else 0)
-        if self._ranked_by != version:
-            self._ranked, self._ranked_by = {}, version
-            for host in reversed(self._by_order(self._new)):
-                stage = self._new[host][0]
-                kind = self._limited(host, stage), stage is self._kinds[host].stages[0], self._models.get(host, "")
-                self._ranked.setdefault(kind, []).append(host)
-        paused = self._paused or bool(self._blocked)
-        may = [
-            hosts
-            for (limited, first, model), hosts in self._ranked.items()
-            if not (full and limited) and not (first and (paused or model in self._held))
-        ]
-        for hosts in may:
-            while hosts and (not self._is_new(hosts[-1]) or (self._limit is not None and self._limit.is_late(hosts[-1]))):
-                hosts.pop()
-        one_by_one = ((host for host in reversed(hosts) if self._is_new(host)) for hosts in may)
-        return heapq.merge(*one_by_one, key=lambda host: self._order.key(host, self._new[host][2]))
+        def kept(group: Group) -> bool:
+            return (full and group.limited) or (group.first and (paused or group.model in self._held))
 
-    def _is_new(self, host: str) -> bool:
-        """It waits to begin."""
-        return host in self._new and not self._new[host][1].done()
+        return self._ranking.walk(limit.version if limit else 0, kept, limit.is_late if limit else lambda host: False)
 
     def _kin(self, host: str) -> tuple[tuple[str, str], tuple[str, str]]:
         return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))

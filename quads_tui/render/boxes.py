@@ -377,7 +377,16 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
+def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
+    """Title and meters of the box of the BMCs: where IPMI was used, of both protocols."""
+    if meters.ipmi.total:
+        return "Redfish and IPMI", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
+    return "Redfish", [("", meters.redfish)]
+
+
 # The whole screen
+
+_LEAST = 5  # lines of a box with a graph of two rows
 
 WINDOWS = {"5 min": 300, "30 min": 1800, "whole run": 0}
 """Rollout seconds that the graphs show; 0: all there is."""
@@ -400,15 +409,19 @@ def large(
     count = PER_CELL[symbols.graphs] * (width - 9)
     span = Span.of(rollout.speed, count, wanted) if wanted else Span(0, f"-{duration(rollout.seconds(now))}")
     head = Text().append(f" {window}", STRONG).append("   t next window   b symbols   esc back", QUIET)
+    ipmi = [("IPMI", meters.ipmi)] if meters.ipmi.total else []
+    foreman = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
     services = [
-        ("Redfish", meters.redfish),
-        *([("IPMI", meters.ipmi)] if meters.ipmi.total else []),
-        ("Foreman reads", meters.foreman_reads),
-        ("Foreman writes", meters.foreman_writes),
+        ("Redfish", [("", meters.redfish)]),
+        *((name, [("", meter)]) for name, meter in ipmi),
+        ("Foreman reads", [("", meters.foreman_reads)]),
+        ("Foreman writes", [("", meters.foreman_writes)]),
     ]
+    if height - 1 < _LEAST * (1 + len(services)):  # two to a box
+        services = [bmc_curves(meters), ("Foreman", foreman)]
     rows, extra = divmod(height - 1, 1 + len(services))
     lines = [fitted(head, width, ellipsis=symbols.ellipsis)]
     lines += queue_box(rollout, meters, forecast, now=now, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
-    for title, meter in services:
-        lines += latency_box(title, [("", meter)], speed=rollout.speed, width=width, height=rows, symbols=symbols, span=span)
+    for title, curves in services:
+        lines += latency_box(title, curves, speed=rollout.speed, width=width, height=rows, symbols=symbols, span=span)
     return lines

@@ -244,6 +244,21 @@ def test_an_area_fills_from_below_and_its_edge_has_its_own_style() -> None:
     assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("b", 1), ("s", 1)]
 
 
+@pytest.mark.parametrize("height", [19, 20, 24, 36, 56])
+@pytest.mark.parametrize("ipmi", [0, 3])
+def test_the_graphs_fit_every_screen(height: int, ipmi: int) -> None:
+    model, gauges = rollout(60), meters()
+    for seconds in range(ipmi):
+        gauges.ipmi.observe(1.0 + 50 * seconds, ok=True)
+    gauges.tick(gauges.lane)
+    known = forecast(model, gauges, NOW)
+    for window in boxes.WINDOWS:
+        lines = boxes.large(model, gauges, known, now=NOW, own=100.0, width=80, height=height, window=window)
+        assert height - 4 <= len(lines) <= height
+        assert ("IPMI" in "".join(line.plain for line in lines)) is bool(ipmi)
+        assert sum("┤" in line.plain for line in lines) >= 5  # a queue of one row has one label
+
+
 def test_a_time_without_a_value_is_a_gap_and_no_peak_is_lost() -> None:
     assert columns([1.0, None, 5.0, 2.0], 8, 4) == [None, None, 1.0, 5.0]
     assert columns([1.0, None], 2, 4) == [1.0, 1.0, None, None]

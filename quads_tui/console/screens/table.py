@@ -146,8 +146,7 @@ class TableScreen(View):
             first = boxes.queue_box(rollout, meters, forecast, now=now, own=own, width=half, height=rows, symbols=symbols)
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
-        bmcs = [("Redfish", meters.redfish), ("IPMI", meters.ipmi)] if meters.ipmi.total else [("", meters.redfish)]
-        title = "Redfish and IPMI" if meters.ipmi.total else "Redfish"
+        title, bmcs = boxes.bmc_curves(meters)
         redfish = boxes.latency_box(title, bmcs, speed=speed, width=quarter, height=rows, symbols=symbols)
         both = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
         rest = width - half - quarter

@@ -1,0 +1,26 @@
+"""How late the event loop is: what whoever else is due on it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+from quads_tui.rollout.metrics import quantile
+
+PROBE = 0.01  # seconds
+_KEPT, _OFTEN = 500, 50  # probes
+
+
+async def measure_lag(tell: Callable[[float], None]) -> None:
+    """A short sleep, measured again and again. `tell` hears the p99 of the last five seconds twice a second, in seconds."""
+    lags: deque[float] = deque(maxlen=_KEPT)
+    count = 0
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(PROBE)
+        lags.append(time.perf_counter() - began - PROBE)
+        count += 1
+        if count % _OFTEN == 0:
+            tell(quantile(sorted(lags), 0.99))
