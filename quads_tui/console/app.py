@@ -50,6 +50,7 @@ from .output import terminal_encoding
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
+from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
@@ -231,21 +232,16 @@ class Console(FaultTolerantApp[str]):
 
     def action_causes(self) -> None:
         screen = CausesScreen(self.context)
-
-        def left(answer: str | None) -> None:
-            if answer == "only" and (group := screen.group):
-                self._main.only(group)
-
-        self._open(screen, left)
+        self._open(screen, lambda answer: self._main.only(screen.group if answer == "only" else None))
 
     def action_clouds(self) -> None:
         screen = CloudsScreen(self.context)
+        self._open(screen, lambda answer: self._main.action_filter(f"cloud:{screen.cloud}") if answer == "only" else None)
 
-        def left(answer: str | None) -> None:
-            if answer == "only":
-                self._main.action_filter(f"cloud:{screen.cloud}")
-
-        self._open(screen, left)
+    def action_map(self) -> None:
+        table = self.table
+        fits = table.shown if len(table.shown) < len(self.context.rollout.hosts) else None
+        self._open(MapScreen(self.context, table.cursor, fits), self._main.go_to)
 
     def action_graphs(self) -> None:
         self._open(GraphsScreen(self.context))

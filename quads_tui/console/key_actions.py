@@ -178,6 +178,7 @@ KEY_ACTIONS = (
     KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
     KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
+    KeyAction("map", "M", "M", "map of the fleet: a cell per host, by rack, model or cloud", footer=3),
     KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
     KeyAction(
         "pause",

@@ -608,3 +608,19 @@ async def test_the_host_screen_shows_the_last_rollouts_of_the_host() -> None:
         assert "failed Install (timeout)" in d.text
         assert "done 14 min  ON 5.0 s  INS 14 min" in d.text
         assert d.text.index("failed Install (timeout)") < d.text.index("done 14 min")
+
+
+async def test_the_map_is_walked_cell_by_cell_and_leaves_the_cursor_on_its_host() -> None:
+    async with desk(rollout(85)) as d:
+        await d.press("M")
+        assert "By rack" in d.text and "f02" in d.text
+        await d.press("home", "down", "right")
+        await d.press("t")
+        assert "By model" in d.text
+        await d.press("n")
+        failed = d.app.view.chosen()[0]
+        assert d.model.hosts[failed].status is HostStatus.FAILED
+        await d.press("enter")
+        assert "cause " in d.text
+        await d.press("escape", "escape")
+        assert d.app.table.cursor == failed

@@ -22,6 +22,7 @@ SCREENS = {
     "detail": ["enter"],
     "causes": ["F", "j"],
     "graphs": ["v", "t", "t"],
+    "map": ["M", "down", "right"],
     "messages": ["m"],
     "help": ["question_mark"],
     "command": ["colon", *"the", "tab"],

@@ -207,8 +207,10 @@ class TableScreen(View):
         self._literal_patterns = fits.plain
         self.table.show(ordered(hosts, self._sort, self.context.slowness(), turned=self._reversed))
 
-    def only(self, group: FailureGroup) -> None:
-        """The hosts of one group and no others."""
+    def only(self, group: FailureGroup | None) -> None:
+        """The hosts of one group and no others; None: as it is."""
+        if group is None:
+            return
         self._group = group
         self.resort()
         self.table.go(0)
@@ -302,9 +304,10 @@ class TableScreen(View):
     def action_detail(self) -> None:
         if self.table.cursor:
             app: Any = self.app
-            app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self._on_viewed)
+            app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self.go_to)
 
-    def _on_viewed(self, name: str | None) -> None:
+    def go_to(self, name: str | None) -> None:
+        """The cursor to this host, where it is shown."""
         if name in self.table.shown:
             self.table.go(self.table.shown.index(name))
 
