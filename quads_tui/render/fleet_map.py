@@ -94,7 +94,10 @@ def row_line(
         glyph, style = cell(host, overdue, symbols)
         if fits is not None and host.name not in fits:
             glyph, style = symbols.none, QUIET
-        line.append(glyph, BADGE if host.name == cursor else style)
+        if host.name == cursor:  # a full cell; what asks for a decision stays seen
+            line.append(glyph if style in (BAD, ARMED, OVERDUE) else " ", BADGE)
+        else:
+            line.append(glyph, style)
     return fitted(
         line, width, _figures(row, rollout) if width >= _FIGURES_FROM and row.block else None, ellipsis=symbols.ellipsis
     )
