@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import assert_never
 
-from quads_tui.rollout.canary import canary_groups, type_words
+from quads_tui.rollout.canary import CanaryGroup, canary_groups, type_words
 from quads_tui.rollout.causes import group_of
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.stages import Kind
@@ -107,9 +108,22 @@ def canary_words(plan: Plan) -> str:
     groups = canary_groups(plan)
     if not groups:
         return ""
-    types = ", ".join(f"{type_words(group.type)} ({count(len(group.waiting), 'host')})" for group in groups)
+    alike: dict[tuple[str, ...], list[CanaryGroup]] = {}  # those that differ in their model only
+    for group in groups:
+        alike.setdefault(tuple(group.type[1:]), []).append(group)
+    types = "; ".join(_alike_words(theirs) for theirs in alike.values())
     cost = "time that this adds: not known yet" if plan.canary_seconds is None else f"adds about {duration(plan.canary_seconds)}"
     return f"{count(plan.canary, 'host')} of each type must be built before the others of it begin ({cost}): {types}"
+
+
+def _alike_words(groups: Sequence[CanaryGroup]) -> str:
+    """Types with the same os and medium, which are named once."""
+    if len(groups) == 1:
+        return f"{type_words(groups[0].type)} ({count(len(groups[0].waiting), 'host')})"
+    model = groups[0].type.model or "unknown model"
+    rest = type_words(groups[0].type).removeprefix(model).strip()
+    models = ", ".join(f"{group.type.model or 'unknown model'} ({count(len(group.waiting), 'host')})" for group in groups)
+    return f"{rest}: {models}" if rest else models
 
 
 def _addresses(plan: Plan) -> list[str]:
