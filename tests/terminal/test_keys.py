@@ -116,7 +116,14 @@ def test_f3_no_paste_holds_the_loop_and_a_field_takes_a_bounded_line(keys: Keys)
         keys.terminal.ask("calm")
         keys.write(data)
         if limit:
-            stats = keys.terminal.until(lambda stats: len(stats["field"]) > 0 and "were dropped" in stats["said"])
+            # On a starved machine an escape in it may come so much before the rest that it is one: then the field is closed.
+            ends = b"\x1b" in data and not data.startswith(b"\x1b[200~")
+            stats = keys.terminal.until(
+                lambda stats, ends=ends: (
+                    (len(stats["field"]) > 0 and "were dropped" in stats["said"])
+                    or (ends and stats["quiet"] and not stats["typing"])
+                )
+            )
             assert len(stats["field"]) <= limit, name
         keys.settle()
         stats = keys.terminal.ask()
