@@ -292,7 +292,8 @@ class Rollout:
 
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
         self._leave_group(host)
-        self._move(host, event.status, event.stage or host.stage, event.at)
+        begins = event.status is HostStatus.QUEUED and not host.attempts  # taken in again before anything was started on it
+        self._move(host, event.status, None if begins else event.stage or host.stage, event.at)
         host.cause, host.reason, host.until = event.cause, event.reason, event.until
         host.note = event.reason
         host.left, host.not_disarmed = event.safety, event.not_disarmed

@@ -12,7 +12,7 @@ import pytest
 from quads_tui.render.wait_reason import why
 from quads_tui.rollout.canary import TRIES
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.commands import Pause, Retry, Skip, WriteNext
+from quads_tui.rollout.commands import Pause, Retry, Skip, Unskip, WriteNext
 from quads_tui.rollout.events import CanaryOverdue, HostChanged, HostNote, Notice, Paused, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
@@ -277,6 +277,25 @@ async def test_a_resume_goes_on_with_the_same_canary_and_knows_since_when_it_ins
     await asyncio.sleep(10)
     assert len(begun(lab)) == 2  # that the first one is overdue is known, too
     assert len([event for event in lab.journal.events if isinstance(event, CanaryOverdue)]) == 1
+    assert await to_the_end(lab) == 0
+
+
+async def test_a_host_that_was_skipped_before_it_began_waits_for_the_canary_after_a_resume_too() -> None:
+    lab = lab_of(6)
+    last = names(6)[-1]
+    lab.executor.start()
+    await asyncio.sleep(1)
+    lab.executor.submit(Skip((last,), "x"))
+    await asyncio.sleep(60)
+    lab.executor.submit(Unskip((last,)))
+    await asyncio.sleep(10)
+    first = begun(lab)
+    assert len(first) == 1
+    await lab.crash()
+    lab.resume()
+    lab.executor.start()
+    await asyncio.sleep(60)
+    assert begun(lab) == first
     assert await to_the_end(lab) == 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from random import Random
 
 import pytest
 
+from quads_tui.rollout.commands import Skip, Unskip
 from quads_tui.rollout.events import HostChanged, HostNote, Notice, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.learned import ENOUGH, HostResult, LearnedDurations, build_type
@@ -129,6 +131,19 @@ async def test_a_resume_keeps_the_limit_and_finishes_who_was_under_way() -> None
     assert set(begun(made)) == under_way
     assert set(done(made)) == under_way
     assert made.executor.out_of_time
+    await made.end()
+
+
+async def test_a_host_that_was_skipped_and_taken_in_again_is_named_with_the_others() -> None:
+    made = lab(5, 60)
+    name = next(iter(made.rollout.hosts))
+    made.executor.start()
+    made.executor.submit(Skip((name,), "x"))
+    await asyncio.sleep(5)
+    made.executor.submit(Unskip((name,)))
+    await asyncio.sleep(5)
+    assert made.executor.out_of_time
+    assert not_begun(made.rollout) == list(made.rollout.hosts)
     await made.end()
 
 
