@@ -242,6 +242,7 @@ class RolloutExecutor:
             self._ports.notice("warning", for_the_pause(ADMISSION, why))
         else:
             self._ports.notice("info", "new hosts are no longer paused")
+            self._check_idle_soon()
 
     def submit(self, command: Command) -> None:
         self._inbox.put_nowait(command)
@@ -323,6 +324,8 @@ class RolloutExecutor:
         waits_on = self.gate.deciding or lane.in_flight or self._outages.lasts
         if not (rollout.paused or rollout.plan.until) or not self._tasks or waits_on:
             return False
+        if self.gate.blocked and not all(map(rollout.new_host_paused, self._tasks)):
+            return False  # until this process can go on
         return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 
     def _check_idle_soon(self) -> None:

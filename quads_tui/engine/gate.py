@@ -216,6 +216,11 @@ class RolloutGate:
         return self._stopping
 
     @property
+    def blocked(self) -> bool:
+        """No host begins for a reason that lies in this process."""
+        return bool(self._blocked)
+
+    @property
     def deciding(self) -> bool:
         """Hosts that wait now may be let in at once."""
         return self._due

@@ -147,6 +147,33 @@ async def test_a_host_that_was_skipped_and_taken_in_again_is_named_with_the_othe
     await made.end()
 
 
+async def test_while_this_process_lets_no_host_begin_the_time_limit_leaves_none() -> None:
+    made = lab(6, 300)
+    made.executor.block_new_hosts("nobody reads")
+    made.executor.start()
+    settled = asyncio.ensure_future(made.executor.settled())
+    await asyncio.sleep(60)
+    assert not settled.done()
+    assert not made.executor.out_of_time
+    made.executor.block_new_hosts("")
+    await settled
+    assert len(done(made)) == 6
+    await made.end()
+
+
+async def test_where_no_host_fits_any_more_once_this_process_goes_on_the_rollout_stands() -> None:
+    made = lab(6, 100)
+    made.executor.block_new_hosts("nobody reads")
+    made.executor.start()
+    settled = asyncio.ensure_future(made.executor.settled())
+    await asyncio.sleep(3600)
+    made.executor.block_new_hosts("")
+    await asyncio.wait_for(settled, 60)
+    assert made.executor.out_of_time
+    assert not_begun(made.rollout) == list(made.rollout.hosts)
+    await made.end()
+
+
 async def test_the_forecast_leaves_out_who_will_not_be_begun() -> None:
     made = lab(120, 35, history=4)
     made.executor.start()
