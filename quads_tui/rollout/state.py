@@ -138,6 +138,7 @@ class Rollout:
         for host in self.hosts.values():
             self.clouds[host.cloud][HostStatus.QUEUED] += 1
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
+        self.to_install: set[str] = set()  # hosts to be built that stand after their first stage, and have not ended
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
         self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
@@ -326,4 +327,6 @@ class Rollout:
             self.clouds[host.cloud][what] += step
             if where is not None and what in (HostStatus.RUNNING, HostStatus.WAITING):
                 self.at_stage[where] += step
+        begun = host.kind is Kind.BUILD and stage not in (None, Stage.POWER_OFF) and not status.is_final
+        (self.to_install.add if begun else self.to_install.discard)(host.name)
         host.status, host.stage = status, stage
