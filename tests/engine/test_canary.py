@@ -313,6 +313,24 @@ async def test_a_process_that_died_before_it_asked_is_made_good_for_by_the_next_
     assert len(begun(lab)) == TRIES
 
 
+async def test_a_pause_that_keeps_no_host_any_more_ends_with_a_resume() -> None:
+    """The BMCs of the hosts that wait were looked at again, and told of another model."""
+    lab = lab_of(12)
+    spoil(lab, names(12))
+    assert await headless(lab) == 4
+    assert PAUSE in lab.rollout.paused
+    failed = begun(lab)
+    lab.plan = replace(
+        lab.plan, hosts=tuple(host if host.name in failed else replace(host, model="R660") for host in lab.plan.hosts)
+    )
+    for machine in lab.world.machines.values():
+        machine.installs = "built"
+    lab.resume()
+    assert await headless(lab) == 1
+    assert not lab.rollout.paused
+    assert set(done(lab)) == set(names(12)) - set(failed)
+
+
 def test_whatever_fails_one_of_a_type_at_a_time_begins_until_one_is_built() -> None:
     for number in range(20):
         in_virtual_time(lambda number=number: _anything(number))  # type: ignore[misc]
