@@ -313,6 +313,26 @@ async def test_a_process_that_died_before_it_asked_is_made_good_for_by_the_next_
     assert len(begun(lab)) == TRIES
 
 
+async def test_those_that_wait_for_the_first_of_their_type_are_passed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be thousands, and come first in the order."""
+    lab = lab_of(1000, models="R650 R640", proven=["R640"])
+    lab.executor.start()
+    await asyncio.sleep(30)
+    asked: list[str] = []
+
+    def wait(host: str) -> str:
+        asked.append(host)
+        return lab.rollout.canaries.wait(host)
+
+    monkeypatch.setattr(lab.executor.gate, "_canary", wait)
+    before = len(begun(lab))
+    await asyncio.sleep(100)
+    more = len(begun(lab)) - before
+    assert more > 50
+    assert len(asked) < 10 * more
+    await lab.crash()
+
+
 async def test_a_pause_that_keeps_no_host_any_more_ends_with_a_resume() -> None:
     """The BMCs of the hosts that wait were looked at again, and told of another model."""
     lab = lab_of(12)
