@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .canary import Canaries
+from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
@@ -201,6 +201,8 @@ class Rollout:
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
+        if (news := self.canaries.news) is not None and news.step is not CanaryStep.BEGUN:
+            self.durations.lane_was_idle()
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)

@@ -174,6 +174,24 @@ async def test_where_no_host_fits_any_more_once_this_process_goes_on_the_rollout
     await made.end()
 
 
+async def test_while_all_wait_for_the_first_of_their_type_the_lane_is_not_slow() -> None:
+    """What was not written for twenty minutes, since nothing was to be written, takes no time of the others."""
+    made = lab(60, 48, history=4, write=5.0)
+    seeds = made.rollout.durations
+    made.plan = replace(made.plan, canary=2)
+    made.replan([])
+    made.rollout.durations.expected = seeds.expected
+    for stage in Stage:
+        for seconds in seeds.samples("R650", stage).ordered:
+            made.rollout.durations._add("R650", stage, seconds)
+    for _ in range(20):
+        made.rollout.durations.between.add(5.0)
+    await made.run()
+    assert not not_begun(made.rollout)
+    assert len(done(made)) == 60
+    await made.end()
+
+
 async def test_the_forecast_leaves_out_who_will_not_be_begun() -> None:
     made = lab(120, 35, history=4)
     made.executor.start()
