@@ -62,6 +62,7 @@ class RolloutExecutor:
         self._inbox: asyncio.Queue[Command] = asyncio.Queue()
         self._idle = asyncio.Event()
         self._idle_check_due = False
+        self._blocked = False  # no host begins for a reason that lies in this process
         self._left: list[str] = []  # hosts of which was said that the time limit leaves them
         self.halted = asyncio.Event()  # set with `stopped`
         self.stopped = ""  # why, once the rollout was stopped: operator, safety, time limit, SIGINT, SIGTERM
@@ -237,6 +238,7 @@ class RolloutExecutor:
 
     def block_new_hosts(self, why: str) -> None:
         """No host begins for a reason that lies in this process, until it has gone (`why` is empty)."""
+        self._blocked = bool(why)
         self.gate.block(why)
         if why:
             self._ports.notice("warning", for_the_pause(ADMISSION, why))
@@ -324,7 +326,7 @@ class RolloutExecutor:
         waits_on = self.gate.deciding or lane.in_flight or self._outages.lasts
         if not (rollout.paused or rollout.plan.until) or not self._tasks or waits_on:
             return False
-        if self.gate.blocked and not all(map(rollout.new_host_paused, self._tasks)):
+        if self._blocked and not all(map(rollout.new_host_paused, self._tasks)):
             return False  # until this process can go on
         return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 

@@ -33,8 +33,8 @@ class RolloutGate:
 
     `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
     `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
-    `canary` says why a host that has not begun waits for others of its type, if it does (`types`: of those that may); `waits`
-    hears why a host waits. `holds` may keep hosts from a stage: whoever changes that calls `order_changed`.
+    `canary` says why a host that has not begun waits for others of its type, if it does (`type_of`: None for who never does);
+    `waits` hears why a host waits. `holds` may keep hosts from a stage: whoever changes that calls `order_changed`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RolloutGate:
         racks: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
         canary: Callable[[str], str] = lambda host: "",
-        types: Mapping[str, Hashable] | None = None,
+        type_of: Callable[[str], Hashable] = lambda host: None,
         powered_off_waiting: Collection[str],
         on_place: Callable[[str, bool], None],
         limit: NewHostLimit | None = None,
@@ -64,7 +64,6 @@ class RolloutGate:
         self._racks = racks or {}
         self._models = models or {}
         self._canary = canary
-        types = types or {}
         self._say = waits
         self._holds: GateHolds = holds or NoHolds()
         self._on_place = on_place
@@ -87,9 +86,7 @@ class RolloutGate:
         self._ranking = Ranking(
             self._new,
             order,
-            lambda host, at: Group(
-                self._limited(host, at), at is kinds[host].stages[0], self._models.get(host, ""), types.get(host)
-            ),
+            lambda one, at: Group(self._limited(one, at), at is kinds[one].stages[0], self._models.get(one, ""), type_of(one)),
         )
         self._again: Queue = {}  # have begun, and want a place again
         self._off: Queue = {}  # written, and waiting to be powered on
@@ -218,11 +215,6 @@ class RolloutGate:
     def stopping(self) -> bool:
         """No new act begins any more."""
         return self._stopping
-
-    @property
-    def blocked(self) -> bool:
-        """No host begins for a reason that lies in this process."""
-        return bool(self._blocked)
 
     @property
     def deciding(self) -> bool:
@@ -443,8 +435,7 @@ class RolloutGate:
         def kept(group: Group) -> bool:
             return (full and group.limited) or (group.first and (paused or group.model in self._held))
 
-        late = limit.is_late if limit else lambda host: False
-        return self._ranking.walk(limit.version if limit else 0, kept, late, self._canary)
+        return self._ranking.walk(limit.version if limit else 0, kept, limit.is_late if limit else lambda _: False, self._canary)
 
     def _kin(self, host: str) -> tuple[tuple[str, str], tuple[str, str]]:
         return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))
