@@ -15,7 +15,7 @@ from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.refusals import ADMISSION, SAFETY
 from quads_tui.rollout.stages import Stage, StageStatus
 from quads_tui.rollout.state import Rollout
-from quads_tui.rollout.waits import for_the_pause
+from quads_tui.rollout.waits import CANARY, for_the_pause
 
 from .gate import RolloutGate
 from .host_order import HostOrder
@@ -46,8 +46,13 @@ class CanaryWatch:
         self._help_with = help_with
 
     def resume(self) -> None:
-        """What the other process did not come to."""
-        for group in self._rollout.canaries.groups:
+        """What the other process did not come to. A pause that keeps no host any more is over: its hosts may be of another type
+        since their BMCs were looked at again."""
+        groups = self._rollout.canaries.groups
+        held = {group.pause for group in groups if group.is_held}
+        for what in [what for what in self._rollout.paused if what.startswith(CANARY) and what not in held]:
+            self._emit(Paused(self._clock.wall(), what, False, SAFETY, ""))
+        for group in groups:
             self._settle(group)
 
     def on_event(self, event: Event, news: CanaryNews | None) -> None:

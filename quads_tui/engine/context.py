@@ -150,6 +150,7 @@ def rollout_gate(
         racks={host.name: host.rack or host.name for host in plan.hosts},
         models={host.name: host.model for host in plan.hosts},
         canary=context.rollout.canaries.wait,
+        type_of=context.rollout.canaries.type_of,
         powered_off_waiting=context.rollout.powered_off_waiting,
         waits=waits,
         on_place=on_place,

@@ -62,6 +62,7 @@ class RolloutExecutor:
         self._inbox: asyncio.Queue[Command] = asyncio.Queue()
         self._idle = asyncio.Event()
         self._idle_check_due = False
+        self._blocked = False  # no host begins for a reason that lies in this process
         self._left: list[str] = []  # hosts of which was said that the time limit leaves them
         self.halted = asyncio.Event()  # set with `stopped`
         self.stopped = ""  # why, once the rollout was stopped: operator, safety, time limit, SIGINT, SIGTERM
@@ -237,11 +238,13 @@ class RolloutExecutor:
 
     def block_new_hosts(self, why: str) -> None:
         """No host begins for a reason that lies in this process, until it has gone (`why` is empty)."""
+        self._blocked = bool(why)
         self.gate.block(why)
         if why:
             self._ports.notice("warning", for_the_pause(ADMISSION, why))
         else:
             self._ports.notice("info", "new hosts are no longer paused")
+            self._check_idle_soon()
 
     def submit(self, command: Command) -> None:
         self._inbox.put_nowait(command)
@@ -323,6 +326,8 @@ class RolloutExecutor:
         waits_on = self.gate.deciding or lane.in_flight or self._outages.lasts
         if not (rollout.paused or rollout.plan.until) or not self._tasks or waits_on:
             return False
+        if self._blocked and not all(map(rollout.new_host_paused, self._tasks)):
+            return False  # until this process can go on
         return all(self.gate.waits(name) or (lane.paused and name in lane.places) for name in self._tasks)
 
     def _check_idle_soon(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping
 from typing import TypeVar
 
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
@@ -33,8 +33,8 @@ class RolloutGate:
 
     `powered_off_waiting`: the hosts that have a place, since an earlier process too. It is looked at, and changed by nobody but
     `on_place`, which hears of every place taken or given back and has it there when it returns. `racks` and `models` by host;
-    `canary` says why a host that has not begun waits for others of its type, if it does; `waits` hears why a host waits.
-    `holds` may keep hosts from a stage: whoever changes that calls `order_changed`.
+    `canary` says why a host that has not begun waits for others of its type, if it does (`type_of`: None for who never does);
+    `waits` hears why a host waits. `holds` may keep hosts from a stage: whoever changes that calls `order_changed`.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class RolloutGate:
         racks: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
         canary: Callable[[str], str] = lambda host: "",
+        type_of: Callable[[str], Hashable] = lambda host: None,
         powered_off_waiting: Collection[str],
         on_place: Callable[[str, bool], None],
         limit: NewHostLimit | None = None,
@@ -85,7 +86,7 @@ class RolloutGate:
         self._ranking = Ranking(
             self._new,
             order,
-            lambda host, at: Group(self._limited(host, at), at is kinds[host].stages[0], self._models.get(host, "")),
+            lambda one, at: Group(self._limited(one, at), at is kinds[one].stages[0], self._models.get(one, ""), type_of(one)),
         )
         self._again: Queue = {}  # have begun, and want a place again
         self._off: Queue = {}  # written, and waiting to be powered on
@@ -428,13 +429,13 @@ class RolloutGate:
         return min(waiting, key=rank, default=None)
 
     def _new_by_order(self, full: bool) -> Iterator[str]:
-        """The hosts that have not begun, without those of whom a pause or the lack of a place keeps them all."""
+        """The hosts that have not begun, without those whom a pause, the first of their type or the lack of a place keeps all."""
         paused, limit = self._paused or bool(self._blocked), self._limit
 
         def kept(group: Group) -> bool:
             return (full and group.limited) or (group.first and (paused or group.model in self._held))
 
-        return self._ranking.walk(limit.version if limit else 0, kept, limit.is_late if limit else lambda host: False)
+        return self._ranking.walk(limit.version if limit else 0, kept, limit.is_late if limit else lambda _: False, self._canary)
 
     def _kin(self, host: str) -> tuple[tuple[str, str], tuple[str, str]]:
         return ("rack", self._racks.get(host, host)), ("model", self._models.get(host, ""))

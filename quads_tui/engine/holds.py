@@ -8,11 +8,9 @@ from typing import Protocol
 from quads_tui.rollout.limits import OFF, Limits
 from quads_tui.rollout.outages import subject
 from quads_tui.rollout.ports import Clock
-from quads_tui.rollout.stages import HostStatus, Kind, Stage
+from quads_tui.rollout.stages import Kind, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import for_an_install, for_its_rack
-
-_AFTER = (Stage.PXE_SET, Stage.FOREMAN_BUILD, Stage.POWER_ON, Stage.INSTALL)  # of the stage in which a host takes its place
 
 
 class GateHolds(Protocol):
@@ -66,7 +64,7 @@ class Holds:
         kind = self._rollout.hosts[host].kind
         if (outage := self._rollout.outages.of(host, kind, stage)) is not None:
             return f"waiting: {subject(outage.service, outage.hosts)}"
-        if self._most != OFF and stage is Stage.POWER_OFF and kind is Kind.BUILD and self._under_way(host) >= self._most:
+        if self._most != OFF and stage is Stage.POWER_OFF and kind is Kind.BUILD and self._waits_for_an_install(host):
             return for_an_install(self._most)
         if stage is Stage.POWER_ON and self._wait(self._racks[host]) > 0:
             return for_its_rack(self._racks[host], self._ramp, self._interval)
@@ -87,13 +85,10 @@ class Holds:
             return 0.0
         return max(0.0, taken[0] + self._interval - self._clock.now())
 
-    def _under_way(self, besides: str) -> int:
-        """Hosts that install, or will without waiting any more."""
-        rollout = self._rollout
-
-        def is_counted(name: str) -> bool:
-            host = rollout.hosts[name]
-            return host.status in (HostStatus.RUNNING, HostStatus.WAITING) and host.stage in _AFTER
-
-        placed = sum(name != besides and not is_counted(name) for name in rollout.powered_off_waiting)
-        return placed + sum(rollout.at_stage[stage] for stage in _AFTER) - is_counted(besides)
+    def _waits_for_an_install(self, host: str) -> bool:
+        """As many others as may be install, or will without waiting any more. One that is among them itself, since an earlier
+        process too, never waits for the others: with a lower limit than that process had all would wait for each other."""
+        to_install, placed = self._rollout.to_install, self._rollout.powered_off_waiting
+        if host in to_install or host in placed:
+            return False
+        return len(to_install) + sum(name not in to_install for name in placed) >= self._most

@@ -43,6 +43,7 @@ class _Rack:
     trying: str = ""  # the host whose BMC is tried now
     tried: asyncio.Event = field(default_factory=asyncio.Event)
     tries: int = 0
+    number: int = 0  # of this outage
 
 
 class OutageGuard:
@@ -94,7 +95,7 @@ class OutageGuard:
                 if rack.service == outage.service:
                     rack.breaker.open(now)
                     rack.breaker.until, rack.since, rack.why = now, outage.since, outage.why
-                    self._help(f"while waiting for {rack.service}", partial(self._keep_trying, rack))
+                    self._wait_for(rack)
 
     @property
     def lasts(self) -> bool:
@@ -182,7 +183,7 @@ class OutageGuard:
                 rack.since = self._clock.wall()
                 self._tell(rack)
                 self._notice("warning", f"{subject(rack.service, len(rack.silent))}: its hosts wait until one answers ({why})")
-                self._help(f"while waiting for {rack.service}", partial(self._keep_trying, rack))
+                self._wait_for(rack)
         if why and rack.trying == host:
             rack.tried.set()
 
@@ -227,12 +228,16 @@ class OutageGuard:
     def _rack(self, host: str) -> _Rack | None:
         return self._racks.get(self._rollout.outages.racks.get(host, ""))
 
-    async def _keep_trying(self, rack: _Rack) -> None:
-        """One BMC at a time, until one answers or nobody waits any longer."""
+    def _wait_for(self, rack: _Rack) -> None:
+        rack.number += 1
+        self._help(f"while waiting for {rack.service}", partial(self._keep_trying, rack, rack.number))
+
+    async def _keep_trying(self, rack: _Rack, number: int) -> None:
+        """One BMC at a time, until one answers or nobody waits any longer. `number`: of the outage; the next one has its own."""
         clock, breaker = self._clock, rack.breaker
-        while not breaker.is_closed:
+        while not breaker.is_closed and rack.number == number:
             await clock.sleep(breaker.until - clock.now())
-            if breaker.is_closed:
+            if breaker.is_closed or rack.number != number:
                 return
             if clock.now() - breaker.since > self._limits.rack_outage:
                 breaker.give_up()
@@ -243,13 +248,16 @@ class OutageGuard:
             rack.tried.clear()
             rack.trying = self._next(rack)
             self._tell(rack)
-            if rack.trying in rack.waiting:
-                rack.waiting.pop(rack.trying).set_result(True)
+            turn = rack.waiting.pop(rack.trying, None)
+            if turn is not None and not turn.done():  # else it was skipped just now, or has not begun
+                turn.set_result(True)
             else:
                 self._gate.order_changed()  # it may be let in
             with suppress(TimeoutError):
                 async with asyncio.timeout(clock.real(_TRY)):
                     await rack.tried.wait()
+            if rack.number != number:
+                return
             rack.trying = ""
             if not breaker.is_closed:
                 breaker.failed(clock.now())
@@ -275,6 +283,7 @@ class OutageGuard:
         )
         self._notice("warning" if given_up else "info", f"{rack.service} {words}")
         rack.tried.set()
+        rack.trying = ""
         for turn in rack.waiting.values():
             if not turn.done():
                 turn.set_result(False)

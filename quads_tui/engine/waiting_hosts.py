@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple
 
 from quads_tui.rollout.stages import Stage
@@ -26,6 +26,7 @@ class Group(NamedTuple):
     limited: bool  # they need a place
     first: bool  # pauses concern them
     model: str
+    type: Hashable = None  # of which hosts are built before all others, None where there are no such
 
 
 class Ranking:
@@ -43,17 +44,24 @@ class Ranking:
     def others_came(self) -> None:
         self._version = -1
 
-    def walk(self, version: int, kept: Callable[[Group], bool], late: Callable[[str], bool]) -> Iterator[str]:
-        """The next ones, but for groups that are `kept`, and hosts that are `late` for good. Another `version`: sort again."""
+    def walk(
+        self, version: int, kept: Callable[[Group], bool], late: Callable[[str], bool], waits: Callable[[str], object]
+    ) -> Iterator[str]:
+        """The next ones, but for groups that are `kept`, and hosts that are `late` for good. Another `version`: sort again.
+        `waits`: whether a host waits for others of its type, as all of its type do then."""
         version += self._order.version
         if self._version != version:
             self._ranked, self._version = {}, version
             for host in reversed(by_order(self._queue, self._order)):
                 self._ranked.setdefault(self._group(host, self._queue[host][0]), []).append(host)
-        may = [hosts for group, hosts in self._ranked.items() if not kept(group)]
-        for hosts in may:
+        may: list[list[str]] = []
+        for group, hosts in self._ranked.items():
+            if kept(group):
+                continue
             while hosts and (not self._waits(hosts[-1]) or late(hosts[-1])):
                 hosts.pop()
+            if hosts and not (group.first and group.type is not None and waits(hosts[-1])):
+                may.append(hosts)
         one_by_one = ((host for host in reversed(hosts) if self._waits(host)) for hosts in may)
         return heapq.merge(*one_by_one, key=lambda host: self._order.key(host, self._queue[host][2]))
 

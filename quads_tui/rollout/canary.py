@@ -152,6 +152,11 @@ class Canaries:
         group = self._of.get(host)
         return None if group is None or group.is_open else group
 
+    def type_of(self, host: str) -> BuildType | None:
+        """None for a host whose type needs no canary."""
+        group = self._of.get(host)
+        return None if group is None else group.type
+
     def wait(self, host: str) -> str:
         """Why the host may not begin before others of its type are built, in words; empty: it may, or has begun."""
         group = self._of.get(host)

@@ -173,6 +173,10 @@ class DurationStats:
         """The time to the second write says nothing about the lane: until now one write was out at a time."""
         self.last_write = None
 
+    def lane_was_idle(self) -> None:
+        """Hosts waited for the first of their type: the time to the next write says nothing about the lane."""
+        self.last_write = None
+
     def samples(self, model: str | None, stage: Stage) -> Samples:
         """Of the model where it has some, else (and for None) of all models."""
         own = None if model is None else self._samples.get((model, stage))

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .canary import Canaries
+from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
@@ -138,6 +138,7 @@ class Rollout:
         for host in self.hosts.values():
             self.clouds[host.cloud][HostStatus.QUEUED] += 1
         self.at_stage: Counter[Stage] = Counter()  # running and waiting hosts
+        self.to_install: set[str] = set()  # hosts to be built that stand after their first stage, and have not ended
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
         self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
@@ -200,6 +201,8 @@ class Rollout:
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
+        if (news := self.canaries.news) is not None and news.step is not CanaryStep.BEGUN:
+            self.durations.lane_was_idle()
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)
@@ -292,7 +295,8 @@ class Rollout:
 
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
         self._leave_group(host)
-        self._move(host, event.status, event.stage or host.stage, event.at)
+        begins = event.status is HostStatus.QUEUED and not host.attempts  # taken in again before anything was started on it
+        self._move(host, event.status, None if begins else event.stage or host.stage, event.at)
         host.cause, host.reason, host.until = event.cause, event.reason, event.until
         host.note = event.reason
         host.left, host.not_disarmed = event.safety, event.not_disarmed
@@ -325,4 +329,6 @@ class Rollout:
             self.clouds[host.cloud][what] += step
             if where is not None and what in (HostStatus.RUNNING, HostStatus.WAITING):
                 self.at_stage[where] += step
+        begun = host.kind is Kind.BUILD and stage not in (None, Stage.POWER_OFF) and not status.is_final
+        (self.to_install.add if begun else self.to_install.discard)(host.name)
         host.status, host.stage = status, stage

@@ -162,19 +162,24 @@ def _late(rollout: Rollout, now: float) -> set[str]:
 
 
 def untouched_hosts(plan: Plan, events: list[Event]) -> set[str]:
-    """The hosts on which nothing was started yet: queued, and at no stage."""
-    fresh = {host.name: True for host in plan.hosts}  # False: at a stage, or not queued
+    """The hosts on which nothing was started yet: queued, and at no stage; those that were skipped before that included."""
+    waiting = {host.name for host in plan.hosts}
+    tried: set[str] = set()
     at_stage: set[str] = set()
     for event in events:
         if isinstance(event, StageChanged):
+            tried.add(event.host)
             if event.status is StageStatus.STARTED:
-                fresh[event.host] = False
+                waiting.discard(event.host)
                 at_stage.add(event.host)
         elif isinstance(event, HostChanged):
-            if event.stage is not None:
+            queued = event.status is HostStatus.QUEUED
+            (waiting.add if queued else waiting.discard)(event.host)
+            if queued and event.host not in tried:  # as Rollout has it
+                at_stage.discard(event.host)
+            elif event.stage is not None:
                 at_stage.add(event.host)
-            fresh[event.host] = event.status is HostStatus.QUEUED and event.host not in at_stage
-    return {host.name for host in plan.hosts if fresh[host.name]}
+    return {host.name for host in plan.hosts if host.name in waiting and host.name not in at_stage}
 
 
 async def _surveyed_again(

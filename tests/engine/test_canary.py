@@ -12,7 +12,7 @@ import pytest
 from quads_tui.render.wait_reason import why
 from quads_tui.rollout.canary import TRIES
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.commands import Pause, Retry, Skip, WriteNext
+from quads_tui.rollout.commands import Pause, Retry, Skip, Unskip, WriteNext
 from quads_tui.rollout.events import CanaryOverdue, HostChanged, HostNote, Notice, Paused, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
@@ -280,6 +280,25 @@ async def test_a_resume_goes_on_with_the_same_canary_and_knows_since_when_it_ins
     assert await to_the_end(lab) == 0
 
 
+async def test_a_host_that_was_skipped_before_it_began_waits_for_the_canary_after_a_resume_too() -> None:
+    lab = lab_of(6)
+    last = names(6)[-1]
+    lab.executor.start()
+    await asyncio.sleep(1)
+    lab.executor.submit(Skip((last,), "x"))
+    await asyncio.sleep(60)
+    lab.executor.submit(Unskip((last,)))
+    await asyncio.sleep(10)
+    first = begun(lab)
+    assert len(first) == 1
+    await lab.crash()
+    lab.resume()
+    lab.executor.start()
+    await asyncio.sleep(60)
+    assert begun(lab) == first
+    assert await to_the_end(lab) == 0
+
+
 async def test_a_process_that_died_before_it_asked_is_made_good_for_by_the_next_one() -> None:
     lab = lab_of(12)
     spoil(lab, names(12))
@@ -292,6 +311,44 @@ async def test_a_process_that_died_before_it_asked_is_made_good_for_by_the_next_
     assert await asyncio.wait_for(headless(lab), 24 * 3600) == 4
     assert list(lab.rollout.paused_by_safety) == [PAUSE]
     assert len(begun(lab)) == TRIES
+
+
+async def test_those_that_wait_for_the_first_of_their_type_are_passed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be thousands, and come first in the order."""
+    lab = lab_of(1000, models="R650 R640", proven=["R640"])
+    lab.executor.start()
+    await asyncio.sleep(30)
+    asked: list[str] = []
+
+    def wait(host: str) -> str:
+        asked.append(host)
+        return lab.rollout.canaries.wait(host)
+
+    monkeypatch.setattr(lab.executor.gate, "_canary", wait)
+    before = len(begun(lab))
+    await asyncio.sleep(100)
+    more = len(begun(lab)) - before
+    assert more > 50
+    assert len(asked) < 10 * more
+    await lab.crash()
+
+
+async def test_a_pause_that_keeps_no_host_any_more_ends_with_a_resume() -> None:
+    """The BMCs of the hosts that wait were looked at again, and told of another model."""
+    lab = lab_of(12)
+    spoil(lab, names(12))
+    assert await headless(lab) == 4
+    assert PAUSE in lab.rollout.paused
+    failed = begun(lab)
+    lab.plan = replace(
+        lab.plan, hosts=tuple(host if host.name in failed else replace(host, model="R660") for host in lab.plan.hosts)
+    )
+    for machine in lab.world.machines.values():
+        machine.installs = "built"
+    lab.resume()
+    assert await headless(lab) == 1
+    assert not lab.rollout.paused
+    assert set(done(lab)) == set(names(12)) - set(failed)
 
 
 def test_whatever_fails_one_of_a_type_at_a_time_begins_until_one_is_built() -> None:

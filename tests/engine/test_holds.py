@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 
 import pytest
@@ -70,6 +71,35 @@ async def test_hosts_that_are_not_built_know_no_such_limit() -> None:
     began = lab.clock.now()
     await whole(lab)
     assert lab.clock.now() - began < 60
+
+
+async def test_after_a_resume_those_that_install_count_from_the_first_moment_on() -> None:
+    lab = lab_of(12, Limits(installing=3))
+    lab.executor.start()
+    while lab.rollout.at_stage[Stage.INSTALL] < 3:
+        await asyncio.sleep(0.1)
+    await lab.crash()
+    lab.resume()
+    await whole(lab)
+    assert most_at_once(lab, Stage.POWER_OFF) == 3
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_resume_with_a_lower_limit_goes_on_with_those_that_stand_dark(most: int) -> None:
+    lab = lab_of(12, Limits())
+    lab.executor.start()
+    while len(lab.rollout.powered_off_waiting) < 5:
+        await asyncio.sleep(0.1)
+    await lab.crash()
+    begun = {event.host for event in lab.journal.events if isinstance(event, StageChanged)}
+    lab._limits = Limits(installing=most)
+    lab.resume()
+    lab.executor.start()
+    await asyncio.sleep(300)
+    assert {event.host for event in lab.journal.events if isinstance(event, StageChanged)} == begun  # and with no others yet
+    await asyncio.wait_for(lab.executor.settled(), 24 * 3600)
+    await lab.end()
+    assert ends(lab.rollout) == {HostStatus.DONE: 12}
 
 
 @pytest.mark.parametrize(("most", "interval"), [(1, 30.0), (3, 60.0)])

@@ -333,6 +333,52 @@ async def test_a_skip_takes_effect_while_the_rack_is_away() -> None:
     await whole(lab)
 
 
+async def test_a_rack_that_answers_once_between_two_tries_is_tried_as_calmly_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = lab_of(12, racks=2)
+    lab.executor.start()
+    await lab.clock.sleep(5)
+    rack, guard = of_rack(lab, "e0"), lab.executor._outages
+    await silence(lab, rack)
+    breaker = guard._racks["e0"].breaker
+    while breaker.state is not BreakerState.OPEN or breaker.until - lab.clock.now() < 5:
+        await asyncio.sleep(0.5)
+    guard.heard(rack[0], "")
+    assert breaker.is_closed
+    guard.heard(rack[0], "no answer")
+    assert not breaker.is_closed
+    sleeps, sleep = Counter[str](), lab.clock.sleep
+
+    async def counted(seconds: float) -> None:
+        sleeps["all"] += 1
+        assert sleeps["all"] < 3000  # else it turns for ever
+        await sleep(seconds)
+
+    monkeypatch.setattr(lab.clock, "sleep", counted)
+    await asyncio.sleep(200)
+    assert sleeps["all"] < 500
+    await silence(lab, rack, 0.0)
+    await whole(lab)
+    assert ends(lab.rollout) == {DONE: 12}
+
+
+async def test_a_host_that_is_skipped_in_the_moment_of_its_turn_stops_nobody() -> None:
+    lab = lab_of(6)
+    lab.executor.start()
+    await lab.clock.sleep(5)
+    await silence(lab, of_rack(lab, "e0"))
+    guard = lab.executor._outages
+    rack = guard._racks["e0"]
+    while not (rack.breaker.state is BreakerState.OPEN and rack.waiting and rack.tries % 2 == 1):
+        await asyncio.sleep(0.25)
+    next(iter(rack.waiting.values())).cancel()
+    rack.breaker.until = lab.clock.now()
+    trying = guard._keep_trying(rack, rack.number)
+    trying.send(None)  # it sleeps for no time
+    trying.send(None)  # and gives the turn to a host that no longer waits for it
+    trying.close()
+    await lab.end()
+
+
 async def test_a_resume_in_the_middle_of_it_loses_no_host() -> None:
     lab = lab_of(40, racks=2)
     rack = of_rack(lab, "e1")

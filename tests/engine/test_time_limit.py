@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from random import Random
 
 import pytest
 
+from quads_tui.rollout.commands import Skip, Unskip
 from quads_tui.rollout.events import HostChanged, HostNote, Notice, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.learned import ENOUGH, HostResult, LearnedDurations, build_type
@@ -129,6 +131,64 @@ async def test_a_resume_keeps_the_limit_and_finishes_who_was_under_way() -> None
     assert set(begun(made)) == under_way
     assert set(done(made)) == under_way
     assert made.executor.out_of_time
+    await made.end()
+
+
+async def test_a_host_that_was_skipped_and_taken_in_again_is_named_with_the_others() -> None:
+    made = lab(5, 60)
+    name = next(iter(made.rollout.hosts))
+    made.executor.start()
+    made.executor.submit(Skip((name,), "x"))
+    await asyncio.sleep(5)
+    made.executor.submit(Unskip((name,)))
+    await asyncio.sleep(5)
+    assert made.executor.out_of_time
+    assert not_begun(made.rollout) == list(made.rollout.hosts)
+    await made.end()
+
+
+async def test_while_this_process_lets_no_host_begin_the_time_limit_leaves_none() -> None:
+    made = lab(6, 300)
+    made.executor.block_new_hosts("nobody reads")
+    made.executor.start()
+    settled = asyncio.ensure_future(made.executor.settled())
+    await asyncio.sleep(60)
+    assert not settled.done()
+    assert not made.executor.out_of_time
+    made.executor.block_new_hosts("")
+    await settled
+    assert len(done(made)) == 6
+    await made.end()
+
+
+async def test_where_no_host_fits_any_more_once_this_process_goes_on_the_rollout_stands() -> None:
+    made = lab(6, 100)
+    made.executor.block_new_hosts("nobody reads")
+    made.executor.start()
+    settled = asyncio.ensure_future(made.executor.settled())
+    await asyncio.sleep(3600)
+    made.executor.block_new_hosts("")
+    await asyncio.wait_for(settled, 60)
+    assert made.executor.out_of_time
+    assert not_begun(made.rollout) == list(made.rollout.hosts)
+    await made.end()
+
+
+async def test_while_all_wait_for_the_first_of_their_type_the_lane_is_not_slow() -> None:
+    """What was not written for twenty minutes, since nothing was to be written, takes no time of the others."""
+    made = lab(60, 48, history=4, write=5.0)
+    seeds = made.rollout.durations
+    made.plan = replace(made.plan, canary=2)
+    made.replan([])
+    made.rollout.durations.expected = seeds.expected
+    for stage in Stage:
+        for seconds in seeds.samples("R650", stage).ordered:
+            made.rollout.durations._add("R650", stage, seconds)
+    for _ in range(20):
+        made.rollout.durations.between.add(5.0)
+    await made.run()
+    assert not not_begun(made.rollout)
+    assert len(done(made)) == 60
     await made.end()
 
 
