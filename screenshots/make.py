@@ -34,6 +34,7 @@ async def photograph(running: RunningRollout) -> None:
     await _taken(running, "detail-80x24", (80, 24), ["f", "enter"])
     await _taken(running, "causes-120x40", (120, 40), ["F"])
     await _taken(running, "graphs-120x40", (120, 40), ["v"])
+    await _taken(running, "map-120x40", (120, 40), ["M"])
     await _taken(running, "retry-120x40", (120, 40), ["f", "asterisk", "r"])
     running.executor.stop("operator")
 
@@ -57,5 +58,5 @@ async def _taken(running: RunningRollout, name: str, size: tuple[int, int], keys
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as state:
         options = Options(state_dir=Path(state), yes=True)
-        with rehearsal_emulators(options.state, hosts=700, seed=1, speed=60.0, faults="realistic", notify=print) as given:
+        with rehearsal_emulators(options, hosts=700, seed=1, speed=30.0, faults="realistic", notify=print) as given:
             asyncio.run(roll_out(given, options, ProcessResources(), TerminalOperator(), photograph))

@@ -380,7 +380,7 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
     """Title and meters of the box of the BMCs: where IPMI was used, of both protocols."""
     if meters.ipmi.total:
-        return "Redfish and IPMI", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
+        return "Redfish+IPMI", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
     return "Redfish", [("", meters.redfish)]
 
 

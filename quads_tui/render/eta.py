@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from rich.cells import cell_len
 
 from quads_tui.rollout.forecast import Bound, Forecast
+from quads_tui.rollout.state import Rollout
 
 from .numbers import clock_time, per_minute
 
 UNKNOWN = "end not known yet"
+
+
+def on_screen(forecast: Forecast, rollout: Rollout) -> Forecast:
+    """The same in the time that the screen shows (Rollout.shown_at): that of a faster rehearsal is its own."""
+    if rollout.speed == 1.0:
+        return forecast
+    late = tuple(one if one.until is None else one._replace(until=rollout.shown_at(one.until)) for one in forecast.overdue)
+    return replace(forecast, at=rollout.shown_at(forecast.at), speed=1.0, overdue=late)
 
 
 def header_words(forecast: Forecast, width: int) -> str:

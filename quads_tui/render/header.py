@@ -14,7 +14,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import clouds_name
-from .eta import header_words
+from .eta import header_words, on_screen
 from .line import fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
@@ -73,7 +73,7 @@ def end_line(
     if rollout.settled:
         left.append("No host can continue by itself" if rollout.ended_at is None else "Ended", STRONG)
     elif forecast is not None and rollout.ended_at is None:
-        words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
+        words = header_words(on_screen(forecast, rollout), max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
@@ -96,12 +96,17 @@ def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Tex
         parts.append((f" {len(forecast.overdue)} overdue ", OVERDUE))
     if failed := rollout.counts[HostStatus.FAILED]:
         parts.append((f"{symbols.failed} {failed} failed", BAD))
-    if rollout.armed:
-        parts.append((f" {len(rollout.armed)} ARMED ", ARMED))
+    if armed := left_armed(rollout):
+        parts.append((f" {armed} ARMED ", ARMED))
     line = Text()
     for number, (words, style) in enumerate(parts):
         line.append("  " if number else "").append(words, style)
     return line.append(" ") if parts else line
+
+
+def left_armed(rollout: Rollout) -> int:
+    """Hosts that nobody works on, and whose next boot reinstalls them. Hosts on their way to their install are armed too."""
+    return sum(rollout.hosts[name].status.is_final for name in rollout.armed)
 
 
 def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
@@ -148,7 +153,7 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
         line.append((_GAP if width >= 110 else " ") if number else "")
         line.append(f"{glyph} " if glyph else "", style if count else QUIET)
         line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
-    right = Text("next boot reinstalls ") if rollout.armed and width >= 110 else None
+    right = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 

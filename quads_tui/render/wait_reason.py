@@ -155,9 +155,9 @@ def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
 def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
     lane = meters.lane
     for flight in lane.in_flight:
-        if flight.host == host.name:
+        if flight.host == host.name and host.stage is Stage.FOREMAN_BUILD:
             return f"writing to Foreman now ({flight.act})" + (f": {flight.settling}" if flight.settling else "")
-    if place := lane.places.get(host.name):
+    if host.stage is Stage.FOREMAN_BUILD and (place := lane.places.get(host.name)):  # `meters` may be a second old
         return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, forecast, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import thread_time
 from typing import Any
 
@@ -29,6 +30,7 @@ from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
+from quads_tui.rollout.remaining_hosts import OverdueHost
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
@@ -225,6 +227,24 @@ def test_a_pause_stands_whole_in_a_narrow_header() -> None:
     model.apply(Paused(NOW, "admission", True, "me", "by the operator"))
     line = header.end_line(model, now=NOW, width=80, lag=0.0, forecast=forecast(model, meters(), NOW))
     assert "NEW HOSTS PAUSED" in line.plain
+
+
+def test_a_faster_rehearsal_shows_its_own_time_everywhere_in_the_header() -> None:
+    model = rollout(60)
+    model.speed = 30.0
+    late = (OverdueHost(next(iter(model.hosts)), NOW + 100.0), OverdueHost(list(model.hosts)[1], None))
+    told = replace(forecast(model, meters(), NOW), p50=1800.0, p90=3600.0, at=NOW, speed=30.0, overdue=late)
+    words = header.end_line(model, now=NOW, width=200, lag=0.0, forecast=told).plain
+    for seconds in (1800.0, 3600.0, 3000.0):
+        assert clock_time(model.shown_at(NOW) + seconds, model.shown_at(NOW)) in words
+
+
+def test_hosts_on_their_way_to_their_install_are_no_alarm() -> None:
+    model = rollout(60)
+    on_its_way = next(host.name for host in model.hosts.values() if host.status is HostStatus.RUNNING)
+    model.apply(HostArmed(NOW, on_its_way, True))
+    assert len(model.armed) == 2
+    assert " 1 ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None).plain
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
