@@ -130,7 +130,7 @@ def queue_box(
 
 def _with_axis(drawn: Sequence[Text], top: str, bottom: str, width: int, symbols: Symbols) -> list[Text]:
     """With the labels of its y axis at the left: of the first row and of the last."""
-    labels = [top, *[""] * (len(drawn) - 2), bottom] if len(drawn) > 1 else [top]
+    labels = [top, *[""] * (len(drawn) - 2), bottom] if len(drawn) > 1 else [top][: len(drawn)]
     return [
         Text().append(f"{label:>{width}}", QUIET).append(symbols.tick if label else symbols.box[-1], RULE).append_text(row)
         for label, row in zip(labels, drawn, strict=True)
@@ -386,7 +386,7 @@ def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
 
 # The whole screen
 
-_LEAST = 5  # lines of a box with a graph of two rows
+_LEAST = 6  # lines of the box of the write queue with a graph of one row
 
 WINDOWS = {"5 min": 300, "30 min": 1800, "whole run": 0}
 """Rollout seconds that the graphs show; 0: all there is."""
