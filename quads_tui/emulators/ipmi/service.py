@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
+import socket
 from collections import Counter
 
 from quads_tui.emulators.bmc.hardware import Hardware
@@ -31,6 +33,23 @@ _LONGEST = 2.0
 Address = tuple[str, int]
 
 
+def _port_of_its_own(host: str) -> tuple[socket.socket, socket.socket]:
+    """A TCP and a UDP socket that are bound to a port with the same number."""
+    while True:
+        number, port = (socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+        try:
+            number.bind((host, 0))
+            port.bind(number.getsockname())
+        except OSError as error:
+            number.close()
+            port.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            port.setblocking(False)
+            return number, port
+
+
 class IpmiService(IpmiState, asyncio.DatagramProtocol):
     """`requests`: how many datagrams came in. `peak`: how many clients were served at the same time, at most."""
 
@@ -44,18 +63,21 @@ class IpmiService(IpmiState, asyncio.DatagramProtocol):
         self._queue = asyncio.Lock()
         self._under_way: Counter[Address] = Counter()
         self._transport: asyncio.DatagramTransport | None = None
+        self._number: socket.socket | None = None  # TCP, bound and never listening: it keeps the port's number
         fault.attached(self)
 
     async def serve(self, host: str) -> int:
-        """Open its port on `host`, and return it."""
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, 0))
+        """Open its port on `host`, and return it. No BMC with Redfish gets the same number: on loopback a port is a BMC."""
+        self._number, port = _port_of_its_own(host)
+        self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=port)
         return int(self._transport.get_extra_info("sockname")[1])
 
     def close(self) -> None:
         super().close()
         if self._transport is not None:
             self._transport.close()
+        if self._number is not None:
+            self._number.close()
 
     def press_power_button(self, power: str) -> bool:
         """Somebody at the rack presses the button until the machine is `power` (On or Off); True when that changed anything."""

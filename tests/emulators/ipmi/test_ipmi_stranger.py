@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from quads_tui.emulators.bmc.hardware import PowerState
@@ -68,3 +70,13 @@ async def test_a_request_that_comes_twice_is_carried_out_once() -> None:
         assert "off" not in (await bmc.tool("chassis", "power", "status"))[1]
         assert (await bmc.tool("chassis", "power", "off"))[0] == 0
         assert bmc.hardware.resets == 1
+
+
+async def test_no_other_service_gets_the_number_of_its_port_while_it_runs() -> None:
+    async with emulated() as bmc:
+        port = int(bmc.address.rpartition(":")[2])
+        with socket.socket() as taken, pytest.raises(OSError, match="in use"):
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the BMCs that speak Redfish do
+            taken.bind(("127.0.0.1", port))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", port))
