@@ -90,14 +90,13 @@ def queue_box(
     meters: Meters,
     forecast: Forecast,
     *,
-    now: float,
     own: float,
     width: int,
     height: int,
     symbols: Symbols = BRAILLE,
     span: Span | None = None,
 ) -> list[Text]:
-    """What Foreman is writing, who is next, how quick it is and until when. `now`: real time; `own`: the rollout's own clock."""
+    """What Foreman is writing, who is next, how quick it is and until when. `own`: now, by the rollout's own clock."""
     lane = meters.lane
     state = (
         Text()
@@ -106,7 +105,7 @@ def queue_box(
         .append(f"{_GAP}{forecast.writes_left:,}", STRONG)
         .append(" left")
     )
-    lines = [_writing(rollout, meters, own), _next(rollout, meters, width - 2), _rate(rollout, meters, forecast)]
+    lines = [_writing(rollout, meters, own), _next(meters, width - 2), _rate(rollout, meters, forecast)]
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
     span = span or Span.of(rollout.speed, per * cells, _QUEUE)
@@ -156,7 +155,7 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
     return _labelled("writing", *parts)
 
 
-def _next(rollout: Rollout, meters: Meters, width: int) -> Text:
+def _next(meters: Meters, width: int) -> Text:
     names = [_short(name) for name, _ in sorted(meters.lane.places.items(), key=lambda item: item[1])]
     if not names:
         return _labelled("next", (_short(meters.lane.head) or "nobody is ready", "" if meters.lane.head else QUIET))
@@ -192,7 +191,7 @@ def installs_box(
     state = Text().append(f"{running:,}", STRONG).append(" running")
     if forecast.overdue:
         state.append(_GAP).append(f" {len(forecast.overdue)} overdue ", OVERDUE)
-    lines = [_took(rollout), _overdue(rollout, forecast, now), _written(rollout)]
+    lines = [_took(rollout), _overdue(rollout, forecast, now), _labelled("writes", ("all hosts are written", QUIET))]
     rows, cells = height - 2 - len(lines), width - 9
     minutes = PER_CELL[symbols.graphs] * cells
     done = done_by_minute(rollout, now, minutes)
@@ -232,10 +231,6 @@ def _overdue(rollout: Rollout, forecast: Forecast, now: float) -> Text:
         parts += [(f"{_short(one.name)} ", ""), (f"{duration((now - began) * rollout.speed)}{_GAP}", STRONG)]
     more = len(forecast.overdue) - 3
     return _labelled("overdue", *parts, (f"+{more}" if more > 0 else "", QUIET))
-
-
-def _written(rollout: Rollout) -> Text:
-    return _labelled("writes", ("all hosts are written", QUIET))
 
 
 # Latencies
@@ -421,7 +416,7 @@ def large(
         services = [bmc_curves(meters), ("Foreman", foreman)]
     rows, extra = divmod(height - 1, 1 + len(services))
     lines = [fitted(head, width, ellipsis=symbols.ellipsis)]
-    lines += queue_box(rollout, meters, forecast, now=now, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
+    lines += queue_box(rollout, meters, forecast, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
     for title, curves in services:
         lines += latency_box(title, curves, speed=rollout.speed, width=width, height=rows, symbols=symbols, span=span)
     return lines

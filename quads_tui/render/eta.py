@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from quads_tui.rollout.forecast import Bound, Forecast
 from quads_tui.rollout.state import Rollout
 
-from .numbers import clock_time, per_minute
+from .numbers import clock_time
 
 UNKNOWN = "end not known yet"
 
@@ -77,12 +77,3 @@ def bound_words(bound: Bound) -> str:
             return ""
         case _:
             assert_never(bound)
-
-
-def lane_words(forecast: Forecast) -> str:
-    """Hosts not yet written, when all will be, and how quick that is. Empty when nothing is left to write."""
-    if not forecast.writes_left:
-        return ""
-    until = "" if forecast.written_at is None else f" until {clock_time(forecast.written_at, forecast.at)}"
-    rate = f", {per_minute(forecast.writes_per_minute)}" if forecast.writes_per_minute else ""
-    return f"{forecast.writes_left} left{until}{rate}"

@@ -227,6 +227,8 @@ THEMES: Mapping[str, Theme] = {
     "ansi-light": _of_terminal(light=True),
     "mono": _MONO,  # no colour at all: bold, reverse and dim
 }
-PALETTES: Mapping[str, Mapping[str, str]] = {name: theme.styles() for name, theme in THEMES.items()}
+# Nothing can be filled without colours: reversed, and on the cursor's row, which is reversed, underlined.
 _MONO_FILLED = {ARMED: "bold reverse", OVERDUE: "reverse", lifted(ARMED): "bold underline", lifted(OVERDUE): "underline"}
-PALETTES = {**PALETTES, "mono": {**PALETTES["mono"], **_MONO_FILLED}}
+PALETTES: Mapping[str, Mapping[str, str]] = {
+    name: theme.styles() | (_MONO_FILLED if theme is _MONO else {}) for name, theme in THEMES.items()
+}

@@ -34,19 +34,9 @@ class Wait:
         return self._count * log1p(-left) if left < 1.0 else -inf
 
 
-def when_all(waits: list[Wait], share: float) -> tuple[float, list[Wait]]:
-    """When all have ended with the probability `share`, one half at least, and those that count there."""
-    pieces = when_all_in_pieces(waits, share)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            found: tuple[float, list[Wait]] = end.value
-            return found
-
-
 def when_all_in_pieces(waits: list[Wait], share: float) -> Generator[None, None, tuple[float, list[Wait]]]:
-    """The same; whoever asks may do something else at each `yield`."""
+    """When all have ended with the probability `share`, one half at least, and those that count there. Whoever asks may do
+    something else at each `yield`."""
     wanted = log(share)
     low = max(wait.half for wait in waits)
     sure = -1e-2 / len(waits)

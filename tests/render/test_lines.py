@@ -194,7 +194,7 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         header.end_line(model, lag=0.2, forecast=known, **common),
         header.bar(model, width, symbols),
         header.counts_line(model, width, symbols),
-        *boxes.queue_box(model, gauges, known, own=100.0, height=7, **common),
+        *boxes.queue_box(model, gauges, known, own=100.0, height=7, width=width, symbols=symbols),
         *boxes.installs_box(model, known, height=9, **common),
         *boxes.latency_box("Redfish", [("", gauges.redfish)], speed=1.0, width=width, height=7, symbols=symbols),
         *boxes.large(model, gauges, known, own=100.0, height=40, window="whole run", **common),

@@ -9,10 +9,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quads_tui.rollout.completion_time import ENDLESS, Wait, when_all
+from quads_tui.rollout.completion_time import ENDLESS, Wait, when_all_in_pieces
 from quads_tui.rollout.lognormal import LogMoments, Lognormal, fit
 
 seconds = st.floats(1.0, 20_000.0)
+
+
+def when_all(waits: list[Wait], share: float) -> tuple[float, list[Wait]]:
+    """In one go."""
+    pieces = when_all_in_pieces(waits, share)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
 
 
 def of(values: list[float]) -> LogMoments:

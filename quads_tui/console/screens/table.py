@@ -143,7 +143,7 @@ class TableScreen(View):
         now, speed = context.clock.wall(), rollout.speed
         half, quarter = width // 2, width // 4
         if forecast.writes_left or meters.lane.depth or meters.lane.in_flight or not rollout.durations.written:
-            first = boxes.queue_box(rollout, meters, forecast, now=now, own=own, width=half, height=rows, symbols=symbols)
+            first = boxes.queue_box(rollout, meters, forecast, own=own, width=half, height=rows, symbols=symbols)
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
         title, bmcs = boxes.bmc_curves(meters)

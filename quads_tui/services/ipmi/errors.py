@@ -33,7 +33,7 @@ _NO_PRIVILEGE = ("unauthorized role", "invalid role", "requested privilege level
 _PRIVILEGE_REFUSED = re.compile(r"set session privilege level to \w+ failed: (insufficient privilege|unknown \(0x8[0-2]\))")
 _NO_NAME = ("address lookup for",)
 _BUSY_CODES = frozenset({0xC0, 0xC3, 0xCE, 0xD2, 0xD5})  # node busy, timeout, no response given, initializing, not in this state
-PRIVILEGE_CODE, UNKNOWN_CODE = 0xD4, 0xC1
+PRIVILEGE_CODE = 0xD4
 
 
 @dataclass(frozen=True, slots=True)
