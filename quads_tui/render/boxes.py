@@ -180,6 +180,12 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast) -> Text:
     return _labelled("rate", *parts)
 
 
+def writes_remain(rollout: Rollout, meters: Meters, forecast: Forecast) -> bool:
+    """Something is still to be written, or is on its way; also before anything was."""
+    lane = meters.lane
+    return bool(forecast.writes_left or lane.depth or lane.in_flight or not rollout.durations.written)
+
+
 # The installs, when all is written
 
 
@@ -217,8 +223,8 @@ def _took(rollout: Rollout) -> Text:
         "took",
         (duration(samples.quantile(0.5)), STRONG),
         (" usually", ""),
-        (f"{_GAP}90 % within {duration(samples.quantile(0.9))}", QUIET),
-        (f"{_GAP}slowest {duration(samples.quantile(1.0))}", QUIET),
+        (f"  90 % within {duration(samples.quantile(0.9))}", QUIET),
+        (f"  slowest {duration(samples.quantile(1.0))}", QUIET),
     )
 
 
@@ -329,8 +335,13 @@ def _short(name: str) -> str:
 def queue_line(
     rollout: Rollout, meters: Meters, forecast: Forecast, *, own: float, width: int, symbols: Symbols = BRAILLE
 ) -> Text:
-    """The write queue in one line."""
+    """What limits the rollout now, in one line: the write queue, and when all is written, the installs."""
     lane = meters.lane
+    if not writes_remain(rollout, meters, forecast):
+        line = Text().append(" installs  ", QUIET).append(f"{rollout.at_stage[Stage.INSTALL]:,}", STRONG).append(" running")
+        samples = rollout.durations.samples(None, Stage.INSTALL)
+        line.append(f"{_GAP}usually {duration(samples.quantile(0.5))}" if len(samples) else "", QUIET)
+        return fitted(line.append(f"{_GAP}all hosts are written", QUIET), width, ellipsis=symbols.ellipsis)
     if lane.shut:
         return fitted(Text().append(" writes  ", QUIET).append(f"blocked: {lane.shut}", BAD), width, ellipsis=symbols.ellipsis)
     line = (
@@ -360,16 +371,16 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
     line, errors = Text(" latency ", QUIET), 0
     for name, meter, which in (
         ("Redfish p95", meters.redfish, "p95"),
-        *((("IPMI p95", meters.ipmi, "p95"),) if meters.ipmi.total else ()),
+        *((("IPMI p95", meters.ipmi, "p95"),) if meters.ipmi.over(seconds).exchanges else ()),
         ("Foreman read", meters.foreman_reads, "p50"),
         ("write", meters.foreman_writes, "p50"),
     ):
         window = meter.over(seconds)
         errors += window.errors
         figure = latency(getattr(window, which)) if window.exchanges else "none"
-        line.append(f"{name} ", QUIET).append(f"{figure}   ", "" if window.exchanges else QUIET)
-    line.append(counted(errors, "error") if errors else "no errors", STRONG if errors else QUIET)
-    return fitted(line, width, ellipsis=symbols.ellipsis)
+        line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
+    right = Text().append(f"{counted(errors, 'error')} " if errors else "no errors ", STRONG if errors else QUIET)
+    return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:

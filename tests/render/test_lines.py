@@ -279,6 +279,16 @@ def test_the_graphs_fit_every_screen(height: int, ipmi: int) -> None:
         assert sum("┤" in line.plain for line in lines) >= 5  # a queue of one row has one label
 
 
+def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> None:
+    model, gauges = rollout(60), meters()
+    told = forecast(model, gauges, NOW)
+    assert boxes.queue_line(model, gauges, told, own=100.0, width=80).plain.startswith(" writes  5 ready")
+    gauges.lane = LaneState()
+    line = boxes.queue_line(model, gauges, replace(told, writes_left=0), own=100.0, width=80).plain
+    assert line.startswith(f" installs  {model.at_stage[Stage.INSTALL]} running   usually ")
+    assert "all hosts are written" in line
+
+
 def test_a_time_without_a_value_is_a_gap_and_no_peak_is_lost() -> None:
     assert columns([1.0, None, 5.0, 2.0], 8, 4) == [None, None, 1.0, 5.0]
     assert columns([1.0, None], 2, 4) == [1.0, 1.0, None, None]

@@ -142,7 +142,7 @@ class TableScreen(View):
             return
         now, speed = context.clock.wall(), rollout.speed
         half, quarter = width // 2, width // 4
-        if forecast.writes_left or meters.lane.depth or meters.lane.in_flight or not rollout.durations.written:
+        if boxes.writes_remain(rollout, meters, forecast):
             first = boxes.queue_box(rollout, meters, forecast, own=own, width=half, height=rows, symbols=symbols)
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
