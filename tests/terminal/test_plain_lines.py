@@ -1,8 +1,13 @@
-"""What is typed and pasted into `--plain`, on a pty."""
+"""What is typed and pasted into `--plain`.
+
+The terminal is a pipe: it gives what was written in one piece. A pty gives a line at a time, and on a busy machine the kernel
+may let a second pass before it gives the next; then nobody can tell a paste from typed lines.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -22,8 +27,8 @@ from tests.waiting import until
 class Words:
     """A plain screen under test; `type` writes to its terminal."""
 
-    def __init__(self, master: int) -> None:
-        self._master = master
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
         self.control = Recorder()
         self.said: list[str] = []
         clock = Clock()
@@ -31,19 +36,24 @@ class Words:
         self.screen = PlainScreen(ViewContext(view, asyncio.get_running_loop().time), self.control)  # type: ignore[arg-type]
 
     def type(self, data: bytes) -> None:
-        os.write(self._master, data)
+        os.write(self._terminal, data)
+
+
+class Terminal(io.FileIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> int:
-    master, slave = os.openpty()
-    monkeypatch.setattr(sys, "stdin", os.fdopen(slave, "r"))
-    return master
+    reading, writing = os.pipe()
+    monkeypatch.setattr(sys, "stdin", Terminal(reading))
+    return writing
 
 
 @asynccontextmanager
-async def plain(master: int, capfd: pytest.CaptureFixture[str]) -> AsyncIterator[tuple[Words, Callable[[str], object]]]:
-    words = Words(master)
+async def plain(terminal: int, capfd: pytest.CaptureFixture[str]) -> AsyncIterator[tuple[Words, Callable[[str], object]]]:
+    words = Words(terminal)
     heard: list[str] = []
 
     def says(text: str) -> bool:
@@ -52,7 +62,7 @@ async def plain(master: int, capfd: pytest.CaptureFixture[str]) -> AsyncIterator
 
     async with words.screen.shown():
         yield words, says
-    os.close(master)
+    os.close(terminal)
 
 
 async def test_f2_lines_that_are_pasted_order_nothing_and_are_said(terminal: int, capfd: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +79,7 @@ async def test_f1_a_typed_question_takes_one_answer(terminal: int, capfd: pytest
         words.type(b"pause-writes\n")
         await until(lambda: says("Type y to confirm"))
         words.type(b"y\ny\n")
-        await until(lambda: says("1 line received at once") or says("Unknown command y"))  # the terminal may part them
+        await until(lambda: says("1 line received at once"))
         assert words.control.orders == [Pause("writes", True)]
 
 
