@@ -22,6 +22,7 @@ from quads_tui.runtime.options import Options, Refused, Usage, current_user, not
 
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
+from .screen import run_app
 from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
@@ -103,7 +104,7 @@ async def run_watch(follower: Follower, read_only: str, watched: StoredRollout |
     if watched is not None:
         helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only)))
     try:
-        await console.run_async()
+        await run_app(console)
     finally:
         for helper in helpers:
             helper.cancel()
@@ -187,7 +188,7 @@ async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
         if isinstance(console, PlainScreen):
             await console.until(lambda: follower.ended)
         else:
-            await console.run_async()
+            await run_app(console)
     finally:
         control.close()
         for helper in helpers:

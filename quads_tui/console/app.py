@@ -15,7 +15,6 @@ from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from quads_tui.render.detail import as_text
 from quads_tui.render.host_order import ORDERS
 from quads_tui.render.palette import PALETTES, THEMES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
@@ -28,6 +27,7 @@ from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
 from .command_line import CommandLine, CommandProvider
+from .copies import copied_hosts
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp
@@ -75,6 +75,7 @@ class Console(FaultTolerantApp[str]):
     BINDINGS: ClassVar = [
         Binding(action.keys, action.name, action.help, show=False, priority=action.keys == "ctrl+c")
         for action in of_place("hosts", "anywhere")
+        if action.keys
     ]
 
     def __init__(
@@ -90,6 +91,7 @@ class Console(FaultTolerantApp[str]):
         self.context = ViewContext(view, monotonic, read_only, symbols)
         self._main = TableScreen(self.context)
         super().__init__(monotonic)
+        self.copies_in = view.directory
         self._control = control
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
@@ -266,15 +268,7 @@ class Console(FaultTolerantApp[str]):
 
     def action_copy(self) -> None:
         """Several hosts: their names. One host: its details and history."""
-        names = self.view.chosen()
-        if len(names) == 1:
-            host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), speed=self.context.rollout.speed)
-        else:
-            text = "\n".join(names)
-        self.copy_to_clipboard(text)
-        what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
-        self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
+        self.copy(*copied_hosts(self.context, self.view.chosen()))
 
     def action_theme(self, name: str = "") -> None:
         if chosen := self._chosen("theme", name, list(PALETTES), self.palette):
