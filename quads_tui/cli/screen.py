@@ -36,7 +36,7 @@ async def run_screen(running: RunningRollout) -> str | None:
     """One console over it, until it is left ("leave"), or the terminal has gone ("gone")."""
     from quads_tui.console.app import Console
 
-    console = Console(running.view, running.executor)
+    console = Console(running.view, running.executor, row_commands=running.row_commands)
     with running.shown_on(console):
         left: str | None = await run_until_exit(console, running.executor.halted, running.hung_up)
     return left

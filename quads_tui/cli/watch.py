@@ -19,6 +19,7 @@ from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import STEP, Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
 from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
+from quads_tui.runtime.row_commands import recorded_by, site_commands_of
 
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
@@ -99,7 +100,8 @@ async def run_watch(follower: Follower, read_only: str, watched: StoredRollout |
     from quads_tui.console.app import Console
 
     await follower.step()
-    console = Console(follower.view, None, read_only=read_only)
+    commands = await site_commands_of(follower.stored, follower.view.rollout)
+    console = Console(follower.view, None, read_only=read_only, row_commands=commands)
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
         helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only)))
@@ -181,7 +183,13 @@ async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
         await control.connect()
     except NotRunning:
         raise Refused([f"{stored.id} is not running; resume it with: quads-tui resume {stored.id}"]) from None
-    console = PlainScreen(ViewContext(follower.view, time.monotonic), control) if plain else Console(follower.view, control)
+    record = recorded_by(control, lambda: any(screen.read_only for screen in shown))
+    commands = await site_commands_of(stored, follower.view.rollout, record)
+    console = (
+        PlainScreen(ViewContext(follower.view, time.monotonic), control)
+        if plain
+        else Console(follower.view, control, row_commands=commands)
+    )
     shown.append(console)
     helpers = [asyncio.create_task(work) for work in (follower.run(), _stay_attached(control, console, follower, stored))]
     try:

@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding
@@ -22,6 +21,7 @@ from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.ports import Control
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
@@ -47,6 +47,7 @@ from .key_actions import (
 )
 from .loop_lag import measure_lag
 from .output import terminal_encoding
+from .row_commands import RowCommandKeys
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -54,7 +55,7 @@ from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import save_screenshot
+from .screenshot import screenshot_taken
 from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
@@ -86,9 +87,12 @@ class Console(FaultTolerantApp[str]):
         read_only: str = "",
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        row_commands: RowCommandRunner | None = None,
     ) -> None:
         symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
         self.context = ViewContext(view, monotonic, read_only, symbols)
+        self.context.row_commands = row_commands
+        self._row_commands = RowCommandKeys(self, self.context)
         self._main = TableScreen(self.context)
         super().__init__(monotonic)
         self.copies_in = view.directory
@@ -123,12 +127,13 @@ class Console(FaultTolerantApp[str]):
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
 
     def on_mount(self) -> None:
+        self._row_commands.bind()
         if not self._frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
             self._probe = asyncio.create_task(measure_lag(self._note_lag))
             self.set_timer(2.0, settle_garbage)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
 
@@ -198,12 +203,13 @@ class Console(FaultTolerantApp[str]):
     def available(self) -> Sequence[KeyAction]:
         """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [action for action in of_place(*places) if not (action.dangerous and self.read_only) and action.name != "command"]
+        own = [action for action in of_place(*places) if not (action.dangerous and self.read_only) and action.name != "command"]
+        return [*own, *self._row_commands.actions]
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
         name, _, argument = words.strip().partition(" ")
-        action = find_command(name, COMMANDS)
+        action = find_command(name, COMMANDS) or find_command(name, self._row_commands.actions)
         if action is None:
             self.flash(f"unknown command {name!r}; press ? for all commands")
             return
@@ -214,6 +220,9 @@ class Console(FaultTolerantApp[str]):
         if argument.strip() and not action.argument:
             self.flash(f"{action.command} accepts no argument")
             return
+        if action.where == "site":
+            self.action_row_command(action.name)
+            return
         run = getattr(home, f"action_{action.name}")
         if action.argument:
             run(argument.strip())
@@ -222,7 +231,10 @@ class Console(FaultTolerantApp[str]):
 
     def action_command(self) -> None:
         words = (
-            [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"sort {key}" for key in ORDERS]
+            [action.command for action in self._row_commands.actions]
+            + [f"theme {name}" for name in PALETTES]
+            + [f"symbols {name}" for name in SYMBOLS]
+            + [f"sort {key}" for key in ORDERS]
         )
         self.ask(CommandLine(self._history, words), self._run_typed)
 
@@ -270,6 +282,10 @@ class Console(FaultTolerantApp[str]):
         """Several hosts: their names. One host: its details and history."""
         self.copy(*copied_hosts(self.context, self.view.chosen()))
 
+    def action_row_command(self, name: str) -> None:
+        """Of the site: it does not change the rollout, so whoever only watches may run it too."""
+        self._row_commands.press(name)
+
     def action_theme(self, name: str = "") -> None:
         if chosen := self._chosen("theme", name, list(PALETTES), self.palette):
             self.apply_palette(chosen)
@@ -299,12 +315,7 @@ class Console(FaultTolerantApp[str]):
         self.flash("bell off" if self._muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
 
     def action_shot(self) -> None:
-        try:
-            kept = save_screenshot(self, self.context, self.context.view.directory or Path.cwd())
-        except OSError as error:
-            self.flash(f"no screenshot: {error}")
-        else:
-            self.flash(f"saved {kept}.svg, .txt and .json")
+        self.flash(screenshot_taken(self, self.context))
 
     # Controlling
 

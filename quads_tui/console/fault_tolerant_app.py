@@ -32,6 +32,7 @@ from .keyboard import MOVES
 log = logging.getLogger(__name__)
 
 BURST_WINDOW = 0.02  # seconds after an answer in which a key belongs to the same burst: nobody reacts that fast
+_LEAVING = 1.0  # seconds that work beside the screen gets to end with it
 REPEAT_WINDOW = 1.0  # seconds until the key of an answer counts again: longer than any key repeat delay
 
 
@@ -143,9 +144,11 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         for task in self._beside:
             task.cancel()
+        if self._beside:
+            await asyncio.wait(self._beside, timeout=_LEAVING)
 
     # Copies
 

@@ -7,11 +7,24 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
-from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
+from quads_tui.rollout.commands import (
+    Command,
+    Disarm,
+    Hold,
+    Pause,
+    RecordRowCommand,
+    Release,
+    Retry,
+    Skip,
+    Stop,
+    Unskip,
+    WriteNext,
+)
+from quads_tui.rollout.events import HostChanged, HostNote, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.text import clean
 from quads_tui.rollout.waits import paused_subject
 
 from .breakers import Breakers
@@ -24,6 +37,7 @@ from .memory import HostMemory
 from .ports import Ports, RolloutLane
 from .side_effects import HostSideEffects
 
+_TEXT = 500  # characters of what is recorded of a row command
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
 
 
@@ -73,6 +87,8 @@ class Commands:
             case Disarm(hosts):
                 done = [name for name in hosts if self._disarm(name)]
                 return _tally("disarm", done, hosts)
+            case RecordRowCommand(hosts, text):
+                return self._record(hosts, clean(text, _TEXT))
         assert_never(command)
 
     def _kind(self, name: str) -> Kind:
@@ -137,6 +153,12 @@ class Commands:
         self._allow_login(name)
         self.tasks.work_on(name, self._make_safe(name))
         return True
+
+    def _record(self, hosts: tuple[str, ...], text: str) -> str:
+        for name in hosts:
+            if name in self.rollout.hosts:
+                self.ports.emit(HostNote(self.ports.clock.wall(), name, text))
+        return text
 
     async def _make_safe(self, name: str) -> None:
         memory = self.memories[name]

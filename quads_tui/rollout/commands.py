@@ -73,9 +73,18 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Pause | Stop
+@dataclass(frozen=True, slots=True)
+class RecordRowCommand:
+    """Changes nothing: a command of the site was run for these hosts, or has ended. It is kept among the commands, and in the
+    history of each host. `text`: which one, with its arguments, or how it ended."""
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Pause, Stop)
+    hosts: tuple[str, ...]
+    text: str
+
+
+Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Pause | Stop | RecordRowCommand
+
+_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Pause, Stop, RecordRowCommand)
 _KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
 
 

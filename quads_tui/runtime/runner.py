@@ -32,6 +32,7 @@ from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
+from .row_commands import SiteCommands, recorded_by
 from .running_rollout import RunningRollout
 from .summary import summarised
 
@@ -113,6 +114,7 @@ class RolloutRunner:
             rehearsal=rehearsal,
             directory=directory,
             past=await self._past(rollout),
+            row_commands=SiteCommands(site.commands, rollout, recorded_by(executor), directory),
         )
         self._resources.listen()
         socket = ControlServer(directory, executor, running.control.changed)

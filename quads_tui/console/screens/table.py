@@ -45,6 +45,7 @@ def _graph_rows(width: int, height: int) -> int:
 
 class TableScreen(View):
     keys = ""
+    place = "table"
     BINDINGS: ClassVar = [
         Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys
     ]

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header
 from quads_tui.render.line import cut, fitted
@@ -31,6 +32,7 @@ class View(SafeScreen, Screen[str]):
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
+    place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
@@ -132,7 +134,7 @@ class View(SafeScreen, Screen[str]):
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
         first = [action for action in here if action.statuses and action.footer and self._fits_the_chosen(action)]
-        rest = [action for action in here if action.footer and not action.statuses]
+        rest = [*self._site_keys(), *(action for action in here if action.footer and not action.statuses)]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
             (first if least in first else rest).remove(least)
@@ -150,6 +152,13 @@ class View(SafeScreen, Screen[str]):
         for action in rest:
             line.append(action.shown, STRONG).append(f" {action.label}  ", QUIET)
         return line
+
+    def _site_keys(self) -> list[KeyAction]:
+        """Of the site's row commands that are for one of the chosen hosts."""
+        runner = self.context.row_commands
+        commands = [command for command in runner.commands if self.place in command.where] if runner else []
+        chosen = self.chosen() if commands else []
+        return [as_action(command) for command in commands if runner and any(runner.is_for(command, host) for host in chosen)]
 
     def _fits_the_chosen(self, action: KeyAction) -> bool:
         """It does something to one of them, as they stand now."""
