@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import clouds_name
-from .eta import header_words, on_screen
+from .eta import header_words
 from .line import fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
@@ -23,6 +22,7 @@ from .symbols import BRAILLE, Symbols
 _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 _GAP = "   "
+_MARK = "rollout time "
 ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF)  # behind done, as the bar fills
 
 
@@ -37,16 +37,17 @@ def title_line(
         left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
-    right = Text(style=BAR)
+    right, time, now = Text(style=BAR), rollout.time, rollout.ended_at or now
     if width >= 110 and not warnings:
-        if rollout.speed != 1:
-            left.append("  rollout time", QUIET)
+        left.append("" if time.is_real else "  rollout time", QUIET)
         left.append(f"{_GAP}{control}" if control else "", QUIET)
-        right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}" if rollout.started_at else "")
-        right.append(f"now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
+        right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if rollout.started_at else "")
+        right.append(f"now {time.clock(now, now)}{_GAP}")
     else:
-        right.append(f"{_clock(rollout, rollout.ended_at or now)}  ")
+        right.append(f"{time.clock(now, now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
+    if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
+        right = Text(_MARK, QUIET).append_text(right)
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
@@ -66,14 +67,14 @@ def end_line(
     if rollout.narrowed:
         alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
     if rollout.plan.until:
-        alarms.append(f"{time_limit_short(rollout, forecast)}  ", ATTENTION)
+        alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
     if rollout.settled:
         left.append("No host can continue by itself" if rollout.ended_at is None else "Ended", STRONG)
     elif forecast is not None and rollout.ended_at is None:
-        words = header_words(on_screen(forecast, rollout), max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
+        words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2), rollout.time)
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
@@ -81,9 +82,9 @@ def end_line(
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 
-def time_limit_short(rollout: Rollout, forecast: Forecast | None) -> str:
-    """The limit, and how many hosts it leaves by the forecast."""
-    until = datetime.fromtimestamp(rollout.shown_at(rollout.plan.until)).astimezone().strftime("%a %H:%M")
+def time_limit_short(rollout: Rollout, forecast: Forecast | None, now: float) -> str:
+    """The limit, and how many hosts it leaves by the forecast. `now`: real time."""
+    until = rollout.time.clock(rollout.plan.until, now)
     return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
@@ -155,7 +156,3 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
         line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
     right = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
-
-
-def _clock(rollout: Rollout, at: float) -> str:
-    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M")

@@ -8,6 +8,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import is_done
+from .eta import marked
 from .numbers import duration
 
 
@@ -17,7 +18,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     ends = [f"{counts[status]} {status.value}" for status in (HostStatus.DONE, HostStatus.FAILED) if counts[status]]
     ends += [f"{counts[status]} {status.value}" for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
     parts = [
-        duration(rollout.seconds(now)),
+        duration(rollout.seconds(now)) + marked(rollout.time, rollout.ended_at or now),
         f"{sum(counts[status] for status in HostStatus if status.is_final)}/{len(rollout.hosts)} ended",
         " ".join(ends) or "none done",
     ]
