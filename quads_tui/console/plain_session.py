@@ -82,6 +82,8 @@ class PlainSession:
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
             self._print(sentences.progress(self._rollout, self._view_context.forecast, self._view_context.clock.wall()))
+            for line in sentences.too_late(self._rollout, self._view_context.meters):
+                self._print(line)
 
     # What is typed
 

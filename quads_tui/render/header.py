@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
+from quads_tui.rollout.lateness import Lateness, late_short
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
@@ -27,14 +28,25 @@ ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stag
 
 
 def title_line(
-    rollout: Rollout, *, now: float, width: int, title: str, control: str, warnings: Sequence[str], symbols: Symbols = BRAILLE
+    rollout: Rollout,
+    *,
+    now: float,
+    width: int,
+    title: str,
+    control: str,
+    warnings: Sequence[str],
+    too_slow: bool = False,
+    symbols: Symbols = BRAILLE,
 ) -> Text:
-    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words."""
+    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
+    machine, for the speed of a rehearsal.
+    """
     left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {clouds_name(list(rollout.clouds))}", STRONG)
     left.append(f"  {len(rollout.hosts):,} hosts")
     if title or rollout.speed != 1:
         left.append("  ")
         left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        left.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
     right, time, now = Text(style=BAR), rollout.time, rollout.ended_at or now
@@ -54,9 +66,18 @@ def title_line(
 
 
 def end_line(
-    rollout: Rollout, *, now: float, width: int, lag: float, forecast: Forecast | None, symbols: Symbols = BRAILLE
+    rollout: Rollout,
+    *,
+    now: float,
+    width: int,
+    lag: float,
+    forecast: Forecast | None,
+    lateness: Lateness | None = None,
+    symbols: Symbols = BRAILLE,
 ) -> Text:
-    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds."""
+    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds; `lateness`: of
+    a rehearsal.
+    """
     chips, alarms = _chips(rollout, forecast, symbols), Text()
     if rollout.end_reason:
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
@@ -68,7 +89,9 @@ def end_line(
         alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
-    if lag >= LATE:
+    if late := "" if lateness is None else late_short(lateness, rollout.speed):
+        alarms.append(f"{late[:1].upper()}{late[1:]}  ", BAD)
+    elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
     if rollout.settled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quads_tui.rollout.lateness import late_short
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
@@ -35,5 +36,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     if rollout.armed:
         parts.append(f"{len(rollout.armed)} armed")
     parts += rollout.outage_lines(now)
+    if not rollout.time.is_real and (late := late_short(meters.lateness, rollout.speed)):
+        parts.append(late)
     parts += [f"{paused_subject(what)} PAUSED" for what in rollout.paused]
     return "  ".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from quads_tui.rollout.forecast import Bound, Forecast
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.lateness import late_words
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.remaining_hosts import OverdueHost
 from quads_tui.rollout.rollout_time import RolloutTime
@@ -51,7 +52,7 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
 
 def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> list[str]:
     """Progress, where hosts stand, the Foreman write queue, pauses and what is armed."""
-    lines = [progress(rollout, forecast, now), *cloud_sentences(rollout)]
+    lines = [progress(rollout, forecast, now), *too_late(rollout, meters), *cloud_sentences(rollout)]
     queued, waiting = rollout.counts[HostStatus.QUEUED], rollout.counts[HostStatus.WAITING]
     places = [f"{rollout.at_stage[stage]} in {stage.label}" for stage in Stage if rollout.at_stage[stage]]
     later = f"; waiting to retry: {waiting}" if waiting else ""
@@ -71,6 +72,12 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     if rollout.armed:
         lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")
     return lines
+
+
+def too_late(rollout: Rollout, meters: Meters) -> list[str]:
+    """That the machine does not keep up with the speed of the rehearsal; nothing where it does."""
+    words = "" if rollout.time.is_real else late_words(meters.lateness, rollout.speed)
+    return [_sentence(words)] if words else []
 
 
 def _overdue(one: OverdueHost, now: float, time: RolloutTime) -> str:

@@ -10,9 +10,11 @@ import pytest
 
 from quads_tui.console.plain_session import PlainSession
 from quads_tui.console.view_context import ViewContext
+from quads_tui.journal.reader import StoredSample
 from quads_tui.render.detail import as_text
 from quads_tui.render.progress import plain_line
 from quads_tui.render.report import as_html, as_markdown, build_report
+from quads_tui.render.report.data import document
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Commanded, Event, HostChanged, HostNote, Notice, OutageChanged, RolloutStarted, StageChanged
@@ -96,6 +98,36 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
         assert "OFF started" in seen["BMC https://x"]
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: tuple[int, int]) -> None:
+    async with desk(rehearsal(), size) as d:
+        d.clock.at = NOW
+        for _ in range(5):
+            d.app.context.meters.lateness.add(4.0)
+        d.app.panels()
+        assert " REHEARSAL x30  TOO SLOW" in d.text.splitlines()[0]
+        d.model.outages.standing.clear()
+        d.app.panels()
+        assert "Machine too slow for x30: times are off" in d.text.splitlines()[1]
+
+
+def test_it_is_said_in_plain_lines_and_in_the_report_too() -> None:
+    model, gauges, clock, said = rehearsal(), meters(), Clock(), []
+    clock.at = NOW
+    for _ in range(5):
+        gauges.lateness.add(4.0)
+    session = PlainSession(ViewContext(RolloutView(rollout=model, meters=gauges, clock=clock), lambda: 100.0), None, said.append)
+    session.print_updates()
+    assert any(line.startswith("This machine is too slow for speed 30: each step takes about 4 s") for line in said)
+    assert "machine too slow for x30: times are off" in plain_line(model, gauges, NOW)
+    facts = {"rollout": "r", "created_at": BEGAN, "who": "me", "rehearsal": "x", "plan": asdict(PLAN), "speed": SPEED}
+    samples = [StoredSample(BEGAN + second, {"late": 4.0 * (second >= 50)}) for second in range(100)]
+    report = build_report(facts, events(), samples)
+    for text in (as_markdown(report), as_html(report)):
+        assert "The machine was too slow for speed 30 during 48% of the rehearsal" in text
+    assert document(report)["too_late"] == 0.48
+
+
 def test_sentences_and_plain_lines_tell_the_same_time_and_say_so() -> None:
     model, clock, said = rehearsal(), Clock(), []
     clock.at = NOW
@@ -122,7 +154,5 @@ def test_the_report_for_people_has_the_clock_of_the_screen_and_that_for_programs
     for text in (as_markdown(report), as_html(report)):
         assert_own_time(text, "report")
         assert "Times in this report are rollout time: 30 times as fast as real time" in text
-    from quads_tui.render.report.data import document
-
     (outage,) = document(report)["outages"]
     assert outage["since"] == datetime.fromtimestamp(NOW - 60, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

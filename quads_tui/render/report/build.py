@@ -79,6 +79,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
             StageTimes(text(model, 100), stage, tuple(sorted(number(second) for second in seconds)))
             for (model, stage), seconds in sorted(times.items(), key=lambda entry: (list(Stage).index(entry[0][1]), entry[0][0]))
         ),
+        too_late=series.too_late,
         lane=series.lane(),
         latencies=series.latencies() if sampled else (),
     )

@@ -265,6 +265,7 @@ class Report:
     messages: tuple[Message, ...]
     progress: tuple[Progress, ...]
     durations: tuple[StageTimes, ...]
+    too_late: float  # share of the time in which the machine did not keep up with the speed of a rehearsal
     lane: Lane | None  # None: no sample was kept
     latencies: tuple[Latency, ...]
 

@@ -26,7 +26,7 @@ def as_markdown(report: Report) -> str:
     lines += [
         f"{duration(report.seconds)} of rollout time"
         + (f"; last entry of the journal {moment(report.last, report.time)}." if report.last else "."),
-        *([text.time_note(report.time)] if not report.time.is_real else []),
+        *text.time_notes(report),
         "",
     ]
     lines += [f"{markdown(text.pause_line(what, reason))}\n" for what, reason in report.paused.items()]

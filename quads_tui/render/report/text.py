@@ -61,10 +61,18 @@ def moment(at: float | None, time: RolloutTime) -> str:
         return ""
 
 
-def time_note(time: RolloutTime) -> str:
-    """What the times in the report are, where they are not those on the wall; else nothing."""
-    words = f"Times in this report are rollout time: {time.speed:g} times as fast as real time, from the start on."
-    return "" if time.is_real else words
+def time_notes(report: Report) -> list[str]:
+    """What the times in the report are, where they are not those on the wall, and whether they can be believed; else nothing."""
+    time = report.time
+    if time.is_real:
+        return []
+    lines = [f"Times in this report are rollout time: {time.speed:g} times as fast as real time, from the start on."]
+    if report.too_late:
+        lines.append(
+            f"The machine was too slow for speed {time.speed:g} during {max(0.01, report.too_late):.0%} of the rehearsal: "
+            "steps took longer than they would in reality, and the times are off."
+        )
+    return lines
 
 
 def seconds_text(seconds: float | None) -> str:
