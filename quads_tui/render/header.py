@@ -18,6 +18,7 @@ from .eta import header_words
 from .line import fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
+from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
@@ -139,27 +140,9 @@ def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
     shares = [(counts[HostStatus.DONE], symbols.done, STYLES[HostStatus.DONE])]
     shares += [(rollout.at_stage[stage], symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
     shares += [(counts[HostStatus.QUEUED], symbols.none, STYLES[HostStatus.QUEUED])]
-    shares += [(counts[HostStatus.SKIPPED], symbols.skipped, QUIET), (counts[HostStatus.HELD], symbols.held, STRONG)]
-    shares += [(counts[HostStatus.FAILED], symbols.failed, BAD)]
-    line = Text(" ")
-    for cells, (_, glyph, style) in zip(_cells([share for share, _, _ in shares], width - 2), shares, strict=True):
-        line.append(glyph * cells, style)
+    shares += ended_shares(counts, symbols)
+    line = Text(" ").append_text(drawn_shares(shares, width - 2))
     return line.append(" " * (width - line.cell_len))
-
-
-def _cells(counts: Sequence[int], width: int) -> list[int]:
-    """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
-    total = sum(counts)
-    if not total:
-        return [0 for _ in counts]
-    exact = [width * count / total for count in counts]
-    cells = [max(1, int(share)) if share else 0 for share in exact]
-    while (missing := width - sum(cells)) > 0:
-        cells[max(range(len(cells)), key=lambda place: exact[place] - cells[place])] += 1
-    while missing < 0:
-        cells[max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))] -= 1
-        missing += 1
-    return cells
 
 
 def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
