@@ -379,7 +379,10 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         errors += window.errors
         figure = latency(getattr(window, which)) if window.exchanges else "none"
         line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
-    right = Text().append(f"{counted(errors, 'error')} " if errors else "no errors ", STRONG if errors else QUIET)
+    words = f"{counted(errors, 'error')} " if errors else "no errors "
+    since = f"{words}in {duration(seconds * speed)} "
+    line.rstrip()
+    right = Text(since if line.cell_len + 1 + len(since) <= width else words, STRONG if errors else QUIET)
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 

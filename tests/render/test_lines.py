@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from time import thread_time
@@ -400,3 +401,25 @@ def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_u
     assert not any("rack e21" in text for text in places())
     model.apply(RolloutEnded(NOW, "safety"))
     assert not any("unavailable" in text for text in places())
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_number_of_the_counts_is_cut_and_together_they_are_all_hosts(width: int) -> None:
+    model = rollout(700)
+    queued = [host.name for host in model.hosts.values() if host.status is HostStatus.QUEUED]
+    for name, status in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
+        model.apply(HostChanged(NOW, name, status, None, None, "x"))
+    model.apply(HostChanged(NOW, queued[4], HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "busy", until=NOW + 60))
+    line = header.counts_line(model, width).plain
+    assert "…" not in line and len(line) == width
+    found = {word: int(number) for word, number in re.findall(r"(not started|[A-Za-z]+) (\d+)", line)}
+    found.pop("retrying", None)  # those are counted in their stages
+    assert (found["skipped"], found["held"]) == (2, 1)
+    assert sum(found.values()) == 700 - model.counts[HostStatus.FAILED]
+
+
+@pytest.mark.parametrize("speed", [1.0, 30.0])
+def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
+    line = boxes.latency_line(meters(), speed, 90).plain
+    assert re.search(r"\d+ errors in (5|30) min $", line)
+    assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
