@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .addresses import AddressError, is_loopback
-from .readers import Reader
 from .section import Section
-from .table import Key, Table
+from .table import Key, Reader, Table
 
 EXPECTED = "[ADDRESS:]PORT, such as 9180, 127.0.0.1:9180 or [::1]:9180"
 LOOPBACK = "127.0.0.1"

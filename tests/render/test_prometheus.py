@@ -170,6 +170,18 @@ def test_promtool_finds_nothing_wrong() -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
+def test_promtool_takes_every_query_of_dashboard_and_examples(tmp_path: Path) -> None:
+    program, rules = promtool(), []
+    for query in queries():
+        if not query.startswith(("label_values(", "prometheus")):
+            whole = query.replace("$__rate_interval", "5m").replace("$rollout", "r1")
+            rules.append({"record": f"query_{len(rules)}", "expr": whole})
+    (tmp_path / "rules.yaml").write_text(json.dumps({"groups": [{"name": "all", "rules": rules}]}))
+    checked = subprocess.run([program, "check", "rules", tmp_path / "rules.yaml"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"SUCCESS: {len(rules)} rules found" in checked.stdout
+
+
 def test_names_from_outside_cannot_break_the_text() -> None:
     view = course()
     view.rollout.id = 'r1"} 1\n# TYPE evil counter\\'

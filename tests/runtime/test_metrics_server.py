@@ -182,6 +182,15 @@ async def test_an_error_in_the_text_is_a_500_and_nothing_else(monkeypatch: pytes
         assert (await asked(server, GET))[0] == 200
 
 
+def test_the_documents_numbers_are_those_of_the_code() -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs/metrics.md").read_text().split())
+    seconds, rate = metrics_server.LIFETIME, 1 / metrics_server._ACCEPT_PAUSE
+    assert (
+        f"ends after {seconds:.0f} seconds at the latest; at most {MOST_CONNECTIONS} are open at once and {rate:.0f} a second"
+        in page
+    )
+
+
 # Which address, and whether
 
 

@@ -293,14 +293,14 @@ METRICS: tuple[Metric, ...] = (
         Kind.GAUGE,
         "What is paused now: new hosts, writes to Foreman, new hosts of a model, hosts behind a canary.",
         _each(lambda reading: reading.pauses(), PauseOf, PausedBy),
-        ("what", "by"),
+        ("what", "who"),
     ),
     Metric(
         "quads_tui_outages",
         Kind.GAUGE,
         "Outages that last: Foreman, or the BMCs of a rack, do not answer.",
         _each(lambda reading: reading.outages(), OutageOf, (BreakerState.OPEN, BreakerState.HALF_OPEN)),
-        ("of", "state"),
+        ("what", "state"),
     ),
     Metric(
         "quads_tui_first_write_verified",
@@ -343,24 +343,22 @@ OF_THE_PROCESS: tuple[tuple[str, Kind, str, tuple[str, ...]], ...] = (
 )
 """Name, kind, help and labels of what all rollouts of the process share."""
 
-_STAGES = tuple(Stage)
 LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "action": ("what was to be done", (*WRITES, *BMC_ACTIONS)),
-    "by": ("who paused", tuple(PausedBy)),
     "cause": ("one of the [causes](troubleshooting.md#causes)", tuple(Cause)),
     "cloud": ("the clouds of the assignments; in `quads_tui_rollout_info` all of them together", ()),
     "limit": ("what the end waits for", tuple(Limit)),
-    "of": ("what does not answer", tuple(OutageOf)),
     "probability": ("of the estimate", ("0.5", "0.9")),
     "rehearsal": ("whether the services are emulated", ("true", "false")),
     "result": ("what became of the action", tuple(ActResult)),
     ROLLOUT: ("the id of the rollout, as `quads-tui rollouts` lists it", ()),
     "service": ("whom the request was sent to", tuple(Service)),
-    "stage": (f"the stage; `{NO_STAGE}` only for a host that failed before its first one", (*_STAGES, NO_STAGE)),
+    "stage": (f"the stage; `{NO_STAGE}` only for a host that failed before its first one", (*Stage, NO_STAGE)),
     "state": ("`half_open` while a single request tries whether it answers again", (BreakerState.OPEN, BreakerState.HALF_OPEN)),
-    "status": ("of a host, or of an attempt", (*HostStatus, *(one for one in StageStatus if one not in tuple(HostStatus)))),
+    "status": ("of a host, or of an attempt", tuple(dict.fromkeys([one.value for one in (*HostStatus, *StageStatus)]))),
     "version": ("of the program", ()),
-    "what": ("what is paused", tuple(PauseOf)),
+    "what": ("what is paused, or what does not answer", (*PauseOf, *OutageOf)),
+    "who": ("who paused", tuple(PausedBy)),
 }
 """What each label means, and its values where they are a fixed set."""
 
