@@ -113,6 +113,7 @@ class MetricsServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         response = self._answer(request)
         response.force_close()
+        response.headers["Server"] = "quads-tui"  # and not the versions of Python and aiohttp
         return response
 
     def _answer(self, request: web.BaseRequest) -> web.Response:

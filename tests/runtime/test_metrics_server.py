@@ -72,6 +72,7 @@ async def test_a_scrape() -> None:
         status, head, body = await asked(server, GET)
         assert status == 200
         assert "Content-Type: text/plain; version=0.0.4; charset=utf-8" in head
+        assert "Server: quads-tui\r\n" in head
         assert b'quads_tui_hosts{cloud="cloud02",rollout="r1",status="queued"} 3.0\n' in body
         status, head, body = await asked(server, GET.replace("GET", "HEAD"))
         assert (status, body) == (200, b"")
