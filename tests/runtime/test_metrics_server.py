@@ -10,16 +10,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quads_tui.inputs import Listen, MetricsSite, Site, load_site
 from quads_tui.render.prometheus.reading import MeasuredRollout
+from quads_tui.rollout.events import Intent, Outcome
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meters
+from quads_tui.rollout.stages import ActResult
 from quads_tui.rollout.tally import Tally
 from quads_tui.rollout.view import RolloutView
 from quads_tui.runtime.options import Options, Refused, Usage
-from quads_tui.runtime.rollout_metrics import MetricsServers
+from quads_tui.runtime.rollout_metrics import MetricsServers, RolloutMetrics
 from tests.clocks import VirtualClock
 from tests.rollout.simulated_rollout import Course
 from tests.waiting import PATIENCE, until
@@ -240,6 +244,46 @@ async def test_a_port_that_is_taken_is_refused_with_the_way_out(tmp_path: Path) 
         with pytest.raises(Refused, match=r"cannot be served at 127.0.0.1:\d+: Address already in use; give another port"):
             async with MetricsServers().served(site(tmp_path), options, print):
                 pass
+
+
+class Heard:
+    """A journal and clients, as far as metrics are concerned: whoever subscribes."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Any] = []
+
+    def subscribe(self, listener: Any) -> None:
+        self.listeners.append(listener)
+
+    def requests(self) -> dict[str, int]:
+        return {"foreman_writes": 1, "foreman_reads": 0, "redfish_requests": 0}
+
+
+async def test_a_rollout_is_counted_from_its_first_request_on_with_what_an_earlier_process_left() -> None:
+    clients, journal = Heard(), Heard()
+    async with serving() as server:
+        metrics = RolloutMetrics(server, clients)  # type: ignore[arg-type]
+        (on_exchange,) = clients.listeners
+        on_exchange(Exchange(at=1.0, service="redfish", host="h", method="GET", path="/", status=200, seconds=0.1, error=""))
+        metrics.count_events(journal, [Intent(1.0, "h0000", 7, "build", {})])  # type: ignore[arg-type]
+        (on_event,) = journal.listeners
+        on_event(Outcome(2.0, "h0000", 7, ActResult.APPLIED, {}))
+        view = RolloutView(rollout=Course(["R650"]).rollout, meters=Meters(), clock=VirtualClock())
+        view.rollout.id = "resumed"
+        with metrics.served(view, rehearsal=False):
+            _, _, body = await asked(server, GET)
+    assert b'quads_tui_foreman_writes_total{action="build",result="applied",rollout="resumed"} 1.0\n' in body
+    assert b'quads_tui_request_duration_seconds_count{rollout="resumed",service="redfish"} 1.0\n' in body
+    assert b'quads_tui_hosts{cloud="cloud02",rollout="r1",status="queued"} 3.0\n' in body  # beside the other one
+
+
+def test_nothing_is_counted_where_nothing_is_served() -> None:
+    clients, journal = Heard(), Heard()
+    metrics = RolloutMetrics(None, clients)  # type: ignore[arg-type]
+    metrics.count_events(journal, [])  # type: ignore[arg-type]
+    view = RolloutView(rollout=Course(["R650"]).rollout, meters=Meters(), clock=VirtualClock())
+    with metrics.served(view, rehearsal=False):
+        assert not clients.listeners and not journal.listeners
 
 
 async def test_without_the_package_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,15 @@
 """Every metric that is served: one row each, from which the exposition and docs/metrics.md are made.
 
-`python -m quads_tui.render.prometheus.table` prints the tables of docs/metrics.md.
+`python -m quads_tui.render.prometheus.table` brings the tables of docs/metrics.md up to date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from quads_tui.rollout.breaker import BreakerState
@@ -363,20 +364,32 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
 """What each label means, and its values where they are a fixed set."""
 
 
-def tables() -> str:
-    """The two tables of docs/metrics.md, as Markdown."""
+def up_to_date(page: str) -> str:
+    """docs/metrics.md with the tables of what is served now."""
     rows = [(name, kind, text, labels) for name, kind, text, labels in OF_THE_PROCESS]
     rows += [(metric.name, metric.kind, metric.help, (ROLLOUT, *metric.labels)) for metric in METRICS]
-    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
-    lines += [f"| `{name}` | {kind} | {_code(labels)} | {text.removesuffix('.')} |" for name, kind, text, labels in rows]
-    lines += ["", "| label | meaning | values |", "|---|---|---|"]
-    lines += [f"| `{name}` | {meaning} | {_code(values)} |" for name, (meaning, values) in LABELS.items()]
-    return "\n".join(lines) + "\n"
+    metrics = [f"| `{name}` | {kind} | {_code(labels)} | {text.removesuffix('.')} |" for name, kind, text, labels in rows]
+    labels = [f"| `{name}` | {meaning} | {_code(values)} |" for name, (meaning, values) in LABELS.items()]
+    page = _with_rows(page, "| metric | type | labels | meaning |", metrics)
+    return _with_rows(page, "| label | meaning | values |", labels)
+
+
+def _with_rows(page: str, head: str, rows: Sequence[str]) -> str:
+    """The page with these rows in the table that has this head."""
+    before, found, rest = page.partition(f"{head}\n")
+    rule, _, rest = rest.partition("\n")
+    _, _, after = rest.partition("\n\n")
+    return before + found + "\n".join([rule, *rows]) + "\n\n" + after
 
 
 def _code(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
+def main(path: Path = Path("docs/metrics.md")) -> None:
+    """Writes it."""
+    path.write_text(up_to_date(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(tables(), end="")
+    main()
