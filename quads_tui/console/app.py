@@ -22,6 +22,7 @@ from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
+from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
@@ -45,7 +46,6 @@ from .key_actions import (
     question,
     required_answer,
 )
-from .loop_lag import measure_lag
 from .output import terminal_encoding
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen

@@ -60,7 +60,10 @@ async def resume(
     addresses = [host.address for host in _stored_plan(stored).hosts]
     check_speed(site, addresses)
     check_ipmitool(site, addresses)
-    async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
+    async with (
+        resources.metrics.served(site, options, operator.notify) as metrics,
+        resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer,
+    ):
         options.private_directory(stored.directory)  # it may belong to another user
         lock = JournalLock(stored.directory, take_over=options.take_over)
         try:
@@ -73,6 +76,7 @@ async def resume(
                     resources=resources,
                     writer=writer,
                     front_end=front_end,
+                    metrics=metrics,
                     rehearsal=stored.rehearsal,
                 )
                 return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask, until=until)
