@@ -13,7 +13,7 @@ async def sample(context: RolloutContext, lane: Lane) -> None:
     meters = context.meters
     while True:
         await context.clock.sleep_real(context.sample_seconds)
-        meters.tick(lane.state())
+        meters.tick(lane.state(), context.clock.wall())
         state = meters.lane
         figures: dict[str, object] = {
             "depth": state.depth,

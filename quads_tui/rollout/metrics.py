@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import exp, log
+from operator import add
 from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
 """Of Meters, as samples name them."""
+_PATIENCE = 3  # times a second from which on two samples do not follow one another
 _NOTHING = (0.0, 0.0, 0, 0)  # of a meter that journals of before do not have
 
 
@@ -27,6 +29,15 @@ class MeterPoint(NamedTuple):
     exchanges: int
     errors: int
     work: float = 0.0
+
+    def merged(self, other: MeterPoint) -> MeterPoint:
+        """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
+        count = self.exchanges + other.exchanges
+        p50, work = (
+            (one * self.exchanges + two * other.exchanges) / max(1, count)
+            for one, two in ((self.p50, other.p50), (self.work, other.work))
+        )
+        return MeterPoint(p50, max(self.p95, other.p95), count, self.errors + other.errors, work)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -43,20 +54,21 @@ class DownsampledSeries(Generic[T]):
         self._points: list[T] = []
         self._open: T | None = None
         self._count = 0  # seconds in the open point
-        self._step = 1  # seconds that a point stands for
+        self.step = 1
+        """Seconds that a point stands for."""
 
     def add(self, value: T) -> None:
         """One second's."""
         self._open = value if self._open is None else self._merge(self._open, value)
         self._count += 1
-        if self._count < self._step:
+        if self._count < self.step:
             return
         self._points.append(self._open)
         self._open, self._count = None, 0
         if len(self._points) >= self._size:
             pairs = zip(self._points[::2], self._points[1::2], strict=True)
             self._points = [self._merge(*pair) for pair in pairs]
-            self._step *= 2
+            self.step *= 2
 
     def __iter__(self) -> Iterator[T]:
         yield from self._points
@@ -94,21 +106,12 @@ def _of(buckets: Counter[int], errors: int) -> Window:
     return Window(found[0], found[1], count, errors)
 
 
-def _merged(one: MeterPoint, other: MeterPoint) -> MeterPoint:
-    """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
-    count = one.exchanges + other.exchanges
-    p50, work = (
-        (a * one.exchanges + b * other.exchanges) / max(1, count) for a, b in ((one.p50, other.p50), (one.work, other.work))
-    )
-    return MeterPoint(p50, max(one.p95, other.p95), count, one.errors + other.errors, work)
-
-
 class Meter:
     """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
 
     def __init__(self, history: int = 1800, window: int = 1000) -> None:
         self.points: deque[MeterPoint] = deque(maxlen=history)
-        self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(_merged)
+        self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(MeterPoint.merged)
         self.total = 0
         self.errors = 0
         self.p50 = 0.0
@@ -209,23 +212,30 @@ class Meters:
     foreman_reads: Meter = field(default_factory=Meter)
     foreman_writes: Meter = field(default_factory=Meter)
     lane: LaneState = field(default_factory=LaneState)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=1800))  # real time at which each of these seconds ended
+    times_whole: DownsampledSeries[float] = field(default_factory=lambda: DownsampledSeries(max))
     lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
     lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
     lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
+    blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
     lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
 
-    def tick(self, lane: LaneState) -> None:
-        """Once a second."""
+    def tick(self, lane: LaneState, at: float | None = None) -> None:
+        """Once a second. `at`: real time; None: a second after the one before."""
         self.redfish.tick()
         self.ipmi.tick()
         self.foreman_reads.tick()
         self.foreman_writes.tick()
-        self._keep(lane)
+        self._keep(lane, at)
 
-    def _keep(self, lane: LaneState) -> None:
+    def _keep(self, lane: LaneState, at: float | None) -> None:
+        blocked = bool(lane.shut) or lane.paused
+        self.times.append(at if at is not None else self.times[-1] + 1 if self.times else 0.0)
+        self.times_whole.add(self.times[-1])
         self.lane_depths.append(lane.depth)
         self.lane_whole.add(lane.depth)
-        self.lane_blocked.append(bool(lane.shut) or lane.paused)
+        self.lane_blocked.append(blocked)
+        self.blocked_whole.add(blocked)
         self.lane_writing.append(bool(lane.in_flight) or lane.granted > self.lane.granted)
         self.lane = lane
 
@@ -235,12 +245,20 @@ class Meters:
         recent = list(islice(reversed(self.lane_writing), 600))
         return recent.count(False) / len(recent) if recent else 0.0
 
-    def restore(self, facts: Mapping[str, Any], now: float) -> None:
+    def spans(self, whole: bool) -> list[tuple[float, float]]:
+        """From when to when (real time) each of the newest points counts, or each of the whole run's.
+
+        A point does not count for a time in which nothing was sampled.
+        """
+        times, longest = (list(self.times_whole), self.times_whole.step) if whole else (list(self.times), 1)
+        before = [times[0] - longest, *times] if times else []
+        return [(max(since, until - _PATIENCE * longest), until) for since, until in zip(before, times, strict=False)]
+
+    def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None) -> None:
         """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
         for name in METERS:
             getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
-        lane = lane_from(facts, now)
-        self._keep(lane)
+        self._keep(lane_from(facts, now), at)
 
 
 def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .safety import Safety
+from .stage_history import StageCounts, StageHistory
 from .stages import HostStatus, Kind, Stage, StageStatus
 
 _ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome)
@@ -154,6 +155,7 @@ class Rollout:
         self.durations = DurationStats(plan)
         self.refusals = Refusals(plan, self.durations.kinds)
         self.canaries = Canaries(plan)
+        self.stage_history = StageHistory()
 
     @property
     def first_write_verified(self) -> bool:
@@ -187,6 +189,14 @@ class Rollout:
         """No host can move without a human."""
         return not (self.counts[HostStatus.QUEUED] or self.counts[HostStatus.RUNNING] or self.counts[HostStatus.WAITING])
 
+    def stage_counts(self, at: float) -> StageCounts:
+        """How the hosts stand now, as a point of the stage history at real time `at`."""
+        counts, stages = self.counts, tuple(self.at_stage[stage] for stage in Stage)
+        done, failed = counts[HostStatus.DONE], counts[HostStatus.FAILED]
+        skipped, held = counts[HostStatus.SKIPPED], counts[HostStatus.HELD]
+        not_started = len(self.hosts) - sum(stages) - done - failed - skipped - held
+        return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
@@ -198,6 +208,8 @@ class Rollout:
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
+        if self.stage_history.is_due(event.at):
+            self.stage_history.keep(event.at, self.stage_counts)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -217,6 +229,8 @@ class Rollout:
             self.started_at = self.started_at or event.at
             self.ended_at, self.end_reason = None, ""
             self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
+            if event.resumed:
+                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason

@@ -87,7 +87,8 @@ class Follower:
             self.ended = event.kind == "rollout_ended"
             applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
-            self.view.meters.restore(self._waiting_samples.popleft().data, self.view.clock.now())
+            sample = self._waiting_samples.popleft()
+            self.view.meters.restore(sample.data, self.view.clock.now(), sample.at)
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""
