@@ -1,0 +1,228 @@
+"""Makes rehearsal.gif: a whole rehearsal with failures in a terminal of 120x40, in half a minute.
+
+python screenshots/make_gif.py [--hosts 350] [--seed 1] [--speed 30]
+
+A real process on a real pty; what it writes goes through pyte, and pillow draws the cells (both are packages of the tests). The
+rehearsal is shortened: it gives as many frames as fit, evenly. What an operator reads (map, graphs, a group of failures, its
+retry with the question, the end) stands longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import re
+import select
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+from PIL import Image, ImageDraw, ImageFont
+
+HERE = Path(__file__).parent
+COLUMNS, LINES = 120, 40
+CELL = (8, 16)  # pixels
+LAPSE, SHORT = 84, 0.22  # frames of the shortened rehearsal, and seconds of each
+_FONTS = {bold: ImageFont.truetype(name, 13) for bold, name in ((False, "DejaVuSansMono.ttf"), (True, "DejaVuSansMono-Bold.ttf"))}
+_GROUND, _INK = "#14161b", "#c9ced6"
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))  # column and row of each bit of a braille letter
+
+Cell = tuple[str, str, str, bool]  # letter, ink, ground, bold
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`held`: seconds; None: one of the shortened time."""
+
+    cells: tuple[tuple[Cell, ...], ...]
+    held: float | None
+
+
+class Recorder:
+    def __init__(self, words: list[str]) -> None:
+        self.frames: list[Frame] = []
+        self._screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self._process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment)
+        os.close(slave)
+
+    def read(self, seconds: float) -> None:
+        """What the process writes in this time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._process.poll() is None:
+            if select.select([self._master], [], [], left)[0]:
+                self._stream.feed(os.read(self._master, 1 << 16))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._screen.display)
+
+    def count(self, word: str) -> int:
+        """A number in the line of counts or in the second line of the screen; 0 where it is not shown."""
+        found = re.search(rf"\b{word} ([\d,]+)|([\d,]+) {word}\b", "\n".join(self._screen.display[:5]))
+        return int((found[1] or found[2]).replace(",", "")) if found else 0
+
+    def lapse(self, until: Callable[[], bool], most: float) -> None:
+        """A frame a second, until something is so; RuntimeError when it is not after so many seconds."""
+        end = time.monotonic() + most
+        while not until():
+            self.read(1.0)
+            self.take(None)
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise RuntimeError(f"not reached after {most:.0f} s; the screen:\n{self.text}")
+
+    def hold(self, seconds: float) -> None:
+        """The screen as it is after a moment, for so long."""
+        self.read(1.5)
+        self.take(seconds)
+
+    def take(self, held: float | None) -> None:
+        self.frames.append(Frame(tuple(tuple(map(_cell, map(row.__getitem__, range(COLUMNS)))) for row in self._rows()), held))
+
+    def _rows(self) -> list[dict[int, pyte.screens.Char]]:
+        return [self._screen.buffer[line] for line in range(LINES)]
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self.read(0.4)  # what comes in one piece would be a paste
+            os.write(self._master, key.encode())
+        self.read(0.6)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        os.close(self._master)
+
+
+def _cell(char: pyte.screens.Char) -> Cell:
+    ink, ground = _colour(char.fg, _INK), _colour(char.bg, _GROUND)
+    return (char.data or " ", *((ground, ink) if char.reverse else (ink, ground)), char.bold)
+
+
+def _colour(name: str, default: str) -> str:
+    return default if name == "default" else f"#{name}" if re.fullmatch("[0-9a-f]{6}", name) else name
+
+
+def record(recorder: Recorder, hosts: int) -> None:
+    """What an operator does in the course of a rehearsal."""
+    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.08, 600)
+    recorder.press("M")
+    recorder.hold(2.0)
+    recorder.lapse(lambda: recorder.count("failed") >= hosts * 0.015, 300)
+    recorder.hold(1.0)
+    recorder.press("\x1b")
+    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.45, 900)
+    recorder.press("v")
+    recorder.hold(3.0)
+    recorder.press("\x1b")
+    recorder.press("F")
+    recorder.hold(2.5)
+    recorder.press("r")
+    recorder.hold(3.5)
+    asked = re.search(r"Type (\d+) to confirm", recorder.text)
+    recorder.press(f"{asked[1]}\r" if asked else "y")
+    recorder.hold(1.5)
+    recorder.press("\x1b")
+    recorder.lapse(lambda: "No host can continue" in recorder.text or "Ended" in recorder.text, 1200)
+    recorder.hold(2.0)
+    recorder.press("v")
+    recorder.hold(3.0)
+    recorder.press("\x1b")
+    recorder.hold(3.0)
+
+
+def chosen(frames: list[Frame]) -> list[tuple[Frame, float]]:
+    """The frames to show, each with its seconds; equal neighbours are one."""
+    short = [place for place, frame in enumerate(frames) if frame.held is None]
+    kept = {short[number * len(short) // LAPSE] for number in range(min(LAPSE, len(short)))} if short else set()
+    found: list[tuple[Frame, float]] = []
+    for place, frame in enumerate(frames):
+        if frame.held is None and place not in kept:
+            continue
+        seconds = SHORT if frame.held is None else frame.held
+        if found and found[-1][0].cells == frame.cells:
+            found[-1] = (frame, found[-1][1] + seconds)
+        else:
+            found.append((frame, seconds))
+    return found
+
+
+def picture(frame: Frame) -> Image.Image:
+    width, height = CELL
+    image = Image.new("RGB", (COLUMNS * width, LINES * height), _GROUND)
+    draw = ImageDraw.Draw(image)
+    for row, cells in enumerate(frame.cells):
+        for column, (letter, ink, ground, bold) in enumerate(cells):
+            left, top = column * width, row * height
+            if ground != _GROUND:
+                draw.rectangle((left, top, left + width - 1, top + height - 1), ground)
+            _draw(draw, letter, left, top, ink, bold)
+    return image
+
+
+def _draw(draw: ImageDraw.ImageDraw, letter: str, left: int, top: int, ink: str, bold: bool) -> None:
+    """Blocks, braille and lines fill their cells, whatever the font does."""
+    width, height = CELL
+    if letter in _EIGHTHS:
+        if letter != " ":
+            draw.rectangle((left, top + height - 2 * _EIGHTHS.index(letter), left + width - 1, top + height - 1), ink)
+    elif "\u2800" <= letter <= "\u28ff":
+        for bit, (column, row) in enumerate(_DOTS):
+            if ord(letter) - 0x2800 >> bit & 1:
+                x, y = left + 1 + 4 * column, top + 1 + 4 * row
+                draw.rectangle((x, y, x + 1, y + 1), ink)
+    elif letter in "─━":
+        draw.rectangle((left, top + 8, left + width - 1, top + 8 + (letter == "━")), ink)
+    elif letter == "│":
+        draw.rectangle((left + 4, top, left + 4, top + height - 1), ink)
+    else:
+        draw.text((left, top + 12), letter, ink, _FONTS[bold], anchor="ls")
+
+
+def write(shown: list[tuple[Frame, float]], path: Path) -> None:
+    """All frames have one palette, so that what stays the same costs nothing."""
+    images = [picture(frame) for frame, _ in shown]
+    step = max(1, len(images) // 8)
+    sample = Image.new("RGB", (images[0].width, images[0].height * len(images[::step])))
+    for number, image in enumerate(images[::step]):
+        sample.paste(image, (0, number * image.height))
+    palette = sample.quantize(48)
+    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    times = [round(1000 * seconds) for _, seconds in shown]
+    first.save(path, save_all=True, append_images=rest, duration=times, loop=0, optimize=True, disposal=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hosts", type=int, default=350)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", type=float, default=30.0)
+    parser.add_argument("--to", type=Path, default=HERE / "rehearsal.gif")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as state:
+        words = [sys.executable, "-m", "quads_tui", "rehearse", "--state-dir", state, "--hosts", str(options.hosts)]
+        recorder = Recorder([*words, "--seed", str(options.seed), "--speed", str(options.speed), "--faults", "realistic"])
+        try:
+            record(recorder, options.hosts)
+        finally:
+            recorder.close()
+    shown = chosen(recorder.frames)
+    write(shown, options.to)
+    size = options.to.stat().st_size / 1e6
+    print(f"{options.to.name}: {len(shown)} frames, {sum(seconds for _, seconds in shown):.0f} s, {size:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
