@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRON
 from .plot import PER_CELL, area, columns, points, rounded_top
 from .symbols import BRAILLE, Symbols
 
+T = TypeVar("T")
 _GAP = "   "
 _LABEL = 9  # cells of the labels within a box
 _QUEUE, _LATENCY = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
@@ -76,9 +77,9 @@ class Span(NamedTuple):
         seconds = max(columns, round(wanted / speed))
         return cls(seconds, f"-{duration(seconds * speed)}")
 
-    def columns(self, newest: Iterable[float | None], count: int) -> list[float | None]:
-        """`newest`: a value a second."""
-        return columns(list(newest), self.seconds, count)
+    def columns(self, seconds: Sequence[T], value: Callable[[T], float | None], count: int) -> list[float | None]:
+        """`seconds`: what was kept of each, the newest last."""
+        return columns([value(one) for one in list(seconds)[-self.seconds :]], self.seconds, count)
 
 
 # The write queue, while writes are left
@@ -107,8 +108,8 @@ def queue_box(
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
     span = Span.of(rollout.speed, per * cells, _QUEUE)
-    depths = span.columns(map(float, meters.lane_depths), per * cells)
-    blocked = [bool(value) for value in span.columns(map(float, meters.lane_blocked), cells)]
+    depths = span.columns(meters.lane_depths, float, per * cells)
+    blocked = [bool(value) for value in span.columns(meters.lane_blocked, float, cells)]
     top = rounded_top(max((value for value in depths if value), default=1.0))
     drawn = area(
         symbols.graphs,
@@ -284,10 +285,12 @@ def latency_box(
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
     """A second without a request is a gap."""
 
-    def value(point: MeterPoint) -> float | None:
-        return getattr(point, which) if point.exchanges else None
+    place = MeterPoint._fields.index(which)
 
-    return span.columns(map(value, meter.points), count)
+    def value(point: MeterPoint) -> float | None:
+        return point[place] if point.exchanges else None
+
+    return span.columns(meter.points, value, count)
 
 
 def _figures(parts: Sequence[tuple[str, float, str]], window: Window, work: float, room: int) -> Text:

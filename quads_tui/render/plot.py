@@ -151,12 +151,14 @@ def area(
     per, steps = PER_CELL[kind], 4 if kind == "braille" else len(_BLOCKS if kind == "block" else _ASCII) - 1
     levels = [0 if not value else max(1, round(min(value, top) / top * steps * height)) for value in values]
     lines = []
+    known: dict[tuple[int, ...], tuple[str, str]] = {}  # most cells are like others
     for row in range(height - 1, -1, -1):
         cells: list[Cell] = []
         for cell in range(len(levels) // per):
-            part = [level - row * steps for level in levels[per * cell : per * (cell + 1)]]
-            style = edge if any(0 < level <= steps for level in part) else below
-            glyph = _filled(kind, part)
+            part = tuple([min(steps + 1, max(0, level - row * steps)) for level in levels[per * cell : per * (cell + 1)]])
+            if part not in known:
+                known[part] = _filled(kind, part), edge if any(0 < level <= steps for level in part) else below
+            glyph, style = known[part]
             if zero and not row and per == 1 and values[cell] == 0:
                 glyph, style = ("_" if kind == "ascii" else _BLOCKS[1]), zero
             cells.append((glyph, style, shaded if cell < len(shade) and shade[cell] else ""))

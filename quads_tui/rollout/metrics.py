@@ -78,6 +78,7 @@ class DownsampledSeries(Generic[T]):
 
 _WIDTH = log(1.01)  # of a bucket: a figure of a window is within half a per cent
 _FASTEST = 1e-6  # seconds
+_WINDOWS = 6  # of different lengths whose figures are kept up to date
 
 
 def _bucket(seconds: float) -> int:
@@ -106,6 +107,12 @@ def _of(buckets: Counter[int], errors: int) -> Window:
     return Window(found[0], found[1], count, errors)
 
 
+def _as_told(point: MeterPoint) -> Counter[int]:
+    """The exchanges of a second of which only quantiles are known."""
+    slow = point.exchanges // 20
+    return Counter({_bucket(point.p50): point.exchanges - slow}) + Counter({_bucket(point.p95): slow})
+
+
 class Meter:
     """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
 
@@ -120,7 +127,9 @@ class Meter:
         self._recent: deque[float] = deque(maxlen=window)
         self._recent_work: deque[float] = deque(maxlen=window)
         self._buckets: deque[Counter[int]] = deque(maxlen=history)  # of each second, as `points`
-        self._all: Counter[int] = Counter()
+        self._all: Counter[int] = Counter()  # of the whole run, as `whole`
+        self._all_errors = 0
+        self._windows: dict[int, tuple[Counter[int], list[int]]] = {}  # by their seconds: buckets and errors, kept up to date
         self._second: list[float] = []
         self._second_work: list[float] = []
         self._second_errors = 0
@@ -154,28 +163,50 @@ class Meter:
         self.work = quantile(sorted(self._recent_work), 0.5)
 
     def _keep(self, point: MeterPoint, buckets: Counter[int]) -> None:
+        for seconds, (together, errors) in self._windows.items():
+            together.update(buckets)
+            errors[0] += point.errors
+            if len(self.points) >= seconds:
+                for bucket, count in self._buckets[-seconds].items():
+                    together[bucket] -= count
+                    if not together[bucket]:
+                        del together[bucket]
+                errors[0] -= self.points[-seconds].errors
         self.points.append(point)
-        self.whole.add(point)
         self._buckets.append(buckets)
+        self._keep_whole(point, buckets)
+
+    def _keep_whole(self, point: MeterPoint, buckets: Counter[int]) -> None:
+        self.whole.add(point)
         self._all.update(buckets)
+        self._all_errors += point.errors
 
     def over(self, seconds: int) -> Window:
-        """The figures of the last so many seconds; 0: since the start."""
+        """The figures of the last so many seconds, at most as many as there are points; 0: since the start."""
         if not seconds:
-            return _of(self._all, self.errors)
-        together: Counter[int] = Counter()
-        for buckets in islice(reversed(self._buckets), seconds):
-            together.update(buckets)
-        return _of(together, sum(point.errors for point in islice(reversed(self.points), seconds)))
+            return _of(self._all, self._all_errors)
+        seconds = min(seconds, self._buckets.maxlen or seconds)
+        if seconds not in self._windows:
+            if len(self._windows) >= _WINDOWS:  # of sizes of the screen that are no more
+                self._windows.clear()
+            together: Counter[int] = Counter()
+            for buckets in islice(reversed(self._buckets), seconds):
+                together.update(buckets)
+            self._windows[seconds] = together, [sum(point.errors for point in islice(reversed(self.points), seconds))]
+        kept, errors = self._windows[seconds]
+        return _of(kept, errors[0])
 
     def add(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
-        slow = point.exchanges // 20
-        self._keep(point, Counter({_bucket(point.p50): point.exchanges - slow}) + Counter({_bucket(point.p95): slow}))
+        self._keep(point, _as_told(point))
         self.total += point.exchanges
         self.errors += point.errors
         if point.exchanges:
             self.p50, self.p95, self.work = point.p50, point.p95, point.work
+
+    def recall(self, point: MeterPoint) -> None:
+        """A second of an earlier process of this rollout: it belongs to the whole run, and to nothing else."""
+        self._keep_whole(point, _as_told(point))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +260,17 @@ class Meters:
         self._keep(lane, at)
 
     def _keep(self, lane: LaneState, at: float | None) -> None:
-        blocked = bool(lane.shut) or lane.paused
         self.times.append(at if at is not None else self.times[-1] + 1 if self.times else 0.0)
-        self.times_whole.add(self.times[-1])
         self.lane_depths.append(lane.depth)
-        self.lane_whole.add(lane.depth)
-        self.lane_blocked.append(blocked)
-        self.blocked_whole.add(blocked)
+        self.lane_blocked.append(_is_blocked(lane))
+        self._keep_whole(lane, self.times[-1])
         self.lane_writing.append(bool(lane.in_flight) or lane.granted > self.lane.granted)
         self.lane = lane
+
+    def _keep_whole(self, lane: LaneState, at: float) -> None:
+        self.times_whole.add(at)
+        self.lane_whole.add(lane.depth)
+        self.blocked_whole.add(_is_blocked(lane))
 
     @property
     def idle(self) -> float:
@@ -255,10 +288,22 @@ class Meters:
         return [(max(since, until - _PATIENCE * longest), until) for since, until in zip(before, times, strict=False)]
 
     def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None) -> None:
-        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
+        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there."""
         for name in METERS:
             getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
         self._keep(lane_from(facts, now), at)
+
+    def recall(self, facts: Mapping[str, Any], at: float) -> None:
+        """One sample of an earlier process, made at real time `at`, for the graphs of the whole run. Before any `tick`."""
+        lane, points = lane_from(facts, 0.0), [MeterPoint(*facts.get(name, _NOTHING)) for name in METERS]
+        for name, point in zip(METERS, points, strict=True):
+            getattr(self, name).recall(point)
+        self._keep_whole(lane, at)
+
+
+def _is_blocked(lane: LaneState) -> bool:
+    """Nobody may write now."""
+    return bool(lane.shut) or lane.paused
 
 
 def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:
