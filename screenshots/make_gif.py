@@ -1,6 +1,6 @@
 """Makes rehearsal.gif: a whole rehearsal with failures in a terminal of 120x40, in half a minute.
 
-python screenshots/make_gif.py [--hosts 350] [--seed 1] [--speed 30]
+python screenshots/make_gif.py [--hosts 700] [--seed 1] [--speed 30]
 
 A real process on a real pty; what it writes goes through pyte, and pillow draws the cells (both are packages of the tests). The
 rehearsal is shortened: it gives as many frames as fit, evenly. What an operator reads (map, graphs, a group of failures, its
@@ -20,18 +20,21 @@ import sys
 import tempfile
 import termios
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 HERE = Path(__file__).parent
 COLUMNS, LINES = 120, 40
 CELL = (8, 16)  # pixels
-LAPSE, SHORT = 84, 0.22  # frames of the shortened rehearsal, and seconds of each
+SHORT = 0.22  # seconds of a frame of the shortened rehearsal
 _FONTS = {bold: ImageFont.truetype(name, 13) for bold, name in ((False, "DejaVuSansMono.ttf"), (True, "DejaVuSansMono-Bold.ttf"))}
+_COLOURS = 128
+_PATIENCE = 1500.0  # seconds
 _GROUND, _INK = "#14161b", "#c9ced6"
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))  # column and row of each bit of a braille letter
@@ -41,10 +44,10 @@ Cell = tuple[str, str, str, bool]  # letter, ink, ground, bold
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`held`: seconds; None: one of the shortened time."""
+    """`held`: seconds."""
 
     cells: tuple[tuple[Cell, ...], ...]
-    held: float | None
+    held: float
 
 
 class Recorder:
@@ -74,21 +77,23 @@ class Recorder:
         found = re.search(rf"\b{word} ([\d,]+)|([\d,]+) {word}\b", "\n".join(self._screen.display[:5]))
         return int((found[1] or found[2]).replace(",", "")) if found else 0
 
-    def lapse(self, until: Callable[[], bool], most: float) -> None:
-        """A frame a second, until something is so; RuntimeError when it is not after so many seconds."""
-        end = time.monotonic() + most
+    def lapse(self, until: Callable[[], bool], frames: int) -> None:
+        """The time until something is so in at most so many frames, evenly; RuntimeError when it never is."""
+        first, end = len(self.frames), time.monotonic() + _PATIENCE
         while not until():
             self.read(1.0)
-            self.take(None)
+            self.take(SHORT)
             if time.monotonic() > end or self._process.poll() is not None:
-                raise RuntimeError(f"not reached after {most:.0f} s; the screen:\n{self.text}")
+                raise RuntimeError(f"not reached after {_PATIENCE:.0f} s; the screen:\n{self.text}")
+        taken = self.frames[first:]
+        self.frames[first:] = [taken[number * len(taken) // frames] for number in range(frames)] if len(taken) > frames else taken
 
     def hold(self, seconds: float) -> None:
         """The screen as it is after a moment, for so long."""
         self.read(1.5)
         self.take(seconds)
 
-    def take(self, held: float | None) -> None:
+    def take(self, held: float) -> None:
         self.frames.append(Frame(tuple(tuple(map(_cell, map(row.__getitem__, range(COLUMNS)))) for row in self._rows()), held))
 
     def _rows(self) -> list[dict[int, pyte.screens.Char]]:
@@ -117,13 +122,13 @@ def _colour(name: str, default: str) -> str:
 
 def record(recorder: Recorder, hosts: int) -> None:
     """What an operator does in the course of a rehearsal."""
-    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.08, 600)
+    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.08, 22)
     recorder.press("M")
     recorder.hold(2.0)
-    recorder.lapse(lambda: recorder.count("failed") >= hosts * 0.015, 300)
+    recorder.lapse(lambda: recorder.count("failed") >= hosts * 0.02, 10)
     recorder.hold(1.0)
     recorder.press("\x1b")
-    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.45, 900)
+    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.45, 16)
     recorder.press("v")
     recorder.hold(3.0)
     recorder.press("\x1b")
@@ -135,7 +140,8 @@ def record(recorder: Recorder, hosts: int) -> None:
     recorder.press(f"{asked[1]}\r" if asked else "y")
     recorder.hold(1.5)
     recorder.press("\x1b")
-    recorder.lapse(lambda: "No host can continue" in recorder.text or "Ended" in recorder.text, 1200)
+    recorder.lapse(lambda: recorder.count("done") >= hosts * 0.93, 26)
+    recorder.lapse(lambda: "No host can continue" in recorder.text or "Ended" in recorder.text, 8)
     recorder.hold(2.0)
     recorder.press("v")
     recorder.hold(3.0)
@@ -143,19 +149,14 @@ def record(recorder: Recorder, hosts: int) -> None:
     recorder.hold(3.0)
 
 
-def chosen(frames: list[Frame]) -> list[tuple[Frame, float]]:
-    """The frames to show, each with its seconds; equal neighbours are one."""
-    short = [place for place, frame in enumerate(frames) if frame.held is None]
-    kept = {short[number * len(short) // LAPSE] for number in range(min(LAPSE, len(short)))} if short else set()
-    found: list[tuple[Frame, float]] = []
-    for place, frame in enumerate(frames):
-        if frame.held is None and place not in kept:
-            continue
-        seconds = SHORT if frame.held is None else frame.held
-        if found and found[-1][0].cells == frame.cells:
-            found[-1] = (frame, found[-1][1] + seconds)
+def merged(frames: list[Frame]) -> list[Frame]:
+    """Equal neighbours are one."""
+    found: list[Frame] = []
+    for frame in frames:
+        if found and found[-1].cells == frame.cells:
+            found[-1] = Frame(frame.cells, found[-1].held + frame.held)
         else:
-            found.append((frame, seconds))
+            found.append(frame)
     return found
 
 
@@ -191,22 +192,36 @@ def _draw(draw: ImageDraw.ImageDraw, letter: str, left: int, top: int, ink: str,
         draw.text((left, top + 12), letter, ink, _FONTS[bold], anchor="ls")
 
 
-def write(shown: list[tuple[Frame, float]], path: Path) -> None:
+def write(frames: list[Frame], path: Path) -> None:
     """All frames have one palette, so that what stays the same costs nothing."""
-    images = [picture(frame) for frame, _ in shown]
-    step = max(1, len(images) // 8)
-    sample = Image.new("RGB", (images[0].width, images[0].height * len(images[::step])))
-    for number, image in enumerate(images[::step]):
-        sample.paste(image, (0, number * image.height))
-    palette = sample.quantize(48)
-    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    times = [round(1000 * seconds) for _, seconds in shown]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in _palette(frames) for part in colour])
+    first, *rest = [picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    times = [round(1000 * frame.held) for frame in frames]
     first.save(path, save_all=True, append_images=rest, duration=times, loop=0, optimize=True, disposal=1)
+
+
+def _palette(frames: list[Frame]) -> list[tuple[int, int, int]]:
+    """The colours of the cells, then those of the edges of letters: half way from the most frequent inks to their grounds."""
+    pairs = Counter((ink, ground) for frame in frames for row in frame.cells for _, ink, ground, _ in row)
+    colours = dict.fromkeys(_rgb(name) for pair, _ in pairs.most_common() for name in pair)
+    for share in (0.5, 0.75, 0.25):
+        for (ink, ground), _ in pairs.most_common(40):
+            red, green, blue = (
+                round(one * share + other * (1 - share)) for one, other in zip(_rgb(ink), _rgb(ground), strict=True)
+            )
+            colours[red, green, blue] = None
+    return list(colours)[:_COLOURS]
+
+
+def _rgb(name: str) -> tuple[int, int, int]:
+    red, green, blue = ImageColor.getrgb(name)[:3]
+    return red, green, blue
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hosts", type=int, default=350)
+    parser.add_argument("--hosts", type=int, default=700)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=30.0)
     parser.add_argument("--to", type=Path, default=HERE / "rehearsal.gif")
@@ -218,10 +233,10 @@ def main() -> None:
             record(recorder, options.hosts)
         finally:
             recorder.close()
-    shown = chosen(recorder.frames)
-    write(shown, options.to)
+    frames = merged(recorder.frames)
+    write(frames, options.to)
     size = options.to.stat().st_size / 1e6
-    print(f"{options.to.name}: {len(shown)} frames, {sum(seconds for _, seconds in shown):.0f} s, {size:.2f} MB")
+    print(f"{options.to.name}: {len(frames)} frames, {sum(frame.held for frame in frames):.0f} s, {size:.2f} MB")
 
 
 if __name__ == "__main__":
