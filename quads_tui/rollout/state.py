@@ -101,7 +101,13 @@ class HostState:
 
     @property
     def left_behind(self) -> str:
-        """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
+        """The same in words, with whom it was given back to; empty for a host that is not at an end, or done."""
+        given = f"given back to {self.given_back}" if self.given_back else ""
+        return "; ".join(words for words in (given, self._made_safe) if words)
+
+    @property
+    def _made_safe(self) -> str:
+        """Whether its next boot reinstalls it, with what could not be made safe."""
         if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
         if self.safety is Safety.UNKNOWN and self.not_disarmed:  # that much is known
@@ -111,7 +117,7 @@ class HostState:
     @property
     def full_reason(self) -> str:
         """Why it ended as it did, what a repair did since, and what it was left as, in words; empty like `left_behind`."""
-        left = self.left_behind
+        left = self._made_safe
         return "; ".join(words for words in (self.repaired, self.reason, left) if words) if left else ""
 
 
