@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from quads_tui.rollout.repair_rules import Neighbours, costs, why_not
+from quads_tui.rollout.repair_rules import Neighbours, costs, why_not, why_not_again
 from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.state import HostState, Rollout
 
 from .key_actions import KeyAction
 
 _NAMED = 3  # hosts whose reason is told
+_FROM_WHERE_IT_WAS = ("retry", "unskip", "release")
 
 
 def suitable(action: KeyAction, rollout: Rollout, hosts: Sequence[HostState]) -> tuple[list[HostState], dict[str, str]]:
     """The hosts that an action applies to now, and why not to the others, as far as the action tells reasons."""
-    if action.repair is None:
-        return [host for host in hosts if host.status in action.statuses], {}
-    neighbours = Neighbours(rollout.plan)
-    reasons = {host.name: why for host in hosts if (why := why_not(action.repair, rollout, host.name, neighbours))}
-    return [host for host in hosts if host.name not in reasons], reasons
+    if action.repair is not None:
+        neighbours = Neighbours(rollout.plan)
+        reasons = {host.name: why for host in hosts if (why := why_not(action.repair, rollout, host.name, neighbours))}
+        return [host for host in hosts if host.name not in reasons], reasons
+    fitting = [host for host in hosts if host.status in action.statuses]
+    again = action.name in _FROM_WHERE_IT_WAS
+    reasons = {host.name: why for host in fitting if again and (why := why_not_again(host))}
+    return [host for host in fitting if host.name not in reasons], reasons
 
 
 def refused(action: KeyAction, reasons: Mapping[str, str]) -> str:

@@ -24,6 +24,7 @@ from quads_tui.rollout.commands import (
 )
 from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
+from quads_tui.rollout.repair_rules import why_not_again
 from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
@@ -116,6 +117,8 @@ class Commands:
     def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
         """`accepts`: a host that is held because of its machine may act on that machine from now on."""
         if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
+            return False
+        if not from_start and why_not_again(self.rollout.hosts[name]):
             return False
         memory = self.memories[name]
         if accepts and memory.asked is not None and self._status(name) is HostStatus.HELD:

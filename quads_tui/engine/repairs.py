@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from quads_tui.rollout.causes import Cause, StageFailure, Unreadable
+from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure, Unreadable
 from quads_tui.rollout.events import HostArmed, RepairChanged
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan
-from quads_tui.rollout.ports import Held, Skipped, Stopping
+from quads_tui.rollout.ports import Held, JournalBroken, Skipped, Stopping
 from quads_tui.rollout.repair_rules import Neighbours, restart_blocked, why_not, without_shared_bmcs
 from quads_tui.rollout.repairs import Repair, RepairStatus
 from quads_tui.rollout.safety import Safety
@@ -129,6 +129,9 @@ class Repairs:
         except (Stopping, asyncio.CancelledError):
             self._end(name, repair, RepairStatus.FAILED, progress.words("interrupted: the rollout was stopped"), progress)
             raise
+        except (JournalBroken, CredentialsRefused, ServiceGone) as why:
+            self._end(name, repair, RepairStatus.FAILED, progress.words(str(why)), progress)
+            raise
         except Exception as error:
             words = internal_error(error, name)
             self._end(name, repair, RepairStatus.FAILED, progress.words(words), progress)
@@ -139,8 +142,8 @@ class Repairs:
     def _end(self, name: str, repair: Repair, status: RepairStatus, words: str, progress: _Progress) -> None:
         ports = self.ports
         ports.emit(RepairChanged(ports.clock.wall(), name, repair, status, self.who, words, progress.safety, progress.owner))
-        if status is RepairStatus.FAILED:
-            ports.notice("warning", f"{name}: {repair.label} failed: {words}")
+        level = "warning" if status is RepairStatus.FAILED else "info"
+        ports.notice(level, f"{name}: {repair.label} {status.value}: {words}")
 
     def _side_effects(self, name: str, last: int = 0) -> HostSideEffects:
         """A human ordered it for the host as it stands, skipped and held hosts included."""
@@ -172,13 +175,22 @@ class Repairs:
             bmc = await machine.bmc()
             self._check_alone(name)
             words = await bmc.restart(ports.clock.deadline(ports.limits.bmc_restart))
-            if memory.off and not await bmc.is_off():
-                ports.remember(name, memory, off=False)
-                progress.safety = Safety.UNKNOWN
+            await self._what_it_kept(name, bmc, progress)
             return words
         finally:
             restarted.set_result(None)
             await self._leave(name, machine)
+
+    async def _what_it_kept(self, name: str, bmc: BmcPort, progress: _Progress) -> None:
+        """A BMC may lose the boot override, or report another power than before."""
+        ports, memory = self.ports, self.memories[name]
+        if memory.off and not await bmc.is_off():
+            ports.remember(name, memory, off=False)
+            progress.safety = Safety.UNKNOWN
+        if memory.override and not await bmc.pxe_armed():
+            ports.remember(name, memory, override=False)
+            ports.emit(HostArmed(ports.clock.wall(), name, False))
+            progress.safety = Safety.OFF if memory.off else Safety.UNKNOWN  # not disarmed: build mode is set as it was
 
     def _check_alone(self, name: str) -> None:
         """By the BMC as it was identified just now. Raises StageFailure where somebody else needs it."""

@@ -79,7 +79,16 @@ def _why_not_now(repair: Repair, host: HostState) -> str:
         return f"it is {_standing(host)}: hold or skip it first"
     if host.status is HostStatus.DONE and repair is not Repair.BMC_RESTART:
         return "it is done: it belongs to its new owner"
+    if host.given_back and repair is not Repair.BMC_RESTART:
+        return f"it was given back to {host.given_back}"
     return ""
+
+
+def why_not_again(host: HostState) -> str:
+    """Why no retry takes the host in again from where it failed, in words; empty: it may."""
+    return (
+        f"it was given back to {host.given_back}; only a restart from the first stage takes it again" if host.given_back else ""
+    )
 
 
 def _standing(host: HostState) -> str:
@@ -162,19 +171,27 @@ def _cycle_costs(hosts: Iterable[HostState]) -> list[str]:
     lines = [
         "Build mode and PXE are cancelled first, then power off by force, then power on: boots from disk, is not reinstalled."
     ]
-    if installing := [host.name for host in hosts if host.left is Safety.INSTALLING]:
-        lines.append(f"May still be installing: {_named(installing)}. The power cycle interrupts the install.")
+    if installing := _installing(hosts):
+        lines.append(f"May still be installing: {installing}. The power cycle interrupts the install.")
     return lines
 
 
+def _installing(hosts: Iterable[HostState]) -> str:
+    return _named([host.name for host in hosts if host.left is Safety.INSTALLING])
+
+
 def _give_back_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
+    hosts = list(hosts)
     moves: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for host in hosts:
         plan = rollout.plan.hosts[host.index]
         moves[plan.owner_words, rollout.plan.goal(plan).cloud].append(host.name)
-    lines = [f"The owner in Foreman becomes {owner}, now {cloud}: {_named(names)}." for (owner, cloud), names in moves.items()]
+    lines = [
+        f"The owner in Foreman changes back from {cloud} to {owner}: {_named(names)}." for (owner, cloud), names in moves.items()
+    ]
     return [
         *lines[:_SHOWN],
         *([f"And {len(lines) - _SHOWN} more former owners."] if len(lines) > _SHOWN else []),
+        *([f"May still be installing: {installing}. The install is not stopped."] if (installing := _installing(hosts)) else []),
         "Build mode and PXE are cancelled first. The disk MAY HAVE BEEN WIPED ALREADY; its data is not restored.",
     ]

@@ -346,7 +346,8 @@ class Rollout:
         host.cause, host.reason, host.until = event.cause, event.reason, event.until
         host.note = event.reason
         host.left, host.not_disarmed = event.safety, event.not_disarmed
-        host.repaired, host.given_back = "", ""
+        if not event.status.is_final:  # taken in again
+            host.repaired, host.given_back = "", ""
         if event.status is HostStatus.FAILED:
             cause = event.cause or Cause.UNKNOWN
             key = (host.stage, cause, group_of(event.reason, host.name))

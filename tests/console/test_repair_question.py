@@ -46,7 +46,7 @@ def owned(model: Rollout, name: str) -> None:
     [
         ("power-cycle", PowerCycle, "Power {} off and on?", "Build mode and PXE are cancelled first"),
         ("bmc-restart", RestartBmc, "Restart the BMC of {}?", "no other host of this rollout is behind it"),
-        ("give-back", GiveBack, "Give {} back to the former owner?", "The owner in Foreman becomes cloud01, now cloud02"),
+        ("give-back", GiveBack, "Give {} back to the former owner?", "The owner in Foreman changes back from cloud02 to cloud01"),
     ],
 )
 def test_it_asks_and_only_a_yes_orders_it(word: str, command: type[Command], asked: str, costs: str) -> None:
@@ -69,7 +69,7 @@ def test_the_question_before_a_give_back_says_that_the_disk_may_be_wiped() -> No
     name = failed(p.model)
     owned(p.model, name)
     said = p.type(f"give-back {name}")
-    assert "becomes usergroup 7" in said
+    assert "changes back from cloud02 to usergroup 7" in said
     assert "MAY HAVE BEEN WIPED ALREADY" in said
 
 
@@ -139,5 +139,8 @@ def test_a_repair_is_shown_while_it_runs_and_its_outcome_until_the_host_moves_on
     assert host.left_behind.startswith("given back to cloud01; ")
     failures = {one["host"]: one for one in finished(p.model, {}, NOW)["failures"]}
     assert failures[name]["given_back"] == "cloud01"
+    assert "it was given back to cloud01; only a restart from the first stage takes it again" in p.type(f"retry {name}")
+    assert "it was given back to cloud01" in p.type(f"power-cycle {name}")
+    assert "Restart" in p.type(f"restart {name}", "n")
     p.model.apply(HostChanged(NOW, name, HostStatus.QUEUED, Stage.POWER_OFF))
     assert (host.repaired, host.given_back) == ("", "")

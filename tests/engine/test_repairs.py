@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.commands import Command, Disarm, GiveBack, Hold, PowerCycle, RestartBmc, Retry, Skip
+from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.commands import Command, Disarm, GiveBack, Hold, PowerCycle, RestartBmc, Retry, Skip, Unskip
 from quads_tui.rollout.events import Intent, Outcome, RepairChanged
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan, Plan, Protected
@@ -247,7 +247,22 @@ async def test_a_host_that_failed_to_install_is_given_back_by_one_write() -> Non
     assert host.full_reason.startswith("give back done: given back to cloud01; its disk may have been wiped; ")
     await ordered(lab, GiveBack((NAME,)))
     assert lab.world.writes[NAME] == writes + 1
-    assert "this rollout has not changed its owner in Foreman" in audit(lab.journal.events)[-1]
+    assert "it was given back to cloud01" in audit(lab.journal.events)[-1]
+    await lab.end()
+
+
+async def test_a_host_that_was_given_back_is_taken_again_by_a_restart_only() -> None:
+    """A retry of all failed hosts must not wipe it under its owner."""
+    lab = await failed_to_install()
+    await ordered(lab, GiveBack((NAME,)))
+    wipes = lab.machine(NAME).wipes
+    await ordered(lab, Retry((NAME,)), Skip((NAME,), "x"))
+    await ordered(lab, Unskip((NAME,)), PowerCycle((NAME,)))
+    host = lab.rollout.hosts[NAME]
+    assert (lab.machine(NAME).wipes, host.status, host.given_back) == (wipes, HostStatus.SKIPPED, "cloud01")
+    lab.machine(NAME).installs = "built"
+    await ordered(lab, Retry((NAME,), from_start=True))
+    assert (ends(lab.rollout), host.given_back) == ({HostStatus.DONE: 1}, "")
     await lab.end()
 
 
@@ -321,6 +336,29 @@ async def test_a_bmc_is_restarted_once_and_the_machine_is_left_alone() -> None:
     assert not lab.world.left[NAME]
     await lab.end()
     assert lab.world.sessions[NAME] == 0
+
+
+async def test_a_bmc_that_loses_the_boot_override_in_its_restart_leaves_the_host_unarmed() -> None:
+    lab = await failed_at_power_on()
+    lab.executor.submit(RestartBmc((NAME,)))
+    while not lab.machine(NAME).restarts:
+        await asyncio.sleep(1)
+    lab.machine(NAME).override = False
+    await ordered(lab)
+    host = lab.rollout.hosts[NAME]
+    assert (host.armed, host.safety, lab.machine(NAME).build) == (False, Safety.OFF, True)
+    await ordered(lab, Retry((NAME,)))  # sets it again
+    assert (ends(lab.rollout), lab.machine(NAME).wipes) == ({HostStatus.DONE: 1}, 1)
+    await lab.end()
+
+
+async def test_a_foreman_that_refuses_our_login_ends_the_repair_and_the_rollout() -> None:
+    lab = await failed_to_install()
+    lab.world.no_looks = CredentialsRefused("login refused")
+    await ordered(lab, PowerCycle((NAME,)))
+    assert repairs(lab)[-1] == ("power_cycle", "failed", "login refused")
+    assert lab.executor.stopped == "safety"
+    await lab.end()
 
 
 async def test_a_bmc_that_two_hosts_share_is_restarted_once_for_both() -> None:
