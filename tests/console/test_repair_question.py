@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from quads_tui.console.dialogs import Question
 from quads_tui.rollout.commands import Command, GiveBack, PowerCycle, RestartBmc
 from quads_tui.rollout.events import HostChanged, Intent, Outcome, RepairChanged
 from quads_tui.rollout.identity import Identity
@@ -17,6 +18,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.json_lines import finished
 
 from .feed import NOW, rollout
+from .test_console import desk
 from .test_plain_session import Plain
 
 
@@ -62,6 +64,21 @@ def test_it_asks_and_only_a_yes_orders_it(word: str, command: type[Command], ask
     assert p.control.orders == []
     p.type(f"{word} {short}", "y")
     assert p.control.orders == [command((name,))]  # type: ignore[call-arg]
+
+
+async def test_on_the_screen_it_is_a_command_that_asks() -> None:
+    async with desk() as d:
+        name = d.first(HostStatus.FAILED)
+        d.app.table.go(d.app.table.shown.index(name))
+        for answer, orders in (("n", 0), ("y", 1)):
+            d.app.run_command("bmc-restart")
+            await d.pilot.pause()
+            assert isinstance(d.app.screen, Question)
+            assert "Restart the BMC of" in d.text
+            await d.press(answer)
+            assert d.control.orders == [RestartBmc((name,))] * orders
+        d.app.run_command("give-back")
+        assert "give-back: not possible: " in d.app.context.flash
 
 
 def test_the_question_before_a_give_back_says_that_the_disk_may_be_wiped() -> None:

@@ -8,7 +8,7 @@ from quads_tui.emulators.bmc.bmc import Bmc
 from quads_tui.emulators.bmc.faults import Fault
 from quads_tui.emulators.bmc.hardware import PowerState
 from quads_tui.emulators.bmc.identity_faults import Edited
-from quads_tui.emulators.bmc.replies import Document, Reply, Request
+from quads_tui.emulators.bmc.replies import Document, Reply, Request, json_reply, ref
 
 _FOR_EVER = 1e9  # emulated seconds
 
@@ -103,3 +103,34 @@ class NoManagerReset(Edited):
                 del document["Actions"]["#Manager.Reset"]
 
         return without
+
+
+class EnclosureManager(Edited):
+    """The system names no manager, and the manager of an enclosure comes first in the list. `restarts`: of that one, a bug."""
+
+    def __init__(self) -> None:
+        self.restarts = 0
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        path = self._path(bmc)
+        if request.path == path and request.method == "GET":
+            reset = {"target": f"{path}/Actions/Manager.Reset", "ResetType@Redfish.AllowableValues": ["GracefulRestart"]}
+            document = {"@odata.id": path, "Id": "Enclosure", "Name": "Enclosure", "ManagerType": "EnclosureManager"}
+            return json_reply(200, {**document, "Links": {}, "Actions": {"#Manager.Reset": reset}})
+        if request.path.startswith(f"{path}/"):
+            self.restarts += 1
+            return Reply(204)
+        return None
+
+    def edit(self, bmc: Bmc, path: str) -> Callable[[Document], None] | None:
+        family = bmc.family
+        if path == f"{family.root}/Managers":
+            return lambda document: document.update(
+                {"Members": [ref(self._path(bmc)), *document["Members"]], "Members@odata.count": 2}
+            )
+        if path == family.system:
+            return lambda document: document.get("Links", {}).pop("ManagedBy", None)
+        return None
+
+    def _path(self, bmc: Bmc) -> str:
+        return f"{bmc.family.root}/Managers/Enclosure"

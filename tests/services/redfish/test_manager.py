@@ -84,6 +84,13 @@ async def test_what_a_bmc_does_not_do_is_said_and_no_restart_follows(fault: Faul
         assert len(lab.acts.intents) == len(lab.acts.results)
 
 
+async def test_of_several_managers_the_bmc_is_restarted_and_not_that_of_the_enclosure() -> None:
+    fault = restart_faults.EnclosureManager()
+    async with Lab("R650", fault) as lab:
+        assert (await restarted(lab)).startswith("GracefulRestart accepted, it answers again")
+        assert (service(lab).restarts, fault.restarts) == (1, 0)
+
+
 async def test_a_bmc_that_never_comes_back_is_given_up_at_its_deadline() -> None:
     async with Lab("R650", restart_faults.RestartsForLong()) as lab:
         failure = await refused(lab, 300)
