@@ -110,7 +110,7 @@ class IpmiConnection:
         follows that, and is in force when the request comes. Raises what that raises,
         StageFailure where nothing was sent, and Unanswered where the outcome is unknown: that is for a read to settle. Within its
         seconds ipmitool sends a packet without an answer again, with the number by which a BMC knows it; so a request is to name
-        the state that is wanted (power up or down, never a restart).
+        the state that is wanted (power up or down, never a restart), or end the session that the packet belongs to (cold reset).
         """
         output = await self._run([first], [*before, request], request.what)
         if not output.sent:
