@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import Binding
@@ -20,6 +21,7 @@ from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
+from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import HostStatus
@@ -45,8 +47,8 @@ from .key_actions import (
     question,
     required_answer,
 )
-from .loop_lag import measure_lag
 from .output import terminal_encoding
+from .repair_question import refused, repair_question, suitable
 from .row_commands import RowCommandKeys
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
@@ -90,8 +92,7 @@ class Console(FaultTolerantApp[str]):
         row_commands: RowCommandRunner | None = None,
     ) -> None:
         symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
-        self.context = ViewContext(view, monotonic, read_only, symbols)
-        self.context.row_commands = row_commands
+        self.context = ViewContext(view, monotonic, read_only, symbols, row_commands)
         self._row_commands = RowCommandKeys(self, self.context)
         self._main = TableScreen(self.context)
         super().__init__(monotonic)
@@ -130,7 +131,7 @@ class Console(FaultTolerantApp[str]):
         self._row_commands.bind()
         if not self._frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
-            self._probe = asyncio.create_task(measure_lag(self._note_lag))
+            self._probe = asyncio.create_task(measure_lag(partial(setattr, self.context, "lag")))
             self.set_timer(2.0, settle_garbage)
 
     async def on_unmount(self) -> None:
@@ -180,9 +181,6 @@ class Console(FaultTolerantApp[str]):
         """The terminal has hung up; the rollout continues without a screen."""
         self.exit("gone")
 
-    def _note_lag(self, lag: float) -> None:
-        self.context.lag = lag
-
     def on_app_blur(self, event: AppBlur) -> None:
         self._blurred = True
 
@@ -223,7 +221,7 @@ class Console(FaultTolerantApp[str]):
         if action.where == "site":
             self.action_row_command(action.name)
             return
-        run = getattr(home, f"action_{action.name}")
+        run = getattr(home, f"action_{action.name}", None) or partial(self._ask, action.name)  # those without a key have none
         if action.argument:
             run(argument.strip())
         else:
@@ -329,25 +327,27 @@ class Console(FaultTolerantApp[str]):
             self.flash(f"read-only: {self.read_only}")
         return bool(self.read_only)
 
-    def _select(self, action: KeyAction) -> tuple[list[HostState], int, int]:
-        """The hosts that an action applies to, how many of them are hidden, and how many selected ones are in another state."""
+    def _select(self, action: KeyAction) -> tuple[list[HostState], int, int, dict[str, str]]:
+        """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells."""
         view = self.view
         hosts = [self.context.rollout.hosts[name] for name in view.chosen()]
-        chosen = [host for host in hosts if host.status in action.statuses]
+        chosen, reasons = suitable(action, self.context.rollout, hosts)
         shown = view.shown()
-        return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen)
+        return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen), reasons
 
     def _ask(self, name: str, why: str = "") -> None:
         """Confirm, then submit; an action that needs a reason asks for it where none is given."""
         if self._refuse_if_read_only():
             return
         action, view = BY_NAME[name], self.view
-        chosen, hidden, unsuitable = self._select(action)
+        chosen, hidden, unsuitable, reasons = self._select(action)
         if not chosen:
-            self.flash(f"{name}: not possible for the selected hosts in their present state")
+            self.flash(refused(action, reasons))
             return
         hosts = tuple(host.name for host in chosen)
         lines = question(action, chosen, hidden, unsuitable)
+        if action.repair is not None:
+            lines = repair_question(action.repair, self.context.rollout, chosen, hidden, reasons)
 
         def submit(why: str) -> None:
             assert action.make_command is not None
@@ -388,7 +388,7 @@ class Console(FaultTolerantApp[str]):
         self._ask("unskip")
 
     def action_hold(self, why: str = "") -> None:
-        chosen, _, _ = self._select(BY_NAME["hold"])
+        chosen, *_ = self._select(BY_NAME["hold"])
         held = bool(chosen) and all(host.status is HostStatus.HELD for host in chosen)
         self._ask("release" if held else "hold", why)
 

@@ -36,8 +36,8 @@ def copied_hosts(context: ViewContext, names: list[str]) -> tuple[str, str]:
     if len(names) != 1:
         return "\n".join(names), f"{count(len(names), 'host name')}"
     host = context.rollout.hosts[names[0]]
-    now, speed = context.clock.wall(), context.rollout.speed
-    return as_text(host, context.view.exchanges(host.name), now=now, speed=speed), f"the details of {host.short}"
+    text = as_text(host, context.view.exchanges(host.name), now=context.clock.wall(), time=context.rollout.time)
+    return text, f"the details of {host.short}"
 
 
 def keep_copy(directory: Path, text: str) -> Path:

@@ -103,6 +103,11 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         self._answer_key = ""  # the key
         self._beside: set[asyncio.Task[None]] = set()  # work that keys have begun
 
+    @property
+    def coloured(self) -> bool:
+        """The palette has colours, by which areas can be told apart."""
+        return self.palette != "mono"
+
     def apply_palette(self, name: str) -> None:
         """Use the styles of this palette."""
         if self.palette:

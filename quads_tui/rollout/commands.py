@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,27 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartBmc:
+    """Restart the BMCs of hosts that nobody works on; one that several of them share once. The machines are not touched."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCycle:
+    """Power ended hosts off and on; out of build mode and PXE first, so that none is reinstalled."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Write the former owners of ended hosts back to Foreman; out of build mode and PXE first."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """`what`: admission (no host starts its next stage) or writes (the lane grants no ticket)."""
 
@@ -82,10 +103,23 @@ class RecordRowCommand:
     text: str
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Pause | Stop | RecordRowCommand
+Command = (
+    Retry
+    | Skip
+    | Unskip
+    | Hold
+    | Release
+    | WriteNext
+    | Disarm
+    | RestartBmc
+    | PowerCycle
+    | GiveBack
+    | Pause
+    | Stop
+    | RecordRowCommand
+)
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Pause, Stop, RecordRowCommand)
-_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
+_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in get_args(Command)}
 
 
 def to_dict(command: Command) -> dict[str, Any]:
