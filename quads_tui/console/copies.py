@@ -42,6 +42,6 @@ def copied_hosts(context: ViewContext, names: list[str]) -> tuple[str, str]:
 
 def keep_copy(directory: Path, text: str) -> Path:
     """Write it into a file of its own below `directory`, for the owner only. Raises OSError."""
-    path = numbered(directory / "copies" / f"copy-{datetime.now().astimezone():%Y%m%d-%H%M%S}.txt")
+    path = numbered(directory / "copies" / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}.txt")
     write_private(path, text if text.endswith("\n") else f"{text}\n")
     return path

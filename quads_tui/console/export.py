@@ -28,7 +28,7 @@ def export(app: Any, context: ViewContext, names: Sequence[str], words: str) -> 
     elif not given.strip():
         now = datetime.fromtimestamp(context.clock.wall()).astimezone()
         directory = (context.view.directory or Path.cwd()) / "exports"
-        app.in_background(_write(app, context, list(names), format, directory / f"hosts-{now:%Y%m%d-%H%M%S}.{format}", False))
+        app.in_background(_write(app, context, list(names), format, directory / f"{now:%Y%m%d-%H%M%S}.{format}", False))
     else:
         app.in_background(_write_given(app, context, list(names), format, given.strip()))
 
@@ -78,4 +78,4 @@ async def _write(app: Any, context: ViewContext, names: list[str], format: str, 
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         app.flash(f"export: {path} was not written: {why}")
     else:
-        app.flash(f"exported {count(len(rows), 'host')} to {written.absolute()}")
+        app.flash(f"{written.absolute()} has {count(len(rows), 'host')}")

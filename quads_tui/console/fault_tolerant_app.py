@@ -176,7 +176,7 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
             log.warning("copy to tmux: %s", error)
             self._copy_without_tmux(text, what)
         else:
-            self.flash(f"copied {what} to tmux: prefix ] pastes; also to the clipboard of the terminal, if it allows that")
+            self.flash(f"copied {what} to tmux (prefix ] pastes) and, if allowed, to the terminal's clipboard")
 
     def _copy_without_tmux(self, text: str, what: str) -> None:
         if self._driver is not None and takes_osc_52(text):
@@ -186,7 +186,7 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
             self.flash("not copied: this terminal has no clipboard for programs (OSC 52)")
         else:
             try:
-                self.flash(f"this terminal has no clipboard for programs: wrote {what} to {keep_copy(self.copies_in, text)}")
+                self.flash(f"{keep_copy(self.copies_in, text)} has {what}: this terminal has no clipboard for programs")
             except OSError as error:
                 self.flash(f"not copied: this terminal has no clipboard for programs, and no file can be written: {error}")
 

@@ -127,4 +127,4 @@ class RowCommandKeys:
         self._app.flash(f"{command.name} for {host.partition('.')[0]}: {ended}")
 
 
-_WHERE = {RunsIn.PANE: "in a pane of tmux", RunsIn.WINDOW: "in a window of tmux", RunsIn.BACKGROUND: "in the background"}
+_WHERE = {RunsIn.PANE: "in tmux", RunsIn.WINDOW: "in a window of tmux", RunsIn.BACKGROUND: "in the background"}

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import shlex
 import sys
 import time
@@ -99,7 +100,7 @@ class SiteCommands:
 
         async def run() -> None:
             ended = "ended with quads-tui"
-            await self._keep(host, f"{command.name} in the {where}: {shlex.join(words)}")
+            await self._keep(host, f"{command.name} for {_short(host)} in the {where}: {shlex.join(words)}")
             try:
                 if where is RunsIn.BACKGROUND:
                     ended = await self._in_background(command, host, words)
@@ -110,13 +111,13 @@ class SiteCommands:
                 log.exception("row command %s", command.name)
                 ended = f"{type(error).__name__}: {error}"
             finally:
-                await self._keep(host, f"{command.name}: {ended}")
+                await self._keep(host, f"{command.name} for {_short(host)}: {ended}")
 
         self._begin(run())
 
     async def run_on_screen(self, command: RowCommand, host: str) -> str:
         words = self.argv(command, host)
-        await self._keep(host, f"{command.name} on the screen: {shlex.join(words)}")
+        await self._keep(host, f"{command.name} for {_short(host)} on the screen: {shlex.join(words)}")
         assert sys.__stdin__ is not None
         terminal = os.open(os.ttyname(sys.__stdin__.fileno()), os.O_RDWR | os.O_NOCTTY)
         ended = "ended with quads-tui"
@@ -124,7 +125,7 @@ class SiteCommands:
             ended = await run_on_terminal(command.name, words, terminal)
         finally:
             os.close(terminal)
-            await self._keep(host, f"{command.name}: {ended}")
+            await self._keep(host, f"{command.name} for {_short(host)}: {ended}")
         return ended
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -135,20 +136,21 @@ class SiteCommands:
     async def _in_background(self, command: RowCommand, host: str, words: Sequence[str]) -> str:
         result = await run_command(words, {}, command.timeout, child=Child.ROW_COMMAND)
         ended = "exit status 0" if result.ok else result.reason
-        if not result.output:
+        if not result.output or result.status is None:
             return ended
         try:
-            return f"{ended}; output: {await asyncio.to_thread(self._keep_output, command, host, result)}"
+            return f"{ended}; output in {await asyncio.to_thread(self._keep_output, command, host, result)}"
         except OSError as error:
             return f"{ended}; its output could not be kept: {error.strerror}"
 
     def _keep_output(self, command: RowCommand, host: str, result: CommandResult) -> Path:
-        """Its last lines, clean, in a file of its own."""
-        directory = self._directory / "commands"
-        directory.mkdir(mode=0o700, exist_ok=True)
-        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.monotonic_ns() % 1_000_000:06}"
-        path = directory / f"{stamp}-{command.name}-{clean(host, 80, compared=True).replace('/', '_')}.txt"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        """Its last lines, clean, in a file of its own; gives its path below the directory of the rollout."""
+        (self._directory / "commands").mkdir(mode=0o700, exist_ok=True)
+        short = _short(host).replace("/", "_")
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{command.name}-{short}-{secrets.token_hex(2)}.txt"
+        path = Path("commands") / name
+        opened = os.open(self._directory / path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
             file.write("\n".join(result.output) + "\n")
         return path
 
@@ -168,3 +170,7 @@ class SiteCommands:
         with os.fdopen(descriptor, "a") as file:
             if file.tell() < _KEPT:
                 file.write(line)
+
+
+def _short(host: str) -> str:
+    return clean(host.partition(".")[0], 80, compared=True)

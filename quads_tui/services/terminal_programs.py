@@ -22,18 +22,19 @@ from quads_tui.rollout.text import clean
 
 from .tmux import TmuxFailed, open_pane
 
+_SCREEN = 24  # rows without which the console shows nothing
 _START_TIMEOUT = 20.0  # real seconds from the request until the launcher asks what to run
 _LONGEST_SOCKET = 100  # characters of its path; the kernel takes 107
 _LAUNCHER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("terminal_launcher.py"))]
 
 
 async def run_in_tmux(name: str, argv: Sequence[str], *, window: bool) -> str:
-    """Run it in a pane below the screen, or in a window of its own; gives how it ended, in words, when it has.
+    """Run it in a pane below the screen if that leaves the screen high enough, else in a window of its own. Gives how it ended.
 
     It goes on when this process ends: it is the operator's tmux. Cancelling leaves it too.
     """
     try:
-        return await _run(name, argv, False, lambda words: open_pane(words, window=name if window else ""))
+        return await _run(name, argv, False, lambda words: open_pane(words, name, beside=0 if window else _SCREEN))
     except TmuxFailed as error:
         return f"could not be started: {error}"
 

@@ -47,7 +47,7 @@ async def test_tmux_comes_first_and_the_message_says_so(monkeypatch: pytest.Monk
         written: list[str] = []
         assert d.app._driver is not None
         monkeypatch.setattr(d.app._driver, "write", written.append)
-        await copied(d, "copied the details of ", " to tmux: prefix ] pastes")
+        await copied(d, "copied the details of ", " to tmux (prefix ] pastes)")
         assert d.app.table.cursor in buffers[0]
         assert not any("\x1b]52" in text for text in written), "tmux passes it on itself"
         d.app.copy_to_clipboard("a piece of a field")
@@ -77,7 +77,7 @@ async def test_else_a_file_keeps_it_for_the_owner_only(tmp_path: Path, monkeypat
         await copied(d, "not copied: this terminal has no clipboard for programs")
         d.app.copies_in = tmp_path
         await d.press("space", "space")
-        await copied(d, "wrote 2 host names to ", str(tmp_path / "copies"))
+        await copied(d, str(tmp_path / "copies"), " has 2 host names: this terminal has no clipboard")
         path = next(iter(tmp_path.glob("copies/*.txt")))
         assert path.read_text().splitlines() == list(d.app.table.marks)
         assert path.stat().st_mode & 0o777 == 0o600

@@ -73,7 +73,7 @@ async def test_the_key_runs_it_for_the_host_under_the_cursor_and_says_how_it_end
         host = d.app.table.cursor
         await d.press("x")
         assert fake.started == [("ssh", host)]
-        assert f"ssh for {host.split('.')[0]} started in a pane of tmux" in d.text
+        assert f"ssh for {host.split('.')[0]} started in tmux" in d.text
         fake.on_end[0]("exit status 255")
         await d.pilot.pause()
         assert f"ssh for {host.split('.')[0]}: exit status 255" in d.text

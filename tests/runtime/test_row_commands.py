@@ -19,6 +19,7 @@ from tests.waiting import until
 
 MODEL = rollout(12)
 HOST = next(iter(MODEL.hosts))
+SHORT = HOST.partition(".")[0]
 
 
 class Site:
@@ -48,10 +49,10 @@ async def test_what_was_run_and_how_it_ended_is_recorded_and_its_output_kept(tmp
     await until(lambda: len(site.recorded) == 2)
     path = next(tmp_path.glob("commands/*-sel-*.txt"))
     assert [one.hosts for one in site.recorded] == [(HOST,)] * 2
-    assert site.recorded[0].text.startswith("sel in the background: ")
+    assert site.recorded[0].text.startswith(f"sel for {SHORT} in the background: ")
     assert site.recorded[0].text.endswith(HOST)
-    assert site.recorded[1].text == f"sel: {site.ended[0]}"
-    assert site.ended[0] == f"exit status 3: {HOST}; output: {path}"
+    assert site.recorded[1].text == f"sel for {SHORT}: {site.ended[0]}"
+    assert site.ended[0] == f"exit status 3: {HOST}; output in commands/{path.name}"
     assert path.read_text().splitlines()[-1] == HOST
     assert path.stat().st_size < 10_000
     assert path.stat().st_mode & 0o777 == 0o600
@@ -64,7 +65,7 @@ async def test_without_control_it_is_kept_beside_the_journal(tmp_path: Path) -> 
     await until(lambda: site.ended and (tmp_path / LOG).read_text().count("\n") == 2)
     kept = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert [one["host"] for one in kept] == [HOST, HOST]
-    assert kept[1]["text"] == "sel: exit status 0"
+    assert kept[1]["text"] == f"sel for {SHORT}: exit status 0"
     assert "@" in kept[0]["who"]
     assert (tmp_path / LOG).stat().st_mode & 0o777 == 0o600
 
@@ -86,7 +87,7 @@ async def test_places_are_counted_and_given_back(tmp_path: Path) -> None:
     for task in site.commands._tasks:
         task.cancel()
     await until(lambda: site.commands.free == AT_ONCE)
-    assert [one.text for one in site.recorded][2:] == ["sel: ended with quads-tui"] * 2
+    assert [one.text for one in site.recorded][2:] == [f"sel for {SHORT}: ended with quads-tui"] * 2
 
 
 def test_what_runs_in_the_background_ends_with_the_process_and_its_loop_is_not_held_up(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 class Server:
     def __init__(self, directory: Path) -> None:
         self._tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        self.ask("new-session", "-d", "-x", "80", "-y", "24", "sleep 600")
+        self.ask("new-session", "-d", "-x", "80", "-y", "50", "sleep 600")
         self.pane = self.ask("display-message", "-p", "#{pane_id}").strip()
         self.variable = self.ask("display-message", "-p", "#{socket_path},#{pid},0").strip()
 
@@ -48,17 +48,20 @@ async def test_a_text_comes_out_of_the_buffer_as_it_was(server: Server, text: st
 
 async def test_a_pane_opens_beside_the_screen_and_a_window_in_its_session(server: Server, tmp_path: Path) -> None:
     code = "import sys; open(sys.argv[1], 'w').write(repr(sys.argv[2:])); sys.stdin.read()"
-    server.ask("new-window", "sleep 600")  # somebody looks at another one
+    server.ask("new-window", "-n", "other", "sleep 600")  # somebody looks at another one
     hostile = [";id", "$(id)", "a b", "'\"", "#{pane_id}", "#(touch x)", "`id`", "-x"]
-    for number, window in enumerate(("", "ssh")):
+    for number, beside in enumerate((24, 0, 50)):
         path = tmp_path / f"argv{number}"
-        await open_pane([sys.executable, "-c", code, str(path), *hostile, "end"], window=window)
+        await open_pane([sys.executable, "-c", code, str(path), *hostile, "end"], "ssh", beside=beside)
         await until(lambda path=path: path.exists() and path.read_text().endswith("]"))
         assert path.read_text() == repr([*hostile, "end"])
     panes = server.ask("list-panes", "-s", "-F", "#{window_index}#{window_name} #{pane_id}").splitlines()
-    assert sorted(pane.split()[0].lstrip("0123456789") for pane in panes[2:]) == ["sleep", "ssh"]
+    assert sorted(pane.split()[0].lstrip("0123456789") for pane in panes[2:]) == ["other", "ssh", "ssh"], (
+        "the last found no room for a pane"
+    )
     assert panes[0].split()[0] == panes[1].split()[0]
     assert panes[0].endswith(server.pane)
+    assert server.ask("display-message", "-p", "-t", server.pane, "#{pane_height}").strip() == "29"
 
 
 async def test_a_server_that_has_gone_is_said(server: Server) -> None:
@@ -66,7 +69,7 @@ async def test_a_server_that_has_gone_is_said(server: Server) -> None:
     with pytest.raises(TmuxFailed):
         await load_buffer("x")
     with pytest.raises(TmuxFailed):
-        await open_pane(["sleep", "1"])
+        await open_pane(["sleep", "1"], "x")
 
 
 def test_without_the_variable_or_the_program_there_is_no_tmux() -> None:
