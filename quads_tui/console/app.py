@@ -23,6 +23,7 @@ from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
+from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
@@ -46,7 +47,6 @@ from .key_actions import (
     question,
     required_answer,
 )
-from .loop_lag import measure_lag
 from .output import terminal_encoding
 from .repair_question import refused, repair_question, suitable
 from .screens.causes import CausesScreen
@@ -272,7 +272,7 @@ class Console(FaultTolerantApp[str]):
         names = self.view.chosen()
         if len(names) == 1:
             host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), speed=self.context.rollout.speed)
+            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), time=self.context.rollout.time)
         else:
             text = "\n".join(names)
         self.copy_to_clipboard(text)

@@ -36,6 +36,7 @@ from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
+from .rollout_time import RolloutTime
 from .safety import Safety
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
@@ -138,7 +139,7 @@ class Rollout:
     def __init__(self, rollout: str, plan: Plan, *, speed: float = 1.0) -> None:
         self.id = rollout
         self.plan = plan
-        self.speed = speed
+        self.time = RolloutTime(speed)
         self.started_at = 0.0
         self.ended_at: float | None = None
         self.end_reason = ""
@@ -196,7 +197,7 @@ class Rollout:
         """What does not answer now, a clause each; none after the end. `now` is real time."""
         if self.ended_at is not None:
             return []
-        return [outage_words(outage, now, self.speed) for outage in self.outages.standing.values()]
+        return [outage_words(outage, now, self.time) for outage in self.outages.standing.values()]
 
     @property
     def settled(self) -> bool:
@@ -205,15 +206,22 @@ class Rollout:
 
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
-        return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
+        return self.time.own(self.ended_at or now)
+
+    @property
+    def speed(self) -> float:
+        """Own seconds in a real one."""
+        return self.time.speed
 
     def shown_at(self, at: float) -> float:
-        """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
-        return at if self.speed == 1.0 or not self.started_at else self.started_at + (at - self.started_at) * self.speed
+        """What the clock of the rollout shows at real time `at`."""
+        return self.time.shown_at(at)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
+        if not isinstance(event, RolloutStarted):
+            self.time.heard(event.at)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -227,12 +235,16 @@ class Rollout:
             if host is not None:
                 self._apply_to_host(host, event)
                 self.durations.apply(event)
+                if host.stage is Stage.INSTALL and host.status is HostStatus.RUNNING:  # also one that began in an earlier process
+                    host.since = self.durations.installing.get(host.name, host.since)
                 host.version += 1
                 self.dirty.add(host.name)
         elif isinstance(event, RolloutStarted):
             self.started_at = self.started_at or event.at
+            self.time.heard(event.last_seen)
+            self.time.begin(event.at, event.speed)
             self.ended_at, self.end_reason = None, ""
-            self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
+            self.resumed, self.who = event.resumed, event.who
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
@@ -355,9 +367,22 @@ class Rollout:
             if group is None:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
             group.hosts[host.name] = None
-        lines = [event.status.value + (f": {event.reason}" if event.reason else "")]
+        lines = self._status_line(host, event)
         lines += [f"afterwards: {host.left_behind}"] if host.left_behind else []
         host.timeline.extend(TimelineEntry(event.at, host.stage, line) for line in lines)
+
+    def _status_line(self, host: HostState, event: HostChanged) -> list[str]:
+        """Nothing that the line before says already: a failed attempt is followed by what becomes of its host."""
+        told = f"{StageStatus.FAILED}: {event.reason}"
+        known = bool(host.timeline) and (host.timeline[-1].stage, host.timeline[-1].text) == (host.stage, told)
+        if known and event.status is HostStatus.FAILED:
+            return []
+        words = event.status.label
+        if event.until is not None:
+            words += f" at {self.time.clock(event.until, event.at)}"
+        if not event.reason or known:
+            return [words]
+        return [event.reason if event.reason.startswith(f"{words} ") else f"{words}: {event.reason}"]  # skipped by the operator
 
     def _leave_group(self, host: HostState) -> None:
         if host.status is not HostStatus.FAILED:

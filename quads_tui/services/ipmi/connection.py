@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from quads_tui.inputs import IpmiAccount, Secret
 from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.http_log import CANCELLED, Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 
@@ -157,7 +157,7 @@ class IpmiConnection:
         address = self.peer.rpartition(":")[0].strip("[]")
         async with self.bmc.turn, _turn():
             self._bmcs.runs += 1
-            began, error, answered = time.monotonic(), "cancelled", False
+            began, error, answered = time.monotonic(), CANCELLED, False
             try:
                 output = await run_ipmitool(
                     replace(account, host=address),
@@ -173,7 +173,7 @@ class IpmiConnection:
                 raise StageFailure(Cause.UNKNOWN, error, retryable=False) from None
             finally:
                 seconds = time.monotonic() - began
-                if error != "cancelled":
+                if error != CANCELLED:
                     self._meter.observe(seconds, answered)
                 self._on_exchange(
                     Exchange(
