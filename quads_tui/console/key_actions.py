@@ -227,7 +227,7 @@ KEY_ACTIONS = (
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
     KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
     KeyAction("map", "M", "M", "map of the fleet: a cell per host, by rack, model or cloud", footer=3),
-    KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
+    KeyAction("graphs", "v", "v", "graphs over time: hosts by stage, the Foreman write queue, latencies", footer=2),
     KeyAction(
         "pause",
         "p",

@@ -38,6 +38,7 @@ from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
 from .rollout_time import RolloutTime
 from .safety import Safety
+from .stage_history import StageCounts, StageHistory
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
 _ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome, RepairChanged)
@@ -171,6 +172,7 @@ class Rollout:
         self.durations = DurationStats(plan)
         self.refusals = Refusals(plan, self.durations.kinds)
         self.canaries = Canaries(plan)
+        self.stage_history = StageHistory()
 
     @property
     def first_write_verified(self) -> bool:
@@ -204,6 +206,14 @@ class Rollout:
         """No host can move without a human."""
         return not (self.counts[HostStatus.QUEUED] or self.counts[HostStatus.RUNNING] or self.counts[HostStatus.WAITING])
 
+    def stage_counts(self, at: float) -> StageCounts:
+        """How the hosts stand now, as a point of the stage history at real time `at`."""
+        counts, stages = self.counts, tuple(self.at_stage[stage] for stage in Stage)
+        done, failed = counts[HostStatus.DONE], counts[HostStatus.FAILED]
+        skipped, held = counts[HostStatus.SKIPPED], counts[HostStatus.HELD]
+        not_started = len(self.hosts) - sum(stages) - done - failed - skipped - held
+        return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return self.time.own(self.ended_at or now)
@@ -222,6 +232,8 @@ class Rollout:
         self.version += 1
         if not isinstance(event, RolloutStarted):
             self.time.heard(event.at)
+        if self.stage_history.is_due(event.at):
+            self.stage_history.keep(event.at, self.stage_counts)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -245,6 +257,8 @@ class Rollout:
             self.time.begin(event.at, event.speed)
             self.ended_at, self.end_reason = None, ""
             self.resumed, self.who = event.resumed, event.who
+            if event.resumed:
+                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason

@@ -90,7 +90,7 @@ class Follower:
         while self._waiting_samples and self._waiting_samples[0].at <= until:
             sample = self._waiting_samples.popleft()
             self.view.rollout.time.heard(sample.at)
-            self.view.meters.restore(sample.data, self.view.clock.now())
+            self.view.meters.restore(sample.data, self.view.clock.now(), sample.at)
         if self._replay_speed is None:
             time = self.view.rollout.time
             time.carried = self.view.clock.wall() - time.last < _SILENT

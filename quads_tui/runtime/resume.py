@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import closing, suppress
 from copy import copy
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -123,6 +123,7 @@ async def _resume_with(
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
+        await asyncio.to_thread(recall_samples, stored, runner.services.meters)
         for line in [*_summary(rollout, events), *_limit_words(rollout, runner.clock.wall())]:
             operator.notify(line)
         await journal.describe({"ended": None})
@@ -137,6 +138,14 @@ def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) 
     for event in events:
         rollout.apply(event)
     return rollout
+
+
+def recall_samples(stored: StoredRollout, meters: Meters) -> None:
+    """The samples of earlier processes, for the graphs of the whole run. Nothing depends on them: damaged ones are left out."""
+    with suppress(NoJournal, ValueError), closing(JournalReader(stored.journal)) as reader:
+        for sample in reader.samples():
+            with suppress(KeyError, ValueError, TypeError):
+                meters.recall(sample.data, sample.at)
 
 
 def _refuse_late(rollout: Rollout, now: float) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from quads_tui.render import boxes, failures, header
+from quads_tui.render import boxes, failures, graphs, header
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
@@ -199,7 +199,7 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         *boxes.queue_box(model, gauges, known, own=100.0, height=7, width=width, symbols=symbols),
         *boxes.installs_box(model, known, height=9, **common),
         *boxes.latency_box("Redfish", [("", gauges.redfish)], speed=1.0, width=width, height=7, symbols=symbols),
-        *boxes.large(model, gauges, known, own=100.0, height=40, window="whole run", **common),
+        *graphs.screen(model, gauges, known, own=100.0, height=40, window="whole run", **common),
         boxes.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
         boxes.latency_line(gauges, 1.0, width, symbols),
         *failures.failures(model, width, 4, NOW, symbols),
@@ -264,21 +264,6 @@ def test_an_area_fills_from_below_and_its_edge_has_its_own_style() -> None:
     upper, lower = area("block", [1, 2], 2, 2.0, edge="e", below="b", shade=[False, True], shaded="s")
     assert (upper.plain, lower.plain) == (" █", "██")
     assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("b", 1), ("s", 1)]
-
-
-@pytest.mark.parametrize("height", range(19, 58))
-@pytest.mark.parametrize("ipmi", [0, 3])
-def test_the_graphs_fit_every_screen(height: int, ipmi: int) -> None:
-    model, gauges = rollout(60), meters()
-    for seconds in range(ipmi):
-        gauges.ipmi.observe(1.0 + 50 * seconds, ok=True)
-    gauges.tick(gauges.lane)
-    known = forecast(model, gauges, NOW)
-    for window in boxes.WINDOWS:
-        lines = boxes.large(model, gauges, known, now=NOW, own=100.0, width=80, height=height, window=window)
-        assert height - 4 <= len(lines) <= height
-        assert ("IPMI" in "".join(line.plain for line in lines)) is bool(ipmi)
-        assert sum("┤" in line.plain for line in lines) >= 5  # a queue of one row has one label
 
 
 def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> None:
