@@ -184,13 +184,13 @@ class TableScreen(View):
         first, last = table.rows_seen
         state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
-        state += f"   by {self._sort}{' reversed' if self._reversed else ''}"
         state += f"   {len(table.marks)} marked" if table.marks else ""
         state += "   failures only" if self._failures_only else ""
         if self._group:
             stage = self._group.stage.short if self._group.stage else "the start"
             state += f"   only {self._group.cause.value} at {stage} (esc: all)"
         state += f"   filter {self._filter_text!r}" if self._filter_text else ""
+        state += f"   by {self._sort}{' reversed' if self._reversed else ''}"
         if self._literal_patterns:
             plain = self._literal_patterns[0]
             state += f" ({plain!r} is searched for as plain text; as a regular expression it could take too long)"
