@@ -10,6 +10,8 @@ from math import exp, log
 from operator import add
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from .lateness import Lateness
+
 T = TypeVar("T")
 
 METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
@@ -243,6 +245,7 @@ class Meters:
     foreman_reads: Meter = field(default_factory=Meter)
     foreman_writes: Meter = field(default_factory=Meter)
     lane: LaneState = field(default_factory=LaneState)
+    lateness: Lateness = field(default_factory=Lateness)
     times: deque[float] = field(default_factory=lambda: deque(maxlen=1800))  # real time at which each of these seconds ended
     times_whole: DownsampledSeries[float] = field(default_factory=lambda: DownsampledSeries(max))
     lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
@@ -251,8 +254,9 @@ class Meters:
     blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
     lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
 
-    def tick(self, lane: LaneState, at: float | None = None) -> None:
-        """Once a second. `at`: real time; None: a second after the one before."""
+    def tick(self, lane: LaneState, late: float = 0.0, at: float | None = None) -> None:
+        """Once a second. `late`: own seconds, as Lateness has them. `at`: real time; None: a second after the one before."""
+        self.lateness.add(late)
         self.redfish.tick()
         self.ipmi.tick()
         self.foreman_reads.tick()
@@ -291,6 +295,7 @@ class Meters:
         """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there."""
         for name in METERS:
             getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
+        self.lateness.add(facts.get("late", 0.0))
         self._keep(lane_from(facts, now), at)
 
     def recall(self, facts: Mapping[str, Any], at: float) -> None:

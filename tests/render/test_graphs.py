@@ -40,7 +40,7 @@ def told() -> tuple[Rollout, Meters]:
                 model.apply(HostChanged(at + 2, NAMES[minute - 1], HostStatus.FAILED if minute == 9 else HostStatus.DONE))
         if not quiet:
             measured.redfish.observe(0.02, ok=True)
-        measured.tick(LaneState(depth=0 if quiet else 1 + minute, shut="result unknown" if quiet else ""), at + 1)
+        measured.tick(LaneState(depth=0 if quiet else 1 + minute, shut="result unknown" if quiet else ""), at=at + 1)
     return model, measured
 
 

@@ -51,7 +51,7 @@ def test_the_graphs_of_the_whole_run_begin_with_what_earlier_processes_sampled(t
     meters = Meters()
     recall_samples(StoredRollout("r1", tmp_path, {}), meters)
     meters.redfish.observe(0.5, ok=True)
-    meters.tick(LaneState(depth=99), 1060.0)
+    meters.tick(LaneState(depth=99), at=1060.0)
     assert [point.exchanges for point in meters.redfish.whole] == [3] * 19 + [1]
     assert list(meters.lane_whole) == [*(depth for depth in range(20) if depth != 7), 99]
     assert sum(meters.blocked_whole) == 5
