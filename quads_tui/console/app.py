@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from textual.widgets import Input
 
 from quads_tui.render.detail import as_text
 from quads_tui.render.host_order import ORDERS
-from quads_tui.render.palette import PALETTES, THEMES
-from quads_tui.render.symbols import SYMBOLS, for_terminal
+from quads_tui.render.palette import PALETTES
+from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
@@ -27,10 +26,10 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
+from .adjustable import AdjustableApp, remembered_symbols
 from .command_line import CommandLine, CommandProvider
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
-from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
 from .key_actions import (
     BY_NAME,
@@ -46,7 +45,6 @@ from .key_actions import (
     required_answer,
 )
 from .loop_lag import measure_lag
-from .output import terminal_encoding
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -55,6 +53,7 @@ from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
 from .screenshot import save_screenshot
+from .settings import Settings
 from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
@@ -65,10 +64,11 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(FaultTolerantApp[str]):
+class Console(AdjustableApp):
     """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
 
-    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
+    `control` may be None while `read_only` says why. `settings`: what is remembered; else nothing is. `frozen`: no timers: tests
+    call frame and panels.
     """
 
     COMMANDS: ClassVar = {CommandProvider}
@@ -82,19 +82,19 @@ class Console(FaultTolerantApp[str]):
         view: RolloutView,
         control: Control | None,
         *,
+        settings: Settings | None = None,
         read_only: str = "",
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
-        self.context = ViewContext(view, monotonic, read_only, symbols)
-        self._main = TableScreen(self.context)
-        super().__init__(monotonic)
+        settings = settings or Settings()
+        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings)
+        self._main = TableScreen(context)
+        super().__init__(context)
         self._control = control
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
-        self._muted = False
         self._blurred = False
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
@@ -153,11 +153,12 @@ class Console(FaultTolerantApp[str]):
 
     def panels(self, *, graphs: bool = True) -> None:
         """Once a second: everything else."""
+        self.report_settings()
         notices = self.context.rollout.notices
         if len(notices) != self._seen_notices and notices:
             self._seen_notices = len(notices)
             self.context.flash = notices[-1].text
-        if self._alerts.new() and not self._muted:
+        if self._alerts.new() and not self.settings.muted:
             self.bell()
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
@@ -275,34 +276,6 @@ class Console(FaultTolerantApp[str]):
         self.copy_to_clipboard(text)
         what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
         self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
-
-    def action_theme(self, name: str = "") -> None:
-        if chosen := self._chosen("theme", name, list(PALETTES), self.palette):
-            self.apply_palette(chosen)
-            self.ansi_color = None if THEMES[chosen].ground else True
-            self._redraw(f"theme {chosen}")
-
-    def action_symbols(self, name: str = "") -> None:
-        if chosen := self._chosen("symbols", name, list(SYMBOLS), self.context.symbols.name):
-            self.context.symbols = SYMBOLS[chosen]
-            self._redraw(f"symbols {chosen}")
-
-    def _chosen(self, what: str, name: str, names: Sequence[str], now: str) -> str:
-        """The one of that name, or the next one; empty, with a message, where there is none of that name."""
-        if name and name not in names:
-            self.flash(f"unknown {what} {name!r}; choose from {', '.join(names)}")
-            return ""
-        return name or names[(names.index(now) + 1) % len(names)]
-
-    def _redraw(self, what: str) -> None:
-        self.refresh_css(animate=False)
-        for screen in self.screen_stack:
-            screen.notify_style_update()
-        self.flash(what)
-
-    def action_mute(self) -> None:
-        self._muted = not self._muted
-        self.flash("bell off" if self._muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
 
     def action_shot(self) -> None:
         try:

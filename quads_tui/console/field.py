@@ -6,9 +6,11 @@ from typing import Any
 
 from textual.widgets import Input
 
+from quads_tui.render.host_filter import LONGEST
+
 from .fault_tolerant_app import FaultTolerant
 
-FILTER, COMMAND, ANSWER = 200, 500, 200  # characters
+FILTER, COMMAND, ANSWER = LONGEST, 500, 200  # characters
 
 
 class Field(FaultTolerant, Input):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import FaultTolerant
@@ -34,6 +35,10 @@ class HostTable(FaultTolerant, Widget):
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._drawn_for: tuple[object, ...] = ()
+        self._drawn_columns: Columns | None = None
+        self._sort = ""
+        self._empty: Sequence[str] = ()
         self._stale: set[str] = set()  # hosts whose rows are to be repainted
         self._turn = 0  # the visible row from which on the next frame looks
         self.cursor = ""
@@ -42,10 +47,13 @@ class HostTable(FaultTolerant, Widget):
 
     # What is shown
 
-    def show(self, hosts: Iterable[HostState]) -> None:
+    def show(self, hosts: Iterable[HostState], *, sort: str, empty: Sequence[str] = ()) -> None:
         """These hosts in this order. A cursor that was put on a host stays on it, else near where it was; one on the first row
-        stays there, so that who looks only sees what comes first."""
+        stays there, so that who looks only sees what comes first. `sort`: the order; `empty`: why there are none."""
         rows = [host.name for host in hosts]
+        if (sort, empty) != (self._sort, self._empty):
+            self._sort, self._empty = sort, empty
+            self.refresh()
         if rows == self._rows:
             return
         place = self._place.get(self.cursor, 0)
@@ -125,12 +133,25 @@ class HostTable(FaultTolerant, Widget):
 
     # Drawing
 
+    @property
+    def columns(self) -> Columns:
+        """As they are drawn now."""
+        context = self._view_context
+        drawn_for = (self.size.width, context.symbols.name, context.settings.columns)
+        if self._drawn_columns is None or drawn_for != self._drawn_for:
+            self._strips.clear()
+            self._drawn_for = drawn_for
+            self._drawn_columns = Columns.of(self._rollout.plan, self.size.width, context.symbols, context.settings.columns)
+        return self._drawn_columns
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = Columns.of(self._rollout.plan, width, self._view_context.symbols)
+        columns = self.columns
         if y == 0:
-            return self._strip(heading(columns), width)
+            return self._strip(heading(columns, self._sort), width)
         row = self._top + y - 1
+        if row < len(self._empty):
+            return self._strip(Text(f"   {self._empty[row]}", STRONG if not row else QUIET), width)
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         host = self._rollout.hosts[self._rows[row]]

@@ -73,6 +73,23 @@ KEY_ACTIONS = (
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
     KeyAction(
+        "columns",
+        "",
+        "",
+        "columns of the table, the default ones without a name: cloud, model, stage, state, hooks, try, for, note",
+        _TABLE,
+        argument="NAME,NAME...",
+    ),
+    KeyAction(
+        "save",
+        "",
+        "",
+        "save the filter and sort order under a name, used by :filter @NAME; without a name: list them",
+        _TABLE,
+        argument="NAME",
+    ),
+    KeyAction("forget", "", "", "delete a saved filter", _TABLE, argument="NAME"),
+    KeyAction(
         "detail",
         "enter",
         "enter",
