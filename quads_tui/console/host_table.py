@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.render.host_row import SORTED_BY, Columns, heading, host_row
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import HostState
 
@@ -26,6 +27,16 @@ class HostTable(FaultTolerant, Widget):
 
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
     can_focus = True
+
+    class Sorted(Message):
+        """The title of a column was clicked; `order`: the one that belongs to it."""
+
+        def __init__(self, order: str) -> None:
+            super().__init__()
+            self.order = order
+
+    class Opened(Message):
+        """The host under the cursor was clicked twice."""
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__(id="hosts")
@@ -184,8 +195,15 @@ class HostTable(FaultTolerant, Widget):
         self.refresh()
 
     def on_click(self, event: Click) -> None:
-        if event.y > 0 and self._top + event.y - 1 < len(self._rows):
-            self.go(self._top + event.y - 1)
+        self._view_context.last_key = self._view_context.monotonic()  # no row moves away under the second click
+        row, before = self._top + event.y - 1, self.cursor
+        if event.y == 0:
+            if order := SORTED_BY.get(self.columns.at(event.x)):
+                self.post_message(self.Sorted(order))
+        elif row < len(self._rows):
+            self.go(row)
+            if event.chain == 2 and self.cursor == before:
+                self.post_message(self.Opened())
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         self.move(3)

@@ -22,6 +22,14 @@ def groups(rollout: Rollout) -> list[FailureGroup]:
     return sorted(rollout.groups.values(), key=lambda group: (-len(group.hosts), group.since))
 
 
+Key = tuple[str, str, str]
+
+
+def key_of(group: FailureGroup) -> Key:
+    """What stays when hosts join the group or leave it: the meta "group" of the texts that stand for it."""
+    return str(group.stage), group.cause.value, group.reason
+
+
 def left_as(rollout: Rollout, group: FailureGroup) -> str:
     """What its hosts were left as, the most first: "2 powered off, 1 STILL ARMED"."""
     counts = Counter(rollout.hosts[name].safety for name in group.hosts)
@@ -72,6 +80,7 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
         part.append_text(_stage(group)).append(f" {group.cause.value}")
         if line.cell_len + part.cell_len + 12 > width:
             break
+        part.apply_meta({"group": key_of(group)})
         line.append_text(part)
         shown += 1
     more = len(found) - shown
@@ -107,4 +116,5 @@ def group_line(
     line.append(f" {group.reason}")
     line = fitted(line, width, Text(f"{first}{more} ", ink(QUIET)), ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""
+    line.apply_meta({"group": key_of(group)})
     return line

@@ -21,6 +21,7 @@ from .symbols import BRAILLE, Symbols
 
 GROUPINGS = ("rack", "model", "cloud")
 _NAME = 12  # cells of the name of a block
+FIRST_CELL = _NAME + 2  # cell of the line in which the first host stands
 _FIGURES = 36  # cells behind it: done, failed, median install, the slowest
 _FIGURES_FROM = 110  # cells of the screen from which on there is room for them
 

@@ -20,6 +20,7 @@ from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
 from quads_tui.console.key_actions import BY_NAME, KEY_ACTIONS, question
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.render.small import too_small
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
@@ -103,13 +104,43 @@ async def test_the_first_screen_answers_how_far_and_what_failed(size: tuple[int,
         assert len(failed) == 12  # attention first
 
 
-async def test_below_80x24_one_honest_line() -> None:
-    async with desk(size=(70, 20)) as d:
-        assert "Terminal too small: 70x20, 80x24 needed. The rollout continues" in d.text
-        await d.pilot.resize_terminal(80, 24)
-        d.app.panels()
-        await d.pilot.pause()
+async def resized(d: Desk, width: int, height: int) -> None:
+    await d.pilot.resize_terminal(width, height)
+    d.app.panels()
+    await d.pilot.pause()
+
+
+async def test_a_small_terminal_is_said_what_the_screen_needs_and_a_larger_one_has_it_again() -> None:
+    async with desk(size=(40, 10)) as d:
+        words = " ".join(d.text.split())
+        assert "The screen needs at least 60x16; this terminal is 40x10. Make it larger, or use --plain. The rollout" in words
+        await resized(d, 60, 16)
         assert "HOST" in d.text
+        for place in ("", "v", "M", "enter", "F", "m", "question_mark", "slash", "colon", "r"):
+            if place:
+                await d.press(place)
+            for size in ((40, 10), (16, 3), (1, 1), (1, 30), (200, 1), (59, 60), (120, 15)):
+                await resized(d, *size)
+            await resized(d, 120, 40)
+            await d.press("escape")
+            assert "HOST" in d.text, place
+            assert not d.control.orders
+
+
+def test_what_a_small_terminal_shows_is_whole_words_and_fits() -> None:
+    for width in range(1, 60):
+        for height in range(1, 17):
+            lines = too_small((width, height), (60, 16), "The rollout continues.")
+            assert len(lines) <= height
+            assert all(len(line) <= width for line in lines)
+            known = "The screen needs at least 60x16; this terminal is Make it larger, or use --plain. rollout continues. Needs 60x16."
+            assert {word for line in lines for word in line.split()} - {f"{width}x{height}."} <= {
+                *known.split(),
+                "60x16",
+                "60x16.",
+            }
+    assert too_small((5, 1), (60, 16)) == ["60x16"]
+    assert too_small((4, 9), (60, 16)) == ()
 
 
 ASKED = [

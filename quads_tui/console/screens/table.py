@@ -29,7 +29,7 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import FailureGroup
 
 from .host import HostScreen
-from .view import SMALLEST, View
+from .view import View
 
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
@@ -98,15 +98,15 @@ class TableScreen(View):
     def frame(self, dirty: set[str]) -> None:
         self.table.frame(dirty)
 
-    def draw_too_small(self, width: int, height: int) -> None:
+    def draw_too_small(self) -> None:
         self.query_one("#middle").display = False
-        super().draw_too_small(width, height)
+        super().draw_too_small()
 
     def panels(self) -> None:
         """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
-        if (width, height) < SMALLEST or height < SMALLEST[1]:
-            self.draw_too_small(width, height)
+        if self.too_small:
+            self.draw_too_small()
             return
         self.query_one("#middle").display = True
         context = self.context
@@ -129,7 +129,7 @@ class TableScreen(View):
 
     def graphs(self) -> None:
         width, height = self.size
-        if (width, height) < SMALLEST or height < SMALLEST[1]:
+        if self.too_small:
             return
         context, symbols = self.context, self.context.symbols
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
@@ -202,6 +202,20 @@ class TableScreen(View):
         self.resort()
         self.table.go(0)
         self.panels()
+
+    def clicked(self, event: LinePanel.Clicked) -> None:
+        groups = self.context.rollout.groups.values()
+        self.only(next((group for group in groups if failures.key_of(group) == event.meta.get("group")), None))
+
+    def on_host_table_sorted(self, event: HostTable.Sorted) -> None:
+        """By the column that was clicked; the second time the other way round."""
+        if event.order == self._filter.sort:
+            self.action_reverse_sort()
+        else:
+            self.action_sort(event.order)
+
+    def on_host_table_opened(self, event: HostTable.Opened) -> None:
+        self.action_detail()
 
     # Viewing
 
