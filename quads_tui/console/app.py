@@ -15,9 +15,6 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from quads_tui.render.detail import as_text
-from quads_tui.render.host_order import ORDERS
-from quads_tui.render.palette import PALETTES
-from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
@@ -27,7 +24,9 @@ from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
 from .adjustable import AdjustableApp, remembered_symbols
-from .command_line import CommandLine, CommandProvider
+from .command_line import CommandLine
+from .command_palette import CommandPalette, by_relevance
+from .completion import Completer
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .host_table import HostTable
@@ -71,10 +70,10 @@ class Console(AdjustableApp):
     call frame and panels.
     """
 
-    COMMANDS: ClassVar = {CommandProvider}
     BINDINGS: ClassVar = [
         Binding(action.keys, action.name, action.help, show=False, priority=action.keys == "ctrl+c")
         for action in of_place("hosts", "anywhere")
+        if action.keys
     ]
 
     def __init__(
@@ -207,7 +206,7 @@ class Console(AdjustableApp):
     def available(self) -> Sequence[KeyAction]:
         """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [action for action in of_place(*places) if not (action.dangerous and self.read_only) and action.name != "command"]
+        return [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
@@ -230,10 +229,11 @@ class Console(AdjustableApp):
             run()
 
     def action_command(self) -> None:
-        words = (
-            [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"sort {key}" for key in ORDERS]
-        )
-        self.ask(CommandLine(self._history, words), self._run_typed)
+        self.ask(CommandLine(self._history, Completer(self.context, self.available), self.context.symbols), self._run_typed)
+
+    def action_palette(self) -> None:
+        actions = [action for action in self.available if action.name not in ("command", "palette")]
+        self.ask(CommandPalette(by_relevance(actions, self.view.fits_the_chosen), self.context.symbols), self._run_typed)
 
     def _run_typed(self, words: str | None) -> None:
         if words:

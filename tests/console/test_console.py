@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 
 from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
+from quads_tui.console.command_palette import CommandPalette
 from quads_tui.console.key_actions import BY_NAME, KEY_ACTIONS, question
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.render.small import too_small
@@ -480,6 +481,30 @@ async def test_every_act_has_a_command_and_those_of_the_table_are_no_others() ->
         await d.pilot.pause()
         assert "filter works only while the table of hosts is shown" in d.text
         assert all(act.where != "table" for act in d.app.available)
+
+
+async def test_the_list_of_all_commands_begins_with_what_fits_the_host() -> None:
+    async with desk() as d:
+        for status, first in ((HostStatus.FAILED, "retry"), (HostStatus.RUNNING, "skip"), (HostStatus.DONE, "help")):
+            d.app.table.go(d.app.table.shown.index(d.first(status)))
+            await d.press("ctrl+p")
+            assert isinstance(d.app.screen, CommandPalette)
+            rows = d.app.screen.query_one(LinePanel).text
+            assert rows[0].split()[1] == first
+            assert not any("cursor-up" in row for row in rows)
+            await d.press("escape")
+        await d.press("ctrl+p", *"graphs", "enter")
+        assert "t next window" in d.text
+        await d.press("escape", "ctrl+p", *"sort", "down", "up", "enter")
+        assert "by plan" in d.text
+        d.app.table.go(d.app.table.shown.index(d.first(HostStatus.FAILED)))
+        await d.press("ctrl+p", "enter")
+        assert "Retry " in d.text, "what is chosen asks as its key does"
+        await d.press("n", "ctrl+p", *"xyzzy")
+        assert "no command has these words" in d.text
+        await d.press("enter", "ctrl+p")
+        assert d.app.screen is d.app._main
+        assert not d.control.orders
 
 
 async def test_who_only_looks_sees_no_dangerous_key_and_orders_nothing() -> None:

@@ -336,13 +336,13 @@ class TableScreen(View):
             field.value = words[:FILTER]
             self._take_filter()
         else:
+            self.context.flash = ""  # of something else, where it is to be said how the filter is taken
             field.display = True
             self.set_focus(field)  # at once, for what is typed right behind the slash
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.value == self._filter.words or event.value.startswith(_SAVED):
             return
-        self.context.flash = ""  # of something else
         self._filter.words = event.value
         self._refilter()
 

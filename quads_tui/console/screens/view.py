@@ -133,7 +133,7 @@ class View(SafeScreen, Screen[str]):
         state = self.state()[: max(width // 3, width - len(flash) - 2)]
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
-        first = [action for action in here if action.statuses and action.footer and self._fits_the_chosen(action)]
+        first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
         rest = [action for action in here if action.footer and not action.statuses]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
@@ -154,7 +154,7 @@ class View(SafeScreen, Screen[str]):
             line.append_text(_running(action, QUIET)).append("  ")
         return line
 
-    def _fits_the_chosen(self, action: KeyAction) -> bool:
+    def fits_the_chosen(self, action: KeyAction) -> bool:
         """It does something to one of them, as they stand now."""
         hosts = self.context.rollout.hosts
         return any(hosts[name].status in action.statuses for name in self.chosen())
