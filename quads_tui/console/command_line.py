@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from quads_tui.render.line import fitted
-from quads_tui.render.palette import BAR, CURSOR, QUIET, STRONG, lifted
+from quads_tui.render.palette import BAR, CURSOR, QUIET, STRONG, lifted, on_bar
 from quads_tui.render.symbols import Symbols
 
 from .completion import Candidate, Completer, Completion, paths
@@ -114,7 +114,7 @@ class CommandLine(SafeScreen, ModalScreen[str]):
         wide = max((len(candidate.text) for candidate in shown), default=0)
         lines = [self._line(candidate, wide, width, here=top + row == self._chosen) for row, candidate in enumerate(shown)]
         if (more := len(found) - top - len(shown)) > 0 and lines:
-            lines.append(fitted(Text(f"   and {more:,} more", QUIET), width))
+            lines.append(fitted(Text(f"   and {more:,} more", on_bar(QUIET)), width))
             lines[-1].style = BAR
         self.query_one(LinePanel).put(lines)
 
@@ -124,9 +124,9 @@ class CommandLine(SafeScreen, ModalScreen[str]):
             .append(self._symbols.cursor if here else " ")
             .append(f" {candidate.text:<{wide}}", lifted(STRONG) if here else "")
         )
-        line.append(f"   {candidate.note}", lifted(QUIET) if here else QUIET)
+        line.append(f"   {candidate.note}", lifted(QUIET) if here else on_bar(QUIET))
         line = fitted(line, width, ellipsis=self._symbols.ellipsis)
-        line.style = CURSOR if here else BAR
+        line.style = on_bar(CURSOR) if here else BAR
         return line
 
     # Keys

@@ -40,6 +40,7 @@ class TakesPaste(Protocol):
         """`count`: its characters, of which `text` may be the first only. Returns a message about it, or ""."""
 
 
+_OF_TERMINAL = ("ansi-background", "ansi-foreground", "border", "border-blurred")  # textual's names of colours
 _WAYS = (Load, Compose, Mount, Unmount)  # into a screen and out of it: half of one is worse than none, and it can be opened again
 
 
@@ -118,12 +119,29 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         self.console.push_theme(RichTheme(dict(PALETTES[name]), inherit=True))
         self.palette = name
         colours = THEMES[name]
-        if colours.ground:  # else the terminal's own, by textual's theme for sixteen colours
-            ground, text = colours.ground, colours.text
-            self.register_theme(
-                Theme(f"quads-{name}", text, foreground=text, background=ground, surface=colours.panel, dark=not colours.light)
+        own = "ansi_default"  # the terminal's own
+        ground, text, panel = colours.ground or own, colours.text if colours.ground else own, colours.panel or own
+        self.register_theme(
+            Theme(
+                f"quads-{name}",
+                text,
+                warning=text,
+                foreground=text,
+                background=ground,
+                surface=panel,
+                panel=panel,
+                boost=panel,
+                dark=not colours.light,
+                ansi=not colours.ground,
+                variables={
+                    "text-disabled": colours.dim,
+                    "input-selection-background": colours.cursor.rpartition(" ")[2],
+                }
+                if colours.ground
+                else dict.fromkeys(_OF_TERMINAL, own),
             )
-            self.theme = f"quads-{name}"
+        )
+        self.theme = f"quads-{name}"
 
     def flash(self, text: str) -> None:
         """One line above the keys, where there is one."""

@@ -96,7 +96,7 @@ def row_line(
         if fits is not None and host.name not in fits:
             glyph, style = symbols.none, QUIET
         if host.name == cursor:  # a full cell; what asks for a decision stays seen
-            line.append(glyph if style in (BAD, ARMED, OVERDUE) else " ", BADGE)
+            line.append(glyph if style in (BAD, ARMED, OVERDUE) else symbols.here, BADGE)
         else:
             line.append(glyph, style)
     return fitted(

@@ -17,7 +17,7 @@ from .clouds import clouds_name
 from .eta import header_words, on_screen
 from .line import fitted
 from .numbers import duration
-from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
+from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
@@ -34,14 +34,14 @@ def title_line(
     left.append(f"  {len(rollout.hosts):,} hosts")
     if title or rollout.speed != 1:
         left.append("  ")
-        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", on_bar(BADGE))
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
     right = Text(style=BAR)
     if width >= 110 and not warnings:
         if rollout.speed != 1:
-            left.append("  rollout time", QUIET)
-        left.append(f"{_GAP}{control}" if control else "", QUIET)
+            left.append("  rollout time", on_bar(QUIET))
+        left.append(f"{_GAP}{control}" if control else "", on_bar(QUIET))
         right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}" if rollout.started_at else "")
         right.append(f"now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
     else:

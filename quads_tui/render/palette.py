@@ -31,11 +31,17 @@ BAD, GOOD, ATTENTION, TITLE, BADGE, QUIET, STRONG, BAR, RULE, ARMED, OVERDUE, CU
 STYLES: Mapping[HostStatus, str] = {status: f"quads.{status.value}" for status in HostStatus}
 STAGE_STYLES: Mapping[Stage, str] = {stage: f"quads.{stage.value}" for stage in Stage}
 _LIFTED = "cursor."
+_ON_BAR = "bar."
 
 
 def lifted(style: str) -> str:
     """The style as it is on the row under the cursor, whose ground is lighter."""
     return _LIFTED + style
+
+
+def on_bar(style: str) -> str:
+    """The style as it is on the ground of header and footer, which is reversed where there are few colours."""
+    return _ON_BAR + style
 
 
 class StageColours(NamedTuple):
@@ -111,7 +117,12 @@ class Theme:
         grounds = {BAR: self.surface, CURSOR: self.cursor, SHADE: f"on {self.rule}" if self.ground else "none"}
         plain = self.cursor.startswith("reverse")  # with few colours the row is reversed: an ink there would be its ground
         on_cursor = {lifted(name): "none" if plain else self.lifts.get(ink, ink) for name, ink in inks.items()}
-        return inks | filled | grounds | on_cursor | {lifted(name): style for name, style in filled.items()}
+        on_filled = {lifted(name): style for name, style in filled.items()}
+        on_bars = {QUIET: self.dim, RULE: self.rule, BADGE: self.badge, CURSOR: self.cursor}
+        if self.surface.startswith("reverse"):
+            on_bars = {QUIET: "none", RULE: "none", BADGE: "bold not reverse", CURSOR: "bold not reverse"}
+        named = {on_bar(name): style for name, style in on_bars.items()}
+        return inks | filled | grounds | on_cursor | on_filled | named
 
 
 def _fixed(light: bool, inks: Mapping[Stage, str], **colours: str) -> Theme:
@@ -166,6 +177,7 @@ def _of_terminal(*, light: bool) -> Theme:
         on_filled="white" if light else "black",
         badge="bold reverse",
         lifts={},
+        light=light,
     )
 
 

@@ -16,7 +16,7 @@ from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header
 from quads_tui.render.line import fitted
-from quads_tui.render.palette import BAR, QUIET, RULE, STRONG
+from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
 from quads_tui.render.small import Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
 
@@ -149,9 +149,9 @@ class View(SafeScreen, Screen[str]):
             line.append_text(_pressing(entry)).append("  ")
         for action in first:
             line.append_text(_running(action, "")).append("  ")
-        line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", RULE)
+        line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", on_bar(RULE))
         for action in rest:
-            line.append_text(_running(action, QUIET)).append("  ")
+            line.append_text(_running(action, on_bar(QUIET))).append("  ")
         return line
 
     def fits_the_chosen(self, action: KeyAction) -> bool:
