@@ -87,6 +87,7 @@ class Theme:
     badge: str
     lifts: Mapping[str, str]
     panel: str = ""  # ground of dialogs
+    filled_on_bar: str = ""  # what is filled in header and footer, where these are reversed
     light: bool = False
 
     def styles(self) -> dict[str, str]:
@@ -119,8 +120,8 @@ class Theme:
         on_cursor = {lifted(name): "none" if plain else self.lifts.get(ink, ink) for name, ink in inks.items()}
         on_filled = {lifted(name): style for name, style in filled.items()}
         on_bars = {QUIET: self.dim, RULE: self.rule, BADGE: self.badge, CURSOR: self.cursor}
-        if self.surface.startswith("reverse"):
-            on_bars = {QUIET: "none", RULE: "none", BADGE: "bold not reverse", CURSOR: "bold not reverse"}
+        if self.filled_on_bar:
+            on_bars = {QUIET: "none", RULE: "none", BADGE: self.filled_on_bar, CURSOR: self.filled_on_bar}
         named = {on_bar(name): style for name, style in on_bars.items()}
         return inks | filled | grounds | on_cursor | on_filled | named
 
@@ -176,6 +177,7 @@ def _of_terminal(*, light: bool) -> Theme:
         cursor="reverse",
         on_filled="white" if light else "black",
         badge="bold reverse",
+        filled_on_bar="bold not reverse",
         lifts={},
         light=light,
     )
@@ -195,6 +197,7 @@ _MONO = Theme(
     cursor="reverse",
     on_filled="default",
     badge="bold reverse",
+    filled_on_bar="bold not reverse",
     lifts={},
 )
 THEMES: Mapping[str, Theme] = {
