@@ -30,9 +30,11 @@ def by_relevance(actions: Sequence[KeyAction], fits: Callable[[KeyAction], bool]
     def rank(action: KeyAction) -> tuple[int, int]:
         if action.name in _MOVES:
             return 4, 0
-        if action.statuses:
-            return (0 if fits(action) else 3), -action.footer
-        return (1 if action.footer else 2), -action.footer
+        if action.statuses and not fits(action):
+            return 3, -action.footer
+        if not action.footer:
+            return 2, 0
+        return (0 if action.statuses else 1), -action.footer
 
     return sorted(actions, key=rank)
 

@@ -100,6 +100,11 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         self._answered = self._repeated = -math.inf  # when a question was answered, and when its key came last
         self._answer_key = ""  # the key
 
+    @property
+    def coloured(self) -> bool:
+        """The palette has colours, by which areas can be told apart."""
+        return self.palette != "mono"
+
     def choose_palette(self, name: str) -> None:
         """Draw everything in this palette, and remember it."""
         self._apply_palette(name)
