@@ -145,20 +145,19 @@ class HostTable(FaultTolerant, Widget):
 
     # Drawing
 
-    @property
-    def columns(self) -> Columns:
+    def _columns(self, width: int) -> Columns:
         """As they are drawn now."""
         context = self._view_context
-        drawn_for = (self.size.width, context.symbols.name, context.settings.columns)
+        drawn_for = (width, context.symbols.name, context.settings.columns)
         if self._drawn_columns is None or drawn_for != self._drawn_for:
             self._strips.clear()
             self._drawn_for = drawn_for
-            self._drawn_columns = Columns.of(self._rollout.plan, self.size.width, context.symbols, context.settings.columns)
+            self._drawn_columns = Columns.of(self._rollout.plan, width, context.symbols, context.settings.columns)
         return self._drawn_columns
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = self.columns
+        columns = self._columns(width)
         if y == 0:
             return self._strip(heading(columns, self._sort), width)
         row = self._top + y - 1
@@ -201,7 +200,7 @@ class HostTable(FaultTolerant, Widget):
         self._view_context.last_key = self._view_context.monotonic()  # no row moves away under the second click
         row, before = self._top + event.y - 1, self.cursor
         if event.y == 0:
-            if order := SORTED_BY.get(self.columns.at(event.x)):
+            if order := SORTED_BY.get(self._columns(self.size.width).at(event.x)):
                 self.post_message(self.Sorted(order))
         elif row < len(self._rows):
             self.go(row)

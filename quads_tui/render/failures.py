@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
+from rich.style import Style
 from rich.text import Text
 
 from quads_tui.rollout.state import FailureGroup, Rollout
@@ -28,6 +30,12 @@ Key = tuple[str, str, str]
 def key_of(group: FailureGroup) -> Key:
     """What stays when hosts join the group or leave it: the meta "group" of the texts that stand for it."""
     return str(group.stage), group.cause.value, group.reason
+
+
+@lru_cache(maxsize=64)
+def _standing_for(key: Key) -> Style:
+    """Kept, since rich makes bytes of each meta."""
+    return Style.from_meta({"group": key})
 
 
 def left_as(rollout: Rollout, group: FailureGroup) -> str:
@@ -80,7 +88,7 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
         part.append_text(_stage(group)).append(f" {group.cause.value}")
         if line.cell_len + part.cell_len + 12 > width:
             break
-        part.apply_meta({"group": key_of(group)})
+        part.stylize(_standing_for(key_of(group)))
         line.append_text(part)
         shown += 1
     more = len(found) - shown
@@ -115,5 +123,5 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
     line.append(f" {group.reason}")
     line = fitted(line, width, Text(f"{first}{more} ", ink(QUIET)), ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""
-    line.apply_meta({"group": key_of(group)})
+    line.stylize(_standing_for(key_of(group)))
     return line

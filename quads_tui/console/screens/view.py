@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.events import Resize, ScreenResume
@@ -206,10 +208,16 @@ class View(SafeScreen, Screen[str]):
             self.clicked(event)
 
 
+@lru_cache(maxsize=256)
+def _meaning(what: str, of: str) -> Style:
+    """Kept, since rich makes bytes of each meta."""
+    return Style.from_meta({what: of})
+
+
 def _running(action: KeyAction, style: str) -> Text:
     """Its key and its label; a click on it is the command."""
     text = Text().append(action.shown, STRONG).append(f" {action.label}", style)
-    text.apply_meta({"run": action.command})
+    text.stylize(_meaning("run", action.command))
     return text
 
 
@@ -217,5 +225,5 @@ def _pressing(entry: str) -> Text:
     """A key of this screen and what it does; a click on it presses the key, where it is one."""
     text, key = Text(entry), entry.partition(" ")[0]
     if key.isascii():
-        text.apply_meta({"press": _NAMES.get(key, key)})
+        text.stylize(_meaning("press", _NAMES.get(key, key)))
     return text
