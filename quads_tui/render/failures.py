@@ -32,6 +32,9 @@ def key_of(group: FailureGroup) -> Key:
     return str(group.stage), group.cause.value, group.reason
 
 
+_ALL = Style.from_meta({"run": "causes"})  # a click on it shows all causes
+
+
 @lru_cache(maxsize=64)
 def _standing_for(key: Key) -> Style:
     """Kept, since rich makes bytes of each meta."""
@@ -92,7 +95,9 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
         line.append_text(part)
         shown += 1
     more = len(found) - shown
-    return [*outages, fitted(line, width, Text(f"+{more} (F) " if more else "", QUIET), ellipsis=symbols.ellipsis)]
+    rest = Text(f"+{more} (F) " if more else "", QUIET)
+    rest.stylize(_ALL)
+    return [*outages, fitted(line, width, rest, ellipsis=symbols.ellipsis)]
 
 
 def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Symbols) -> list[Text]:
@@ -100,6 +105,7 @@ def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Sym
     lines = [group_line(group, width, symbols=symbols) for group in found[:height]]
     if len(found) > height and lines:
         lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} (F: all)", QUIET), width)
+        lines[-1].stylize(_ALL)
     return lines
 
 

@@ -117,10 +117,10 @@ async def test_a_small_terminal_is_said_what_the_screen_needs_and_a_larger_one_h
         assert "The screen needs at least 60x16; this terminal is 40x10. Make it larger, or use --plain. The rollout" in words
         await resized(d, 60, 16)
         assert "HOST" in d.text
-        for place in ("", "v", "M", "enter", "F", "m", "question_mark", "slash", "colon", "r"):
+        for place in ("", "v", "M", "enter", "F", "slash", "colon", "ctrl+p", "r"):
             if place:
                 await d.press(place)
-            for size in ((40, 10), (16, 3), (1, 1), (1, 30), (200, 1), (59, 60), (120, 15)):
+            for size in ((16, 3), (1, 1), (200, 1)):
                 await resized(d, *size)
             await resized(d, 120, 40)
             await d.press("escape")

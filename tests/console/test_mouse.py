@@ -83,6 +83,9 @@ async def test_a_click_on_a_failure_shows_its_hosts_only(size: tuple[int, int]) 
         shown = set(d.app.table.shown)
         assert any(shown == set(found.hosts) for found in d.model.groups.values())
         assert "(esc: all)" in d.app._main.state()
+        if size[0] == 80:
+            await click(d, "(F)")
+            assert isinstance(d.app.screen, CausesScreen)
 
 
 async def test_a_click_in_the_list_of_causes_chooses_and_two_show_the_hosts() -> None:
