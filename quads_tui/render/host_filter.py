@@ -151,10 +151,11 @@ class _Pattern:
 
     @property
     def problem(self) -> str:
-        as_text = f"{self._value!r} is searched for as plain text"
         if self._broken:
-            return f"{as_text}: as a regular expression it is broken ({self._broken})"
-        return f"{as_text}: as a regular expression it could take too long" if self.slow else ""
+            return f"{self._value!r} is a broken regular expression: {self._broken}; it is searched for as plain text"
+        return (
+            f"{self._value!r} is searched for as plain text: as a regular expression it could take too long" if self.slow else ""
+        )
 
     def found(self, text: str) -> bool:
         if self.slow or self._literal:

@@ -212,9 +212,9 @@ async def test_filters_are_saved_used_listed_and_deleted() -> None:
         ("qqq:install", "there is no field qqq: (fields are name, model, rack,"),
         (
             "fan[",
-            "'fan[' is searched for as plain text: as a regular expression it is broken (unterminated character set at character 4)",
+            "'fan[' is a broken regular expression: unterminated character set at character 4; it is searched for as plain text",
         ),
-        ("*fan", "broken (nothing to repeat at character 1)"),
+        ("*fan", "broken regular expression: nothing to repeat at character 1;"),
     ],
 )
 async def test_a_filter_that_is_not_taken_as_it_was_meant_says_why_while_typing_and_after(words: str, problem: str) -> None:
