@@ -72,8 +72,18 @@ async def feed(model: Rollout, meters: Meters, seconds: float) -> None:
         if told % (RATE // 50) == 0:
             meters.redfish.observe(0.3, True)
             if told % RATE == 0:
-                meters.tick(LaneState(depth=told // RATE % 20))
+                meters.tick(LaneState(depth=told // RATE % 20), time.time())
             await asyncio.sleep(max(0.0, began + told / RATE - time.perf_counter()))
+
+
+def hour_of_samples(meters: Meters) -> None:
+    """As after an hour: a screen that has nothing to draw costs nothing."""
+    luck, now = random.Random(3), time.time()
+    for second in range(3600):
+        for meter, median in ((meters.redfish, 0.03), (meters.foreman_reads, 0.01), (meters.foreman_writes, 0.5)):
+            for _ in range(3):
+                meter.observe(luck.lognormvariate(0, 0.5) * median, ok=luck.random() > 0.01)
+        meters.tick(LaneState(depth=luck.randrange(20)), now - 3600 + second)
 
 
 async def measured(seconds: float, file: Path) -> None:
@@ -124,6 +134,9 @@ def datatable(model: Rollout) -> Any:
 async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> None:
     model, meters = believable(hosts), Meters()
     app: Any = None
+    if role != "empty":
+        model.started_at = time.time() - 3600
+        hour_of_samples(meters)
     if role in SCREENS:
         from quads_tui.console.app import Console
 
@@ -189,6 +202,7 @@ async def serve() -> None:
 # The one that measures
 
 
+_CURSOR = re.compile("(?:▌|>)(?:\x1b\\[[\\d;]*m|[ *])*f\\d\\d-h".encode())  # the row under it, between its colours
 SERVERS = itertools.count()  # a tmux of its own for each run: one that is ending would take the next one with it
 
 
@@ -226,7 +240,7 @@ def keys(hosts: int, count: int) -> dict[str, float]:
             drain(master, 0.15)
             began, seen = time.perf_counter(), b""
             os.write(master, b"j" if number % 8 < 4 else b"k")
-            while time.perf_counter() - began < 1.0 and not re.search(rb">[ *] f\d\d-h", seen):
+            while time.perf_counter() - began < 1.0 and not _CURSOR.search(seen):
                 if select.select([master], [], [], 0.1)[0]:
                     seen += os.read(master, 1 << 16)
             took.append(1000 * (time.perf_counter() - began))

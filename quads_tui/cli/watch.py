@@ -23,7 +23,7 @@ from quads_tui.runtime.row_commands import recorded_by, site_commands_of
 
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
-from .screen import run_app
+from .screen import run_app, settings_of
 from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
@@ -100,8 +100,8 @@ async def run_watch(follower: Follower, read_only: str, watched: StoredRollout |
     from quads_tui.console.app import Console
 
     await follower.step()
-    commands = await site_commands_of(follower.stored, follower.view.rollout)
-    console = Console(follower.view, None, read_only=read_only, row_commands=commands)
+    settings, commands = settings_of(follower.view.directory), await site_commands_of(follower.stored, follower.view.rollout)
+    console = Console(follower.view, None, settings=settings, read_only=read_only, row_commands=commands)
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
         helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only)))
@@ -188,7 +188,7 @@ async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
     console = (
         PlainScreen(ViewContext(follower.view, time.monotonic), control)
         if plain
-        else Console(follower.view, control, row_commands=commands)
+        else Console(follower.view, control, settings=settings_of(follower.view.directory), row_commands=commands)
     )
     shown.append(console)
     helpers = [asyncio.create_task(work) for work in (follower.run(), _stay_attached(control, console, follower, stored))]
