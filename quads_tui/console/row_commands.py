@@ -104,7 +104,8 @@ class RowCommandKeys:
         for host in hosts:
             runner.start(command, host, lambda ended, host=host: self._ended(command, host, ended))  # type: ignore[misc]
         of = hosts[0].partition(".")[0] if len(hosts) == 1 else count(len(hosts), "host")
-        self._app.flash(f"{command.name} for {of} started {_WHERE[where]}")
+        kept = "; read-only: recorded in commands.log, not in the journal" if self._context.read_only else ""
+        self._app.flash(f"{command.name} for {of} started {_WHERE[where]}{kept}")
 
     async def _on_screen(self, runner: RowCommandRunner, command: RowCommand, host: str) -> None:
         driver = self._app._driver

@@ -100,7 +100,9 @@ async def test_it_runs_where_the_site_wants_it_and_while_only_watching(fake: Fak
         await d.press("enter")
         assert isinstance(d.app.screen, HostScreen)
         assert "x ssh" in d.text
-        await d.press("x", "escape", "M", "x")
+        await d.press("x")
+        assert "started in tmux; read-only: recorded in commands.log, not in the journal" in d.app.context.flash
+        await d.press("escape", "M", "x")
         assert fake.started == [("ssh", d.app.table.cursor)]
         assert "ssh has its key on: table, detail" in d.text
         assert "x ssh" not in d.text
