@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.rollout.commands import RecordRowCommand, from_dict, to_dict
 from quads_tui.rollout.row_commands import AT_ONCE, RowCommand, RunsIn, UnusableFact
-from quads_tui.runtime.row_commands import LOG, SiteCommands
-from tests.console.feed import rollout
+from quads_tui.runtime.row_commands import LOG, SiteCommands, recorded_by, site_commands_of
+from tests.console.feed import Recorder, rollout
+from tests.inputs.test_on_event import BASE
 from tests.waiting import until
 
 MODEL = rollout(12)
@@ -119,3 +121,23 @@ async def test_without_tmux_the_screen_is_left_for_it(tmp_path: Path, monkeypatc
     monkeypatch.delenv("TMUX", raising=False)
     assert site.commands.runs_in(pane) is RunsIn.SCREEN
     assert site.commands.runs_in(site.command) is RunsIn.BACKGROUND
+
+
+async def test_what_an_attached_console_ran_is_in_the_journal_only_while_it_has_control() -> None:
+    control, lost = Recorder(), False
+    record = recorded_by(control, lambda: lost)
+    command = RecordRowCommand((HOST,), "ssh")
+    assert record(command)
+    lost = True
+    assert not record(command)
+    assert control.orders == [command]
+
+
+async def test_a_rollout_whose_site_file_has_gone_is_shown_without_its_commands(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    stored = StoredRollout("r1", tmp_path, {"site": str(site)})
+    assert await site_commands_of(stored, MODEL) is None
+    site.write_text(BASE + 'commands: [{key: x, name: ssh, run: [ssh, "{host}"]}]')
+    found = await site_commands_of(stored, MODEL)
+    assert found is not None
+    assert [command.name for command in found.commands] == ["ssh"]

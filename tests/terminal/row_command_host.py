@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from quads_tui.console.app import Console
@@ -37,6 +38,10 @@ class RowCommandHost(Host):
         view = RolloutView(rollout=made, meters=meters(), clock=Clock())
         site = SiteCommands(commands, made, recorded_by(self.control), Path(os.environ["HOME"]))
         return Console(view, self.control, row_commands=site)  # type: ignore[arg-type]
+
+    def look(self) -> None:
+        with suppress(OSError):  # the terminal has gone
+            super().look()
 
 
 if __name__ == "__main__":

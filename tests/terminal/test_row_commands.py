@@ -49,12 +49,30 @@ class Console(Terminal):
         self.keys(key)
 
 
-@pytest.fixture
-def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    made = Console(HOST, width=120, height=30)
+def opened(home: Path) -> Console:
+    before = os.environ.get("HOME", "")
+    os.environ["HOME"] = str(home)
+    try:
+        made = Console(HOST, width=120, height=30)
+    finally:
+        os.environ["HOME"] = before
     made.ask("start")
     made.shows("HOST", "x talk")
+    return made
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Each test finds the table, and leaves it."""
+    made = opened(tmp_path_factory.mktemp("home"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Console]:
+    """For a test that ends it."""
+    made = opened(tmp_path)
     yield made
     made.close()
 
@@ -86,18 +104,13 @@ def test_a_program_has_the_terminal_and_the_screen_comes_back(console: Console) 
             ends(console, lambda: console.keys("end\n"), "exit status 4")
         stats = console.ask()
         assert stats["stumbles"] == 0
-        assert [order for order in stats["orders"] if "RecordRowCommand" not in order] == []
-        assert len(stats["orders"]) == 2 * (number + 1)
+        assert (
+            len([order for order in stats["orders"] if "RecordRowCommand" in order]) == len(stats["orders"]) == 2 * (number + 1)
+        )
         console.press("?")
         console.is_back("The table", "one host up")
         console.press("\x1b")
         console.is_back("HOST")
-    console.ask("leave")
-    console.until(lambda stats: stats["result"])
-    console.read()
-    assert console.restored() == []
-    console.ask("end")
-    assert console.end() == 0
 
 
 def test_ctrl_c_and_what_is_typed_ahead_reach_nobody_else(console: Console) -> None:
@@ -129,13 +142,25 @@ def test_a_program_that_is_not_there_and_one_whose_launcher_is_killed(console: C
     console.is_back("The table", "one host up")
 
 
-def test_the_end_of_the_screen_ends_the_program(console: Console) -> None:
-    began(console)
-    launcher = next(pid for pid in children(console.process.pid) if b"terminal_launcher" in cmdline(pid))
-    console.process.send_signal(signal.SIGTERM)
-    assert console.end() == 143
-    assert console.restored() == []
-    assert not Path(f"/proc/{launcher}").exists()
+def test_a_terminal_that_is_left_is_as_it_was_found(own: Console) -> None:
+    began(own)
+    ends(own, lambda: own.keys("end\n"), "exit status 4")
+    began(own)
+    launcher = next(pid for pid in children(own.process.pid) if b"terminal_launcher" in cmdline(pid))
+    own.process.send_signal(signal.SIGTERM)
+    assert own.end() == 143
+    assert own.restored() == []
+    assert not Path(f"/proc/{launcher}").exists(), "the end of the screen ends the program"
+
+
+def test_a_terminal_that_hangs_up_ends_program_and_screen_and_nothing_else(own: Console) -> None:
+    own.ask("ignore SIGHUP")
+    began(own)
+    own.hang_up()
+    own.until(lambda stats: stats["result"], reading=False)
+    assert own.ask()["result"] == "gone"
+    first = own.ask()["steps"]
+    own.until(lambda stats: stats["steps"] > first + 20, reading=False)
 
 
 def children(pid: int) -> list[int]:
