@@ -49,12 +49,12 @@ class TableFilter:
     @property
     def state(self) -> str:
         """For the line above the keys."""
-        words = f"   by {self.sort}{' reversed' if self.reversed else ''}"
-        words += "   failures only" if self.failures_only else ""
+        words = "   failures only" if self.failures_only else ""
         if self.group:
             stage = self.group.stage.short if self.group.stage else "the start"
             words += f"   only {self.group.cause.value} at {stage} (esc: all)"
-        return words + (f"   filter {self.words!r}" if self.words else "")
+        words += f"   filter {self.words!r}" if self.words else ""
+        return f"{words}   by {self.sort}{' reversed' if self.reversed else ''}"
 
     def order_by(self, name: str) -> str:
         """Sort by this order, the next one if it is empty; remembered. Returns a message if there is none of that name."""

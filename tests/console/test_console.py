@@ -680,3 +680,14 @@ async def test_the_map_is_walked_cell_by_cell_and_leaves_the_cursor_on_its_host(
         assert "cause " in d.text
         await d.press("escape", "escape")
         assert d.app.table.cursor == failed
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_long_message_hides_neither_a_filter_nor_the_marks(size: tuple[int, int]) -> None:
+    async with desk(rollout(60), size) as d:
+        await d.press("f", "space")
+        d.app.flash("retry: " + ", ".join(list(d.model.hosts)[:9]))
+        line = d.lines("footer")[0]
+        assert "1 marked" in line and "failures only" in line
+        assert line.rstrip().endswith("…") and "retry: " in line
+        assert len(line) == size[0]

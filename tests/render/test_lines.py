@@ -410,3 +410,13 @@ def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
     line = boxes.latency_line(meters(), speed, 90).plain
     assert re.search(r"\d+ errors in (5|30) min $", line)
     assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
+
+
+def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:
+    gauges = meters()
+    for _ in range(3):
+        gauges.ipmi.observe(0.698, ok=True)
+        gauges.tick(gauges.lane)
+    line = boxes.latency_line(gauges, 1.0, 80).plain
+    assert re.search(r"Redfish p95 .* IPMI p95 .* read .* write \d+ ms +\d+ errors $", line)
+    assert len(line) == 80

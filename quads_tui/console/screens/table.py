@@ -182,9 +182,8 @@ class TableScreen(View):
         first, last = table.rows_seen
         state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
-        if self._filter.problem:
-            return f"{state}   {self._filter.problem}"
-        return f"{state}{f'   {len(table.marks)} marked' if table.marks else ''}{self._filter.state}"
+        state += f"   {len(table.marks)} marked" if table.marks else ""
+        return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)

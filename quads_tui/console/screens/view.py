@@ -17,7 +17,7 @@ from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header
-from quads_tui.render.line import fitted
+from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
 from quads_tui.render.small import Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
@@ -142,7 +142,10 @@ class View(SafeScreen, Screen[str]):
     def draw_footer(self) -> None:
         width, symbols = self.size.width, self.context.symbols
         flash = self.context.flash
-        state = self.state()[: max(width // 3, width - len(flash) - 2)]
+        state = self.state()  # what is hidden, and what is marked: nobody may act without seeing it, and `m` has the messages
+        room = width - min(len(flash) + 2, width // 4) if flash else width
+        state = state if len(state) <= room else cut(state, room, symbols.ellipsis)
+        flash = flash if len(flash) + 2 + len(state) <= width else cut(flash, width - len(state) - 2, symbols.ellipsis)
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
         first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
