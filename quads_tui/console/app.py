@@ -100,7 +100,6 @@ class Console(AdjustableApp):
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
         self._history: list[str] = []
-        self._unknown: set[tuple[str, str]] = set()  # keys that do nothing, by screen, that were said
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -193,14 +192,7 @@ class Console(AdjustableApp):
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
         elif isinstance(self.screen, View) and event.key not in self.active_bindings:
-            self._report_unknown(event)
-
-    def _report_unknown(self, event: Key) -> None:
-        """Once for each key and screen: who keeps pressing it has read that."""
-        shown = event.character if event.is_printable and event.character else event.key
-        if (known := (type(self.screen).__name__, event.key)) not in self._unknown:
-            self._unknown.add(known)
-            self.flash(f"no key {shown} here; ? shows the keys")
+            self.report_unknown(event)
 
     # Commands by name
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.screen import Screen
 
 from quads_tui.render import rollout_list
@@ -75,6 +76,10 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
     def flash(self, text: str) -> None:
         self.actions.message = text
         self._main.draw()
+
+    def on_key(self, event: Key) -> None:
+        if self.screen is self._main and event.key not in self.active_bindings:
+            self.report_unknown(event)
 
     def on_terminal_gone(self, event: TerminalGone) -> None:
         self.exit(("gone", ""))

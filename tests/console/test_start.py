@@ -54,6 +54,17 @@ class Recorder:
         self.calls.append(f"resume {rollout}")
 
 
+async def test_a_key_that_does_nothing_is_reported_once() -> None:
+    recorder = Recorder(ROWS)
+    app = start(recorder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("z")
+        assert recorder.message == "no key z here; ? shows the keys"
+        recorder.message = ""
+        await pilot.press("z", "j")
+        assert (recorder.message, recorder.calls) == ("", [])
+
+
 def start(recorder: Recorder) -> StartApp:
     ticks = itertools.count(100.0, 5.0)  # no dialog is deaf
     return StartApp(recorder, frozen=True, monotonic=lambda: next(ticks))

@@ -19,7 +19,7 @@ from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header
 from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
-from quads_tui.render.small import Size, is_too_small, too_small
+from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
 
 _NAMES = {"esc": "escape"}  # of keys, as textual has them
@@ -34,7 +34,7 @@ class View(SafeScreen, Screen[str]):
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
-    needs: ClassVar[Size] = (60, 16)
+    needs: ClassVar[Size] = SMALLEST
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
