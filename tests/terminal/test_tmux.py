@@ -170,7 +170,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     wait_for(lambda: len(pane.hosts) == 1)
     pane.all_shown()
     pane.keys("v")
-    pane.shows("5 min", "t next window")
+    pane.shows("Under way", "whole run", "t time shown")
     pane.keys("Escape")
     pane.shows("of 60 ")
 
