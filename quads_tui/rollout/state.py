@@ -40,6 +40,7 @@ from .rollout_time import RolloutTime
 from .safety import Safety
 from .stage_history import StageCounts, StageHistory
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
+from .time_words import duration
 
 _ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome, RepairChanged)
 _NOT_THE_MACHINE = RECORD_ACTS | {BMC_RESET}  # intents of acts that leave the machine and its build as they are
@@ -393,7 +394,7 @@ class Rollout:
             return []
         words = event.status.label
         if event.until is not None:
-            words += f" at {self.time.clock(event.until, event.at)}"
+            words += f" in {duration(max(0.0, event.until - event.at) * self.speed)}"
         if not event.reason or known:
             return [words]
         return [event.reason if event.reason.startswith(f"{words} ") else f"{words}: {event.reason}"]  # skipped by the operator
