@@ -17,7 +17,7 @@ from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header
-from quads_tui.render.line import fitted
+from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
 from quads_tui.render.small import Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
