@@ -47,7 +47,7 @@ def attach(name: str | None, *, options: Options) -> int:
 
     def work() -> int:
         stored = _choose_rollout(name, options)
-        if options.headless or not (options.terminal or (options.plain and sys.stdin.isatty())):
+        if not (options.terminal or (options.plain and sys.stdin.isatty())):
             raise Usage("attach takes control and needs a terminal; without one use quads-tui watch --headless")
         return run_to_end(run_attached(stored, plain=options.plain))
 

@@ -104,8 +104,7 @@ def _install_note(host: HostState, rollout: Rollout, forecast: Forecast, now: fl
     if late is not None:
         until = f"; watched until {_shown(rollout, late.until, now)}" if late.until is not None else ""
         return HostNote(words + until)
-    began = rollout.durations.installing.get(host.name, host.since)
-    return HostNote(words, quiet=True, progress=min(1.0, max(0.0, now - began) * rollout.speed / max(usual, 1.0)))
+    return HostNote(words, quiet=True, progress=min(1.0, max(0.0, now - host.since) * rollout.speed / max(usual, 1.0)))
 
 
 def _shown(rollout: Rollout, at: float, now: float) -> str:
@@ -192,8 +191,7 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
 
 
 def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
-    began = rollout.durations.installing.get(host.name, host.since)
-    words = f"installing for {duration(max(0.0, (now - began) * rollout.speed))}"
+    words = f"installing for {duration(max(0.0, (now - host.since) * rollout.speed))}"
     if late := next((one for one in forecast.overdue if one.name == host.name), None):
         words = f"overdue: {words}" + (f", watched until {_shown(rollout, late.until, now)}" if late.until is not None else "")
     samples = rollout.durations.samples(host.model, Stage.INSTALL)

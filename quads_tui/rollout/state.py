@@ -33,6 +33,7 @@ from .events import (
 from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
+from .run_time import RunTime
 from .safety import Safety
 from .stages import HostStatus, Kind, Stage, StageStatus
 
@@ -125,6 +126,7 @@ class Rollout:
         self.plan = plan
         self.speed = speed
         self.started_at = 0.0
+        self.run_time = RunTime()
         self.ended_at: float | None = None
         self.end_reason = ""
         self.resumed = False
@@ -189,15 +191,19 @@ class Rollout:
 
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
-        return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
+        return self.run_time.now(now)
 
     def shown_at(self, at: float) -> float:
         """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
-        return at if self.speed == 1.0 or not self.started_at else self.started_at + (at - self.started_at) * self.speed
+        if self.speed == 1.0 or not self.started_at:
+            return at
+        before = at < self.run_time.runs[-1].started or self.ended_at is not None
+        return self.started_at + (self.run_time.own(at) if before else self.run_time.now(at))
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
+        self.run_time.apply(event)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -284,7 +290,9 @@ class Rollout:
         if event.status is StageStatus.STARTED:
             self._leave_group(host)
             host.cause, host.reason = None, ""
-            self._move(host, HostStatus.RUNNING, event.stage, event.at)
+            # The install that an earlier attempt or process began is the one that is watched on.
+            began = self.durations.installing.get(host.name, event.at) if event.stage is Stage.INSTALL else event.at
+            self._move(host, HostStatus.RUNNING, event.stage, began)
             host.note, host.until = "", None
             text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"
         else:

@@ -87,7 +87,9 @@ class Follower:
             self.ended = event.kind == "rollout_ended"
             applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
-            self.view.meters.restore(self._waiting_samples.popleft().data, self.view.clock.now())
+            sample = self._waiting_samples.popleft()
+            self.view.rollout.run_time.alive((sample.at,))
+            self.view.meters.restore(sample.data, self.view.clock.now())
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""
@@ -103,8 +105,8 @@ class Follower:
             state = self._stored.directory.parent.parent
             real = self._stored.rehearsal is None
             self._past = past_results(state, self._stored.facts["foreman"], self.view.rollout.hosts) if real else {}
-        events = list(self._reader.events(self._last))
         samples = list(self._reader.samples(self._sampled))
+        events = list(self._reader.events(self._last))  # later: the start of the process that wrote the last sample is among them
         if events:
             self._last = events[-1][0]
         if samples:

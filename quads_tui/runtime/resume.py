@@ -96,11 +96,11 @@ async def _resume_with(
     SECRETS.spare(plan.names)
     journal = runner.journal(stored.journal, existing=True)
     try:
-        events = await asyncio.to_thread(_stored_events, stored)
+        events, sampled = await asyncio.to_thread(_stored_events, stored)
         runner.services.recall_refusals(plan, events)
         await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
         if plan.until and not (failed or stored.owed or stored.undecided):
-            _refuse_late(_replay(stored, plan, site, events), runner.clock.wall())
+            _refuse_late(_replay(stored, plan, site, events, sampled), runner.clock.wall())
         untouched = untouched_hosts(plan, events)
         now = plan if stored.rehearsal else await _surveyed_again(plan, untouched, site, runner.services, options, operator)
         if now is not plan:
@@ -113,7 +113,7 @@ async def _resume_with(
             plan = now
         if plan is not kept:
             await journal.describe({"plan": asdict(plan)})
-        rollout = _replay(stored, plan, site, events)  # once: it takes seconds where the hosts are thousands
+        rollout = _replay(stored, plan, site, events, sampled)  # once: it takes seconds where the hosts are thousands
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
@@ -125,11 +125,12 @@ async def _resume_with(
         await journal.close()
 
 
-def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) -> Rollout:
+def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event], sampled: list[float]) -> Rollout:
     rollout = Rollout(stored.id, plan, speed=site.speed)
     rollout.durations.seed(stored.seeds, {**stored.learned, "install": site.limits.install})
     for event in events:
         rollout.apply(event)
+    rollout.run_time.alive(sampled)
     return rollout
 
 
@@ -246,13 +247,14 @@ def _stored_plan(stored: StoredRollout) -> Plan:
         raise Usage(f"{stored.journal}: its plan cannot be read: {error}") from None
 
 
-def _stored_events(stored: StoredRollout) -> list[Event]:
+def _stored_events(stored: StoredRollout) -> tuple[list[Event], list[float]]:
+    """All events, and the real times of the samples."""
     try:
         reader = JournalReader(stored.journal)
     except NoJournal as error:
         raise Usage(str(error)) from None
     try:
-        return [event for _, event in reader.events()]
+        return [event for _, event in reader.events()], reader.sampled()
     except (ValueError, KeyError, TypeError) as error:
         raise Usage(f"{stored.journal} cannot be read: {error}") from None
     finally:

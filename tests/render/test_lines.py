@@ -231,7 +231,7 @@ def test_a_pause_stands_whole_in_a_narrow_header() -> None:
 
 def test_a_faster_rehearsal_shows_its_own_time_everywhere_in_the_header() -> None:
     model = rollout(60)
-    model.speed = 30.0
+    model.speed = model.run_time.runs[-1].speed = 30.0
     late = (OverdueHost(next(iter(model.hosts)), NOW + 100.0), OverdueHost(list(model.hosts)[1], None))
     told = replace(forecast(model, meters(), NOW), p50=1800.0, p90=3600.0, at=NOW, speed=30.0, overdue=late)
     words = header.end_line(model, now=NOW, width=200, lag=0.0, forecast=told).plain

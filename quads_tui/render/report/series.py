@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from quads_tui.rollout.run_time import RunTime
+
 from .document import Lane, LanePoint, Latency, LatencyPoint
-from .elapsed import Elapsed
 
 POINTS = 240  # most points of a series
 SERVICES = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
@@ -46,7 +47,7 @@ class _Row:
 class Series:
     """The samples of one rollout. What is no number in them counts as 0."""
 
-    def __init__(self, samples: Iterable[Sample], elapsed: Elapsed) -> None:
+    def __init__(self, samples: Iterable[Sample], elapsed: RunTime) -> None:
         kept = list(samples)
         self._buckets = max(1, min(POINTS, len(kept)))
         self._width = elapsed.total / self._buckets
