@@ -208,7 +208,13 @@ KEY_ACTIONS = (
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9
     ),
     KeyAction(
-        "new", "n", "n", "plan a new rollout: from a file, from the moves of QUADS, or a rehearsal", _START, True, footer=8
+        "new",
+        "n",
+        "n",
+        "plan a new rollout: from a file (tab: type its path), from the moves of QUADS, or a rehearsal",
+        _START,
+        True,
+        footer=8,
     ),
     KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7),
     KeyAction("attach", "a", "a", "take control of a rollout that another process runs", _START, True, footer=6),

@@ -9,12 +9,13 @@ from datetime import datetime
 from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
-from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import clouds_name
 from .eta import header_words, on_screen
+from .host_bar import ORDER, HostShares
 from .line import fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
@@ -23,7 +24,6 @@ from .symbols import BRAILLE, Symbols
 _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 _GAP = "   "
-ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF)  # behind done, as the bar fills
 
 
 def title_line(
@@ -111,31 +111,7 @@ def left_armed(rollout: Rollout) -> int:
 
 def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
     """How far the hosts are, as one line: each kind that has hosts takes one cell at least."""
-    counts = rollout.counts
-    shares = [(counts[HostStatus.DONE], symbols.done, STYLES[HostStatus.DONE])]
-    shares += [(rollout.at_stage[stage], symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
-    shares += [(counts[HostStatus.QUEUED], symbols.none, STYLES[HostStatus.QUEUED])]
-    shares += [(counts[HostStatus.SKIPPED], symbols.skipped, QUIET), (counts[HostStatus.HELD], symbols.held, STRONG)]
-    shares += [(counts[HostStatus.FAILED], symbols.failed, BAD)]
-    line = Text(" ")
-    for cells, (_, glyph, style) in zip(_cells([share for share, _, _ in shares], width - 2), shares, strict=True):
-        line.append(glyph * cells, style)
-    return line.append(" " * (width - line.cell_len))
-
-
-def _cells(counts: Sequence[int], width: int) -> list[int]:
-    """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
-    total = sum(counts)
-    if not total:
-        return [0 for _ in counts]
-    exact = [width * count / total for count in counts]
-    cells = [max(1, int(share)) if share else 0 for share in exact]
-    while (missing := width - sum(cells)) > 0:
-        cells[max(range(len(cells)), key=lambda place: exact[place] - cells[place])] += 1
-    while missing < 0:
-        cells[max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))] -= 1
-        missing += 1
-    return cells
+    return Text(" ").append_text(HostShares.of(rollout).bar(width - 2, symbols)).append(" ")
 
 
 def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
