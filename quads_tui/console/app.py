@@ -269,7 +269,7 @@ class Console(FaultTolerantApp[str]):
         names = self.view.chosen()
         if len(names) == 1:
             host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), speed=self.context.rollout.speed)
+            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), time=self.context.rollout.time)
         else:
             text = "\n".join(names)
         self.copy_to_clipboard(text)

@@ -67,6 +67,8 @@ class PlainSession:
         """Print the first lines. `accepts_commands`: commands can be typed."""
         rollout, title = self._rollout, self._view_context.view.title
         self._print(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
+        if time := rollout.time.mark:
+            self._print(f"Times are {time}: so many times as fast as real time, from the start on.")
         for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._print(f"Warning: {warning}")
         if accepts_commands:
@@ -80,6 +82,8 @@ class PlainSession:
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
             self._print(sentences.progress(self._rollout, self._view_context.forecast, self._view_context.clock.wall()))
+            for line in sentences.too_late(self._rollout, self._view_context.meters):
+                self._print(line)
 
     # What is typed
 
@@ -205,7 +209,7 @@ class PlainSession:
             return
         (host,), context = hosts, self._view_context
         lines = sentences.host(
-            host, context.view.exchanges(host.name), now=context.clock.wall(), speed=self._rollout.speed, why=context.why(host)
+            host, context.view.exchanges(host.name), now=context.clock.wall(), time=self._rollout.time, why=context.why(host)
         )
         for line in lines:
             self._print(line)

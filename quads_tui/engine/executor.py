@@ -172,7 +172,8 @@ class RolloutExecutor:
         context = self._context
         rollout, now = context.rollout, context.clock.wall()
         resumed = context.recall is not None
-        self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, context.who, context.clock.speed))
+        seen, speed = rollout.time.last, context.clock.speed
+        self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, context.who, speed, seen))
         self._help("while reading Foreman", self._watch.run)
         self._help("while carrying out the operator's commands", self._obey)
         self._help("while recording measurements", partial(sample, context, self.lane))
@@ -353,7 +354,7 @@ class RolloutExecutor:
         left = not_begun(rollout) if self.out_of_time else []
         if left and left != self._left:
             self._left = left
-            self._ports.notice("warning", left_by_the_time_limit(rollout.plan.until, left))
+            self._ports.notice("warning", left_by_the_time_limit(rollout.plan.until, left, rollout.time))
 
     # Commands
 

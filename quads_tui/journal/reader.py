@@ -85,9 +85,10 @@ class JournalReader:
         for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
 
-    def sampled(self) -> list[float]:
-        """The real times of all samples: one is written every second while a process is at work."""
-        return [at for (at,) in self._db.execute("select at from sample order by n")]
+    def last_sample(self) -> float:
+        """Real time of the newest; 0 for none."""
+        found: float | None = self._db.execute("select max(at) from sample").fetchone()[0]
+        return found or 0.0
 
     def exchanges(self, host: str, last: int = 20) -> list[Exchange]:
         """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""

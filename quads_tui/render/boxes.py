@@ -14,8 +14,8 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
-from .numbers import clock_time, duration, latency
 from .numbers import count as counted
+from .numbers import duration, latency
 from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
 from .plot import PER_CELL, area, columns, points, rounded_top
 from .symbols import BRAILLE, Symbols
@@ -175,7 +175,7 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast) -> Text:
     if len(meters.lane_writing) > 1:
         parts.append((f"{_GAP}idle {100 * meters.idle:.0f} %", QUIET))
     if forecast.written_at is not None:
-        at = clock_time(rollout.shown_at(forecast.written_at), rollout.shown_at(forecast.at))
+        at = rollout.time.clock(forecast.written_at, forecast.at)
         parts += [(f"{_GAP}last one about ", QUIET), (at, STRONG)]
     return _labelled("rate", *parts)
 
@@ -211,7 +211,7 @@ def done_by_minute(rollout: Rollout, now: float, minutes: int) -> list[float | N
     """Hosts that were done in each of the last so many minutes of rollout time; None before the start."""
     ended = [host for host in rollout.hosts.values() if host.status is HostStatus.DONE]
     ages = Counter(int((now - host.since) * rollout.speed // 60) for host in ended)
-    run = rollout.seconds(now) // 60
+    run = (now - rollout.started_at) * rollout.speed // 60
     return [float(ages[age]) if age <= run else None for age in range(minutes - 1, -1, -1)]
 
 
@@ -355,7 +355,7 @@ def queue_line(
     if forecast.writes_per_minute:
         line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
     if forecast.written_at is not None:
-        at = clock_time(rollout.shown_at(forecast.written_at), rollout.shown_at(forecast.at))
+        at = rollout.time.clock(forecast.written_at, forecast.at)
         line.append("  last one about ", QUIET).append(at, STRONG)
     right = Text()
     if lane.in_flight:

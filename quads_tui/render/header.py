@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
+from quads_tui.rollout.lateness import Lateness, late_short
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import clouds_name
-from .eta import header_words, on_screen
+from .eta import header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
 from .numbers import duration
@@ -24,38 +24,60 @@ from .symbols import BRAILLE, Symbols
 _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 _GAP = "   "
+_MARK = "rollout time "
 
 
 def title_line(
-    rollout: Rollout, *, now: float, width: int, title: str, control: str, warnings: Sequence[str], symbols: Symbols = BRAILLE
+    rollout: Rollout,
+    *,
+    now: float,
+    width: int,
+    title: str,
+    control: str,
+    warnings: Sequence[str],
+    too_slow: bool = False,
+    symbols: Symbols = BRAILLE,
 ) -> Text:
-    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words."""
+    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
+    machine, for the speed of a rehearsal.
+    """
     left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {clouds_name(list(rollout.clouds))}", STRONG)
     left.append(f"  {len(rollout.hosts):,} hosts")
     if title or rollout.speed != 1:
         left.append("  ")
         left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        left.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
-    right = Text(style=BAR)
+    right, time, now = Text(style=BAR), rollout.time, rollout.ended_at or now
     if width >= 110 and not warnings:
-        if rollout.speed != 1:
-            left.append("  rollout time", QUIET)
+        left.append("" if time.is_real else "  rollout time", QUIET)
         left.append(f"{_GAP}{control}" if control else "", QUIET)
-        right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}" if rollout.started_at else "")
-        right.append(f"now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
+        right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if rollout.started_at else "")
+        right.append(f"now {time.clock(now, now)}{_GAP}")
     else:
-        right.append(f"{_clock(rollout, rollout.ended_at or now)}  ")
+        right.append(f"{time.clock(now, now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
+    if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
+        right = Text(_MARK, QUIET).append_text(right)
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
 
 
 def end_line(
-    rollout: Rollout, *, now: float, width: int, lag: float, forecast: Forecast | None, symbols: Symbols = BRAILLE
+    rollout: Rollout,
+    *,
+    now: float,
+    width: int,
+    lag: float,
+    forecast: Forecast | None,
+    lateness: Lateness | None = None,
+    symbols: Symbols = BRAILLE,
 ) -> Text:
-    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds."""
+    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds; `lateness`: of
+    a rehearsal.
+    """
     chips, alarms = _chips(rollout, forecast, symbols), Text()
     if rollout.end_reason:
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
@@ -66,14 +88,16 @@ def end_line(
     if rollout.narrowed:
         alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
     if rollout.plan.until:
-        alarms.append(f"{time_limit_short(rollout, forecast)}  ", ATTENTION)
-    if lag >= LATE:
+        alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
+    if late := "" if lateness is None else late_short(lateness, rollout.speed):
+        alarms.append(f"{late[:1].upper()}{late[1:]}  ", BAD)
+    elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
     if rollout.settled:
         left.append("No host can continue by itself" if rollout.ended_at is None else "Ended", STRONG)
     elif forecast is not None and rollout.ended_at is None:
-        words = header_words(on_screen(forecast, rollout), max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
+        words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2), rollout.time)
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
@@ -81,9 +105,9 @@ def end_line(
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 
-def time_limit_short(rollout: Rollout, forecast: Forecast | None) -> str:
-    """The limit, and how many hosts it leaves by the forecast."""
-    until = datetime.fromtimestamp(rollout.shown_at(rollout.plan.until)).astimezone().strftime("%a %H:%M")
+def time_limit_short(rollout: Rollout, forecast: Forecast | None, now: float) -> str:
+    """The limit, and how many hosts it leaves by the forecast. `now`: real time."""
+    until = rollout.time.clock(rollout.plan.until, now)
     return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
@@ -131,7 +155,3 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
         line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
     right = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
-
-
-def _clock(rollout: Rollout, at: float) -> str:
-    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M")

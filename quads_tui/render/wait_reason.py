@@ -13,7 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place, is_for_an_install
 
-from .numbers import clock_time, duration
+from .numbers import duration
 
 
 class HostWord(StrEnum):
@@ -102,13 +102,10 @@ def _install_note(host: HostState, rollout: Rollout, forecast: Forecast, now: fl
     usual = samples.quantile(0.5)
     words = f"usually {duration(usual)}, 90 % within {duration(samples.quantile(0.9))}"
     if late is not None:
-        until = f"; watched until {_shown(rollout, late.until, now)}" if late.until is not None else ""
+        until = f"; watched until {rollout.time.clock(late.until, now)}" if late.until is not None else ""
         return HostNote(words + until)
-    return HostNote(words, quiet=True, progress=min(1.0, max(0.0, now - host.since) * rollout.speed / max(usual, 1.0)))
-
-
-def _shown(rollout: Rollout, at: float, now: float) -> str:
-    return clock_time(rollout.shown_at(at), rollout.shown_at(now))
+    began = rollout.durations.installing.get(host.name, host.since)
+    return HostNote(words, quiet=True, progress=min(1.0, max(0.0, now - began) * rollout.speed / max(usual, 1.0)))
 
 
 def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
@@ -137,9 +134,9 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
     if begins and (words := rollout.canaries.wait(host.name)):
         return words
     if host.name in forecast.late:
-        return for_the_time_limit(rollout.plan.until)
+        return for_the_time_limit(rollout.plan.until, rollout.time)
     if (outage := rollout.outage_of(host.name)) is not None:
-        return f"waiting: {outage_words(outage, now, rollout.speed)}"
+        return f"waiting: {outage_words(outage, now, rollout.time)}"
     if kind is not Kind.BUILD or (host.stage is not None and host.note) or is_for_an_install(host.note):
         return _note(host, rollout) or "starting"
     return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
@@ -147,8 +144,8 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
 
 def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
     if (outage := rollout.outage_of(host.name)) is not None:
-        return f"waiting: {outage_words(outage, now, rollout.speed)}"
-    return host.reason if host.until is None else f"retrying at {_shown(rollout, host.until, now)}: {host.reason}"
+        return f"waiting: {outage_words(outage, now, rollout.time)}"
+    return host.reason if host.until is None else f"retrying at {rollout.time.clock(host.until, now)}: {host.reason}"
 
 
 def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
@@ -191,9 +188,10 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
 
 
 def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
-    words = f"installing for {duration(max(0.0, (now - host.since) * rollout.speed))}"
+    began = rollout.durations.installing.get(host.name, host.since)
+    words = f"installing for {duration(max(0.0, (now - began) * rollout.speed))}"
     if late := next((one for one in forecast.overdue if one.name == host.name), None):
-        words = f"overdue: {words}" + (f", watched until {_shown(rollout, late.until, now)}" if late.until is not None else "")
+        words = f"overdue: {words}" + (f", watched until {rollout.time.clock(late.until, now)}" if late.until is not None else "")
     samples = rollout.durations.samples(host.model, Stage.INSTALL)
     if len(samples) < _SEEN:
         return words

@@ -36,6 +36,7 @@ class RolloutStarted(Event):
     resumed: bool
     who: str  # user@machine
     speed: float
+    last_seen: float = 0.0  # resumed: real time of the last sign of life of the process before; 0: not known
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from itertools import islice
 from math import exp, log
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from .lateness import Lateness
+
 T = TypeVar("T")
 
 METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
@@ -209,13 +211,15 @@ class Meters:
     foreman_reads: Meter = field(default_factory=Meter)
     foreman_writes: Meter = field(default_factory=Meter)
     lane: LaneState = field(default_factory=LaneState)
+    lateness: Lateness = field(default_factory=Lateness)
     lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
     lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
     lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
     lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
 
-    def tick(self, lane: LaneState) -> None:
-        """Once a second."""
+    def tick(self, lane: LaneState, late: float = 0.0) -> None:
+        """Once a second. `late`: own seconds, as Lateness has them."""
+        self.lateness.add(late)
         self.redfish.tick()
         self.ipmi.tick()
         self.foreman_reads.tick()
@@ -239,6 +243,7 @@ class Meters:
         """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
         for name in METERS:
             getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
+        self.lateness.add(facts.get("late", 0.0))
         lane = lane_from(facts, now)
         self._keep(lane)
 

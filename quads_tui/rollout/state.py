@@ -33,7 +33,7 @@ from .events import (
 from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
-from .run_time import RunTime
+from .rollout_time import RolloutTime
 from .safety import Safety
 from .stages import HostStatus, Kind, Stage, StageStatus
 
@@ -124,9 +124,8 @@ class Rollout:
     def __init__(self, rollout: str, plan: Plan, *, speed: float = 1.0) -> None:
         self.id = rollout
         self.plan = plan
-        self.speed = speed
+        self.time = RolloutTime(speed)
         self.started_at = 0.0
-        self.run_time = RunTime()
         self.ended_at: float | None = None
         self.end_reason = ""
         self.resumed = False
@@ -182,7 +181,7 @@ class Rollout:
         """What does not answer now, a clause each; none after the end. `now` is real time."""
         if self.ended_at is not None:
             return []
-        return [outage_words(outage, now, self.speed) for outage in self.outages.standing.values()]
+        return [outage_words(outage, now, self.time) for outage in self.outages.standing.values()]
 
     @property
     def settled(self) -> bool:
@@ -191,19 +190,22 @@ class Rollout:
 
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
-        return self.run_time.now(now)
+        return self.time.own(self.ended_at or now)
+
+    @property
+    def speed(self) -> float:
+        """Own seconds in a real one."""
+        return self.time.speed
 
     def shown_at(self, at: float) -> float:
-        """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
-        if self.speed == 1.0 or not self.started_at:
-            return at
-        before = at < self.run_time.runs[-1].started or self.ended_at is not None
-        return self.started_at + (self.run_time.own(at) if before else self.run_time.now(at))
+        """What the clock of the rollout shows at real time `at`."""
+        return self.time.shown_at(at)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
-        self.run_time.apply(event)
+        if not isinstance(event, RolloutStarted):
+            self.time.heard(event.at)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -217,12 +219,16 @@ class Rollout:
             if host is not None:
                 self._apply_to_host(host, event)
                 self.durations.apply(event)
+                if host.stage is Stage.INSTALL and host.status is HostStatus.RUNNING:  # also one that began in an earlier process
+                    host.since = self.durations.installing.get(host.name, host.since)
                 host.version += 1
                 self.dirty.add(host.name)
         elif isinstance(event, RolloutStarted):
             self.started_at = self.started_at or event.at
+            self.time.heard(event.last_seen)
+            self.time.begin(event.at, event.speed)
             self.ended_at, self.end_reason = None, ""
-            self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
+            self.resumed, self.who = event.resumed, event.who
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
@@ -290,9 +296,7 @@ class Rollout:
         if event.status is StageStatus.STARTED:
             self._leave_group(host)
             host.cause, host.reason = None, ""
-            # The install that an earlier attempt or process began is the one that is watched on.
-            began = self.durations.installing.get(host.name, event.at) if event.stage is Stage.INSTALL else event.at
-            self._move(host, HostStatus.RUNNING, event.stage, began)
+            self._move(host, HostStatus.RUNNING, event.stage, event.at)
             host.note, host.until = "", None
             text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"
         else:

@@ -40,7 +40,7 @@ def list_entry(rollout: StoredRollout) -> Entry:
     try:
         with closing(JournalReader(rollout.journal)) as journal, no_garbage():
             events = (event for _, event in journal.events())
-            return entry(rollout.id, journal.facts(), events, journal.sampled())
+            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()])
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
     except DAMAGE as error:

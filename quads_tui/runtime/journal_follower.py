@@ -22,6 +22,7 @@ from .options import Usage
 
 _PIECE = 500  # events that are applied without a pause: five milliseconds
 STEP = 0.25  # real seconds between two reads of the journal
+_SILENT = 10.0  # real seconds without any sign of life, of which a process gives one a second: nobody carries the rollout
 
 
 class ReplayClock(RealClock):
@@ -88,8 +89,11 @@ class Follower:
             applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
             sample = self._waiting_samples.popleft()
-            self.view.rollout.run_time.alive((sample.at,))
+            self.view.rollout.time.heard(sample.at)
             self.view.meters.restore(sample.data, self.view.clock.now())
+        if self._replay_speed is None:
+            time = self.view.rollout.time
+            time.carried = self.view.clock.wall() - time.last < _SILENT
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""
@@ -105,8 +109,8 @@ class Follower:
             state = self._stored.directory.parent.parent
             real = self._stored.rehearsal is None
             self._past = past_results(state, self._stored.facts["foreman"], self.view.rollout.hosts) if real else {}
+        events = list(self._reader.events(self._last))
         samples = list(self._reader.samples(self._sampled))
-        events = list(self._reader.events(self._last))  # later: the start of the process that wrote the last sample is among them
         if events:
             self._last = events[-1][0]
         if samples:

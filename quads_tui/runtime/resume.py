@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from copy import copy
 from dataclasses import asdict, fields, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import assumed_words, not_begun
+from quads_tui.rollout.time_words import date_and_time
 from quads_tui.rollout.waits import time_limit_words
 
 from .clients import Services, check_ipmitool
@@ -96,11 +97,11 @@ async def _resume_with(
     SECRETS.spare(plan.names)
     journal = runner.journal(stored.journal, existing=True)
     try:
-        events, sampled = await asyncio.to_thread(_stored_events, stored)
+        events = await asyncio.to_thread(_stored_events, stored)
         runner.services.recall_refusals(plan, events)
         await confirm_other_foreman(runner.writer, runner.services, operator, ask=ask)
         if plan.until and not (failed or stored.owed or stored.undecided):
-            _refuse_late(_replay(stored, plan, site, events, sampled), runner.clock.wall())
+            _refuse_late(_replay(stored, plan, site, events), runner.clock.wall())
         untouched = untouched_hosts(plan, events)
         now = plan if stored.rehearsal else await _surveyed_again(plan, untouched, site, runner.services, options, operator)
         if now is not plan:
@@ -113,7 +114,8 @@ async def _resume_with(
             plan = now
         if plan is not kept:
             await journal.describe({"plan": asdict(plan)})
-        rollout = _replay(stored, plan, site, events, sampled)  # once: it takes seconds where the hosts are thousands
+        rollout = _replay(stored, plan, site, events)  # once: it takes seconds where the hosts are thousands
+        rollout.time.heard(await asyncio.to_thread(_last_sample, stored))
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
@@ -125,12 +127,11 @@ async def _resume_with(
         await journal.close()
 
 
-def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event], sampled: list[float]) -> Rollout:
+def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) -> Rollout:
     rollout = Rollout(stored.id, plan, speed=site.speed)
     rollout.durations.seed(stored.seeds, {**stored.learned, "install": site.limits.install})
     for event in events:
         rollout.apply(event)
-    rollout.run_time.alive(sampled)
     return rollout
 
 
@@ -138,7 +139,7 @@ def _refuse_late(rollout: Rollout, now: float) -> None:
     """Raises Usage where nothing could be done: all that is left are hosts that the time limit leaves."""
     left = [host.name for host in rollout.hosts.values() if not host.status.is_final]
     if rollout.plan.until and left and _late(rollout, now) == set(left):
-        until = time_limit_words(rollout.plan.until)
+        until = time_limit_words(rollout.plan.until, rollout.time)
         raise Usage(
             f"none of the {len(left)} hosts that are left would be done by the time limit, {until}, with 90 % probability: "
             f"resume with --until TIME for another limit, or --until none for no limit"
@@ -151,7 +152,7 @@ def _limit_words(rollout: Rollout, now: float) -> list[str]:
         return []
     fit = f"{len(waiting) - len(_late(rollout, now))} of {len(waiting)} hosts that have not begun"
     assumed = assumed_words(rollout, now)
-    limit = f"  time limit {time_limit_words(rollout.plan.until)}: {fit} are expected to be done by then"
+    limit = f"  time limit {time_limit_words(rollout.plan.until, rollout.time)}: {fit} are expected to be done by then"
     return [limit, *([f"  {assumed}"] if assumed else [])]
 
 
@@ -247,24 +248,29 @@ def _stored_plan(stored: StoredRollout) -> Plan:
         raise Usage(f"{stored.journal}: its plan cannot be read: {error}") from None
 
 
-def _stored_events(stored: StoredRollout) -> tuple[list[Event], list[float]]:
-    """All events, and the real times of the samples."""
+def _stored_events(stored: StoredRollout) -> list[Event]:
     try:
         reader = JournalReader(stored.journal)
     except NoJournal as error:
         raise Usage(str(error)) from None
     try:
-        return [event for _, event in reader.events()], reader.sampled()
+        return [event for _, event in reader.events()]
     except (ValueError, KeyError, TypeError) as error:
         raise Usage(f"{stored.journal} cannot be read: {error}") from None
     finally:
         reader.close()
 
 
+def _last_sample(stored: StoredRollout) -> float:
+    with closing(JournalReader(stored.journal)) as reader:
+        return reader.last_sample()
+
+
 def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
-    began = datetime.fromtimestamp(rollout.started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    time = rollout.time
+    began = date_and_time(rollout.started_at) + (f" ({time.mark})" if time.mark else "")
     counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
-    last = datetime.fromtimestamp(events[-1].at).astimezone().strftime("%H:%M:%S") if events else "never"
+    last = time.time_of_day(events[-1].at) if events else "never"
     lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]
     if rollout.armed:
         lines.append(f"  armed (the next boot reinstalls them): {', '.join(list(rollout.armed)[:10])}")

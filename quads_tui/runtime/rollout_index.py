@@ -14,7 +14,7 @@ from pathlib import Path
 from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.render.clouds import short_clouds_name
-from quads_tui.render.eta import header_words, on_screen
+from quads_tui.render.eta import header_words
 from quads_tui.render.header import left_armed
 from quads_tui.render.host_bar import HostShares
 from quads_tui.render.numbers import count, duration
@@ -149,7 +149,7 @@ def _row(view: RolloutView, group: RowGroup, by: str) -> Row:
     counts = rollout.counts
     waits = rollout.settled and (counts[HostStatus.FAILED] or counts[HostStatus.HELD])
     paused = ", ".join(f"{paused_subject(what)} paused" for what in rollout.paused)
-    estimate = "" if rollout.ended_at else header_words(on_screen(view.forecast, rollout), _ESTIMATE)
+    estimate = "" if rollout.ended_at else header_words(view.forecast, _ESTIMATE, rollout.time)
     return Row(
         rollout=rollout.id,
         group=group,

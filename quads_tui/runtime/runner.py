@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
@@ -26,6 +27,7 @@ from quads_tui.services.commands import run_command
 from .alert_command import alerts_sent
 from .clients import Services
 from .control_socket import ControlServer
+from .emulator_process import emulators_lag
 from .history import Unreadable
 from .json_lines import JsonLines, finished
 from .learned_store import learn, past_results
@@ -101,6 +103,7 @@ class RolloutRunner:
             locked=self.writer.check,
             mark=self.writer.mark(rollout.id, clock),
             left_write=self.writer.left_write(rollout.id),
+            emulators_lag=partial(emulators_lag, self._rehearsal) if self._rehearsal is not None else None,
         )
         executor = RolloutExecutor(context)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None

@@ -17,7 +17,7 @@ from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import Columns, heading, host_row
-from quads_tui.render.numbers import clock_time, duration, latency, measured, per_minute
+from quads_tui.render.numbers import clock_time, duration, latency, measured
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
@@ -31,6 +31,7 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.remaining_hosts import OverdueHost
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
@@ -202,8 +203,8 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         boxes.latency_line(gauges, 1.0, width, symbols),
         *failures.failures(model, width, 4, NOW, symbols),
         *failures.failures_line(model, width, NOW, symbols),
-        *detail_head(host, now=NOW, speed=1.0, width=width, symbols=symbols),
-        *history(host, [exchange], width),
+        *detail_head(host, now=NOW, time=RolloutTime(), width=width, symbols=symbols),
+        *history(host, [exchange], width, RolloutTime()),
     ]
     for line in lines:
         assert cell_len(line.plain) == width, line.plain
@@ -231,7 +232,7 @@ def test_a_pause_stands_whole_in_a_narrow_header() -> None:
 
 def test_a_faster_rehearsal_shows_its_own_time_everywhere_in_the_header() -> None:
     model = rollout(60)
-    model.speed = model.run_time.runs[-1].speed = 30.0
+    model.time.speed = 30.0
     late = (OverdueHost(next(iter(model.hosts)), NOW + 100.0), OverdueHost(list(model.hosts)[1], None))
     told = replace(forecast(model, meters(), NOW), p50=1800.0, p90=3600.0, at=NOW, speed=30.0, overdue=late)
     words = header.end_line(model, now=NOW, width=200, lag=0.0, forecast=told).plain
@@ -310,7 +311,6 @@ def test_numbers_are_written_in_one_way_and_a_duration_never_like_a_clock_time()
     ]
     assert [measured(s) for s in (0.84, 12.3, 245, 300, 3725)] == ["0.8 s", "12 s", "4 min 5 s", "5 min", "1 h 2 min"]
     assert [latency(s) for s in (0.0451, 0.9994, 1.25, 61.2)] == ["45 ms", "999 ms", "1.2 s", "61 s"]
-    assert [per_minute(rate) for rate in (3.46, 14.2)] == ["3.5/min", "14/min"]
     assert len(clock_time(NOW, NOW)) == 5
     assert len(clock_time(NOW + 86400, NOW)) == 9  # with its day
 

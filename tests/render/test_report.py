@@ -16,6 +16,7 @@ from quads_tui.render.report import data as data_module
 from quads_tui.render.report.charts import nice
 from quads_tui.render.report.data import document
 from quads_tui.render.report.document import Report, State
+from quads_tui.render.report.elapsed import runs_of, time_of
 from quads_tui.render.report.listing import Listing, entry
 from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
 from quads_tui.rollout.breaker import BreakerState
@@ -36,7 +37,6 @@ from quads_tui.rollout.events import (
     StageChanged,
 )
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.run_time import run_time_of
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
@@ -115,10 +115,7 @@ def test_the_night_between_a_kill_and_its_resume_took_no_time() -> None:
     assert (second.end, second.last, second.resumed) == ("operator", MORNING + 10, True)
     assert report.seconds == 28 * SPEED
     assert report.resumed_at == [MORNING]
-    assert report.resumed_after == (180,)
-    _, events, samples = journal("x", "R650")
-    elapsed = run_time_of(events, [sample.at for sample in samples])
-    assert [elapsed.own(at) for at in (0.0, START + 3, START + 5000, MORNING, MORNING + 4)] == [0, 30, 180, 180, 220]
+    assert [report.time.own(at) for at in (0.0, START + 3, START + 5000, MORNING, MORNING + 4)] == [0, 30, 180, 180, 220]
     assert report.last == MORNING + 10
 
 
@@ -439,8 +436,8 @@ def test_axes_are_round_and_reach_their_top() -> None:
 
 
 def test_runs_without_a_start_are_none() -> None:
-    found = run_time_of([Notice(START, "info", "x")], [START])
-    assert (found.runs, found.own(START), found.total, found.now(START)) == ([], 0, 0, 0)
+    assert runs_of([Notice(START, "info", "x")], [START]) == []
+    assert time_of([]).own(START) == 0
 
 
 def test_who_writes_no_report_does_not_pay_for_its_template_engine() -> None:

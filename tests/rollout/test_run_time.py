@@ -18,7 +18,6 @@ from quads_tui.rollout.events import HostNote as Noted
 from quads_tui.rollout.forecast import Outlook
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.run_time import run_time_of
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
@@ -41,7 +40,10 @@ def journal(speed: float) -> tuple[list[Event], list[float]]:
     """Started, killed 100 s after its last event (one sample a second until then), and resumed the next morning for 50 s."""
     events: list[Event] = [RolloutStarted(1000.0, "r1", 1, False, "ann@jump", speed), Notice(1100.0, "info", "x")]
     morning = 1200.0 + NIGHT
-    events += [RolloutStarted(morning, "r1", 1, True, "bob@jump", speed), RolloutEnded(morning + 50, "operator")]
+    events += [
+        RolloutStarted(morning, "r1", 1, True, "bob@jump", speed, last_seen=1200.0),
+        RolloutEnded(morning + 50, "operator"),
+    ]
     return events, [*(1000.0 + second for second in range(1, 201)), morning + 20]
 
 
@@ -51,33 +53,9 @@ def test_the_screen_the_list_and_the_report_tell_the_same_time_after_a_resume(sp
     rollout = Rollout("r1", PLAN)
     for event in events:
         rollout.apply(event)
-    rollout.run_time.alive(sampled)
     assert rollout.seconds(events[-1].at + 9999.0) == 250 * speed  # nobody has carried it since
     assert entry("r1", FACTS, events, sampled).seconds == 250 * speed
     assert build_report(FACTS, events, [Sample(at, {}) for at in sampled]).seconds == 250 * speed
-
-
-def test_signs_of_life_belong_to_the_process_of_their_time() -> None:
-    events, sampled = journal(1.0)
-    made = run_time_of(events[:-1], sampled)
-    assert [run.last for run in made.runs] == [1200.0, 1220.0 + NIGHT]
-    made.alive([1199.0, 1205.0])  # late ones count where they stand
-    assert (made.runs[0].last, made.total) == (1205.0, 205.0 + 20.0)
-    made.apply(events[-1])
-    made.alive([1260.0 + NIGHT])  # it had ended
-    assert (made.total, made.now(9e9), made.own(1300.0)) == (255.0, 255.0, 205.0)
-
-
-def test_a_faster_rehearsals_clock_goes_on_after_the_night_where_it_stopped() -> None:
-    events, sampled = journal(30.0)
-    rollout = Rollout("r1", PLAN)
-    for event in events[:-1]:
-        rollout.apply(event)
-    rollout.run_time.alive(sampled[:-1])
-    morning = events[2].at
-    assert rollout.shown_at(1100.0) == 1000.0 + 100 * 30
-    assert rollout.shown_at(morning + 10) == 1000.0 + (200 + 10) * 30
-    assert rollout.shown_at(morning + 600) == 1000.0 + (200 + 600) * 30  # what is still to come
 
 
 def test_the_row_of_a_resumed_install_shows_the_time_of_its_note() -> None:

@@ -43,11 +43,11 @@ class HostScreen(View):
     def lines(self, width: int, height: int) -> Sequence[Text]:
         context = self.context
         host = context.rollout.hosts[self._host]
-        now, speed = context.clock.wall(), context.rollout.speed
-        head = detail_head(host, now=now, speed=speed, width=width, why=context.why(host), symbols=context.symbols)
+        now, time = context.clock.wall(), context.rollout.time
+        head = detail_head(host, now=now, time=time, width=width, why=context.why(host), symbols=context.symbols)
         past = [one for one in context.view.past(self._host) if one.rollout != context.rollout.id]
         head += past_lines(past, width, height // 6)
-        shown_lines = history(host, context.view.exchanges(self._host), width)
+        shown_lines = history(host, context.view.exchanges(self._host), width, time)
         room = max(0, height - len(head) - 1)
         self._up = max(0, min(self._up, len(shown_lines) - room))
         end = len(shown_lines) - self._up

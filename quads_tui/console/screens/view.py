@@ -109,6 +109,7 @@ class View(SafeScreen, Screen[str]):
         context = self.context
         warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
         rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
+        lateness = None if rollout.time.is_real else context.meters.lateness
         title = header.title_line(
             rollout,
             now=now,
@@ -116,9 +117,18 @@ class View(SafeScreen, Screen[str]):
             title=context.view.title,
             control="read-only" if context.read_only else "you have control",
             warnings=warnings,
+            too_slow=lateness is not None and lateness.is_too_late,
             symbols=symbols,
         )
-        end = header.end_line(rollout, now=now, width=width, lag=context.lag, forecast=context.forecast, symbols=symbols)
+        end = header.end_line(
+            rollout,
+            now=now,
+            width=width,
+            lag=context.lag,
+            forecast=context.forecast,
+            lateness=lateness,
+            symbols=symbols,
+        )
         self.put("header", [title, end])
 
     def state(self) -> str:

@@ -14,7 +14,7 @@ from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall, overdue_installs
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.run_time import RunTime
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState, Rollout, TimelineEntry
 
@@ -36,6 +36,7 @@ from .document import (
     State,
 )
 from .durations import stage_durations
+from .elapsed import runs_of, time_of
 from .journal_facts import assignments_of, given_words, member, models_of, number, plan_of, text, texts
 from .series import Sample, Series
 
@@ -46,10 +47,9 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
     """The whole report. `holder`: who carries the rollout now, in words. Raises ValueError for a plan that cannot be read."""
     plan = plan_of(facts)
     kept, sampled = list(events), list(samples)
+    runs = runs_of(kept, [sample.at for sample in sampled])
+    elapsed = time_of(runs)
     rollout = replay(facts, plan, kept)
-    elapsed = rollout.run_time
-    elapsed.alive(sample.at for sample in sampled)
-    runs = elapsed.runs
     series = Series(sampled, elapsed)
     rollout.durations.expected = Expectations(learned if isinstance(learned := facts.get("learned"), Mapping) else None)
     hosts = _hosts(rollout, kept, elapsed)
@@ -61,7 +61,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         holder=text(holder),
         asked=_asked(facts, plan),
         runs=tuple(runs),
-        resumed_after=tuple(elapsed.own(run.started) for run in runs if run.resumed),
+        time=elapsed,
         seconds=elapsed.total,
         last=runs[-1].last if runs else kept[-1].at if kept else None,
         counts={status: rollout.counts[status] for status in HostStatus},
@@ -79,6 +79,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
             StageTimes(text(model, 100), stage, tuple(sorted(number(second) for second in seconds)))
             for (model, stage), seconds in sorted(times.items(), key=lambda entry: (list(Stage).index(entry[0][1]), entry[0][0]))
         ),
+        too_late=series.too_late,
         lane=series.lane(),
         latencies=series.latencies() if sampled else (),
     )
@@ -158,7 +159,7 @@ def _each(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for given in assignments_of(facts) for word in texts(given.get(name))))
 
 
-def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: RunTime) -> dict[str, HostReport]:
+def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: RolloutTime) -> dict[str, HostReport]:
     """By the names of the plan, in its order."""
     attempts: dict[str, dict[Stage, list[Attempt]]] = {name: {} for name in rollout.hosts}
     began: dict[tuple[str, Stage], float] = {}
@@ -203,7 +204,7 @@ def _plans(rollout: Rollout) -> list[HostPlan]:
     return list({host.name: host for host in rollout.plan.hosts}.values())
 
 
-def _attempted(attempts: list[Attempt], began: float, event: StageChanged, elapsed: RunTime) -> None:
+def _attempted(attempts: list[Attempt], began: float, event: StageChanged, elapsed: RolloutTime) -> None:
     """`began`: real time of the start of the attempt under way."""
     own, seconds = elapsed.own(event.at), number(event.seconds)
     if event.status is StageStatus.STARTED:
@@ -223,7 +224,7 @@ def _host(
     plan: HostPlan,
     attempts: Mapping[Stage, Sequence[Attempt]],
     changed: float | None,
-    elapsed: RunTime,
+    elapsed: RolloutTime,
     *,
     unverified: str,
     overdue: OverdueInstall | None,
@@ -312,7 +313,7 @@ def _messages(events: Iterable[Event]) -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _progress(rollout: Rollout, events: Iterable[Event], elapsed: RunTime) -> tuple[Progress, ...]:
+def _progress(rollout: Rollout, events: Iterable[Event], elapsed: RolloutTime) -> tuple[Progress, ...]:
     """A point for every change of a host's end; a retry takes its host out of it again."""
     ends: dict[str, HostStatus] = {}
     counts: Counter[HostStatus] = Counter()

@@ -14,7 +14,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import CloudCounts
 from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall
-from quads_tui.rollout.run_time import Run
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
@@ -28,6 +28,18 @@ class State(StrEnum):
     STOPPED = "stopped"  # by an operator, a signal or a safety limit, with hosts unfinished
     DONE = "done"
     ENDED = "ended"  # nothing left to do, at least one host failed, skipped or held
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process that carried the rollout. `end` is None without an entry that ends it: killed, or still at work."""
+
+    started: float
+    last: float  # its last entry
+    speed: float
+    resumed: bool
+    who: str
+    end: str | None  # else empty, operator, safety, time limit, SIGINT or SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +250,7 @@ class Report:
     holder: str  # who carries it now, in words; empty for nobody
     asked: Asked
     runs: tuple[Run, ...]
-    resumed_after: tuple[float, ...]  # own seconds at which each resume began
+    time: RolloutTime  # of these runs
     seconds: float  # own, of all runs together
     last: float | None  # real time of the journal's last entry
     counts: Mapping[HostStatus, int]
@@ -253,6 +265,7 @@ class Report:
     messages: tuple[Message, ...]
     progress: tuple[Progress, ...]
     durations: tuple[StageTimes, ...]
+    too_late: float  # share of the time in which the machine did not keep up with the speed of a rehearsal
     lane: Lane | None  # None: no sample was kept
     latencies: tuple[Latency, ...]
 

@@ -102,7 +102,7 @@ def _bar(attempt: Attempt, host: HostReport, report: Report) -> Bar:
 
 
 def _resumes(report: Report) -> list[float]:
-    return list(report.resumed_after)
+    return [report.time.own(at) for at in report.resumed_at]
 
 
 def _small(title: str, drawn: Sequence[Curve], report: Report, unit: Callable[[float], str], least: float = 0.0) -> Figure:
