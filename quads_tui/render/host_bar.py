@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.text import Text
@@ -10,7 +11,8 @@ from rich.text import Text
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
-from .palette import BAD, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
+from .palette import STAGE_STYLES, STYLES, lifted
+from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
 
 ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF)  # behind done, as the bar fills
@@ -41,26 +43,10 @@ class HostShares:
 
     def bar(self, width: int, symbols: Symbols = BRAILLE, *, cursor: bool = False) -> Text:
         """Exactly `width` cells: each kind that has hosts takes one at least. `cursor`: on the row under the cursor."""
-        parts = [(self.done, symbols.done, STYLES[HostStatus.DONE])]
-        parts += [(self.stages.get(stage, 0), symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
-        parts += [(self.queued, symbols.none, STYLES[HostStatus.QUEUED])]
-        parts += [(self.skipped, symbols.skipped, QUIET), (self.held, symbols.held, STRONG), (self.failed, symbols.failed, BAD)]
-        line = Text()
-        for cells, (_, glyph, style) in zip(_cells([share for share, _, _ in parts], width), parts, strict=True):
-            line.append(glyph * cells, lifted(style) if cursor else style)
+        shares = [(self.done, symbols.done, STYLES[HostStatus.DONE])]
+        shares += [(self.stages.get(stage, 0), symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
+        shares += [(self.queued, symbols.none, STYLES[HostStatus.QUEUED])]
+        ended = {HostStatus.SKIPPED: self.skipped, HostStatus.HELD: self.held, HostStatus.FAILED: self.failed}
+        shares += ended_shares(Counter(ended), symbols)
+        line = drawn_shares([(hosts, glyph, lifted(style) if cursor else style) for hosts, glyph, style in shares], width)
         return line.append(" " * (width - line.cell_len))
-
-
-def _cells(counts: Sequence[int], width: int) -> list[int]:
-    """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
-    total = sum(counts)
-    if not total:
-        return [0 for _ in counts]
-    exact = [width * count / total for count in counts]
-    cells = [max(1, int(share)) if share else 0 for share in exact]
-    while (missing := width - sum(cells)) > 0:
-        cells[max(range(len(cells)), key=lambda place: exact[place] - cells[place])] += 1
-    while missing < 0:
-        cells[max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))] -= 1
-        missing += 1
-    return cells

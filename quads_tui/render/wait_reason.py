@@ -139,7 +139,7 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
         return f"waiting: {outage_words(outage, now, rollout.time)}"
     if kind is not Kind.BUILD or (host.stage is not None and host.note) or is_for_an_install(host.note):
         return _note(host, rollout) or "starting"
-    return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
+    return (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "") + _place(rollout)
 
 
 def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
@@ -159,7 +159,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         return _installing(host, rollout, forecast, now)
     unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
-    return words + (_turn(host, rollout, forecast, now) if unwritten else "")
+    return (_turn(host, rollout, forecast, now) if unwritten else "") + words
 
 
 def _place(rollout: Rollout) -> str:
@@ -184,7 +184,7 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     if meters.lane.shut:
         return f"{words}; Foreman writes blocked: {meters.lane.shut}"
     rate = forecast.writes_per_minute
-    return words + (f", to be written in about {duration(60.0 * place / rate)}" if rate else "")
+    return (f"written in about {duration(60.0 * place / rate)}: " if rate else "") + words
 
 
 def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
@@ -199,10 +199,11 @@ def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: floa
 
 
 def _turn(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
+    """The number comes first: a note is cut where its column ends."""
     turn = forecast.turns.get(host.name)
     if turn is None:
         return ""
-    return f", to be written in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}"
+    return f"written in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}: "
 
 
 def ordinal(number: int) -> str:

@@ -319,9 +319,22 @@ class Rollout:
             if group is None:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
             group.hosts[host.name] = None
-        lines = [event.status.value + (f": {event.reason}" if event.reason else "")]
+        lines = self._status_line(host, event)
         lines += [f"afterwards: {host.left_behind}"] if host.left_behind else []
         host.timeline.extend(TimelineEntry(event.at, host.stage, line) for line in lines)
+
+    def _status_line(self, host: HostState, event: HostChanged) -> list[str]:
+        """Nothing that the line before says already: a failed attempt is followed by what becomes of its host."""
+        told = f"{StageStatus.FAILED}: {event.reason}"
+        known = bool(host.timeline) and (host.timeline[-1].stage, host.timeline[-1].text) == (host.stage, told)
+        if known and event.status is HostStatus.FAILED:
+            return []
+        words = event.status.label
+        if event.until is not None:
+            words += f" at {self.time.clock(event.until, event.at)}"
+        if not event.reason or known:
+            return [words]
+        return [event.reason if event.reason.startswith(f"{words} ") else f"{words}: {event.reason}"]  # skipped by the operator
 
     def _leave_group(self, host: HostState) -> None:
         if host.status is not HostStatus.FAILED:

@@ -16,7 +16,7 @@ from quads_tui.rollout.overdue import OverdueInstall, overdue_installs
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.rollout.state import HostState, Rollout, TimelineEntry
+from quads_tui.rollout.state import HostState, Rollout
 
 from ..plan_text import canary_words
 from .document import (
@@ -230,7 +230,7 @@ def _host(
     overdue: OverdueInstall | None,
 ) -> HostReport:
     began = [attempt.began for tries in attempts.values() for attempt in tries]
-    lines = [] if host.status is HostStatus.DONE else _distinct_lines(host)
+    lines = [] if host.status is HostStatus.DONE else list(host.timeline)
     return HostReport(
         name=text(host.name, 255),
         cloud=text(host.cloud, 100),
@@ -251,15 +251,6 @@ def _host(
         notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )
-
-
-def _distinct_lines(host: HostState) -> list[TimelineEntry]:
-    """Its timeline; what a failed stage and then its host say in the same words is one line."""
-    lines: list[TimelineEntry] = []
-    for line in host.timeline:
-        if not lines or (line.stage, line.text) != (lines[-1].stage, lines[-1].text):
-            lines.append(line)
-    return lines
 
 
 def _failures(rollout: Rollout, hosts: Mapping[str, HostReport]) -> tuple[Failures, ...]:
