@@ -20,7 +20,7 @@ from quads_tui.render.host_order import ORDERS
 from quads_tui.render.palette import PALETTES, THEMES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
-from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.commands import Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
@@ -28,9 +28,9 @@ from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
 from .command_line import CommandLine, CommandProvider
+from .controlled_app import ControlledApp
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
-from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
 from .key_actions import (
     BY_NAME,
@@ -65,7 +65,7 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(FaultTolerantApp[str]):
+class Console(ControlledApp):
     """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
 
     `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
@@ -87,10 +87,9 @@ class Console(FaultTolerantApp[str]):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
-        self.context = ViewContext(view, monotonic, read_only, symbols)
-        self._main = TableScreen(self.context)
-        super().__init__(monotonic)
-        self._control = control
+        context = ViewContext(view, monotonic, read_only, symbols)
+        self._main = TableScreen(context)
+        super().__init__(context, control, monotonic)
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
@@ -106,19 +105,6 @@ class Console(FaultTolerantApp[str]):
     @property
     def table(self) -> HostTable:
         return self._main.table
-
-    @property
-    def read_only(self) -> str:
-        return self.context.read_only
-
-    @read_only.setter
-    def read_only(self, why: str) -> None:
-        self.context.read_only = why
-
-    @property
-    def view(self) -> View:
-        """The topmost screen that is not a question."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
 
     def on_mount(self) -> None:
         if not self._frozen:
@@ -314,16 +300,6 @@ class Console(FaultTolerantApp[str]):
 
     # Controlling
 
-    def _submit(self, command: Command) -> None:
-        """Checked again here: somebody else may have taken control while a question was open."""
-        if not self._refuse_if_read_only() and self._control is not None:
-            self._control.submit(command)
-
-    def _refuse_if_read_only(self) -> bool:
-        if self.read_only:
-            self.flash(f"read-only: {self.read_only}")
-        return bool(self.read_only)
-
     def _select(self, action: KeyAction) -> tuple[list[HostState], int, int]:
         """The hosts that an action applies to, how many of them are hidden, and how many selected ones are in another state."""
         view = self.view
@@ -334,7 +310,7 @@ class Console(FaultTolerantApp[str]):
 
     def _ask(self, name: str, why: str = "") -> None:
         """Confirm, then submit; an action that needs a reason asks for it where none is given."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         action, view = BY_NAME[name], self.view
         chosen, hidden, unsuitable = self._select(action)
@@ -346,7 +322,7 @@ class Console(FaultTolerantApp[str]):
 
         def submit(why: str) -> None:
             assert action.make_command is not None
-            self._submit(action.make_command(hosts, why))
+            self.submit(action.make_command(hosts, why))
             view.done()
 
         def with_reason(why: str | None) -> None:
@@ -404,7 +380,7 @@ class Console(FaultTolerantApp[str]):
 
     def _ask_pause(self, what: str) -> None:
         """Pause it, or resume it. If the pause or its cause changed while the question was open, the question is asked again."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         paused = self.context.rollout.paused
         why = pause_reasons(paused, what)
@@ -415,7 +391,7 @@ class Console(FaultTolerantApp[str]):
             elif pause_reasons(paused, what) != why:
                 self._ask_pause(what)
             else:
-                self._submit(Pause(what, not why))
+                self.submit(Pause(what, not why))
 
         self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
@@ -426,7 +402,7 @@ class Console(FaultTolerantApp[str]):
         self.action_interrupt()
 
     def action_interrupt(self) -> None:
-        if isinstance(self.screen, Question | TextQuestion) or self._refuse_if_read_only():
+        if isinstance(self.screen, Question | TextQuestion) or self.refuse_if_read_only():
             return
         lines = [
             "This process runs the rollout.",
@@ -436,9 +412,9 @@ class Console(FaultTolerantApp[str]):
 
         def chosen(answer: str | None) -> None:
             if answer == "p":
-                self._submit(Pause("admission", True))
+                self.submit(Pause("admission", True))
             elif answer == "s":
-                self._submit(Stop())
+                self.submit(Stop())
 
         answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
         self.ask(Question(lines, answers, self.context.monotonic), chosen)

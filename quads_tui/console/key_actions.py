@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip, WriteNext
+from quads_tui.rollout.commands import Command, Comment, Disarm, Hold, Release, Retry, Skip, Unskip, WriteNext
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
@@ -33,6 +33,7 @@ class KeyAction:
     make_command: Callable[[tuple[str, ...], str], Command] | None = None
     default_reason: str = ""
     label: str = ""  # in the footer; the command where it is empty
+    asks: bool = True  # with `make_command`: nothing happens before it is confirmed
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -172,6 +173,19 @@ KEY_ACTIONS = (
         True,
         (HostStatus.QUEUED, HostStatus.WAITING, HostStatus.RUNNING),
         make_command=lambda hosts, _: WriteNext(hosts),
+    ),
+    KeyAction(
+        "comment",
+        "c",
+        "c",
+        "comment on hosts: shown in their NOTE, details and the report, and to whoever takes control",
+        _HOSTS,
+        True,
+        tuple(HostStatus),
+        0,
+        "TEXT",
+        Comment,
+        asks=False,
     ),
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),

@@ -122,23 +122,20 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     def choose_source(self) -> None:
         """Choose what the new rollout is made from, of what there is at this moment."""
-        if self._choosing is None or self._choosing.done():
-            self._choosing = asyncio.create_task(self._choose_source())
+        shown = SourceList()
+        self.ask(shown, lambda place: self._on_source(shown.sources, place or ""))
+        self._choosing = asyncio.create_task(self._fill(shown))
 
-    async def chosen(self) -> None:
-        """Returns when the list that was asked for is shown."""
-        if self._choosing is not None:
-            await self._choosing
-
-    async def _choose_source(self) -> None:
+    async def _fill(self, shown: SourceList) -> None:
         try:
-            sources = await asyncio.to_thread(self.actions.sources)
+            shown.fill(await asyncio.to_thread(self.actions.sources))
         except Exception as error:
             self.report_error(error)
-            return
-        if self.screen is self._main:
-            lines = [source.label for source in sources]
-            self.ask(SourceList(lines), lambda place: self._on_source(sources, place or ""))
+
+    async def chosen(self) -> None:
+        """Returns when the list that was asked for has its lines."""
+        if self._choosing is not None:
+            await self._choosing
 
     def _on_source(self, sources: Sequence[Source], place: str) -> None:
         """`place`: a number, or that a path is to be typed."""
@@ -189,8 +186,18 @@ class SourceList(Scroll):
     TYPED = "typed"
     BINDINGS: ClassVar = [Binding("tab,slash", "type", show=False, priority=True)]
 
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("New rollout from", lines, "enter make the plan   tab type the path of a file   esc back", pick=True)
+    def __init__(self) -> None:
+        keys = "enter make the plan   tab type the path of a file   esc back"
+        super().__init__("New rollout from", ["looking for assignment files"], keys, pick=True)
+        self.sources: Sequence[Source] = ()  # until they are found, keys that are typed ahead choose nothing
+
+    def fill(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self.replace([source.label for source in sources])
+
+    def action_go(self) -> None:
+        if self.sources:
+            super().action_go()
 
     def action_type(self) -> None:
         self.end(self.TYPED)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
-from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
+from quads_tui.rollout.commands import Command, Comment, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
+from quads_tui.rollout.comments import LENGTH
+from quads_tui.rollout.events import HostChanged, HostCommented, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.text import clean
 from quads_tui.rollout.waits import paused_subject
 
 from .breakers import Breakers
@@ -29,7 +31,7 @@ _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried
 
 @dataclass(slots=True, kw_only=True)
 class Commands:
-    """`who`: user@machine, for the audit. `stop` ends the rollout, for the reason that it is given."""
+    """`who`: the user@machine of the last command, for the audit. `stop` ends the rollout, for the reason that it is given."""
 
     rollout: Rollout
     ports: Ports
@@ -43,9 +45,12 @@ class Commands:
     who: str
     stop: Callable[[str], None]
 
-    def carry_out(self, command: Command) -> str:
+    def carry_out(self, command: Command, who: str) -> str:
         """Gives what came of it, in words. Hosts that it does not fit are counted there, and left as they are."""
+        self.who = who
         match command:
+            case Comment(hosts, text):
+                return self._comment(hosts, clean(text, LENGTH))
             case Pause(what, paused):
                 return self._pause(what, paused)
             case Stop():
@@ -74,6 +79,12 @@ class Commands:
                 done = [name for name in hosts if self._disarm(name)]
                 return _tally("disarm", done, hosts)
         assert_never(command)
+
+    def _comment(self, hosts: tuple[str, ...], text: str) -> str:
+        known = [name for name in dict.fromkeys(hosts) if name in self.rollout.hosts] if text else []
+        for name in known:
+            self.ports.emit(HostCommented(self.ports.clock.wall(), name, self.who, text))
+        return f"{_tally('comment', known, hosts)}: {text}" if known else "comment: nothing was written, or no such host"
 
     def _kind(self, name: str) -> Kind:
         return self.rollout.plan.goal(self.tasks.plans[name]).kind

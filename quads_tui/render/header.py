@@ -41,23 +41,26 @@ def title_line(
     """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
     machine, for the speed of a rehearsal.
     """
-    left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {clouds_name(list(rollout.clouds))}", STRONG)
-    left.append(f"  {len(rollout.hosts):,} hosts")
-    if title or rollout.speed != 1:
-        left.append("  ")
-        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
-        left.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
-    for warning in warnings:
-        left.append(f"  ! {warning}", ATTENTION)
     right, time, now = Text(style=BAR), rollout.time, rollout.ended_at or now
-    if width >= 110 and not warnings:
-        left.append("" if time.is_real else "  rollout time", QUIET)
-        left.append(f"{_GAP}{control}" if control else "", QUIET)
-        right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if rollout.started_at else "")
-        right.append(f"now {time.clock(now, now)}{_GAP}")
-    else:
-        right.append(f"{time.clock(now, now)}  ")
+    wide = width >= 110 and not warnings
+    right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if wide and rollout.started_at else "")
+    right.append(f"now {time.clock(now, now)}{_GAP}" if wide else f"{time.clock(now, now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
+    rest = Text()
+    if title or rollout.speed != 1:
+        rest.append("  ").append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
+    for warning in warnings:
+        rest.append(f"  ! {warning}", ATTENTION)
+    rest.append("  rollout time" if wide and not time.is_real else "", QUIET)
+    rest.append(f"{_GAP if wide else '  '}{control}" if control else "", QUIET)
+    # Who has control, and warnings, are worth more than our name, and than the number of hosts, which stands below too.
+    for first in (f"quads-tui  {clouds_name(list(rollout.clouds))}", clouds_name(list(rollout.clouds))):
+        left = Text(" ").append(first, STRONG).append(f"  {len(rollout.hosts):,} hosts").append_text(rest)
+        if left.cell_len + right.cell_len < width:
+            break
+    else:
+        left = Text(" ").append(first, STRONG).append_text(rest)
     if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
         right = Text(_MARK, QUIET).append_text(right)
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)

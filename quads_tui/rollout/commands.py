@@ -61,6 +61,14 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """Words about these hosts, for whoever looks at them next. Nothing is done to them."""
+
+    hosts: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """`what`: admission (no host starts its next stage) or writes (the lane grants no ticket)."""
 
@@ -73,9 +81,9 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Pause | Stop
+Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Comment | Pause | Stop
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Pause, Stop)
+_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Comment, Pause, Stop)
 _KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
 
 

@@ -8,15 +8,18 @@ from typing import NamedTuple
 
 from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
+from .comments import KEPT, HostComment
 from .durations import DurationStats
 from .events import (
     RECORD_ACTS,
     Commanded,
+    ControlTaken,
     Event,
     HookRan,
     HostAhead,
     HostArmed,
     HostChanged,
+    HostCommented,
     HostNote,
     Identified,
     Intent,
@@ -37,7 +40,7 @@ from .rollout_time import RolloutTime
 from .safety import Safety
 from .stages import HostStatus, Kind, Stage, StageStatus
 
-_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome)
+_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HostCommented, HookRan, Identified, Intent, Outcome)
 
 
 class TimelineEntry(NamedTuple):
@@ -71,6 +74,7 @@ class HostState:
     not_disarmed: str = ""  # why it could not be made safe, in words
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
+    comments: deque[HostComment] = field(default_factory=lambda: deque(maxlen=KEPT))
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -130,6 +134,7 @@ class Rollout:
         self.end_reason = ""
         self.resumed = False
         self.who = ""
+        self.controller = ""  # the attached console that has control; empty: the screen of the process that runs it
         self.hosts: dict[str, HostState] = {
             host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud, plan.goal(host).kind)
             for index, host in enumerate(plan.hosts)
@@ -227,7 +232,7 @@ class Rollout:
             self.started_at = self.started_at or event.at
             self.time.heard(event.last_seen)
             self.time.begin(event.at, event.speed)
-            self.ended_at, self.end_reason = None, ""
+            self.ended_at, self.end_reason, self.controller = None, "", ""
             self.resumed, self.who = event.resumed, event.who
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
@@ -246,6 +251,8 @@ class Rollout:
         elif isinstance(event, WriteOrdered):
             if event.host in self.hosts:
                 self.write_next[event.host] = None
+        elif isinstance(event, ControlTaken):
+            self.controller = event.who
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
@@ -285,6 +292,9 @@ class Rollout:
                 self.unverified[host.name] = event.unverified
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
+        elif isinstance(event, HostCommented):
+            host.comments.append(HostComment(event.at, event.who, event.text))
+            host.timeline.append(TimelineEntry(event.at, host.stage, f"comment by {event.who}: {event.text}"))
         elif isinstance(event, HostNote):
             host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:

@@ -115,7 +115,7 @@ class View(SafeScreen, Screen[str]):
             now=now,
             width=width,
             title=context.view.title,
-            control="read-only" if context.read_only else "you have control",
+            control="" if context.read_only else "you have control",
             warnings=warnings,
             too_slow=lateness is not None and lateness.is_too_late,
             symbols=symbols,

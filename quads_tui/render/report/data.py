@@ -197,6 +197,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "cause": host.cause,
         "reason": host.reason,
         "notes": list(host.notes),
+        "comments": [{"at": rfc3339(one.at), "who": one.who, "text": one.text} for one in host.comments],
         "began": _round(host.began),
         "seconds": _round(host.seconds),
         "stages": {
