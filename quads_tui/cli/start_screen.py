@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from quads_tui.inputs import InputError
-from quads_tui.journal.catalogue import find
+from quads_tui.journal.catalogue import StoredRollout, find
 from quads_tui.journal.locks import LockHeld
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.rollout_list import Row, Source, SourceKind
@@ -33,7 +33,7 @@ from quads_tui.runtime.unfinished import find_unfinished
 
 from .screen import run_screen, run_until_exit, wait_for_enter
 from .terminal import consequence, run_with_exit_status
-from .watch import read_only_reason, run_attached, run_watch
+from .watch import may_resume, read_only_reason, run_attached, run_watch
 
 if TYPE_CHECKING:
     from quads_tui.console.start_screen import StartApp
@@ -223,12 +223,14 @@ class StartController:
         except Usage as error:
             self.message = str(error)
             return
-        await run_watch(follower, read_only_reason(stored, stored.holder()), stored)
+        if await run_watch(follower, read_only_reason(stored, stored.holder()), stored, _resumable):
+            self.resume(rollout)
         follower.close()
 
     async def _attach(self, rollout: str) -> None:
         try:
-            await run_attached(find(self._options.state, rollout))
+            if await run_attached(find(self._options.state, rollout), _resumable):
+                self.resume(rollout)
         except (Usage, Refused) as error:
             self.message = str(error)
 
@@ -237,6 +239,11 @@ class StartController:
         await self._started.wait()
         assert self._start is not None
         return self._start
+
+
+def _resumable(stored: StoredRollout) -> bool:
+    """This process has no emulators, so it resumes no rehearsal."""
+    return stored.rehearsal is None and may_resume(stored)
 
 
 class StartScreenOperator:

@@ -66,7 +66,8 @@ LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
 class Console(ControlledApp):
-    """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
+    """Returns "leave" when the operator left, "resume" where this process is to resume the rollout, "gone" when the terminal
+    hung up, None after a display error; never ends by itself.
 
     `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
     """
@@ -93,7 +94,6 @@ class Console(ControlledApp):
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
-        self._muted = False
         self._blurred = False
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
@@ -143,7 +143,7 @@ class Console(ControlledApp):
         if len(notices) != self._seen_notices and notices:
             self._seen_notices = len(notices)
             self.context.flash = notices[-1].text
-        if self._alerts.new() and not self._muted:
+        if self._alerts.new() and not self.muted:
             self.bell()
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
@@ -287,8 +287,8 @@ class Console(ControlledApp):
         self.flash(what)
 
     def action_mute(self) -> None:
-        self._muted = not self._muted
-        self.flash("bell off" if self._muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
+        self.muted = not self.muted
+        self.flash("bell off" if self.muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
 
     def action_shot(self) -> None:
         try:

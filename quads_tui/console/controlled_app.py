@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from quads_tui.render.comments import comments_summary
+from quads_tui.render.numbers import count
+from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.commands import Command, Comment
 from quads_tui.rollout.ports import Control
 
-from .dialogs import TextQuestion
+from .dialogs import Question, TextQuestion
 from .fault_tolerant_app import FaultTolerantApp
 from .screens.view import View
 from .view_context import ViewContext
@@ -20,6 +22,7 @@ class ControlledApp(FaultTolerantApp[str]):
     def __init__(self, context: ViewContext, control: Control | None, monotonic: Callable[[], float]) -> None:
         self.context = context
         self._control = control
+        self.muted = False  # no bell
         super().__init__(monotonic)
 
     @property
@@ -47,6 +50,16 @@ class ControlledApp(FaultTolerantApp[str]):
         if not self.read_only and any(host.comments for host in self.context.rollout.hosts.values()):
             self.tell_control()
 
+    @property
+    def gone(self) -> RunnerGone | None:
+        return self.context.gone
+
+    @gone.setter
+    def gone(self, gone: RunnerGone | None) -> None:
+        if gone is not None and self.context.gone is None and not self.muted:
+            self.bell()
+        self.context.gone = gone
+
     def submit(self, command: Command) -> None:
         """Checked again here: somebody else may have taken control while a question was open."""
         if not self.refuse_if_read_only() and self._control is not None:
@@ -56,6 +69,28 @@ class ControlledApp(FaultTolerantApp[str]):
         if self.read_only:
             self.flash(f"read-only: {self.read_only}")
         return bool(self.read_only)
+
+    def action_resume_here(self) -> None:
+        """Ends the console with "resume", for whoever runs it to do."""
+        gone, rollout = self.gone, self.context.rollout
+        if gone is None:
+            self.flash("resume is possible only after the process that runs the rollout has exited")
+            return
+        if not gone.key:
+            self.flash(f"this console cannot resume it; type in a shell: {gone.command}")
+            return
+        left = sum(not host.status.is_final for host in rollout.hosts.values())
+        lines = [
+            f"Resume {rollout.id} in this process?",
+            f"{count(left, 'host')} unfinished: hosts under way continue, queued hosts start as planned. "
+            "Hosts to be rebuilt are powered off and WIPED.",
+        ]
+
+        def chosen(answer: str | None) -> None:
+            if answer == "y":
+                self.exit("resume")
+
+        self.ask(Question(lines, {"n": "no", "y": "resume"}, self.context.monotonic), chosen)
 
     def action_comment(self, words: str = "") -> None:
         """On the chosen hosts, at once: nothing is done to them."""

@@ -210,6 +210,7 @@ KEY_ACTIONS = (
         "pause all Foreman writes, or resume them after showing the reason for the pause",
         dangerous=True,
     ),
+    KeyAction("resume_here", "ctrl+r", "ctrl+r", "resume the rollout in this console, after the process that ran it has exited"),
     KeyAction("messages", "m", "m", "messages and commands so far"),
     KeyAction("theme", "T", "T", "next colour theme", argument="NAME"),
     KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
