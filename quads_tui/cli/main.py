@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from .common_options import SERVICES, common_options, flag, keep_given_before, with_given_before
+from .metrics_option import metrics_of, metrics_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -139,6 +140,7 @@ def cli(context: click.Context, /, **common: Any) -> None:
 @_emulator_options
 @_canary_option
 @common_options("headless", "plain", "as_json", "state_dir", accepted=("yes",))
+@metrics_option
 def rehearse(
     assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
 ) -> None:
@@ -159,6 +161,7 @@ def rehearse(
 @_survey_option
 @_canary_option
 @common_options(*SERVICES)
+@metrics_option
 def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
 
@@ -212,6 +215,7 @@ def check(assignments: tuple[Path, ...], **common: Any) -> None:
 @click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
 @common_options(*SERVICES)
+@metrics_option
 def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
     from .resume import resume_command as start
@@ -355,6 +359,7 @@ def _options(common: dict[str, Any]) -> Any:
         survey=not common.get("no_survey"),
         take_over=common.get("take_over", False),
         canary=common.get("canary"),
+        **metrics_of(common),
     )
 
 

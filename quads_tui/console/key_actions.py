@@ -6,8 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Comment, Disarm, Hold, Release, Retry, Skip, Unskip, WriteNext
+from quads_tui.rollout.commands import (
+    Command,
+    Comment,
+    Disarm,
+    GiveBack,
+    Hold,
+    PowerCycle,
+    Release,
+    RestartBmc,
+    Retry,
+    Skip,
+    Unskip,
+    WriteNext,
+)
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
 
@@ -19,6 +33,7 @@ class KeyAction:
     `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, start (the screen of all rollouts), or plain
     (typed without a screen). `argument`: what the command accepts after its name. `footer`: its priority for a place in the
     last line; 0: none. `make_command`: of the hosts and the reason; `default_reason`: it asks for a reason, this is the default.
+    `repair`: what it is, for one that says why a host is left out.
     """
 
     name: str
@@ -34,6 +49,7 @@ class KeyAction:
     default_reason: str = ""
     label: str = ""  # in the footer; the command where it is empty
     asks: bool = True  # with `make_command`: nothing happens before it is confirmed
+    repair: Repair | None = None
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -187,13 +203,46 @@ KEY_ACTIONS = (
         Comment,
         asks=False,
     ),
+    KeyAction(
+        "power_cycle",
+        "",
+        "",
+        "power hosts off and on; they are disarmed first, and not reinstalled",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        make_command=lambda hosts, _: PowerCycle(hosts),
+        repair=Repair.POWER_CYCLE,
+    ),
+    KeyAction(
+        "bmc_restart",
+        "",
+        "",
+        "restart the BMC itself; the power of the host does not change",
+        _HOSTS,
+        True,
+        (*RETRYABLE, HostStatus.DONE),
+        make_command=lambda hosts, _: RestartBmc(hosts),
+        repair=Repair.BMC_RESTART,
+    ),
+    KeyAction(
+        "give_back",
+        "",
+        "",
+        "give failed hosts back to their former owner in Foreman; they are disarmed first",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        make_command=lambda hosts, _: GiveBack(hosts),
+        repair=Repair.GIVE_BACK,
+    ),
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
     KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
     KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
     KeyAction("map", "M", "M", "map of the fleet: a cell per host, by rack, model or cloud", footer=3),
-    KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
+    KeyAction("graphs", "v", "v", "graphs over time: hosts by stage, the Foreman write queue, latencies", footer=2),
     KeyAction(
         "pause",
         "p",

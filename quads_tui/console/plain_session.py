@@ -27,6 +27,7 @@ from .key_actions import (
     question,
     required_answer,
 )
+from .repair_question import refused, repair_question, suitable
 from .view_context import ViewContext
 
 MINUTE = 60.0  # real seconds between two lines of progress
@@ -116,15 +117,21 @@ class PlainSession:
             which = f"{action.command} which hosts? Give a host name, {', '.join(_STATES)}, or a filter such as cause:401."
             self._print(f"No host matches {argument}." if argument else which)
             return
-        chosen = [host for host in hosts if host.status in action.statuses]
+        chosen, reasons = suitable(action, self._rollout, hosts)
         if not chosen:
-            self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for these hosts in their present state.")
+            in_state = f"{action.command}: {count(len(hosts), 'host')}, not possible for these hosts in their present state"
+            self._print(f"{refused(action, reasons) if reasons else in_state}.")
             return
         names = tuple(host.name for host in chosen)
         if not action.asks:
             self._ask_text(action, names)
             return
-        for text in question(action, chosen, 0, len(hosts) - len(chosen) if argument not in _STATES else 0):
+        left_out = argument not in _STATES
+        if action.repair is None:
+            lines = question(action, chosen, 0, len(hosts) - len(chosen) if left_out else 0)
+        else:
+            lines = repair_question(action.repair, self._rollout, chosen, 0, reasons if left_out else {})
+        for text in lines:
             self._print(text.strip())
 
         def on_confirmed() -> None:

@@ -34,6 +34,7 @@ from .host_tasks import HostTasks, internal_error
 from .outages import OutageGuard
 from .ports import Ports
 from .quads_sync import QuadsExchange
+from .repairs import Repairs
 from .resume_state import recall
 from .resumption import Resumption
 from .sampling import sample
@@ -137,6 +138,15 @@ class RolloutExecutor:
             on_end=self._check_idle,
             on_safety=self._safety,
         )
+        self._repairs = Repairs(
+            rollout=rollout,
+            ports=self._ports,
+            gate=self.gate,
+            tasks=self._tasks,
+            memories=self._memories,
+            protected=context.protected,
+            who=context.who,
+        )
         self._commands = Commands(
             rollout=rollout,
             ports=self._ports,
@@ -146,6 +156,7 @@ class RolloutExecutor:
             breakers=self._breakers,
             canaries=self._canaries,
             tasks=self._tasks,
+            repairs=self._repairs,
             memories=self._memories,
             who=context.who,
             stop=self.stop,
@@ -183,6 +194,7 @@ class RolloutExecutor:
             self._resumption.wait_out(context.left_write)
         if context.recall is not None:
             self._resumption.go_on(context.recall)
+            self._repairs.resume(context.recall)
             if not self._tasks:
                 self._idle.set()
             return

@@ -19,7 +19,7 @@ from .waiting_hosts import Group, Queue, Ranking, by_order
 
 T = TypeVar("T")
 
-DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make the machine safe
+DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make it safe, or repair it as ordered
 
 _AHEAD = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
 

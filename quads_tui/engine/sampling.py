@@ -17,7 +17,7 @@ async def sample(context: RolloutContext, lane: Lane) -> None:
         late = max(0.0, clock.now() - began - context.sample_seconds * clock.speed)
         if context.emulators_lag is not None:
             late += await context.emulators_lag() * clock.speed
-        meters.tick(lane.state(), late)
+        meters.tick(lane.state(), late, clock.wall())
         state = meters.lane
         figures: dict[str, object] = {
             "depth": state.depth,

@@ -71,6 +71,8 @@ def next_step(host: HostState, *, now: float, time: RolloutTime, why: str = "") 
     """What happens to the host by itself, or which keys lead on from here."""
     if host.status is HostStatus.WAITING and host.until:
         return f"retrying at {time.clock(host.until, now)}, in {duration(max(0.0, host.until - now) * time.speed)}"
+    if host.repair is not None:
+        return f"{host.repair.label} under way: {host.note}"
     if host.status is HostStatus.FAILED:
         disarm = ", d disarms the host" if host.armed else ""
         where = host.stage.label if host.stage else "the start"

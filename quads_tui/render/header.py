@@ -142,19 +142,31 @@ def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
 
 
 def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
-    """The bar's legend with the number of hosts of each kind; what an armed host means, under its chip."""
+    """The bar's legend with the number of hosts of each kind; what an armed host means, under its chip.
+
+    Where there is too little room, all else goes before a number does: what is retrying is counted in its stage too.
+    """
+    armed = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
+    ways = [(_GAP, True, True, armed), (_GAP, True, True, None)] if width >= 110 else []
+    for gap, glyphs, retrying, right in (*ways, (" ", True, True, None), (" ", True, False, None), (" ", False, False, None)):
+        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying)
+        if line.cell_len + (right.cell_len + 1 if right is not None else 0) <= width:
+            break
+    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+
+
+def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool) -> Text:
     counts = rollout.counts
     done = STYLES[HostStatus.DONE]
     parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
     parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.short, rollout.at_stage[stage]) for stage in ORDER]
     parts.append((symbols.none, QUIET, "not started", counts[HostStatus.QUEUED]))
     parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
-    if counts[HostStatus.WAITING]:
+    if counts[HostStatus.WAITING] and retrying:
         parts.append(("", QUIET, "retrying", counts[HostStatus.WAITING]))
     line = Text(" ")
     for number, (glyph, style, word, count) in enumerate(parts):
-        line.append((_GAP if width >= 110 else " ") if number else "")
-        line.append(f"{glyph} " if glyph else "", style if count else QUIET)
+        line.append(gap if number else "")
+        line.append(f"{glyph} " if glyph and glyphs else "", style if count else QUIET)
         line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
-    right = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
-    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+    return line

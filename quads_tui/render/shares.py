@@ -28,12 +28,12 @@ def ended_shares(counts: Counter[HostStatus], symbols: Symbols) -> list[Share]:
 def drawn_shares(shares: Sequence[Share], width: int) -> Text:
     """Exactly `width` cells; none without hosts."""
     line = Text()
-    for cells, (_, glyph, style) in zip(_cells([share for share, _, _ in shares], width), shares, strict=True):
+    for cells, (_, glyph, style) in zip(cells_of([share for share, _, _ in shares], width), shares, strict=True):
         line.append(glyph * cells, style)
     return line
 
 
-def _cells(counts: Sequence[int], width: int) -> list[int]:
+def cells_of(counts: Sequence[int], width: int) -> list[int]:
     """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
     total = sum(counts)
     if not total:

@@ -127,7 +127,7 @@ def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, n
         case HostStatus.RUNNING:
             return _running(host, rollout, meters, forecast, now)
         case HostStatus.DONE | HostStatus.FAILED | HostStatus.SKIPPED | HostStatus.HELD:
-            return host.full_reason
+            return host.note if host.repair is not None else host.full_reason
         case _:
             assert_never(host.status)
 

@@ -11,6 +11,7 @@ from .causes import Cause, group_of
 from .comments import KEPT, HostComment
 from .durations import DurationStats
 from .events import (
+    FOREMAN_ACTS,
     RECORD_ACTS,
     Commanded,
     ControlTaken,
@@ -28,6 +29,7 @@ from .events import (
     OutageChanged,
     Outcome,
     Paused,
+    RepairChanged,
     RolloutEnded,
     RolloutStarted,
     StageChanged,
@@ -36,11 +38,25 @@ from .events import (
 from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
+from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
 from .rollout_time import RolloutTime
 from .safety import Safety
-from .stages import HostStatus, Kind, Stage, StageStatus
+from .stage_history import StageCounts, StageHistory
+from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
-_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HostCommented, HookRan, Identified, Intent, Outcome)
+_ABOUT_A_HOST = (
+    StageChanged,
+    HostChanged,
+    HostArmed,
+    HostNote,
+    HostCommented,
+    HookRan,
+    Identified,
+    Intent,
+    Outcome,
+    RepairChanged,
+)
+_NOT_THE_MACHINE = RECORD_ACTS | {BMC_RESET}  # intents of acts that leave the machine and its build as they are
 
 
 class TimelineEntry(NamedTuple):
@@ -72,6 +88,10 @@ class HostState:
     touched: bool = False  # something was sent to its BMC, or to Foreman about its build
     left: Safety | None = None  # what its last end left it as, where its event says so
     not_disarmed: str = ""  # why it could not be made safe, in words
+    owned: bool = False  # a write of this rollout has changed its owner in Foreman, and none has changed it back
+    repair: Repair | None = None  # under way
+    repaired: str = ""  # what came of the last one since it ended, in words
+    given_back: str = ""  # the owner to whom it was given back
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
     comments: deque[HostComment] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -98,7 +118,13 @@ class HostState:
 
     @property
     def left_behind(self) -> str:
-        """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
+        """The same in words, with whom it was given back to; empty for a host that is not at an end, or done."""
+        given = f"given back to {self.given_back}" if self.given_back else ""
+        return "; ".join(words for words in (given, self._made_safe) if words)
+
+    @property
+    def _made_safe(self) -> str:
+        """Whether its next boot reinstalls it, with what could not be made safe."""
         if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
         if self.safety is Safety.UNKNOWN and self.not_disarmed:  # that much is known
@@ -107,8 +133,9 @@ class HostState:
 
     @property
     def full_reason(self) -> str:
-        """Why it ended as it did and what it was left as, in words; empty like `left_behind`."""
-        return "; ".join(words for words in (self.reason, self.left_behind) if words) if self.left_behind else ""
+        """Why it ended as it did, what a repair did since, and what it was left as, in words; empty like `left_behind`."""
+        left = self._made_safe
+        return "; ".join(words for words in (self.repaired, self.reason, left) if words) if left else ""
 
 
 @dataclass(slots=True)
@@ -155,11 +182,13 @@ class Rollout:
         self.outages = Outages(plan)
         self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
+        self._writing: dict[str, Intent] = {}  # the last write of each host that has no outcome yet
         self.dirty: set[str] = set()
         self.version = 0
         self.durations = DurationStats(plan)
         self.refusals = Refusals(plan, self.durations.kinds)
         self.canaries = Canaries(plan)
+        self.stage_history = StageHistory()
 
     @property
     def first_write_verified(self) -> bool:
@@ -193,6 +222,14 @@ class Rollout:
         """No host can move without a human."""
         return not (self.counts[HostStatus.QUEUED] or self.counts[HostStatus.RUNNING] or self.counts[HostStatus.WAITING])
 
+    def stage_counts(self, at: float) -> StageCounts:
+        """How the hosts stand now, as a point of the stage history at real time `at`."""
+        counts, stages = self.counts, tuple(self.at_stage[stage] for stage in Stage)
+        done, failed = counts[HostStatus.DONE], counts[HostStatus.FAILED]
+        skipped, held = counts[HostStatus.SKIPPED], counts[HostStatus.HELD]
+        not_started = len(self.hosts) - sum(stages) - done - failed - skipped - held
+        return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return self.time.own(self.ended_at or now)
@@ -211,6 +248,8 @@ class Rollout:
         self.version += 1
         if not isinstance(event, RolloutStarted):
             self.time.heard(event.at)
+        if self.stage_history.is_due(event.at):
+            self.stage_history.keep(event.at, self.stage_counts)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -234,6 +273,8 @@ class Rollout:
             self.time.begin(event.at, event.speed)
             self.ended_at, self.end_reason, self.controller = None, "", ""
             self.resumed, self.who = event.resumed, event.who
+            if event.resumed:
+                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
@@ -280,7 +321,13 @@ class Rollout:
             else:
                 self.armed.pop(host.name, None)
         elif isinstance(event, Intent):
-            host.touched = host.touched or event.act not in RECORD_ACTS
+            host.touched = host.touched or event.act not in _NOT_THE_MACHINE
+            if event.act in FOREMAN_ACTS:
+                self._writing[host.name] = event
+        elif isinstance(event, Outcome):
+            self._apply_outcome(host, event)
+        elif isinstance(event, RepairChanged):
+            self._apply_repair(host, event)
         elif isinstance(event, HookRan):
             host.hooks[event.hook] = event.ok
             output = f": {event.output}" if event.output else ""
@@ -299,6 +346,30 @@ class Rollout:
             host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:
                 host.note = event.text
+
+    def _apply_outcome(self, host: HostState, event: Outcome) -> None:
+        """Whose owner was changed: a write whose result stayed unknown may have done so."""
+        intent = self._writing.get(host.name)
+        if intent is None or intent.number != event.number:
+            return
+        del self._writing[host.name]
+        if intent.act in ("build", "owner") and event.result in (ActResult.APPLIED, ActResult.UNKNOWN):
+            host.owned = True
+        elif intent.act == GIVE_BACK and event.result is ActResult.APPLIED:
+            host.owned = False
+
+    def _apply_repair(self, host: HostState, event: RepairChanged) -> None:
+        begins = event.status is RepairStatus.STARTED
+        host.repair = event.repair if begins else None
+        words = f"{event.repair.label} {event.status.value}" + (f": {event.text}" if event.text else "")
+        host.repaired = "" if begins else words
+        if event.safety is not None:
+            host.left, host.not_disarmed = event.safety, ""
+        if event.owner:
+            host.given_back = event.owner
+        host.note = words if begins else host.full_reason
+        by = f" (by {event.who})" if begins else ""
+        host.timeline.append(TimelineEntry(event.at, host.stage, words + by))
 
     def _apply_stage(self, host: HostState, event: StageChanged) -> None:
         host.marks[event.stage] = event.status
@@ -322,6 +393,8 @@ class Rollout:
         host.cause, host.reason, host.until = event.cause, event.reason, event.until
         host.note = event.reason
         host.left, host.not_disarmed = event.safety, event.not_disarmed
+        if not event.status.is_final:  # taken in again
+            host.repaired, host.given_back = "", ""
         if event.status is HostStatus.FAILED:
             cause = event.cause or Cause.UNKNOWN
             key = (host.stage, cause, group_of(event.reason, host.name))

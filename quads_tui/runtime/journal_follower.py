@@ -104,7 +104,7 @@ class Follower:
         while self._waiting_samples and self._waiting_samples[0].at <= until:
             sample = self._waiting_samples.popleft()
             self.view.rollout.time.heard(sample.at)
-            self.view.meters.restore(sample.data, self.view.clock.now())
+            self.view.meters.restore(sample.data, self.view.clock.now(), sample.at)
         self._set_clock()
 
     def run_by(self, holder: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import closing, suppress
 from copy import copy
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -61,7 +61,10 @@ async def resume(
     addresses = [host.address for host in _stored_plan(stored).hosts]
     check_speed(site, addresses)
     check_ipmitool(site, addresses)
-    async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
+    async with (
+        resources.metrics.served(site, options, operator.notify) as metrics,
+        resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer,
+    ):
         options.private_directory(stored.directory)  # it may belong to another user
         lock = JournalLock(stored.directory, take_over=options.take_over)
         try:
@@ -74,6 +77,7 @@ async def resume(
                     resources=resources,
                     writer=writer,
                     front_end=front_end,
+                    metrics=metrics,
                     rehearsal=stored.rehearsal,
                 )
                 return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask, until=until)
@@ -120,6 +124,7 @@ async def _resume_with(
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
+        await asyncio.to_thread(recall_samples, stored, runner.services.meters)
         for line in [*_summary(rollout, events), *_limit_words(rollout, runner.clock.wall())]:
             operator.notify(line)
         await journal.describe({"ended": None})
@@ -134,6 +139,14 @@ def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) 
     for event in events:
         rollout.apply(event)
     return rollout
+
+
+def recall_samples(stored: StoredRollout, meters: Meters) -> None:
+    """The samples of earlier processes, for the graphs of the whole run. Nothing depends on them: damaged ones are left out."""
+    with suppress(NoJournal, ValueError), closing(JournalReader(stored.journal)) as reader:
+        for sample in reader.samples():
+            with suppress(KeyError, ValueError, TypeError):
+                meters.recall(sample.data, sample.at)
 
 
 def _refuse_late(rollout: Rollout, now: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.context import RolloutContext
@@ -35,8 +36,12 @@ from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
+from .rollout_metrics import RolloutMetrics
 from .running_rollout import RunningRollout
 from .summary import summarised
+
+if TYPE_CHECKING:
+    from .metrics_server import MetricsServer
 
 
 class RolloutRunner:
@@ -52,9 +57,11 @@ class RolloutRunner:
         resources: ProcessResources,
         writer: Writer,
         front_end: FrontEnd,
+        metrics: MetricsServer | None = None,
         rehearsal: Path | None = None,
     ) -> None:
-        """`writer`: to its Foreman. `front_end`: what shows it. `rehearsal`: the directory of its emulators."""
+        """`writer`: to its Foreman. `front_end`: what shows it. `metrics`: where its metrics are served; None: nowhere.
+        `rehearsal`: the directory of its emulators."""
         self.services = services
         self.writer = writer
         self._site = site
@@ -63,6 +70,7 @@ class RolloutRunner:
         self._options = options
         self._rehearsal = rehearsal
         self._front_end = front_end
+        self._metrics = RolloutMetrics(metrics, services)
         self._broken: asyncio.Queue[str] = asyncio.Queue()
 
     def journal(self, path: Path, *, existing: bool = False) -> JournalStore:
@@ -81,6 +89,7 @@ class RolloutRunner:
         lines = JsonLines(rollout) if self._options.json else None
         if lines is not None:
             journal.subscribe(lines)
+        self._metrics.count_events(journal, recalled.unsettled.values() if recalled is not None else ())
         context = RolloutContext(
             rollout=rollout,
             meters=services.meters,
@@ -141,7 +150,7 @@ class RolloutRunner:
         except OSError as error:
             notify(f"warning: other consoles cannot attach to this rollout: {error}")
         try:
-            with self._resources.register(running):
+            with self._resources.register(running), self._metrics.served(running.view, rehearsal=rehearsal):
                 await self._front_end(running)
         finally:
             left = "safety" if executor.held_back else TIME_LIMIT if executor.out_of_time else "operator"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from time import thread_time
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from quads_tui.render import boxes, failures, header
+from quads_tui.render import boxes, failures, graphs, header
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
@@ -198,7 +199,7 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         *boxes.queue_box(model, gauges, known, own=100.0, height=7, width=width, symbols=symbols),
         *boxes.installs_box(model, known, height=9, **common),
         *boxes.latency_box("Redfish", [("", gauges.redfish)], speed=1.0, width=width, height=7, symbols=symbols),
-        *boxes.large(model, gauges, known, own=100.0, height=40, window="whole run", **common),
+        *graphs.screen(model, gauges, known, own=100.0, height=40, window="whole run", **common),
         boxes.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
         boxes.latency_line(gauges, 1.0, width, symbols),
         *failures.failures(model, width, 4, NOW, symbols),
@@ -263,21 +264,6 @@ def test_an_area_fills_from_below_and_its_edge_has_its_own_style() -> None:
     upper, lower = area("block", [1, 2], 2, 2.0, edge="e", below="b", shade=[False, True], shaded="s")
     assert (upper.plain, lower.plain) == (" █", "██")
     assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("b", 1), ("s", 1)]
-
-
-@pytest.mark.parametrize("height", range(19, 58))
-@pytest.mark.parametrize("ipmi", [0, 3])
-def test_the_graphs_fit_every_screen(height: int, ipmi: int) -> None:
-    model, gauges = rollout(60), meters()
-    for seconds in range(ipmi):
-        gauges.ipmi.observe(1.0 + 50 * seconds, ok=True)
-    gauges.tick(gauges.lane)
-    known = forecast(model, gauges, NOW)
-    for window in boxes.WINDOWS:
-        lines = boxes.large(model, gauges, known, now=NOW, own=100.0, width=80, height=height, window=window)
-        assert height - 4 <= len(lines) <= height
-        assert ("IPMI" in "".join(line.plain for line in lines)) is bool(ipmi)
-        assert sum("┤" in line.plain for line in lines) >= 5  # a queue of one row has one label
 
 
 def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> None:
@@ -400,3 +386,25 @@ def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_u
     assert not any("rack e21" in text for text in places())
     model.apply(RolloutEnded(NOW, "safety"))
     assert not any("unavailable" in text for text in places())
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_number_of_the_counts_is_cut_and_together_they_are_all_hosts(width: int) -> None:
+    model = rollout(700)
+    queued = [host.name for host in model.hosts.values() if host.status is HostStatus.QUEUED]
+    for name, status in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
+        model.apply(HostChanged(NOW, name, status, None, None, "x"))
+    model.apply(HostChanged(NOW, queued[4], HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "busy", until=NOW + 60))
+    line = header.counts_line(model, width).plain
+    assert "…" not in line and len(line) == width
+    found = {word: int(number) for word, number in re.findall(r"(not started|[A-Za-z]+) (\d+)", line)}
+    found.pop("retrying", None)  # those are counted in their stages
+    assert (found["skipped"], found["held"]) == (2, 1)
+    assert sum(found.values()) == 700 - model.counts[HostStatus.FAILED]
+
+
+@pytest.mark.parametrize("speed", [1.0, 30.0])
+def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
+    line = boxes.latency_line(meters(), speed, 90).plain
+    assert re.search(r"\d+ errors in (5|30) min $", line)
+    assert len(boxes.latency_line(meters(), speed, 60).plain) == 60

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.rollout.commands import Command, Comment, Hold, Pause, Stop
+from quads_tui.rollout.commands import Command, Comment, GiveBack, Hold, Pause, PowerCycle, RestartBmc, Stop
 from quads_tui.runtime import control_socket
 from quads_tui.runtime.control_socket import ControlServer, NotRunning, RemoteControl
 from tests.waiting import until
@@ -67,6 +67,15 @@ async def test_a_command_is_its_users_who_sent_it(server: Server) -> None:
     client.submit(Comment(("a01",), "PSU replaced"))
     await until(lambda: server.orders.all)
     assert (server.orders.all, server.orders.who) == ([Comment(("a01",), "PSU replaced")], ["ann@jump"])
+    client.close()
+
+
+@pytest.mark.parametrize("command", [RestartBmc(("a01", "a02")), PowerCycle(("a01",)), GiveBack(("a01",))])
+async def test_who_took_control_orders_repairs(server: Server, command: Command) -> None:
+    client = await server.client("anna")
+    client.submit(command)
+    await until(lambda: server.orders.all)
+    assert server.orders.all == [command]
     client.close()
 
 

@@ -75,7 +75,7 @@ class TableScreen(View):
         yield Field(
             FILTER,
             id="filter",
-            placeholder='text, regular expression, !text (not), stage: cause: cloud: model: rack: state:, "text with spaces"',
+            placeholder='text, regular expression, !text (not), "two words", stage: state: cause: ...',
             compact=True,
         )
         yield LinePanel("footer")

@@ -18,6 +18,7 @@ class Idrac9(DellFamily):
     manufacturer = "Dell Inc."
     system = "/redfish/v1/Systems/System.Embedded.1"
     manager = "/redfish/v1/Managers/iDRAC.Embedded.1"
+    manager_resets = ("GracefulRestart",)
     chassis = "/redfish/v1/Chassis/System.Embedded.1"
     base = "Base.1.12"
     registry = "IDRAC.2.8"
