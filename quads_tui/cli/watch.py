@@ -15,7 +15,7 @@ from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_ro
 from quads_tui.render.progress import plain_line
 from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.events import Event
-from quads_tui.runtime.control_socket import NotRunning, RemoteControl
+from quads_tui.runtime.control_socket import NotRunning, RemoteControl, user_of
 from quads_tui.runtime.emulator_process import emulators_pid
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import STEP, Follower, follow
@@ -102,8 +102,10 @@ def may_resume(stored: StoredRollout) -> bool:
 def read_only_reason(stored: StoredRollout, holder: str, controller: str = "") -> str:
     """Why a rollout that is only watched cannot be controlled. `holder`: who runs it, as StoredRollout.holder gives it;
     `controller`: the attached console that has control of it."""
-    control = f"controlled by {controller}, " if controller else ""
-    return f"watching {stored.id}, {control}run by {holder}" if holder else f"not running: quads-tui resume {stored.id}"
+    if not holder:
+        return f"not running: quads-tui resume {stored.id}"
+    control = f"controlled by {user_of(controller)}, " if controller else ""
+    return f"{control}run by {holder.partition(', since')[0]} (watching {stored.id})"
 
 
 def _over(follower: Follower) -> bool:

@@ -146,12 +146,12 @@ def _group_line(group: RowGroup, width: int) -> Text:
 
 
 def _name_cells(width: int) -> int:
-    return 30 if width >= _WIDE else 26
+    return 30 if width >= _WIDE else 28
 
 
 def _bar_cells(width: int) -> int:
-    others = 3 + _name_cells(width) + 1 + (21 if width >= _WIDE else 0) + 1 + 9 + 1 + 5 + 1 + 5 + 2
-    return min(_BAR[1], max(_BAR[0], width - others - (_STATE if width >= _WIDE else 14)))
+    others = 3 + _name_cells(width) + 1 + (20 if width >= _WIDE else 0) + 1 + 10 + 6 + 6 + 2
+    return min(_BAR[1], max(_BAR[0], width - others - (_STATE if width >= _WIDE else 13)))
 
 
 def _row_line(row: Row, width: int, symbols: Symbols, *, cursor: bool) -> Text:

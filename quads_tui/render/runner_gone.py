@@ -39,6 +39,7 @@ def banner(gone: RunnerGone, rollout: Rollout, real_now: float, width: int, symb
         f"NOT RUNNING since {since}{ago}: shown is what was known then   {key}{gone.command}",
         f"NOT RUNNING since {since}{ago}   {key}{gone.command}",
         f"NOT RUNNING since {since}  {'ctrl+r or ' if gone.key else ''}{gone.command}",
+        f"NOT RUNNING ({since})  {'ctrl+r or ' if gone.key else ''}{gone.command}",
         f"NOT RUNNING  {'ctrl+r or ' if gone.key else ''}{gone.command}",
     )
     words = next((words for words in ways if cell_len(words) <= width - 2), ways[-1])

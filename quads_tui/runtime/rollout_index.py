@@ -36,7 +36,7 @@ from .summary import summarised
 _MAX_ENDED = 30  # ended rollouts
 _REFRESH_INTERVAL = 1.0  # real seconds between two reads of the state directory
 _REST = 5  # at least as many times as long as a read took: of a hundred rollouts it takes a while
-_ESTIMATE = 90  # cells
+_ESTIMATE = 48  # cells: without the reasons, which the screen of the rollout gives
 log = logging.getLogger(__name__)
 
 

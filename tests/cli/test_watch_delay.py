@@ -91,7 +91,7 @@ FOLLOWER: Any = SimpleNamespace(
 
 async def test_the_screen_of_watch(runner: Runner) -> None:
     work = watch._keep_right(runner, FOLLOWER, runner, "", lambda stored: True)  # type: ignore[arg-type]
-    await assert_told(runner, work, lambda: runner.read_only, f"watching {runner.id}, run by asmith@lab, process 8")
+    await assert_told(runner, work, lambda: runner.read_only, f"run by asmith@lab, process 8 (watching {runner.id})")
 
 
 async def test_the_screen_of_attach(runner: Runner) -> None:
@@ -107,4 +107,4 @@ async def test_the_lines_of_watch(runner: Runner, monkeypatch: pytest.MonkeyPatc
     follower: Any = SimpleNamespace(ended=False, view=view, step=runner.follow)
     options: Any = SimpleNamespace(json=False)
     work = watch._print_lines(follower, options, runner)  # type: ignore[arg-type]
-    await assert_told(runner, work, lambda: said[-1], f"watching {runner.id}, run by asmith@lab, process 8", banner=False)
+    await assert_told(runner, work, lambda: said[-1], f"run by asmith@lab, process 8 (watching {runner.id})", banner=False)

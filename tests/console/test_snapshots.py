@@ -74,4 +74,4 @@ def test_screen_of_a_watcher_whose_runner_has_gone(size: tuple[int, int], snap_c
 
 
 def test_screen_of_a_watcher(snap_compare: Callable[..., bool]) -> None:
-    assert snap_compare(console("watching r1, run by process 4711 of alice"), terminal_size=(120, 40))
+    assert snap_compare(console("controlled by ann@jump, run by process 4711 of alice (watching r1)"), terminal_size=(120, 40))
