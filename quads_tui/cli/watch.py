@@ -25,6 +25,7 @@ from quads_tui.runtime.options import Options, Refused, Usage, current_user, not
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
 from .resume import resume_now
+from .screen import settings_of
 from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
@@ -121,7 +122,7 @@ async def run_watch(
     from quads_tui.console.app import Console
 
     await follower.step()
-    console = Console(follower.view, None, read_only=read_only)
+    console = Console(follower.view, None, settings=settings_of(follower.view.directory), read_only=read_only)
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
         helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only, resumable)))
@@ -231,7 +232,11 @@ async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout
         await control.connect()
     except NotRunning:
         raise Refused([f"{stored.id} is not running; resume it with: quads-tui resume {stored.id}"]) from None
-    console = PlainScreen(ViewContext(follower.view, time.monotonic), control) if plain else Console(follower.view, control)
+    console = (
+        PlainScreen(ViewContext(follower.view, time.monotonic), control)
+        if plain
+        else Console(follower.view, control, settings=settings_of(follower.view.directory))
+    )
     shown.append(console)
     resumable = _not_here if plain else resumable
     stay = _stay_attached(control, console, follower, stored, resumable)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from quads_tui.render.comments import comments_summary
 from quads_tui.render.numbers import count
 from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.commands import Command, Comment
 from quads_tui.rollout.ports import Control
 
+from .adjustable import AdjustableApp
 from .dialogs import Question, TextQuestion
-from .fault_tolerant_app import FaultTolerantApp
 from .screens.view import View
 from .view_context import ViewContext
 
 
-class ControlledApp(FaultTolerantApp[str]):
+class ControlledApp(AdjustableApp):
     """`control` may be None while the context says why this console is read-only."""
 
-    def __init__(self, context: ViewContext, control: Control | None, monotonic: Callable[[], float]) -> None:
-        self.context = context
+    def __init__(self, context: ViewContext, control: Control | None) -> None:
+        super().__init__(context)
         self._control = control
-        self.muted = False  # no bell
-        super().__init__(monotonic)
 
     @property
     def view(self) -> View:
@@ -56,7 +52,7 @@ class ControlledApp(FaultTolerantApp[str]):
 
     @gone.setter
     def gone(self, gone: RunnerGone | None) -> None:
-        if gone is not None and self.context.gone is None and not self.muted:
+        if gone is not None and self.context.gone is None and not self.settings.muted:
             self.bell()
         self.context.gone = gone
 
@@ -77,7 +73,7 @@ class ControlledApp(FaultTolerantApp[str]):
             self.flash("resume is possible only after the process that runs the rollout has exited")
             return
         if not gone.key:
-            self.flash(f"this console cannot resume it; type in a shell: {gone.command}")
+            self.flash(f"type in a shell: {gone.command}")
             return
         left = sum(not host.status.is_final for host in rollout.hosts.values())
         lines = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
@@ -15,20 +14,21 @@ from textual.screen import Screen
 
 from quads_tui.render import rollout_list
 from quads_tui.render.line import cut, fitted
-from quads_tui.render.palette import BAR, PALETTES, QUIET, STRONG
+from quads_tui.render.palette import BAR, PALETTES, QUIET, STRONG, on_bar
 from quads_tui.render.rollout_list import Row, RowGroup, Source, SourceKind
-from quads_tui.render.symbols import for_terminal
+from quads_tui.render.symbols import BRAILLE
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.text import clean
 
+from .adjustable import remembered_symbols
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp, SafeScreen
 from .key_actions import BY_NAME, TYPE_THE_COUNT, of_place
 from .line_panel import LinePanel
-from .output import terminal_encoding
 from .path_line import PathLine
 from .scroll import Scroll
+from .settings import Settings
 
 REFRESH = 0.5  # seconds
 _MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # actions of a rollout's screens that exist here, too
@@ -70,12 +70,19 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     BINDINGS: ClassVar = [Binding("ctrl+c", "leave", show=False, priority=True)]
 
-    def __init__(self, actions: RolloutActions, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        actions: RolloutActions,
+        settings: Settings | None = None,
+        *,
+        frozen: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.actions = actions
         self._frozen = frozen
         self._main = StartScreen(actions)
         self._choosing: asyncio.Task[None] | None = None
-        super().__init__(monotonic)
+        super().__init__(monotonic, settings)
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -150,10 +157,7 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     def action_theme(self) -> None:
         names = list(PALETTES)
-        self.apply_palette(names[(names.index(self.palette) + 1) % len(names)])
-        self.refresh_css(animate=False)
-        for screen in self.screen_stack:
-            screen.notify_style_update()
+        self.choose_palette(names[(names.index(self.palette) + 1) % len(names)])
         self.flash(f"theme {self.palette}")
 
     def action_help(self) -> None:
@@ -217,7 +221,7 @@ class StartScreen(SafeScreen, Screen[None]):
         self._actions = actions
         self._rows: list[Row] = []
         self._cursor = ""
-        self._symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
+        self._symbols = BRAILLE
 
     @property
     def start(self) -> StartApp:
@@ -230,6 +234,7 @@ class StartScreen(SafeScreen, Screen[None]):
         yield LinePanel("footer")
 
     def on_mount(self) -> None:
+        self._symbols = remembered_symbols(self.start.settings)
         self.call_after_refresh(self.start.run_safely(self.draw))
 
     def on_resize(self) -> None:
@@ -252,7 +257,7 @@ class StartScreen(SafeScreen, Screen[None]):
         self.query_one("#body", LinePanel).put([*lines, *[Text(" " * width)] * (room - len(lines))])
         keys = Text(" ")
         for action in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]]:
-            keys.append(action.shown, STRONG).append(f" {action.name}  ", QUIET)
+            keys.append(action.shown, STRONG).append(f" {action.name}  ", on_bar(QUIET))
         keys = fitted(keys, width, ellipsis=self._symbols.ellipsis)
         keys.style = BAR
         message = Text(cut(f" {self._actions.message}", width), STRONG)

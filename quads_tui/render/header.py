@@ -18,7 +18,7 @@ from .eta import header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
 from .numbers import duration
-from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
+from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
@@ -48,12 +48,12 @@ def title_line(
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
     rest = Text()
     if title or rollout.speed != 1:
-        rest.append("  ").append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        rest.append("  ").append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
-    rest.append("  rollout time" if wide and not time.is_real else "", QUIET)
-    rest.append(f"{_GAP if wide else '  '}{control}" if control else "", QUIET)
+    rest.append("  rollout time" if wide and not time.is_real else "", on_bar(QUIET))
+    rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
     # Who has control, and warnings, are worth more than our name, and than the number of hosts, which stands below too.
     for first in (f"quads-tui  {clouds_name(list(rollout.clouds))}", clouds_name(list(rollout.clouds))):
         left = Text(" ").append(first, STRONG).append(f"  {len(rollout.hosts):,} hosts").append_text(rest)
@@ -62,7 +62,7 @@ def title_line(
     else:
         left = Text(" ").append(first, STRONG).append_text(rest)
     if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
-        right = Text(_MARK, QUIET).append_text(right)
+        right = Text(_MARK, on_bar(QUIET)).append_text(right)
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line

@@ -143,7 +143,7 @@ def test_sentences_and_plain_lines_tell_the_same_time_and_say_so() -> None:
     text = "\n".join(said)
     assert_own_time(text, "sentences")
     assert "Times are rollout time, x30" in text
-    assert text.count("(rollout time, x30, now 15:00)") == 3  # the progress, the status, the plain line
+    assert text.count("(rollout time, now 15:00)") == 3  # the progress, the status, the plain line
     assert "retrying at 15:30, in 30 min" in text
     assert "1 h" not in plain_line(model, meters(), NOW).split("(")[0]
 
