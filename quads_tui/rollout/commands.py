@@ -61,6 +61,14 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """Words about these hosts, for whoever looks at them next. Nothing is done to them."""
+
+    hosts: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestartBmc:
     """Restart the BMCs of hosts that nobody works on; one that several of them share once. The machines are not touched."""
 
@@ -94,9 +102,11 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | RestartBmc | PowerCycle | GiveBack | Pause | Stop
+Command = (
+    Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | RestartBmc | PowerCycle | GiveBack | Comment | Pause | Stop
+)
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, RestartBmc, PowerCycle, GiveBack, Pause, Stop)
+_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, RestartBmc, PowerCycle, GiveBack, Comment, Pause, Stop)
 _KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
 
 
