@@ -21,11 +21,12 @@ from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import STEP, Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
 from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
+from quads_tui.runtime.row_commands import recorded_by, site_commands_of
 
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
 from .resume import resume_now
-from .screen import settings_of
+from .screen import run_app, settings_of
 from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
@@ -122,12 +123,14 @@ async def run_watch(
     from quads_tui.console.app import Console
 
     await follower.step()
-    console = Console(follower.view, None, settings=settings_of(follower.view.directory), read_only=read_only)
+    settings, commands = settings_of(follower.view.directory), await site_commands_of(follower.stored, follower.view.rollout)
+    console = Console(follower.view, None, settings=settings, read_only=read_only, row_commands=commands)
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
         helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only, resumable)))
     try:
-        return await console.run_async() == "resume"
+        left: str | None = await run_app(console)
+        return left == "resume"
     finally:
         for helper in helpers:
             helper.cancel()
@@ -232,10 +235,12 @@ async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout
         await control.connect()
     except NotRunning:
         raise Refused([f"{stored.id} is not running; resume it with: quads-tui resume {stored.id}"]) from None
+    record = recorded_by(control, lambda: any(screen.read_only for screen in shown))
+    commands = await site_commands_of(stored, follower.view.rollout, record)
     console = (
         PlainScreen(ViewContext(follower.view, time.monotonic), control)
         if plain
-        else Console(follower.view, control, settings=settings_of(follower.view.directory))
+        else Console(follower.view, control, settings=settings_of(follower.view.directory), row_commands=commands)
     )
     shown.append(console)
     resumable = _not_here if plain else resumable
@@ -245,7 +250,8 @@ async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout
         if isinstance(console, PlainScreen):
             await console.until(lambda: follower.ended)
             return False
-        return await console.run_async() == "resume"
+        left: str | None = await run_app(console)
+        return left == "resume"
     finally:
         control.close()
         for helper in helpers:

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding
@@ -15,12 +14,12 @@ from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from quads_tui.render.detail import as_text
 from quads_tui.rollout.alerts import Alerts
 from quads_tui.rollout.commands import Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
@@ -30,6 +29,7 @@ from .command_line import CommandLine
 from .command_palette import CommandPalette, by_relevance
 from .completion import Completer
 from .controlled_app import ControlledApp
+from .copies import copied_hosts
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .host_table import HostTable
@@ -47,6 +47,7 @@ from .key_actions import (
     required_answer,
 )
 from .repair_question import refused, repair_question, suitable
+from .row_commands import RowCommandKeys
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -54,7 +55,7 @@ from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import save_screenshot
+from .screenshot import screenshot_taken
 from .settings import Settings
 from .view_context import ViewContext
 
@@ -89,9 +90,11 @@ class Console(ControlledApp):
         read_only: str = "",
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        row_commands: RowCommandRunner | None = None,
     ) -> None:
         settings = settings or Settings()
-        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings)
+        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings, row_commands)
+        self._row_commands = RowCommandKeys(self, context)
         self._main = TableScreen(context)
         super().__init__(context, control)
         self._frozen = frozen
@@ -110,12 +113,13 @@ class Console(ControlledApp):
         return self._main.table
 
     def on_mount(self) -> None:
+        self._row_commands.bind()
         if not self._frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
             self._probe = asyncio.create_task(measure_lag(self._note_lag))
             self.set_timer(2.0, settle_garbage)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
 
@@ -188,12 +192,13 @@ class Console(ControlledApp):
     def available(self) -> Sequence[KeyAction]:
         """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
+        own = [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
+        return [*own, *self._row_commands.actions]
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
         name, _, argument = words.strip().partition(" ")
-        action = find_command(name, COMMANDS)
+        action = find_command(name, COMMANDS) or find_command(name, self._row_commands.actions)
         if action is None:
             self.flash(f"unknown command {name!r}; press ? for all commands")
             return
@@ -203,6 +208,9 @@ class Console(ControlledApp):
             return
         if argument.strip() and not action.argument:
             self.flash(f"{action.command} accepts no argument")
+            return
+        if action.where == "site":
+            self.action_row_command(action.name)
             return
         run = getattr(home, f"action_{action.name}", None) or partial(self._ask, action.name)  # those without a key have none
         if action.argument:
@@ -259,23 +267,14 @@ class Console(ControlledApp):
 
     def action_copy(self) -> None:
         """Several hosts: their names. One host: its details and history."""
-        names = self.view.chosen()
-        if len(names) == 1:
-            host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), time=self.context.rollout.time)
-        else:
-            text = "\n".join(names)
-        self.copy_to_clipboard(text)
-        what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
-        self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
+        self.copy(*copied_hosts(self.context, self.view.chosen()))
+
+    def action_row_command(self, name: str) -> None:
+        """Of the site: it does not change the rollout, so whoever only watches may run it too."""
+        self._row_commands.press(name)
 
     def action_shot(self) -> None:
-        try:
-            kept = save_screenshot(self, self.context, self.context.view.directory or Path.cwd())
-        except OSError as error:
-            self.flash(f"no screenshot: {error}")
-        else:
-            self.flash(f"saved {kept}.svg, .txt and .json")
+        self.flash(screenshot_taken(self, self.context))
 
     # Controlling
 

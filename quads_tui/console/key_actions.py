@@ -90,6 +90,14 @@ KEY_ACTIONS = (
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
     KeyAction(
+        "export",
+        "",
+        "",
+        "write the shown hosts, as they are sorted, into a file: csv or json",
+        _TABLE,
+        argument="FORMAT [FILE]",
+    ),
+    KeyAction(
         "columns",
         "",
         "",

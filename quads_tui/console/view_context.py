@@ -13,6 +13,7 @@ from quads_tui.render.wait_reason import HostNote, HostWord, host_note, host_wor
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.view import RolloutView
@@ -32,6 +33,7 @@ class ViewContext:
     read_only: str = ""
     symbols: Symbols = BRAILLE
     settings: Settings = field(default_factory=Settings)
+    row_commands: RowCommandRunner | None = None  # of the site
     lag: float = 0.0  # p99 lateness of the loop, seconds
     last_key: float = 0.0  # monotonic
     gone: RunnerGone | None = None  # the process that ran the rollout has exited

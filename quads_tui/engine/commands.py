@@ -15,6 +15,7 @@ from quads_tui.rollout.commands import (
     Hold,
     Pause,
     PowerCycle,
+    RecordRowCommand,
     Release,
     RestartBmc,
     Retry,
@@ -24,7 +25,7 @@ from quads_tui.rollout.commands import (
     WriteNext,
 )
 from quads_tui.rollout.comments import LENGTH
-from quads_tui.rollout.events import HostChanged, HostCommented, Ordered, Paused, WriteOrdered
+from quads_tui.rollout.events import HostChanged, HostCommented, HostNote, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.repair_rules import why_not_again
 from quads_tui.rollout.repairs import Repair
@@ -44,6 +45,7 @@ from .ports import Ports, RolloutLane
 from .repairs import Repairs
 from .side_effects import HostSideEffects
 
+_TEXT = 500  # characters of what is recorded of a row command
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
 
 
@@ -103,6 +105,8 @@ class Commands:
                 return self.repairs.begin(Repair.POWER_CYCLE, hosts, who)
             case GiveBack(hosts):
                 return self.repairs.begin(Repair.GIVE_BACK, hosts, who)
+            case RecordRowCommand(hosts, text):
+                return self._record(hosts, clean(text, _TEXT))
         assert_never(command)
 
     def _comment(self, hosts: tuple[str, ...], text: str) -> str:
@@ -177,6 +181,12 @@ class Commands:
         self._allow_login(name)
         self.tasks.work_on(name, self._make_safe(name))
         return True
+
+    def _record(self, hosts: tuple[str, ...], text: str) -> str:
+        for name in hosts:
+            if name in self.rollout.hosts:
+                self.ports.emit(HostNote(self.ports.clock.wall(), name, text))
+        return text
 
     async def _make_safe(self, name: str) -> None:
         memory = self.memories[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,33 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordRowCommand:
+    """Changes nothing: a command of the site was run for these hosts, or has ended. It is kept among the commands, and in the
+    history of each host. `text`: which one, with its arguments, or how it ended."""
+
+    hosts: tuple[str, ...]
+    text: str
+
+
 Command = (
-    Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | RestartBmc | PowerCycle | GiveBack | Comment | Pause | Stop
+    Retry
+    | Skip
+    | Unskip
+    | Hold
+    | Release
+    | WriteNext
+    | Disarm
+    | RestartBmc
+    | PowerCycle
+    | GiveBack
+    | Comment
+    | Pause
+    | Stop
+    | RecordRowCommand
 )
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, RestartBmc, PowerCycle, GiveBack, Comment, Pause, Stop)
-_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
+_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in get_args(Command)}
 
 
 def to_dict(command: Command) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Follower:
         rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
         rollout.durations.seed(stored.seeds, stored.learned)
         meters = Meters()
-        self._stored = stored
+        self.stored = stored
         self._past: dict[str, tuple[HostResult, ...]] | None = None  # None: not read yet
         self.ended = False  # the last event was the end of the rollout
         self._last = 0
@@ -130,9 +130,9 @@ class Follower:
 
     def _read(self) -> tuple[list[tuple[int, Event]], list[StoredSample]]:
         if self._past is None:
-            state = self._stored.directory.parent.parent
-            real = self._stored.rehearsal is None
-            self._past = past_results(state, self._stored.facts["foreman"], self.view.rollout.hosts) if real else {}
+            state = self.stored.directory.parent.parent
+            real = self.stored.rehearsal is None
+            self._past = past_results(state, self.stored.facts["foreman"], self.view.rollout.hosts) if real else {}
         events = list(self._reader.events(self._last))
         samples = list(self._reader.samples(self._sampled))
         if events:

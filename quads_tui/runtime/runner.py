@@ -37,6 +37,7 @@ from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
 from .rollout_metrics import RolloutMetrics
+from .row_commands import SiteCommands, recorded_by
 from .running_rollout import RunningRollout
 from .summary import summarised
 
@@ -126,6 +127,7 @@ class RolloutRunner:
             rehearsal=rehearsal,
             directory=directory,
             past=await self._past(rollout),
+            row_commands=SiteCommands(site.commands, rollout, recorded_by(executor), directory),
         )
         self._resources.listen()
 

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
@@ -34,6 +35,7 @@ class View(SafeScreen, Screen[str]):
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
+    place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
     needs: ClassVar[Size] = SMALLEST
 
     def __init__(self, context: ViewContext) -> None:
@@ -152,7 +154,7 @@ class View(SafeScreen, Screen[str]):
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
         first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
-        rest = [action for action in here if action.footer and not action.statuses]
+        rest = [*self._site_keys(), *(action for action in here if action.footer and not action.statuses)]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
             (first if least in first else rest).remove(least)
@@ -171,6 +173,13 @@ class View(SafeScreen, Screen[str]):
         for action in rest:
             line.append_text(_running(action, on_bar(QUIET))).append("  ")
         return line
+
+    def _site_keys(self) -> list[KeyAction]:
+        """Of the site's row commands that are for one of the chosen hosts."""
+        runner = self.context.row_commands
+        commands = [command for command in runner.commands if self.place in command.where] if runner else []
+        chosen = self.chosen() if commands else []
+        return [as_action(command) for command in commands if runner and any(runner.is_for(command, host) for host in chosen)]
 
     def fits_the_chosen(self, action: KeyAction) -> bool:
         """It does something to one of them, as they stand now."""
