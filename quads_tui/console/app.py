@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from quads_tui.rollout.alerts import Alerts
-from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.commands import Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
@@ -24,10 +24,11 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
-from .adjustable import AdjustableApp, remembered_symbols
+from .adjustable import remembered_symbols
 from .command_line import CommandLine
 from .command_palette import CommandPalette, by_relevance
 from .completion import Completer
+from .controlled_app import ControlledApp
 from .copies import copied_hosts
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
@@ -66,8 +67,9 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(AdjustableApp):
-    """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
+class Console(ControlledApp):
+    """Returns "leave" when the operator left, "resume" where this process is to resume the rollout, "gone" when the terminal
+    hung up, None after a display error; never ends by itself.
 
     `control` may be None while `read_only` says why. `settings`: what is remembered; else nothing is. `frozen`: no timers: tests
     call frame and panels.
@@ -94,8 +96,7 @@ class Console(AdjustableApp):
         context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings, row_commands)
         self._row_commands = RowCommandKeys(self, context)
         self._main = TableScreen(context)
-        super().__init__(context)
-        self._control = control
+        super().__init__(context, control)
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
@@ -103,7 +104,6 @@ class Console(AdjustableApp):
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
         self._history: list[str] = []
-        self._unknown: set[tuple[str, str]] = set()  # keys that do nothing, by screen, that were said
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -111,19 +111,6 @@ class Console(AdjustableApp):
     @property
     def table(self) -> HostTable:
         return self._main.table
-
-    @property
-    def read_only(self) -> str:
-        return self.context.read_only
-
-    @read_only.setter
-    def read_only(self, why: str) -> None:
-        self.context.read_only = why
-
-    @property
-    def view(self) -> View:
-        """The topmost screen that is not a question."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
 
     def on_mount(self) -> None:
         self._row_commands.bind()
@@ -197,14 +184,7 @@ class Console(AdjustableApp):
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
         elif isinstance(self.screen, View) and event.key not in self.active_bindings:
-            self._report_unknown(event)
-
-    def _report_unknown(self, event: Key) -> None:
-        """Once for each key and screen: who keeps pressing it has read that."""
-        shown = event.character if event.is_printable and event.character else event.key
-        if (known := (type(self.screen).__name__, event.key)) not in self._unknown:
-            self._unknown.add(known)
-            self.flash(f"no key {shown} here; ? shows the keys")
+            self.report_unknown(event)
 
     # Commands by name
 
@@ -298,16 +278,6 @@ class Console(AdjustableApp):
 
     # Controlling
 
-    def _submit(self, command: Command) -> None:
-        """Checked again here: somebody else may have taken control while a question was open."""
-        if not self._refuse_if_read_only() and self._control is not None:
-            self._control.submit(command)
-
-    def _refuse_if_read_only(self) -> bool:
-        if self.read_only:
-            self.flash(f"read-only: {self.read_only}")
-        return bool(self.read_only)
-
     def _select(self, action: KeyAction) -> tuple[list[HostState], int, int, dict[str, str]]:
         """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells."""
         view = self.view
@@ -318,7 +288,7 @@ class Console(AdjustableApp):
 
     def _ask(self, name: str, why: str = "") -> None:
         """Confirm, then submit; an action that needs a reason asks for it where none is given."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         action, view = BY_NAME[name], self.view
         chosen, hidden, unsuitable, reasons = self._select(action)
@@ -332,7 +302,7 @@ class Console(AdjustableApp):
 
         def submit(why: str) -> None:
             assert action.make_command is not None
-            self._submit(action.make_command(hosts, why))
+            self.submit(action.make_command(hosts, why))
             view.done()
 
         def with_reason(why: str | None) -> None:
@@ -390,7 +360,7 @@ class Console(AdjustableApp):
 
     def _ask_pause(self, what: str) -> None:
         """Pause it, or resume it. If the pause or its cause changed while the question was open, the question is asked again."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         paused = self.context.rollout.paused
         why = pause_reasons(paused, what)
@@ -401,7 +371,7 @@ class Console(AdjustableApp):
             elif pause_reasons(paused, what) != why:
                 self._ask_pause(what)
             else:
-                self._submit(Pause(what, not why))
+                self.submit(Pause(what, not why))
 
         self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
@@ -412,7 +382,7 @@ class Console(AdjustableApp):
         self.action_interrupt()
 
     def action_interrupt(self) -> None:
-        if isinstance(self.screen, Question | TextQuestion) or self._refuse_if_read_only():
+        if isinstance(self.screen, Question | TextQuestion) or self.refuse_if_read_only():
             return
         lines = [
             "This process runs the rollout.",
@@ -422,9 +392,9 @@ class Console(AdjustableApp):
 
         def chosen(answer: str | None) -> None:
             if answer == "p":
-                self._submit(Pause("admission", True))
+                self.submit(Pause("admission", True))
             elif answer == "s":
-                self._submit(Stop())
+                self.submit(Stop())
 
         answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
         self.ask(Question(lines, answers, self.context.monotonic), chosen)

@@ -106,6 +106,7 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         self.monotonic = monotonic
         self._answered = self._repeated = -math.inf  # when a question was answered, and when its key came last
         self._answer_key = ""  # the key
+        self._unknown: set[tuple[str, str]] = set()  # keys that do nothing, by screen, that were reported
         self._beside: set[asyncio.Task[None]] = set()  # work that keys have begun
 
     @property
@@ -231,6 +232,13 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
             self._on_paste(event.text, event.count if isinstance(event, Burst) else len(event.text))
         elif not (isinstance(event, Key) and not event.is_forwarded and self._belongs_to_answer(event)):
             await super().on_event(event)
+
+    def report_unknown(self, event: Key) -> None:
+        """A key that does nothing here: once for each key and screen, since who keeps pressing it has read that."""
+        shown = event.character if event.is_printable and event.character else event.key
+        if (known := (type(self.screen).__name__, event.key)) not in self._unknown:
+            self._unknown.add(known)
+            self.flash(f"no key {shown} here; ? shows the keys")
 
     def answered(self, key: str) -> None:
         """A question was answered with this key: what follows at once must not reach anything else."""

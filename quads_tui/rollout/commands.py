@@ -61,6 +61,14 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """Words about these hosts, for whoever looks at them next. Nothing is done to them."""
+
+    hosts: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestartBmc:
     """Restart the BMCs of hosts that nobody works on; one that several of them share once. The machines are not touched."""
 
@@ -114,6 +122,7 @@ Command = (
     | RestartBmc
     | PowerCycle
     | GiveBack
+    | Comment
     | Pause
     | Stop
     | RecordRowCommand

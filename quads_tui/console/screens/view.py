@@ -17,10 +17,10 @@ from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import header
+from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
-from quads_tui.render.small import Size, is_too_small, too_small
+from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
 
 _NAMES = {"esc": "escape"}  # of keys, as textual has them
@@ -36,7 +36,7 @@ class View(SafeScreen, Screen[str]):
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
     place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
-    needs: ClassVar[Size] = (60, 16)
+    needs: ClassVar[Size] = SMALLEST
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
@@ -113,7 +113,8 @@ class View(SafeScreen, Screen[str]):
 
     def draw_header(self, width: int) -> None:
         context = self.context
-        warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
+        why = f": {context.read_only}" if context.gone is None else ""  # else the line below says it
+        warnings = [f"READ-ONLY{why}", *context.view.warnings] if context.read_only else context.view.warnings
         rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
         lateness = None if rollout.time.is_real else context.meters.lateness
         title = header.title_line(
@@ -121,7 +122,7 @@ class View(SafeScreen, Screen[str]):
             now=now,
             width=width,
             title=context.view.title,
-            control="read-only" if context.read_only else "you have control",
+            control="" if context.read_only else "you have control",
             warnings=warnings,
             too_slow=lateness is not None and lateness.is_too_late,
             symbols=symbols,
@@ -135,6 +136,8 @@ class View(SafeScreen, Screen[str]):
             lateness=lateness,
             symbols=symbols,
         )
+        if context.gone is not None:  # nothing that the line tells of is still to come
+            end = runner_gone.banner(context.gone, rollout, context.real_time(), width, symbols)
         self.put("header", [title, end])
 
     def state(self) -> str:
