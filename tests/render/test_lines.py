@@ -18,6 +18,7 @@ from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import Column, Columns, heading, host_row
+from quads_tui.render.names import brief
 from quads_tui.render.numbers import clock_time, duration, latency, measured
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.plot import area, columns, points, rounded_top
@@ -410,6 +411,20 @@ def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
     line = boxes.latency_line(meters(), speed, 90).plain
     assert re.search(r"\d+ errors in (5|30) min $", line)
     assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a01-h27-000-r650.example.com", "a01-h27"),
+        ("a01-h27-b01-fc640.example.com", "a01-h27-b01"),
+        ("web-prod-01.example.com", "web-prod-01"),
+        ("node7", "node7"),
+        ("f21-h17-000-r650-extra", "f21-h17-000-r650-extra"),
+    ],
+)
+def test_a_brief_name_is_that_of_one_host(name: str, shown: str) -> None:
+    assert brief(name) == shown
 
 
 def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:
