@@ -40,6 +40,11 @@ class Pane:
         return subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
 
     @property
+    def buffer(self) -> str:
+        """What prefix ] would paste."""
+        return subprocess.run([*self._tmux, "show-buffer"], capture_output=True, text=True, check=True).stdout
+
+    @property
     def hosts(self) -> list[str]:
         """Those in the table, as they stand there."""
         return _hosts(self.text)
@@ -164,6 +169,9 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.shows("skipped 1")
     pane.keys("f")
     pane.shows("of 60 ")
+    pane.keys("y")
+    pane.shows("copied the details of ")
+    assert pane.cursor in pane.buffer
     pane.keys("F")
     pane.shows("hosts failed, ", "enter show only these hosts")
     pane.keys("Enter")
