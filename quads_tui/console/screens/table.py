@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from quads_tui.console.completion import Completer
+from quads_tui.console.export import export
 from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.key_actions import of_place
@@ -47,6 +48,7 @@ def _graph_rows(width: int, height: int) -> int:
 
 class TableScreen(View):
     keys = ""
+    place = "table"
     BINDINGS: ClassVar = [
         *(Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys),
         Binding("tab", "complete", show=False),
@@ -324,6 +326,9 @@ class TableScreen(View):
         if self.table.cursor:
             app: Any = self.app
             app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self.go_to)
+
+    def action_export(self, words: str = "") -> None:
+        export(self.app, self.context, self.table.shown, words)
 
     def go_to(self, name: str | None) -> None:
         """The cursor to this host, where it is shown."""
