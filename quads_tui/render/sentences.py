@@ -15,6 +15,7 @@ from quads_tui.rollout.state import FailureGroup, HostState, Rollout
 from quads_tui.rollout.waits import for_the_pause, time_limit_words
 
 from .clouds import cloud_sentences
+from .comments import comment_lines
 from .detail import history, next_step
 from .eta import bound_words, marked, overdue_words, surely_words
 from .failures import groups, left_as
@@ -103,6 +104,7 @@ def host(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: Ro
     lines += ["Armed: the next boot reinstalls the host."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []
     lines += [f"Afterwards: {host.left_behind}."] if host.left_behind else []
+    lines += [_sentence(words) for words in comment_lines(host, time)]
     lines += [f"Next: {next_step(host, now=now, time=time, why=why)}."]
     return lines + [line.plain.strip() for line in history(host, exchanges, 200, time)]
 

@@ -15,11 +15,12 @@ from textual.screen import Screen
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import header
+from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
-from quads_tui.render.small import Size, is_too_small, too_small
+from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
 
 _NAMES = {"esc": "escape"}  # of keys, as textual has them
@@ -34,7 +35,8 @@ class View(SafeScreen, Screen[str]):
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
-    needs: ClassVar[Size] = (60, 16)
+    place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
+    needs: ClassVar[Size] = SMALLEST
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
@@ -111,7 +113,8 @@ class View(SafeScreen, Screen[str]):
 
     def draw_header(self, width: int) -> None:
         context = self.context
-        warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
+        why = f": {context.read_only}" if context.gone is None else ""  # else the line below says it
+        warnings = [f"READ-ONLY{why}", *context.view.warnings] if context.read_only else context.view.warnings
         rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
         lateness = None if rollout.time.is_real else context.meters.lateness
         title = header.title_line(
@@ -119,7 +122,7 @@ class View(SafeScreen, Screen[str]):
             now=now,
             width=width,
             title=context.view.title,
-            control="read-only" if context.read_only else "you have control",
+            control="" if context.read_only else "you have control",
             warnings=warnings,
             too_slow=lateness is not None and lateness.is_too_late,
             symbols=symbols,
@@ -133,6 +136,8 @@ class View(SafeScreen, Screen[str]):
             lateness=lateness,
             symbols=symbols,
         )
+        if context.gone is not None:  # nothing that the line tells of is still to come
+            end = runner_gone.banner(context.gone, rollout, context.real_time(), width, symbols)
         self.put("header", [title, end])
 
     def state(self) -> str:
@@ -149,7 +154,7 @@ class View(SafeScreen, Screen[str]):
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
         first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
-        rest = [action for action in here if action.footer and not action.statuses]
+        rest = [*self._site_keys(), *(action for action in here if action.footer and not action.statuses)]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
             (first if least in first else rest).remove(least)
@@ -168,6 +173,13 @@ class View(SafeScreen, Screen[str]):
         for action in rest:
             line.append_text(_running(action, on_bar(QUIET))).append("  ")
         return line
+
+    def _site_keys(self) -> list[KeyAction]:
+        """Of the site's row commands that are for one of the chosen hosts."""
+        runner = self.context.row_commands
+        commands = [command for command in runner.commands if self.place in command.where] if runner else []
+        chosen = self.chosen() if commands else []
+        return [as_action(command) for command in commands if runner and any(runner.is_for(command, host) for host in chosen)]
 
     def fits_the_chosen(self, action: KeyAction) -> bool:
         """It does something to one of them, as they stand now."""
