@@ -48,7 +48,7 @@ class TimeAxis(NamedTuple):
             while following is not None and following.at <= until:
                 newest, following = following, next(points, None)
             middle = until - width / 2
-            gap = until <= rollout.started_at or any(since < middle < to for since, to in history.interrupted)
+            gap = until <= rollout.started_at or any(since < middle < to for since, to in rollout.time.interruptions)
             found.append(None if gap else newest)
         return found
 

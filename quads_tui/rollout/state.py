@@ -277,8 +277,6 @@ class Rollout:
             self.time.begin(event.at, event.speed)
             self.ended_at, self.end_reason, self.controller = None, "", ""
             self.resumed, self.who = event.resumed, event.who
-            if event.resumed:
-                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
