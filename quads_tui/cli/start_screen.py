@@ -70,7 +70,6 @@ class StartController:
 
     async def run(self) -> int:
         self._resources.listen()
-        await self._index.refresh_once()
         refreshing = asyncio.create_task(self._index.refresh())
         try:
             await self._screens()
@@ -118,6 +117,10 @@ class StartController:
 
     def rows(self) -> Sequence[Row]:
         return self._index.rows()
+
+    @property
+    def is_read(self) -> bool:
+        return self._index.is_read
 
     @property
     def state(self) -> str:

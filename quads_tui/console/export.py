@@ -15,7 +15,7 @@ from .dialogs import Question
 from .private_file import numbered, write_private
 from .view_context import ViewContext
 
-_PIECE = 100  # hosts whose words are made in one go
+_PIECE = 50  # hosts whose words are made in one go: 3 ms
 
 
 def export(app: Any, context: ViewContext, names: Sequence[str], words: str) -> None:

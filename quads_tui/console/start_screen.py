@@ -43,6 +43,11 @@ class RolloutActions(Protocol):
     def rows(self) -> Sequence[Row]: ...
 
     @property
+    def is_read(self) -> bool:
+        """The rollouts of the directory are known."""
+        ...
+
+    @property
     def state(self) -> str:
         """The directory of the rollouts that are listed."""
         ...
@@ -255,7 +260,9 @@ class StartScreen(SafeScreen, Screen[None]):
         self.query_one("#header", LinePanel).put(rollout_list.head(self._rows, width, self._symbols))
         lines, at = rollout_list.listing(self._rows, place, width, self._symbols)
         if not self._rows:
-            lines = rollout_list.empty(self._actions.state, self._actions.places, width)
+            state = self._actions.state
+            reading = [Text(cut(f" reading the rollouts in {state}", width, self._symbols.ellipsis), QUIET)]
+            lines = rollout_list.empty(state, self._actions.places, width) if self._actions.is_read else reading
         room = max(1, height - 4)
         top = max(0, min(at - room // 2, len(lines) - room))
         lines = lines[top : top + room]

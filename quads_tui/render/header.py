@@ -54,16 +54,19 @@ def title_line(
         rest.append(f"  ! {warning}", ATTENTION)
     rest.append("  rollout time" if wide and not time.is_real else "", on_bar(QUIET))
     rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
-    # Who has control, and warnings, are worth more than our name, and than the number of hosts, which stands below too.
-    for first in (f"quads-tui  {clouds_name(list(rollout.clouds))}", clouds_name(list(rollout.clouds))):
-        left = Text(" ").append(first, STRONG).append(f"  {len(rollout.hosts):,} hosts").append_text(rest)
-        if left.cell_len + right.cell_len < width:
+    # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
+    # below too. That it is no real time the badge says as well.
+    clouds, hosts = clouds_name(list(rollout.clouds)), f"  {len(rollout.hosts):,} hosts"
+    marked = Text(_MARK, on_bar(QUIET)).append_text(right) if not wide and not time.is_real else right
+    for first, number, clock in (
+        *((name, many, marked) for name, many in ((f"quads-tui  {clouds}", hosts), (clouds, hosts), (clouds, ""))),
+        (clouds, hosts, right),
+        (clouds, "", right),
+    ):
+        left = Text(" ").append(first, STRONG).append(number).append_text(rest)
+        if left.cell_len + clock.cell_len < width:
             break
-    else:
-        left = Text(" ").append(first, STRONG).append_text(rest)
-    if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
-        right = Text(_MARK, on_bar(QUIET)).append_text(right)
-    line = fitted(left, width, right, ellipsis=symbols.ellipsis)
+    line = fitted(left, width, clock, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
 
@@ -133,8 +136,8 @@ def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Tex
 
 
 def left_armed(rollout: Rollout) -> int:
-    """Hosts that nobody works on, and whose next boot reinstalls them. Hosts on their way to their install are armed too."""
-    return sum(rollout.hosts[name].status.is_final for name in rollout.armed)
+    """How many hosts need somebody who disarms them."""
+    return len(rollout.left_armed)
 
 
 def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:

@@ -58,7 +58,7 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     places = [f"{rollout.at_stage[stage]} in {stage.label}" for stage in Stage if rollout.at_stage[stage]]
     later = f"; waiting to retry: {waiting}" if waiting else ""
     if queued or places:
-        lines.append(", ".join([f"{queued} queued", *places]) + f"{later}.")
+        lines.append(", ".join([f"{queued} not started", *places]) + f"{later}.")
     lane = meters.lane
     if lane.shut:
         lines.append(f"Foreman writes blocked: {lane.shut}.")
@@ -70,8 +70,8 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
         lines.append(f"Time limit {time_limit_words(rollout.plan.until, rollout.time)}{late}.")
     lines += [_sentence(words) for words in rollout.outage_lines(now)]
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
-    if rollout.armed:
-        lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")
+    if armed := rollout.left_armed:
+        lines.append(f"Armed (the next boot reinstalls them): {names(armed)}.")
     return lines
 
 

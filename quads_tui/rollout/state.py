@@ -231,6 +231,13 @@ class Rollout:
         not_started = len(self.hosts) - sum(stages) - done - failed - skipped - held
         return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
 
+    @property
+    def left_armed(self) -> list[str]:
+        """Hosts that nobody works on and whose next boot reinstalls them: while the rollout runs, those on their way to their
+        install are armed too, and no alarm."""
+        over = self.ended_at is not None or not self.time.carried
+        return [name for name in self.armed if over or self.hosts[name].status.is_final]
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return self.time.own(self.ended_at or now)
@@ -239,10 +246,6 @@ class Rollout:
     def speed(self) -> float:
         """Own seconds in a real one."""
         return self.time.speed
-
-    def shown_at(self, at: float) -> float:
-        """What the clock of the rollout shows at real time `at`."""
-        return self.time.shown_at(at)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""

@@ -35,7 +35,7 @@ from .summary import summarised
 
 _MAX_ENDED = 30  # ended rollouts
 _REFRESH_INTERVAL = 1.0  # real seconds between two reads of the state directory
-_REST = 5  # at least as many times as long as a read took: of a hundred rollouts it takes a while
+_REST = 10  # at least as many times as long as a read took: of a hundred rollouts it takes a while
 _ESTIMATE = 48  # cells: without the reasons, which the screen of the rollout gives
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class RolloutIndex:
         self._rows: dict[str, tuple[str, Row]] = {}  # by id: the fingerprint of the journal, and what it says
         self._stored: list[tuple[StoredRollout, RowGroup, str]] = []  # with its group and its holder
         self._scheduled: list[Scheduled] = []
+        self.is_read = False  # the state directory was read once
 
     def rows(self) -> Sequence[Row]:
         here = [_row(running.view, RowGroup.HERE, "") for running in self._resources.running]
@@ -71,6 +72,7 @@ class RolloutIndex:
             await asyncio.to_thread(self._read)
         except Exception:  # the next look may succeed
             log.exception("the state directory could not be read")
+        self.is_read = True
         for name, follower in list(self._followers.items()):
             try:
                 await follower.step()

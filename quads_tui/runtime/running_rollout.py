@@ -155,8 +155,8 @@ class RunningRollout:
             stage = group.stage.label if group.stage else "the start"
             hosts = f"{count(len(group.hosts), 'host')} failed at {stage}"
             lines.append(f"  {hosts}, {group.cause.value}: {group.reason}: {_named(list(group.hosts), 5)}")
-        if rollout.armed:
-            lines.append(f"  ARMED (the next boot reinstalls them): {_named(list(rollout.armed), 10)}")
+        if armed := rollout.left_armed:
+            lines.append(f"  ARMED (the next boot reinstalls them): {_named(armed, 10)}")
         skipped = [host.name for host in rollout.hosts.values() if host.status is HostStatus.SKIPPED]
         if skipped:
             lines.append(f"  skipped: {', '.join(skipped)}")

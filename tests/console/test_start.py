@@ -85,6 +85,7 @@ SOURCES = (Source(SourceKind.FILE, "cloud02.yaml", "cloud02.yaml"), Source(Sourc
 class Recorder:
     """Records what was asked for."""
 
+    is_read = True
     state = "/var/lib/quads/rollouts"
     places = ("/home/ann", "/home/ann/sample_assignments")
 
@@ -160,6 +161,16 @@ async def test_the_list_of_sources_is_made_when_it_is_asked_for_and_stays_what_w
             await pilot.press("enter")
             await pilot.pause()
     assert recorder.calls == ["plan_new cloud02.yaml"] * 2
+
+
+async def test_a_directory_that_is_still_being_read_is_not_called_empty() -> None:
+    recorder = Recorder(())
+    recorder.is_read = False
+    async with opened(recorder) as (app, pilot):
+        assert "reading the rollouts in /var/lib/quads" in text(app)
+        recorder.is_read = True
+        await pilot.press("j")
+        assert "No rollouts yet in /var/lib/quads" in text(app)
 
 
 async def test_totals_are_of_what_runs_and_the_groups_stand_in_order() -> None:

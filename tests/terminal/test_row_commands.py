@@ -56,8 +56,12 @@ def opened(home: Path) -> Console:
         made = Console(HOST, width=120, height=30)
     finally:
         os.environ["HOME"] = before
-    made.ask("start")
-    made.shows("HOST", "x talk")
+    try:
+        made.ask("start")
+        made.shows("HOST", "x talk")
+    except BaseException:
+        made.close()
+        raise
     return made
 
 
