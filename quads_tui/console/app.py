@@ -19,7 +19,7 @@ from quads_tui.render.detail import as_text
 from quads_tui.render.host_order import ORDERS
 from quads_tui.render.palette import PALETTES, THEMES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
-from quads_tui.rollout.alerts import Alerts
+from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.ports import Control
@@ -32,21 +32,10 @@ from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
-from .key_actions import (
-    BY_NAME,
-    COMMANDS,
-    STOP_COSTS,
-    TYPE_THE_COUNT,
-    KeyAction,
-    find_command,
-    of_place,
-    pause_question,
-    pause_reasons,
-    question,
-    required_answer,
-)
+from .key_actions import BY_NAME, COMMANDS, TYPE_THE_COUNT, KeyAction, find_command, of_place
 from .loop_lag import measure_lag
 from .output import terminal_encoding
+from .questions import pause_question, pause_reasons, question, required_answer, stop_question
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -157,8 +146,11 @@ class Console(FaultTolerantApp[str]):
         if len(notices) != self._seen_notices and notices:
             self._seen_notices = len(notices)
             self.context.flash = notices[-1].text
-        if self._alerts.new() and not self._muted:
-            self.bell()
+        if alerts := self._alerts.new():
+            if not self._muted:
+                self.bell()
+            for end in (one for one in alerts if one.kind is AlertKind.FINISHED):
+                self.context.flash = end.text
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
             if graphs:
@@ -342,7 +334,7 @@ class Console(FaultTolerantApp[str]):
             self.flash(f"{name}: not possible for the selected hosts in their present state")
             return
         hosts = tuple(host.name for host in chosen)
-        lines = question(action, chosen, hidden, unsuitable)
+        asked = question(action, chosen, why=self.context.why, hidden=hidden, unsuitable=unsuitable)
 
         def submit(why: str) -> None:
             assert action.make_command is not None
@@ -359,16 +351,16 @@ class Console(FaultTolerantApp[str]):
             if answer != required_answer(len(hosts)):
                 self.flash(f"{name}: nothing was done")
             elif action.default_reason and not why:
-                self.ask(
-                    TextQuestion(["Reason? (esc: nothing is done)"], self.context.monotonic, action.default_reason), with_reason
-                )
+                reason = ["Reason? (esc: nothing is done)", "It is shown with the hosts, and in the report."]
+                self.ask(TextQuestion(reason, self.context.monotonic, action.default_reason), with_reason)
             else:
                 submit(why)
 
         if len(hosts) > TYPE_THE_COUNT:
-            self.ask(TextQuestion([*lines, "", f"Type {len(hosts)} to confirm; esc cancels."], self.context.monotonic), agreed)
+            hint = f"Type {len(hosts)} to {asked.yes}; esc cancels."
+            self.ask(TextQuestion(asked, self.context.monotonic, hint=hint), agreed)
         else:
-            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
+            self.ask(Question(asked, {"n": "cancel", "y": asked.yes}, self.context.monotonic), agreed)
 
     def action_retry(self) -> None:
         self._ask("retry")
@@ -417,7 +409,8 @@ class Console(FaultTolerantApp[str]):
             else:
                 self._submit(Pause(what, not why))
 
-        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
+        asked = pause_question(self.context.rollout, what, why)
+        self.ask(Question(asked, {"n": "cancel", "y": asked.yes}, self.context.monotonic), agreed)
 
     def action_leave(self) -> None:
         self.exit("leave")
@@ -428,11 +421,6 @@ class Console(FaultTolerantApp[str]):
     def action_interrupt(self) -> None:
         if isinstance(self.screen, Question | TextQuestion) or self._refuse_if_read_only():
             return
-        lines = [
-            "This process runs the rollout.",
-            "Pause new hosts: no new host starts; hosts under way continue.",
-            STOP_COSTS,
-        ]
 
         def chosen(answer: str | None) -> None:
             if answer == "p":
@@ -441,4 +429,4 @@ class Console(FaultTolerantApp[str]):
                 self._submit(Stop())
 
         answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
-        self.ask(Question(lines, answers, self.context.monotonic), chosen)
+        self.ask(Question(stop_question(self.context.rollout), answers, self.context.monotonic), chosen)

@@ -104,7 +104,16 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         if colours.ground:  # else the terminal's own, by textual's theme for sixteen colours
             ground, text = colours.ground, colours.text
             self.register_theme(
-                Theme(f"quads-{name}", text, foreground=text, background=ground, surface=colours.panel, dark=not colours.light)
+                Theme(
+                    f"quads-{name}",
+                    text,
+                    secondary=colours.dim,
+                    error=colours.failed,
+                    foreground=text,
+                    background=ground,
+                    surface=colours.panel,
+                    dark=not colours.light,
+                )
             )
             self.theme = f"quads-{name}"
 

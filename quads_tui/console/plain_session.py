@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 
 from quads_tui.render import sentences
+from quads_tui.render.end_panel import end_sentences
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.numbers import count
+from quads_tui.render.question import sentences as question_sentences
 from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.commands import Command, Pause, Stop
 from quads_tui.rollout.events import Notice
@@ -16,16 +18,8 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
-from .key_actions import (
-    KEY_ACTIONS,
-    STOP_COSTS,
-    KeyAction,
-    find_command,
-    pause_question,
-    pause_reasons,
-    question,
-    required_answer,
-)
+from .key_actions import BY_NAME, KEY_ACTIONS, KeyAction, find_command
+from .questions import pause_question, pause_reasons, question, required_answer
 from .view_context import ViewContext
 
 MINUTE = 60.0  # real seconds between two lines of progress
@@ -76,6 +70,9 @@ class PlainSession:
         """Print what is new; meant to be called once a second."""
         for alert in self._alerts.new():
             self._print(f"New {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}.")
+            if alert.kind is AlertKind.FINISHED:
+                for line in end_sentences(self._rollout, self._view_context.now):
+                    self._print(line)
         now = self._view_context.monotonic()
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
@@ -114,8 +111,9 @@ class PlainSession:
             self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for these hosts in their present state.")
             return
         names = tuple(host.name for host in chosen)
-        for text in question(action, chosen, 0, len(hosts) - len(chosen) if argument not in _STATES else 0):
-            self._print(text.strip())
+        unsuitable = len(hosts) - len(chosen) if argument not in _STATES else 0
+        for text in question_sentences(question(action, chosen, why=self._view_context.why, unsuitable=unsuitable)):
+            self._print(text)
 
         def on_confirmed() -> None:
             if action.default_reason:
@@ -160,7 +158,7 @@ class PlainSession:
     def _toggle(self, what: str) -> None:
         """If the pause or its cause changed while the question was open, the question is asked again."""
         why = pause_reasons(self._rollout.paused, what)
-        for text in pause_question(what, why):
+        for text in question_sentences(pause_question(self._rollout, what, why)):
             self._print(text)
 
         def on_confirmed() -> None:
@@ -184,7 +182,8 @@ class PlainSession:
         self._answer = answered
 
     def _stop(self, argument: str) -> None:
-        self._print(STOP_COSTS)
+        for sentence in BY_NAME["stop"].effects(()).happens:
+            self._print(sentence)
         self._require_answer("y", lambda: self._submit(Stop(), "Stop requested."))
 
     def _status(self, argument: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -71,8 +71,9 @@ class Commands:
                 self.gate.order_changed()
                 return _tally("write next", done, hosts)
             case Disarm(hosts):
-                done = [name for name in hosts if self._disarm(name)]
-                return _tally("disarm", done, hosts)
+                safe = [name for name in hosts if self._stands_safe(name)]
+                done = [name for name in hosts if name not in safe and self._disarm(name)]
+                return _tally("disarm", done, hosts, safe)
         assert_never(command)
 
     def _kind(self, name: str) -> Kind:
@@ -131,6 +132,14 @@ class Commands:
         self.order.name_next(name)
         return True
 
+    def _stands_safe(self, name: str) -> bool:
+        """Nothing of this rollout is left on its machine or in Foreman that a disarm could take back, and that is certain."""
+        if self._status(name) not in RETRYABLE or name in self.tasks:
+            return False
+        memory = self.memories[name]
+        unsure = memory.unread or memory.settling is not None
+        return not (self.rollout.hosts[name].armed or memory.stands or unsure)
+
     def _disarm(self, name: str) -> bool:
         if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
             return False
@@ -150,7 +159,13 @@ class Commands:
             await self.tasks.provision(name)
 
 
-def _tally(act: str, done: list[str], asked: tuple[str, ...]) -> str:
-    names = ", ".join(done[:5]) + (f" and {len(done) - 5} more" if len(done) > 5 else "")
-    left = len(asked) - len(done)
-    return f"{act}: {names or 'no host'}" + (f"; not possible for {left} in their state" if left else "")
+def _tally(act: str, done: list[str], asked: tuple[str, ...], safe: Sequence[str] = ()) -> str:
+    """`safe`: hosts that were not armed."""
+    words = f"{act}: {_some(done) or 'no host'}"
+    words += f"; not armed, nothing done: {_some(safe)}" if safe else ""
+    left = len(asked) - len(done) - len(safe)
+    return words + (f"; not possible for {left} in their state" if left else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -43,9 +43,9 @@ def title_line(
             left.append("  rollout time", QUIET)
         left.append(f"{_GAP}{control}" if control else "", QUIET)
         right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}" if rollout.started_at else "")
-        right.append(f"now {_clock(rollout, rollout.ended_at or now)}{_GAP}")
+        right.append(f"now {_clock(rollout, rollout.over_at or now)}{_GAP}")
     else:
-        right.append(f"{_clock(rollout, rollout.ended_at or now)}  ")
+        right.append(f"{_clock(rollout, rollout.over_at or now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)
     line.style = BAR
@@ -70,8 +70,9 @@ def end_line(
     if lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
-    if rollout.settled:
-        left.append("No host can continue by itself" if rollout.ended_at is None else "Ended", STRONG)
+    if rollout.over_at is not None and rollout.started_at:
+        left.append(f"Ended {_clock(rollout, rollout.over_at)}", STRONG)
+        left.append(f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
         words = header_words(on_screen(forecast, rollout), max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
         eta = Text(words[:1].upper() + words[1:])

@@ -127,6 +127,7 @@ class Rollout:
         self.started_at = 0.0
         self.ended_at: float | None = None
         self.end_reason = ""
+        self._settled_at: float | None = None
         self.resumed = False
         self.who = ""
         self.hosts: dict[str, HostState] = {
@@ -187,9 +188,14 @@ class Rollout:
         """No host can move without a human."""
         return not (self.counts[HostStatus.QUEUED] or self.counts[HostStatus.RUNNING] or self.counts[HostStatus.WAITING])
 
+    @property
+    def over_at(self) -> float | None:
+        """Real time from which on no host moves by itself, so that its clock stands still; None while one does."""
+        return self._settled_at if self.settled else self.ended_at
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
-        return max(0.0, (self.ended_at or now) - self.started_at) * self.speed if self.started_at else 0.0
+        return max(0.0, (self.over_at or now) - self.started_at) * self.speed if self.started_at else 0.0
 
     def shown_at(self, at: float) -> float:
         """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
@@ -332,3 +338,4 @@ class Rollout:
         begun = host.kind is Kind.BUILD and stage not in (None, Stage.POWER_OFF) and not status.is_final
         (self.to_install.add if begun else self.to_install.discard)(host.name)
         host.status, host.stage = status, stage
+        self._settled_at = (self._settled_at or at) if self.settled else None
