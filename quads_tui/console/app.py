@@ -39,6 +39,7 @@ from .questions import pause_question, pause_reasons, question, required_answer,
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
+from .screens.host import HostScreen
 from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
@@ -178,7 +179,7 @@ class Console(FaultTolerantApp[str]):
         """Letters that arrive here while a field has the focus were typed just before: they belong to the field, not to hosts."""
         self.context.last_key = self.context.monotonic()
         field = self.focused
-        if isinstance(field, Input) and isinstance(self.screen, TableScreen | CommandLine) and event.is_printable:
+        if isinstance(field, Input) and isinstance(self.screen, TableScreen | HostScreen | CommandLine) and event.is_printable:
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
 

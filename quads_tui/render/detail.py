@@ -10,14 +10,15 @@ from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import HostResult
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
 
 from .host_history import outcome
+from .host_log import entries, log_line
 from .host_row import glyph
 from .line import cut
-from .numbers import clock_time, duration, latency, measured
-from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
+from .numbers import clock_time, duration, measured
+from .palette import ATTENTION, BAD, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
 
 
@@ -81,24 +82,11 @@ def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> st
 
 
 def history(host: HostState, exchanges: Iterable[Exchange], width: int) -> list[Text]:
-    """Timeline and exchanges as they came, the oldest first."""
-    lines: list[tuple[float, Text]] = []
-    for line in host.timeline:
-        text = f" {_stamp(line.at)} {line.stage.short if line.stage else '':3} {line.text}"
-        lines.append((line.at, Text(cut(text, width), BAD if line.text.startswith(StageStatus.FAILED.value) else "")))
-    for one in exchanges:
-        answer = str(one.status) if one.status else "no answer"
-        text = f" {_stamp(one.at)}   > {one.method} {one.path}  {answer}  {latency(one.seconds)}"
-        text += f"  {one.error}" if one.error else ""
-        lines.append((one.at, Text(cut(text, width), BAD if not one.status or one.status >= 400 else QUIET)))
-    return [text for _, text in sorted(lines, key=lambda pair: pair[0])]
+    """Its log, the oldest first, equal lines folded."""
+    return [log_line(entry, width) for entry in entries(host, exchanges)]
 
 
 def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float) -> str:
     """The same as plain text, for a ticket."""
     lines = [*detail_head(host, now=now, speed=speed, width=200), *history(host, exchanges, 200)]
     return "\n".join(line.plain.rstrip() for line in lines)
-
-
-def _stamp(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

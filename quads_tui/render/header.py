@@ -119,12 +119,12 @@ def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
     shares += [(counts[HostStatus.SKIPPED], symbols.skipped, QUIET), (counts[HostStatus.HELD], symbols.held, STRONG)]
     shares += [(counts[HostStatus.FAILED], symbols.failed, BAD)]
     line = Text(" ")
-    for cells, (_, glyph, style) in zip(_cells([share for share, _, _ in shares], width - 2), shares, strict=True):
+    for cells, (_, glyph, style) in zip(cells_of([share for share, _, _ in shares], width - 2), shares, strict=True):
         line.append(glyph * cells, style)
     return line.append(" " * (width - line.cell_len))
 
 
-def _cells(counts: Sequence[int], width: int) -> list[int]:
+def cells_of(counts: Sequence[float], width: int) -> list[int]:
     """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
     total = sum(counts)
     if not total:

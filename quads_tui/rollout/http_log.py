@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+KEPT_BODY = 2000  # bytes
+READS = ("GET", "HEAD", "IPMI")  # methods
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
@@ -18,6 +21,7 @@ class Exchange:
     status: int  # 0: no answer, and `error` says why
     seconds: float  # real
     error: str
+    body: bytes = b""  # the first KEPT_BODY bytes of the answer, as it came but for credentials; the journal does not keep it
 
 
 Exchanges = Callable[[str], Sequence[Exchange]]

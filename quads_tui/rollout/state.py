@@ -10,6 +10,7 @@ from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
+    FOREMAN_ACTS,
     RECORD_ACTS,
     Commanded,
     Event,
@@ -48,6 +49,16 @@ class TimelineEntry(NamedTuple):
 
 
 @dataclass(slots=True)
+class StageSpan:
+    """One attempt of a stage, in real time."""
+
+    stage: Stage
+    began: float
+    written: float | None = None  # Build: when its write to Foreman was sent; before, the host waited for its turn
+    ended: float | None = None
+
+
+@dataclass(slots=True)
 class HostState:
     name: str
     model: str
@@ -70,6 +81,8 @@ class HostState:
     not_disarmed: str = ""  # why it could not be made safe, in words
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
+    spans: deque[StageSpan] = field(default_factory=lambda: deque(maxlen=40))
+    machine: str = ""  # that was identified, in words; empty: not yet
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -268,6 +281,8 @@ class Rollout:
                 self.armed.pop(host.name, None)
         elif isinstance(event, Intent):
             host.touched = host.touched or event.act not in RECORD_ACTS
+            if event.act in FOREMAN_ACTS and host.spans and host.spans[-1].written is None:
+                host.spans[-1].written = event.at
         elif isinstance(event, HookRan):
             host.hooks[event.hook] = event.ok
             output = f": {event.output}" if event.output else ""
@@ -277,6 +292,7 @@ class Rollout:
             self.unverified.pop(host.name, None)
             if event.unverified:
                 self.unverified[host.name] = event.unverified
+            host.machine = event.machine
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
         elif isinstance(event, HostNote):
@@ -292,14 +308,22 @@ class Rollout:
             host.cause, host.reason = None, ""
             self._move(host, HostStatus.RUNNING, event.stage, event.at)
             host.note, host.until = "", None
+            self._end_span(host, event.at)
+            host.spans.append(StageSpan(event.stage, event.at))
             text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"
         else:
+            self._end_span(host, event.at)
             text = event.status.value + (f": {event.reason}" if event.reason else "")
             if event.status is StageStatus.FAILED:
                 host.note = event.reason
         host.timeline.append(TimelineEntry(event.at, event.stage, text))
 
+    def _end_span(self, host: HostState, at: float) -> None:
+        if host.spans and host.spans[-1].ended is None:
+            host.spans[-1].ended = at
+
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
+        self._end_span(host, event.at)
         self._leave_group(host)
         begins = event.status is HostStatus.QUEUED and not host.attempts  # taken in again before anything was started on it
         self._move(host, event.status, None if begins else event.stage or host.stage, event.at)

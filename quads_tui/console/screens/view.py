@@ -105,11 +105,12 @@ class View(SafeScreen, Screen[str]):
         self.put("body", [*body, *[Text(" " * width)] * (room - len(body))])
         self.draw_footer()
 
-    def draw_header(self, width: int) -> None:
+    def first_line(self, width: int) -> Text:
+        """The first line: which rollout it is, who has control, and the clock."""
         context = self.context
         warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
         rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
-        title = header.title_line(
+        return header.title_line(
             rollout,
             now=now,
             width=width,
@@ -118,8 +119,12 @@ class View(SafeScreen, Screen[str]):
             warnings=warnings,
             symbols=symbols,
         )
-        end = header.end_line(rollout, now=now, width=width, lag=context.lag, forecast=context.forecast, symbols=symbols)
-        self.put("header", [title, end])
+
+    def draw_header(self, width: int) -> None:
+        context = self.context
+        now, forecast, symbols = context.clock.wall(), context.forecast, context.symbols
+        end = header.end_line(context.rollout, now=now, width=width, lag=context.lag, forecast=forecast, symbols=symbols)
+        self.put("header", [self.first_line(width), end])
 
     def state(self) -> str:
         """What is shown before the flash line."""
