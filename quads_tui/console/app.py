@@ -20,7 +20,7 @@ from quads_tui.render.host_order import ORDERS
 from quads_tui.render.palette import PALETTES, THEMES
 from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import AlertKind, Alerts
-from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.commands import AskBmc, Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
@@ -388,6 +388,16 @@ class Console(FaultTolerantApp[str]):
 
     def action_write_next(self) -> None:
         self._ask("write_next")
+
+    def action_ask_bmc(self, name: str = "") -> None:
+        """Reads only, so nothing is asked first; but it goes to the one process that runs the rollout."""
+        hosts = self.context.rollout.hosts
+        chosen = [host.name for host in hosts.values() if name in (host.name, host.short)] if name else self.view.chosen()
+        if len(chosen) != 1:
+            self.flash(f"no host is named {name}" if name else "ask the BMC of one host at a time")
+        elif not self._refuse_if_read_only():
+            self._submit(AskBmc((chosen[0],)))
+            self.flash(f"asking the BMC of {hosts[chosen[0]].short}; enter shows the answer")
 
     def action_pause(self) -> None:
         self._ask_pause("admission")

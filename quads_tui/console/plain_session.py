@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 
 from quads_tui.render import sentences
+from quads_tui.render.bmc_box import bmc_words
 from quads_tui.render.end_panel import end_sentences
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.numbers import count
 from quads_tui.render.question import sentences as question_sentences
 from quads_tui.rollout.alerts import AlertKind, Alerts
-from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.commands import AskBmc, Command, Pause, Stop
 from quads_tui.rollout.events import Notice
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
@@ -27,7 +28,7 @@ _MILESTONES = 10  # as many lines of progress, beside those
 _LINE = 1000  # characters
 _MAX_MESSAGES = 20  # of the newest messages
 
-_SHARED = ("pause", "pause_writes", "messages", "help", "leave")
+_SHARED = ("ask_bmc", "pause", "pause_writes", "messages", "help", "leave")
 COMMANDS = [action for action in KEY_ACTIONS if action.make_command or action.where == "plain" or action.name in _SHARED]
 
 
@@ -206,8 +207,16 @@ class PlainSession:
         lines = sentences.host(
             host, context.view.exchanges(host.name), now=context.clock.wall(), speed=self._rollout.speed, why=context.why(host)
         )
-        for line in lines:
+        for line in (*lines, *bmc_words(host, self._rollout)):
             self._print(line)
+
+    def _ask_bmc(self, argument: str) -> None:
+        hosts = self._hosts(argument)
+        if len(hosts) != 1:
+            self._print("Ask which BMC? Give the name of one host.")
+        else:
+            short = hosts[0].short
+            self._submit(AskBmc((hosts[0].name,)), f"Asking the BMC of {short}. Type show {short} to see the answer.")
 
     def _messages(self, argument: str) -> None:
         for entry in list(self._rollout.notices)[-_MAX_MESSAGES:]:

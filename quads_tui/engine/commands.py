@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
+from quads_tui.rollout.commands import AskBmc, Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
 from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
+from .bmc_reports import BmcReports
 from .breakers import Breakers
 from .canary import CanaryWatch
 from .flow import disarm
@@ -39,6 +40,7 @@ class Commands:
     breakers: Breakers
     canaries: CanaryWatch
     tasks: HostTasks
+    reports: BmcReports
     memories: Mapping[str, HostMemory]
     who: str
     stop: Callable[[str], None]
@@ -74,6 +76,9 @@ class Commands:
                 safe = [name for name in hosts if self._stands_safe(name)]
                 done = [name for name in hosts if name not in safe and self._disarm(name)]
                 return _tally("disarm", done, hosts, safe)
+            case AskBmc(hosts):
+                done = [name for name in hosts if self.reports.ask(name)]
+                return _tally("ask the BMC", done, hosts)
         assert_never(command)
 
     def _kind(self, name: str) -> Kind:

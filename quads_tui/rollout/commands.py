@@ -61,6 +61,13 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class AskBmc:
+    """Read what the BMCs of these hosts tell of their machines now, and nothing else; the answers come as events."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """`what`: admission (no host starts its next stage) or writes (the lane grants no ticket)."""
 
@@ -73,9 +80,9 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | Pause | Stop
+Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | AskBmc | Pause | Stop
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, Pause, Stop)
+_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, AskBmc, Pause, Stop)
 _KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
 
 

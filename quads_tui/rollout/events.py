@@ -122,6 +122,15 @@ class Identified(Event):
 
 
 @dataclass(slots=True)
+class BmcReported(Event):
+    """An operator asked what the host's BMC tells of its machine now. `facts`: as BmcReport.facts has them."""
+
+    kind: ClassVar[str] = "bmc_report"
+    host: str
+    facts: dict[str, Any]
+
+
+@dataclass(slots=True)
 class Intent(Event):
     """On disk before the act. `number` is unique in the journal.
 
@@ -296,6 +305,7 @@ _KINDS: dict[str, type[Event]] = {
         CanaryOverdue,
         HostNote,
         Identified,
+        BmcReported,
         Intent,
         Outcome,
         BmcSession,

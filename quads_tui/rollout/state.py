@@ -6,12 +6,14 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .bmc_report import BmcReport, report_from
 from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
 from .durations import DurationStats
 from .events import (
     FOREMAN_ACTS,
     RECORD_ACTS,
+    BmcReported,
     Commanded,
     Event,
     HookRan,
@@ -37,7 +39,7 @@ from .refusals import ADMISSION, SAFETY, Refusals, model_pause
 from .safety import Safety
 from .stages import HostStatus, Kind, Stage, StageStatus
 
-_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome)
+_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, BmcReported, Intent, Outcome)
 
 
 class TimelineEntry(NamedTuple):
@@ -83,6 +85,8 @@ class HostState:
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
     spans: deque[StageSpan] = field(default_factory=lambda: deque(maxlen=40))
     machine: str = ""  # that was identified, in words; empty: not yet
+    report: BmcReport | None = None  # what its BMC told when an operator asked last
+    reported_at: float = 0.0  # real time of that
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -295,6 +299,9 @@ class Rollout:
             host.machine = event.machine
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
+        elif isinstance(event, BmcReported):
+            host.report, host.reported_at = report_from(event.facts), event.at
+            host.timeline.append(TimelineEntry(event.at, host.stage, host.report.words))
         elif isinstance(event, HostNote):
             host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:

@@ -10,7 +10,9 @@ from quads_tui.console.screens.host import BodyScreen, HostScreen
 from quads_tui.render import host_time
 from quads_tui.render.host_head import machine_words
 from quads_tui.render.host_log import body_lines, entries, log_line, matching
-from quads_tui.rollout.events import HostChanged, HostNote, Identified, Intent, RolloutStarted, StageChanged
+from quads_tui.rollout.bmc_report import BmcReport, LogLine
+from quads_tui.rollout.commands import AskBmc
+from quads_tui.rollout.events import BmcReported, HostChanged, HostNote, Identified, Intent, RolloutStarted, StageChanged
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
@@ -20,6 +22,7 @@ from quads_tui.rollout.state import Rollout
 
 from .feed import NOW
 from .test_console import Desk, desk
+from .test_plain_session import Plain
 
 HOST = "f00-h00-000-r650.example.com"
 STEPS = ((Stage.POWER_OFF, 54.0), (Stage.PXE_SET, 6.0), (Stage.FOREMAN_BUILD, 59.0), (Stage.POWER_ON, 36.0))
@@ -239,3 +242,77 @@ async def test_slash_searches_the_log_and_escape_shows_all() -> None:
         assert not d.control.orders
         await d.press("escape")
         assert not isinstance(d.app.screen, HostScreen)
+
+
+# What the BMC tells on demand
+
+REPORT = BmcReport(
+    power="On",
+    progress="OSBootStarted",
+    last_reset="2026-11-22T22:36:20+00:00",
+    override="Pxe/Disabled",
+    sel=(LogLine("2026-11-22T22:58:13", "Correctable memory errors, DIMM A3"), LogLine("2026-11-22T22:37:02", "boot completed")),
+    missing=("event log: cut",),
+)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_bmc_is_asked_by_a_key_and_its_answer_is_shown(size: tuple[int, int]) -> None:
+    async with desk(installing(), size) as d:
+        await shown(d)
+        if size[0] > 80:
+            assert "i asks the BMC: boot progress, last boot, event log" in d.text
+        await d.press("i")
+        assert d.control.orders == [AskBmc((HOST,))]
+        assert "asking the BMC of f00-h00-000-r650" in d.text
+        d.model.apply(BmcReported(NOW, HOST, REPORT.facts()))
+        d.app.frame()
+        await d.pilot.pause()
+        for words in ("OSBootStarted", "2026-11-22T22:36:20"):
+            assert words in d.text
+        if size[0] > 80:
+            assert "Correctable memory errors, DIMM A3" in d.text
+            assert "asked " in d.text
+        d.model.apply(BmcReported(NOW, HOST, BmcReport(error="192.0.2.1:443 did not answer").facts()))
+        d.app.frame()
+        await d.pilot.pause()
+        assert "192.0.2.1:443 did not answer" in d.text
+        assert d.error_count == 0
+
+
+async def test_a_watcher_cannot_ask_and_sees_what_others_asked() -> None:
+    async with desk(installing()) as d:
+        d.app.read_only = "watching r1"
+        await shown(d)
+        await d.press("i")
+        assert not d.control.orders
+        assert "read-only: watching r1" in d.text
+        d.model.apply(BmcReported(NOW, HOST, REPORT.facts()))
+        d.app.panels()
+        await d.pilot.pause()
+        assert "OSBootStarted" in d.text
+
+
+async def test_one_host_at_a_time_by_key_or_by_name() -> None:
+    async with desk() as d:
+        await d.press("space", "space", "i")
+        assert "ask the BMC of one host at a time" in d.text
+        name = next(iter(d.model.hosts.values())).short
+        await d.press("colon", *f"ask-bmc {name}", "enter")
+        (order,) = d.control.orders
+        assert order == AskBmc((d.model.hosts[f"{name}.example.com"].name,))
+        await d.press("colon", *"ask-bmc nobody", "enter")
+        assert "no host is named nobody" in d.text
+
+
+def test_plain_asks_and_shows_the_answer() -> None:
+    p = Plain()
+    host = next(iter(p.model.hosts.values()))
+    assert f"Asking the BMC of {host.short}. Type show {host.short} to see the answer." in p.type(f"ask-bmc {host.short}")
+    assert p.control.orders == [AskBmc((host.name,))]
+    assert "Give the name of one host" in p.type("ask-bmc failed")
+    p.model.apply(BmcReported(NOW, host.name, REPORT.facts()))
+    said = p.type(f"show {host.short}")
+    assert "BMC boot: OSBootStarted." in said
+    assert "BMC event log: 2026-11-22T22:37:02 boot completed." in said
+    assert "Read-only" in Plain(control=False).type(f"ask-bmc {host.short}")

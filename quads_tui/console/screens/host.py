@@ -14,9 +14,10 @@ from quads_tui.console.field import FILTER, Field
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import host_head, host_time
+from quads_tui.render.bmc_box import bmc_box, facts
 from quads_tui.render.detail import past_lines
 from quads_tui.render.host_log import LogEntry, body_lines, entries, log_line, matching
-from quads_tui.render.line import cut
+from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
@@ -25,6 +26,7 @@ from .pages import Page
 from .view import View
 
 LOW = 30  # rows of the terminal below which the stages are one line
+BESIDE = 100  # cells from which on the BMC's answer stands beside the stages
 _FEWEST = 6  # lines that the log has at least
 
 
@@ -115,15 +117,27 @@ class HostScreen(View):
         head = host_head.state_lines(host, rollout, now=now, width=width, why=context.why(host))
         title = host_time.title(host, rollout, now)
         head += [host_head.rule("Where its time went", title, width, symbols), *host_time.bar(host, rollout, now, width, symbols)]
-        if height + 4 < LOW:
+        if height + 4 < LOW or width < BESIDE:
             head += [host_time.short_line(host, rollout, now, width, symbols)] if host.spans else []
+            if host.report is not None:
+                told = "   ".join(f"{label} {words}".strip() for label, words, _ in facts(host))
+                head.append(fitted(Text(" BMC ", QUIET).append(told, ""), width, ellipsis=symbols.ellipsis))
         else:
-            head += [*(_padded(line, width) for line in host_time.table(host, rollout, now, symbols))]
+            head += self._beside(host_time.table(host, rollout, now, symbols), width)
         past = [one for one in context.view.past(self._host) if one.rollout != rollout.id]
         head += past_lines(past, width, height // 6)
         head = head[: max(0, height - _FEWEST)]
         head += [blank] if height + 4 >= LOW else []
         return [*head, *self._log_lines(width, height - len(head))]
+
+    def _beside(self, table: Sequence[Text], width: int) -> list[Text]:
+        """The table of the stages, and beside it what the BMC told."""
+        host, context = self._of, self.context
+        height = max(len(table), 2 + max(1, len(facts(host))))
+        asks = not context.read_only
+        told = bmc_box(host, context.rollout, width=width - host_time.TABLE, height=height, asks=asks, symbols=context.symbols)
+        left = [*table, *[Text(" " * host_time.TABLE)] * (height - len(table))]
+        return [line.copy().append_text(right) for line, right in zip(left, told, strict=True)]
 
     def _entries(self) -> list[LogEntry]:
         found = entries(self._of, self.context.view.exchanges(self._host))
@@ -223,7 +237,3 @@ class HostScreen(View):
         self.query_one("#search", Input).display = False
         self.set_focus(None)
         self.panels()
-
-
-def _padded(line: Text, width: int) -> Text:
-    return line.copy().append(" " * max(0, width - line.cell_len))
