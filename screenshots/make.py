@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from raster import png
@@ -22,25 +23,36 @@ from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.running_rollout import RunningRollout
 
 HERE = Path(__file__).parent
-SIZES = ((80, 24), (120, 40), (200, 60))
+PICTURES: Mapping[str, Sequence[str]] = {
+    "main-80x24": (),
+    "main-120x40": (),
+    "main-200x60": (),
+    "detail-80x24": ("f", "enter"),
+    "causes-120x40": ("F",),
+    "graphs-120x40": ("v",),
+    "map-120x40": ("M",),
+    "retry-120x40": ("f", "asterisk", "r"),
+}
+"""Name and size: the keys that lead there."""
+
+
+def size_of(name: str) -> tuple[int, int]:
+    """Columns and rows of the picture."""
+    width, height = name.rpartition("-")[2].split("x")
+    return int(width), int(height)
 
 
 async def photograph(running: RunningRollout) -> None:
     """When a third of the hosts is done: the main screen at three sizes, and what is one key away from it."""
     while running.rollout.counts[HostStatus.DONE] < len(running.rollout.hosts) / 3:
         await asyncio.sleep(0.2)
-    for width, height in SIZES:
-        await _taken(running, f"main-{width}x{height}", (width, height), [])
-    await _taken(running, "detail-80x24", (80, 24), ["f", "enter"])
-    await _taken(running, "causes-120x40", (120, 40), ["F"])
-    await _taken(running, "graphs-120x40", (120, 40), ["v"])
-    await _taken(running, "map-120x40", (120, 40), ["M"])
-    await _taken(running, "retry-120x40", (120, 40), ["f", "asterisk", "r"])
+    for name, keys in PICTURES.items():
+        await _taken(running, name, keys)
     running.executor.stop("operator")
 
 
-async def _taken(running: RunningRollout, name: str, size: tuple[int, int], keys: list[str]) -> None:
-    console = Console(running.view, running.executor)
+async def _taken(running: RunningRollout, name: str, keys: Sequence[str]) -> None:
+    console, size = Console(running.view, running.executor), size_of(name)
 
     async def pilot(hand: Pilot[str]) -> None:
         await hand.pause(2.0)
@@ -55,8 +67,12 @@ async def _taken(running: RunningRollout, name: str, size: tuple[int, int], keys
     await console.run_async(headless=True, size=size, auto_pilot=pilot)
 
 
-if __name__ == "__main__":
+def main() -> None:
     with tempfile.TemporaryDirectory() as state:
         options = Options(state_dir=Path(state), yes=True)
         with rehearsal_emulators(options, hosts=700, seed=1, speed=30.0, faults="realistic", notify=print) as given:
             asyncio.run(roll_out(given, options, ProcessResources(), TerminalOperator(), photograph))
+
+
+if __name__ == "__main__":
+    main()

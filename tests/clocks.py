@@ -86,6 +86,11 @@ def in_virtual_time(work: Callable[[], Awaitable[T]]) -> T:
 
         return loop.run_until_complete(whole())
     finally:
+        left = asyncio.all_tasks(loop)  # waiters of the test whose condition never came
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
         loop.close()
 
 

@@ -195,6 +195,7 @@ def test_a_room_imports_what_the_architecture_allows(room: str) -> None:
 
 def test_every_dependency_has_its_reason_in_the_readme() -> None:
     project = tomllib.loads(text_of("pyproject.toml"))["project"]
-    wanted = [Requirement(text).name for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
+    wanted = [name for text in [*project["dependencies"], *extras] if (name := Requirement(text).name) != project["name"]]
     section = text_of("README.md").partition("\n## Dependencies")[2].lower()
     assert not [name for name in wanted if not re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", section)]

@@ -61,7 +61,7 @@ async def print_progress(running: RunningRollout) -> None:
 async def _drawn(running: RunningRollout) -> None:
     """One bar and the counts, redrawn four times a second by rich."""
     from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
     class Counts(TextColumn):
@@ -69,7 +69,7 @@ async def _drawn(running: RunningRollout) -> None:
             return Text(running.line())
 
     console = RichConsole(stderr=True)
-    with Progress(BarColumn(24), TimeElapsedColumn(), Counts(""), console=console, refresh_per_second=4) as progress:
+    with Progress(BarColumn(24), Counts(""), console=console, refresh_per_second=4) as progress:
         task = progress.add_task("", total=len(running.rollout.hosts))
         while True:
             counts = running.rollout.counts

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .metrics_option import metrics_of, metrics_option
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -163,6 +165,7 @@ def cli(context: click.Context) -> None:
 @click.argument("assignment", type=click.Path(path_type=Path), required=False)
 @_emulator_options
 @_canary_option
+@metrics_option
 @_common_options
 def rehearse(
     assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
@@ -183,6 +186,7 @@ def rehearse(
 )
 @_survey_option
 @_canary_option
+@metrics_option
 @_common_options
 def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
@@ -236,6 +240,7 @@ def check(assignments: tuple[Path, ...], **common: Any) -> None:
 @click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
 @click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
+@metrics_option
 @_common_options
 def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
@@ -378,6 +383,7 @@ def _options(common: dict[str, Any]) -> Any:
         survey=not common.get("no_survey"),
         take_over=common.get("take_over", False),
         canary=common.get("canary"),
+        **metrics_of(common),
     )
 
 

@@ -6,13 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 
 import click
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.canary import canary_groups
+from quads_tui.rollout.time_words import date_and_time
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import checked_plan, open_clients, roll_out
 from quads_tui.runtime.options import Options, Refused, emit_json, notify
@@ -101,5 +101,5 @@ _ANEW = "[a] start a new rollout: ALL hosts of the assignment are provisioned ag
 
 
 def _unfinished_words(old: StoredRollout) -> str:
-    began = datetime.fromtimestamp(old.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    began = date_and_time(old.created_at)
     return f"the rollout {old.id} of {began} has unfinished hosts of this assignment"

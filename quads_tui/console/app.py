@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.commands import AskBmc, Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
+from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
@@ -33,9 +35,9 @@ from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
 from .key_actions import BY_NAME, COMMANDS, TYPE_THE_COUNT, KeyAction, find_command, of_place
-from .loop_lag import measure_lag
 from .output import terminal_encoding
 from .questions import pause_question, pause_reasons, question, required_answer, stop_question
+from .repair_question import refused, repair_question, suitable
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -65,6 +67,7 @@ class Console(FaultTolerantApp[str]):
     BINDINGS: ClassVar = [
         Binding(action.keys, action.name, action.help, show=False, priority=action.keys == "ctrl+c")
         for action in of_place("hosts", "anywhere")
+        if action.keys
     ]
 
     def __init__(
@@ -205,7 +208,7 @@ class Console(FaultTolerantApp[str]):
         if argument.strip() and not action.argument:
             self.flash(f"{action.command} accepts no argument")
             return
-        run = getattr(home, f"action_{action.name}")
+        run = getattr(home, f"action_{action.name}", None) or partial(self._ask, action.name)  # those without a key have none
         if action.argument:
             run(argument.strip())
         else:
@@ -262,7 +265,7 @@ class Console(FaultTolerantApp[str]):
         names = self.view.chosen()
         if len(names) == 1:
             host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), speed=self.context.rollout.speed)
+            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), time=self.context.rollout.time)
         else:
             text = "\n".join(names)
         self.copy_to_clipboard(text)
@@ -317,25 +320,27 @@ class Console(FaultTolerantApp[str]):
             self.flash(f"read-only: {self.read_only}")
         return bool(self.read_only)
 
-    def _select(self, action: KeyAction) -> tuple[list[HostState], int, int]:
-        """The hosts that an action applies to, how many of them are hidden, and how many selected ones are in another state."""
+    def _select(self, action: KeyAction) -> tuple[list[HostState], int, int, dict[str, str]]:
+        """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells."""
         view = self.view
         hosts = [self.context.rollout.hosts[name] for name in view.chosen()]
-        chosen = [host for host in hosts if host.status in action.statuses]
+        chosen, reasons = suitable(action, self.context.rollout, hosts)
         shown = view.shown()
-        return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen)
+        return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen), reasons
 
     def _ask(self, name: str, why: str = "") -> None:
         """Confirm, then submit; an action that needs a reason asks for it where none is given."""
         if self._refuse_if_read_only():
             return
         action, view = BY_NAME[name], self.view
-        chosen, hidden, unsuitable = self._select(action)
+        chosen, hidden, unsuitable, reasons = self._select(action)
         if not chosen:
-            self.flash(f"{name}: not possible for the selected hosts in their present state")
+            self.flash(refused(action, reasons))
             return
         hosts = tuple(host.name for host in chosen)
         asked = question(action, chosen, why=self.context.why, hidden=hidden, unsuitable=unsuitable)
+        if action.repair is not None:
+            asked = repair_question(action, self.context.rollout, chosen, hidden, reasons)
 
         def submit(why: str) -> None:
             assert action.make_command is not None
@@ -376,7 +381,7 @@ class Console(FaultTolerantApp[str]):
         self._ask("unskip")
 
     def action_hold(self, why: str = "") -> None:
-        chosen, _, _ = self._select(BY_NAME["hold"])
+        chosen, *_ = self._select(BY_NAME["hold"])
         held = bool(chosen) and all(host.status is HostStatus.HELD for host in chosen)
         self._ask("release" if held else "hold", why)
 

@@ -53,7 +53,8 @@ def retrying(verb: str, *, from_start: bool = False) -> Consequence:
         wiped = sum(count for effect, count in counts.items() if effect.wipes)
         armed = sum(host.armed for host in hosts)
         if from_start:
-            gentler = "r retries from the failed stage and wipes only what it must." if counts else ""
+            back = any(host.given_back for host in hosts)  # only a start from the first stage takes these again
+            gentler = "" if back else "r retries from the failed stage and wipes only what it must."
         elif armed:
             gentler = f"d disarms {'the armed host' if armed == 1 else f'the {armed} armed hosts'}; nothing is installed then."
         else:
@@ -224,6 +225,24 @@ STOP = Effects(
     lost="Nothing is wiped by it.",
     yes="stop the rollout",
     gentler="pause new hosts: hosts under way continue.",
+)
+BMC_RESTART = Effects(
+    happens=("The BMC does not answer for some minutes, and its sessions end.",),
+    lost="Nothing is wiped; the power of the hosts stays as it is.",
+    yes="restart the BMC",
+    gentler="i asks the BMC for its state first.",
+)
+POWER_CYCLE = Effects(
+    happens=("Build mode and PXE are cancelled first, then power off by force, then power on.",),
+    lost="Lost: what runs on the hosts and is not saved. Nothing is wiped.",
+    yes="power off and on",
+    gentler="d disarms only; the power stays as it is.",
+)
+GIVE_BACK = Effects(
+    happens=("Build mode and PXE are cancelled first, then the former owner is written to Foreman.",),
+    lost="Nothing is wiped by it; a disk that was wiped already is not restored.",
+    yes="give back",
+    gentler="d disarms only; the owner stays as it is.",
 )
 NEW_ROLLOUT = Effects(
     happens=("The services and BMCs are read, and the plan is shown; nothing is changed before the plan is confirmed.",),

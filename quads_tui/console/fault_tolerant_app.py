@@ -94,6 +94,11 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         self._answered = self._repeated = -math.inf  # when a question was answered, and when its key came last
         self._answer_key = ""  # the key
 
+    @property
+    def coloured(self) -> bool:
+        """The palette has colours, by which areas can be told apart."""
+        return self.palette != "mono"
+
     def apply_palette(self, name: str) -> None:
         """Use the styles of this palette."""
         if self.palette:

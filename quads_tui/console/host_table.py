@@ -14,7 +14,7 @@ from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import FaultTolerant
-from .line_panel import drawn
+from .inks import Inks
 from .view_context import ViewContext
 
 _ROWS = 16  # that one frame repaints at most
@@ -34,6 +34,7 @@ class HostTable(FaultTolerant, Widget):
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._inks: Inks | None = None  # of the present theme
         self._stale: set[str] = set()  # hosts whose rows are to be repainted
         self._turn = 0  # the visible row from which on the next frame looks
         self.cursor = ""
@@ -150,12 +151,14 @@ class HostTable(FaultTolerant, Widget):
         return strip
 
     def _strip(self, text: Text, width: int) -> Strip:
-        style = self.rich_style
-        return drawn(text, self.app.console).adjust_cell_length(width, style).apply_style(style)
+        if self._inks is None:
+            self._inks = Inks(self.app.console, self.rich_style)
+        return self._inks.strip(text).adjust_cell_length(width, self._inks.under)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
+        self._inks = None
         self.refresh()
 
     def on_resize(self, event: Resize) -> None:

@@ -5,16 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip, WriteNext
+from quads_tui.rollout.commands import (
+    Command,
+    Disarm,
+    GiveBack,
+    Hold,
+    PowerCycle,
+    Release,
+    RestartBmc,
+    Retry,
+    Skip,
+    Unskip,
+    WriteNext,
+)
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
 from .consequences import (
     ATTACH,
+    BMC_RESTART,
+    GIVE_BACK,
     NEW_ROLLOUT,
     PAUSE_NEW,
     PAUSE_WRITES,
+    POWER_CYCLE,
     RESUME_ROLLOUT,
     STOP,
     Consequence,
@@ -36,6 +52,7 @@ class KeyAction:
     `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, start (the screen of all rollouts), or plain
     (typed without a screen). `argument`: what the command accepts after its name. `footer`: its priority for a place in the
     last line; 0: none. `make_command`: of the hosts and the reason; `default_reason`: it asks for a reason, this is the default.
+    `repair`: what it is, for one that says why a host is left out.
     """
 
     name: str
@@ -51,6 +68,7 @@ class KeyAction:
     default_reason: str = ""
     label: str = ""  # in the footer; the command where it is empty
     consequence: Consequence | None = None
+    repair: Repair | None = None
 
     def __post_init__(self) -> None:
         if self.dangerous != (self.consequence is not None):
@@ -217,9 +235,44 @@ KEY_ACTIONS = (
         "i",
         "ask the BMC of a host for its boot progress, last boot and event log; changes nothing",
         _HOSTS,
-        statuses=_NOT_DONE,
         argument="HOST",
         label="ask the BMC",
+    ),
+    KeyAction(
+        "power_cycle",
+        "",
+        "",
+        "power hosts off and on; they are disarmed first, and not reinstalled",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        make_command=lambda hosts, _: PowerCycle(hosts),
+        repair=Repair.POWER_CYCLE,
+        consequence=always(POWER_CYCLE),
+    ),
+    KeyAction(
+        "bmc_restart",
+        "",
+        "",
+        "restart the BMC itself; the power of the host does not change",
+        _HOSTS,
+        True,
+        (*RETRYABLE, HostStatus.DONE),
+        make_command=lambda hosts, _: RestartBmc(hosts),
+        repair=Repair.BMC_RESTART,
+        consequence=always(BMC_RESTART),
+    ),
+    KeyAction(
+        "give_back",
+        "",
+        "",
+        "give failed hosts back to their former owner in Foreman; they are disarmed first",
+        _HOSTS,
+        True,
+        tuple(RETRYABLE),
+        make_command=lambda hosts, _: GiveBack(hosts),
+        repair=Repair.GIVE_BACK,
+        consequence=always(GIVE_BACK),
     ),
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
@@ -227,7 +280,7 @@ KEY_ACTIONS = (
     KeyAction("causes", "F", "F", "failures by cause", footer=4),
     KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
     KeyAction("map", "M", "M", "map of the fleet: a cell per host, by rack, model or cloud", footer=3),
-    KeyAction("graphs", "v", "v", "graphs: latencies and the Foreman write queue", footer=2),
+    KeyAction("graphs", "v", "v", "graphs over time: hosts by stage, the Foreman write queue, latencies", footer=2),
     KeyAction(
         "pause",
         "p",

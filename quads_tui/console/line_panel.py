@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-
-def drawn(text: Text, console: Console) -> Strip:
-    """The line with its base style, which Text.render leaves out where there are no spans."""
-    return Strip(text.render(console)).simplify().apply_style(console.get_style(text.style))
+from .inks import Inks
 
 
 class LinePanel(Widget):
@@ -25,6 +21,13 @@ class LinePanel(Widget):
         super().__init__(id=name)
         self._lines: list[Text] = []
         self._strips: list[Strip] = []
+        self._inks: Inks | None = None  # of the present theme
+
+    @property
+    def inks(self) -> Inks:
+        if self._inks is None:
+            self._inks = Inks(self.app.console, self.rich_style)
+        return self._inks
 
     def put(self, lines: Sequence[Text]) -> None:
         """Show these lines; the widget's height follows their number."""
@@ -33,7 +36,7 @@ class LinePanel(Widget):
         if not grown and not changed:
             return
         for row in changed:
-            self._strips[row : row + 1] = [drawn(lines[row], self.app.console)]
+            self._strips[row : row + 1] = [self.inks.strip(lines[row])]
         del self._strips[len(lines) :]
         self._lines = list(lines)
         if grown:
@@ -49,13 +52,14 @@ class LinePanel(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._strips = [drawn(line, self.app.console) for line in self._lines]
+        self._inks = None
+        self._strips = [self.inks.strip(line) for line in self._lines]
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        strip = self._strips[y] if y < len(self._strips) else Strip.blank(width)
-        return strip.adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+        under = self.inks.under
+        return self._strips[y].adjust_cell_length(width, under) if y < len(self._strips) else Strip.blank(width, under)
 
 
 def _same(one: Text, other: Text) -> bool:

@@ -21,6 +21,7 @@ from quads_tui.rollout.text import clean
 
 from .key_actions import BY_NAME, KEY_ACTIONS, KeyAction, find_command
 from .questions import pause_question, pause_reasons, question, required_answer
+from .repair_question import refused, repair_question, suitable
 from .view_context import ViewContext
 
 MINUTE = 60.0  # real seconds between two lines of progress
@@ -62,6 +63,8 @@ class PlainSession:
         """Print the first lines. `accepts_commands`: commands can be typed."""
         rollout, title = self._rollout, self._view_context.view.title
         self._print(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
+        if time := rollout.time.mark:
+            self._print(f"Times are {time}: so many times as fast as real time, from the start on.")
         for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._print(f"Warning: {warning}")
         if accepts_commands:
@@ -78,6 +81,8 @@ class PlainSession:
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
             self._print(sentences.progress(self._rollout, self._view_context.forecast, self._view_context.clock.wall()))
+            for line in sentences.too_late(self._rollout, self._view_context.meters):
+                self._print(line)
 
     # What is typed
 
@@ -107,13 +112,18 @@ class PlainSession:
             which = f"{action.command} which hosts? Give a host name, {', '.join(_STATES)}, or a filter such as cause:401."
             self._print(f"No host matches {argument}." if argument else which)
             return
-        chosen = [host for host in hosts if host.status in action.statuses]
+        chosen, reasons = suitable(action, self._rollout, hosts)
         if not chosen:
-            self._print(f"{action.command}: {count(len(hosts), 'host')}, not possible for these hosts in their present state.")
+            in_state = f"{action.command}: {count(len(hosts), 'host')}, not possible for these hosts in their present state"
+            self._print(f"{refused(action, reasons) if reasons else in_state}.")
             return
         names = tuple(host.name for host in chosen)
-        unsuitable = len(hosts) - len(chosen) if argument not in _STATES else 0
-        for text in question_sentences(question(action, chosen, why=self._view_context.why, unsuitable=unsuitable)):
+        left_out = argument not in _STATES
+        if action.repair is None:
+            asked = question(action, chosen, why=self._view_context.why, unsuitable=len(hosts) - len(chosen) if left_out else 0)
+        else:
+            asked = repair_question(action, self._rollout, chosen, 0, reasons if left_out else {})
+        for text in question_sentences(asked):
             self._print(text)
 
         def on_confirmed() -> None:
@@ -205,7 +215,7 @@ class PlainSession:
             return
         (host,), context = hosts, self._view_context
         lines = sentences.host(
-            host, context.view.exchanges(host.name), now=context.clock.wall(), speed=self._rollout.speed, why=context.why(host)
+            host, context.view.exchanges(host.name), now=context.clock.wall(), time=self._rollout.time, why=context.why(host)
         )
         for line in (*lines, *bmc_words(host, self._rollout)):
             self._print(line)

@@ -131,6 +131,7 @@ def _rows(chosen: Sequence[HostState], why: Callable[[HostState], str]) -> tuple
         rows.append(
             HostRow(
                 hosts=f"{first.short}{more}",
+                name=first.name,
                 number=len(hosts),
                 word=_word(first),
                 armed=first.armed and ended,

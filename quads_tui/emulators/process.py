@@ -27,6 +27,7 @@ from quads_tui.emulators.fault_profiles import PROFILES
 from quads_tui.emulators.foreman import VERSION, Cost, Costs, ForemanEmulator, ForemanFaults, ForemanOptions
 from quads_tui.emulators.interfaces import Time
 from quads_tui.emulators.lab import Lab, from_file, generated
+from quads_tui.emulators.lag import keep_lag
 from quads_tui.emulators.quads import QuadsDatabase, QuadsEmulator
 
 FOREMAN_USER = "quads"
@@ -140,7 +141,11 @@ async def serve(options: Options) -> None:
         control_url = await control.serve()
         _write_files(options, lab, fleet, passwords, url, quads_url, control_url)
         print("ready", flush=True)
-        await _wait_for_end(options, stop)
+        lag = asyncio.create_task(keep_lag(options.dir))
+        try:
+            await _wait_for_end(options, stop)
+        finally:
+            lag.cancel()
     finally:
         (options.dir / "ready").unlink(missing_ok=True)
         await control.close()

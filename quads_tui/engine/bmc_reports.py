@@ -79,7 +79,7 @@ class BmcReports:
             report = BmcReport(error=internal_error(error, f"the report of the BMC of {name}"))
         finally:
             await client.close()
-            memory.ending = None
-            del self._asking[name]
+            if memory.ending is self._asking.pop(name):
+                memory.ending = None
         if not self.gate.stopping:
             ports.emit(BmcReported(ports.clock.wall(), name, report.facts()))

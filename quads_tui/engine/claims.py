@@ -43,6 +43,14 @@ class Machines:
         """The host has ended, and no act of ours can follow before it claims its machine again."""
         self._released.add((rollout, host))
 
+    def others_at(self, bmc: str, rollout: str) -> list[str]:
+        """Hosts of other rollouts that have a machine behind this BMC, in words; those that were released do not count."""
+        return [
+            f"{host} of rollout {of}"
+            for (of, host), machine in self._machines.items()
+            if of != rollout and machine.bmc == bmc and (of, host) not in self._released
+        ]
+
     def leave(self, rollout: str) -> None:
         """The rollout has ended here."""
         for key in [key for key in self._machines if key[0] == rollout]:

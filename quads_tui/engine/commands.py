@@ -7,9 +7,26 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.rollout.commands import AskBmc, Command, Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip, WriteNext
+from quads_tui.rollout.commands import (
+    AskBmc,
+    Command,
+    Disarm,
+    GiveBack,
+    Hold,
+    Pause,
+    PowerCycle,
+    Release,
+    RestartBmc,
+    Retry,
+    Skip,
+    Stop,
+    Unskip,
+    WriteNext,
+)
 from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
+from quads_tui.rollout.repair_rules import why_not_again
+from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
@@ -23,6 +40,7 @@ from .host_order import HostOrder
 from .host_tasks import HostTasks
 from .memory import HostMemory
 from .ports import Ports, RolloutLane
+from .repairs import Repairs
 from .side_effects import HostSideEffects
 
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
@@ -41,6 +59,7 @@ class Commands:
     canaries: CanaryWatch
     tasks: HostTasks
     reports: BmcReports
+    repairs: Repairs
     memories: Mapping[str, HostMemory]
     who: str
     stop: Callable[[str], None]
@@ -79,6 +98,12 @@ class Commands:
             case AskBmc(hosts):
                 done = [name for name in hosts if self.reports.ask(name)]
                 return _tally("ask the BMC", done, hosts)
+            case RestartBmc(hosts):
+                return self.repairs.begin(Repair.BMC_RESTART, hosts)
+            case PowerCycle(hosts):
+                return self.repairs.begin(Repair.POWER_CYCLE, hosts)
+            case GiveBack(hosts):
+                return self.repairs.begin(Repair.GIVE_BACK, hosts)
         assert_never(command)
 
     def _kind(self, name: str) -> Kind:
@@ -99,6 +124,8 @@ class Commands:
     def _retry(self, name: str, from_start: bool, accepts: bool) -> bool:
         """`accepts`: a host that is held because of its machine may act on that machine from now on."""
         if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
+            return False
+        if not from_start and why_not_again(self.rollout.hosts[name]):
             return False
         memory = self.memories[name]
         if accepts and memory.asked is not None and self._status(name) is HostStatus.HELD:
@@ -122,6 +149,8 @@ class Commands:
         status = self._status(name)
         if status is None or status is HostStatus.DONE or self.gate.stopping:
             return False
+        if self.rollout.hosts[name].repair is not None:
+            return False  # it ends by itself
         self.ports.emit(Ordered(self.ports.clock.wall(), name, "skip" if kind is Skipped else "hold", reason))
         self.gate.exclude(name, kind, reason)
         self.lane.withdraw(name, kind(reason))

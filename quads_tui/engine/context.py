@@ -54,6 +54,7 @@ class RolloutContext:
     hooks: tuple[Hook, ...] = ()
     quads: QuadsPort | None = None  # None: nobody to tell
     sample_seconds: float = 1.0  # real seconds between two samples
+    emulators_lag: Callable[[], Awaitable[float]] | None = None  # real seconds by which those of a rehearsal are late
     write_queue: WriteQueue | None = None  # that the rollouts of this process on the same Foreman share; None: this one's alone
     machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
     protected_machines: Mapping[str, Identity] = field(default_factory=dict)  # of protected hosts, as far as they are known

@@ -35,6 +35,7 @@ from .host_tasks import HostTasks, internal_error
 from .outages import OutageGuard
 from .ports import Ports
 from .quads_sync import QuadsExchange
+from .repairs import Repairs
 from .resume_state import recall
 from .resumption import Resumption
 from .sampling import sample
@@ -139,6 +140,15 @@ class RolloutExecutor:
             on_safety=self._safety,
         )
         self._reports = BmcReports(rollout=rollout, ports=self._ports, gate=self.gate, hosts=self._tasks, memories=self._memories)
+        self._repairs = Repairs(
+            rollout=rollout,
+            ports=self._ports,
+            gate=self.gate,
+            tasks=self._tasks,
+            memories=self._memories,
+            protected=context.protected,
+            who=context.who,
+        )
         self._commands = Commands(
             rollout=rollout,
             ports=self._ports,
@@ -149,6 +159,7 @@ class RolloutExecutor:
             canaries=self._canaries,
             tasks=self._tasks,
             reports=self._reports,
+            repairs=self._repairs,
             memories=self._memories,
             who=context.who,
             stop=self.stop,
@@ -175,7 +186,8 @@ class RolloutExecutor:
         context = self._context
         rollout, now = context.rollout, context.clock.wall()
         resumed = context.recall is not None
-        self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, context.who, context.clock.speed))
+        seen, speed = rollout.time.last, context.clock.speed
+        self.emit(RolloutStarted(now, rollout.id, len(rollout.hosts), resumed, context.who, speed, seen))
         self._help("while reading Foreman", self._watch.run)
         self._help("while carrying out the operator's commands", self._obey)
         self._help("while recording measurements", partial(sample, context, self.lane))
@@ -185,6 +197,7 @@ class RolloutExecutor:
             self._resumption.wait_out(context.left_write)
         if context.recall is not None:
             self._resumption.go_on(context.recall)
+            self._repairs.resume(context.recall)
             if not self._tasks:
                 self._idle.set()
             return
@@ -356,7 +369,7 @@ class RolloutExecutor:
         left = not_begun(rollout) if self.out_of_time else []
         if left and left != self._left:
             self._left = left
-            self._ports.notice("warning", left_by_the_time_limit(rollout.plan.until, left))
+            self._ports.notice("warning", left_by_the_time_limit(rollout.plan.until, left, rollout.time))
 
     # Commands
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from quads_tui.rollout.ports import Clock, Held, Skipped, Stopping
 from quads_tui.rollout.refusals import ADMISSION, FIRST, model_pause
 from quads_tui.rollout.stages import Kind, Stage
-from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, for_the_turn, is_for_an_install
+from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_turn, is_for_an_install
 
 from .holds import GateHolds, NoHolds
 from .host_order import HostOrder
@@ -19,7 +19,7 @@ from .waiting_hosts import Group, Queue, Ranking, by_order
 
 T = TypeVar("T")
 
-DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make the machine safe
+DISARM = "disarm"  # acts of this name are let through for skipped and held hosts: they make it safe, or repair it as ordered
 
 _AHEAD = (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD)
 
@@ -313,7 +313,7 @@ class RolloutGate:
             if why := self._canary(host):
                 return why
             if self._limit is not None and self._limit.is_late(host):
-                return for_the_time_limit(self._limit.until)
+                return self._limit.why
         if why := self._holds.why(host, stage):
             return why
         if host not in self._places and self._limited(host, stage) and (self._full if full is None else full):

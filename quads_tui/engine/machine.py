@@ -29,11 +29,12 @@ class HostMachine:
     Every call raises StageFailure, and Asked.
     """
 
-    def __init__(self, plan: HostPlan, ports: Ports, memory: HostMemory) -> None:
+    def __init__(self, plan: HostPlan, ports: Ports, memory: HostMemory, *, disarming: bool = False) -> None:
+        """`disarming`: as HostSideEffects has it."""
         self._plan = plan
         self._ports = ports
         self._memory = memory
-        self._acts = HostSideEffects(plan.name, ports)
+        self._acts = HostSideEffects(plan.name, ports, disarming=disarming)
         self._client = ports.bmc(plan, self._acts)
         self._identity: Identity | None = None  # of now: each retry and each process identifies anew
         self._pinned = False  # the client is

@@ -35,7 +35,9 @@ class HostMemory:
     asked: Identity | None = None  # it is held until a human says whether this is its machine
     accepted: Identity | None = None  # a human said so
     resumed: bool = False  # another process brought it here: what Foreman and the BMC say now decides where it goes on
-    ending: asyncio.Task[None] | None = None  # of the sessions that process left at its BMC: nothing else goes there before
+    ending: asyncio.Future[None] | None = (
+        None  # of sessions that process left at its BMC, or of its restart: nothing else goes there before
+    )
     settling: asyncio.Task[None] | None = None  # its write of that process, while nobody knows what became of it
 
     def facts(self) -> dict[str, Any]:

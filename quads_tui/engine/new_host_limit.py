@@ -5,6 +5,7 @@ from __future__ import annotations
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import TimeLimit
+from quads_tui.rollout.waits import for_the_time_limit
 
 _FRESH = 30.0  # own seconds between two looks at what was learned
 
@@ -15,11 +16,15 @@ class NewHostLimit:
     def __init__(self, rollout: Rollout, clock: Clock) -> None:
         self._rollout = rollout
         self._clock = clock
-        self.until = rollout.plan.until  # real time
         self.version = 0  # another number: who was late may be so no longer
         writes = rollout.durations.writes.values()
         self._writes = sum(writes) / max(1, len(writes))  # of one host
         self.look()
+
+    @property
+    def why(self) -> str:
+        """Why those do not begin that are late, in words."""
+        return for_the_time_limit(self._rollout.plan.until, self._rollout.time)
 
     def look(self) -> None:
         """At what is known by now."""

@@ -57,8 +57,15 @@ class BmcPort(Protocol):
         """PXE for exactly the next boot; the boot mode (UEFI or Legacy) stays as it is. Sets `pxe_persistent`."""
         ...
 
-    async def ensure_on(self, deadline: float) -> str:
-        """On, seen twice."""
+    async def ensure_on(self, deadline: float, *, pxe: bool = True) -> str:
+        """On, seen twice. `pxe` False: the boot is to be one of the disk."""
+        ...
+
+    async def restart(self, deadline: float) -> str:
+        """Restart the BMC itself, once, and return when it answers again, with what came of it. The machine is not touched.
+
+        The sessions there are forgotten.
+        """
         ...
 
     async def clear_override(self, deadline: float) -> str:
@@ -124,6 +131,10 @@ class ForemanPort(Protocol):
 
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
         """The target's attributes alone; the host is not built."""
+        ...
+
+    async def give_back(self, ticket: Ticket, host: str, owner_id: int, owner_type: str, progress: str) -> HostRecord:
+        """This owner, and out of build mode. `owner_type`: User or Usergroup."""
         ...
 
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:

@@ -15,10 +15,12 @@ from quads_tui.rollout.events import (
     Ordered,
     Outcome,
     Remembered,
+    RepairChanged,
     StageChanged,
 )
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.repairs import BMC_RESET, RepairStatus
 from quads_tui.rollout.stages import Stage, StageStatus
 
 from .memory import HostMemory
@@ -37,6 +39,8 @@ class Recall:
     unsettled: dict[str, Intent] = field(default_factory=dict)
     resets: dict[str, Moment] = field(default_factory=dict)
     pending: dict[str, Ordered] = field(default_factory=dict)
+    repairs: dict[str, RepairChanged] = field(default_factory=dict)  # begun and not ended, by host
+    bmc_resets: dict[str, Intent] = field(default_factory=dict)  # resets of a BMC itself without an outcome, by host
     sessions: dict[str, dict[str, None]] = field(default_factory=dict)  # by host: paths of those that were not deleted
     logins: dict[str, float] = field(default_factory=dict)  # by host: wall time of a login whose end is not recorded
     last_number: int = 0
@@ -60,10 +64,20 @@ class Recall:
                     self.unsettled[event.host] = event
                 elif event.act == "reset":
                     self.resets[event.host] = event.moment
+                elif event.act == BMC_RESET:
+                    self.bmc_resets[event.host] = event
             case Outcome():
+                reset = self.bmc_resets.get(event.host)
+                if reset is not None and reset.number == event.number:
+                    del self.bmc_resets[event.host]
                 intent = self.unsettled.get(event.host)
                 if intent is not None and intent.number == event.number:
                     del self.unsettled[event.host]
+            case RepairChanged():
+                if event.status is RepairStatus.STARTED:
+                    self.repairs[event.host] = event
+                else:
+                    self.repairs.pop(event.host, None)
             case BmcSession(host=host, uri=uri):
                 self.logins.pop(host, None)
                 if not uri and event.is_open:

@@ -10,10 +10,14 @@ from .context import RolloutContext
 
 async def sample(context: RolloutContext, lane: Lane) -> None:
     """Every `context.sample_seconds` (real), until cancelled. Latencies in real seconds, ages in own ones."""
-    meters = context.meters
+    meters, clock = context.meters, context.clock
     while True:
-        await context.clock.sleep_real(context.sample_seconds)
-        meters.tick(lane.state())
+        began = clock.now()
+        await clock.sleep_real(context.sample_seconds)
+        late = max(0.0, clock.now() - began - context.sample_seconds * clock.speed)
+        if context.emulators_lag is not None:
+            late += await context.emulators_lag() * clock.speed
+        meters.tick(lane.state(), late, clock.wall())
         state = meters.lane
         figures: dict[str, object] = {
             "depth": state.depth,
@@ -21,9 +25,10 @@ async def sample(context: RolloutContext, lane: Lane) -> None:
             "in_flight": len(state.in_flight),
             "granted": state.granted,
             "powered_off_waiting": len(context.rollout.powered_off_waiting),
-            "lane": lane_facts(state, context.clock.now()),
+            "lane": lane_facts(state, clock.now()),
+            "late": round(late, 2),
         }
         for name in METERS:
             point = getattr(meters, name).points[-1]
             figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors, round(point.work, 4)]
-        context.journal.sample(context.clock.wall(), figures)
+        context.journal.sample(clock.wall(), figures)

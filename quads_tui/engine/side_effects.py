@@ -24,7 +24,8 @@ class HostSideEffects:
     """Implements rollout.ports.SideEffects for one host."""
 
     def __init__(self, host: str, ports: Ports, *, disarming: bool = False, last: int = 0) -> None:
-        """`last`: the number of an intent whose outcome is still to be told."""
+        """`disarming`: its acts are let through for skipped and held hosts, since they make the host safe, or are what an
+        operator ordered for the host as it stands. `last`: the number of an intent whose outcome is still to be told."""
         self._host = host
         self._ports = ports
         self._disarming = disarming

@@ -9,8 +9,9 @@ from typing import TypeVar
 from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure, Unreadable
 from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.foreman_host import HostRecord
-from quads_tui.rollout.plan import Target
+from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, OutcomeHidden, Probe, Ticket, WriteAbsent
+from quads_tui.rollout.repairs import GIVE_BACK
 from quads_tui.rollout.stages import ActResult
 
 from .memory import HostMemory
@@ -132,6 +133,18 @@ class HostWrites:
             lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, self._target, progress),
         )
 
+    async def give_back(self, acts: HostSideEffects, host: HostPlan) -> None:
+        """The owner that it had when the plan was made, and out of build mode."""
+        ports, owner, kind = self._ports, host.owner_id, host.owner_type
+        if owner is None:
+            raise StageFailure(Cause.UNKNOWN, "its former owner is not known", retryable=False)
+        wanted: dict[str, object] = {"owner_id": owner, "owner_type": kind, "build": False}
+        record = await self._write(
+            acts, GIVE_BACK, wanted, lambda ticket, progress: ports.foreman.give_back(ticket, self._host, owner, kind, progress)
+        )
+        if not record.has(wanted):
+            raise StageFailure(Cause.FOREMAN, "Foreman accepted the former owner, but shows other values than were written")
+
     async def parameter(self, acts: HostSideEffects, name: str, value: str) -> None:
         """One host parameter."""
         ports = self._ports
@@ -181,7 +194,7 @@ class HostWrites:
         """What follows from a write that took effect: first to the memory, then the outcome."""
         if act == "build" and record.has(wanted):
             self._built(record, pxe_lost=lost)
-        elif act == "cancel" and record.has(wanted):
+        elif act in ("cancel", GIVE_BACK) and record.has(wanted):
             self._memory.built_at, self._memory.left_in_build, self._memory.pxe_lost = None, False, False
             self._remember()
         installed = record.installed_at.isoformat() if record.installed_at else None

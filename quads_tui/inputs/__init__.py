@@ -9,6 +9,7 @@ from .assignments import load_assignments
 from .boot_interfaces import FOREMAN, Interfaces
 from .diagnostics import InputError, Problem
 from .ipmi import IpmiAccount, IpmiSite
+from .metrics import Listen, MetricsSite, listen_address, open_to_others
 from .on_event import AlertCommand
 from .quads_export import next_start
 from .secrets import Secret, SecretSource, resolve_secret
@@ -38,6 +39,8 @@ __all__ = [
     "Interfaces",
     "IpmiAccount",
     "IpmiSite",
+    "Listen",
+    "MetricsSite",
     "Problem",
     "QuadsSite",
     "RedfishSite",
@@ -50,11 +53,13 @@ __all__ = [
     "check_speed",
     "find_site",
     "is_ipmi",
+    "listen_address",
     "load_assignment",
     "load_assignments",
     "load_site",
     "local_zone",
     "next_start",
+    "open_to_others",
     "parsed",
     "resolve_secret",
     "system_key",

@@ -64,6 +64,7 @@ _NOTES = {
     "hosts": "An item of `hosts` is a name, or a mapping:",
     "hooks": "Each item of the list is a mapping. [Environment and uses of hooks](fleet.md#quads-own-steps-as-hooks).",
     "limits": "Every limit has a default. `speed` divides the waits and the deadlines of stages, not limits that are counts.",
+    "metrics": "What is served, and who can read it: [metrics.md](metrics.md).",
     "tls": "A member of `foreman`, `redfish` and `quads`. Set exactly one key: [which one to choose](fleet.md#trust).",
     "password": "A member of `foreman`, `redfish`, `ipmi`, `quads`. Set exactly one key. A plain-text password causes a warning.",
     "ipmi": "Needs the program ipmitool. More about [machines without usable Redfish](fleet.md#machines-without-usable-redfish).",

@@ -17,6 +17,7 @@ from .assignment import HostSpec
 from .boot_interfaces import Interfaces
 from .diagnostics import InputError, Problem
 from .ipmi import IpmiSite
+from .metrics import MetricsSite
 from .on_event import AlertCommand
 from .patterns import LOOKED_AT, fits
 from .secrets import SecretSource
@@ -102,6 +103,7 @@ class Site:
     hooks: tuple[Hook, ...] = ()
     on_event: AlertCommand | None = None
     limits: Limits = field(default_factory=Limits)
+    metrics: MetricsSite | None = None
     speed: float = 1
     warnings: tuple[str, ...] = ()
 

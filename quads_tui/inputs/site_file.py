@@ -15,6 +15,7 @@ from .diagnostics import InputError, Problem, Report
 from .hooks import HOOKS
 from .ipmi import IPMI
 from .limits import LIMITS
+from .metrics import METRICS
 from .on_event import ON_EVENT
 from .patterns import Patterns, RackExpression, Unchecked
 from .readers import Address, FilePath, HostNames, Mapping, Number, Text, TimeZone
@@ -330,6 +331,7 @@ SITE = Table(
             optional=True,
         ),
         Key("limits", Mapping(LIMITS), "Limits of a rollout: counts and times", optional=True),
+        Key("metrics", Mapping(METRICS), "Metrics of a running rollout for Prometheus; needs the extra `metrics`", optional=True),
         Key(
             "speed",
             Number(10_000),

@@ -85,6 +85,11 @@ class JournalReader:
         for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
 
+    def last_sample(self) -> float:
+        """Real time of the newest; 0 for none."""
+        found: float | None = self._db.execute("select max(at) from sample").fetchone()[0]
+        return found or 0.0
+
     def exchanges(self, host: str, last: int = 20) -> list[Exchange]:
         """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""
         if self._schema < 2:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bmc_address, is_ipmi
 from quads_tui.inputs.assignment import CLOUD
@@ -335,6 +336,7 @@ async def _host_plans(
                 notes=(*owners, *(_build_notes(record) if building_now else ())),
                 mac=_foreman_mac(record, host),
                 mode=record.boot_mode if record else "",
+                **_owner(record, logins),
                 blocker=blocker,
                 blocker_stage=stage if blocker else None,
                 blocker_cause=cause if blocker else None,
@@ -366,6 +368,14 @@ async def with_foreman_macs(plan: Plan, foreman: Foreman) -> Plan:
 
 def _foreman_mac(record: HostRecord | None, host: HostPlan) -> str:
     return (record.mac or "") if record and host.compared else ""
+
+
+def _owner(record: HostRecord | None, logins: Mapping[int, str]) -> dict[str, Any]:
+    """To whom it may be given back, as members of HostPlan; none where Foreman shows no owner."""
+    if record is None or record.owner_id is None or record.owner_type is None:
+        return {}
+    login = logins.get(record.owner_id, "") if record.owner_type == "User" else ""
+    return {"owner_id": record.owner_id, "owner_type": record.owner_type, "owner": login}
 
 
 def _owner_notes(record: HostRecord | None, logins: Mapping[int, str], host: HostPlan, spare_pool: str) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rich.text import Text
 
 from quads_tui.rollout.state import HostState, Rollout
@@ -17,7 +15,7 @@ _LABEL = 11  # cells
 
 def bmc_box(host: HostState, rollout: Rollout, *, width: int, height: int, asks: bool, symbols: Symbols = BRAILLE) -> list[Text]:
     """Framed, `height` lines. `asks`: the key works here."""
-    state = Text(f"asked {_clock(rollout, host.reported_at)}" if host.report else "", QUIET)
+    state = Text(f"asked {rollout.time.time_of_day(host.reported_at)}" if host.report else "", QUIET)
     lines = [Text().append(f" {label:<{_LABEL}}", QUIET).append(words, style) for label, words, style in facts(host)]
     if not lines:
         lines = [Text(" i asks the BMC: boot progress, last boot, event log" if asks else " not asked yet", QUIET)]
@@ -35,7 +33,7 @@ def bmc_words(host: HostState, rollout: Rollout) -> list[str]:
     for label, words, _ in facts(host):
         last = label or last
         lines.append(f"BMC {last}: {words}.")
-    return [f"BMC asked at {_clock(rollout, host.reported_at)}.", *lines]
+    return [f"BMC asked at {rollout.time.time_of_day(host.reported_at)}.", *lines]
 
 
 def facts(host: HostState) -> list[tuple[str, str, str]]:
@@ -55,7 +53,3 @@ def facts(host: HostState) -> list[tuple[str, str, str]]:
     found = [(label, words, style) for label, words, style in found if words]
     found += [("" if number else "event log", f"{line.when}  {line.text}".strip(), "") for number, line in enumerate(report.sel)]
     return found + [("not read", why, QUIET) for why in report.missing]
-
-
-def _clock(rollout: Rollout, at: float) -> str:
-    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M:%S")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from rich.text import Text
 
@@ -14,12 +14,13 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
-from .numbers import clock_time, duration, latency
 from .numbers import count as counted
+from .numbers import duration, latency
 from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
 from .plot import PER_CELL, area, columns, points, rounded_top
 from .symbols import BRAILLE, Symbols
 
+T = TypeVar("T")
 _GAP = "   "
 _LABEL = 9  # cells of the labels within a box
 _QUEUE, _LATENCY = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
@@ -65,7 +66,7 @@ def _labelled(label: str, *parts: tuple[str, str]) -> Text:
 
 
 class Span(NamedTuple):
-    """The time that a graph shows. `seconds`: real ones; 0: all there is."""
+    """The time that a graph shows, in real seconds."""
 
     seconds: int
     since: str  # the words of its axis
@@ -76,10 +77,9 @@ class Span(NamedTuple):
         seconds = max(columns, round(wanted / speed))
         return cls(seconds, f"-{duration(seconds * speed)}")
 
-    def columns(self, newest: Iterable[float | None], whole: Iterable[float | None], count: int) -> list[float | None]:
-        """`newest`: a value a second; `whole`: of the whole run, in as many steps as there are."""
-        values = list(newest if self.seconds else whole)
-        return columns(values, self.seconds or max(1, len(values)), count)
+    def columns(self, seconds: Sequence[T], value: Callable[[T], float | None], count: int) -> list[float | None]:
+        """`seconds`: what was kept of each, the newest last."""
+        return columns([value(one) for one in list(seconds)[-self.seconds :]], self.seconds, count)
 
 
 # The write queue, while writes are left
@@ -94,7 +94,6 @@ def queue_box(
     width: int,
     height: int,
     symbols: Symbols = BRAILLE,
-    span: Span | None = None,
 ) -> list[Text]:
     """What Foreman is writing, who is next, how quick it is and until when. `own`: now, by the rollout's own clock."""
     lane = meters.lane
@@ -108,9 +107,9 @@ def queue_box(
     lines = [_writing(rollout, meters, own), _next(meters, width - 2), _rate(rollout, meters, forecast)]
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
-    span = span or Span.of(rollout.speed, per * cells, _QUEUE)
-    depths = span.columns(map(float, meters.lane_depths), map(float, meters.lane_whole), per * cells)
-    blocked = [bool(value) for value in span.columns(map(float, meters.lane_blocked), (), cells)]
+    span = Span.of(rollout.speed, per * cells, _QUEUE)
+    depths = span.columns(meters.lane_depths, float, per * cells)
+    blocked = [bool(value) for value in span.columns(meters.lane_blocked, float, cells)]
     top = rounded_top(max((value for value in depths if value), default=1.0))
     drawn = area(
         symbols.graphs,
@@ -175,7 +174,7 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast) -> Text:
     if len(meters.lane_writing) > 1:
         parts.append((f"{_GAP}idle {100 * meters.idle:.0f} %", QUIET))
     if forecast.written_at is not None:
-        at = clock_time(rollout.shown_at(forecast.written_at), rollout.shown_at(forecast.at))
+        at = rollout.time.clock(forecast.written_at, forecast.at)
         parts += [(f"{_GAP}last one about ", QUIET), (at, STRONG)]
     return _labelled("rate", *parts)
 
@@ -211,7 +210,7 @@ def done_by_minute(rollout: Rollout, now: float, minutes: int) -> list[float | N
     """Hosts that were done in each of the last so many minutes of rollout time; None before the start."""
     ended = [host for host in rollout.hosts.values() if host.status is HostStatus.DONE]
     ages = Counter(int((now - host.since) * rollout.speed // 60) for host in ended)
-    run = rollout.seconds(now) // 60
+    run = (now - rollout.started_at) * rollout.speed // 60
     return [float(ages[age]) if age <= run else None for age in range(minutes - 1, -1, -1)]
 
 
@@ -250,14 +249,13 @@ def latency_box(
     width: int,
     height: int,
     symbols: Symbols = BRAILLE,
-    span: Span | None = None,
 ) -> list[Text]:
     """One service: p50 dim and p95 bright of one meter, or the medians of two (the first dim, the other bright), on a logarithmic
     axis, with the figures of the time that is shown.
     """
     per = PER_CELL[symbols.graphs]
     cells, rows = width - 9, height - 3
-    span = span or Span.of(speed, per * cells, _LATENCY)
+    span = Span.of(speed, per * cells, _LATENCY)
     found = [(name, meter, meter.over(span.seconds)) for name, meter in meters]
     if len(found) == 1:
         _, meter, window = found[0]
@@ -275,19 +273,24 @@ def latency_box(
                 foot.append(f"no {name}{'s' if name.islower() else ''}{_GAP}", QUIET)
         foot.rstrip()
     errors = sum(window.errors for _, _, window in found)
-    low, high = _decades([value for curve, _ in curves for value in curve if value])
+    low, high = decades([value for curve, _ in curves for value in curve if value])
     state = Text(counted(errors, "error"), STRONG) if errors else Text("no errors", QUIET)
-    lines = [*_with_axis(points(symbols.graphs, curves, rows, low, high), _tick(high), _tick(low), 6, symbols), foot]
+    lines = [
+        *_with_axis(points(symbols.graphs, curves, rows, low, high), decade_words(high), decade_words(low), 6, symbols),
+        foot,
+    ]
     return box(Text(title, STRONG), state, lines, (span.since, "", "now"), width, symbols)
 
 
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
     """A second without a request is a gap."""
 
-    def value(point: MeterPoint) -> float | None:
-        return getattr(point, which) if point.exchanges else None
+    place = MeterPoint._fields.index(which)
 
-    return span.columns(map(value, meter.points), map(value, meter.whole), count)
+    def value(point: MeterPoint) -> float | None:
+        return point[place] if point.exchanges else None
+
+    return span.columns(meter.points, value, count)
 
 
 def _figures(parts: Sequence[tuple[str, float, str]], window: Window, work: float, room: int) -> Text:
@@ -304,12 +307,12 @@ def _figures(parts: Sequence[tuple[str, float, str]], window: Window, work: floa
     return line
 
 
-def _tick(seconds: float) -> str:
+def decade_words(seconds: float) -> str:
     """A power of ten: 10 ms, 1 s."""
     return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
-def _decades(values: Sequence[float]) -> tuple[float, float]:
+def decades(values: Sequence[float]) -> tuple[float, float]:
     """The powers of ten around the values, in seconds: at least one decade."""
     low, high = 0.001, 1.0
     if values:
@@ -355,7 +358,7 @@ def queue_line(
     if forecast.writes_per_minute:
         line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
     if forecast.written_at is not None:
-        at = clock_time(rollout.shown_at(forecast.written_at), rollout.shown_at(forecast.at))
+        at = rollout.time.clock(forecast.written_at, forecast.at)
         line.append("  last one about ", QUIET).append(at, STRONG)
     right = Text()
     if lane.in_flight:
@@ -379,7 +382,10 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         errors += window.errors
         figure = latency(getattr(window, which)) if window.exchanges else "none"
         line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
-    right = Text().append(f"{counted(errors, 'error')} " if errors else "no errors ", STRONG if errors else QUIET)
+    words = f"{counted(errors, 'error')} " if errors else "no errors "
+    since = f"{words}in {duration(seconds * speed)} "
+    line.rstrip()
+    right = Text(since if line.cell_len + 1 + len(since) <= width else words, STRONG if errors else QUIET)
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 
@@ -388,46 +394,3 @@ def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
     if meters.ipmi.total:
         return "Redfish+IPMI", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
     return "Redfish", [("", meters.redfish)]
-
-
-# The whole screen
-
-_LEAST = 6  # lines of the box of the write queue with a graph of one row
-
-WINDOWS = {"5 min": 300, "30 min": 1800, "whole run": 0}
-"""Rollout seconds that the graphs show; 0: all there is."""
-
-
-def large(
-    rollout: Rollout,
-    meters: Meters,
-    forecast: Forecast,
-    *,
-    now: float,
-    own: float,
-    width: int,
-    height: int,
-    window: str,
-    symbols: Symbols = BRAILLE,
-) -> list[Text]:
-    """The write queue and the latencies over one another, on one axis of time, so that what happened together stands together."""
-    wanted = WINDOWS[window]
-    count = PER_CELL[symbols.graphs] * (width - 9)
-    span = Span.of(rollout.speed, count, wanted) if wanted else Span(0, f"-{duration(rollout.seconds(now))}")
-    head = Text().append(f" {window}", STRONG).append("   t next window   b symbols   esc back", QUIET)
-    ipmi = [("IPMI", meters.ipmi)] if meters.ipmi.total else []
-    foreman = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
-    services = [
-        ("Redfish", [("", meters.redfish)]),
-        *((name, [("", meter)]) for name, meter in ipmi),
-        ("Foreman reads", [("", meters.foreman_reads)]),
-        ("Foreman writes", [("", meters.foreman_writes)]),
-    ]
-    if height - 1 < _LEAST * (1 + len(services)):  # two to a box
-        services = [bmc_curves(meters), ("Foreman", foreman)]
-    rows, extra = divmod(height - 1, 1 + len(services))
-    lines = [fitted(head, width, ellipsis=symbols.ellipsis)]
-    lines += queue_box(rollout, meters, forecast, own=own, width=width, height=rows + extra, symbols=symbols, span=span)
-    for title, curves in services:
-        lines += latency_box(title, curves, speed=rollout.speed, width=width, height=rows, symbols=symbols, span=span)
-    return lines

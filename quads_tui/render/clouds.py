@@ -12,7 +12,8 @@ from quads_tui.rollout.state import Rollout
 
 from .line import cut
 from .numbers import count
-from .palette import BAD, CURSOR, GOOD, QUIET, STAGE_STYLES, STYLES
+from .palette import CURSOR, GOOD, QUIET, STAGE_STYLES, STYLES
+from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
 
 _BAR = 6  # cells
@@ -79,8 +80,7 @@ def cloud_line(rollout: Rollout, cloud: str, width: int, symbols: Symbols = BRAI
     kind = next(goal.kind for goal in rollout.plan.goals if goal.cloud == cloud)
     line = Text(f"{symbols.cursor if cursor else ' '}{cut(cloud, 9)} ").append_text(_bar(counts, max(_BAR, width // 4), symbols))
     line.append(f" {counts[HostStatus.DONE]}/{counts.total()} done", GOOD if is_done(counts) else "")
-    others = "".join(f", {counts[end]} {end.value}" for end in _ENDS if counts[end])
-    line.append(others, BAD).append(f"  {kind.value}", QUIET)
+    line.append_text(_others(counts, ", ")).append(f"  {kind.value}", QUIET)
     line.truncate(width, overflow="ellipsis", pad=True)
     if cursor:
         line.style = CURSOR
@@ -96,21 +96,25 @@ def _cell(cloud: str, counts: Counter[HostStatus], symbols: Symbols, words: bool
     """cloud05 ▇▇▇▅▅· 20/35, with what ended otherwise in words behind it."""
     cell = Text().append(f"{cloud} ", GOOD if is_done(counts) else "").append_text(_bar(counts, _BAR, symbols))
     cell.append(f" {counts[HostStatus.DONE]}/{counts.total()}")
-    others = ", ".join(f"{counts[end]} {end.value}" for end in _ENDS if counts[end])
-    return cell.append(f" {others}" if words and others else "", BAD)
+    return cell.append_text(_others(counts, " ")) if words else cell
+
+
+def _others(counts: Counter[HostStatus], before: str) -> Text:
+    """1 failed, 2 held: what did not end well, in its colour, and what was ended by an operator. `before`: the first of them."""
+    line = Text()
+    for end in _ENDS:
+        if counts[end]:
+            line.append(", " if line.plain else before).append(f"{counts[end]} {end.value}", STYLES[end])
+    return line
 
 
 def _bar(counts: Counter[HostStatus], size: int, symbols: Symbols) -> Text:
-    """Done, moving, ended otherwise, still to come: `size` cells."""
-    total = max(1, counts.total())
-    ended = sum(counts[status] for status in HostStatus if status.is_final)
-    done = size * counts[HostStatus.DONE] // total
-    bad = min(size - done, -(-size * (ended - counts[HostStatus.DONE]) // total))
-    moving = min(size - done - bad, -(-size * (counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]) // total))
-    bar = Text().append(symbols.done * done, STYLES[HostStatus.DONE])
-    bar.append(symbols.heights[Stage.INSTALL] * moving, STAGE_STYLES[Stage.INSTALL])
-    bar.append(symbols.none * (size - done - bad - moving), QUIET)
-    return bar.append(symbols.failed * bad, STYLES[HostStatus.FAILED])
+    """Done, under way, not started, skipped, held, failed: `size` cells, as the bar of the whole rollout has them."""
+    moving = counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]
+    shares = [(counts[HostStatus.DONE], symbols.done, STYLES[HostStatus.DONE])]
+    shares += [(moving, symbols.heights[Stage.INSTALL], STAGE_STYLES[Stage.INSTALL])]
+    shares += [(counts[HostStatus.QUEUED], symbols.none, QUIET), *ended_shares(counts, symbols)]
+    return drawn_shares(shares, size)
 
 
 def _padded(cell: Text, size: int) -> Text:

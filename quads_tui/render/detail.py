@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from textwrap import wrap
 
 from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import HostResult
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
+from quads_tui.rollout.time_words import date_and_time
 
 from .host_history import outcome
 from .host_log import entries, log_line
 from .host_row import glyph
 from .line import cut
-from .numbers import clock_time, duration, measured
+from .numbers import duration, measured
 from .palette import ATTENTION, BAD, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
 
 
 def detail_head(
-    host: HostState, *, now: float, speed: float, width: int, why: str = "", symbols: Symbols = BRAILLE
+    host: HostState, *, now: float, time: RolloutTime, width: int, why: str = "", symbols: Symbols = BRAILLE
 ) -> list[Text]:
     """Who it is, how it stands, what failed and what comes next. `why`: why it waits, in words."""
     cloud = f"  {host.cloud}" if host.cloud else ""
@@ -31,7 +32,7 @@ def detail_head(
     state = f" {host.status.label.upper()}" + (f" at {host.stage.label}" if host.stage else "")
     state += f", attempt {host.attempt}" if host.attempt else ""
     if host.since and not host.status.is_final:
-        state += f", for {duration((now - host.since) * speed)}"
+        state += f", for {duration((now - host.since) * time.speed)}"
     state += "  ARMED: the next boot reinstalls the host" if host.armed else ""
     lines = [head, Text(cut(state, width), STYLES[host.status])]
     if host.cause:
@@ -43,17 +44,16 @@ def detail_head(
     if host.hooks:
         hooks = ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items())
         lines.append(Text(cut(f" hooks: {hooks}", width)))
-    return lines + _wrapped(f"next: {next_step(host, now=now, speed=speed, why=why)}", width, ATTENTION)
+    return lines + _wrapped(f"next: {next_step(host, now=now, time=time, why=why)}", width, ATTENTION)
 
 
 def past_lines(results: Sequence[HostResult], width: int, most: int) -> list[Text]:
     """Its last rollouts, at most `most`: when, the outcome, and what each stage took. Nothing where there is none."""
     lines = [Text(cut(f" last rollouts of this host: {len(results)}", width), STRONG)] if results else []
     for one in results[:most]:
-        began = datetime.fromtimestamp(one.at).astimezone().strftime("%Y-%m-%d %H:%M")
         took = "  ".join(f"{stage.short} {measured(one.seconds[stage])}" for stage in Stage if stage in one.seconds)
         style = BAD if one.status is HostStatus.FAILED else ""
-        lines.append(Text(cut(f"   {began}  {outcome(one)}  {took}", width), style))
+        lines.append(Text(cut(f"   {date_and_time(one.at)}  {outcome(one)}  {took}", width), style))
     return lines
 
 
@@ -63,10 +63,12 @@ def _wrapped(text: str, width: int, style: str) -> list[Text]:
     return [Text(cut(f" {line}", width), style) for line in lines]
 
 
-def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> str:
+def next_step(host: HostState, *, now: float, time: RolloutTime, why: str = "") -> str:
     """What happens to the host by itself, or which keys lead on from here."""
     if host.status is HostStatus.WAITING and host.until:
-        return f"retrying at {clock_time(host.until, now)}, in {duration(max(0.0, host.until - now) * speed)}"
+        return f"retrying at {time.clock(host.until, now)}, in {duration(max(0.0, host.until - now) * time.speed)}"
+    if host.repair is not None:
+        return f"{host.repair.label} under way: {host.note}"
     if host.status is HostStatus.FAILED:
         disarm = ", d disarms the host" if host.armed else ""
         where = host.stage.label if host.stage else "the start"
@@ -81,12 +83,13 @@ def next_step(host: HostState, *, now: float, speed: float, why: str = "") -> st
     return why or host.note or ("queued" if host.status is HostStatus.QUEUED else "in progress")
 
 
-def history(host: HostState, exchanges: Iterable[Exchange], width: int) -> list[Text]:
+def history(host: HostState, exchanges: Iterable[Exchange], width: int, time: RolloutTime) -> list[Text]:
     """Its log, the oldest first, equal lines folded."""
-    return [log_line(entry, width) for entry in entries(host, exchanges)]
+    return [log_line(entry, width, time) for entry in entries(host, exchanges)]
 
 
-def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, speed: float) -> str:
+def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: RolloutTime) -> str:
     """The same as plain text, for a ticket."""
-    lines = [*detail_head(host, now=now, speed=speed, width=200), *history(host, exchanges, 200)]
+    lines = [*detail_head(host, now=now, time=time, width=200), *history(host, exchanges, 200, time)]
+    lines += [Text(f" times: {time.mark}")] if time.mark else []
     return "\n".join(line.plain.rstrip() for line in lines)

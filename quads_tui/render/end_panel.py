@@ -13,7 +13,7 @@ from quads_tui.rollout.state import Rollout
 from .boxes import box
 from .header import left_armed
 from .line import cut, fitted
-from .numbers import clock_time, count, duration
+from .numbers import count, duration
 from .palette import ARMED, BAD, QUIET, STAGE_STYLES, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
 
@@ -123,7 +123,7 @@ def _count(mark: str, style: str, number: int, word: str, words: Text) -> Text:
 def _done(rollout: Rollout, now: float) -> Text:
     """When the last one was done, and how long installs took."""
     last = max((host.since for host in rollout.hosts.values() if host.status is HostStatus.DONE), default=0.0)
-    words = [f"the last at {clock_time(rollout.shown_at(last), rollout.shown_at(now))}"] if last else []
+    words = [f"the last at {rollout.time.clock(last, now)}"] if last else []
     samples = rollout.durations.samples(None, Stage.INSTALL)
     if len(samples) >= _SEEN:
         words.append(f"install usually {duration(samples.quantile(0.5))}, 90 % within {duration(samples.quantile(0.9))}")

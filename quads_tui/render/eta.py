@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from rich.cells import cell_len
 
 from quads_tui.rollout.forecast import Bound, Forecast
-from quads_tui.rollout.state import Rollout
-
-from .numbers import clock_time
+from quads_tui.rollout.rollout_time import RolloutTime
 
 UNKNOWN = "end not known yet"
 
 
-def on_screen(forecast: Forecast, rollout: Rollout) -> Forecast:
-    """The same in the time that the screen shows (Rollout.shown_at): that of a faster rehearsal is its own."""
-    if rollout.speed == 1.0:
-        return forecast
-    late = tuple(one if one.until is None else one._replace(until=rollout.shown_at(one.until)) for one in forecast.overdue)
-    return replace(forecast, at=rollout.shown_at(forecast.at), speed=1.0, overdue=late)
+def marked(time: RolloutTime, now: float) -> str:
+    """For a line whose times are not those on the wall: that they are not, and what the clock shows; else nothing."""
+    return f" ({time.mark}, now {time.clock(now, now)})" if time.mark else ""
 
 
-def header_words(forecast: Forecast, width: int) -> str:
+def header_words(forecast: Forecast, width: int, time: RolloutTime) -> str:
     """As much of it as goes into so many cells: the time, how sure it is, what limits it, why. Empty when nothing is to come."""
-    late = overdue_words(forecast, 0)
+    late = overdue_words(forecast, 0, time)
     if forecast.p50 == 0.0:
-        ways = [overdue_words(forecast, 2), late] if late else []
+        ways = [overdue_words(forecast, 2, time), late] if late else []
         return next((words for words in ways if cell_len(words) <= width), "")
     limit = bound_words(forecast.bound) or (forecast.why if forecast.p50 is None else "")
     why = f": {forecast.why}" if forecast.bound is not Bound.NOTHING and forecast.why else ""
     if forecast.done_at is None:
         ways = [f"{UNKNOWN}  {limit}{why}", f"{UNKNOWN}  {limit}", UNKNOWN, "end unknown"]
     else:
-        time = clock_time(forecast.done_at, forecast.at)
-        likely = f" ({surely_words(forecast)})" if forecast.p90 is not None else ""
-        first = f"good hosts done about {time}{likely}"
-        ways = [f"{first}, {overdue_words(forecast, 2)}", f"{first}, {late}"] if late else []
+        done = time.clock(forecast.done_at, forecast.at)
+        likely = f" ({surely_words(forecast, time)})" if forecast.p90 is not None else ""
+        first = f"good hosts done about {done}{likely}"
+        ways = [f"{first}, {overdue_words(forecast, 2, time)}", f"{first}, {late}"] if late else []
         ways += [f"{first}  {limit}{why}", f"{first}  {limit}", first]
         # Not "done 15:34": that would read as if it had ended then.
-        ways += [f"end about {time}{likely}  {limit}", f"end about {time}{likely}", f"end about {time}", f"end ~{time}"]
+        ways += [f"end about {done}{likely}  {limit}", f"end about {done}{likely}", f"end about {done}", f"end ~{done}"]
     return next((words.rstrip() for words in ways if cell_len(words.rstrip()) <= width), "")
 
 
-def overdue_words(forecast: Forecast, named: int) -> str:
+def overdue_words(forecast: Forecast, named: int, time: RolloutTime) -> str:
     """3 overdue: h1, h2 and 1 more, watched until 23:52. Empty where none is; `named`: so many by name, none for 0."""
     if not forecast.overdue:
         return ""
@@ -54,12 +48,12 @@ def overdue_words(forecast: Forecast, named: int) -> str:
         more = len(forecast.overdue) - len(shown)
         words += f": {', '.join(shown)}" + (f" and {more} more" if more else "")
     ends = [one.until for one in forecast.overdue if one.until is not None]
-    return words + (f", watched until {clock_time(max(ends), forecast.at)}" if ends else "")
+    return words + (f", watched until {time.clock(max(ends), forecast.at)}" if ends else "")
 
 
-def surely_words(forecast: Forecast) -> str:
+def surely_words(forecast: Forecast, time: RolloutTime) -> str:
     """90 % by 23:52; empty where that is not known."""
-    return "" if forecast.surely_done_at is None else f"90 % by {clock_time(forecast.surely_done_at, forecast.at)}"
+    return "" if forecast.surely_done_at is None else f"90 % by {time.clock(forecast.surely_done_at, forecast.at)}"
 
 
 def bound_words(bound: Bound) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from quads_tui.rollout.state import FailureGroup, Rollout
 
 from .line import fitted
-from .numbers import clock_time, count
+from .numbers import count
 from .palette import BAD, CURSOR, QUIET, RULE, STAGE_STYLES, STRONG, lifted
 from .symbols import BRAILLE, Symbols
 
@@ -90,10 +90,9 @@ def _stage(group: FailureGroup) -> Text:
     return Text(f"{group.stage.short:<3}", STAGE_STYLES[group.stage]) if group.stage else Text("-  ", QUIET)
 
 
-def group_line(
-    group: FailureGroup, width: int, *, cursor: bool = False, since: float | None = None, symbols: Symbols = BRAILLE
-) -> Text:
-    """How many hosts, in which stage, the reason as the first one had it, and its name. `since`: shown with the time, too."""
+def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: str = "", symbols: Symbols = BRAILLE) -> Text:
+    """How many hosts, in which stage, the reason as the first one had it, and its name. `since`: a clock time, shown with the
+    cause."""
 
     def ink(style: str) -> str:
         return lifted(style) if cursor else style
@@ -102,8 +101,8 @@ def group_line(
     more = f" +{len(group.hosts) - 1}" if len(group.hosts) > 1 else ""
     line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" x ", ink(QUIET))
     line.append_text(Text(f"{group.stage.short:<3}", ink(STAGE_STYLES[group.stage])) if group.stage else Text("-  ", ink(QUIET)))
-    if since is not None:
-        line.append(f" {group.cause.value:15}", ink(QUIET)).append(f" since {clock_time(since, since)}", ink(QUIET))
+    if since:
+        line.append(f" {group.cause.value:15}", ink(QUIET)).append(f" since {since}", ink(QUIET))
     line.append(f" {group.reason}")
     line = fitted(line, width, Text(f"{first}{more} ", ink(QUIET)), ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""

@@ -14,7 +14,7 @@ from rich.text import Text
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState, Rollout
 
-from .line import cut, fitted
+from .line import cut, fitted, joined
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, GOOD, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
@@ -89,18 +89,17 @@ def row_line(
 ) -> Text:
     """Exactly `width` cells. `cursor`: the host under it; `fits`: the hosts that a filter shows, the others are faint."""
     here = any(host.name == cursor for host in row.hosts)
-    line = Text(" ").append(cut(row.title, _NAME, symbols.ellipsis), STRONG if here else "").append(" ")
+    parts = [(" ", ""), (cut(row.title, _NAME, symbols.ellipsis), STRONG if here else ""), (" ", "")]
     for host in row.hosts:
         glyph, style = cell(host, overdue, symbols)
         if fits is not None and host.name not in fits:
             glyph, style = symbols.none, QUIET
         if host.name == cursor:  # a full cell; what asks for a decision stays seen
-            line.append(glyph if style in (BAD, ARMED, OVERDUE) else " ", BADGE)
+            parts.append((glyph if style in (BAD, ARMED, OVERDUE) else " ", BADGE))
         else:
-            line.append(glyph, style)
-    return fitted(
-        line, width, _figures(row, rollout) if width >= _FIGURES_FROM and row.block else None, ellipsis=symbols.ellipsis
-    )
+            parts.append((glyph, style))
+    figures = _figures(row, rollout) if width >= _FIGURES_FROM and row.block else None
+    return fitted(joined(parts), width, figures, ellipsis=symbols.ellipsis)
 
 
 def _figures(row: Row, rollout: Rollout) -> Text:

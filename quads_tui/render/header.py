@@ -4,58 +4,81 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
+from quads_tui.rollout.lateness import Lateness, late_short
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import clouds_name
-from .eta import header_words, on_screen
+from .eta import header_words
 from .line import fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
+from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 _GAP = "   "
+_MARK = "rollout time "
 ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF)  # behind done, as the bar fills
 
 
 def title_line(
-    rollout: Rollout, *, now: float, width: int, title: str, control: str, warnings: Sequence[str], symbols: Symbols = BRAILLE
+    rollout: Rollout,
+    *,
+    now: float,
+    width: int,
+    title: str,
+    control: str,
+    warnings: Sequence[str],
+    too_slow: bool = False,
+    symbols: Symbols = BRAILLE,
 ) -> Text:
-    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words."""
+    """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
+    machine, for the speed of a rehearsal.
+    """
     left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {clouds_name(list(rollout.clouds))}", STRONG)
     left.append(f"  {len(rollout.hosts):,} hosts")
     if title or rollout.speed != 1:
         left.append("  ")
         left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        left.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
-    right = Text(style=BAR)
+    right, time, now = Text(style=BAR), rollout.time, rollout.over_at or now
     if width >= 110 and not warnings:
-        if rollout.speed != 1:
-            left.append("  rollout time", QUIET)
+        left.append("" if time.is_real else "  rollout time", QUIET)
         left.append(f"{_GAP}{control}" if control else "", QUIET)
-        right.append(f"start {_clock(rollout, rollout.started_at)}{_GAP}" if rollout.started_at else "")
-        right.append(f"now {_clock(rollout, rollout.over_at or now)}{_GAP}")
+        right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if rollout.started_at else "")
+        right.append(f"now {time.clock(now, now)}{_GAP}")
     else:
-        right.append(f"{_clock(rollout, rollout.over_at or now)}  ")
+        right.append(f"{time.clock(now, now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
+    if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
+        right = Text(_MARK, QUIET).append_text(right)
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
 
 
 def end_line(
-    rollout: Rollout, *, now: float, width: int, lag: float, forecast: Forecast | None, symbols: Symbols = BRAILLE
+    rollout: Rollout,
+    *,
+    now: float,
+    width: int,
+    lag: float,
+    forecast: Forecast | None,
+    lateness: Lateness | None = None,
+    symbols: Symbols = BRAILLE,
 ) -> Text:
-    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds."""
+    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds; `lateness`: of
+    a rehearsal.
+    """
     chips, alarms = _chips(rollout, forecast, symbols), Text()
     if rollout.end_reason:
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
@@ -66,15 +89,17 @@ def end_line(
     if rollout.narrowed:
         alarms.append(f"write concurrency reduced to 1: {rollout.narrowed[:60]}  ", BAD)
     if rollout.plan.until:
-        alarms.append(f"{time_limit_short(rollout, forecast)}  ", ATTENTION)
-    if lag >= LATE:
+        alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
+    if late := "" if lateness is None else late_short(lateness, rollout.speed):
+        alarms.append(f"{late[:1].upper()}{late[1:]}  ", BAD)
+    elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
     if rollout.over_at is not None and rollout.started_at:
-        left.append(f"Ended {_clock(rollout, rollout.over_at)}", STRONG)
+        left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
         left.append(f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
-        words = header_words(on_screen(forecast, rollout), max(_SHORTEST, width - chips.cell_len - left.cell_len - 2))
+        words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2), rollout.time)
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
@@ -82,9 +107,9 @@ def end_line(
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 
-def time_limit_short(rollout: Rollout, forecast: Forecast | None) -> str:
-    """The limit, and how many hosts it leaves by the forecast."""
-    until = datetime.fromtimestamp(rollout.shown_at(rollout.plan.until)).astimezone().strftime("%a %H:%M")
+def time_limit_short(rollout: Rollout, forecast: Forecast | None, now: float) -> str:
+    """The limit, and how many hosts it leaves by the forecast. `now`: real time."""
+    until = rollout.time.clock(rollout.plan.until, now)
     return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
@@ -116,47 +141,37 @@ def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
     shares = [(counts[HostStatus.DONE], symbols.done, STYLES[HostStatus.DONE])]
     shares += [(rollout.at_stage[stage], symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
     shares += [(counts[HostStatus.QUEUED], symbols.none, STYLES[HostStatus.QUEUED])]
-    shares += [(counts[HostStatus.SKIPPED], symbols.skipped, QUIET), (counts[HostStatus.HELD], symbols.held, STRONG)]
-    shares += [(counts[HostStatus.FAILED], symbols.failed, BAD)]
-    line = Text(" ")
-    for cells, (_, glyph, style) in zip(cells_of([share for share, _, _ in shares], width - 2), shares, strict=True):
-        line.append(glyph * cells, style)
+    shares += ended_shares(counts, symbols)
+    line = Text(" ").append_text(drawn_shares(shares, width - 2))
     return line.append(" " * (width - line.cell_len))
 
 
-def cells_of(counts: Sequence[float], width: int) -> list[int]:
-    """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
-    total = sum(counts)
-    if not total:
-        return [0 for _ in counts]
-    exact = [width * count / total for count in counts]
-    cells = [max(1, int(share)) if share else 0 for share in exact]
-    while (missing := width - sum(cells)) > 0:
-        cells[max(range(len(cells)), key=lambda place: exact[place] - cells[place])] += 1
-    while missing < 0:
-        cells[max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))] -= 1
-        missing += 1
-    return cells
-
-
 def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
-    """The bar's legend with the number of hosts of each kind; what an armed host means, under its chip."""
+    """The bar's legend with the number of hosts of each kind; what an armed host means, under its chip.
+
+    Where there is too little room, all else goes before a number does: what is retrying is counted in its stage too.
+    """
+    armed = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
+    ways = [(_GAP, True, True, armed), (_GAP, True, True, None)] if width >= 110 else []
+    for gap, glyphs, retrying, right in (*ways, (" ", True, True, None), (" ", True, False, None), (" ", False, False, None)):
+        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying)
+        if line.cell_len + (right.cell_len + 1 if right is not None else 0) <= width:
+            break
+    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+
+
+def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool) -> Text:
     counts = rollout.counts
     done = STYLES[HostStatus.DONE]
     parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
     parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.short, rollout.at_stage[stage]) for stage in ORDER]
     parts.append((symbols.none, QUIET, "not started", counts[HostStatus.QUEUED]))
     parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
-    if counts[HostStatus.WAITING]:
+    if counts[HostStatus.WAITING] and retrying:
         parts.append(("", QUIET, "retrying", counts[HostStatus.WAITING]))
     line = Text(" ")
     for number, (glyph, style, word, count) in enumerate(parts):
-        line.append((_GAP if width >= 110 else " ") if number else "")
-        line.append(f"{glyph} " if glyph else "", style if count else QUIET)
+        line.append(gap if number else "")
+        line.append(f"{glyph} " if glyph and glyphs else "", style if count else QUIET)
         line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
-    right = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
-    return fitted(line, width, right, ellipsis=symbols.ellipsis)
-
-
-def _clock(rollout: Rollout, at: float) -> str:
-    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M")
+    return line

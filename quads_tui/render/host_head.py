@@ -49,7 +49,7 @@ def state_lines(host: HostState, rollout: Rollout, *, now: float, width: int, wh
         lines += _fact("left", host.left_behind, width, BAD if host.armed else "")
     elif host.armed:
         lines += _fact("left", "ARMED: the next boot reinstalls the host", width, BAD)
-    lines += _fact("next", next_step(host, now=now, speed=rollout.speed, why=why), width)
+    lines += _fact("next", next_step(host, now=now, time=rollout.time, why=why), width)
     if host.hooks:
         lines += _fact("hooks", ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items()), width)
     return [*lines, *_fact("machine", machine_words(host, rollout), width)[:1]]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import quantile
 from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.time_words import date_and_time
 
 from .numbers import duration, measured
 from .report.data import rfc3339
@@ -101,4 +101,4 @@ def _took(result: HostResult, stage: Stage) -> str:
 
 
 def _local(at: float) -> str:
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}" if at else "-"
+    return date_and_time(at) if at else "-"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import Stage, StageStatus
 from quads_tui.rollout.state import HostState
@@ -74,18 +74,18 @@ def matching(found: Sequence[LogEntry], words: str) -> list[LogEntry]:
 def log_line(
     entry: LogEntry,
     width: int,
+    time: RolloutTime,
     *,
-    shown_at: Callable[[float], float] = lambda at: at,
     cursor: bool = False,
     symbols: Symbols = BRAILLE,
 ) -> Text:
-    """Exactly `width` cells. `shown_at`: from real time to that of the screen."""
+    """Exactly `width` cells."""
 
     def ink(style: str) -> str:
         return lifted(style) if cursor else style
 
     line = Text(symbols.cursor if cursor else " ", style=CURSOR if cursor else "").append(
-        f"{_stamp(shown_at(entry.at))} ", ink(QUIET)
+        f"{time.time_of_day(entry.at)} ", ink(QUIET)
     )
     if entry.exchange is None:
         style = ink(STAGE_STYLES[entry.stage]) if entry.stage else ""
@@ -94,7 +94,7 @@ def log_line(
         line.append("    ").append(entry.text, ink(BAD) if entry.bad else ink(QUIET))
         line.append(f"  {latency(entry.exchange.seconds)}", ink(QUIET))
     if entry.count > 1:
-        line.append(f"  x{entry.count}", ink(STRONG)).append(f"  until {_stamp(shown_at(entry.until))}", ink(QUIET))
+        line.append(f"  x{entry.count}", ink(STRONG)).append(f"  until {time.time_of_day(entry.until)}", ink(QUIET))
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
@@ -113,7 +113,3 @@ def body_lines(exchange: Exchange) -> list[str]:
 def _indented(line: str) -> str:
     depth = len(line) - len(line.lstrip(" "))
     return " " * min(depth, 40) + clean(line, _LINE)
-
-
-def _stamp(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
-from .line import cut, fitted
+from .line import cut, fitted, joined
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
 from .symbols import BRAILLE, Symbols
@@ -82,31 +83,33 @@ def host_row(
         return lifted(style) if cursor and style else style
 
     ended = host.status in (HostStatus.FAILED, HostStatus.HELD)
-    line = Text(style=CURSOR if cursor else "")
-    line.append(symbols.cursor if cursor else " ").append("*" if marked else " ", ink(STRONG)).append(" ")
-    line.append(cut(host.short, columns.name, symbols.ellipsis), ink(STRONG) if cursor or (host.armed and ended) else "").append(
-        " "
-    )
-    line.append(f"{cut(host.cloud, 7)} " if columns.cloud else "")
-    _track(line, host, columns, ink)
-    line.append(" ").append(f"{host.stage.short if host.stage else '':<3}", ink(STAGE_STYLES[host.stage]) if host.stage else "")
-    _state(line, word, host.status, ink)
-    if columns.hooks:
-        line.append(f"{_hooks(host, columns)} ")
+    parts = [(symbols.cursor if cursor else " ", ""), ("*" if marked else " ", ink(STRONG)), (" ", "")]
+    name = cut(host.short, columns.name, symbols.ellipsis)
+    parts += [(name, ink(STRONG) if cursor or (host.armed and ended) else ""), (" ", "")]
+    parts += [(f"{cut(host.cloud, 7)} ", "")] if columns.cloud else []
+    parts += _track(host, columns, ink)
+    parts += [(" ", ""), (f"{host.stage.short if host.stage else '':<3}", ink(STAGE_STYLES[host.stage]) if host.stage else "")]
+    parts += _state(word, host.status, ink)
+    parts += [(f"{_hooks(host, columns)} ", "")] if columns.hooks else []
     if not columns.narrow:
-        line.append(f"{host.attempt or '':>3} ", ink(STRONG) if host.attempt > 1 else ink(QUIET))
+        parts.append((f"{host.attempt or '':>3} ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
     seconds = (now - host.since) * speed if host.since else 0.0
-    line.append(f"{duration(seconds) if seconds >= 1 else '':>11}  ")
+    parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}  ", ""))
     if note.progress is not None:
         done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
-        line.append(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])).append(symbols.line * (_PROGRESS - done), ink(QUIET))
-        line.append("  ")
-    line.append(note.text, ink(QUIET) if note.quiet else "")
-    return _exactly(line, columns)
+        parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
+        parts.append(("  ", ""))
+    parts.append((note.text, ink(QUIET) if note.quiet else ""))
+    room = columns.width - sum(cell_len(words) for words, _ in parts)
+    if room < 0:
+        return _exactly(joined(parts, CURSOR if cursor else ""), columns)
+    parts.append((" " * room, ""))
+    return joined(parts, CURSOR if cursor else "")
 
 
-def _track(line: Text, host: HostState, columns: Columns, ink: Callable[[str], str]) -> None:
+def _track(host: HostState, columns: Columns, ink: Callable[[str], str]) -> list[tuple[str, str]]:
     """A mark for each stage; on narrow terminals the mark of the present one."""
+    parts = []
     for stage in Stage if not columns.narrow else ((host.stage,) if host.stage else (None,)):
         mark = glyph(host, stage, columns.symbols) if stage else columns.symbols.none
         status = host.marks.get(stage) if stage else None
@@ -114,18 +117,19 @@ def _track(line: Text, host: HostState, columns: Columns, ink: Callable[[str], s
             status is StageStatus.FAILED,
             status is StageStatus.STARTED and stage is host.stage and not host.status.is_final,
         )
-        line.append(mark, ink(BAD) if bad else ink(STAGE_STYLES[stage]) if moving and stage else ink(QUIET))
+        parts.append((mark, ink(BAD) if bad else ink(STAGE_STYLES[stage]) if moving and stage else ink(QUIET)))
+    return parts
 
 
-def _state(line: Text, word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> None:
+def _state(word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> list[tuple[str, str]]:
     """Ten cells: one before the word and one behind it are of its colour where it is filled."""
     match word:
         case HostWord.ARMED | HostWord.OVERDUE:
             filled = f" {word.value} "
-            line.append(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)).append(" " * (11 - len(filled)))
+            return [(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)), (" " * (11 - len(filled)), "")]
         case _:
             style = STYLES[status] if status.is_final else ATTENTION if word is HostWord.WRITING else ""
-            line.append(f" {word.value:<10}", ink(style))
+            return [(f" {word.value:<10}", ink(style))]
 
 
 def _exactly(line: Text, columns: Columns) -> Text:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from rich.text import Text
 
 from quads_tui.rollout.durations import DurationStats
+from quads_tui.rollout.stage_spans import StageSpan
 from quads_tui.rollout.stages import Stage
-from quads_tui.rollout.state import HostState, Rollout, StageSpan
+from quads_tui.rollout.state import HostState, Rollout
 
-from .header import cells_of
 from .line import cut, fitted
 from .numbers import duration, measured
 from .palette import AREA, QUIET, STAGE_STYLES, STRONG
+from .shares import cells_of
 from .symbols import BRAILLE, Symbols
 
 _SEEN = 3  # samples from which on it is known how long a stage usually takes
@@ -100,8 +100,8 @@ def bar(host: HostState, rollout: Rollout, now: float, width: int, symbols: Symb
         else:
             line.append(glyph * cells, style)
         place += cells
-    ends = "now" if not host.status.is_final else _clock(rollout, found[-1].began + found[-1].seconds / rollout.speed)
-    ticks = Text(f" {_clock(rollout, found[0].began)} ", QUIET)
+    ends = "now" if not host.status.is_final else rollout.time.time_of_day(found[-1].began + found[-1].seconds / rollout.speed)
+    ticks = Text(f" {rollout.time.time_of_day(found[0].began)} ", QUIET)
     owed = ""  # words for which there was no room before the next mark
     for number, (place, words) in enumerate(marks):
         place, words = min(place, room) + 1, f"{owed}{words}"
@@ -149,7 +149,7 @@ def _grouped(found: Sequence[Part]) -> list[tuple[str, list[Part]]]:
 
 def _row(mark: str, short: str, style: str, words: str, began: float, seconds: float, known: float, rollout: Rollout) -> Text:
     line = Text(" ").append(f"{mark} ", style).append(f"{short:<4}", style).append(f"{words:<14}")
-    line.append(f"{_clock(rollout, began) if began else '':<9}", QUIET)
+    line.append(f"{rollout.time.time_of_day(began) if began else '':<9}", QUIET)
     slow = known and seconds > 2 * known
     line.append(f"{measured(seconds):>9}", STRONG if slow else "").append(f"{measured(known) if known else '':>10}", QUIET)
     return fitted(line, TABLE)
@@ -163,7 +163,3 @@ def short_line(host: HostState, rollout: Rollout, now: float, width: int, symbol
         line.append(f"{stage.short if stage else words} ", STAGE_STYLES[stage] if stage else QUIET)
         line.append(f"{measured(seconds)}  ")
     return fitted(line, width, ellipsis=symbols.ellipsis)
-
-
-def _clock(rollout: Rollout, at: float) -> str:
-    return datetime.fromtimestamp(rollout.shown_at(at)).astimezone().strftime("%H:%M:%S")

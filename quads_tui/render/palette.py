@@ -12,7 +12,7 @@ from typing import NamedTuple, assert_never
 
 from quads_tui.rollout.stages import HostStatus, Stage
 
-BAD, GOOD, ATTENTION, TITLE, BADGE, QUIET, STRONG, BAR, RULE, ARMED, OVERDUE, CURSOR, SHADE, AREA = (
+BAD, GOOD, ATTENTION, TITLE, BADGE, QUIET, STRONG, BAR, RULE, ARMED, OVERDUE, CURSOR, SHADE, AREA, NOT_WRITTEN = (
     "quads.bad",
     "quads.good",
     "quads.attention",  # neutral: hue is for stages and trouble only
@@ -27,15 +27,22 @@ BAD, GOOD, ATTENTION, TITLE, BADGE, QUIET, STRONG, BAR, RULE, ARMED, OVERDUE, CU
     "quads.cursor",  # the row under the cursor
     "quads.shade",  # ground of a time in which writes were blocked
     "quads.area",  # what is under the edge of a graph
+    "quads.not_written",  # ground of the hosts that are not written yet, in the graph of all hosts
 )
 STYLES: Mapping[HostStatus, str] = {status: f"quads.{status.value}" for status in HostStatus}
 STAGE_STYLES: Mapping[Stage, str] = {stage: f"quads.{stage.value}" for stage in Stage}
 _LIFTED = "cursor."
+_GROUND = "ground."
 
 
 def lifted(style: str) -> str:
     """The style as it is on the row under the cursor, whose ground is lighter."""
     return _LIFTED + style
+
+
+def as_ground(style: str) -> str:
+    """The colour of a layer of a graph (STYLES of done, STAGE_STYLES) as the ground of the layer below it."""
+    return _GROUND + style
 
 
 class StageColours(NamedTuple):
@@ -85,6 +92,10 @@ class Theme:
 
     def styles(self) -> dict[str, str]:
         """By the names above."""
+        layers = {
+            STYLES[HostStatus.DONE]: self.done,
+            **{STAGE_STYLES[stage]: ink for stage, ink in self.stages.items()},
+        }
         inks = {
             BAD: f"bold {self.failed}",
             GOOD: self.done,
@@ -98,17 +109,18 @@ class Theme:
             STYLES[HostStatus.QUEUED]: self.dim,
             STYLES[HostStatus.RUNNING]: self.text,
             STYLES[HostStatus.WAITING]: f"bold {self.bright}",
-            STYLES[HostStatus.DONE]: self.done,
             STYLES[HostStatus.FAILED]: f"bold {self.failed}",
             STYLES[HostStatus.SKIPPED]: self.dim,
             STYLES[HostStatus.HELD]: f"bold {self.bright}",
-            **{STAGE_STYLES[stage]: ink for stage, ink in self.stages.items()},
+            **layers,
         }
         filled = {
             ARMED: f"bold {self.on_filled} on {self.failed}",
             OVERDUE: f"bold {self.on_filled} on {self.stages[Stage.INSTALL]}",
         }
         grounds = {BAR: self.surface, CURSOR: self.cursor, SHADE: f"on {self.rule}" if self.ground else "none"}
+        grounds |= {NOT_WRITTEN: f"on {self.panel}" if self.panel else "none"}
+        grounds |= {as_ground(name): f"on {ink}" for name, ink in layers.items()}
         plain = self.cursor.startswith("reverse")  # with few colours the row is reversed: an ink there would be its ground
         on_cursor = {lifted(name): "none" if plain else self.lifts.get(ink, ink) for name, ink in inks.items()}
         return inks | filled | grounds | on_cursor | {lifted(name): style for name, style in filled.items()}

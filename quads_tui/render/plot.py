@@ -1,11 +1,13 @@
-"""Curves in cells: an area with its edge, and points on a logarithmic axis. A second without a value is a gap."""
+"""Curves in cells: areas, one with its edge or several on one another, and points. A time without a value is a gap."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import log
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, groupby
+from math import ceil, log
+from typing import NamedTuple, TypeVar
 
-from rich.text import Text
+from rich.text import Span, Text
 
 _SIDES = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))  # dots of the left and the right column, from below
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -14,6 +16,98 @@ PER_CELL = {"braille": 2, "block": 1, "ascii": 1}
 """Points that a cell shows side by side, by the kind of its symbols."""
 
 Value = float | None
+T = TypeVar("T")
+Cell = tuple[str, str, str]  # glyph, style, ground: empty for none
+
+
+class Layer(NamedTuple):
+    """One of the areas that lie on one another. `style`: its ink; empty: it is seen by its ground alone."""
+
+    style: str
+    ground: str
+    glyph: str  # where colours cannot tell the layers apart
+
+
+def line_of(cells: Iterable[Cell]) -> Text:
+    """One span for neighbours of the same style, and one for those of the same ground."""
+    kept = list(cells)
+    spans: list[Span] = []
+    for place in (1, 2):
+        start = 0
+        for style, run in groupby(kept, key=lambda cell: cell[place]):
+            end = start + len(list(run))
+            spans += [Span(start, end, style)] if style else []
+            start = end
+    return Text("".join(cell[0] for cell in kept), spans=spans)
+
+
+def places(spans: Iterable[tuple[float, float]], start: float, end: float, count: int) -> list[range]:
+    """In which of `count` columns of the time from `start` to `end` each span of time lies."""
+    width = (end - start) / count
+    return [range(max(0, int((since - start) / width)), min(count, ceil((until - start) / width))) for since, until in spans]
+
+
+def placed(values: Iterable[tuple[range, T]], count: int, merge: Callable[[T, T], T]) -> list[T | None]:
+    """Values with the columns that they count for (`places`), as so many columns; None where nothing does."""
+    found: list[T | None] = [None] * count
+    for columns_of, value in values:
+        for column in columns_of:
+            before = found[column]
+            found[column] = value if before is None else merge(before, value)
+    return found
+
+
+def stacked(
+    layers: Sequence[Layer],
+    columns: Sequence[Sequence[float] | None],
+    height: int,
+    top: float,
+    *,
+    blocks: bool = True,
+    shade: Sequence[bool] = (),
+    shaded: str = "",
+) -> list[Text]:
+    """The layers of each column on one another, the first at the bottom; one without a column of its own is a gap.
+
+    What is there has an eighth of a cell at least. A cell shows two layers: one as a block, the next one as its ground. `blocks`:
+    else by the glyphs of the layers, one to a cell.
+    """
+    rows: list[list[Cell]] = [[] for _ in range(height)]
+    most = 8 * height
+    known: dict[tuple[tuple[int, ...], str], list[Cell]] = {}  # most columns are like others
+    for place, values in enumerate(columns):
+        ground = shaded if place < len(shade) and shade[place] else ""
+        levels = _levels(values or (), top, most)
+        if (levels, ground) not in known:
+            known[levels, ground] = [_cell(layers, levels, base, ground, blocks) for base in range(most - 8, -1, -8)]
+        for row, cell in zip(rows, known[levels, ground], strict=True):
+            row.append(cell)
+    return [line_of(row) for row in rows]
+
+
+def _levels(values: Sequence[float], top: float, most: int) -> tuple[int, ...]:
+    """The upper edge of each layer, in eighths of a cell from below."""
+    levels: list[int] = []
+    under = 0
+    for value, together in zip(values, accumulate(values), strict=True):
+        under = max(under + (value > 0), round(min(together, top) / top * most)) if value > 0 else under
+        levels.append(min(under, most))
+    return tuple(levels)
+
+
+def _cell(layers: Sequence[Layer], levels: tuple[int, ...], base: int, ground: str, blocks: bool) -> Cell:
+    """The cell whose lower edge is `base` eighths from below."""
+    inside = [(min(8, level - base), layer) for level, layer in zip(levels, layers, strict=False) if level > base]
+    if not inside:
+        return " ", "", ground
+    if not blocks:
+        middle = next((layer for eighths, layer in inside if eighths >= 4), inside[-1][1])
+        return (middle.glyph, middle.style, ground) if middle.style else (" ", "", ground)
+    eighths, lower = inside[0]
+    above = next((layer.ground for higher, layer in inside if higher > eighths), ground)
+    if not lower.style:
+        return " ", "", lower.ground if eighths >= 4 else above
+    return _BLOCKS[eighths], lower.style, above if eighths < 8 else ""
 
 
 def columns(values: Sequence[Value], seconds: int, count: int, merge: Callable[..., float] = max) -> list[Value]:
@@ -45,25 +139,30 @@ def area(
     *,
     edge: str,
     below: str,
+    zero: str = "",
     shade: Sequence[bool] = (),
     shaded: str = "",
 ) -> list[Text]:
     """Filled from below up to each value, of a linear axis from 0 to `top`; the cell of the top has the style `edge`.
+    `zero`: the style of a line at the bottom for the value 0 (None: no line), with symbols of one value to a cell.
 
     `values`: PER_CELL[kind] to a cell. `shade`: a cell each, of those that get the style `shaded` as ground.
     """
     per, steps = PER_CELL[kind], 4 if kind == "braille" else len(_BLOCKS if kind == "block" else _ASCII) - 1
     levels = [0 if not value else max(1, round(min(value, top) / top * steps * height)) for value in values]
     lines = []
+    known: dict[tuple[int, ...], tuple[str, str]] = {}  # most cells are like others
     for row in range(height - 1, -1, -1):
-        line = Text()
+        cells: list[Cell] = []
         for cell in range(len(levels) // per):
-            part = [level - row * steps for level in levels[per * cell : per * (cell + 1)]]
-            style = edge if any(0 < level <= steps for level in part) else below
-            line.append(_filled(kind, part), style)
-            if cell < len(shade) and shade[cell]:
-                line.stylize(shaded, cell, cell + 1)
-        lines.append(line)
+            part = tuple([min(steps + 1, max(0, level - row * steps)) for level in levels[per * cell : per * (cell + 1)]])
+            if part not in known:
+                known[part] = _filled(kind, part), edge if any(0 < level <= steps for level in part) else below
+            glyph, style = known[part]
+            if zero and not row and per == 1 and values[cell] == 0:
+                glyph, style = ("_" if kind == "ascii" else _BLOCKS[1]), zero
+            cells.append((glyph, style, shaded if cell < len(shade) and shade[cell] else ""))
+        lines.append(line_of(cells))
     return lines
 
 
@@ -78,10 +177,21 @@ def _filled(kind: str, levels: Sequence[int]) -> str:
     return chr(dots)
 
 
-def points(kind: str, curves: Sequence[tuple[Sequence[Value], str]], height: int, low: float, high: float) -> list[Text]:
-    """Points of several curves on a logarithmic axis from `low` to `high`; the last curve is drawn over the others.
+def points(
+    kind: str,
+    curves: Sequence[tuple[Sequence[Value], str]],
+    height: int,
+    low: float,
+    high: float,
+    *,
+    linear: bool = False,
+    shade: Sequence[bool] = (),
+    shaded: str = "",
+) -> list[Text]:
+    """Points of several curves on an axis from `low` to `high`, logarithmic unless `linear`; the last curve is drawn over the
+    others.
 
-    What is above the top is marked in the top row. Each curve has its style; PER_CELL[kind] values to a cell.
+    What is above the top is marked in the top row. Each curve has its style, and PER_CELL[kind] values to a cell.
     """
     per, steps = PER_CELL[kind], 4 if kind == "braille" else 1
     cells = len(curves[0][0]) // per if curves else 0
@@ -89,9 +199,9 @@ def points(kind: str, curves: Sequence[tuple[Sequence[Value], str]], height: int
     dots: dict[tuple[int, int], int] = {}
     for values, style in curves:
         for place, value in enumerate(values[: cells * per]):
-            if not value:
+            if value is None or (not value and not linear):
                 continue
-            share = log(max(value, low) / low) / log(high / low)
+            share = (value - low) / (high - low) if linear else log(max(value, low) / low) / log(high / low)
             step = min(height * steps - 1, int(share * height * steps))
             row, cell = height - 1 - step // steps, place // per
             if value > high:
@@ -101,4 +211,5 @@ def points(kind: str, curves: Sequence[tuple[Sequence[Value], str]], height: int
                 rows[row][cell] = (chr(dots[row, cell]), style)
             else:
                 rows[row][cell] = ("." if kind == "ascii" else "▪", style)
-    return [Text.assemble(*row) for row in rows]
+    grounds = [shaded if cell < len(shade) and shade[cell] else "" for cell in range(cells)]
+    return [line_of((*cell, ground) for cell, ground in zip(row, grounds, strict=True)) for row in rows]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from quads_tui.rollout.lateness import late_short
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import is_done
+from .eta import marked
 from .numbers import duration
 
 
@@ -17,7 +19,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     ends = [f"{counts[status]} {status.value}" for status in (HostStatus.DONE, HostStatus.FAILED) if counts[status]]
     ends += [f"{counts[status]} {status.value}" for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
     parts = [
-        duration(rollout.seconds(now)),
+        duration(rollout.seconds(now)) + marked(rollout.time, rollout.ended_at or now),
         f"{sum(counts[status] for status in HostStatus if status.is_final)}/{len(rollout.hosts)} ended",
         " ".join(ends) or "none done",
     ]
@@ -34,5 +36,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     if rollout.armed:
         parts.append(f"{len(rollout.armed)} armed")
     parts += rollout.outage_lines(now)
+    if not rollout.time.is_real and (late := late_short(meters.lateness, rollout.speed)):
+        parts.append(late)
     parts += [f"{paused_subject(what)} PAUSED" for what in rollout.paused]
     return "  ".join(parts)

@@ -21,9 +21,10 @@ _LOUD = re.compile(r"\b(WIPED?S?|ARMED|armed)\b")
 
 
 class HostRow(NamedTuple):
-    """One host, or several that stand alike. `hosts`: the first by name, and how many more."""
+    """One host, or several that stand alike. `hosts`: the first by its short name, and how many more; `name`: its full name."""
 
     hosts: str
+    name: str
     number: int
     word: str  # how it stands, such as held
     armed: bool
@@ -115,8 +116,8 @@ def sentences(question: QuestionText) -> list[str]:
     lines += [question.states] if question.states else []
     for row in question.rows:
         where = f" at {row.stage.label}" if row.stage else ""
-        several = f" ({row.number} hosts)" if row.number > 1 else ""
-        lines.append(f"{row.hosts}{several}: {row.word}{where}" + (f": {row.reason}" if row.reason else ""))
+        several = f" and {row.number - 1} more" if row.number > 1 else ""
+        lines.append(f"{row.name}{several}: {row.word}{where}" + (f": {row.reason}" if row.reason else ""))
     lines += [f"And {question.more} more hosts."] if question.more else []
     lines += question.notes
     return lines + ([f"Gentler: {question.gentler}"] if question.gentler else [])

@@ -13,7 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place, is_for_an_install
 
-from .numbers import clock_time, duration
+from .numbers import duration
 
 
 class HostWord(StrEnum):
@@ -102,14 +102,10 @@ def _install_note(host: HostState, rollout: Rollout, forecast: Forecast, now: fl
     usual = samples.quantile(0.5)
     words = f"usually {duration(usual)}, 90 % within {duration(samples.quantile(0.9))}"
     if late is not None:
-        until = f"; watched until {_shown(rollout, late.until, now)}" if late.until is not None else ""
+        until = f"; watched until {rollout.time.clock(late.until, now)}" if late.until is not None else ""
         return HostNote(words + until)
     began = rollout.durations.installing.get(host.name, host.since)
     return HostNote(words, quiet=True, progress=min(1.0, max(0.0, now - began) * rollout.speed / max(usual, 1.0)))
-
-
-def _shown(rollout: Rollout, at: float, now: float) -> str:
-    return clock_time(rollout.shown_at(at), rollout.shown_at(now))
 
 
 def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
@@ -125,7 +121,7 @@ def why(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, n
         case HostStatus.RUNNING:
             return _running(host, rollout, meters, forecast, now)
         case HostStatus.DONE | HostStatus.FAILED | HostStatus.SKIPPED | HostStatus.HELD:
-            return host.full_reason
+            return host.note if host.repair is not None else host.full_reason
         case _:
             assert_never(host.status)
 
@@ -138,18 +134,18 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
     if begins and (words := rollout.canaries.wait(host.name)):
         return words
     if host.name in forecast.late:
-        return for_the_time_limit(rollout.plan.until)
+        return for_the_time_limit(rollout.plan.until, rollout.time)
     if (outage := rollout.outage_of(host.name)) is not None:
-        return f"waiting: {outage_words(outage, now, rollout.speed)}"
+        return f"waiting: {outage_words(outage, now, rollout.time)}"
     if kind is not Kind.BUILD or (host.stage is not None and host.note) or is_for_an_install(host.note):
         return _note(host, rollout) or "starting"
-    return _place(rollout) + (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "")
+    return (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "") + _place(rollout)
 
 
 def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
     if (outage := rollout.outage_of(host.name)) is not None:
-        return f"waiting: {outage_words(outage, now, rollout.speed)}"
-    return host.reason if host.until is None else f"retrying at {_shown(rollout, host.until, now)}: {host.reason}"
+        return f"waiting: {outage_words(outage, now, rollout.time)}"
+    return host.reason if host.until is None else f"retrying at {rollout.time.clock(host.until, now)}: {host.reason}"
 
 
 def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:
@@ -163,7 +159,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         return _installing(host, rollout, forecast, now)
     unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
-    return words + (_turn(host, rollout, forecast, now) if unwritten else "")
+    return (_turn(host, rollout, forecast, now) if unwritten else "") + words
 
 
 def _place(rollout: Rollout) -> str:
@@ -188,14 +184,14 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     if meters.lane.shut:
         return f"{words}; Foreman writes blocked: {meters.lane.shut}"
     rate = forecast.writes_per_minute
-    return words + (f", to be written in about {duration(60.0 * place / rate)}" if rate else "")
+    return (f"written in about {duration(60.0 * place / rate)}: " if rate else "") + words
 
 
 def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
     began = rollout.durations.installing.get(host.name, host.since)
     words = f"installing for {duration(max(0.0, (now - began) * rollout.speed))}"
     if late := next((one for one in forecast.overdue if one.name == host.name), None):
-        words = f"overdue: {words}" + (f", watched until {_shown(rollout, late.until, now)}" if late.until is not None else "")
+        words = f"overdue: {words}" + (f", watched until {rollout.time.clock(late.until, now)}" if late.until is not None else "")
     samples = rollout.durations.samples(host.model, Stage.INSTALL)
     if len(samples) < _SEEN:
         return words
@@ -203,10 +199,11 @@ def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: floa
 
 
 def _turn(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
+    """The number comes first: a note is cut where its column ends."""
     turn = forecast.turns.get(host.name)
     if turn is None:
         return ""
-    return f", to be written in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}"
+    return f"written in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}: "
 
 
 def ordinal(number: int) -> str:

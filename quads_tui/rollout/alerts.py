@@ -60,7 +60,7 @@ class Alerts:
         for outage in rollout.outages.standing.values():
             if (outage.service, outage.since) not in self._outages:
                 self._outages.add((outage.service, outage.since))
-                alerts.append(Alert(AlertKind.OUTAGE, f"{since_words(outage)}: {outage.why}"))
+                alerts.append(Alert(AlertKind.OUTAGE, f"{since_words(outage, rollout.time.last, rollout.time)}: {outage.why}"))
         if self._is_finished and not self._finished:
             counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
             alerts.append(Alert(AlertKind.FINISHED, f"rollout {rollout.id} has ended: {counts}"))

@@ -68,6 +68,27 @@ class AskBmc:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartBmc:
+    """Restart the BMCs of hosts that nobody works on; one that several of them share once. The machines are not touched."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCycle:
+    """Power ended hosts off and on; out of build mode and PXE first, so that none is reinstalled."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Write the former owners of ended hosts back to Foreman; out of build mode and PXE first."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """`what`: admission (no host starts its next stage) or writes (the lane grants no ticket)."""
 
@@ -80,9 +101,9 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | AskBmc | Pause | Stop
+Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | AskBmc | RestartBmc | PowerCycle | GiveBack | Pause | Stop
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, AskBmc, Pause, Stop)
+_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, AskBmc, RestartBmc, PowerCycle, GiveBack, Pause, Stop)
 _KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
 
 

@@ -119,6 +119,7 @@ class DurationStats:
         self.writes: dict[str, int] = {  # to be made for a host, by the plan
             host.name: 1 + host.in_build + len(host.parameters) if host.name in builds else 1 for host in plan.hosts
         }
+        self.writes_applied = 0  # to Foreman, since the start
         self.written: dict[str, float] = {}  # hosts whose own write is applied: real time of that
         self.installing: dict[str, float] = {}  # real time at which it began, also in an earlier process
         self.between = Samples(60)  # from one applied write to the next
@@ -235,6 +236,7 @@ class DurationStats:
             self.taken.setdefault(host, {})[stage] = max(0.0, seconds)
 
     def _wrote(self, host: str, act: str, at: float) -> None:
+        self.writes_applied += 1
         if self.last_write is not None:
             self.between.add(max(0.0, at - self.last_write) * self._speed)
         self.last_write = at

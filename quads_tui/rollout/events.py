@@ -15,10 +15,13 @@ from typing import Any, ClassVar
 from .breaker import BreakerState
 from .causes import Cause
 from .moments import LONG_AGO, Moment, moment_from
+from .repairs import GIVE_BACK, Repair, RepairStatus
 from .safety import Safety, from_old_reason
 from .stages import ActResult, HostStatus, Stage, StageStatus
 
-FOREMAN_ACTS = frozenset({"build", "cancel", "owner", "parameter", "rebuild"})  # intents that are writes, through the lane
+FOREMAN_ACTS = frozenset(
+    {"build", "cancel", "owner", "parameter", "rebuild", GIVE_BACK}
+)  # intents that are writes, through the lane
 RECORD_ACTS = frozenset({"owner", "parameter"})  # those of them that change the record alone: no machine, no build
 
 
@@ -36,6 +39,7 @@ class RolloutStarted(Event):
     resumed: bool
     who: str  # user@machine
     speed: float
+    last_seen: float = 0.0  # resumed: real time of the last sign of life of the process before; 0: not known
 
 
 @dataclass(slots=True)
@@ -134,7 +138,7 @@ class BmcReported(Event):
 class Intent(Event):
     """On disk before the act. `number` is unique in the journal.
 
-    `act` is reset or override (the BMC's), build, cancel, rebuild, parameter or owner (Foreman's).
+    `act` is reset, override or bmc_reset (the BMC's), build, cancel, rebuild, parameter, owner or give_back (Foreman's).
     """
 
     kind: ClassVar[str] = "intent"
@@ -203,6 +207,23 @@ class WriteOrdered(Event):
 
     kind: ClassVar[str] = "write_next"
     host: str
+
+
+@dataclass(slots=True)
+class RepairChanged(Event):
+    """An operator's repair of the host has begun (on disk before its first act), or has ended as `text` says.
+
+    `safety`: what the host is left as, where the repair changed that. `owner`: to whom it was given back.
+    """
+
+    kind: ClassVar[str] = "repair"
+    host: str
+    repair: Repair
+    status: RepairStatus
+    who: str  # user@machine
+    text: str = ""
+    safety: Safety | None = None
+    owner: str = ""
 
 
 @dataclass(slots=True)
@@ -313,6 +334,7 @@ _KINDS: dict[str, type[Event]] = {
         Remembered,
         Ordered,
         WriteOrdered,
+        RepairChanged,
         QuadsTold,
         HookRan,
         Paused,
@@ -359,6 +381,10 @@ def _outcome(row: list[Any]) -> None:
     row[4] = ActResult(row[4])
 
 
+def _repair(row: list[Any]) -> None:
+    row[3], row[4], row[7] = Repair(row[3]), RepairStatus(row[4]), _SAFETIES[row[7]]
+
+
 def _outage(row: list[Any]) -> None:
     row[3] = BreakerState(row[3])
 
@@ -379,6 +405,7 @@ _CONVERTERS: dict[str, Callable[[list[Any]], None]] = {
     Intent.kind: _intent,
     Outcome.kind: _outcome,
     OutageChanged.kind: _outage,
+    RepairChanged.kind: _repair,
 }
 _DECODERS = {kind: (cls, _CONVERTERS.get(kind)) for kind, cls in _KINDS.items()}
 _MEMBERS = {kind: attrgetter(*(field.name for field in fields(cls))) for kind, cls in _KINDS.items()}

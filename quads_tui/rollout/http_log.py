@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 KEPT_BODY = 2000  # bytes
-READS = ("GET", "HEAD", "IPMI")  # methods
+READS = frozenset({"GET", "HEAD"})
+"""The methods that change nothing."""
+CANCELLED = "cancelled"
+"""The error of a request that we ended ourselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +17,7 @@ class Exchange:
     """`host`: whom the request was for, or host and port of a service that all hosts share. `path` has no query."""
 
     at: float  # real time when it ended, seconds since 1970 UTC
-    service: str = ""  # redfish, foreman or quads; empty when read back: the journal does not keep it
+    service: str = ""  # redfish, ipmi, foreman or quads; empty when read back: the journal does not keep it
     host: str
     method: str
     path: str

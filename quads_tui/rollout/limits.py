@@ -35,6 +35,8 @@ class Limits:
     """Deadline of the stage: some BMCs apply an override only after a job of a minute or two."""
     foreman_build: float = 900
     """Deadline of the stage from the moment its write is sent, verification included."""
+    bmc_restart: float = 600
+    """Until a BMC that an operator restarts answers again: most take two to five minutes."""
     boot_order: float = 1200
     """For the restart that sets Dell's own boot order (redfish.boot_order): minutes, on machines with much memory many."""
     power_on: float = 180

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import exp, log
+from operator import add
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from .lateness import Lateness
 
 T = TypeVar("T")
 
 METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
 """Of Meters, as samples name them."""
+_PATIENCE = 3  # times a second from which on two samples do not follow one another
 _NOTHING = (0.0, 0.0, 0, 0)  # of a meter that journals of before do not have
 
 
@@ -27,6 +31,15 @@ class MeterPoint(NamedTuple):
     exchanges: int
     errors: int
     work: float = 0.0
+
+    def merged(self, other: MeterPoint) -> MeterPoint:
+        """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
+        count = self.exchanges + other.exchanges
+        p50, work = (
+            (one * self.exchanges + two * other.exchanges) / max(1, count)
+            for one, two in ((self.p50, other.p50), (self.work, other.work))
+        )
+        return MeterPoint(p50, max(self.p95, other.p95), count, self.errors + other.errors, work)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -43,20 +56,21 @@ class DownsampledSeries(Generic[T]):
         self._points: list[T] = []
         self._open: T | None = None
         self._count = 0  # seconds in the open point
-        self._step = 1  # seconds that a point stands for
+        self.step = 1
+        """Seconds that a point stands for."""
 
     def add(self, value: T) -> None:
         """One second's."""
         self._open = value if self._open is None else self._merge(self._open, value)
         self._count += 1
-        if self._count < self._step:
+        if self._count < self.step:
             return
         self._points.append(self._open)
         self._open, self._count = None, 0
         if len(self._points) >= self._size:
             pairs = zip(self._points[::2], self._points[1::2], strict=True)
             self._points = [self._merge(*pair) for pair in pairs]
-            self._step *= 2
+            self.step *= 2
 
     def __iter__(self) -> Iterator[T]:
         yield from self._points
@@ -66,6 +80,7 @@ class DownsampledSeries(Generic[T]):
 
 _WIDTH = log(1.01)  # of a bucket: a figure of a window is within half a per cent
 _FASTEST = 1e-6  # seconds
+_WINDOWS = 6  # of different lengths whose figures are kept up to date
 
 
 def _bucket(seconds: float) -> int:
@@ -94,13 +109,10 @@ def _of(buckets: Counter[int], errors: int) -> Window:
     return Window(found[0], found[1], count, errors)
 
 
-def _merged(one: MeterPoint, other: MeterPoint) -> MeterPoint:
-    """Medians weighed by their exchanges, which is near enough for a picture; the worse of both p95."""
-    count = one.exchanges + other.exchanges
-    p50, work = (
-        (a * one.exchanges + b * other.exchanges) / max(1, count) for a, b in ((one.p50, other.p50), (one.work, other.work))
-    )
-    return MeterPoint(p50, max(one.p95, other.p95), count, one.errors + other.errors, work)
+def _as_told(point: MeterPoint) -> Counter[int]:
+    """The exchanges of a second of which only quantiles are known."""
+    slow = point.exchanges // 20
+    return Counter({_bucket(point.p50): point.exchanges - slow}) + Counter({_bucket(point.p95): slow})
 
 
 class Meter:
@@ -108,7 +120,7 @@ class Meter:
 
     def __init__(self, history: int = 1800, window: int = 1000) -> None:
         self.points: deque[MeterPoint] = deque(maxlen=history)
-        self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(_merged)
+        self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(MeterPoint.merged)
         self.total = 0
         self.errors = 0
         self.p50 = 0.0
@@ -117,7 +129,9 @@ class Meter:
         self._recent: deque[float] = deque(maxlen=window)
         self._recent_work: deque[float] = deque(maxlen=window)
         self._buckets: deque[Counter[int]] = deque(maxlen=history)  # of each second, as `points`
-        self._all: Counter[int] = Counter()
+        self._all: Counter[int] = Counter()  # of the whole run, as `whole`
+        self._all_errors = 0
+        self._windows: dict[int, tuple[Counter[int], list[int]]] = {}  # by their seconds: buckets and errors, kept up to date
         self._second: list[float] = []
         self._second_work: list[float] = []
         self._second_errors = 0
@@ -151,28 +165,50 @@ class Meter:
         self.work = quantile(sorted(self._recent_work), 0.5)
 
     def _keep(self, point: MeterPoint, buckets: Counter[int]) -> None:
+        for seconds, (together, errors) in self._windows.items():
+            together.update(buckets)
+            errors[0] += point.errors
+            if len(self.points) >= seconds:
+                for bucket, count in self._buckets[-seconds].items():
+                    together[bucket] -= count
+                    if not together[bucket]:
+                        del together[bucket]
+                errors[0] -= self.points[-seconds].errors
         self.points.append(point)
-        self.whole.add(point)
         self._buckets.append(buckets)
+        self._keep_whole(point, buckets)
+
+    def _keep_whole(self, point: MeterPoint, buckets: Counter[int]) -> None:
+        self.whole.add(point)
         self._all.update(buckets)
+        self._all_errors += point.errors
 
     def over(self, seconds: int) -> Window:
-        """The figures of the last so many seconds; 0: since the start."""
+        """The figures of the last so many seconds, at most as many as there are points; 0: since the start."""
         if not seconds:
-            return _of(self._all, self.errors)
-        together: Counter[int] = Counter()
-        for buckets in islice(reversed(self._buckets), seconds):
-            together.update(buckets)
-        return _of(together, sum(point.errors for point in islice(reversed(self.points), seconds)))
+            return _of(self._all, self._all_errors)
+        seconds = min(seconds, self._buckets.maxlen or seconds)
+        if seconds not in self._windows:
+            if len(self._windows) >= _WINDOWS:  # of sizes of the screen that are no more
+                self._windows.clear()
+            together: Counter[int] = Counter()
+            for buckets in islice(reversed(self._buckets), seconds):
+                together.update(buckets)
+            self._windows[seconds] = together, [sum(point.errors for point in islice(reversed(self.points), seconds))]
+        kept, errors = self._windows[seconds]
+        return _of(kept, errors[0])
 
     def add(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
-        slow = point.exchanges // 20
-        self._keep(point, Counter({_bucket(point.p50): point.exchanges - slow}) + Counter({_bucket(point.p95): slow}))
+        self._keep(point, _as_told(point))
         self.total += point.exchanges
         self.errors += point.errors
         if point.exchanges:
             self.p50, self.p95, self.work = point.p50, point.p95, point.work
+
+    def recall(self, point: MeterPoint) -> None:
+        """A second of an earlier process of this rollout: it belongs to the whole run, and to nothing else."""
+        self._keep_whole(point, _as_told(point))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,25 +245,36 @@ class Meters:
     foreman_reads: Meter = field(default_factory=Meter)
     foreman_writes: Meter = field(default_factory=Meter)
     lane: LaneState = field(default_factory=LaneState)
+    lateness: Lateness = field(default_factory=Lateness)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=1800))  # real time at which each of these seconds ended
+    times_whole: DownsampledSeries[float] = field(default_factory=lambda: DownsampledSeries(max))
     lane_depths: deque[int] = field(default_factory=lambda: deque(maxlen=1800))
     lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
     lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
+    blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
     lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
 
-    def tick(self, lane: LaneState) -> None:
-        """Once a second."""
+    def tick(self, lane: LaneState, late: float = 0.0, at: float | None = None) -> None:
+        """Once a second. `late`: own seconds, as Lateness has them. `at`: real time; None: a second after the one before."""
+        self.lateness.add(late)
         self.redfish.tick()
         self.ipmi.tick()
         self.foreman_reads.tick()
         self.foreman_writes.tick()
-        self._keep(lane)
+        self._keep(lane, at)
 
-    def _keep(self, lane: LaneState) -> None:
+    def _keep(self, lane: LaneState, at: float | None) -> None:
+        self.times.append(at if at is not None else self.times[-1] + 1 if self.times else 0.0)
         self.lane_depths.append(lane.depth)
-        self.lane_whole.add(lane.depth)
-        self.lane_blocked.append(bool(lane.shut) or lane.paused)
+        self.lane_blocked.append(_is_blocked(lane))
+        self._keep_whole(lane, self.times[-1])
         self.lane_writing.append(bool(lane.in_flight) or lane.granted > self.lane.granted)
         self.lane = lane
+
+    def _keep_whole(self, lane: LaneState, at: float) -> None:
+        self.times_whole.add(at)
+        self.lane_whole.add(lane.depth)
+        self.blocked_whole.add(_is_blocked(lane))
 
     @property
     def idle(self) -> float:
@@ -235,12 +282,33 @@ class Meters:
         recent = list(islice(reversed(self.lane_writing), 600))
         return recent.count(False) / len(recent) if recent else 0.0
 
-    def restore(self, facts: Mapping[str, Any], now: float) -> None:
-        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock."""
+    def spans(self, whole: bool) -> list[tuple[float, float]]:
+        """From when to when (real time) each of the newest points counts, or each of the whole run's.
+
+        A point does not count for a time in which nothing was sampled.
+        """
+        times, longest = (list(self.times_whole), self.times_whole.step) if whole else (list(self.times), 1)
+        before = [times[0] - longest, *times] if times else []
+        return [(max(since, until - _PATIENCE * longest), until) for since, until in zip(before, times, strict=False)]
+
+    def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None) -> None:
+        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there."""
         for name in METERS:
             getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
-        lane = lane_from(facts, now)
-        self._keep(lane)
+        self.lateness.add(facts.get("late", 0.0))
+        self._keep(lane_from(facts, now), at)
+
+    def recall(self, facts: Mapping[str, Any], at: float) -> None:
+        """One sample of an earlier process, made at real time `at`, for the graphs of the whole run. Before any `tick`."""
+        lane, points = lane_from(facts, 0.0), [MeterPoint(*facts.get(name, _NOTHING)) for name in METERS]
+        for name, point in zip(METERS, points, strict=True):
+            getattr(self, name).recall(point)
+        self._keep_whole(lane, at)
+
+
+def _is_blocked(lane: LaneState) -> bool:
+    """Nobody may write now."""
+    return bool(lane.shut) or lane.paused
 
 
 def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from .breaker import BreakerState
 from .causes import FOREMAN
 from .events import OutageChanged
 from .plan import Plan
+from .rollout_time import RolloutTime
 from .stages import Kind, Stage
+from .time_words import duration
 
 MANY = 3  # BMCs of a rack that fall silent one after another, and none answers meanwhile: fewer are failures of single hosts
 _KEPT = 200  # outages that are over
@@ -82,15 +83,14 @@ def subject(service: str, hosts: int) -> str:
     return f"{service}: 1 BMC does not answer" if hosts == 1 else f"{service}: {hosts} BMCs do not answer"
 
 
-def since_words(outage: Outage) -> str:
-    """What does not answer, and since when."""
-    since = datetime.fromtimestamp(outage.since).astimezone().strftime("%H:%M")
-    return f"{subject(outage.service, outage.hosts)} since {since}"
+def since_words(outage: Outage, now: float, time: RolloutTime) -> str:
+    """What does not answer, and since when. `now` is real time; what is shown is the rollout's own."""
+    return f"{subject(outage.service, outage.hosts)} since {time.clock(outage.since, now)}"
 
 
-def outage_words(outage: Outage, now: float, speed: float = 1.0) -> str:
-    """A clause for the operator. `now` is real time; the time until the next try is the rollout's own."""
-    words = since_words(outage)
+def outage_words(outage: Outage, now: float, time: RolloutTime) -> str:
+    """The same with the next try: a clause for the operator."""
+    words = since_words(outage, now, time)
     if outage.until is None:
         return f"{words}, trying now"
-    return f"{words}, next try in {max(0.0, outage.until - now) * speed:.0f} s"
+    return f"{words}, next try in {duration(max(0.0, outage.until - now) * time.speed)}"

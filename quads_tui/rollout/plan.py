@@ -46,6 +46,14 @@ class HostPlan:
     unverified: str = ""  # why the machine could not be compared with Foreman's host, in words; empty: verified, or not asked yet
     accepted: bool = False  # it may be acted on although it is not verified: by redfish.unverified, or confirmed in the question
     by_template: bool = True  # its BMC's address follows the site's template; else the assignment or redfish.addresses brings it
+    owner_id: int | None = None  # in Foreman when the plan was made; None: it has none, or nobody knows (journals of before)
+    owner_type: str = ""  # User or Usergroup
+    owner: str = ""  # its login, where that is known
+
+    @property
+    def owner_words(self) -> str:
+        """Its owner when the plan was made, for the operator."""
+        return self.owner or f"{self.owner_type.lower() or 'owner'} {self.owner_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from .events import (
     OutageChanged,
     Outcome,
     Paused,
+    RepairChanged,
     RolloutEnded,
     RolloutStarted,
     StageChanged,
@@ -36,10 +37,15 @@ from .events import (
 from .outages import Outage, Outages, outage_words
 from .plan import Plan
 from .refusals import ADMISSION, SAFETY, Refusals, model_pause
+from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
+from .rollout_time import RolloutTime
 from .safety import Safety
-from .stages import HostStatus, Kind, Stage, StageStatus
+from .stage_history import StageCounts, StageHistory
+from .stage_spans import StageSpans
+from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
-_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, BmcReported, Intent, Outcome)
+_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, BmcReported, Intent, Outcome, RepairChanged)
+_NOT_THE_MACHINE = RECORD_ACTS | {BMC_RESET}  # intents of acts that leave the machine and its build as they are
 
 
 class TimelineEntry(NamedTuple):
@@ -48,16 +54,6 @@ class TimelineEntry(NamedTuple):
     at: float
     stage: Stage | None
     text: str
-
-
-@dataclass(slots=True)
-class StageSpan:
-    """One attempt of a stage, in real time."""
-
-    stage: Stage
-    began: float
-    written: float | None = None  # Build: when its write to Foreman was sent; before, the host waited for its turn
-    ended: float | None = None
 
 
 @dataclass(slots=True)
@@ -81,9 +77,13 @@ class HostState:
     touched: bool = False  # something was sent to its BMC, or to Foreman about its build
     left: Safety | None = None  # what its last end left it as, where its event says so
     not_disarmed: str = ""  # why it could not be made safe, in words
+    owned: bool = False  # a write of this rollout has changed its owner in Foreman, and none has changed it back
+    repair: Repair | None = None  # under way
+    repaired: str = ""  # what came of the last one since it ended, in words
+    given_back: str = ""  # the owner to whom it was given back
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
-    spans: deque[StageSpan] = field(default_factory=lambda: deque(maxlen=40))
+    spans: StageSpans = field(default_factory=lambda: StageSpans(maxlen=40))
     machine: str = ""  # that was identified, in words; empty: not yet
     report: BmcReport | None = None  # what its BMC told when an operator asked last
     reported_at: float = 0.0  # real time of that
@@ -110,7 +110,13 @@ class HostState:
 
     @property
     def left_behind(self) -> str:
-        """The same in words, with what could not be made safe; empty for a host that is not at an end, or done."""
+        """The same in words, with whom it was given back to; empty for a host that is not at an end, or done."""
+        given = f"given back to {self.given_back}" if self.given_back else ""
+        return "; ".join(words for words in (given, self._made_safe) if words)
+
+    @property
+    def _made_safe(self) -> str:
+        """Whether its next boot reinstalls it, with what could not be made safe."""
         if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
         if self.safety is Safety.UNKNOWN and self.not_disarmed:  # that much is known
@@ -119,8 +125,9 @@ class HostState:
 
     @property
     def full_reason(self) -> str:
-        """Why it ended as it did and what it was left as, in words; empty like `left_behind`."""
-        return "; ".join(words for words in (self.reason, self.left_behind) if words) if self.left_behind else ""
+        """Why it ended as it did, what a repair did since, and what it was left as, in words; empty like `left_behind`."""
+        left = self._made_safe
+        return "; ".join(words for words in (self.repaired, self.reason, left) if words) if left else ""
 
 
 @dataclass(slots=True)
@@ -140,7 +147,7 @@ class Rollout:
     def __init__(self, rollout: str, plan: Plan, *, speed: float = 1.0) -> None:
         self.id = rollout
         self.plan = plan
-        self.speed = speed
+        self.time = RolloutTime(speed)
         self.started_at = 0.0
         self.ended_at: float | None = None
         self.end_reason = ""
@@ -167,11 +174,13 @@ class Rollout:
         self.outages = Outages(plan)
         self.narrowed = ""  # why the write lane went back to one wide
         self.notices: deque[Notice | Commanded] = deque(maxlen=500)
+        self._writing: dict[str, Intent] = {}  # the last write of each host that has no outcome yet
         self.dirty: set[str] = set()
         self.version = 0
         self.durations = DurationStats(plan)
         self.refusals = Refusals(plan, self.durations.kinds)
         self.canaries = Canaries(plan)
+        self.stage_history = StageHistory()
 
     @property
     def first_write_verified(self) -> bool:
@@ -198,12 +207,20 @@ class Rollout:
         """What does not answer now, a clause each; none after the end. `now` is real time."""
         if self.ended_at is not None:
             return []
-        return [outage_words(outage, now, self.speed) for outage in self.outages.standing.values()]
+        return [outage_words(outage, now, self.time) for outage in self.outages.standing.values()]
 
     @property
     def settled(self) -> bool:
         """No host can move without a human."""
         return not (self.counts[HostStatus.QUEUED] or self.counts[HostStatus.RUNNING] or self.counts[HostStatus.WAITING])
+
+    def stage_counts(self, at: float) -> StageCounts:
+        """How the hosts stand now, as a point of the stage history at real time `at`."""
+        counts, stages = self.counts, tuple(self.at_stage[stage] for stage in Stage)
+        done, failed = counts[HostStatus.DONE], counts[HostStatus.FAILED]
+        skipped, held = counts[HostStatus.SKIPPED], counts[HostStatus.HELD]
+        not_started = len(self.hosts) - sum(stages) - done - failed - skipped - held
+        return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
 
     @property
     def over_at(self) -> float | None:
@@ -212,15 +229,24 @@ class Rollout:
 
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
-        return max(0.0, (self.over_at or now) - self.started_at) * self.speed if self.started_at else 0.0
+        return self.time.own(self.over_at or now)
+
+    @property
+    def speed(self) -> float:
+        """Own seconds in a real one."""
+        return self.time.speed
 
     def shown_at(self, at: float) -> float:
-        """What the screen's clock shows at real time `at`: a faster rehearsal has a time of its own from its start on."""
-        return at if self.speed == 1.0 or not self.started_at else self.started_at + (at - self.started_at) * self.speed
+        """What the clock of the rollout shows at real time `at`."""
+        return self.time.shown_at(at)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
         self.version += 1
+        if not isinstance(event, RolloutStarted):
+            self.time.heard(event.at)
+        if self.stage_history.is_due(event.at):
+            self.stage_history.keep(event.at, self.stage_counts)
         verified = self.first_write_verified
         self.refusals.apply(event)
         self.canaries.apply(event)
@@ -234,12 +260,18 @@ class Rollout:
             if host is not None:
                 self._apply_to_host(host, event)
                 self.durations.apply(event)
+                if host.stage is Stage.INSTALL and host.status is HostStatus.RUNNING:  # also one that began in an earlier process
+                    host.since = self.durations.installing.get(host.name, host.since)
                 host.version += 1
                 self.dirty.add(host.name)
         elif isinstance(event, RolloutStarted):
             self.started_at = self.started_at or event.at
+            self.time.heard(event.last_seen)
+            self.time.begin(event.at, event.speed)
             self.ended_at, self.end_reason = None, ""
-            self.resumed, self.who, self.speed = event.resumed, event.who, event.speed
+            self.resumed, self.who = event.resumed, event.who
+            if event.resumed:
+                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
@@ -284,9 +316,14 @@ class Rollout:
             else:
                 self.armed.pop(host.name, None)
         elif isinstance(event, Intent):
-            host.touched = host.touched or event.act not in RECORD_ACTS
-            if event.act in FOREMAN_ACTS and host.spans and host.spans[-1].written is None:
-                host.spans[-1].written = event.at
+            host.touched = host.touched or event.act not in _NOT_THE_MACHINE
+            if event.act in FOREMAN_ACTS:
+                self._writing[host.name] = event
+                host.spans.write(event.at)
+        elif isinstance(event, Outcome):
+            self._apply_outcome(host, event)
+        elif isinstance(event, RepairChanged):
+            self._apply_repair(host, event)
         elif isinstance(event, HookRan):
             host.hooks[event.hook] = event.ok
             output = f": {event.output}" if event.output else ""
@@ -307,6 +344,30 @@ class Rollout:
             if event.waits:
                 host.note = event.text
 
+    def _apply_outcome(self, host: HostState, event: Outcome) -> None:
+        """Whose owner was changed: a write whose result stayed unknown may have done so."""
+        intent = self._writing.get(host.name)
+        if intent is None or intent.number != event.number:
+            return
+        del self._writing[host.name]
+        if intent.act in ("build", "owner") and event.result in (ActResult.APPLIED, ActResult.UNKNOWN):
+            host.owned = True
+        elif intent.act == GIVE_BACK and event.result is ActResult.APPLIED:
+            host.owned = False
+
+    def _apply_repair(self, host: HostState, event: RepairChanged) -> None:
+        begins = event.status is RepairStatus.STARTED
+        host.repair = event.repair if begins else None
+        words = f"{event.repair.label} {event.status.value}" + (f": {event.text}" if event.text else "")
+        host.repaired = "" if begins else words
+        if event.safety is not None:
+            host.left, host.not_disarmed = event.safety, ""
+        if event.owner:
+            host.given_back = event.owner
+        host.note = words if begins else host.full_reason
+        by = f" (by {event.who})" if begins else ""
+        host.timeline.append(TimelineEntry(event.at, host.stage, words + by))
+
     def _apply_stage(self, host: HostState, event: StageChanged) -> None:
         host.marks[event.stage] = event.status
         host.attempts[event.stage] = event.attempt
@@ -315,28 +376,25 @@ class Rollout:
             host.cause, host.reason = None, ""
             self._move(host, HostStatus.RUNNING, event.stage, event.at)
             host.note, host.until = "", None
-            self._end_span(host, event.at)
-            host.spans.append(StageSpan(event.stage, event.at))
+            host.spans.begin(event.stage, event.at)
             text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"
         else:
-            self._end_span(host, event.at)
+            host.spans.end(event.at)
             text = event.status.value + (f": {event.reason}" if event.reason else "")
             if event.status is StageStatus.FAILED:
                 host.note = event.reason
         host.timeline.append(TimelineEntry(event.at, event.stage, text))
 
-    def _end_span(self, host: HostState, at: float) -> None:
-        if host.spans and host.spans[-1].ended is None:
-            host.spans[-1].ended = at
-
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
-        self._end_span(host, event.at)
+        host.spans.end(event.at)
         self._leave_group(host)
         begins = event.status is HostStatus.QUEUED and not host.attempts  # taken in again before anything was started on it
         self._move(host, event.status, None if begins else event.stage or host.stage, event.at)
         host.cause, host.reason, host.until = event.cause, event.reason, event.until
         host.note = event.reason
         host.left, host.not_disarmed = event.safety, event.not_disarmed
+        if not event.status.is_final:  # taken in again
+            host.repaired, host.given_back = "", ""
         if event.status is HostStatus.FAILED:
             cause = event.cause or Cause.UNKNOWN
             key = (host.stage, cause, group_of(event.reason, host.name))
@@ -344,9 +402,22 @@ class Rollout:
             if group is None:
                 group = self.groups[key] = FailureGroup(host.stage, cause, event.reason, event.at)
             group.hosts[host.name] = None
-        lines = [event.status.value + (f": {event.reason}" if event.reason else "")]
+        lines = self._status_line(host, event)
         lines += [f"afterwards: {host.left_behind}"] if host.left_behind else []
         host.timeline.extend(TimelineEntry(event.at, host.stage, line) for line in lines)
+
+    def _status_line(self, host: HostState, event: HostChanged) -> list[str]:
+        """Nothing that the line before says already: a failed attempt is followed by what becomes of its host."""
+        told = f"{StageStatus.FAILED}: {event.reason}"
+        known = bool(host.timeline) and (host.timeline[-1].stage, host.timeline[-1].text) == (host.stage, told)
+        if known and event.status is HostStatus.FAILED:
+            return []
+        words = event.status.label
+        if event.until is not None:
+            words += f" at {self.time.clock(event.until, event.at)}"
+        if not event.reason or known:
+            return [words]
+        return [event.reason if event.reason.startswith(f"{words} ") else f"{words}: {event.reason}"]  # skipped by the operator
 
     def _leave_group(self, host: HostState) -> None:
         if host.status is not HostStatus.FAILED:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
 
 from .scrub import SECRETS
 
@@ -38,8 +37,3 @@ def _without_pieces(line: str, raw: str) -> str:
     joined = raw.translate(_NOTHING)
     whole = SECRETS.scrub(joined)
     return line if whole == joined else " ".join(SECRETS.scrub(unicodedata.normalize("NFC", whole)).split())
-
-
-def time_of_day(at: float) -> str:
-    """Real time as the clock on the operator's wall shows it."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

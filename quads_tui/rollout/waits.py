@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from .rollout_time import RolloutTime
+
 CANARY = "canary "  # and the type of host in words: what the pause of its new hosts is called in events and commands
 
 TIME_LIMIT = "time limit"  # what ended a rollout, where no safety limit and no operator did
@@ -62,19 +64,20 @@ def for_the_pause(what: str, why: str = "") -> str:
     return f"{paused_subject(what)} are paused" + (f": {why}" if why else "")
 
 
-def time_limit_words(until: float) -> str:
-    """A time limit on the wall here: 2026-11-29 02:00 CET."""
-    return datetime.fromtimestamp(until).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+def time_limit_words(until: float, time: RolloutTime | None = None) -> str:
+    """A time limit on the clock of the rollout: 2026-11-29 02:00 CET. `until`: real time; `time`: None before it begins."""
+    shown = until if time is None else time.shown_at(until)
+    return datetime.fromtimestamp(shown).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
-def for_the_time_limit(until: float) -> str:
+def for_the_time_limit(until: float, time: RolloutTime) -> str:
     """`until`: real time."""
-    return f"not begun: by the time limit, {time_limit_words(until)}, it would not be done with 90 % probability"
+    return f"not begun: by the time limit, {time_limit_words(until, time)}, it would not be done with 90 % probability"
 
 
-def left_by_the_time_limit(until: float, hosts: Sequence[str]) -> str:
+def left_by_the_time_limit(until: float, hosts: Sequence[str], time: RolloutTime) -> str:
     """Which hosts the time limit has left, and why. `until`: real time."""
     more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
     subject, they = ("1 host was", "it") if len(hosts) == 1 else (f"{len(hosts)} hosts were", "they")
-    by = f"by the time limit, {time_limit_words(until)}, with 90 % probability"
+    by = f"by the time limit, {time_limit_words(until, time)}, with 90 % probability"
     return f"{subject} not begun, since {they} would not be done {by}: {', '.join(hosts[:_NAMED])}{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -69,6 +70,13 @@ def emulators_pid(directory: Path) -> int:
         if str(directory).encode() in Path(f"/proc/{pid}/cmdline").read_bytes() and _alive(pid):
             return pid
     return 0
+
+
+async def emulators_lag(directory: Path) -> float:
+    """Real seconds by which the loop of the emulators of this directory is late; 0 where they do not tell."""
+    with suppress(OSError, ValueError):
+        return float(await asyncio.to_thread((directory / "lag").read_text))
+    return 0.0
 
 
 def _alive(pid: int) -> bool:

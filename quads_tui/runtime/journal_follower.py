@@ -22,6 +22,7 @@ from .options import Usage
 
 _PIECE = 500  # events that are applied without a pause: five milliseconds
 STEP = 0.25  # real seconds between two reads of the journal
+_SILENT = 10.0  # real seconds without any sign of life, of which a process gives one a second: nobody carries the rollout
 
 
 class ReplayClock(RealClock):
@@ -87,7 +88,12 @@ class Follower:
             self.ended = event.kind == "rollout_ended"
             applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
-            self.view.meters.restore(self._waiting_samples.popleft().data, self.view.clock.now())
+            sample = self._waiting_samples.popleft()
+            self.view.rollout.time.heard(sample.at)
+            self.view.meters.restore(sample.data, self.view.clock.now(), sample.at)
+        if self._replay_speed is None:
+            time = self.view.rollout.time
+            time.carried = self.view.clock.wall() - time.last < _SILENT
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""

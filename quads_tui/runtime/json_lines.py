@@ -13,6 +13,7 @@ from quads_tui.rollout.events import (
     HostChanged,
     Identified,
     Notice,
+    RepairChanged,
     RolloutStarted,
     StageChanged,
 )
@@ -61,6 +62,10 @@ class JsonLines:
                 self._emit("identified", event, {"host": event.host, "machine": event.machine, "unverified": event.unverified})
             case CanaryOverdue():
                 self._emit("canary_overdue", event, {"host": event.host, "reason": event.reason})
+            case RepairChanged():
+                members = {"host": event.host, "repair": event.repair.value, "status": event.status.value, "who": event.who}
+                members |= {"reason": event.text, **({"owner": event.owner} if event.owner else {})}
+                self._emit("repair", event, members | ({"safety": event.safety.value} if event.safety else {}))
             case Notice():
                 self._emit("notice", event, {"level": event.level, "text": event.text})
 
@@ -114,6 +119,7 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
                 "reason": host.reason,
                 "safety": host.safety.value,
                 "armed": host.armed,
+                **({"given_back": host.given_back} if host.given_back else {}),
             }
             for host in hosts
             if host.status is HostStatus.FAILED

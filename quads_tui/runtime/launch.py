@@ -66,6 +66,7 @@ async def roll_out(
     """
     ask = not options.yes if ask is None else ask
     async with (
+        resources.metrics.served(given.site, options, operator.notify) as metrics,
         resources.writer_to(given.site, take_over=options.take_over, notify=operator.notify) as writer,
         open_clients(given.site, options) as (services, clock),
     ):
@@ -77,6 +78,7 @@ async def roll_out(
             resources=resources,
             writer=writer,
             front_end=front_end,
+            metrics=metrics,
             rehearsal=given.rehearsal,
         )
         return await _plan_and_run(given, options, runner, operator, expect=expect, instead_of=instead_of, ask=ask)

@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
+
+if TYPE_CHECKING:
+    from quads_tui.inputs import Listen
 
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143}  # what ends a command, and its exit status then
 
@@ -32,6 +35,8 @@ class Options:
     survey: bool = True  # the plan surveys the BMCs
     canary: int | None = None  # hosts of each model, os and medium to be built first; None: what is usual (rollout/canary.py)
     take_over: bool = False  # take over the locks of a process that hangs
+    metrics: Listen | None = None  # where metrics are served; None: where the site says
+    no_metrics: bool = False  # nowhere, whatever the site says
 
     @property
     def state(self) -> Path:

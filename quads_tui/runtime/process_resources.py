@@ -22,6 +22,7 @@ from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
 from .options import SIGNALS, notify
+from .rollout_metrics import MetricsServers
 from .running_rollout import RunningRollout
 
 _LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # its own thread: the loop's threads may all wait for DNS
@@ -93,6 +94,7 @@ class ProcessResources:
         self.hung_up = asyncio.Event()
         self.running: list[RunningRollout] = []
         self.machines = Machines()
+        self.metrics = MetricsServers()
         self._writers: list[Writer] = []
         self._quads_locks: dict[Path, _HeldQuadsLock] = {}
         self._acquiring = asyncio.Lock()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing, suppress
 from copy import copy
 from dataclasses import asdict, fields, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import assumed_words, not_begun
+from quads_tui.rollout.time_words import date_and_time
 from quads_tui.rollout.waits import time_limit_words
 
 from .clients import Services, check_ipmitool
@@ -59,7 +60,10 @@ async def resume(
     addresses = [host.address for host in _stored_plan(stored).hosts]
     check_speed(site, addresses)
     check_ipmitool(site, addresses)
-    async with resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer:
+    async with (
+        resources.metrics.served(site, options, operator.notify) as metrics,
+        resources.writer_to(site, take_over=options.take_over, notify=operator.notify) as writer,
+    ):
         options.private_directory(stored.directory)  # it may belong to another user
         lock = JournalLock(stored.directory, take_over=options.take_over)
         try:
@@ -72,6 +76,7 @@ async def resume(
                     resources=resources,
                     writer=writer,
                     front_end=front_end,
+                    metrics=metrics,
                     rehearsal=stored.rehearsal,
                 )
                 return await _resume_with(stored, site, options, runner, operator, failed=failed, ask=ask, until=until)
@@ -114,9 +119,11 @@ async def _resume_with(
         if plan is not kept:
             await journal.describe({"plan": asdict(plan)})
         rollout = _replay(stored, plan, site, events)  # once: it takes seconds where the hosts are thousands
+        rollout.time.heard(await asyncio.to_thread(_last_sample, stored))
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
+        await asyncio.to_thread(recall_samples, stored, runner.services.meters)
         for line in [*_summary(rollout, events), *_limit_words(rollout, runner.clock.wall())]:
             operator.notify(line)
         await journal.describe({"ended": None})
@@ -133,11 +140,19 @@ def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) 
     return rollout
 
 
+def recall_samples(stored: StoredRollout, meters: Meters) -> None:
+    """The samples of earlier processes, for the graphs of the whole run. Nothing depends on them: damaged ones are left out."""
+    with suppress(NoJournal, ValueError), closing(JournalReader(stored.journal)) as reader:
+        for sample in reader.samples():
+            with suppress(KeyError, ValueError, TypeError):
+                meters.recall(sample.data, sample.at)
+
+
 def _refuse_late(rollout: Rollout, now: float) -> None:
     """Raises Usage where nothing could be done: all that is left are hosts that the time limit leaves."""
     left = [host.name for host in rollout.hosts.values() if not host.status.is_final]
     if rollout.plan.until and left and _late(rollout, now) == set(left):
-        until = time_limit_words(rollout.plan.until)
+        until = time_limit_words(rollout.plan.until, rollout.time)
         raise Usage(
             f"none of the {len(left)} hosts that are left would be done by the time limit, {until}, with 90 % probability: "
             f"resume with --until TIME for another limit, or --until none for no limit"
@@ -150,7 +165,7 @@ def _limit_words(rollout: Rollout, now: float) -> list[str]:
         return []
     fit = f"{len(waiting) - len(_late(rollout, now))} of {len(waiting)} hosts that have not begun"
     assumed = assumed_words(rollout, now)
-    limit = f"  time limit {time_limit_words(rollout.plan.until)}: {fit} are expected to be done by then"
+    limit = f"  time limit {time_limit_words(rollout.plan.until, rollout.time)}: {fit} are expected to be done by then"
     return [limit, *([f"  {assumed}"] if assumed else [])]
 
 
@@ -259,10 +274,16 @@ def _stored_events(stored: StoredRollout) -> list[Event]:
         reader.close()
 
 
+def _last_sample(stored: StoredRollout) -> float:
+    with closing(JournalReader(stored.journal)) as reader:
+        return reader.last_sample()
+
+
 def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
-    began = datetime.fromtimestamp(rollout.started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    time = rollout.time
+    began = date_and_time(rollout.started_at) + (f" ({time.mark})" if time.mark else "")
     counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
-    last = datetime.fromtimestamp(events[-1].at).astimezone().strftime("%H:%M:%S") if events else "never"
+    last = time.time_of_day(events[-1].at) if events else "never"
     lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]
     if rollout.armed:
         lines.append(f"  armed (the next boot reinstalls them): {', '.join(list(rollout.armed)[:10])}")

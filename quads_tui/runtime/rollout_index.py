@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from quads_tui.inputs import InputError, load_assignment
@@ -14,6 +13,7 @@ from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
 from quads_tui.render.clouds import short_clouds_name
 from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.time_words import date_and_time
 from quads_tui.rollout.view import RolloutView
 from quads_tui.rollout.waits import paused_subject
 
@@ -106,7 +106,7 @@ def _is_this_process(holder: str) -> bool:
 def _row(view: RolloutView, group: RowGroup) -> Row:
     rollout, now = view.rollout, view.clock.wall()
     counts = rollout.counts
-    created = datetime.fromtimestamp(rollout.started_at or now).astimezone().strftime("%Y-%m-%d %H:%M")
+    created = date_and_time(rollout.started_at or now)
     waits = rollout.settled and (counts[HostStatus.FAILED] or counts[HostStatus.HELD])
     return Row(
         rollout.id,
@@ -129,7 +129,7 @@ def _ended_row(stored: StoredRollout, group: RowGroup) -> Row:
         found = summarised(stored)
     except Unreadable as why:
         return Row(stored.id, group, words=f"cannot be read: {why}")
-    created = datetime.fromtimestamp(found.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    created = date_and_time(found.created_at)
     words = (
         found.state.value + (f" ({found.end_reason})" if found.end_reason else "") + (", rehearsal" if found.rehearsal else "")
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.context import RolloutContext
@@ -26,14 +28,19 @@ from quads_tui.services.commands import run_command
 from .alert_command import alerts_sent
 from .clients import Services
 from .control_socket import ControlServer
+from .emulator_process import emulators_lag
 from .history import Unreadable
 from .json_lines import JsonLines, finished
 from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
+from .rollout_metrics import RolloutMetrics
 from .running_rollout import RunningRollout
 from .summary import summarised
+
+if TYPE_CHECKING:
+    from .metrics_server import MetricsServer
 
 
 class RolloutRunner:
@@ -49,9 +56,11 @@ class RolloutRunner:
         resources: ProcessResources,
         writer: Writer,
         front_end: FrontEnd,
+        metrics: MetricsServer | None = None,
         rehearsal: Path | None = None,
     ) -> None:
-        """`writer`: to its Foreman. `front_end`: what shows it. `rehearsal`: the directory of its emulators."""
+        """`writer`: to its Foreman. `front_end`: what shows it. `metrics`: where its metrics are served; None: nowhere.
+        `rehearsal`: the directory of its emulators."""
         self.services = services
         self.writer = writer
         self._site = site
@@ -60,6 +69,7 @@ class RolloutRunner:
         self._options = options
         self._rehearsal = rehearsal
         self._front_end = front_end
+        self._metrics = RolloutMetrics(metrics, services)
         self._broken: asyncio.Queue[str] = asyncio.Queue()
 
     def journal(self, path: Path, *, existing: bool = False) -> JournalStore:
@@ -78,6 +88,7 @@ class RolloutRunner:
         lines = JsonLines(rollout) if self._options.json else None
         if lines is not None:
             journal.subscribe(lines)
+        self._metrics.count_events(journal, recalled.unsettled.values() if recalled is not None else ())
         context = RolloutContext(
             rollout=rollout,
             meters=services.meters,
@@ -101,6 +112,7 @@ class RolloutRunner:
             locked=self.writer.check,
             mark=self.writer.mark(rollout.id, clock),
             left_write=self.writer.left_write(rollout.id),
+            emulators_lag=partial(emulators_lag, self._rehearsal) if self._rehearsal is not None else None,
         )
         executor = RolloutExecutor(context)
         directory, rehearsal = journal.path.parent, self._rehearsal is not None
@@ -131,7 +143,7 @@ class RolloutRunner:
         except OSError as error:
             notify(f"warning: other consoles cannot attach to this rollout: {error}")
         try:
-            with self._resources.register(running):
+            with self._resources.register(running), self._metrics.served(running.view, rehearsal=rehearsal):
                 await self._front_end(running)
         finally:
             left = "safety" if executor.held_back else TIME_LIMIT if executor.out_of_time else "operator"

@@ -14,6 +14,7 @@ from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.render.clouds import cloud_sentences
 from quads_tui.render.eta import header_words
 from quads_tui.render.header import time_limit_short
+from quads_tui.render.numbers import count
 from quads_tui.render.progress import plain_line
 from quads_tui.rollout.http_log import READS, Exchange
 from quads_tui.rollout.learned import HostResult
@@ -140,8 +141,8 @@ class RunningRollout:
     def line(self) -> str:
         """The progress, in one line."""
         now = self.view.clock.wall()
-        eta = "" if self.rollout.ended_at else header_words(self.view.forecast, 80)
-        limit = time_limit_short(self.rollout, self.view.forecast) if self.rollout.plan.until else ""
+        eta = "" if self.rollout.ended_at else header_words(self.view.forecast, 80, self.rollout.time)
+        limit = time_limit_short(self.rollout, self.view.forecast, now) if self.rollout.plan.until else ""
         return "  ".join(part for part in (plain_line(self.rollout, self.view.meters, now), eta, limit) if part)
 
     def summary(self) -> list[str]:
@@ -150,11 +151,11 @@ class RunningRollout:
         lines = [self.line(), *(f"  {words}" for words in cloud_sentences(rollout))]
         lines += [f"  {for_the_pause(what, why)}." for what, why in rollout.paused.items()]
         left = not_begun(rollout) if self.executor.stopped == TIME_LIMIT else []
-        lines += [f"  {left_by_the_time_limit(rollout.plan.until, left)}"] if left else []
+        lines += [f"  {left_by_the_time_limit(rollout.plan.until, left, rollout.time)}"] if left else []
         for group in sorted(rollout.groups.values(), key=lambda group: -len(group.hosts)):
-            names = list(group.hosts)
-            stage = group.stage.value if group.stage else "?"
-            lines.append(f"  {len(names)}x {stage} {group.cause.value}: {group.reason}: {_named(names, 5)}")
+            stage = group.stage.label if group.stage else "the start"
+            hosts = f"{count(len(group.hosts), 'host')} failed at {stage}"
+            lines.append(f"  {hosts}, {group.cause.value}: {group.reason}: {_named(list(group.hosts), 5)}")
         if rollout.armed:
             lines.append(f"  ARMED (the next boot reinstalls them): {_named(list(rollout.armed), 10)}")
         skipped = [host.name for host in rollout.hosts.values() if host.status is HostStatus.SKIPPED]

@@ -26,7 +26,7 @@ from yarl import URL
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.http_log import KEPT_BODY, Exchange
+from quads_tui.rollout.http_log import CANCELLED, KEPT_BODY, READS, Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
@@ -36,7 +36,7 @@ from .credentials import learn_received, learn_sent, without_credentials
 from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
-from .sending import READS, SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
+from .sending import SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
 from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
@@ -168,7 +168,7 @@ class Http:
             status, runtime, body = answer.status, answer.runtime, answer.body[:KEPT_BODY]
             return answer
         except asyncio.CancelledError:
-            error = "cancelled"
+            error = CANCELLED
             raise
         except CheckRefused as refused:
             error = "not sent"
@@ -189,7 +189,7 @@ class Http:
             assert attempt is not None
             attempt.leave_gate()
             seconds = time.monotonic() - attempt.began
-            if error not in ("cancelled", "not sent"):
+            if error not in (CANCELLED, "not sent"):
                 meter.observe(seconds, 0 < status < 500, runtime)
             if self._on_exchange is not None and error != "not sent":
                 self._on_exchange(

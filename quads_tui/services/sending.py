@@ -16,12 +16,12 @@ from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.http_log import READS
 from quads_tui.rollout.text import clean
 
 from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
-READS = frozenset({"GET", "HEAD"})
 _LAST_CHECK = 1.0  # real seconds that `before_send` may take
 _INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 

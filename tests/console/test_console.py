@@ -441,7 +441,7 @@ async def test_the_command_line_completes_recalls_and_orders() -> None:
 async def test_every_act_has_a_command_and_those_of_the_table_are_no_others() -> None:
     async with desk() as d:
         for act in KEY_ACTIONS:
-            if act.where in ("start", "plain"):
+            if act.where in ("start", "plain") or not act.keys:  # those without a key ask by their name
                 continue
             home = d.app._main if act.where == "table" else d.app
             assert callable(getattr(home, f"action_{act.name}")), act.name
@@ -470,7 +470,7 @@ async def test_graphs_have_windows_and_symbols_for_every_terminal(symbols: str) 
     async with desk() as d:
         d.app.run_command(f"symbols {symbols}")
         await d.press("v")
-        for window in ("5 min", "30 min", "whole run"):
+        for window in ("whole run", "30 min"):
             assert f" {window} " in d.text
             await d.press("t")
         assert "err" in d.text

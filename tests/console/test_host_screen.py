@@ -16,6 +16,7 @@ from quads_tui.rollout.events import BmcReported, HostChanged, HostNote, Identif
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
@@ -139,7 +140,7 @@ def test_equal_lines_are_folded_where_they_follow_each_other() -> None:
     polls = [request(NOW - 100 + second) for second in range(18)]
     found = entries(host, [*polls, request(NOW - 40), request(NOW - 39, status=503)])
     assert [one.count for one in found[-4:]] == [18, 1, 1, 1]
-    line = log_line(found[-4], 100).plain
+    line = log_line(found[-4], 100, model.time).plain
     assert "GET   /redfish/v1/Systems/1  200  30 ms  x18  until " in line
     assert len(line) == 100
     assert found[-1].bad
@@ -151,7 +152,7 @@ def test_equal_lines_are_folded_where_they_follow_each_other() -> None:
 def test_times_of_a_faster_rehearsal_are_its_own() -> None:
     model = installing(30.0)
     entry = entries(model.hosts[HOST], [])[0]
-    real, shown = log_line(entry, 80).plain[1:9], log_line(entry, 80, shown_at=model.shown_at).plain[1:9]
+    real, shown = log_line(entry, 80, RolloutTime()).plain[1:9], log_line(entry, 80, model.time).plain[1:9]
     assert real != shown
 
 

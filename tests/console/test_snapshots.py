@@ -22,7 +22,7 @@ SCREENS = {
     "count": ["f", "asterisk", "R"],
     "detail": ["enter"],
     "causes": ["F", "j"],
-    "graphs": ["v", "t", "t"],
+    "graphs": ["v"],
     "map": ["M", "down", "right"],
     "messages": ["m"],
     "help": ["question_mark"],

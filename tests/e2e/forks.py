@@ -92,7 +92,8 @@ def _program(request: dict[str, Any]) -> None:
 def _serve() -> None:
     package = importlib.import_module("quads_tui")
     for module in pkgutil.walk_packages(package.__path__, "quads_tui."):
-        if "console" not in module.name and not module.name.endswith("__main__"):  # textual is for screens
+        lazy = ("console", "metrics_server", "prometheus")  # textual is for screens, prometheus-client for metrics
+        if not any(name in module.name for name in lazy) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for line in sys.stdin:
         request = json.loads(line)

@@ -12,6 +12,8 @@ from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import REFUSALS, Probe, SideEffects, Ticket, UnknownOutcome
+from quads_tui.rollout.repairs import BMC_RESET
+from quads_tui.rollout.stages import ActResult
 
 from .world import Machine, World
 
@@ -39,6 +41,9 @@ class ModelForeman:
 
     async def set_owner(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
         return await self._write(ticket, host, "owner", {"owner_id": target.owner_id, "owner_type": "User"})
+
+    async def give_back(self, ticket: Ticket, host: str, owner_id: int, owner_type: str, progress: str) -> HostRecord:
+        return await self._write(ticket, host, "give_back", {"owner_id": owner_id, "owner_type": owner_type, "build": False})
 
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:
         await self._write(ticket, host, "rebuild", {})
@@ -149,7 +154,7 @@ class ModelForeman:
             build_status=machine.build_status,
             installed_at=machine.installed_at,
             owner_id=number("owner_id"),
-            owner_type="User",
+            owner_type=str(machine.wanted.get("owner_type", "User")),
             operatingsystem_id=number("operatingsystem_id"),
             ptable_id=number("ptable_id"),
             medium_id=number("medium_id"),
@@ -219,7 +224,7 @@ class ModelBmc:
         await asyncio.shield(self._world.work(self._arm(self._reached())))
         return ""
 
-    async def ensure_on(self, deadline: float) -> str:
+    async def ensure_on(self, deadline: float, *, pxe: bool = True) -> str:
         machine = await self._read(deadline)
         self._fail("on")
         if machine.power == "On":
@@ -229,6 +234,18 @@ class ModelBmc:
         await asyncio.shield(self._world.work(self._switch(name, "On", self._world.machines[name].on_seconds)))
         self._acts.result("answered", {})
         return ""
+
+    async def restart(self, deadline: float) -> str:
+        machine = await self._read(deadline)
+        self._fail("restart")
+        await self._intend(BMC_RESET, {"type": "GracefulRestart"})
+        name = self._reached()
+        before, self._open = machine.power, False
+        self._world.sessions[self._host] -= 1
+        await asyncio.shield(self._world.work(self._world.restart_bmc(name)))
+        self._acts.session(self._uri, False)
+        self._acts.result(ActResult.ANSWERED, {})
+        return f"GracefulRestart accepted; power {before} as before"
 
     async def clear_override(self, deadline: float) -> str:
         await self._read(deadline)

@@ -14,6 +14,7 @@ from quads_tui.render.sentences import progress, status
 from quads_tui.render.wait_reason import why
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus
 from tests.rollout.simulated_rollout import NOW, Course
 
@@ -59,7 +60,7 @@ def test_once_the_good_ones_are_done_the_end_is_told_by_the_overdue_hosts_alone(
     run = runs[0]
     made = next(made for made in run.forecasts if made.at > run.good_end + 30.0 and len(made.overdue) == len(run.bad))
     assert (made.p50, made.p90) == (0.0, 0.0)
-    assert f"{len(made.overdue)} overdue" in header_words(made, 80)
+    assert f"{len(made.overdue)} overdue" in header_words(made, 80, RolloutTime())
 
 
 def late_course() -> Course:
@@ -78,7 +79,7 @@ def test_an_overdue_host_is_named_in_header_status_and_note_with_the_time_until_
     made = forecast(rollout, Meters(), NOW)
     assert [one.name for one in made.overdue] == ["h0010"]
     assert made.overdue[0].until == pytest.approx(NOW + CEILING - 2000.0)
-    assert "1 overdue: h0010, watched until " in header_words(made, 120)
+    assert "1 overdue: h0010, watched until " in header_words(made, 120, RolloutTime())
     assert any(line.startswith("Overdue: h0010, watched until ") for line in status(rollout, Meters(), made, NOW))
     assert why(rollout.hosts["h0010"], rollout, Meters(), made, NOW).startswith("overdue: installing for 33 min, watched until ")
     assert not why(rollout.hosts["h0011"], rollout, Meters(), made, NOW).startswith("overdue")

@@ -45,6 +45,8 @@ class Machine:
     order_job: str = ""  # "waits" for a POST, or "runs" in one
     order_seconds: float = 200.0  # of that POST
     gone: bool = False  # Foreman shows it no more
+    restarts: int = 0  # of its BMC
+    restart_seconds: float = 180.0  # until its BMC answers again
     stays_on: bool = False  # whatever it is told
     silent: bool = False  # its BMC does not answer
     troubles: list[tuple[str, Exception | str]] = field(default_factory=list)  # (act, what), each once
@@ -131,6 +133,19 @@ class World:
         elif pxe and machine.build:
             machine.wipes += 1
             self.work(self._install(machine))
+
+    async def restart_bmc(self, name: str) -> None:
+        """Its BMC is away, for all machines behind it, and forgets its sessions."""
+        at, box, _ = self.network.home(name)
+        behind = [host for host, leads in self.network.leads.items() if leads == at]
+        for host in behind:
+            self.machines[host].silent = True
+            self.left[host].clear()
+        for machine in box.systems.values():
+            self.machines[machine].restarts += 1
+        await self.clock.sleep(self.machines[name].restart_seconds)
+        for host in behind:
+            self.machines[host].silent = False
 
     async def _set_order(self, machine: Machine) -> None:
         await self.clock.sleep(machine.order_seconds)

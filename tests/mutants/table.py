@@ -1,7 +1,7 @@
 """The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
 
 Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U28 holes that were found in the tests by random breaks and
-closed, A1 to A4 what tells machines apart, O1 to O8 outages and the limits at the gate. Rows may share a case; neighbours of a hole are rows of their own.
+closed, A1 to A4 what tells machines apart, O1 to O8 outages and limits at the gate, R1 to R4 repairs. Rows may share a case.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WAITING = "tests/services/redfish/test_waiting.py"
 ENDLESS = "tests/services/redfish/test_endless.py"
 LADDERS = "tests/services/redfish/test_ladders.py"
 FOREMAN = "tests/services/test_foreman_reads.py"
-IDENTITY = "tests/engine/test_identity.py"
+REPAIRS = "tests/engine/test_repairs.py"
 MEMBERS = "tests/services/redfish/test_members.py"
 PEERS = "tests/services/redfish/test_peers.py"
 PLACES = "tests/engine/test_gate_places.py"
@@ -441,6 +441,10 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U28 QUADS at the end", "engine/executor.py", "await self._quads.flush(_QUADS_GRACE)", "pass", EXECUTOR),
     _row("U28 left by another rollout", "engine/resumption.py", "            await self.lane.settle(place, probe)\n", "            pass\n", EXECUTOR),
     _row("U28 reset shows", "engine/resumption.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 30.0", EXECUTOR),
+    _row("R1 power act though armed", "engine/repairs.py", "if trouble := await disarm(self.tasks.plans[name], self.ports, memory):", "if await disarm(self.tasks.plans[name], self.ports, memory) and False:", REPAIRS),
+    _row("R2 a shared BMC", "rollout/repair_rules.py", "if not beside.status.is_final:", "if False:", REPAIRS),
+    _row("R3 a third owner", "engine/repairs.py", 'if (record.owner_id, record.owner_type) != (target.owner_id, "User"):', "if False:", REPAIRS),
+    _row("R4 repeated after a crash", "engine/repairs.py", "work = self._look_at_power", "work = self._power_cycle", REPAIRS),
 )  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY, *_KINDS)

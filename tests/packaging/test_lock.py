@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-DIRECT = [Requirement(text) for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["metrics"]]]
 # One requirement a paragraph: its continued lines end in a backslash.
 LOCKED = [
     line
@@ -42,4 +43,5 @@ def test_the_lock_says_how_it_is_made() -> None:
     assert f"# Made by: {REMAKE}\n" in (ROOT / "requirements.lock").read_text()
 
 
-REMAKE = "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock pyproject.toml"
+_OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-header --extra metrics"
+REMAKE = f"uv pip compile {_OPTIONS} -o requirements.lock pyproject.toml"

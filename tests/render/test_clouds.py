@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from quads_tui.cli.terminal import consequence
-from quads_tui.render.clouds import cloud_panel, cloud_sentences, clouds_name, short_clouds_name
+from quads_tui.render.clouds import cloud_line, cloud_panel, cloud_sentences, clouds_name, short_clouds_name
 from quads_tui.render.header import title_line
+from quads_tui.render.palette import BAD
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.progress import plain_line
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report
 from quads_tui.render.report.listing import entry, line, members
+from quads_tui.render.shares import drawn_shares
 from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import Event, HostChanged, RolloutStarted
@@ -73,10 +75,30 @@ def test_the_panel_shows_a_bar_and_the_counts_of_each() -> None:
     end(rollout, "cloud03", 1, HostStatus.FAILED, first=1)
     end(rollout, "cloud03", 1, HostStatus.RUNNING, first=2)
     (line,) = cloud_panel(rollout, 80, 1, SYMBOLS["ascii"])
-    bar = "#++.xx"
+    bar = "##++.x"  # in proportion, and a cell at least for each kind
     assert line.plain.rstrip() == f" cloud02 {'#' * 6} 4/4           cloud03 {bar} 1/4 1 failed"
     assert line.cell_len == 80
     assert cloud_sentences(rollout) == ["cloud02 4/4 done.", "cloud03 1/4 done, 1 failed."]
+
+
+def test_held_and_skipped_hosts_are_neither_failed_nor_done_in_the_bar_of_a_cloud() -> None:
+    rollout = Rollout("r", clouds(2))
+    end(rollout, "cloud02", 2)
+    end(rollout, "cloud02", 1, HostStatus.HELD, first=2)
+    end(rollout, "cloud02", 1, HostStatus.SKIPPED, first=3)
+    for drawn in (cloud_panel(rollout, 80, 1, SYMBOLS["ascii"])[0], cloud_line(rollout, "cloud02", 80, SYMBOLS["ascii"])):
+        styles = {drawn.plain[span.start : span.end].strip(", "): span.style for span in drawn.spans}
+        assert styles["1 held"] != BAD != styles["1 skipped"]
+        assert "x" not in drawn.plain.split(" 2/4")[0].removeprefix(" cloud02 ")
+    assert cloud_panel(rollout, 80, 1, SYMBOLS["ascii"])[0].plain.startswith(" cloud02 ###--= 2/4 1 skipped, 1 held")
+    assert not drawn_shares([(0, "#", "")], 9).plain
+
+
+def test_a_bar_is_full_when_all_are_done_and_not_before() -> None:
+    rollout = Rollout("r", clouds(2, 700))
+    end(rollout, "cloud02", 699)
+    end(rollout, "cloud02", 1, HostStatus.HELD, first=699)
+    assert "#####=" in cloud_panel(rollout, 80, 1, SYMBOLS["ascii"])[0].plain
 
 
 @pytest.mark.parametrize(("width", "height", "shown"), [(120, 4, 20), (200, 4, 20), (120, 1, 4), (80, 1, 2)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from time import thread_time
@@ -12,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from quads_tui.render import boxes, failures, header
+from quads_tui.render import boxes, failures, graphs, header
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import Columns, heading, host_row
-from quads_tui.render.numbers import clock_time, duration, latency, measured, per_minute
+from quads_tui.render.numbers import clock_time, duration, latency, measured
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
@@ -31,6 +32,7 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.plan import NOT_ASKED, Goal, HostPlan, Plan
 from quads_tui.rollout.remaining_hosts import OverdueHost
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
@@ -197,13 +199,13 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         *boxes.queue_box(model, gauges, known, own=100.0, height=7, width=width, symbols=symbols),
         *boxes.installs_box(model, known, height=9, **common),
         *boxes.latency_box("Redfish", [("", gauges.redfish)], speed=1.0, width=width, height=7, symbols=symbols),
-        *boxes.large(model, gauges, known, own=100.0, height=40, window="whole run", **common),
+        *graphs.screen(model, gauges, known, own=100.0, height=40, window="whole run", **common),
         boxes.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
         boxes.latency_line(gauges, 1.0, width, symbols),
         *failures.failures(model, width, 4, NOW, symbols),
         *failures.failures_line(model, width, NOW, symbols),
-        *detail_head(host, now=NOW, speed=1.0, width=width, symbols=symbols),
-        *history(host, [exchange], width),
+        *detail_head(host, now=NOW, time=RolloutTime(), width=width, symbols=symbols),
+        *history(host, [exchange], width, RolloutTime()),
     ]
     for line in lines:
         assert cell_len(line.plain) == width, line.plain
@@ -231,7 +233,7 @@ def test_a_pause_stands_whole_in_a_narrow_header() -> None:
 
 def test_a_faster_rehearsal_shows_its_own_time_everywhere_in_the_header() -> None:
     model = rollout(60)
-    model.speed = 30.0
+    model.time.speed = 30.0
     late = (OverdueHost(next(iter(model.hosts)), NOW + 100.0), OverdueHost(list(model.hosts)[1], None))
     told = replace(forecast(model, meters(), NOW), p50=1800.0, p90=3600.0, at=NOW, speed=30.0, overdue=late)
     words = header.end_line(model, now=NOW, width=200, lag=0.0, forecast=told).plain
@@ -262,21 +264,6 @@ def test_an_area_fills_from_below_and_its_edge_has_its_own_style() -> None:
     upper, lower = area("block", [1, 2], 2, 2.0, edge="e", below="b", shade=[False, True], shaded="s")
     assert (upper.plain, lower.plain) == (" █", "██")
     assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("b", 1), ("s", 1)]
-
-
-@pytest.mark.parametrize("height", range(19, 58))
-@pytest.mark.parametrize("ipmi", [0, 3])
-def test_the_graphs_fit_every_screen(height: int, ipmi: int) -> None:
-    model, gauges = rollout(60), meters()
-    for seconds in range(ipmi):
-        gauges.ipmi.observe(1.0 + 50 * seconds, ok=True)
-    gauges.tick(gauges.lane)
-    known = forecast(model, gauges, NOW)
-    for window in boxes.WINDOWS:
-        lines = boxes.large(model, gauges, known, now=NOW, own=100.0, width=80, height=height, window=window)
-        assert height - 4 <= len(lines) <= height
-        assert ("IPMI" in "".join(line.plain for line in lines)) is bool(ipmi)
-        assert sum("┤" in line.plain for line in lines) >= 5  # a queue of one row has one label
 
 
 def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> None:
@@ -310,7 +297,6 @@ def test_numbers_are_written_in_one_way_and_a_duration_never_like_a_clock_time()
     ]
     assert [measured(s) for s in (0.84, 12.3, 245, 300, 3725)] == ["0.8 s", "12 s", "4 min 5 s", "5 min", "1 h 2 min"]
     assert [latency(s) for s in (0.0451, 0.9994, 1.25, 61.2)] == ["45 ms", "999 ms", "1.2 s", "61 s"]
-    assert [per_minute(rate) for rate in (3.46, 14.2)] == ["3.5/min", "14/min"]
     assert len(clock_time(NOW, NOW)) == 5
     assert len(clock_time(NOW + 86400, NOW)) == 9  # with its day
 
@@ -400,3 +386,25 @@ def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_u
     assert not any("rack e21" in text for text in places())
     model.apply(RolloutEnded(NOW, "safety"))
     assert not any("unavailable" in text for text in places())
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_number_of_the_counts_is_cut_and_together_they_are_all_hosts(width: int) -> None:
+    model = rollout(700)
+    queued = [host.name for host in model.hosts.values() if host.status is HostStatus.QUEUED]
+    for name, status in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
+        model.apply(HostChanged(NOW, name, status, None, None, "x"))
+    model.apply(HostChanged(NOW, queued[4], HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "busy", until=NOW + 60))
+    line = header.counts_line(model, width).plain
+    assert "…" not in line and len(line) == width
+    found = {word: int(number) for word, number in re.findall(r"(not started|[A-Za-z]+) (\d+)", line)}
+    found.pop("retrying", None)  # those are counted in their stages
+    assert (found["skipped"], found["held"]) == (2, 1)
+    assert sum(found.values()) == 700 - model.counts[HostStatus.FAILED]
+
+
+@pytest.mark.parametrize("speed", [1.0, 30.0])
+def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
+    line = boxes.latency_line(meters(), speed, 90).plain
+    assert re.search(r"\d+ errors in (5|30) min $", line)
+    assert len(boxes.latency_line(meters(), speed, 60).plain) == 60

@@ -15,7 +15,7 @@ from quads_tui.render.report import data as data_module
 from quads_tui.render.report.charts import nice
 from quads_tui.render.report.data import document
 from quads_tui.render.report.document import Report, State
-from quads_tui.render.report.elapsed import Elapsed, runs_of
+from quads_tui.render.report.elapsed import runs_of, time_of
 from quads_tui.render.report.listing import entry, heading, line
 from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
 from quads_tui.rollout.breaker import BreakerState
@@ -114,8 +114,7 @@ def test_the_night_between_a_kill_and_its_resume_took_no_time() -> None:
     assert (second.end, second.last, second.resumed) == ("operator", MORNING + 10, True)
     assert report.seconds == 28 * SPEED
     assert report.resumed_at == [MORNING]
-    elapsed = Elapsed(report.runs)
-    assert [elapsed.own(at) for at in (0.0, START + 3, START + 5000, MORNING, MORNING + 4)] == [0, 30, 180, 180, 220]
+    assert [report.time.own(at) for at in (0.0, START + 3, START + 5000, MORNING, MORNING + 4)] == [0, 30, 180, 180, 220]
     assert report.last == MORNING + 10
 
 
@@ -421,7 +420,7 @@ def test_axes_are_round_and_reach_their_top() -> None:
 
 def test_runs_without_a_start_are_none() -> None:
     assert runs_of([Notice(START, "info", "x")], [START]) == []
-    assert Elapsed([]).own(START) == 0
+    assert time_of([]).own(START) == 0
 
 
 def test_who_writes_no_report_does_not_pay_for_its_template_engine() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from quads_tui.render.wait_reason import why
+from quads_tui.render.host_row import Columns, host_row
+from quads_tui.render.wait_reason import host_note, host_word, why
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause
 from quads_tui.rollout.events import Event, HostAhead, HostChanged, HostNote, OutageChanged, StageChanged
 from quads_tui.rollout.forecast import forecast
-from quads_tui.rollout.metrics import Meters
+from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import for_a_place, for_an_install, for_the_turn, is_for_a_place
+from tests.rollout.simulated_rollout import NOW as COURSE_NOW
+from tests.rollout.simulated_rollout import course
 
 NAMES = [f"h{n}" for n in range(5)]
 
@@ -76,6 +81,22 @@ def test_who_waits_for_an_outage_says_so_with_the_time_of_the_next_try() -> None
     assert "Foreman unavailable since " in note(rollout, "h0")
     assert note(rollout, "h0").endswith(", trying now")
     assert "rack e21" in note(rollout, "h1")  # it is under way: what it waits for is its rack
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_number_of_a_note_stands_before_its_words_are_cut(width: int) -> None:
+    """When its write comes is what a host in the queue is looked at for; the widest table, beside a drawer, is 134 cells wide."""
+    made = course(done=[1200.0] * 20, installing=[60.0] * 5, queued=200)
+    rollout, lane = made.rollout, LaneState(depth=9, places={made.in_lane(30.0): 3})
+    meters = Meters(lane=lane)
+    told = forecast(rollout, meters, COURSE_NOW)
+    (ready,) = lane.places
+    queued = next(host for host in rollout.hosts.values() if host.name in told.turns and host.stage is None)
+    for host, words in ((rollout.hosts[ready], "3rd"), (queued, "wait")):
+        text = host_note(host, rollout, meters, told, COURSE_NOW)
+        columns = Columns(min(width, 134))
+        row = host_row(host, columns, now=COURSE_NOW, speed=1.0, word=host_word(host, meters, told), note=text).plain
+        assert re.search(rf"written in about \d+ (s|min|h( \d+ min)?): {words}", row)
 
 
 def test_who_waits_for_the_limit_on_installs_says_so() -> None:

@@ -17,6 +17,7 @@ from quads_tui.rollout.events import Paused
 from quads_tui.rollout.forecast import Bound, Forecast, Outlook, forecast, forecast_in_pieces
 from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.remaining_hosts import PIECE
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
@@ -44,7 +45,7 @@ def test_whatever_comes_it_is_a_forecast(given: list[object], later: float) -> N
         assert 0.0 <= made.p50 <= made.p90
     assert made.lane_empty is None or made.lane_empty >= 0.0
     assert all(seconds >= 0.0 for seconds in made.turns.values())
-    assert len(header_words(made, 40)) <= 40
+    assert len(header_words(made, 40, RolloutTime())) <= 40
 
 
 @settings(max_examples=50, deadline=None)
@@ -67,7 +68,7 @@ def test_more_to_do_is_never_sooner_done(done: list[float], installing: list[flo
 def test_nothing_is_told_before_it_is_known() -> None:
     made = told(course(queued=50).rollout)
     assert made.p50 is None
-    assert UNKNOWN in header_words(made, 80)
+    assert UNKNOWN in header_words(made, 80, RolloutTime())
 
 
 def ends(seed: int, hosts: int, share: float) -> tuple[Forecast, float]:

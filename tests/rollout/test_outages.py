@@ -93,4 +93,4 @@ def test_what_the_operator_reads(event: OutageChanged, words: str) -> None:
     model = rollout()
     model.apply(event)
     (outage,) = model.outages.standing.values()
-    assert re.sub(r"\d\d:\d\d", "TIME", outage_words(outage, AT)) == words
+    assert re.sub(r"\d\d:\d\d", "TIME", outage_words(outage, AT, model.time)) == words

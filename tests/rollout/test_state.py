@@ -131,3 +131,25 @@ def test_a2_hosts_whose_machine_nobody_compared_are_counted_from_the_plan_and_fr
     rollout.apply(Identified(2.0, first.name, "UUID 2"))
     assert rollout.unverified == {second.name: "some MACs only"}
     assert "1 not verified" in end_line(rollout, now=3.0, width=120, lag=0.0, forecast=None).plain
+
+
+def test_a_timeline_says_nothing_twice() -> None:
+    model = rollout()
+    one, other, third = NAMES
+    for event in (
+        RolloutStarted(0.0, "r1", 3, False, "me", 1.0),
+        StageChanged(1.0, one, Stage.PXE_SET, StageStatus.STARTED, 1),
+        StageChanged(2.0, one, Stage.PXE_SET, StageStatus.FAILED, 1, 1.0, "no answer", Cause.TIMEOUT),
+        HostChanged(2.0, one, HostStatus.WAITING, Stage.PXE_SET, Cause.TIMEOUT, "no answer", until=62.0),
+        StageChanged(62.0, one, Stage.PXE_SET, StageStatus.STARTED, 2),
+        StageChanged(63.0, one, Stage.PXE_SET, StageStatus.FAILED, 2, 1.0, "no answer", Cause.TIMEOUT),
+        HostChanged(63.0, one, HostStatus.FAILED, Stage.PXE_SET, Cause.TIMEOUT, "no answer"),
+        HostChanged(1.0, other, HostStatus.SKIPPED, None, None, "skipped by the operator"),
+        HostChanged(1.0, third, HostStatus.HELD, None, None, "its disk"),
+    ):
+        model.apply(event)
+    lines = {name: [line.text for line in model.hosts[name].timeline if not line.text.startswith("afterwards")] for name in NAMES}
+    again = f"retrying at {model.time.clock(62.0, 2.0)}"
+    assert lines[one] == ["started", "failed: no answer", again, "started, attempt 2", "failed: no answer"]
+    assert lines[other] == ["skipped by the operator"]
+    assert lines[third] == ["held: its disk"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.rollout.commands import Command, Hold, Pause, Stop
+from quads_tui.rollout.commands import Command, GiveBack, Hold, Pause, PowerCycle, RestartBmc, Stop
 from quads_tui.runtime import control_socket
 from quads_tui.runtime.control_socket import ControlServer, NotRunning, RemoteControl
 from tests.waiting import until
@@ -57,6 +57,15 @@ async def test_an_order_of_20000_hosts(server: Server) -> None:
     client.submit(Hold(names, "a reason"))
     await until(lambda: server.orders.all)
     assert server.orders.all == [Hold(names, "a reason")]
+    client.close()
+
+
+@pytest.mark.parametrize("command", [RestartBmc(("a01", "a02")), PowerCycle(("a01",)), GiveBack(("a01",))])
+async def test_who_took_control_orders_repairs(server: Server, command: Command) -> None:
+    client = await server.client("anna")
+    client.submit(command)
+    await until(lambda: server.orders.all)
+    assert server.orders.all == [command]
     client.close()
 
 

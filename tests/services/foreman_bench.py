@@ -72,7 +72,7 @@ class BootingBmc:
         self._override = True
         return ""
 
-    async def ensure_on(self, deadline: float) -> str:
+    async def ensure_on(self, deadline: float, *, pxe: bool = True) -> str:
         self._booting(self._host)
         token = self._server.live_token(self._host) if self._override else None
         self._on.add(self._host)

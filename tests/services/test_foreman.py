@@ -70,6 +70,30 @@ async def bench() -> AsyncIterator[Bench]:
     await server.close()
 
 
+async def test_a_host_is_given_back_to_its_former_owner_by_one_write(bench: Bench) -> None:
+    foreman, host, progress = bench.client(), HOSTS[0], "7b0c3a52-6a52-4a6e-9b54-31d4ffbdc7b3"
+    await foreman.login()
+    former = await foreman.host(host)
+    assert former is not None and former.owner_id is not None and former.owner_type is not None
+    target = await bench.target(foreman)
+    assert target.owner_id != former.owner_id
+    await one_write(bench, foreman, host, target)
+    writes = bench.server.counts()["writes"]
+    owner, kind = former.owner_id, former.owner_type
+    wanted = {"owner_id": owner, "owner_type": kind, "build": False}
+    record = await WriteLane(bench.clock, write_deadline=1.0).write(
+        host,
+        "give_back",
+        lambda ticket: foreman.give_back(ticket, host, owner, kind, progress),
+        lambda: foreman.probe_host(host, wanted, progress),
+    )
+    assert record is not None and record.has(wanted)
+    shown = await foreman.host(host)
+    assert shown is not None and shown.has(wanted)
+    assert shown.operatingsystem_id == target.operatingsystem_id  # nothing else is taken back
+    assert bench.server.counts()["writes"] == writes + 1
+
+
 async def one_write(bench: Bench, foreman: Foreman, host: str, target: Target) -> object:
     lane = WriteLane(bench.clock, write_deadline=1.0)
     wanted = {"build": True, "operatingsystem_id": target.operatingsystem_id}

@@ -61,7 +61,7 @@ class CausesScreen(View):
         room = max(3, height - 12)
         top = max(0, min(self._place - room // 2, len(groups) - room))
         lines += [
-            failures.group_line(group, width, cursor=group is here, since=group.since, symbols=self.context.symbols)
+            failures.group_line(group, width, cursor=group is here, since=self._since(group), symbols=self.context.symbols)
             for group in groups[top : top + room]
         ]
         lines += [Text(" " * width), Text(cut(f" {here.reason}", width), STRONG)]
@@ -75,6 +75,9 @@ class CausesScreen(View):
         if len(rows) > left and left:
             lines[-1] = Text(cut(f" and {len(names) - across * (left - 1)} more", width), QUIET)
         return lines
+
+    def _since(self, group: FailureGroup) -> str:
+        return self.context.rollout.time.clock(group.since, self.context.clock.wall())
 
     def _count(self, groups: Sequence[FailureGroup]) -> str:
         failed = sum(len(group.hosts) for group in groups)

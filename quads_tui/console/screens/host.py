@@ -161,7 +161,7 @@ class HostScreen(View):
         place, room = self._place(found), max(1, height - 1)
         top = max(0, min(len(found) - room, place - room // 2)) if self._at is not None else max(0, len(found) - room)
         lines = [
-            log_line(one, width, shown_at=rollout.shown_at, cursor=number == place, symbols=symbols)
+            log_line(one, width, rollout.time, cursor=number == place, symbols=symbols)
             for number, one in enumerate(found[top : top + room], top)
         ]
         return [host_head.rule("Log", words, width, symbols), *lines]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import ClassVar
 
 from rich.text import Text
@@ -66,7 +65,7 @@ class MessagesScreen(Page):
     def whole(self, width: int) -> Sequence[Text]:
         lines = []
         for entry in reversed(self.context.rollout.notices):
-            stamp = datetime.fromtimestamp(entry.at).astimezone().strftime("%H:%M:%S")
+            stamp = self.context.rollout.time.time_of_day(entry.at)
             if isinstance(entry, Notice):
                 lines.append(Text(cut(f" {stamp} {entry.level:7} {entry.text}", width), BAD if entry.level == "error" else ""))
             else:

@@ -76,7 +76,7 @@ class TableScreen(View):
         yield Field(
             FILTER,
             id="filter",
-            placeholder='text, regular expression, !text (not), stage: cause: cloud: model: rack: state:, "text with spaces"',
+            placeholder='text, regular expression, !text (not), "two words", stage: state: cause: ...',
             compact=True,
         )
         yield LinePanel("footer")
@@ -199,11 +199,11 @@ class TableScreen(View):
         lines.append(Text(" " * width))
         host = context.rollout.hosts.get(self.table.cursor)
         if host is not None:
-            now, speed = context.clock.wall(), context.rollout.speed
-            lines += detail_head(host, now=now, speed=speed, width=width, why=context.why(host), symbols=context.symbols)
+            now, clock = context.clock.wall(), context.rollout.time
+            lines += detail_head(host, now=now, time=clock, width=width, why=context.why(host), symbols=context.symbols)
             lines.append(Text(" " * width))
             room = max(0, height - len(lines))
-            lines += history(host, context.view.exchanges(host.name), width)[-room:] if room else []
+            lines += history(host, context.view.exchanges(host.name), width, clock)[-room:] if room else []
         side = context.symbols.box[-1]
         return [
             Text().append(side, QUIET).append_text(line)

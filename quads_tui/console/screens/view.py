@@ -17,6 +17,7 @@ from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header
 from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG
+from quads_tui.rollout.lateness import Lateness
 from quads_tui.rollout.stages import HostStatus
 
 SMALLEST = (80, 24)
@@ -109,21 +110,34 @@ class View(SafeScreen, Screen[str]):
         """The first line: which rollout it is, who has control, and the clock."""
         context = self.context
         warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
-        rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
+        rollout, lateness = context.rollout, self._lateness
         return header.title_line(
             rollout,
-            now=now,
+            now=context.clock.wall(),
             width=width,
             title=context.view.title,
             control="read-only" if context.read_only else "you have control",
             warnings=warnings,
-            symbols=symbols,
+            too_slow=lateness is not None and lateness.is_too_late,
+            symbols=context.symbols,
         )
+
+    @property
+    def _lateness(self) -> Lateness | None:
+        """Of a rehearsal."""
+        return None if self.context.rollout.time.is_real else self.context.meters.lateness
 
     def draw_header(self, width: int) -> None:
         context = self.context
-        now, forecast, symbols = context.clock.wall(), context.forecast, context.symbols
-        end = header.end_line(context.rollout, now=now, width=width, lag=context.lag, forecast=forecast, symbols=symbols)
+        end = header.end_line(
+            context.rollout,
+            now=context.clock.wall(),
+            width=width,
+            lag=context.lag,
+            forecast=context.forecast,
+            lateness=self._lateness,
+            symbols=context.symbols,
+        )
         self.put("header", [self.first_line(width), end])
 
     def state(self) -> str:

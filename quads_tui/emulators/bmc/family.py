@@ -71,6 +71,8 @@ class Family:
     reports_transitions = False  # PowerState shows PoweringOn and PoweringOff
     locks_in_post = False  # no change of Boot while the machine is in POST
     resets: tuple[str, ...] = RESETS  # what is accepted, whatever the documents advertise
+    manager_resets: tuple[str, ...] = ("GracefulRestart", "ForceRestart")  # of the BMC itself; its documents show the same
+    manager_away = 90.0  # emulated seconds that it is away for its restart
     hanging_resets: frozenset[str] = frozenset()  # after these the machine stops in its POST
     targets: tuple[str, ...] = TARGETS
     enabled: tuple[str, ...] = ENABLED
@@ -92,6 +94,10 @@ class Family:
     @property
     def reset(self) -> str:
         return f"{self.system}/Actions/ComputerSystem.Reset"
+
+    @property
+    def manager_reset(self) -> str:
+        return f"{self.manager}/Actions/Manager.Reset"
 
     @property
     def action_info(self) -> str:
@@ -121,6 +127,11 @@ class Family:
             f"{self.root}/Chassis": collection(f"{self.root}/Chassis", "Chassis", "Chassis", [self.chassis]),
             f"{self.root}/SessionService": self.session_service(),
         }
+
+    def with_reset(self, manager: Document) -> Document:
+        """The BMC's own resource with the action that restarts it."""
+        reset = {"target": self.manager_reset, "ResetType@Redfish.AllowableValues": list(self.manager_resets)}
+        return {**manager, "Actions": {**manager.get("Actions", {}), "#Manager.Reset": reset}}
 
     def live_documents(self, bmc: BmcState) -> dict[str, Document]:
         """Path to document, for what follows the machine's state."""

@@ -36,6 +36,10 @@ class Fault(BootFaults):
         """True: the BMC accepts this Reset, and nothing happens."""
         return False
 
+    def restart(self, bmc: Bmc) -> None:
+        """The BMC was told to restart, and accepted it."""
+        bmc.restart(bmc.family.manager_away)
+
 
 class DeadBmc(Fault):
     """Connections are refused, for good."""

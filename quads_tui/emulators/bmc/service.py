@@ -32,7 +32,7 @@ BOOT_MEMBERS = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSo
 class RedfishService:
     """`reply` is instant; the fleet adds the latency, and through `queue` one request waits for another.
 
-    requests: how many came in. peak: how many were asked at the same time, at most.
+    requests: how many came in. peak: how many were asked at the same time, at most. restarts: of the BMC, as it was told to.
     """
 
     def __init__(self, bmc: Bmc, fault: Fault) -> None:
@@ -40,6 +40,7 @@ class RedfishService:
         self.family, self.hardware = bmc.family, bmc.hardware
         self.queue = asyncio.Lock()
         self.requests = self.peak = 0
+        self.restarts = 0
         self._latency = bmc.draws.next("latency")  # one stream, since every request draws from it
         self._under_way: list[web.BaseRequest] = []
         self._authorizations = 0
@@ -106,6 +107,7 @@ class RedfishService:
     def _fixed_documents(self) -> dict[str, Document]:
         if self._documents is None:
             self._documents = {**self.family.fixed_documents(self.bmc), **self.family.network_documents(self.bmc)}
+            self._documents[self.family.manager] = self.family.with_reset(self._documents[self.family.manager])
         return self._documents
 
     def _session_resource(self, path: str) -> Rendered | None:
@@ -124,7 +126,7 @@ class RedfishService:
             return path
         if not self._spelling:
             current = self.family.current_documents(self.bmc)
-            known = (*self._fixed_documents(), *current, self.family.reset, self.family.sessions)
+            known = (*self._fixed_documents(), *current, self.family.reset, self.family.manager_reset, self.family.sessions)
             self._spelling = {name.lower(): name for name in known}
         return self._spelling.get(path.lower(), path)
 
@@ -159,11 +161,13 @@ class RedfishService:
             if request.reused and family.resets_reused_connections:
                 return Reply(0, connection_reset=True)
             return self._reset(request)
+        if request.method == "POST" and request.path == family.manager_reset:
+            return self._restart(request)
         if request.method == "PATCH" and found is not None:
             return self._patch(request, found.etag)
         if request.method == "DELETE" and found is not None and self.bmc.sessions.delete(request.path.rpartition("/")[2]):
             return Reply(204)
-        if found is None and request.path != family.reset:
+        if found is None and request.path not in (family.reset, family.manager_reset):
             return family.error(404, ("ResourceMissingAtURI", request.path))
         return self._not_allowed(request)
 
@@ -234,7 +238,7 @@ class RedfishService:
 
     def _get(self, request: Request, found: Rendered | None) -> Reply:
         if found is None:
-            if request.path == self.family.reset:
+            if request.path in (self.family.reset, self.family.manager_reset):
                 return self._not_allowed(request)
             return self.family.error(404, ("ResourceMissingAtURI", request.path))
         body, etag, kind = found
@@ -251,7 +255,7 @@ class RedfishService:
 
     def _allowed(self, path: str) -> str:
         family = self.family
-        if path == family.reset:
+        if path in (family.reset, family.manager_reset):
             return "POST"
         if path == family.sessions:
             return "GET, HEAD, POST"
@@ -314,8 +318,9 @@ class RedfishService:
                 return family.error(400, ("PropertyValueNotInList", str(value), key))
         return boot
 
-    def _reset(self, request: Request) -> Reply:
-        family, action = self.family, "ComputerSystem.Reset"
+    def _reset_type(self, request: Request, action: str, resets: tuple[str, ...]) -> str | Reply:
+        """The ResetType of an action, or the refusal."""
+        family = self.family
         try:
             body = request.json() if request.body else {}
         except ValueError:
@@ -325,11 +330,28 @@ class RedfishService:
         kind = body.get("ResetType")
         if kind is None:
             return family.error(400, ("ActionParameterMissing", action, "ResetType"))
-        if kind not in family.resets:
+        if kind not in resets:
             return family.error(400, ("ActionParameterValueNotInList", str(kind), "ResetType"))
         if family.strict and len(body) > 1:
             extra = next(key for key in body if key != "ResetType")
             return family.error(400, ("ActionParameterUnknown", action, extra))
+        return str(kind)
+
+    def _restart(self, request: Request) -> Reply:
+        """The BMC itself: away for a while, its sessions lost; the machine goes on."""
+        kind = self._reset_type(request, "Manager.Reset", self.family.manager_resets)
+        if isinstance(kind, Reply):
+            return kind
+        self.restarts += 1
+        self.hardware.note(f"the BMC restarts ({kind})")
+        self.fault.restart(self.bmc)
+        return self.family.reset_done()
+
+    def _reset(self, request: Request) -> Reply:
+        family = self.family
+        kind = self._reset_type(request, "ComputerSystem.Reset", family.resets)
+        if isinstance(kind, Reply):
+            return kind
         if not self.hardware.would_change(kind) and kind != "Nmi":
             return family.already_in_state(self.bmc, kind)
         refusal = family.refuse_reset(self.bmc, kind)

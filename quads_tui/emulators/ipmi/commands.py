@@ -5,7 +5,7 @@ from __future__ import annotations
 from quads_tui.emulators.bmc.hardware import PowerState
 from quads_tui.emulators.ipmi.faults import IpmiFault
 from quads_tui.emulators.ipmi.packets import Message
-from quads_tui.emulators.ipmi.sessions import OPERATOR, IpmiSession
+from quads_tui.emulators.ipmi.sessions import ADMINISTRATOR, OPERATOR, IpmiSession
 from quads_tui.emulators.ipmi.state import IpmiState
 
 CHASSIS, APP = 0x00, 0x06
@@ -23,6 +23,8 @@ def carry_out(bmc: IpmiState, fault: IpmiFault, message: Message, session: IpmiS
     known = _BEFORE.get((message.netfn, message.command))
     if known is None and session is not None:
         known = _IN_SESSION.get((message.netfn, message.command))
+    if session is not None and (message.netfn, message.command) == (APP, 0x02):
+        return _cold_reset(bmc, fault, session)
     if known is None:
         return _INVALID_COMMAND, b""
     try:
@@ -83,6 +85,14 @@ def _control(bmc: IpmiState, fault: IpmiFault, data: bytes, session: IpmiSession
         bmc.hardware.act(reset_type, "IPMI")
     elif reset_type in ("PowerCycle", "ForceRestart"):
         return _NOT_NOW, b""
+    return _OK, b""
+
+
+def _cold_reset(bmc: IpmiState, fault: IpmiFault, session: IpmiSession) -> Answer:
+    """The BMC itself starts again; the machine goes on."""
+    if session.privilege < ADMINISTRATOR:
+        return _NO_PRIVILEGE, b""
+    bmc.restart(fault.restart_seconds)
     return _OK, b""
 
 

@@ -13,6 +13,7 @@ class IpmiFault(BootFaults):
     """The places where a fault may step in. `copies`: how often a datagram arrives; 0: it is lost."""
 
     timing: HardwareTiming | None = None  # of the machine, where it is another one
+    restart_seconds = 60.0  # emulated; that the BMC is away after a cold reset; 0: it does not restart
     forgets_requests = False  # a request that comes twice is carried out twice
 
     def attached(self, bmc: IpmiState) -> None:

@@ -89,6 +89,8 @@ class IpmiService(IpmiState, asyncio.DatagramProtocol):
         first, self.on_first_packet = self.on_first_packet, None
         if first is not None:
             first()
+        if self.away:
+            return
         for _ in range(self.fault.copies(self)):
             self.requests += 1
             self.spawn(self._handle(data, addr))

@@ -88,6 +88,10 @@ class IpmiSessions:
         """Whether there was one."""
         return self._by_id.pop(id, None) is not None
 
+    def clear(self) -> None:
+        """The BMC restarted."""
+        self._by_id.clear()
+
     def handshake(self, kind: int, payload: bytes) -> tuple[int, bytes] | None:
         """The reply to a packet of a login, as payload type and payload; None: it is dropped."""
         try:

@@ -14,8 +14,9 @@ from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall, overdue_installs
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
-from quads_tui.rollout.state import HostState, Rollout, TimelineEntry
+from quads_tui.rollout.state import HostState, Rollout
 
 from ..plan_text import canary_words
 from .document import (
@@ -35,7 +36,7 @@ from .document import (
     State,
 )
 from .durations import stage_durations
-from .elapsed import Elapsed, runs_of
+from .elapsed import runs_of, time_of
 from .journal_facts import assignments_of, given_words, member, models_of, number, plan_of, text, texts
 from .series import Sample, Series
 
@@ -47,7 +48,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
     plan = plan_of(facts)
     kept, sampled = list(events), list(samples)
     runs = runs_of(kept, [sample.at for sample in sampled])
-    elapsed = Elapsed(runs)
+    elapsed = time_of(runs)
     rollout = replay(facts, plan, kept)
     series = Series(sampled, elapsed)
     rollout.durations.expected = Expectations(learned if isinstance(learned := facts.get("learned"), Mapping) else None)
@@ -60,6 +61,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         holder=text(holder),
         asked=_asked(facts, plan),
         runs=tuple(runs),
+        time=elapsed,
         seconds=elapsed.total,
         last=runs[-1].last if runs else kept[-1].at if kept else None,
         counts={status: rollout.counts[status] for status in HostStatus},
@@ -77,6 +79,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
             StageTimes(text(model, 100), stage, tuple(sorted(number(second) for second in seconds)))
             for (model, stage), seconds in sorted(times.items(), key=lambda entry: (list(Stage).index(entry[0][1]), entry[0][0]))
         ),
+        too_late=series.too_late,
         lane=series.lane(),
         latencies=series.latencies() if sampled else (),
     )
@@ -156,7 +159,7 @@ def _each(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for given in assignments_of(facts) for word in texts(given.get(name))))
 
 
-def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: Elapsed) -> dict[str, HostReport]:
+def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: RolloutTime) -> dict[str, HostReport]:
     """By the names of the plan, in its order."""
     attempts: dict[str, dict[Stage, list[Attempt]]] = {name: {} for name in rollout.hosts}
     began: dict[tuple[str, Stage], float] = {}
@@ -201,7 +204,7 @@ def _plans(rollout: Rollout) -> list[HostPlan]:
     return list({host.name: host for host in rollout.plan.hosts}.values())
 
 
-def _attempted(attempts: list[Attempt], began: float, event: StageChanged, elapsed: Elapsed) -> None:
+def _attempted(attempts: list[Attempt], began: float, event: StageChanged, elapsed: RolloutTime) -> None:
     """`began`: real time of the start of the attempt under way."""
     own, seconds = elapsed.own(event.at), number(event.seconds)
     if event.status is StageStatus.STARTED:
@@ -221,13 +224,13 @@ def _host(
     plan: HostPlan,
     attempts: Mapping[Stage, Sequence[Attempt]],
     changed: float | None,
-    elapsed: Elapsed,
+    elapsed: RolloutTime,
     *,
     unverified: str,
     overdue: OverdueInstall | None,
 ) -> HostReport:
     began = [attempt.began for tries in attempts.values() for attempt in tries]
-    lines = [] if host.status is HostStatus.DONE else _distinct_lines(host)
+    lines = [] if host.status is HostStatus.DONE else list(host.timeline)
     return HostReport(
         name=text(host.name, 255),
         cloud=text(host.cloud, 100),
@@ -248,15 +251,6 @@ def _host(
         notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )
-
-
-def _distinct_lines(host: HostState) -> list[TimelineEntry]:
-    """Its timeline; what a failed stage and then its host say in the same words is one line."""
-    lines: list[TimelineEntry] = []
-    for line in host.timeline:
-        if not lines or (line.stage, line.text) != (lines[-1].stage, lines[-1].text):
-            lines.append(line)
-    return lines
 
 
 def _failures(rollout: Rollout, hosts: Mapping[str, HostReport]) -> tuple[Failures, ...]:
@@ -310,7 +304,7 @@ def _messages(events: Iterable[Event]) -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _progress(rollout: Rollout, events: Iterable[Event], elapsed: Elapsed) -> tuple[Progress, ...]:
+def _progress(rollout: Rollout, events: Iterable[Event], elapsed: RolloutTime) -> tuple[Progress, ...]:
     """A point for every change of a host's end; a retry takes its host out of it again."""
     ends: dict[str, HostStatus] = {}
     counts: Counter[HostStatus] = Counter()

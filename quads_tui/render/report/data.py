@@ -6,6 +6,7 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     report          quads-tui
     version         1
     rollout, state  its id; unplanned, running, unfinished (killed), stopped, done or ended
+    too_late        share of the time in which the machine did not keep up with the speed of a rehearsal, else 0
     holder          who carries it now, in words; empty for nobody
     end_reason      empty, operator, safety, time limit, SIGINT or SIGTERM: of the last process that ended well
     seconds, last   own seconds; when the journal's last entry was made
@@ -62,6 +63,7 @@ def document(report: Report) -> dict[str, Any]:
         "rollout": report.asked.rollout,
         "state": report.state.value,
         "holder": report.holder,
+        "too_late": _round(report.too_late),
         "end_reason": report.end_reason,
         "seconds": _round(report.seconds),
         "last": rfc3339(report.last),

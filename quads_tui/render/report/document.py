@@ -14,6 +14,7 @@ from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import CloudCounts
 from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
@@ -249,6 +250,7 @@ class Report:
     holder: str  # who carries it now, in words; empty for nobody
     asked: Asked
     runs: tuple[Run, ...]
+    time: RolloutTime  # of these runs
     seconds: float  # own, of all runs together
     last: float | None  # real time of the journal's last entry
     counts: Mapping[HostStatus, int]
@@ -263,6 +265,7 @@ class Report:
     messages: tuple[Message, ...]
     progress: tuple[Progress, ...]
     durations: tuple[StageTimes, ...]
+    too_late: float  # share of the time in which the machine did not keep up with the speed of a rehearsal
     lane: Lane | None  # None: no sample was kept
     latencies: tuple[Latency, ...]
 

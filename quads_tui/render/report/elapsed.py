@@ -1,13 +1,13 @@
-"""When things happened in the rollout's own time: a night between a kill and its resume took none of it."""
+"""Which processes carried a rollout, and its own time by them."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate
 
 from quads_tui.rollout.events import Event, RolloutEnded, RolloutStarted
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.text import clean
 
 from .document import Run
@@ -34,26 +34,11 @@ def runs_of(events: Iterable[Event], sampled: Sequence[float] = ()) -> list[Run]
     return runs
 
 
-class Elapsed:
-    """Real time to own seconds since the start."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = runs
-        self._starts = [run.started for run in runs]
-        self._before = [0.0, *accumulate(max(0.0, run.last - run.started) * run.speed for run in runs)]
-
-    @property
-    def total(self) -> float:
-        return self._before[-1]
-
-    def run(self, at: float) -> int:
-        """Which run this real time belongs to, from 0; -1 before the first."""
-        return bisect_right(self._starts, at) - 1
-
-    def own(self, at: float) -> float:
-        """Times outside of every run count as the nearest end of the run before them; 0 before the first."""
-        place = self.run(at)
-        if place < 0:
-            return 0.0
-        run = self._runs[place]
-        return self._before[place] + max(0.0, min(at, run.last) - run.started) * run.speed
+def time_of(runs: Iterable[Run]) -> RolloutTime:
+    """The rollout's own time, which ended with the last entry of the last process."""
+    time = RolloutTime()
+    for run in runs:
+        time.begin(run.started, run.speed)
+        time.heard(run.last)
+    time.carried = False
+    return time

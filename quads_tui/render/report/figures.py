@@ -10,7 +10,6 @@ from quads_tui.rollout.stages import Stage
 from ..numbers import latency
 from .charts import Bar, Chart, Curve, curves, rows
 from .document import Attempt, HostReport, Report
-from .elapsed import Elapsed
 from .text import SERVICE_WORDS
 
 _WIDE, _SMALL = (1160.0, 280.0), (560.0, 210.0)
@@ -103,8 +102,7 @@ def _bar(attempt: Attempt, host: HostReport, report: Report) -> Bar:
 
 
 def _resumes(report: Report) -> list[float]:
-    elapsed = Elapsed(report.runs)
-    return [elapsed.own(at) for at in report.resumed_at]
+    return [report.time.own(at) for at in report.resumed_at]
 
 
 def _small(title: str, drawn: Sequence[Curve], report: Report, unit: Callable[[float], str], least: float = 0.0) -> Figure:

@@ -29,7 +29,7 @@ def as_html(report: Report) -> str:
         title=f"{report.asked.rollout or 'rollout'} · {report.asked.cloud}".rstrip(" ·"),
         stages=[{"css": css_class(stage), "colours": stage_colours(stage)} for stage in Stage],
         tiles=_tiles(report),
-        asked=text.asked_lines(report.asked),
+        asked=text.asked_lines(report.asked, report.time),
         runs=text.run_lines(report),
         outages=text.outage_rows(report),
         completion=completion(report),

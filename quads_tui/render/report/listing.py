@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from quads_tui.rollout.cloud_counts import cloud_counts
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_words import date_and_time
 
 from ..clouds import short_clouds_name
 from ..numbers import duration
 from .build import replay, state_of
 from .data import rfc3339
 from .document import State
-from .elapsed import Elapsed, runs_of
+from .elapsed import runs_of, time_of
 from .journal_facts import given_words, number, plan_of, text
 
 _NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "UNFINISHED", "ARMED")
@@ -70,7 +70,7 @@ def entry(
         rehearsal=bool(facts.get("rehearsal")),
         state=state_of(model, plan, holder),
         end_reason=text(model.end_reason, 40),
-        seconds=Elapsed(runs_of(kept, sampled)).total,
+        seconds=time_of(runs_of(kept, sampled)).total,
         hosts=len(model.hosts),
         done=counts[HostStatus.DONE],
         failed=counts[HostStatus.FAILED],
@@ -113,7 +113,4 @@ def damaged(rollout: str, why: str, width: int) -> str:
 
 
 def _local(at: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}" if at else ""
-    except (OverflowError, ValueError, OSError):
-        return ""
+    return date_and_time(at) if at else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from quads_tui.rollout.rollout_time import RolloutTime
+
 from ..numbers import count, duration
 from . import text
 from .document import Failures, HostReport, Report
@@ -23,11 +25,12 @@ def as_markdown(report: Report) -> str:
     lines += [f"### {text.OVERDUE}: {count(len(overdue), 'host')}", "", *overdue, ""] if overdue else []
     lines += [
         f"{duration(report.seconds)} of rollout time"
-        + (f"; last entry of the journal {moment(report.last)}." if report.last else "."),
+        + (f"; last entry of the journal {moment(report.last, report.time)}." if report.last else "."),
+        *text.time_notes(report),
         "",
     ]
     lines += [f"{markdown(text.pause_line(what, reason))}\n" for what, reason in report.paused.items()]
-    lines += _table(text.ASKED, ("", ""), text.asked_lines(report.asked))
+    lines += _table(text.ASKED, ("", ""), text.asked_lines(report.asked, report.time))
     lines += _bullets("Warnings", report.asked.warnings)
     lines += _table(text.RUNS, text.RUN_HEADS, text.run_lines(report))
     lines += _table(text.COMPLETION, text.MILESTONE_HEADS, text.milestones(report))
@@ -42,7 +45,7 @@ def as_markdown(report: Report) -> str:
     lines += _durations(report)
     lines += _table(text.ACTIONS, text.ACTION_HEADS, text.action_rows(report))
     lines += _table(text.OPEN_ACTIONS, text.OPEN_ACTION_HEADS, text.open_action_rows(report), level=3)
-    messages = [(moment(message.at), message.level, message.who, message.text) for message in report.messages]
+    messages = [(moment(message.at, report.time), message.level, message.who, message.text) for message in report.messages]
     lines += _table(text.MESSAGES, ("when", "", "who", "what"), messages)
     lines += _hosts(report)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -67,7 +70,7 @@ def _unverified(report: Report) -> list[str]:
 def _failures(report: Report) -> list[str]:
     lines: list[str] = []
     for group in report.failures:
-        lines += _group(group)
+        lines += _group(group, report)
     lines += _table(text.ATTEMPTS, text.ATTEMPT_HEADS, text.attempt_rows(report), level=3)
     return [f"## {text.FAILURES}", "", *lines] if lines else []
 
@@ -79,18 +82,19 @@ def _others(report: Report) -> list[str]:
     return [f"## {text.OTHERS}", "", *lines, ""] if lines else []
 
 
-def _group(group: Failures) -> list[str]:
+def _group(group: Failures, report: Report) -> list[str]:
     lines = [f"### {text.group_title(group)}", "", f"Reason: {markdown(group.reason)}", ""]
     for host in group.hosts:
         left = markdown(host.left_behind)
         lines.append(f"- {markdown(host.name)}: " + (f"**{left}**" if host.armed else left))
-        lines += _evidence(host)
+        lines += _evidence(host, report.time)
     return [*lines, ""]
 
 
-def _evidence(host: HostReport) -> list[str]:
+def _evidence(host: HostReport, time: RolloutTime) -> list[str]:
     return [
-        f"  - {moment(line.at)}, {line.stage.label if line.stage else 'before'}: {markdown(line.text)}" for line in host.evidence
+        f"  - {moment(line.at, time)}, {line.stage.label if line.stage else 'before'}: {markdown(line.text)}"
+        for line in host.evidence
     ]
 
 

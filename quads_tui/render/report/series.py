@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from quads_tui.rollout.lateness import share_too_late
+from quads_tui.rollout.rollout_time import RolloutTime
+
 from .document import Lane, LanePoint, Latency, LatencyPoint
-from .elapsed import Elapsed
 
 POINTS = 240  # most points of a series
 SERVICES = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
@@ -44,14 +46,15 @@ class _Row:
 
 
 class Series:
-    """The samples of one rollout. What is no number in them counts as 0."""
+    """The samples of one rollout. What is no number in them counts as 0. `too_late`: as Report has it."""
 
-    def __init__(self, samples: Iterable[Sample], elapsed: Elapsed) -> None:
+    def __init__(self, samples: Iterable[Sample], elapsed: RolloutTime) -> None:
         kept = list(samples)
         self._buckets = max(1, min(POINTS, len(kept)))
         self._width = elapsed.total / self._buckets
         self._total = elapsed.total
         self._rows: list[_Row] = []
+        self.too_late = 0.0 if elapsed.is_real else share_too_late(_number(sample.data.get("late")) for sample in kept)
         before = 0
         for sample in kept:
             own = elapsed.own(sample.at)

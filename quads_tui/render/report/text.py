@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from quads_tui.rollout.overdue import OverdueInstall
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.waits import for_the_pause
 
@@ -50,14 +51,28 @@ def kind_words(kind: Kind) -> str:
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 
-def moment(at: float | None) -> str:
-    """Real time as people write it, in UTC; empty for none or for a number that is no time."""
+def moment(at: float | None, time: RolloutTime) -> str:
+    """Real time `at` on the rollout's clock as people write it, in UTC; empty for none or for a number that is no time."""
     if not at:
         return ""
     try:
-        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return f"{datetime.fromtimestamp(time.shown_at(at), UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
         return ""
+
+
+def time_notes(report: Report) -> list[str]:
+    """What the times in the report are, where they are not those on the wall, and whether they can be believed; else nothing."""
+    time = report.time
+    if time.is_real:
+        return []
+    lines = [f"Times in this report are rollout time: {time.speed:g} times as fast as real time, from the start on."]
+    if report.too_late:
+        lines.append(
+            f"The machine was too slow for speed {time.speed:g} during {max(0.01, report.too_late):.0%} of the rehearsal: "
+            "steps took longer than they would in reality, and the times are off."
+        )
+    return lines
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -92,7 +107,7 @@ def _others(report: Report) -> list[str]:
     return [f"{report.counts[end]:,} {end.value}" for end in ends if report.counts[end]]
 
 
-def asked_lines(asked: Asked) -> list[tuple[str, str]]:
+def asked_lines(asked: Asked, time: RolloutTime) -> list[tuple[str, str]]:
     """What was wanted, as names and values; only what there is."""
     models = ", ".join(f"{number} {model or 'of unknown model'}" for model, number in asked.models.items())
     build = Kind.BUILD in asked.kinds
@@ -112,7 +127,7 @@ def asked_lines(asked: Asked) -> list[tuple[str, str]]:
         ("Foreman", asked.foreman),
         ("Assignment", "" if asked.rehearsal else asked.assignment),  # a rehearsal's files end with it
         ("Site", "" if asked.rehearsal else asked.site),
-        ("Requested by", f"{asked.who}, {moment(asked.created_at)}".strip(", ")),
+        ("Requested by", f"{asked.who}, {moment(asked.created_at, time)}".strip(", ")),
     ]
     return [(name, value) for name, value in lines if value]
 
@@ -126,7 +141,7 @@ def run_lines(report: Report) -> list[tuple[str, str, str, str]]:
         if run.end is None:
             end = "still running" if report.holder and run == report.runs[-1] else "killed"
         what = "resumed" if run.resumed else "started"
-        found.append((f"{what} by {run.who}{speed}", moment(run.started), moment(run.last), end))
+        found.append((f"{what} by {run.who}{speed}", moment(run.started, report.time), moment(run.last, report.time), end))
     return found
 
 
@@ -191,8 +206,8 @@ def why_and_notes(host: HostReport) -> str:
     return "; ".join(part for part in (why(host), *host.notes) if part)
 
 
-def evidence_line(line: Evidence) -> str:
-    return f"{moment(line.at)}  {line.stage.label if line.stage else '':<9}  {line.text}"
+def evidence_line(line: Evidence, time: RolloutTime) -> str:
+    return f"{moment(line.at, time)}  {line.stage.label if line.stage else '':<9}  {line.text}"
 
 
 def group_title(group: Failures) -> str:
@@ -223,9 +238,9 @@ def outage_rows(report: Report) -> list[tuple[str, str, str, str]]:
     found = []
     for outage in report.outages:
         what = outage.service + (f" ({count(outage.hosts, 'BMC')})" if outage.hosts else "")
-        until = moment(outage.over) if outage.over is not None else "the last entry"
+        until = moment(outage.over, report.time) if outage.over is not None else "the last entry"
         until += ", not waited for any longer" if outage.given_up else ""
-        found.append((what, moment(outage.since), until, outage.why))
+        found.append((what, moment(outage.since, report.time), until, outage.why))
     return found
 
 
@@ -256,7 +271,7 @@ def action_rows(report: Report) -> list[tuple[str, str, str]]:
 
 def open_action_rows(report: Report) -> list[tuple[str, str, str]]:
     """Under OPEN_ACTION_HEADS."""
-    return [(action.host, action.act, moment(action.at)) for action in report.open_acts]
+    return [(action.host, action.act, moment(action.at, report.time)) for action in report.open_acts]
 
 
 def stages_of(report: Report) -> list[Stage]:

@@ -30,6 +30,11 @@ class ForemanWrites:
         """The owner alone (PUT hosts/:id), without a build. `progress` as for `build`."""
         return await self._put_host(ticket, host, target.attributes(), progress)
 
+    async def give_back(self, ticket: Ticket, host: str, owner_id: int, owner_type: str, progress: str) -> HostRecord:
+        """This owner (`owner_type`: User or Usergroup), and out of build mode. `progress` as for `build`."""
+        attributes = {"owner_id": owner_id, "owner_type": owner_type, "build": False}
+        return await self._put_host(ticket, host, attributes, progress)
+
     async def rebuild_config(self, ticket: Ticket, host: str) -> None:
         """Have the PXE files of the host's present state written again (hosts/rebuild_config)."""
         await self._session.write(ticket, "PUT", f"hosts/{quote(host)}/rebuild_config", {"only": ["TFTP"]})

@@ -13,6 +13,7 @@ from quads_tui.rollout.identity import Identity
 
 from ..survey import Survey
 from .boot import BootChange
+from .cold_reset import ColdReset
 from .connection import IpmiConnection, Refused
 from .machine import OFF, ON, Machine, Observation
 from .power import PowerChange
@@ -42,15 +43,22 @@ class Bmc:
         self.pxe_persistent = change.persistent
         return note
 
-    async def ensure_on(self, deadline: float) -> str:
-        """On, seen twice. PXE is read again before, set again where it is gone, and once more in the session of the command."""
+    async def ensure_on(self, deadline: float, *, pxe: bool = True) -> str:
+        """On, seen twice.
+
+        With `pxe` that is read again before, set again where it is gone, and once more in the session of the command.
+        """
 
         async def before() -> Sequence[Request]:
             if not await BootChange(self._machine, self._mode, deadline).set_pxe_once():
                 self._connection.acts.note("the boot flags were set again before power on")
             return set_pxe(self._mode)
 
-        return await PowerChange(self._machine, ON, deadline, before).run()
+        return await PowerChange(self._machine, ON, deadline, before if pxe else None).run()
+
+    async def restart(self, deadline: float) -> str:
+        """Restart the BMC itself (cold reset), and wait until it answers again; the machine is not touched."""
+        return await ColdReset(self._machine, deadline).run()
 
     async def clear_override(self, deadline: float) -> str:
         """No PXE boot any more, whoever set it; read back."""

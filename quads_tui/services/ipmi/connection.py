@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from quads_tui.inputs import IpmiAccount, Secret
 from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.http_log import CANCELLED, Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
 
@@ -110,7 +110,7 @@ class IpmiConnection:
         follows that, and is in force when the request comes. Raises what that raises,
         StageFailure where nothing was sent, and Unanswered where the outcome is unknown: that is for a read to settle. Within its
         seconds ipmitool sends a packet without an answer again, with the number by which a BMC knows it; so a request is to name
-        the state that is wanted (power up or down, never a restart).
+        the state that is wanted (power up or down, never a restart), or end the session that the packet belongs to (cold reset).
         """
         output = await self._run([first], [*before, request], request.what)
         if not output.sent:
@@ -157,7 +157,7 @@ class IpmiConnection:
         address = self.peer.rpartition(":")[0].strip("[]")
         async with self.bmc.turn, _turn():
             self._bmcs.runs += 1
-            began, error, answered = time.monotonic(), "cancelled", False
+            began, error, answered = time.monotonic(), CANCELLED, False
             try:
                 output = await run_ipmitool(
                     replace(account, host=address),
@@ -173,7 +173,7 @@ class IpmiConnection:
                 raise StageFailure(Cause.UNKNOWN, error, retryable=False) from None
             finally:
                 seconds = time.monotonic() - began
-                if error != "cancelled":
+                if error != CANCELLED:
                     self._meter.observe(seconds, answered)
                 self._on_exchange(
                     Exchange(

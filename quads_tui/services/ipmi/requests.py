@@ -45,6 +45,8 @@ POWER = {
     "On": Request("chassis power up", (0x00, 0x02, 1), reads=False),
 }
 
+COLD_RESET = Request("BMC cold reset", (0x06, 0x02), reads=False)  # as `mc reset cold`: of the BMC, not of the machine
+
 
 def set_boot(number: int, *data: int) -> Request:
     """Set System Boot Options, one parameter."""

@@ -13,6 +13,7 @@ from .boot import BootChange
 from .connection import BmcConnection
 from .dell import Unsupported
 from .dell_boot_order import BootOrder, job_words
+from .manager import ManagerRestart
 from .one_time_device import DeviceBoot
 from .power import PowerChange
 from .quirks import BUTTON
@@ -55,9 +56,13 @@ class Bmc:
         self.pxe_persistent = change.persistent
         return "; ".join(words for words in (note, instead) if words)
 
-    async def ensure_on(self, deadline: float) -> str:
-        """On, seen twice (PoweringOn is not On). Gives "was on already" or an empty text."""
+    async def ensure_on(self, deadline: float, *, pxe: bool = True) -> str:
+        """On, seen twice (PoweringOn is not On). Gives "was on already" or an empty text. `pxe` was set before, or was not."""
         return await PowerChange(self._machine, ON, deadline).run()
+
+    async def restart(self, deadline: float) -> str:
+        """Restart the BMC itself, and wait until it answers again: what came of it, in words. The machine is not touched."""
+        return await ManagerRestart(self._machine, deadline).run()
 
     async def clear_override(self, deadline: float) -> str:
         """No PXE boot any more, whoever set it, and no boot from our device; read back."""

@@ -18,7 +18,8 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock, SideEffects
-from quads_tui.rollout.text import clean, time_of_day
+from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_words import duration
 from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
@@ -186,8 +187,7 @@ class BmcConnection:
                 failure.after = max(failure.after or 0.0, seconds)
                 raise failure
             if seconds >= _NOTICED:
-                until = time_of_day(clock.wall() + seconds)
-                self.acts.note(f"the BMC asks to wait until {until}: {why}", waits=True)
+                self.acts.note(f"the BMC asks to wait {duration(seconds * clock.speed)}: {why}", waits=True)
             await clock.sleep_real(seconds)
             waited = True
 
@@ -280,8 +280,7 @@ class BmcConnection:
             if not seconds:
                 return
             if clock.now() + seconds * clock.speed > ends:
-                until = time_of_day(clock.wall() + seconds)
-                words = f"not sent: the BMC asks to wait until {until}: {why}"
+                words = f"not sent: the BMC asks to wait: {why}"  # no time in it: equal failures meet
                 raise RequestFailed(words, sent=False, kind=FailureKind.NOT_YET, after=seconds)
             await clock.sleep_real(seconds)
 

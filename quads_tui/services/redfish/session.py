@@ -88,6 +88,13 @@ class Session:
     def _signature(self, token: str) -> dict[str, str]:
         return {"X-Auth-Token": token} if token else self.login.basic_headers
 
+    def forget(self) -> None:
+        """The BMC has restarted: it knows our sessions no more, so none of them is deleted."""
+        for path, _ in self._open:
+            self._acts.session(path, False)
+        self._open.clear()
+        self._credential = None
+
     async def close(self) -> None:
         """Delete our sessions, in at most four real seconds together; never raises. A new one is made if there is more to do."""
         task = asyncio.ensure_future(self._close())

@@ -204,3 +204,26 @@ async def test_machines_at_once_do_not_meet() -> None:
             assert bmc.service.sessions.open() == [] and bmc.service.lockout.refused == 0
 
     await asyncio.gather(*map(one, range(5)))
+
+
+async def test_a_cold_reset_restarts_the_bmc_once_and_leaves_the_machine_alone() -> None:
+    async with emulated() as bmc:
+        bench = Bench(bmc.address)
+        client = bench.client()
+        client.pin(await client.identify(()))
+        words = await client.restart(bench.deadline(600))
+        assert words.startswith("BMC cold reset accepted, ")
+        assert words.endswith("power On as before")
+        assert (bmc.service.restarts, bmc.hardware.resets, bmc.hardware.power) == (1, 0, PowerState.ON)
+        assert [act for act, _ in bench.told.intents] == ["bmc_reset"]
+        assert (bench.told.results, bmc.service.sessions.open()) == (["answered"], [])
+
+
+async def test_power_on_without_pxe_sets_none() -> None:
+    async with emulated(power=PowerState.OFF) as bmc:
+        bench = Bench(bmc.address)
+        client = bench.client()
+        client.pin(await client.identify(()))
+        await client.ensure_on(bench.deadline(), pxe=False)
+        await until(lambda: bmc.hardware.boots == 1)
+        assert bmc.hardware.last_boot["source"] == "Hdd"

@@ -21,6 +21,7 @@ class Idrac9(DellFamily):
     log_services = f"{manager}/LogServices"
     log_name = "Sel"
     tells_last_reset = True
+    manager_resets = ("GracefulRestart",)
     chassis = "/redfish/v1/Chassis/System.Embedded.1"
     base = "Base.1.12"
     registry = "IDRAC.2.8"

@@ -1,0 +1,1 @@
+"""The metrics of running rollouts in Prometheus' format."""
