@@ -72,8 +72,18 @@ async def feed(model: Rollout, meters: Meters, seconds: float) -> None:
         if told % (RATE // 50) == 0:
             meters.redfish.observe(0.3, True)
             if told % RATE == 0:
-                meters.tick(LaneState(depth=told // RATE % 20))
+                meters.tick(LaneState(depth=told // RATE % 20), time.time())
             await asyncio.sleep(max(0.0, began + told / RATE - time.perf_counter()))
+
+
+def hour_of_samples(meters: Meters) -> None:
+    """As after an hour: a screen that has nothing to draw costs nothing."""
+    luck, now = random.Random(3), time.time()
+    for second in range(3600):
+        for meter, median in ((meters.redfish, 0.03), (meters.foreman_reads, 0.01), (meters.foreman_writes, 0.5)):
+            for _ in range(3):
+                meter.observe(luck.lognormvariate(0, 0.5) * median, ok=luck.random() > 0.01)
+        meters.tick(LaneState(depth=luck.randrange(20)), now - 3600 + second)
 
 
 async def measured(seconds: float, file: Path) -> None:
@@ -124,6 +134,9 @@ def datatable(model: Rollout) -> Any:
 async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> None:
     model, meters = believable(hosts), Meters()
     app: Any = None
+    if role != "empty":
+        model.started_at = time.time() - 3600
+        hour_of_samples(meters)
     if role in SCREENS:
         from quads_tui.console.app import Console
 

@@ -46,6 +46,11 @@ class Recall:
     last_number: int = 0
     cloud_hooks: set[tuple[str, str]] = field(default_factory=set)  # (hook, cloud) that need not run again
 
+    @property
+    def open_intents(self) -> list[Intent]:
+        """Those whose outcome this process is still to tell."""
+        return [*self.unsettled.values(), *self.bmc_resets.values()]
+
     def apply(self, event: Event) -> None:
         """One event, in the journal's order."""
         self.outbox.apply(event)

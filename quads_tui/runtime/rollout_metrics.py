@@ -79,11 +79,11 @@ class RolloutMetrics:
         if server is not None:
             services.subscribe(self._tally.on_exchange)
 
-    def count_events(self, journal: JournalStore, unsettled: Iterable[Intent]) -> None:
-        """From now on. `unsettled`: the writes that an earlier process left without an outcome."""
+    def count_events(self, journal: JournalStore, left: Iterable[Intent]) -> None:
+        """From now on. `left`: what an earlier process began and left without an outcome."""
         if self._server is None:
             return
-        for intent in unsettled:
+        for intent in left:
             self._tally.on_event(intent)
         journal.subscribe(self._tally.on_event)
 

@@ -88,7 +88,7 @@ class RolloutRunner:
         lines = JsonLines(rollout) if self._options.json else None
         if lines is not None:
             journal.subscribe(lines)
-        self._metrics.count_events(journal, recalled.unsettled.values() if recalled is not None else ())
+        self._metrics.count_events(journal, recalled.open_intents if recalled is not None else ())
         context = RolloutContext(
             rollout=rollout,
             meters=services.meters,

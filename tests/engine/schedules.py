@@ -28,9 +28,10 @@ from dataclasses import dataclass, field
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
-from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, StageChanged
+from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, RepairChanged, StageChanged
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan
+from quads_tui.rollout.repairs import Repair, RepairStatus
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from tests.clocks import in_virtual_time
 
@@ -373,16 +374,19 @@ def causal(events: list[Event]) -> None:
 
 
 def obeyed(events: list[Event]) -> None:
-    """After a skip or a hold nothing but what makes the host safe, until a human takes it in again."""
+    """After a skip or a hold nothing but what makes the host safe, or repairs it, until a human takes it in again."""
     out: set[str] = set()
+    cycled: set[str] = set()
     for event in events:
         if isinstance(event, Ordered):
             out.add(event.host)
+        elif isinstance(event, RepairChanged) and event.repair is Repair.POWER_CYCLE:
+            (cycled.add if event.status is RepairStatus.STARTED else cycled.discard)(event.host)
         elif isinstance(event, HostChanged) and event.reason == "retry requested":
             out.discard(event.host)
         elif isinstance(event, Intent) and event.host in out:
             assert event.act not in ("build", "owner", "parameter"), "I8"
-            assert event.detail.get("type") != "On", "I8"
+            assert event.detail.get("type") != "On" or event.host in cycled, "I8"
 
 
 def check(number: int) -> None:

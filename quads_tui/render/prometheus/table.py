@@ -15,6 +15,7 @@ from typing import Any
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import FOREMAN_ACTS
+from quads_tui.rollout.repairs import BMC_RESET
 from quads_tui.rollout.stages import ActResult, HostStatus, Stage, StageStatus
 from quads_tui.rollout.tally import Histogram, Service
 
@@ -23,7 +24,7 @@ from .reading import LIMITS, NO_STAGE, Limit, OutageOf, PausedBy, PauseOf, Readi
 
 ROLLOUT = "rollout"  # the label that every metric of a rollout has first
 WRITES = tuple(sorted(FOREMAN_ACTS))
-BMC_ACTIONS = ("reset", "override")
+BMC_ACTIONS = ("reset", "override", BMC_RESET)
 BUILD_INFO = "quads_tui_build_info"
 LOOP_LAG = "quads_tui_event_loop_lag_seconds"
 
@@ -243,7 +244,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_bmc_actions_total",
         Kind.COUNTER,
-        "Power actions and boot settings sent to BMCs, by what was to be done and by the result.",
+        "Power actions, boot settings and resets sent to BMCs, by what was to be done and by the result.",
         _each(lambda reading: reading.tally.outcomes, BMC_ACTIONS, ActResult),
         ("action", "result"),
     ),

@@ -1,0 +1,10 @@
+"""A short share of the random schedules with repairs; more by `python -m tests.engine.repair_schedules FIRST COUNT`."""
+
+from __future__ import annotations
+
+from .repair_schedules import check
+
+
+def test_random_schedules_with_repairs_keep_the_invariants() -> None:
+    for number in range(60):
+        check(number)
