@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.text import Text
 
 from quads_tui.rollout.state import HostState, Rollout
@@ -47,9 +49,17 @@ def facts(host: HostState) -> list[tuple[str, str, str]]:
         ("power", report.power or "not reported", STRONG),
         ("boot", report.progress, STRONG),
         ("POST", report.post, ""),
-        ("last boot", report.last_reset, ""),
+        ("last boot", _bmc_time(report.last_reset), ""),
         ("next boot", report.override, ""),
     ]
     found = [(label, words, style) for label, words, style in found if words]
-    found += [("" if number else "event log", f"{line.when}  {line.text}".strip(), "") for number, line in enumerate(report.sel)]
+    found += [
+        ("" if number else "event log", f"{_bmc_time(line.when, year=False)}  {line.text}".strip(), "")
+        for number, line in enumerate(report.sel)
+    ]
     return found + [("not read", why, QUIET) for why in report.missing]
+
+
+def _bmc_time(when: str, *, year: bool = True) -> str:
+    """By the BMC's own clock, which need not be right: without its zone."""
+    return re.sub(r"^(\d{4}-)(\d\d-\d\d)T(\d\d:\d\d:\d\d).*", r"\1\2 \3" if year else r"\2 \3", when)

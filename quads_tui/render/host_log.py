@@ -15,11 +15,14 @@ from quads_tui.rollout.stages import Stage, StageStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.text import clean
 
-from .line import fitted
+from .line import cut, fitted
 from .numbers import latency
 from .palette import BAD, CURSOR, QUIET, STAGE_STYLES, STRONG, lifted
 from .symbols import BRAILLE, Symbols
 
+_REDFISH = "/redfish/v1"
+_PATH, _SHORTEST_PATH = 80, 34  # cells of a path
+_REST = 52  # cells of what stands beside it
 _LINE = 400  # characters of one line of a body
 _BODY_LINES = 200
 
@@ -91,8 +94,12 @@ def log_line(
         style = ink(STAGE_STYLES[entry.stage]) if entry.stage else ""
         line.append(f"{entry.stage.short if entry.stage else '':<4}", style).append(entry.text, ink(BAD) if entry.bad else "")
     else:
-        line.append("    ").append(entry.text, ink(BAD) if entry.bad else ink(QUIET))
-        line.append(f"  {latency(entry.exchange.seconds)}", ink(QUIET))
+        one, path = entry.exchange, min(_PATH, max(_SHORTEST_PATH, width - _REST))
+        answer = str(one.status) if one.status else "no answer"
+        where = one.path.removeprefix(_REDFISH) or one.path  # all of a BMC begins so, and the end tells more
+        words = f"    {one.method:<5} {cut(where, path, symbols.ellipsis)}  {answer:>3}"
+        line.append(words, ink(BAD) if entry.bad else ink(QUIET)).append(f"  {latency(one.seconds):>6}", ink(QUIET))
+        line.append(f"  {one.error}" if one.error else "", ink(BAD))
     if entry.count > 1:
         line.append(f"  x{entry.count}", ink(STRONG)).append(f"  until {time.time_of_day(entry.until)}", ink(QUIET))
     return fitted(line, width, ellipsis=symbols.ellipsis)

@@ -20,7 +20,7 @@ from .symbols import BRAILLE, Symbols
 
 _SEEN = 3  # samples from which on it is known how long a stage usually takes
 _PAUSE = 1.0  # rollout seconds between two attempts that are worth a line
-TABLE = 50  # cells of the table
+TABLE = 51  # cells of the table
 TURN, BETWEEN = "its turn", "between tries"
 
 
@@ -102,15 +102,17 @@ def bar(host: HostState, rollout: Rollout, now: float, width: int, symbols: Symb
         place += cells
     ends = "now" if not host.status.is_final else rollout.time.time_of_day(found[-1].began + found[-1].seconds / rollout.speed)
     ticks = Text(f" {rollout.time.time_of_day(found[0].began)} ", QUIET)
-    owed = ""  # words for which there was no room before the next mark
+    kept = ""  # words that have room neither behind their mark nor before it
     for number, (place, words) in enumerate(marks):
-        place, words = min(place, room) + 1, f"{owed}{words}"
+        place, words, kept = min(place, room) + 1, f"{kept}{words}", ""
         ends_at = marks[number + 1][0] + 1 if number + 1 < len(marks) else width - len(ends) - 2
-        if place < ticks.cell_len:
+        free = place - ticks.cell_len
+        if free < 0:
             continue
-        fits = place + len(words) + 2 <= ends_at
-        owed = "" if fits else f"{words}, "
-        ticks.append(" " * (place - ticks.cell_len)).append(f"{symbols.box[-1]}{words} " if fits else symbols.box[-1], QUIET)
+        behind = place + len(words) + 2 <= ends_at
+        before = "" if behind or free < len(words) + 1 else f"{words} "
+        kept = "" if behind or before else f"{words}, "
+        ticks.append(before.rjust(free)).append(f"{symbols.box[-1]}{f'{words} ' if behind else ''}", QUIET)
     return [fitted(line, width), fitted(ticks, width, Text(f"{ends} ", QUIET), ellipsis=symbols.ellipsis)]
 
 
@@ -127,7 +129,7 @@ def usual(durations: DurationStats, host: HostState, stage: Stage | None) -> flo
 
 def table(host: HostState, rollout: Rollout, now: float, symbols: Symbols = BRAILLE) -> list[Text]:
     """A line for each stage: when it first began, what it took over all attempts, and what it usually takes."""
-    head = f" {'STAGE':<20}{'BEGAN':<9}{'TOOK':>9}{'USUALLY':>10}"
+    head = f" {'STAGE':<19}{'BEGAN':<9}{'TOOK':>11}{'USUALLY':>11}"
     lines = [Text(cut(head, TABLE), QUIET)]
     waited = not_started_for(host, rollout, now)
     lines.append(_row(symbols.none, "", QUIET, "not started", rollout.started_at, waited, 0.0, rollout))
@@ -148,10 +150,10 @@ def _grouped(found: Sequence[Part]) -> list[tuple[str, list[Part]]]:
 
 
 def _row(mark: str, short: str, style: str, words: str, began: float, seconds: float, known: float, rollout: Rollout) -> Text:
-    line = Text(" ").append(f"{mark} ", style).append(f"{short:<4}", style).append(f"{words:<14}")
+    line = Text(" ").append(f"{mark} ", style).append(f"{short:<4}", style).append(f"{words:<13}")
     line.append(f"{rollout.time.time_of_day(began) if began else '':<9}", QUIET)
     slow = known and seconds > 2 * known
-    line.append(f"{measured(seconds):>9}", STRONG if slow else "").append(f"{measured(known) if known else '':>10}", QUIET)
+    line.append(f"{measured(seconds):>11}", STRONG if slow else "").append(f"{duration(known) if known else '':>11}", QUIET)
     return fitted(line, TABLE)
 
 

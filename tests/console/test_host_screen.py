@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_equal_lines_are_folded_where_they_follow_each_other() -> None:
     found = entries(host, [*polls, request(NOW - 40), request(NOW - 39, status=503)])
     assert [one.count for one in found[-4:]] == [18, 1, 1, 1]
     line = log_line(found[-4], 100, model.time).plain
-    assert "GET   /redfish/v1/Systems/1  200  30 ms  x18  until " in line
+    assert re.search(r"GET   /Systems/1 +200   30 ms  x18  until ", line)
     assert len(line) == 100
     assert found[-1].bad
     assert sum(one.count for one in found) == len(host.timeline) + 20
@@ -236,10 +237,10 @@ async def test_slash_searches_the_log_and_escape_shows_all() -> None:
         await d.press("slash", *"put")
         assert "1 lines contain 'put'" in d.text
         await d.press("enter")
-        assert "/redfish/v1/Systems/1  200" not in d.text
+        assert "GET   /Systems/1 " not in d.text
         await d.press("escape")
         assert isinstance(d.app.screen, HostScreen)
-        assert "/redfish/v1/Systems/1  200" in d.text
+        assert "GET   /Systems/1 " in d.text
         assert not d.control.orders
         await d.press("escape")
         assert not isinstance(d.app.screen, HostScreen)
@@ -269,7 +270,7 @@ async def test_the_bmc_is_asked_by_a_key_and_its_answer_is_shown(size: tuple[int
         d.model.apply(BmcReported(NOW, HOST, REPORT.facts()))
         d.app.frame()
         await d.pilot.pause()
-        for words in ("OSBootStarted", "2026-11-22T22:36:20"):
+        for words in ("OSBootStarted", "2026-11-22 22:36:20"):
             assert words in d.text
         if size[0] > 80:
             assert "Correctable memory errors, DIMM A3" in d.text
@@ -315,5 +316,5 @@ def test_plain_asks_and_shows_the_answer() -> None:
     p.model.apply(BmcReported(NOW, host.name, REPORT.facts()))
     said = p.type(f"show {host.short}")
     assert "BMC boot: OSBootStarted." in said
-    assert "BMC event log: 2026-11-22T22:37:02 boot completed." in said
+    assert "BMC event log: 11-22 22:37:02 boot completed." in said
     assert "Read-only" in Plain(control=False).type(f"ask-bmc {host.short}")
