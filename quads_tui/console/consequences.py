@@ -53,8 +53,9 @@ def retrying(verb: str, *, from_start: bool = False) -> Consequence:
         wiped = sum(count for effect, count in counts.items() if effect.wipes)
         armed = sum(host.armed for host in hosts)
         if from_start:
-            back = any(host.given_back for host in hosts)  # only a start from the first stage takes these again
-            gentler = "" if back else "r retries from the failed stage and wipes only what it must."
+            # Only a start from the first stage takes hosts again that were given back.
+            same = all(retry_effect(host) is retry_effect(host, True) or host.given_back for host in hosts)
+            gentler = "" if same else "r retries from the failed stage and wipes only what it must."
         elif armed:
             gentler = f"d disarms {'the armed host' if armed == 1 else f'the {armed} armed hosts'}; nothing is installed then."
         else:

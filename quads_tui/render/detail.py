@@ -9,6 +9,7 @@ from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import HostResult
+from quads_tui.rollout.retries import retry_effect
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
@@ -71,9 +72,12 @@ def next_step(host: HostState, *, now: float, time: RolloutTime, why: str = "") 
         return f"{host.repair.label} under way: {host.note}"
     if host.status is HostStatus.FAILED:
         disarm = ", d disarms the host" if host.armed else ""
-        where = host.stage.label if host.stage else "the start"
-        restart = "R restarts from the first stage (reinstalls)" if host.kind is Kind.BUILD else "R restarts from the first stage"
-        return f"waiting for an operator: r retries from {where}, {restart}, s skips the host{disarm}"
+        first = host.kind.stages[0].label + (" (reinstalls)" if host.kind is Kind.BUILD else "")
+        if host.stage is None or retry_effect(host).from_first_stage:
+            retry = f"r retries from {first}"
+        else:
+            retry = f"r retries from {host.stage.label}, R from {first}"
+        return f"waiting for an operator: {retry}, s skips the host{disarm}"
     if host.status is HostStatus.HELD:
         return "waiting for an operator: h releases the host"
     if host.status is HostStatus.SKIPPED:

@@ -41,7 +41,7 @@ def keys(rollout: Rollout) -> list[tuple[str, str]]:
 
 def commands(rollout: Rollout) -> list[tuple[str, str]]:
     """What to type later, in a shell."""
-    found = [(f"quads-tui report {rollout.id} --format html", "a report")]
+    found = [(f"quads-tui report {rollout.id}", "a report; --format html, json")]
     if any(rollout.counts[status] for status in (HostStatus.FAILED, HostStatus.HELD, HostStatus.SKIPPED)):
         found.append((f"quads-tui resume {rollout.id} --failed", "retry failed, held, skipped"))
     if not rollout.settled:

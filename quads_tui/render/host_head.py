@@ -52,7 +52,7 @@ def state_lines(host: HostState, rollout: Rollout, *, now: float, width: int, wh
     lines += _fact("next", next_step(host, now=now, time=rollout.time, why=why), width)
     if host.hooks:
         lines += _fact("hooks", ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items()), width)
-    return [*lines, *_fact("machine", machine_words(host, rollout), width)[:1]]
+    return [*lines, *_fact("machine", machine_words(host, rollout), width)]
 
 
 def machine_words(host: HostState, rollout: Rollout) -> str:

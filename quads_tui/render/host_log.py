@@ -22,7 +22,7 @@ from .symbols import BRAILLE, Symbols
 
 _REDFISH = "/redfish/v1"
 _PATH, _SHORTEST_PATH = 80, 34  # cells of a path
-_REST = 52  # cells of what stands beside it
+_REST = 53  # cells of what stands beside it
 _LINE = 400  # characters of one line of a body
 _BODY_LINES = 200
 
@@ -97,7 +97,7 @@ def log_line(
         one, path = entry.exchange, min(_PATH, max(_SHORTEST_PATH, width - _REST))
         answer = str(one.status) if one.status else "no answer"
         where = one.path.removeprefix(_REDFISH) or one.path  # all of a BMC begins so, and the end tells more
-        words = f"    {one.method:<5} {cut(where, path, symbols.ellipsis)}  {answer:>3}"
+        words = f"    {one.method:<6} {cut(where, path, symbols.ellipsis)}  {answer:>3}"
         line.append(words, ink(BAD) if entry.bad else ink(QUIET)).append(f"  {latency(one.seconds):>6}", ink(QUIET))
         line.append(f"  {one.error}" if one.error else "", ink(BAD))
     if entry.count > 1:

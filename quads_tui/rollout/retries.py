@@ -24,6 +24,10 @@ class RetryEffect(StrEnum):
     def wipes(self) -> bool:
         return self in (RetryEffect.BOOT, RetryEffect.ALL_STAGES, RetryEffect.AGAIN)
 
+    @property
+    def from_first_stage(self) -> bool:
+        return self in (RetryEffect.ALL_STAGES, RetryEffect.AGAIN)
+
 
 def retry_effect(host: HostState, from_start: bool = False) -> RetryEffect:
     """Of a host that failed, or was held or skipped. In doubt the harder one is given."""

@@ -523,7 +523,7 @@ async def test_exchanges_stand_in_the_history_of_their_host() -> None:
         ]
         await d.press("enter")
         assert host in d.text
-        assert re.search(r"PATCH /Systems/1 +503   1.9 s  busy", d.text)
+        assert re.search(r"PATCH  /Systems/1 +503   1.9 s  busy", d.text)
 
 
 def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:

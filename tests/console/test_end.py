@@ -67,7 +67,7 @@ async def test_the_panel_says_what_came_of_it_and_what_to_press(size: tuple[int,
         assert "3 at INS" in text
         assert "1 armed" in text
         assert "f * r" in text
-        assert f"quads-tui report {d.model.id} --format html" in text
+        assert f"quads-tui report {d.model.id}" in text
         assert f"quads-tui resume {d.model.id} --failed" in text
         assert "Ended " in text
         assert "HOST" in text, "the table is still there"

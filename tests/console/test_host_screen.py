@@ -142,7 +142,7 @@ def test_equal_lines_are_folded_where_they_follow_each_other() -> None:
     found = entries(host, [*polls, request(NOW - 40), request(NOW - 39, status=503)])
     assert [one.count for one in found[-4:]] == [18, 1, 1, 1]
     line = log_line(found[-4], 100, model.time).plain
-    assert re.search(r"GET   /Systems/1 +200   30 ms  x18  until ", line)
+    assert re.search(r"GET    /Systems/1 +200   30 ms  x18  until ", line)
     assert len(line) == 100
     assert found[-1].bad
     assert sum(one.count for one in found) == len(host.timeline) + 20
@@ -237,10 +237,10 @@ async def test_slash_searches_the_log_and_escape_shows_all() -> None:
         await d.press("slash", *"put")
         assert "1 lines contain 'put'" in d.text
         await d.press("enter")
-        assert "GET   /Systems/1 " not in d.text
+        assert "GET    /Systems/1 " not in d.text
         await d.press("escape")
         assert isinstance(d.app.screen, HostScreen)
-        assert "GET   /Systems/1 " in d.text
+        assert "GET    /Systems/1 " in d.text
         assert not d.control.orders
         await d.press("escape")
         assert not isinstance(d.app.screen, HostScreen)
