@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KEPT_BODY = 2000  # bytes
 READS = frozenset({"GET", "HEAD"})
@@ -24,7 +24,9 @@ class Exchange:
     status: int  # 0: no answer, and `error` says why
     seconds: float  # real
     error: str
-    body: bytes = b""  # the first KEPT_BODY bytes of the answer, as it came but for credentials; the journal does not keep it
+    body: bytes = field(
+        default=b"", repr=False
+    )  # the first KEPT_BODY bytes of the answer, as it came but for credentials; the journal does not keep it
 
 
 Exchanges = Callable[[str], Sequence[Exchange]]
