@@ -12,7 +12,10 @@ from quads_tui.runtime.running_rollout import RunningRollout
 from .headless import print_progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from quads_tui.console.fault_tolerant_app import FaultTolerantApp
+    from quads_tui.console.settings import Settings
 
 _LEAVING = 1.0  # real seconds that a screen gets to end
 
@@ -35,10 +38,17 @@ async def run_screen(running: RunningRollout) -> str | None:
     """One console over it, until it is left ("leave"), or the terminal has gone ("gone")."""
     from quads_tui.console.app import Console
 
-    console = Console(running.view, running.executor)
+    console = Console(running.view, running.executor, settings=settings_of(running.view.directory))
     with running.shown_on(console):
         left: str | None = await run_until_exit(console, running.executor.halted, running.hung_up)
     return left
+
+
+def settings_of(rollout: Path | None) -> Settings:
+    """What the screen remembers, in the state directory that the directory of this rollout is in."""
+    from quads_tui.console.settings import FILE, Settings
+
+    return Settings(rollout.parents[1] / FILE if rollout is not None else None)
 
 
 async def run_until_exit(app: FaultTolerantApp[Any], *ends: asyncio.Event) -> Any:

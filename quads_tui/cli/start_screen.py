@@ -99,12 +99,13 @@ class StartController:
                 return
 
     async def _choice(self) -> tuple[str, str]:
+        from quads_tui.console.settings import FILE, Settings
         from quads_tui.console.start_screen import StartApp
 
         if self._open_next:
             rollout, self._open_next = self._open_next, ""
             return "open", rollout
-        self._start = StartApp(self)
+        self._start = StartApp(self, Settings(self._options.state / FILE))
         self._started.set()
         choice = await run_until_exit(self._start, self._resources.ended, self._resources.hung_up)
         self._started.clear()

@@ -22,6 +22,7 @@ from quads_tui.runtime.options import Options, Refused, Usage, current_user, not
 
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
+from .screen import settings_of
 from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
@@ -98,7 +99,7 @@ async def run_watch(follower: Follower, read_only: str, watched: StoredRollout |
     from quads_tui.console.app import Console
 
     await follower.step()
-    console = Console(follower.view, None, read_only=read_only)
+    console = Console(follower.view, None, settings=settings_of(follower.view.directory), read_only=read_only)
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
         helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only)))
@@ -180,7 +181,11 @@ async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
         await control.connect()
     except NotRunning:
         raise Refused([f"{stored.id} is not running; resume it with: quads-tui resume {stored.id}"]) from None
-    console = PlainScreen(ViewContext(follower.view, time.monotonic), control) if plain else Console(follower.view, control)
+    console = (
+        PlainScreen(ViewContext(follower.view, time.monotonic), control)
+        if plain
+        else Console(follower.view, control, settings=settings_of(follower.view.directory))
+    )
     shown.append(console)
     helpers = [asyncio.create_task(work) for work in (follower.run(), _stay_attached(control, console, follower, stored))]
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,9 +16,6 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from quads_tui.render.detail import as_text
-from quads_tui.render.host_order import ORDERS
-from quads_tui.render.palette import PALETTES, THEMES
-from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import AlertKind, Alerts
 from quads_tui.rollout.commands import AskBmc, Command, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
@@ -29,13 +25,14 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
-from .command_line import CommandLine, CommandProvider
+from .adjustable import AdjustableApp, remembered_symbols
+from .command_line import CommandLine
+from .command_palette import CommandPalette, by_relevance
+from .completion import Completer
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
-from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
 from .key_actions import BY_NAME, COMMANDS, TYPE_THE_COUNT, KeyAction, find_command, of_place
-from .output import terminal_encoding
 from .questions import pause_question, pause_reasons, question, required_answer, stop_question
 from .repair_question import refused, repair_question, suitable
 from .screens.causes import CausesScreen
@@ -47,6 +44,7 @@ from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
 from .screenshot import save_screenshot
+from .settings import Settings
 from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
@@ -57,13 +55,13 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(FaultTolerantApp[str]):
+class Console(AdjustableApp):
     """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
 
-    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
+    `control` may be None while `read_only` says why. `settings`: what is remembered; else nothing is. `frozen`: no timers: tests
+    call frame and panels.
     """
 
-    COMMANDS: ClassVar = {CommandProvider}
     BINDINGS: ClassVar = [
         Binding(action.keys, action.name, action.help, show=False, priority=action.keys == "ctrl+c")
         for action in of_place("hosts", "anywhere")
@@ -75,23 +73,24 @@ class Console(FaultTolerantApp[str]):
         view: RolloutView,
         control: Control | None,
         *,
+        settings: Settings | None = None,
         read_only: str = "",
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
-        self.context = ViewContext(view, monotonic, read_only, symbols)
-        self._main = TableScreen(self.context)
-        super().__init__(monotonic)
+        settings = settings or Settings()
+        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings)
+        self._main = TableScreen(context)
+        super().__init__(context)
         self._control = control
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
-        self._muted = False
         self._blurred = False
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
         self._history: list[str] = []
+        self._unknown: set[tuple[str, str]] = set()  # keys that do nothing, by screen, that were said
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -146,12 +145,13 @@ class Console(FaultTolerantApp[str]):
 
     def panels(self, *, graphs: bool = True) -> None:
         """Once a second: everything else."""
+        self.report_settings()
         notices = self.context.rollout.notices
         if len(notices) != self._seen_notices and notices:
             self._seen_notices = len(notices)
             self.context.flash = notices[-1].text
         if alerts := self._alerts.new():
-            if not self._muted:
+            if not self.settings.muted:
                 self.bell()
             for end in (one for one in alerts if one.kind is AlertKind.FINISHED):
                 self.context.flash = end.text
@@ -185,6 +185,15 @@ class Console(FaultTolerantApp[str]):
         if isinstance(field, Input) and isinstance(self.screen, TableScreen | HostScreen | CommandLine) and event.is_printable:
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
+        elif isinstance(self.screen, View) and event.key not in self.active_bindings:
+            self._report_unknown(event)
+
+    def _report_unknown(self, event: Key) -> None:
+        """Once for each key and screen: who keeps pressing it has read that."""
+        shown = event.character if event.is_printable and event.character else event.key
+        if (known := (type(self.screen).__name__, event.key)) not in self._unknown:
+            self._unknown.add(known)
+            self.flash(f"no key {shown} here; ? shows the keys")
 
     # Commands by name
 
@@ -192,7 +201,7 @@ class Console(FaultTolerantApp[str]):
     def available(self) -> Sequence[KeyAction]:
         """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [action for action in of_place(*places) if not (action.dangerous and self.read_only) and action.name != "command"]
+        return [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
@@ -215,10 +224,11 @@ class Console(FaultTolerantApp[str]):
             run()
 
     def action_command(self) -> None:
-        words = (
-            [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"sort {key}" for key in ORDERS]
-        )
-        self.ask(CommandLine(self._history, words), self._run_typed)
+        self.ask(CommandLine(self._history, Completer(self.context, self.available), self.context.symbols), self._run_typed)
+
+    def action_palette(self) -> None:
+        actions = [action for action in self.available if action.name not in ("command", "palette")]
+        self.ask(CommandPalette(by_relevance(actions, self.view.fits_the_chosen), self.context.symbols), self._run_typed)
 
     def _run_typed(self, words: str | None) -> None:
         if words:
@@ -271,34 +281,6 @@ class Console(FaultTolerantApp[str]):
         self.copy_to_clipboard(text)
         what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
         self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
-
-    def action_theme(self, name: str = "") -> None:
-        if chosen := self._chosen("theme", name, list(PALETTES), self.palette):
-            self.apply_palette(chosen)
-            self.ansi_color = None if THEMES[chosen].ground else True
-            self._redraw(f"theme {chosen}")
-
-    def action_symbols(self, name: str = "") -> None:
-        if chosen := self._chosen("symbols", name, list(SYMBOLS), self.context.symbols.name):
-            self.context.symbols = SYMBOLS[chosen]
-            self._redraw(f"symbols {chosen}")
-
-    def _chosen(self, what: str, name: str, names: Sequence[str], now: str) -> str:
-        """The one of that name, or the next one; empty, with a message, where there is none of that name."""
-        if name and name not in names:
-            self.flash(f"unknown {what} {name!r}; choose from {', '.join(names)}")
-            return ""
-        return name or names[(names.index(now) + 1) % len(names)]
-
-    def _redraw(self, what: str) -> None:
-        self.refresh_css(animate=False)
-        for screen in self.screen_stack:
-            screen.notify_style_update()
-        self.flash(what)
-
-    def action_mute(self) -> None:
-        self._muted = not self._muted
-        self.flash("bell off" if self._muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
 
     def action_shot(self) -> None:
         try:

@@ -64,7 +64,7 @@ class _Dialog(SafeScreen, ModalScreen[str]):
         self._draw()
 
     def _draw(self) -> None:
-        width, blank = min(WIDEST, self.app.size.width) - _FRAME, Text()
+        width, blank = max(1, min(WIDEST, self.app.size.width) - _FRAME), Text()
         answers = [blank, *self._answers(width), blank]
         room = self.app.size.height - 2 - self._below - len(answers)
         lines = question_lines(self._asked, width, room, self._symbols)

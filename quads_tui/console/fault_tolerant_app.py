@@ -24,6 +24,7 @@ from quads_tui.render.palette import PALETTES, THEMES
 
 from .driver import Burst, KeysLost, SafeDriver
 from .keyboard import MOVES
+from .settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class TakesPaste(Protocol):
         """`count`: its characters, of which `text` may be the first only. Returns a message about it, or ""."""
 
 
+_OF_TERMINAL = ("ansi-background", "ansi-foreground", "border", "border-blurred")  # textual's names of colours
 _WAYS = (Load, Compose, Mount, Unmount)  # into a screen and out of it: half of one is worse than none, and it can be opened again
 
 
@@ -79,16 +81,20 @@ class SafeScreen(FaultTolerant):
 
 
 class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
-    """Draws through SafeDriver, in the styles of a palette; without colours if NO_COLOR is set."""
+    """Draws through SafeDriver, in the styles of the palette that is remembered; without colours if NO_COLOR is set."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    ENABLE_COMMAND_PALETTE = False  # textual's
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, settings: Settings | None = None) -> None:
         for name in ("COLUMNS", "LINES"):  # textual and rich believe them before the terminal, and they never change again
             os.environ.pop(name, None)
         # NO_COLOR in textual means greys by luminance; the terminal's own palette keeps bold and reverse readable.
         colourless = bool(os.environ.get("NO_COLOR"))
-        super().__init__(driver_class=SafeDriver, ansi_color=True if colourless else None)
+        self.settings = settings or Settings()
+        palette = "mono" if colourless else self.settings.theme or next(iter(PALETTES))
+        super().__init__(driver_class=SafeDriver, ansi_color=_ansi(palette))
         self.palette = ""
-        self.apply_palette("mono" if colourless else next(iter(PALETTES)))
+        self._apply_palette(palette)
         self.error_count = 0  # display errors so far
         self.monotonic = monotonic
         self._answered = self._repeated = -math.inf  # when a question was answered, and when its key came last
@@ -99,28 +105,50 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
         """The palette has colours, by which areas can be told apart."""
         return self.palette != "mono"
 
-    def apply_palette(self, name: str) -> None:
-        """Use the styles of this palette."""
+    def choose_palette(self, name: str) -> None:
+        """Draw everything in this palette, and remember it."""
+        self._apply_palette(name)
+        self.ansi_color = _ansi(name)
+        self.settings.remember(theme=name)
+        self.draw_again()
+
+    def draw_again(self) -> None:
+        """In other colours or glyphs."""
+        self.refresh_css(animate=False)
+        for screen in self.screen_stack:
+            screen.notify_style_update()
+
+    def _apply_palette(self, name: str) -> None:
         if self.palette:
             self.console.pop_theme()
         self.console.push_theme(RichTheme(dict(PALETTES[name]), inherit=True))
         self.palette = name
         colours = THEMES[name]
-        if colours.ground:  # else the terminal's own, by textual's theme for sixteen colours
-            ground, text = colours.ground, colours.text
-            self.register_theme(
-                Theme(
-                    f"quads-{name}",
-                    text,
-                    secondary=colours.dim,
-                    error=colours.failed,
-                    foreground=text,
-                    background=ground,
-                    surface=colours.panel,
-                    dark=not colours.light,
-                )
+        own = "ansi_default"  # the terminal's own
+        ground, text, panel = colours.ground or own, colours.text if colours.ground else own, colours.panel or own
+        self.register_theme(
+            Theme(
+                f"quads-{name}",
+                text,
+                secondary=colours.dim if colours.ground else own,
+                warning=text,
+                error=colours.failed if colours.ground else own,
+                foreground=text,
+                background=ground,
+                surface=panel,
+                panel=panel,
+                boost=panel,
+                dark=not colours.light,
+                ansi=not colours.ground,
+                variables={
+                    "text-disabled": colours.dim,
+                    "input-selection-background": colours.cursor.rpartition(" ")[2],
+                }
+                if colours.ground
+                else dict.fromkeys(_OF_TERMINAL, own),
             )
-            self.theme = f"quads-{name}"
+        )
+        self.theme = f"quads-{name}"
 
     def flash(self, text: str) -> None:
         """One line above the keys, where there is one."""
@@ -210,6 +238,11 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         """None of textual's own: they would change themes under the palette and end the app without asking."""
         return ()
+
+
+def _ansi(palette: str) -> bool | None:
+    """True: its colours are the terminal's own."""
+    return None if THEMES[palette].ground else True
 
 
 def ignored(count: int) -> str:

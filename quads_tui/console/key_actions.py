@@ -117,6 +117,23 @@ KEY_ACTIONS = (
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
     KeyAction("summary", "E", "E", "show or hide the result, and what to do next, once the rollout has ended", _TABLE),
     KeyAction(
+        "columns",
+        "",
+        "",
+        "columns of the table, the default ones without a name: cloud, model, stage, state, hooks, try, for, note",
+        _TABLE,
+        argument="NAME,NAME...",
+    ),
+    KeyAction(
+        "save",
+        "",
+        "",
+        "save the filter and sort order under a name, used by :filter @NAME; without a name: list them",
+        _TABLE,
+        argument="NAME",
+    ),
+    KeyAction("forget", "", "", "delete a saved filter", _TABLE, argument="NAME"),
+    KeyAction(
         "detail",
         "enter",
         "enter",
@@ -305,6 +322,7 @@ KEY_ACTIONS = (
     KeyAction("mute", "B", "B", "bell off or on; it rings for a new kind of failure, a pause, and the end of the rollout"),
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
     KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
+    KeyAction("palette", "ctrl+p", "ctrl+p", "list of all commands, those for the host under the cursor first"),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
     KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout continues and prints its progress", footer=9),
     KeyAction(

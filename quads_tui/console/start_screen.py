@@ -24,6 +24,7 @@ from .fault_tolerant_app import FaultTolerantApp, SafeScreen
 from .key_actions import BY_NAME, TYPE_THE_COUNT, of_place
 from .line_panel import LinePanel
 from .scroll import Scroll
+from .settings import Settings
 
 REFRESH = 0.5  # seconds
 _MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # actions of a rollout's screens that exist here, too
@@ -50,11 +51,18 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     BINDINGS: ClassVar = [Binding("ctrl+c", "leave", show=False, priority=True)]
 
-    def __init__(self, actions: RolloutActions, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        actions: RolloutActions,
+        settings: Settings | None = None,
+        *,
+        frozen: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.actions = actions
         self._frozen = frozen
         self._main = StartScreen(actions)
-        super().__init__(monotonic)
+        super().__init__(monotonic, settings)
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -111,10 +119,7 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     def action_theme(self) -> None:
         names = list(PALETTES)
-        self.apply_palette(names[(names.index(self.palette) + 1) % len(names)])
-        self.refresh_css(animate=False)
-        for screen in self.screen_stack:
-            screen.notify_style_update()
+        self.choose_palette(names[(names.index(self.palette) + 1) % len(names)])
         self.flash(f"theme {self.palette}")
 
     def action_help(self) -> None:

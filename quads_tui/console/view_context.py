@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quads_tui.render.host_order import Slowness
 from quads_tui.render.symbols import BRAILLE, Symbols
@@ -14,6 +14,8 @@ from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.view import RolloutView
+
+from .settings import Settings
 
 _FADES = 60.0  # seconds
 _USUAL = 600.0  # rollout seconds of a stage that no host has ended yet
@@ -27,6 +29,7 @@ class ViewContext:
     monotonic: Callable[[], float]
     read_only: str = ""
     symbols: Symbols = BRAILLE
+    settings: Settings = field(default_factory=Settings)
     lag: float = 0.0  # p99 lateness of the loop, seconds
     last_key: float = 0.0  # monotonic
     _flash: str = ""

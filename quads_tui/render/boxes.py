@@ -371,11 +371,12 @@ def queue_line(
 def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
     """The latencies of the last minutes in one line."""
     seconds = max(60, round(_LATENCY / speed))
-    line, errors = Text(" latency ", QUIET), 0
+    line, errors = Text(), 0
+    ipmi = bool(meters.ipmi.over(seconds).exchanges)
     for name, meter, which in (
         ("Redfish p95", meters.redfish, "p95"),
-        *((("IPMI p95", meters.ipmi, "p95"),) if meters.ipmi.over(seconds).exchanges else ()),
-        ("Foreman read", meters.foreman_reads, "p50"),
+        *((("IPMI p95", meters.ipmi, "p95"),) if ipmi else ()),
+        ("read" if ipmi else "Foreman read", meters.foreman_reads, "p50"),
         ("write", meters.foreman_writes, "p50"),
     ):
         window = meter.over(seconds)
@@ -383,10 +384,12 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         figure = latency(getattr(window, which)) if window.exchanges else "none"
         line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
     words = f"{counted(errors, 'error')} " if errors else "no errors "
-    since = f"{words}in {duration(seconds * speed)} "
     line.rstrip()
-    right = Text(since if line.cell_len + 1 + len(since) <= width else words, STRONG if errors else QUIET)
-    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+    for label, told in ((" latency ", f"{words}in {duration(seconds * speed)} "), (" latency ", words), (" ", words)):
+        if len(label) + line.cell_len + 1 + len(told) <= width:
+            break
+    right = Text(told, STRONG if errors else QUIET)
+    return fitted(Text(label, QUIET).append_text(line), width, right, ellipsis=symbols.ellipsis)
 
 
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:

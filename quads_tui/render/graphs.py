@@ -163,7 +163,7 @@ class _Graphs:
         meters = self._meters
         found = {
             "hosts": self._panel("Hosts", f"stacked, all {len(self._rollout.hosts):,}", self._hosts, least=4),
-            "under way": self._panel("Under way", "on a scale of their own", self._under_way),
+            "under way": self._panel("Under way", "before the install, on a scale of their own", self._under_way),
             "queue": self._panel("Foreman write queue", "hosts ready", self._queue, right=self._writing()),
             "rate": self._panel("Foreman writes", "a minute", self._rate),
         }
@@ -262,7 +262,19 @@ class _Graphs:
             most = max((values[place] for values in columns if values), default=0)
             key = (symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
             legend.append(_figure(words, f"{self._newest.at_stage(*stages):>3,}", key=key, most=f"{most:,}"))
+        if rows < len(kinds):
+            legend = self._in_two_lines(kinds)
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), self._stack(layers, columns, rows, top), legend[::-1]
+
+    def _in_two_lines(self, kinds: Sequence[tuple[str, tuple[Stage, ...]]]) -> list[Text]:
+        """The figures of now alone, from below: the last kind above the others."""
+        parts = []
+        for words, stages in kinds:
+            count = self._newest.at_stage(*stages)
+            key = Text().append(self._symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
+            parts.append(key.append(f" {words} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET))
+        first, second, last = parts
+        return [second.append("   ").append_text(first), last]
 
     @property
     def _newest(self) -> StageCounts:

@@ -17,7 +17,7 @@ from .clouds import clouds_name
 from .eta import header_words
 from .line import fitted
 from .numbers import duration
-from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
+from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
 
@@ -46,21 +46,21 @@ def title_line(
     left.append(f"  {len(rollout.hosts):,} hosts")
     if title or rollout.speed != 1:
         left.append("  ")
-        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
+        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", on_bar(BADGE))
         left.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         left.append(f"  ! {warning}", ATTENTION)
     right, time, now = Text(style=BAR), rollout.time, rollout.over_at or now
     if width >= 110 and not warnings:
-        left.append("" if time.is_real else "  rollout time", QUIET)
-        left.append(f"{_GAP}{control}" if control else "", QUIET)
+        left.append("" if time.is_real else "  rollout time", on_bar(QUIET))
+        left.append(f"{_GAP}{control}" if control else "", on_bar(QUIET))
         right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if rollout.started_at else "")
         right.append(f"now {time.clock(now, now)}{_GAP}")
     else:
         right.append(f"{time.clock(now, now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
     if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
-        right = Text(_MARK, QUIET).append_text(right)
+        right = Text(_MARK, on_bar(QUIET)).append_text(right)
     line = fitted(left, width, right, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line

@@ -24,7 +24,12 @@ _MOST = 2  # lines of one fact
 def name_line(host: HostState, rollout: Rollout, *, now: float, width: int, word: HostWord, symbols: Symbols = BRAILLE) -> Text:
     """Which host it is; at the right edge how it stands, where, and for how long. `now`: real time."""
     line = Text(" ").append(host.short if width < 100 else host.name, STRONG)
-    facts = [host.model, host.cloud, f"attempt {host.attempt}" if host.attempt else "", host.address if width >= 100 else ""]
+    facts = [
+        host.model,
+        host.cloud,
+        f"attempt {host.attempt}" if host.attempt else "",
+        f"BMC {host.address}" if width >= 100 else "",
+    ]
     line.append("".join(f"{_GAP}{fact}" for fact in facts if fact), QUIET)
     right = Text()
     if word in (HostWord.ARMED, HostWord.OVERDUE):

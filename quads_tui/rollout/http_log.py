@@ -24,9 +24,7 @@ class Exchange:
     status: int  # 0: no answer, and `error` says why
     seconds: float  # real
     error: str
-    body: bytes = field(
-        default=b"", repr=False
-    )  # the first KEPT_BODY bytes of the answer, as it came but for credentials; the journal does not keep it
+    body: bytes = field(default=b"", repr=False)  # the answer's first KEPT_BODY bytes, without credentials; not in journals
 
 
 Exchanges = Callable[[str], Sequence[Exchange]]

@@ -61,7 +61,7 @@ def test_screen_without_colours(name: str, snap_compare: Callable[..., bool], mo
 
 
 def test_below_the_smallest_size(snap_compare: Callable[..., bool]) -> None:
-    assert snap_compare(console(), terminal_size=(70, 20))
+    assert snap_compare(console(), terminal_size=(50, 12))
 
 
 @pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)

@@ -17,12 +17,12 @@ from quads_tui.render import boxes, failures, graphs, header
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
-from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.render.host_row import Column, Columns, heading, host_row
 from quads_tui.render.numbers import clock_time, duration, latency, measured
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
-from quads_tui.render.symbols import SYMBOLS, for_terminal
+from quads_tui.render.symbols import BRAILLE, SYMBOLS, for_terminal
 from quads_tui.render.wait_reason import HostNote, HostWord, host_word
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause
@@ -40,6 +40,10 @@ from quads_tui.rollout.text import clean
 from tests.console.feed import NOW, meters, rollout
 
 
+def table_columns(width: int) -> Columns:
+    return Columns.of(rollout(1).plan, width, BRAILLE)
+
+
 def row(host: HostState, columns: Columns, text: str = "", **more: bool) -> str:
     word = host_word(host, meters(), forecast(rollout(1), meters(), NOW))
     return host_row(host, columns, now=NOW, speed=1.0, word=word, note=HostNote(text or host.note), **more).plain
@@ -47,21 +51,21 @@ def row(host: HostState, columns: Columns, text: str = "", **more: bool) -> str:
 
 def test_a_row_says_stage_by_stage_where_the_host_stands() -> None:
     model = rollout(60)
-    rows = {host.status: row(host, Columns(110), marked=True) for host in model.hosts.values() if not host.armed}
+    rows = {host.status: row(host, table_columns(110), marked=True) for host in model.hosts.values() if not host.armed}
     assert "✓✓✓✓✓ INS done" in rows[HostStatus.DONE]
     assert rows[HostStatus.DONE][1] == "*"
     assert "····· " in rows[HostStatus.QUEUED]
     assert "►" in rows[HostStatus.RUNNING]
     assert "✗" in rows[HostStatus.FAILED]
     assert " failed " in rows[HostStatus.FAILED]
-    assert "STAGE     STATE" in heading(Columns(110)).plain
+    assert "STAGE     STATE" in heading(table_columns(110)).plain
 
 
 def test_a_narrow_row_gives_the_room_of_the_stages_to_the_note() -> None:
-    columns = Columns(80)
+    narrow = table_columns(80)
     (host,) = [host for host in rollout(60).hosts.values() if host.armed]
-    line = row(host, columns, host.reason)
-    assert line.index(host.reason[:20]) == heading(columns).plain.index("NOTE")
+    line = row(host, narrow, host.reason)
+    assert line.index(host.reason[:20]) == heading(narrow).plain.index("NOTE")
     assert "✗ OFF ARMED " in line
 
 
@@ -183,15 +187,13 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
     (host,) = model.hosts.values()
     model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, clean(reason)))
     symbols = SYMBOLS[kind]
-    columns = Columns(width, cloud=True, hooks=("switch", "tenant"), symbols=symbols)
+    every = Columns(width, tuple(Column), hooks=("switch", "tenant"), symbols=symbols)
     exchange = Exchange(at=NOW, host=host.name, method="PATCH", path=clean(name), status=0, seconds=1.0, error=clean(reason))
     gauges, known = meters(), forecast(model, meters(), NOW)
     common: dict[str, Any] = {"now": NOW, "width": width, "symbols": symbols}
     lines = [
-        host_row(
-            host, columns, now=NOW, speed=1.0, word=HostWord.FAILED, note=HostNote(clean(reason), progress=0.4), cursor=True
-        ),
-        heading(columns),
+        host_row(host, every, now=NOW, speed=1.0, word=HostWord.FAILED, note=HostNote(clean(reason), progress=0.4), cursor=True),
+        heading(every, "stage"),
         header.title_line(model, title="REHEARSAL", control="you have control", warnings=(clean(reason),), **common),
         header.end_line(model, lag=0.2, forecast=known, **common),
         header.bar(model, width, symbols),
@@ -408,3 +410,13 @@ def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
     line = boxes.latency_line(meters(), speed, 90).plain
     assert re.search(r"\d+ errors in (5|30) min $", line)
     assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
+
+
+def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:
+    gauges = meters()
+    for _ in range(3):
+        gauges.ipmi.observe(0.698, ok=True)
+        gauges.tick(gauges.lane)
+    line = boxes.latency_line(gauges, 1.0, 80).plain
+    assert re.search(r"Redfish p95 .* IPMI p95 .* read .* write \d+ ms +\d+ errors $", line)
+    assert len(line) == 80
