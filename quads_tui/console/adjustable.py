@@ -26,6 +26,7 @@ class AdjustableApp(FaultTolerantApp[str]):
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context.monotonic, context.settings)
         self.context = context
+        self.copies_in = context.view.directory
 
     def action_theme(self, name: str = "") -> None:
         if chosen := self._chosen("theme", name, list(PALETTES), self.palette):

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding
@@ -15,26 +14,29 @@ from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from quads_tui.render.detail import as_text
 from quads_tui.rollout.alerts import AlertKind, Alerts
-from quads_tui.rollout.commands import AskBmc, Command, Pause, Stop
+from quads_tui.rollout.commands import AskBmc, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
-from .adjustable import AdjustableApp, remembered_symbols
+from .adjustable import remembered_symbols
 from .command_line import CommandLine
 from .command_palette import CommandPalette, by_relevance
 from .completion import Completer
+from .controlled_app import ControlledApp
+from .copies import copied_hosts
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .host_table import HostTable
 from .key_actions import BY_NAME, COMMANDS, TYPE_THE_COUNT, KeyAction, find_command, of_place
 from .questions import pause_question, pause_reasons, question, required_answer, stop_question
 from .repair_question import refused, repair_question, suitable
+from .row_commands import RowCommandKeys
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -43,7 +45,7 @@ from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import save_screenshot
+from .screenshot import screenshot_taken
 from .settings import Settings
 from .view_context import ViewContext
 
@@ -55,8 +57,9 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(AdjustableApp):
-    """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
+class Console(ControlledApp):
+    """Returns "leave" when the operator left, "resume" where this process is to resume the rollout, "gone" when the terminal
+    hung up, None after a display error; never ends by itself.
 
     `control` may be None while `read_only` says why. `settings`: what is remembered; else nothing is. `frozen`: no timers: tests
     call frame and panels.
@@ -77,12 +80,13 @@ class Console(AdjustableApp):
         read_only: str = "",
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        row_commands: RowCommandRunner | None = None,
     ) -> None:
         settings = settings or Settings()
-        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings)
+        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings, row_commands)
+        self._row_commands = RowCommandKeys(self, context)
         self._main = TableScreen(context)
-        super().__init__(context)
-        self._control = control
+        super().__init__(context, control)
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
@@ -90,7 +94,6 @@ class Console(AdjustableApp):
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
         self._history: list[str] = []
-        self._unknown: set[tuple[str, str]] = set()  # keys that do nothing, by screen, that were said
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -99,26 +102,14 @@ class Console(AdjustableApp):
     def table(self) -> HostTable:
         return self._main.table
 
-    @property
-    def read_only(self) -> str:
-        return self.context.read_only
-
-    @read_only.setter
-    def read_only(self, why: str) -> None:
-        self.context.read_only = why
-
-    @property
-    def view(self) -> View:
-        """The topmost screen that is not a question."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
-
     def on_mount(self) -> None:
+        self._row_commands.bind()
         if not self._frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
             self._probe = asyncio.create_task(measure_lag(self._note_lag))
             self.set_timer(2.0, settle_garbage)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
 
@@ -186,14 +177,7 @@ class Console(AdjustableApp):
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
         elif isinstance(self.screen, View) and event.key not in self.active_bindings:
-            self._report_unknown(event)
-
-    def _report_unknown(self, event: Key) -> None:
-        """Once for each key and screen: who keeps pressing it has read that."""
-        shown = event.character if event.is_printable and event.character else event.key
-        if (known := (type(self.screen).__name__, event.key)) not in self._unknown:
-            self._unknown.add(known)
-            self.flash(f"no key {shown} here; ? shows the keys")
+            self.report_unknown(event)
 
     # Commands by name
 
@@ -201,12 +185,13 @@ class Console(AdjustableApp):
     def available(self) -> Sequence[KeyAction]:
         """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
+        own = [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
+        return [*own, *self._row_commands.actions]
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
         name, _, argument = words.strip().partition(" ")
-        action = find_command(name, COMMANDS)
+        action = find_command(name, COMMANDS) or find_command(name, self._row_commands.actions)
         if action is None:
             self.flash(f"unknown command {name!r}; press ? for all commands")
             return
@@ -216,6 +201,9 @@ class Console(AdjustableApp):
             return
         if argument.strip() and not action.argument:
             self.flash(f"{action.command} accepts no argument")
+            return
+        if action.where == "site":
+            self.action_row_command(action.name)
             return
         run = getattr(home, f"action_{action.name}", None) or partial(self._ask, action.name)  # those without a key have none
         if action.argument:
@@ -272,35 +260,16 @@ class Console(AdjustableApp):
 
     def action_copy(self) -> None:
         """Several hosts: their names. One host: its details and history."""
-        names = self.view.chosen()
-        if len(names) == 1:
-            host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), time=self.context.rollout.time)
-        else:
-            text = "\n".join(names)
-        self.copy_to_clipboard(text)
-        what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
-        self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
+        self.copy(*copied_hosts(self.context, self.view.chosen()))
+
+    def action_row_command(self, name: str) -> None:
+        """Of the site: it does not change the rollout, so whoever only watches may run it too."""
+        self._row_commands.press(name)
 
     def action_shot(self) -> None:
-        try:
-            kept = save_screenshot(self, self.context, self.context.view.directory or Path.cwd())
-        except OSError as error:
-            self.flash(f"no screenshot: {error}")
-        else:
-            self.flash(f"saved {kept}.svg, .txt and .json")
+        self.flash(screenshot_taken(self, self.context))
 
     # Controlling
-
-    def _submit(self, command: Command) -> None:
-        """Checked again here: somebody else may have taken control while a question was open."""
-        if not self._refuse_if_read_only() and self._control is not None:
-            self._control.submit(command)
-
-    def _refuse_if_read_only(self) -> bool:
-        if self.read_only:
-            self.flash(f"read-only: {self.read_only}")
-        return bool(self.read_only)
 
     def _select(self, action: KeyAction) -> tuple[list[HostState], int, int, dict[str, str]]:
         """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells."""
@@ -312,7 +281,7 @@ class Console(AdjustableApp):
 
     def _ask(self, name: str, why: str = "") -> None:
         """Confirm, then submit; an action that needs a reason asks for it where none is given."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         action, view = BY_NAME[name], self.view
         chosen, hidden, unsuitable, reasons = self._select(action)
@@ -326,7 +295,7 @@ class Console(AdjustableApp):
 
         def submit(why: str) -> None:
             assert action.make_command is not None
-            self._submit(action.make_command(hosts, why))
+            self.submit(action.make_command(hosts, why))
             view.done()
 
         def with_reason(why: str | None) -> None:
@@ -382,8 +351,8 @@ class Console(AdjustableApp):
         chosen = [host.name for host in hosts.values() if name in (host.name, host.short)] if name else self.view.chosen()
         if len(chosen) != 1:
             self.flash(f"no host is named {name}" if name else "ask the BMC of one host at a time")
-        elif not self._refuse_if_read_only():
-            self._submit(AskBmc((chosen[0],)))
+        elif not self.refuse_if_read_only():
+            self.submit(AskBmc((chosen[0],)))
             self.flash(f"asking the BMC of {hosts[chosen[0]].short}; enter shows the answer")
 
     def action_pause(self) -> None:
@@ -394,7 +363,7 @@ class Console(AdjustableApp):
 
     def _ask_pause(self, what: str) -> None:
         """Pause it, or resume it. If the pause or its cause changed while the question was open, the question is asked again."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         paused = self.context.rollout.paused
         why = pause_reasons(paused, what)
@@ -405,7 +374,7 @@ class Console(AdjustableApp):
             elif pause_reasons(paused, what) != why:
                 self._ask_pause(what)
             else:
-                self._submit(Pause(what, not why))
+                self.submit(Pause(what, not why))
 
         asked = pause_question(self.context.rollout, what, why)
         self.ask(Question(asked, {"n": "cancel", "y": asked.yes}, self.context.monotonic), agreed)
@@ -417,14 +386,14 @@ class Console(AdjustableApp):
         self.action_interrupt()
 
     def action_interrupt(self) -> None:
-        if isinstance(self.screen, Question | TextQuestion) or self._refuse_if_read_only():
+        if isinstance(self.screen, Question | TextQuestion) or self.refuse_if_read_only():
             return
 
         def chosen(answer: str | None) -> None:
             if answer == "p":
-                self._submit(Pause("admission", True))
+                self.submit(Pause("admission", True))
             elif answer == "s":
-                self._submit(Stop())
+                self.submit(Stop())
 
         answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
         self.ask(Question(stop_question(self.context.rollout), answers, self.context.monotonic), chosen)

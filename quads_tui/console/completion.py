@@ -69,7 +69,7 @@ class Completer:
         if action is None or not action.argument:
             return Completion(start)
         kinds: Mapping[str, Callable[[str, KeyAction], Completion]] = {
-            "WORDS": self._words,
+            "WORDS": lambda typed, _: self.of_filter(typed),
             "COLUMN": lambda typed, _: Completion(0, _beginning(typed, map(Candidate, ORDERS))),
             "NAME": self._named,
             "NAME,NAME...": self._columns,
@@ -103,7 +103,7 @@ class Completer:
         used.setdefault(action.default_reason, 0)
         return Completion(0, _beginning(typed, (Candidate(reason) for reason, _ in used.most_common(_VALUES))))
 
-    def _words(self, typed: str, action: KeyAction) -> Completion:
+    def of_filter(self, typed: str) -> Completion:
         """The last word of a filter: a saved one, a field, the value of a field, or hosts."""
         if typed.startswith("@"):
             saved = self._context.settings.filters

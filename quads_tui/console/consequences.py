@@ -227,6 +227,11 @@ STOP = Effects(
     yes="stop the rollout",
     gentler="pause new hosts: hosts under way continue.",
 )
+COMMENT = Effects(
+    happens=("The comment is kept with the hosts, in the report too, and shown to whoever takes control.",),
+    lost="Nothing is lost, and nothing is done to the hosts.",
+    yes="comment",
+)
 BMC_RESTART = Effects(
     happens=("The BMC does not answer for some minutes, and its sessions end.",),
     lost="Nothing is wiped; the power of the hosts stays as it is.",

@@ -17,6 +17,7 @@ from textual.widgets import Input
 from quads_tui.render.line import fitted
 from quads_tui.render.palette import STRONG
 from quads_tui.render.question import QuestionText, answer_lines, question_lines
+from quads_tui.render.small import SMALLEST, is_too_small
 from quads_tui.render.symbols import BRAILLE, Symbols
 
 from .fault_tolerant_app import SafeScreen, ignored
@@ -43,6 +44,7 @@ class _Dialog(SafeScreen, ModalScreen[str]):
     """What both kinds share: their question, and from when on a key counts."""
 
     _below = 0  # rows under the lines
+    _safe = ""  # the answer that does nothing
 
     def __init__(self, asked: QuestionText | Sequence[str], monotonic: Callable[[], float]) -> None:
         """`asked`: the first of several lines is the title."""
@@ -86,6 +88,9 @@ class _Dialog(SafeScreen, ModalScreen[str]):
         return self._monotonic() - self._opened >= DEBOUNCE
 
     def answer(self, value: str, key: str) -> None:
+        """What cannot be read on this terminal is not agreed to."""
+        if value not in ("", self._safe) and is_too_small(self.app.size, SMALLEST):
+            return
         if self.end(value):
             app: Any = self.app
             app.answered(key)
@@ -100,6 +105,7 @@ class Question(_Dialog):
         """`answers`: key -> what it does; the first one is the safe one and also enter's."""
         super().__init__(asked, monotonic)
         self._keys = answers
+        self._safe = next(iter(answers))
         self._pressed = -math.inf  # the last key, whichever
 
     def compose(self) -> ComposeResult:

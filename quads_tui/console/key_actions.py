@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quads_tui.rollout.commands import (
     Command,
+    Comment,
     Disarm,
     GiveBack,
     Hold,
@@ -26,6 +27,7 @@ from quads_tui.rollout.state import HostState
 from .consequences import (
     ATTACH,
     BMC_RESTART,
+    COMMENT,
     GIVE_BACK,
     NEW_ROLLOUT,
     PAUSE_NEW,
@@ -68,6 +70,7 @@ class KeyAction:
     default_reason: str = ""
     label: str = ""  # in the footer; the command where it is empty
     consequence: Consequence | None = None
+    asks: bool = True  # with `make_command`: nothing happens before it is confirmed
     repair: Repair | None = None
 
     def __post_init__(self) -> None:
@@ -116,6 +119,14 @@ KEY_ACTIONS = (
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
     KeyAction("summary", "E", "E", "show or hide the result, and what to do next, once the rollout has ended", _TABLE),
+    KeyAction(
+        "export",
+        "",
+        "",
+        "write the shown hosts, as they are sorted, into a file: csv or json",
+        _TABLE,
+        argument="FORMAT [FILE]",
+    ),
     KeyAction(
         "columns",
         "",
@@ -256,6 +267,20 @@ KEY_ACTIONS = (
         label="ask the BMC",
     ),
     KeyAction(
+        "comment",
+        "c",
+        "c",
+        "comment on hosts: shown in their NOTE, details and the report, and to whoever takes control",
+        _HOSTS,
+        True,
+        tuple(HostStatus),
+        0,
+        "TEXT",
+        Comment,
+        asks=False,
+        consequence=always(COMMENT),
+    ),
+    KeyAction(
         "power_cycle",
         "",
         "",
@@ -316,6 +341,7 @@ KEY_ACTIONS = (
         dangerous=True,
         consequence=always(PAUSE_WRITES),
     ),
+    KeyAction("resume_here", "ctrl+r", "ctrl+r", "resume the rollout in this console, after the process that ran it has exited"),
     KeyAction("messages", "m", "m", "messages and commands so far"),
     KeyAction("theme", "T", "T", "next colour theme", argument="NAME"),
     KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
@@ -332,7 +358,7 @@ KEY_ACTIONS = (
         "new",
         "n",
         "n",
-        "plan a new rollout: from a file, from the moves of QUADS, or a rehearsal",
+        "plan a new rollout: from a file (tab: type its path), from the moves of QUADS, or a rehearsal",
         _START,
         True,
         footer=8,

@@ -29,6 +29,8 @@ from quads_tui.render.palette import PALETTES
 from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.text import clean
 
+from .private_file import write_private
+
 log = logging.getLogger(__name__)
 
 FILE = "console.json"
@@ -158,18 +160,7 @@ def _replace(path: Path, changes: Mapping[str, Any]) -> None:
             kept.pop(of, None)
         else:
             kept[of] = value
-    text = json.dumps({**found, "filters": kept}, indent=1)
-    made = path.with_name(f"{path.name}.{os.getpid()}.new")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    write_private(path, json.dumps({**found, "filters": kept}, indent=1) + "\n", replace=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
+from .names import brief
 from .numbers import count as counted
 from .numbers import duration, latency
 from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
@@ -160,7 +161,7 @@ def _next(meters: Meters, width: int) -> Text:
         return _labelled("next", (_short(meters.lane.head) or "nobody is ready", "" if meters.lane.head else QUIET))
     shown: list[str] = []
     for name in names:
-        name = "-".join(name.split("-")[:2]) if name.count("-") > 1 else name
+        name = brief(name)
         if _LABEL + sum(len(one) + 2 for one in [*shown, name]) + 6 > width:
             break
         shown.append(name)
@@ -363,7 +364,7 @@ def queue_line(
     right = Text()
     if lane.in_flight:
         flight = lane.in_flight[0]
-        right.append("-".join(_short(flight.host).split("-")[:2]), STAGE_STYLES[Stage.FOREMAN_BUILD])
+        right.append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
         right.append(f" {duration(max(0.0, own - flight.since))} ")
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 

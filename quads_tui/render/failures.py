@@ -12,6 +12,7 @@ from rich.text import Text
 from quads_tui.rollout.state import FailureGroup, Rollout
 
 from .line import fitted
+from .names import brief
 from .numbers import count
 from .palette import BAD, CURSOR, QUIET, RULE, STAGE_STYLES, STRONG, lifted
 from .symbols import BRAILLE, Symbols
@@ -120,7 +121,7 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
     def ink(style: str) -> str:
         return lifted(style) if cursor else style
 
-    first = "-".join(next(iter(group.hosts)).partition(".")[0].split("-")[:2])
+    first = brief(next(iter(group.hosts)))
     more = f" +{len(group.hosts) - 1}" if len(group.hosts) > 1 else ""
     line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" x ", ink(QUIET))
     line.append_text(Text(f"{group.stage.short:<3}", ink(STAGE_STYLES[group.stage])) if group.stage else Text("-  ", ink(QUIET)))

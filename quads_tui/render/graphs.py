@@ -18,8 +18,8 @@ from quads_tui.rollout.state import Rollout
 
 from .boxes import bmc_curves, decade_words, decades
 from .line import fitted
-from .numbers import clock_time, duration, latency
 from .numbers import count as counted
+from .numbers import duration, latency
 from .palette import AREA, BAD, NOT_WRITTEN, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES, as_ground
 from .plot import PER_CELL, Layer, Value, area, placed, places, points, rounded_top, stacked
 from .symbols import BRAILLE, Symbols
@@ -310,7 +310,7 @@ class _Graphs:
         drawn = area(self._area, found, rows, top, edge=build, below=AREA, zero=RULE, shade=self._shade, shaded=SHADE)
         legend = [_figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"), _figure("left", f"{forecast.writes_left:,}")]
         if forecast.written_at is not None and forecast.writes_left:
-            at = clock_time(self._rollout.shown_at(forecast.written_at), self._rollout.shown_at(forecast.at))
+            at = self._rollout.time.clock(forecast.written_at, forecast.at)
             legend.append(_figure("last one about", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 Size = tuple[int, int]
 """Columns and lines."""
+SMALLEST: Size = (60, 16)
+"""In which a question and most screens can be read."""
 
 
 def is_too_small(size: Size, needed: Size) -> bool:

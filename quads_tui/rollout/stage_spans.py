@@ -1,16 +1,25 @@
-"""When one host was in which stage: its last attempts, in real time."""
+"""What one host went through: its timeline, and when it was in which stage."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .stages import Stage
 
 
+class TimelineEntry(NamedTuple):
+    """One line of a timeline: real time, the stage it belongs to, clean text."""
+
+    at: float
+    stage: Stage | None
+    text: str
+
+
 @dataclass(slots=True)
 class StageSpan:
-    """One attempt of a stage."""
+    """One attempt of a stage, in real time."""
 
     stage: Stage
     began: float

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .bmc_report import BmcReport, report_from
 from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
+from .comments import KEPT, HostComment
 from .durations import DurationStats
 from .events import (
+    ABOUT_A_HOST,
     FOREMAN_ACTS,
     RECORD_ACTS,
     BmcReported,
     Commanded,
+    ControlTaken,
     Event,
     HookRan,
     HostAhead,
     HostArmed,
     HostChanged,
+    HostCommented,
     HostNote,
     Identified,
     Intent,
@@ -41,19 +44,11 @@ from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
 from .rollout_time import RolloutTime
 from .safety import Safety
 from .stage_history import StageCounts, StageHistory
-from .stage_spans import StageSpans
+from .stage_spans import StageSpans, TimelineEntry
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
+from .time_words import duration
 
-_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, BmcReported, Intent, Outcome, RepairChanged)
 _NOT_THE_MACHINE = RECORD_ACTS | {BMC_RESET}  # intents of acts that leave the machine and its build as they are
-
-
-class TimelineEntry(NamedTuple):
-    """One line of a timeline: real time, the stage it belongs to, clean text."""
-
-    at: float
-    stage: Stage | None
-    text: str
 
 
 @dataclass(slots=True)
@@ -87,6 +82,7 @@ class HostState:
     machine: str = ""  # that was identified, in words; empty: not yet
     report: BmcReport | None = None  # what its BMC told when an operator asked last
     reported_at: float = 0.0  # real time of that
+    comments: deque[HostComment] = field(default_factory=lambda: deque(maxlen=KEPT))
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -154,6 +150,7 @@ class Rollout:
         self._settled_at: float | None = None
         self.resumed = False
         self.who = ""
+        self.controller = ""  # the attached console that has control; empty: the screen of the process that runs it
         self.hosts: dict[str, HostState] = {
             host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud, plan.goal(host).kind)
             for index, host in enumerate(plan.hosts)
@@ -227,6 +224,13 @@ class Rollout:
         """Real time from which on no host moves by itself, so that its clock stands still; None while one does."""
         return self._settled_at if self.settled else self.ended_at
 
+    @property
+    def left_armed(self) -> list[str]:
+        """Hosts that nobody works on and whose next boot reinstalls them: while the rollout runs, those on their way to their
+        install are armed too, and no alarm."""
+        over = self.ended_at is not None or not self.time.carried
+        return [name for name in self.armed if over or self.hosts[name].status.is_final]
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return self.time.own(self.over_at or now)
@@ -235,10 +239,6 @@ class Rollout:
     def speed(self) -> float:
         """Own seconds in a real one."""
         return self.time.speed
-
-    def shown_at(self, at: float) -> float:
-        """What the clock of the rollout shows at real time `at`."""
-        return self.time.shown_at(at)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
@@ -255,7 +255,7 @@ class Rollout:
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)
-        elif isinstance(event, _ABOUT_A_HOST):
+        elif isinstance(event, ABOUT_A_HOST):
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
@@ -268,10 +268,8 @@ class Rollout:
             self.started_at = self.started_at or event.at
             self.time.heard(event.last_seen)
             self.time.begin(event.at, event.speed)
-            self.ended_at, self.end_reason = None, ""
+            self.ended_at, self.end_reason, self.controller = None, "", ""
             self.resumed, self.who = event.resumed, event.who
-            if event.resumed:
-                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
@@ -289,6 +287,8 @@ class Rollout:
         elif isinstance(event, WriteOrdered):
             if event.host in self.hosts:
                 self.write_next[event.host] = None
+        elif isinstance(event, ControlTaken):
+            self.controller = event.who
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
@@ -339,6 +339,9 @@ class Rollout:
         elif isinstance(event, BmcReported):
             host.report, host.reported_at = report_from(event.facts), event.at
             host.timeline.append(TimelineEntry(event.at, host.stage, host.report.words))
+        elif isinstance(event, HostCommented):
+            host.comments.append(HostComment(event.at, event.who, event.text))
+            host.timeline.append(TimelineEntry(event.at, host.stage, f"comment by {event.who}: {event.text}"))
         elif isinstance(event, HostNote):
             host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:
@@ -414,7 +417,7 @@ class Rollout:
             return []
         words = event.status.label
         if event.until is not None:
-            words += f" at {self.time.clock(event.until, event.at)}"
+            words += f" in {duration(max(0.0, event.until - event.at) * self.speed)}"
         if not event.reason or known:
             return [words]
         return [event.reason if event.reason.startswith(f"{words} ") else f"{words}: {event.reason}"]  # skipped by the operator

@@ -138,6 +138,20 @@ async def test_tab_completes_as_far_as_it_is_clear_and_then_goes_round() -> None
         assert not d.control.orders
 
 
+async def test_tab_completes_the_words_of_a_filter() -> None:
+    async with desk() as d:
+        d.app.settings.save_filter("mine", SavedFilter("stage:install"))
+        await d.press("slash", *"state:fai", "tab", "space", *"!sta", "tab")
+        assert d.app.focused.value == "state:failed !sta"
+        assert d.app.context.flash == "state:  stage:"
+        await d.press("escape", "slash", "@", "tab", "enter")
+        assert "filter 'stage:install'" in d.app._main.state()
+        await d.press("escape", "slash", "~", "tab")
+        assert d.app.context.flash == "nothing begins like this"
+        await d.press("escape", "tab", "j")
+        assert not d.control.orders
+
+
 async def test_paths_are_read_beside_the_loop_and_those_of_an_older_line_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("")
     async with desk() as d:

@@ -18,10 +18,12 @@ from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
 from quads_tui.render.host_row import Column, Columns, heading, host_row
+from quads_tui.render.names import brief
 from quads_tui.render.numbers import clock_time, duration, latency, measured
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
+from quads_tui.render.sentences import status
 from quads_tui.render.symbols import BRAILLE, SYMBOLS, for_terminal
 from quads_tui.render.wait_reason import HostNote, HostWord, host_word
 from quads_tui.rollout.breaker import BreakerState
@@ -240,7 +242,7 @@ def test_a_faster_rehearsal_shows_its_own_time_everywhere_in_the_header() -> Non
     told = replace(forecast(model, meters(), NOW), p50=1800.0, p90=3600.0, at=NOW, speed=30.0, overdue=late)
     words = header.end_line(model, now=NOW, width=200, lag=0.0, forecast=told).plain
     for seconds in (1800.0, 3600.0, 3000.0):
-        assert clock_time(model.shown_at(NOW) + seconds, model.shown_at(NOW)) in words
+        assert clock_time(model.time.shown_at(NOW) + seconds, model.time.shown_at(NOW)) in words
 
 
 def test_hosts_on_their_way_to_their_install_are_no_alarm() -> None:
@@ -249,6 +251,11 @@ def test_hosts_on_their_way_to_their_install_are_no_alarm() -> None:
     model.apply(HostArmed(NOW, on_its_way, True))
     assert len(model.armed) == 2
     assert " 1 ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None).plain
+    assert "  1 ARMED" in plain_line(model, meters(), NOW)
+    assert on_its_way.partition(".")[0] not in " ".join(status(model, meters(), forecast(model, meters(), NOW), NOW)[-1:])
+    model.apply(RolloutEnded(NOW, "operator"))  # nobody works on it any more
+    assert " 2 ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None).plain
+    assert "  2 ARMED" in plain_line(model, meters(), NOW)
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
@@ -394,8 +401,8 @@ def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_u
 def test_no_number_of_the_counts_is_cut_and_together_they_are_all_hosts(width: int) -> None:
     model = rollout(700)
     queued = [host.name for host in model.hosts.values() if host.status is HostStatus.QUEUED]
-    for name, status in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
-        model.apply(HostChanged(NOW, name, status, None, None, "x"))
+    for name, end in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
+        model.apply(HostChanged(NOW, name, end, None, None, "x"))
     model.apply(HostChanged(NOW, queued[4], HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "busy", until=NOW + 60))
     line = header.counts_line(model, width).plain
     assert "…" not in line and len(line) == width
@@ -410,6 +417,20 @@ def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
     line = boxes.latency_line(meters(), speed, 90).plain
     assert re.search(r"\d+ errors in (5|30) min $", line)
     assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a01-h27-000-r650.example.com", "a01-h27"),
+        ("a01-h27-b01-fc640.example.com", "a01-h27-b01"),
+        ("web-prod-01.example.com", "web-prod-01"),
+        ("node7", "node7"),
+        ("f21-h17-000-r650-extra", "f21-h17-000-r650-extra"),
+    ],
+)
+def test_a_brief_name_is_that_of_one_host(name: str, shown: str) -> None:
+    assert brief(name) == shown
 
 
 def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:

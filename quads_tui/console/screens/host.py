@@ -76,6 +76,8 @@ class HostScreen(View):
     DEFAULT_CSS = "HostScreen #search { display: none; height: 1; border: none; padding: 0 1; }"
     keys = "esc back  ← → other host  enter body  / search"
 
+    place = "detail"
+
     def __init__(self, context: ViewContext, names: Sequence[str], name: str) -> None:
         super().__init__(context)
         self._names = list(names)

@@ -35,6 +35,8 @@ class MapScreen(View):
     ]
     keys = "esc back  ← → ↑ ↓ move  t grouping  enter host"
 
+    place = "map"
+
     def __init__(self, context: ViewContext, host: str, fits: Sequence[str] | None) -> None:
         """`fits`: the hosts that the filter of the table shows; None: it shows all."""
         super().__init__(context)

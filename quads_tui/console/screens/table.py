@@ -12,6 +12,8 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Input
 
+from quads_tui.console.completion import Completer
+from quads_tui.console.export import export
 from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.key_actions import of_place
@@ -33,6 +35,7 @@ from .view import View
 
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
+_CANDIDATES = 8  # of the last word of a filter, that are shown
 _SAVED = "@"  # begins the name of a saved filter
 _AROUND = 6  # lines of header, bar, counts and footer
 _CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds take on 120 columns
@@ -45,8 +48,10 @@ def _graph_rows(width: int, height: int) -> int:
 
 class TableScreen(View):
     keys = ""
+    place = "table"
     BINDINGS: ClassVar = [
-        Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys
+        *(Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys),
+        Binding("tab", "complete", show=False),
     ]
     DEFAULT_CSS = """
     TableScreen #middle { height: 1fr; }
@@ -213,9 +218,8 @@ class TableScreen(View):
         first, last = table.rows_seen
         state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
-        if self._filter.problem:
-            return f"{state}   {self._filter.problem}"
-        return f"{state}{f'   {len(table.marks)} marked' if table.marks else ''}{self._filter.state}"
+        state += f"   {len(table.marks)} marked" if table.marks else ""
+        return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
@@ -354,6 +358,9 @@ class TableScreen(View):
             app: Any = self.app
             app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self.go_to)
 
+    def action_export(self, words: str = "") -> None:
+        export(self.app, self.context, self.table.shown, words)
+
     def go_to(self, name: str | None) -> None:
         """The cursor to this host, where it is shown."""
         if name in self.table.shown:
@@ -379,6 +386,21 @@ class TableScreen(View):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._take_filter()
+
+    def action_complete(self) -> None:
+        """Of the last word of the filter: as far as it is clear; then what it may become is shown."""
+        field = self.query_one("#filter", Input)
+        if not field.has_focus:
+            return
+        completion = Completer(self.context, ()).of_filter(field.value)
+        if completion.found and len(completion.common) > len(field.value) - completion.start:
+            field.value = (field.value[: completion.start] + completion.common)[:FILTER]
+            field.cursor_position = len(field.value)
+        else:
+            shown = [candidate.text for candidate in completion.found[:_CANDIDATES]]
+            more = f" and {len(completion.found) - _CANDIDATES:,} more" if len(completion.found) > _CANDIDATES else ""
+            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "nothing begins like this"
+            self.draw_footer()
 
     def _take_filter(self) -> None:
         """What was typed, or the saved filter of that name."""

@@ -15,11 +15,12 @@ from textual.screen import Screen
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import header
+from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
-from quads_tui.render.small import Size, is_too_small, too_small
+from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.lateness import Lateness
 from quads_tui.rollout.stages import HostStatus
 
@@ -35,7 +36,8 @@ class View(SafeScreen, Screen[str]):
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
-    needs: ClassVar[Size] = (60, 16)
+    place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
+    needs: ClassVar[Size] = SMALLEST
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
@@ -113,14 +115,15 @@ class View(SafeScreen, Screen[str]):
     def first_line(self, width: int) -> Text:
         """The first line: which rollout it is, who has control, and the clock."""
         context = self.context
-        warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
+        why = f": {context.read_only}" if context.gone is None else ""  # else the line below says it
+        warnings = [f"READ-ONLY{why}", *context.view.warnings] if context.read_only else context.view.warnings
         rollout, lateness = context.rollout, self._lateness
         return header.title_line(
             rollout,
             now=context.clock.wall(),
             width=width,
             title=context.view.title,
-            control="read-only" if context.read_only else "you have control",
+            control="" if context.read_only else "you have control",
             warnings=warnings,
             too_slow=lateness is not None and lateness.is_too_late,
             symbols=context.symbols,
@@ -142,6 +145,8 @@ class View(SafeScreen, Screen[str]):
             lateness=self._lateness,
             symbols=context.symbols,
         )
+        if context.gone is not None:  # nothing that the line tells of is still to come
+            end = runner_gone.banner(context.gone, context.rollout, context.real_time(), width, context.symbols)
         self.put("header", [self.first_line(width), end])
 
     def state(self) -> str:
@@ -158,7 +163,7 @@ class View(SafeScreen, Screen[str]):
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
         first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
-        rest = [action for action in here if action.footer and not action.statuses]
+        rest = [*self._site_keys(), *(action for action in here if action.footer and not action.statuses)]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
             (first if least in first else rest).remove(least)
@@ -177,6 +182,13 @@ class View(SafeScreen, Screen[str]):
         for action in rest:
             line.append_text(_running(action, on_bar(QUIET))).append("  ")
         return line
+
+    def _site_keys(self) -> list[KeyAction]:
+        """Of the site's row commands that are for one of the chosen hosts."""
+        runner = self.context.row_commands
+        commands = [command for command in runner.commands if self.place in command.where] if runner else []
+        chosen = self.chosen() if commands else []
+        return [as_action(command) for command in commands if runner and any(runner.is_for(command, host) for host in chosen)]
 
     def fits_the_chosen(self, action: KeyAction) -> bool:
         """It does something to one of them, as they stand now."""
