@@ -18,17 +18,18 @@ from .wait_reason import HostWord
 
 _GAP = "   "
 _LABEL = 9  # cells
+_WIDE = 100  # cells from which on the full name and the BMC have room in the first line
 _MOST = 2  # lines of one fact
 
 
 def name_line(host: HostState, rollout: Rollout, *, now: float, width: int, word: HostWord, symbols: Symbols = BRAILLE) -> Text:
     """Which host it is; at the right edge how it stands, where, and for how long. `now`: real time."""
-    line = Text(" ").append(host.short if width < 100 else host.name, STRONG)
+    line = Text(" ").append(host.short if width < _WIDE else host.name, STRONG)
     facts = [
         host.model,
         host.cloud,
         f"attempt {host.attempt}" if host.attempt else "",
-        f"BMC {host.address}" if width >= 100 else "",
+        f"BMC {host.address}" if width >= _WIDE else "",
     ]
     line.append("".join(f"{_GAP}{fact}" for fact in facts if fact), QUIET)
     right = Text()
@@ -57,7 +58,8 @@ def state_lines(host: HostState, rollout: Rollout, *, now: float, width: int, wh
     lines += _fact("next", next_step(host, now=now, time=rollout.time, why=why), width)
     if host.hooks:
         lines += _fact("hooks", ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items()), width)
-    return [*lines, *_fact("machine", machine_words(host, rollout), width)]
+    where = f"BMC {host.address}; " if host.address and width < _WIDE else ""  # else it stands beside the name
+    return [*lines, *_fact("machine", f"{where}{machine_words(host, rollout)}", width)]
 
 
 def machine_words(host: HostState, rollout: Rollout) -> str:
