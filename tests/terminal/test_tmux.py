@@ -49,6 +49,11 @@ class Pane:
         """Those in the table, as they stand there."""
         return _hosts(self.text)
 
+    @property
+    def cursor(self) -> str:
+        found: str = wait_for(lambda: re.search(r"^▌[ *] (\S+)", self.text, re.M))[1]
+        return found
+
     def cursor_at(self, place: int) -> str:
         """Wait until the cursor is on this row of the table; gives its host."""
 
