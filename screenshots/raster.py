@@ -12,6 +12,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _CELL = 12.2  # rich draws 20 px letters 12.2 px apart
 _FONTS = {False: "DejaVuSansMono.ttf", True: "DejaVuSansMono-Bold.ttf"}
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))  # column and row of each bit of a braille letter
+_EIGHTHS = "▁▂▃▄▅▆▇█"
 _STYLE = re.compile(r"\.([\w-]+) \{ fill: (#[0-9a-f]{6});?([^}]*)\}")
 _AT = re.compile(r"translate\(([\d.]+), ?([\d.]+)\)")
 
@@ -64,5 +65,7 @@ def _letter(draw: ImageDraw.ImageDraw, letter: str, x: float, base: float, colou
             if bits >> bit & 1:
                 left, top = x + 2 + column * 6.1, base - 17.5 + row * 6.1
                 draw.ellipse((left, top, left + 3, top + 3), colour)
+    elif letter in _EIGHTHS:  # neighbours meet, as in a terminal
+        draw.rectangle((x, base + 6.9 - 3.05 * (1 + _EIGHTHS.index(letter)), x + _CELL - 0.2, base + 6.9), colour)
     elif letter.strip("\xa0 "):
         draw.text((x, base), letter, colour, font, anchor="ls")
