@@ -193,7 +193,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("t")
     pane.shows("By model")
     pane.keys("Right", "Down", "Enter")
-    pane.shows("esc back", "BMC https://127.0.0.1:")
+    pane.shows("Where its time went", "esc back")
     pane.keys("Escape")
     pane.shows("By model")
     pane.keys("Escape")
