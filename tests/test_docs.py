@@ -96,6 +96,9 @@ def test_each_command_line_is_one_that_the_program_takes(name: str, line: str) -
         return
     command = cli.commands.get(words[0])
     assert command is not None, f"{name}: quads-tui has no command {words[0]}"
+    if isinstance(command, click.Group) and len(words) > 1:
+        command = command.commands.get(words[1])
+        assert command is not None, f"{name}: quads-tui {words[0]} has no command {words[1]}"
     known = options(command)
     for word in words[1:]:
         assert not word.startswith("--") or word in known, f"{name}: quads-tui {words[0]} has no option {word}"

@@ -56,14 +56,14 @@ class WriteLane:
     ) -> None:
         self._handle = (WriteQueue() if queue is None else queue).handle(clock, width, order)
         self._clock = clock
-        self._write_deadline = clock.real(write_deadline, 15.0) * clock.speed
+        self._handle.lease = clock.real(write_deadline, 15.0)
+        self._write_deadline = self._handle.lease * clock.speed
         self._on_narrowed = on_narrowed
         self._mark = mark
         self._patience = patience
         self._on_gone = on_gone
         self._probe_left = probe_left
         self._handle.settle_left = self._settle_left
-        self._handle.lease = clock.real(write_deadline, 15.0)
         self._handle.longest = 2 * self._handle.lease + clock.real(patience)
         self._carriers: set[asyncio.Task[Any]] = set()
         self._parting: asyncio.Task[None] | None = None

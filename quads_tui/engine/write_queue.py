@@ -203,7 +203,7 @@ class QueueHandle:
     @property
     def wants(self) -> bool:
         """Some write of this rollout would be let through."""
-        return any(not (waiter.place.done() or (self.held and waiter.act != _SAFE)) for waiter in self.waiters.values())
+        return any(not waiter.place.done() and (not self.held or waiter.act == _SAFE) for waiter in self.waiters.values())
 
     @property
     def is_open(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from quads_tui.inputs import Secret
+from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.text import clean
@@ -26,10 +26,10 @@ class DatabaseAway(QuadsTuiError):
 class Dsn:
     """Where the database is. Shows host and database, and never more of it."""
 
-    def __init__(self, dsn: Secret) -> None:
+    def __init__(self, dsn: str) -> None:
         """Raises DatabaseAway for a text that is no DSN."""
         try:
-            parts = {name: str(value) for name, value in conninfo_to_dict(dsn.reveal()).items() if value is not None}
+            parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
         except psycopg.Error:  # its text may quote the DSN
             raise DatabaseAway("the DSN is not valid; expected postgresql://USER@HOST/DATABASE or service=NAME") from None
         if password := parts.get("password"):
@@ -44,8 +44,9 @@ class Dsn:
                 "options": f"{parts.get('options', '')} -c synchronous_commit=on".strip(),
             }
         )
-        self.host = parts.get("host", "")
-        host = "this machine" if not self.host or self.host.startswith("/") else self.host
+        host = parts.get("host", "")
+        self.is_local = "service" not in parts and (not host or host.startswith("/") or _is_loopback(host))
+        host = "this machine" if not host or host.startswith("/") else host
         where = [f"service {parts['service']}"] if "service" in parts else [host]
         self.shown = clean(", ".join([*where, *([f"database {parts['dbname']}"] if "dbname" in parts else [])]), 200)
 
@@ -59,6 +60,13 @@ class Dsn:
                 return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         except (psycopg.Error, OSError, TimeoutError) as error:
             raise DatabaseAway(reason(error)) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def reason(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -17,6 +17,11 @@ from .connection import DatabaseAway, Dsn, bounded, first_line, reason
 OLDEST = 15  # version of PostgreSQL
 _CALL = 10.0  # real seconds
 _LOCK = 7_230_411  # of pg_advisory_xact_lock: two that migrate at once
+_GRANTS: tuple[LiteralString, ...] = (
+    "grant usage on schema quads_tui to {}",
+    "grant select on quads_tui.schema_version to {}",
+    "grant execute on all functions in schema quads_tui to {}",
+)
 _USED = "take sending renew settled give_back"  # functions that a console calls
 
 
@@ -76,12 +81,8 @@ async def _init(connection: psycopg.AsyncConnection[Any], roles: tuple[str, ...]
                 await connection.execute(text.encode())
                 await connection.execute("update quads_tui.schema_version set number = %s", (number,))
         for role in roles:
-            for grant in (
-                "usage on schema quads_tui",
-                "select on quads_tui.schema_version",
-                "execute on all functions in schema quads_tui",
-            ):
-                await connection.execute(sql.SQL("grant {} to {}").format(sql.SQL(grant), sql.Identifier(role)))
+            for grant in _GRANTS:
+                await connection.execute(sql.SQL(grant).format(sql.Identifier(role)))
         return before, newest()
 
 

@@ -22,12 +22,11 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture
 def dsn(port: int) -> str:
     """Of a database in which `cluster init` was run."""
-    from quads_tui.inputs import Secret
     from quads_tui.journal.cluster.connection import Dsn
     from quads_tui.journal.cluster.schema import init
 
     made = postgres.new_database(port)
-    asyncio.run(init(Dsn(Secret(made))))
+    asyncio.run(init(Dsn(made)))
     return made
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from quads_tui.inputs import Secret
 from quads_tui.journal.cluster.connection import Dsn
 from quads_tui.journal.cluster.place import PostgresPlace
 from quads_tui.rollout.ports import NotSent, QueueAway
@@ -26,7 +25,7 @@ async def place(dsn: str) -> AsyncIterator[MakePlace]:
     made: list[PostgresPlace] = []
 
     def make(who: str = "ann@jump1", keys: tuple[str, ...] = KEYS, at: str = dsn) -> PostgresPlace:
-        made.append(PostgresPlace(Dsn(Secret(at)), keys, who))
+        made.append(PostgresPlace(Dsn(at), keys, who))
         return made[-1]
 
     yield make
