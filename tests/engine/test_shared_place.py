@@ -9,9 +9,17 @@ import pytest
 
 from quads_tui.engine.lane import WriteLane
 from quads_tui.engine.write_queue import LaneTicket, WriteQueue
-from quads_tui.rollout.ports import NotSent, Probe, QueueAway, Stopping, UnknownOutcome
+from quads_tui.rollout.foreman_host import HostRecord
+from quads_tui.rollout.plan import Target
+from quads_tui.rollout.ports import NotSent, Probe, QueueAway, Stopping, Ticket, UnknownOutcome
 from quads_tui.rollout.shared_place import LeftWrite
+from quads_tui.rollout.stages import HostStatus, Stage
 from tests.clocks import VirtualClock
+
+from .model import Lab
+from .model_services import ModelForeman
+from .test_flow import ends
+from .timeline import NAME, failures, whole
 
 pytestmark = pytest.mark.looptime
 
@@ -130,8 +138,8 @@ async def test_nothing_is_asked_of_the_place_while_nobody_here_may_write() -> No
     await asyncio.sleep(60)
     assert server.told == []
     lane.pause(False)
-    lane.hold("Foreman does not answer")
     await write
+    lane.hold("Foreman does not answer")
     safe = foreman.write(lane, "b", "cancel")
     blocked = foreman.write(lane, "c")
     await safe
@@ -280,3 +288,23 @@ async def test_an_error_of_ours_in_the_wait_for_the_place_is_shown_and_lets_nobo
     await asyncio.sleep(5)
     assert "internal error (KeyError)" in lane.state().shut
     assert foreman.sent == []
+
+
+class Away(ModelForeman):
+    """The database of the write queue answers none of the checks of the first `times` writes."""
+
+    times = 0
+
+    async def build(self, ticket: Ticket, host: str, target: Target, progress: str) -> HostRecord:
+        if Away.times:
+            Away.times -= 1
+            raise QueueAway("the database of the write queue does not answer")
+        return await super().build(ticket, host, target, progress)
+
+
+async def test_a_database_that_does_not_answer_uses_up_no_try_and_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Away, "times", 30)
+    lab = await whole(Lab([NAME], foreman=Away))
+    assert Away.times == 0
+    assert ends(lab.rollout) == {HostStatus.DONE: 1}
+    assert failures(lab, Stage.FOREMAN_BUILD) == []
