@@ -202,6 +202,7 @@ async def serve() -> None:
 # The one that measures
 
 
+_CURSOR = re.compile("(?:▌|>)(?:\x1b\\[[\\d;]*m|[ *])*f\\d\\d-h".encode())  # the row under it, between its colours
 SERVERS = itertools.count()  # a tmux of its own for each run: one that is ending would take the next one with it
 
 
@@ -239,7 +240,7 @@ def keys(hosts: int, count: int) -> dict[str, float]:
             drain(master, 0.15)
             began, seen = time.perf_counter(), b""
             os.write(master, b"j" if number % 8 < 4 else b"k")
-            while time.perf_counter() - began < 1.0 and not re.search(rb">[ *] f\d\d-h", seen):
+            while time.perf_counter() - began < 1.0 and not _CURSOR.search(seen):
                 if select.select([master], [], [], 0.1)[0]:
                     seen += os.read(master, 1 << 16)
             took.append(1000 * (time.perf_counter() - began))

@@ -53,6 +53,7 @@ class Frame:
 class Recorder:
     def __init__(self, words: list[str]) -> None:
         self.frames: list[Frame] = []
+        self.too_slow = False  # the rehearsal said that the machine does not keep up with it
         self._screen = pyte.Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = os.openpty()
@@ -83,6 +84,7 @@ class Recorder:
         while not until():
             self.read(1.0)
             self.take(SHORT)
+            self.too_slow = self.too_slow or "TOO SLOW" in self.text
             if time.monotonic() > end or self._process.poll() is not None:
                 raise RuntimeError(f"not reached after {_PATIENCE:.0f} s; the screen:\n{self.text}")
         taken = self.frames[first:]
@@ -236,6 +238,8 @@ def main() -> None:
     frames = merged(recorder.frames)
     write(frames, options.to)
     size = options.to.stat().st_size / 1e6
+    if recorder.too_slow:
+        print("the machine was too slow for this speed, and the film shows it: record it again on an idle one", file=sys.stderr)
     print(f"{options.to.name}: {len(frames)} frames, {sum(frame.held for frame in frames):.0f} s, {size:.2f} MB")
 
 

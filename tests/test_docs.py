@@ -92,7 +92,7 @@ COMMANDS = sorted(set(command_lines()))
 def test_each_command_line_is_one_that_the_program_takes(name: str, line: str) -> None:
     words = [word for word in re.split(r"[\s|]+", re.sub(r"[\[\]]", " ", line.replace("…", ""))) if word]
     if not words or words[0].startswith("-"):
-        assert all(word in ("--help", "-h", "--version") or word in options(cli) for word in words), line
+        assert all(word in options(cli) for word in words if word.startswith("-")), line
         return
     command = cli.commands.get(words[0])
     assert command is not None, f"{name}: quads-tui has no command {words[0]}"

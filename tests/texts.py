@@ -25,7 +25,7 @@ _QUERY = re.compile(
 )
 _MARKUP = re.compile(r"<!DOCTYPE|</|<\w+ [\w-]+=|\{[^}]*:[^}]*[;}]")  # HTML, SVG, CSS
 # For programs: regular expressions, types, colours, a content policy.
-_CODE = re.compile(r"\\[bdswA]|\(\?[:!=<]|\w\)\?|\| None$|^(bold|black) .*\b(on|#)\b|^default-src ")
+_CODE = re.compile(r"\\[bdswA]|\(\?[:!=<]|\w\)\?|\| None$|^(bold|black) .*\b(on|#|reverse)\b|^default-src ")
 _COMPARING = {"startswith", "endswith", "partition", "rpartition", "split", "match", "fullmatch", "search", "sub"}
 _COMPARING |= {"compile", "_any_case"}  # patterns
 _LOGGING = {"debug", "info", "warning", "error", "exception"}

@@ -19,6 +19,7 @@ from cryptography import x509
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import TlsPolicy, bmc_address, check_speed, find_site, is_ipmi, load_assignments, load_site
+from quads_tui.inputs.row_commands import missing_programs
 from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
@@ -107,6 +108,10 @@ async def _check(paths: Sequence[Path], options: Options) -> int:
             found += [
                 Checked("assignment", ", ".join(map(str, paths)), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals
             ]
+        found += [
+            Checked(f"command {site.commands[place].name}", "", problem=why, remedy=_PROGRAM)
+            for place, why in missing_programs(site.commands)
+        ]
         if hosts and draft is not None:
             found = [*found[:count], *await _compare_machines(draft, found[count:], services)]
     finally:
@@ -144,6 +149,7 @@ def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
 
 
 _ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
+_PROGRAM = "install the program, or correct commands: run in the site file"
 _MACHINE = (
     "correct the BMC address of the host, or remove the host from the assignment; otherwise it fails before anything is changed"
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from itertools import islice
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
-from quads_tui.render.report.listing import Entry, damaged, heading, line, members
+from quads_tui.render.report.listing import Entry, Listing, members
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.history import Unreadable, report_text
 from quads_tui.runtime.options import Options, emit_json, notify
@@ -52,17 +53,25 @@ def _list(options: Options) -> int:
     if not stored:
         notify(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
-    width = max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored))
+    listing = Listing(max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored)), _terminal_width())
     if not options.json:
-        print(heading(width))
+        print(listing.heading())
     for rollout in stored:
         if reader_gone():
             break
         try:
-            _print_entry(summarised(rollout), options, width)
+            _print_entry(summarised(rollout), options, listing)
         except Unreadable as why:
-            _print_unreadable(rollout, str(why), options, width)
+            _print_unreadable(rollout, str(why), options, listing)
     return 0
+
+
+def _terminal_width() -> int | None:
+    """Cells of a line; None where stdout is no terminal: a file or a pipe gets all columns."""
+    try:
+        return os.get_terminal_size(1).columns or None
+    except OSError:
+        return None
 
 
 def _report(rollout: str | None, format: str, options: Options) -> int:
@@ -88,15 +97,15 @@ def _choose_rollout(rollout: str | None, options: Options) -> StoredRollout:
     raise NotFound(f"there is no rollout in {options.state / 'rollouts'}")
 
 
-def _print_entry(found: Entry, options: Options, width: int) -> None:
+def _print_entry(found: Entry, options: Options, listing: Listing) -> None:
     if options.json:
         emit_json("rollout", time.time(), members(found))
     else:
-        print(line(found, width), flush=True)
+        print(listing.line(found), flush=True)
 
 
-def _print_unreadable(rollout: StoredRollout, why: str, options: Options, width: int) -> None:
+def _print_unreadable(rollout: StoredRollout, why: str, options: Options, listing: Listing) -> None:
     if options.json:
         emit_json("unreadable", time.time(), {"rollout": clean(rollout.id, 200), "reason": why})
     else:
-        print(damaged(rollout.id, why, width), flush=True)
+        print(listing.damaged(rollout.id, why), flush=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from .common_options import SERVICES, common_options, flag, keep_given_before, with_given_before
 from .metrics_option import metrics_of, metrics_option
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,35 +30,6 @@ def _lazy_completion(name: str) -> Callable[..., Any]:
 
 _COMPLETE = "_QUADS_TUI_COMPLETE"
 _FAULTS = "none, realistic, foreman-2019, or chaos (all of them)"
-
-
-def _common_options(function: F) -> F:
-    """Options of every command that uses services or journals."""
-    for option in reversed(
-        (
-            click.option(
-                "--site",
-                type=click.Path(path_type=Path),
-                help="Site file. Default: $QUADS_TUI_SITE, else site.yaml in your configuration directory.",
-            ),
-            click.option("--headless", is_flag=True, help="No screen; prints progress on stderr."),
-            click.option(
-                "--plain",
-                is_flag=True,
-                help="Prints lines on stdout and reads typed commands instead of drawing a screen. For screen readers.",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="No screen; prints JSON lines on stdout."),
-            click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
-            click.option(
-                "--state-dir",
-                type=click.Path(path_type=Path),
-                envvar="QUADS_TUI_STATE",
-                help="Directory of the rollout journals.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
 
 
 def _emulator_options(function: F) -> F:
@@ -140,24 +111,27 @@ def _request_options(function: F) -> F:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="quads-tui")
+@common_options(*SERVICES)
 @click.pass_context
-def cli(context: click.Context) -> None:
+def cli(context: click.Context, /, **common: Any) -> None:
     """Reinstall bare-metal hosts through Foreman and Redfish, from one screen.
 
-    Without a command, show all rollouts.
+    Without a command, show all rollouts. The options below may stand before a command that has them, too.
 
     Exit status: 0 every host done; 1 some hosts failed, skipped or held; 2 bad usage or input file; 3 refused before the first
     write; 4 stopped with hosts unfinished; 70 an error of the program itself; 74 the output could not be written whole;
     130 ended by SIGINT; 143 ended by SIGTERM.
     """
+    given = keep_given_before(context, common)
     if context.invoked_subcommand is None:
+        if unused := [flag(name) for name in given if name not in ("site", "state_dir")]:
+            raise click.UsageError(f"{', '.join(unused)}: give a command; without one, all rollouts are shown on a screen")
         if sys.stdin.isatty() and sys.stdout.isatty():
             from quads_tui.runtime.options import Options
 
             from .start_screen import run_start_screen
 
-            state = os.environ.get("QUADS_TUI_STATE")
-            _end(run_start_screen(Options(state_dir=Path(state) if state else None)))
+            _end(run_start_screen(Options(site=common["site"], state_dir=common["state_dir"])))
         click.echo(context.get_help())
 
 
@@ -165,8 +139,8 @@ def cli(context: click.Context) -> None:
 @click.argument("assignment", type=click.Path(path_type=Path), required=False)
 @_emulator_options
 @_canary_option
+@common_options("headless", "plain", "as_json", "state_dir", accepted=("yes",))
 @metrics_option
-@_common_options
 def rehearse(
     assignment: Path | None, hosts: int | None, seed: int, speed: float | None, faults: str | None, **common: Any
 ) -> None:
@@ -186,8 +160,8 @@ def rehearse(
 )
 @_survey_option
 @_canary_option
+@common_options(*SERVICES)
 @metrics_option
-@_common_options
 def run(at: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
 
@@ -206,7 +180,7 @@ def run(at: str | None, **given: Any) -> None:
 @_request_options
 @_survey_option
 @_canary_option
-@_common_options
+@common_options("site", "as_json", "state_dir")
 def plan(**given: Any) -> None:
     """Show what a rollout of these assignments would do. Reads Foreman and the BMCs, and writes nothing."""
     from .run import plan as start
@@ -216,7 +190,7 @@ def plan(**given: Any) -> None:
 
 @cli.command()
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@_common_options
+@common_options("site", "as_json")
 def lint(files: tuple[Path, ...], **common: Any) -> None:
     """Check assignments, site files and QUADS' exports offline. Exit status 0, or 2 if a file has a problem."""
     from .lint import lint_files
@@ -226,7 +200,7 @@ def lint(files: tuple[Path, ...], **common: Any) -> None:
 
 @cli.command()
 @click.argument("assignments", metavar="[ASSIGNMENT]...", type=click.Path(path_type=Path), nargs=-1)
-@_common_options
+@common_options("site", "as_json", "state_dir")
 def check(assignments: tuple[Path, ...], **common: Any) -> None:
     """Check TLS, credentials, version, latency and clock of Foreman and QUADS, and of the BMCs of each ASSIGNMENT."""
     from .check import check as start
@@ -240,8 +214,8 @@ def check(assignments: tuple[Path, ...], **common: Any) -> None:
 @click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
 @click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
+@common_options(*SERVICES)
 @metrics_option
-@_common_options
 def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
     from .resume import resume_command as start
@@ -255,7 +229,7 @@ def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) 
 @click.option(
     "--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay speed factor (2: twice as fast as recorded)."
 )
-@_common_options
+@common_options("headless", "plain", "as_json", "state_dir")
 def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any) -> None:
     """Watch a rollout that another process runs (read-only)."""
     from .watch import watch as start
@@ -265,7 +239,7 @@ def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any)
 
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
-@_common_options
+@common_options("plain", "state_dir")
 def attach(rollout: str | None, **common: Any) -> None:
     """Take control of a rollout that another process runs."""
     from .watch import attach as start
@@ -280,7 +254,7 @@ def attach(rollout: str | None, **common: Any) -> None:
     type=click.IntRange(0, 100_000),
     help="Remove rollouts that ended more than DAYS days ago: none with unfinished or armed hosts or pending updates to QUADS.",
 )
-@_common_options
+@common_options("as_json", "state_dir")
 def rollouts(prune: int | None, **common: Any) -> None:
     """List all rollouts of the state directory."""
     from .history import prune_rollouts
@@ -292,7 +266,7 @@ def rollouts(prune: int | None, **common: Any) -> None:
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
 @click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", show_default=True)
-@_common_options
+@common_options("state_dir")
 def report(rollout: str | None, form: str, **common: Any) -> None:
     """Report on a rollout: hosts, stages, failures, Foreman writes, latencies."""
     from .history import report as start
@@ -303,7 +277,7 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 @cli.command()
 @click.argument("pattern", required=False)
 @click.option("--worst", is_flag=True, help="Hosts that failed most often come first, then those that took longest.")
-@_common_options
+@common_options("site", "as_json", "state_dir")
 def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
     """Show how hosts fared in their last rollouts: PATTERN is a part of the name, or a pattern such as 'f21-*'."""
     from .host_history import hosts as start
@@ -392,15 +366,17 @@ def _run_request(given: dict[str, Any]) -> Any:
 def _options(common: dict[str, Any]) -> Any:
     from quads_tui.runtime.options import Options
 
-    if common["plain"] and (common["headless"] or common["as_json"]):
+    common = with_given_before(common)
+    plain, headless, json = (bool(common.get(name)) for name in ("plain", "headless", "as_json"))
+    if plain and (headless or json):
         raise click.UsageError("give only one of --plain, --headless and --json")
     return Options(
         site=common["site"],
-        headless=common["headless"] or common["as_json"],
-        json=common["as_json"],
-        yes=common["yes"],
+        headless=headless or json,
+        json=json,
+        yes=bool(common.get("yes")),
         state_dir=common["state_dir"],
-        plain=common["plain"],
+        plain=plain,
         survey=not common.get("no_survey"),
         take_over=common.get("take_over", False),
         canary=common.get("canary"),

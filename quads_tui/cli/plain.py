@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from quads_tui.console.output import DRAIN_TIMEOUT
 from quads_tui.console.plain_session import PlainSession
 from quads_tui.console.view_context import ViewContext
+from quads_tui.render.runner_gone import RunnerGone, sentences
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.runtime.running_rollout import RunningRollout
@@ -46,6 +47,17 @@ class PlainScreen:
         if why != self._view_context.read_only:
             print(f"Read-only: {why}." if why else "You have control.", file=self._output)
         self._view_context.read_only = why
+
+    @property
+    def gone(self) -> RunnerGone | None:
+        return self._view_context.gone
+
+    @gone.setter
+    def gone(self, gone: RunnerGone | None) -> None:
+        if gone is not None and self._view_context.gone is None:
+            for line in sentences(gone, self._view_context.rollout, time.time()):
+                print(line, file=self._output)
+        self._view_context.gone = gone
 
     def release_terminal(self) -> None:
         """Nothing to do: lines leave the terminal as it is."""

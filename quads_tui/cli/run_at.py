@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from quads_tui.inputs import BadTime, Zone, find_site, load_site, local_zone, next_start, parsed
 from quads_tui.journal.catalogue import StoredRollout
+from quads_tui.render.clouds import short_clouds_name
 from quads_tui.render.numbers import duration
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse
@@ -22,6 +23,7 @@ from quads_tui.runtime.operator import Operator
 from quads_tui.runtime.options import Options, Refused, Usage, notify
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.rollout_input import RolloutInput, RunRequest, load
+from quads_tui.runtime.scheduled import announced
 
 from .run import resume_or_start_new
 from .terminal import TerminalOperator, chosen_front_end, run_with_exit_status
@@ -93,11 +95,12 @@ async def _run_scheduled(at: float, request: RunRequest, given: RolloutInput, op
         return 4
     if not options.yes:
         confirmed = confirmed.confirmed()
-    if at - REPLAN_BEFORE > time.time():
-        await countdown(at - REPLAN_BEFORE, at, notify, watched=watched)
-        given = await asyncio.to_thread(load, request, options, notify)
-        confirmed = await _accept_changes(confirmed, await _make_plan(given, request, options), options, operator)
-    await countdown(at, at, notify, watched=watched)
+    with announced(options, at=at, cloud=short_clouds_name([goal.cloud for goal in confirmed.goals]), hosts=confirmed.usable):
+        if at - REPLAN_BEFORE > time.time():
+            await countdown(at - REPLAN_BEFORE, at, notify, watched=watched)
+            given = await asyncio.to_thread(load, request, options, notify)
+            confirmed = await _accept_changes(confirmed, await _make_plan(given, request, options), options, operator)
+        await countdown(at, at, notify, watched=watched)
     given = await asyncio.to_thread(load, request, options, notify)
 
     class AtStart(TerminalOperator):

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from quads_tui.runtime.options import notify
 from quads_tui.runtime.running_rollout import RunningRollout
+from quads_tui.services.tmux import in_tmux, load_buffer
 
 from .headless import print_progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from quads_tui.console.fault_tolerant_app import FaultTolerantApp
+    from quads_tui.console.settings import Settings
 
 _LEAVING = 1.0  # real seconds that a screen gets to end
 
@@ -35,15 +39,23 @@ async def run_screen(running: RunningRollout) -> str | None:
     """One console over it, until it is left ("leave"), or the terminal has gone ("gone")."""
     from quads_tui.console.app import Console
 
-    console = Console(running.view, running.executor)
+    settings = settings_of(running.view.directory)
+    console = Console(running.view, running.executor, settings=settings, row_commands=running.row_commands)
     with running.shown_on(console):
         left: str | None = await run_until_exit(console, running.executor.halted, running.hung_up)
     return left
 
 
+def settings_of(rollout: Path | None) -> Settings:
+    """What the screen remembers, in the state directory that the directory of this rollout is in."""
+    from quads_tui.console.settings import FILE, Settings
+
+    return Settings(rollout.parents[1] / FILE if rollout is not None else None)
+
+
 async def run_until_exit(app: FaultTolerantApp[Any], *ends: asyncio.Event) -> Any:
     """Run until it is left or one of these events is set. An error of the screen ends only the screen, which has logged it."""
-    running = asyncio.create_task(app.run_async())
+    running = asyncio.create_task(run_app(app))
     waits = [asyncio.create_task(end.wait()) for end in ends]
     await asyncio.wait((running, *waits), return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
@@ -55,6 +67,12 @@ async def run_until_exit(app: FaultTolerantApp[Any], *ends: asyncio.Event) -> An
         running.add_done_callback(lambda task: task.cancelled() or task.exception())
         return "gone"
     return running.result() if running.exception() is None else "gone"
+
+
+async def run_app(app: FaultTolerantApp[Any]) -> Any:
+    """Every screen of this program runs through here, and copies to the tmux around it, if there is one."""
+    app.tmux_buffer = load_buffer if in_tmux() else None
+    return await app.run_async()
 
 
 async def wait_for_enter(*all_running: RunningRollout) -> bool:

@@ -6,22 +6,24 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from quads_tui.inputs import InputError
-from quads_tui.journal.catalogue import find
+from quads_tui.journal.catalogue import StoredRollout, find
 from quads_tui.journal.locks import LockHeld
 from quads_tui.render.plan_text import plan_lines
-from quads_tui.render.rollout_list import Row
+from quads_tui.render.rollout_list import Row, Source, SourceKind
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
+from quads_tui.runtime.assignment_files import PLACES, AssignmentFiles
 from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import follow
 from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage
+from quads_tui.runtime.path_completion import path_completions, typed_path
 from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
 from quads_tui.runtime.rollout_index import RolloutIndex
@@ -31,7 +33,7 @@ from quads_tui.runtime.unfinished import find_unfinished
 
 from .screen import run_screen, run_until_exit, wait_for_enter
 from .terminal import consequence, run_with_exit_status
-from .watch import read_only_reason, run_attached, run_watch
+from .watch import may_resume, read_only_reason, run_attached, run_watch
 
 if TYPE_CHECKING:
     from quads_tui.console.start_screen import StartApp
@@ -55,6 +57,7 @@ class StartController:
         self._options = options
         self._resources = ProcessResources()
         self._index = RolloutIndex(options.state, self._resources)
+        self._files = AssignmentFiles(options.state)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running_tasks: set[asyncio.Task[Any] | None] = set()  # those whose rollout has started
         self._operator = StartScreenOperator(self)
@@ -67,7 +70,6 @@ class StartController:
 
     async def run(self) -> int:
         self._resources.listen()
-        await asyncio.to_thread(self._index.find_files)
         refreshing = asyncio.create_task(self._index.refresh())
         try:
             await self._screens()
@@ -99,12 +101,13 @@ class StartController:
                 return
 
     async def _choice(self) -> tuple[str, str]:
+        from quads_tui.console.settings import FILE, Settings
         from quads_tui.console.start_screen import StartApp
 
         if self._open_next:
             rollout, self._open_next = self._open_next, ""
             return "open", rollout
-        self._start = StartApp(self)
+        self._start = StartApp(self, Settings(self._options.state / FILE))
         self._started.set()
         choice = await run_until_exit(self._start, self._resources.ended, self._resources.hung_up)
         self._started.clear()
@@ -115,16 +118,35 @@ class StartController:
     def rows(self) -> Sequence[Row]:
         return self._index.rows()
 
-    def sources(self) -> Sequence[str]:
-        return [*(clean(path, 1000) for path in self._index.files), _QUADS, _REHEARSAL]
+    @property
+    def is_read(self) -> bool:
+        return self._index.is_read
 
-    def plan_new(self, source: int) -> None:
-        if source < len(self._index.files):
-            self._start_task(self._run_new(RunRequest((self._index.files[source],))))
-        elif self.sources()[source] == _QUADS:
-            self._start_task(self._run_new(RunRequest(())))
-        else:
-            self._start_task(self._run_rehearsal())
+    @property
+    def state(self) -> str:
+        return clean(self._options.state, 1000)
+
+    @property
+    def places(self) -> Sequence[str]:
+        return [clean(place.absolute(), 1000) for place in PLACES]
+
+    def sources(self) -> Sequence[Source]:
+        files = [Source(SourceKind.FILE, clean(path, 1000), str(path)) for path in self._files.find()]
+        return [*files, Source(SourceKind.QUADS, _QUADS), Source(SourceKind.REHEARSAL, _REHEARSAL)]
+
+    def complete(self, path: str) -> Sequence[str]:
+        return path_completions(path)
+
+    def plan_new(self, source: Source) -> None:
+        match source.kind:
+            case SourceKind.FILE:
+                self._start_task(self._run_new(RunRequest((typed_path(source.path),))))
+            case SourceKind.QUADS:
+                self._start_task(self._run_new(RunRequest(())))
+            case SourceKind.REHEARSAL:
+                self._start_task(self._run_rehearsal())
+            case _:
+                assert_never(source.kind)
 
     def resume(self, rollout: str) -> None:
         self._start_task(self._run_resumed(rollout))
@@ -205,12 +227,14 @@ class StartController:
         except Usage as error:
             self.message = str(error)
             return
-        await run_watch(follower, read_only_reason(stored, stored.holder()), stored)
+        if await run_watch(follower, read_only_reason(stored, stored.holder()), stored, _resumable):
+            self.resume(rollout)
         follower.close()
 
     async def _attach(self, rollout: str) -> None:
         try:
-            await run_attached(find(self._options.state, rollout))
+            if await run_attached(find(self._options.state, rollout), _resumable):
+                self.resume(rollout)
         except (Usage, Refused) as error:
             self.message = str(error)
 
@@ -219,6 +243,11 @@ class StartController:
         await self._started.wait()
         assert self._start is not None
         return self._start
+
+
+def _resumable(stored: StoredRollout) -> bool:
+    """This process has no emulators, so it resumes no rehearsal."""
+    return stored.rehearsal is None and may_resume(stored)
 
 
 class StartScreenOperator:

@@ -18,10 +18,12 @@ from functools import partial
 import click
 
 from quads_tui.inputs import InputError
+from quads_tui.inputs.row_commands import set_taken_keys
 from quads_tui.journal.locks import LockHeld
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
+from quads_tui.rollout.row_commands import TakenKeys
 from quads_tui.rollout.stages import Kind
 from quads_tui.runtime.operator import FrontEnd
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage, emit_json, notify
@@ -33,6 +35,7 @@ _NAMED = 6  # clouds that the question names
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
     """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
+    set_taken_keys(_taken_keys)
     signal.signal(signal.SIGTERM, _exit_on_sigterm)  # until the rollout runs and handles the signal itself
     try:
         return work()
@@ -48,6 +51,12 @@ def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
         if options.json:
             emit_json("refused", time.time(), {"reasons": list(refused.reasons)})
         return 3
+
+
+def _taken_keys() -> TakenKeys:
+    from quads_tui.console.taken_keys import taken_keys
+
+    return taken_keys()
 
 
 def _exit_on_sigterm(*_: object) -> None:

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING
 from quads_tui.console.view_context import ViewContext
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
 from quads_tui.render.progress import plain_line
+from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.events import Event
-from quads_tui.runtime.control_socket import NotRunning, RemoteControl
+from quads_tui.runtime.control_socket import NotRunning, RemoteControl, user_of
+from quads_tui.runtime.emulator_process import emulators_pid
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.journal_follower import STEP, Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
 from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
+from quads_tui.runtime.row_commands import recorded_by, site_commands_of
 
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
+from .resume import resume_now
+from .screen import run_app, settings_of
 from .streams import reader_gone, unread
 from .terminal import run_with_exit_status
 
@@ -37,7 +42,8 @@ def watch(name: str | None, *, replay: bool, replay_speed: float | None, options
 
     def work() -> int:
         stored = _choose_rollout(name, options)
-        return run_to_end(_run_watched(stored, options, (replay_speed or 1.0) if replay else None))
+        again = run_to_end(_run_watched(stored, options, (replay_speed or 1.0) if replay else None))
+        return resume_now(find(options.state, stored.id), options) if again else 0
 
     return run_with_exit_status(options, work)
 
@@ -47,9 +53,10 @@ def attach(name: str | None, *, options: Options) -> int:
 
     def work() -> int:
         stored = _choose_rollout(name, options)
-        if options.headless or not (options.terminal or (options.plain and sys.stdin.isatty())):
+        if not (options.terminal or (options.plain and sys.stdin.isatty())):
             raise Usage("attach takes control and needs a terminal; without one use quads-tui watch --headless")
-        return run_to_end(run_attached(stored, plain=options.plain))
+        again = run_to_end(run_attached(stored, may_resume, plain=options.plain))
+        return resume_now(find(options.state, stored.id), options) if again else 0
 
     return run_with_exit_status(options, work)
 
@@ -67,7 +74,9 @@ def _choose_rollout(name: str | None, options: Options) -> StoredRollout:
     return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])
 
 
-async def _run_watched(stored: StoredRollout, options: Options, replay_speed: float | None) -> int:
+async def _run_watched(stored: StoredRollout, options: Options, replay_speed: float | None) -> bool:
+    """Whether the operator wants to resume it here."""
+    again = False
     words = read_only_reason(stored, stored.holder())
     if replay_speed is not None:
         words = f"replay of {stored.id}" + (f", {replay_speed:g} times as fast as recorded" if replay_speed != 1 else "")
@@ -78,14 +87,27 @@ async def _run_watched(stored: StoredRollout, options: Options, replay_speed: fl
     elif options.headless or not options.terminal:
         await _print_lines(follower, options, watched)
     else:
-        await run_watch(follower, words, watched)
+        again = await run_watch(follower, words, watched, may_resume)
     follower.close()
-    return 0
+    return again
 
 
-def read_only_reason(stored: StoredRollout, holder: str) -> str:
-    """Why a rollout that is only watched cannot be controlled. `holder`: who runs it, as StoredRollout.holder gives it."""
-    return f"watching {stored.id}, run by {holder}" if holder else f"not running: quads-tui resume {stored.id}"
+def may_resume(stored: StoredRollout) -> bool:
+    """The journal is this user's, and the emulators of a rehearsal are running. Reads the disk."""
+    try:
+        own = stored.directory.stat().st_uid == os.geteuid() and os.access(stored.journal, os.W_OK)
+    except OSError:
+        return False
+    return own and (stored.rehearsal is None or emulators_pid(stored.rehearsal) > 0)
+
+
+def read_only_reason(stored: StoredRollout, holder: str, controller: str = "") -> str:
+    """Why a rollout that is only watched cannot be controlled. `holder`: who runs it, as StoredRollout.holder gives it;
+    `controller`: the attached console that has control of it."""
+    if not holder:
+        return f"not running: quads-tui resume {stored.id}"
+    control = f"controlled by {user_of(controller)}, " if controller else ""
+    return f"{control}run by {holder.partition(', since')[0]} (watching {stored.id})"
 
 
 def _over(follower: Follower) -> bool:
@@ -93,30 +115,58 @@ def _over(follower: Follower) -> bool:
     return follower.ended and all(host.status.is_final for host in follower.view.rollout.hosts.values())
 
 
-async def run_watch(follower: Follower, read_only: str, watched: StoredRollout | None) -> None:
-    """The console over it without control; `read_only` says why, and is kept right for the rollout that is `watched`."""
+async def run_watch(
+    follower: Follower, read_only: str, watched: StoredRollout | None, resumable: Callable[[StoredRollout], bool]
+) -> bool:
+    """The console over it without control; `read_only` says why, and is kept right for the rollout that is `watched`. Returns
+    whether the operator wants to resume it here, which `resumable` allows."""
     from quads_tui.console.app import Console
 
     await follower.step()
-    console = Console(follower.view, None, read_only=read_only)
+    settings, commands = settings_of(follower.view.directory), await site_commands_of(follower.stored, follower.view.rollout)
+    console = Console(follower.view, None, settings=settings, read_only=read_only, row_commands=commands)
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
-        helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only)))
+        helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only, resumable)))
     try:
-        await console.run_async()
+        left: str | None = await run_app(console)
+        return left == "resume"
     finally:
         for helper in helpers:
             helper.cancel()
 
 
-async def _keep_right(screen: Console | PlainScreen, follower: Follower, watched: StoredRollout, told: str) -> None:
+async def _keep_right(
+    screen: Console | PlainScreen,
+    follower: Follower,
+    watched: StoredRollout,
+    told: str,
+    resumable: Callable[[StoredRollout], bool],
+) -> None:
     """Say on the screen who runs the rollout, at each change; `told`: what it says now."""
     while True:
-        await asyncio.sleep(_LOOK_INTERVAL)
-        holder = await asyncio.to_thread(watched.holder)
-        words = f"{watched.id} has ended" if not holder and _over(follower) else read_only_reason(watched, holder)
+        holder = await _look(screen, follower, watched, resumable)
+        controller = follower.view.rollout.controller
+        words = f"{watched.id} has ended" if not holder and _over(follower) else read_only_reason(watched, holder, controller)
         if words != told:
             screen.read_only = told = words
+        await asyncio.sleep(_LOOK_INTERVAL)
+
+
+async def _look(
+    screen: Console | PlainScreen, follower: Follower, watched: StoredRollout, resumable: Callable[[StoredRollout], bool]
+) -> str:
+    """Who runs it; where nobody does any more and it has not ended, the screen says so, and its clock stands still."""
+    holder = await asyncio.to_thread(watched.holder)
+    follower.run_by(holder)
+    rollout = follower.view.rollout
+    if holder or rollout.ended_at is not None:
+        screen.gone = None
+    elif screen.gone is None:
+        key = await asyncio.to_thread(resumable, watched)
+        command = f"quads-tui resume {watched.id}"
+        screen.gone = RunnerGone(since=rollout.time.last, who=rollout.who or "another user", command=command, key=key)
+    return holder
 
 
 async def _print_lines(follower: Follower, options: Options, watched: StoredRollout | None) -> None:
@@ -155,7 +205,7 @@ async def _print_sentences(follower: Follower, read_only: str, watched: StoredRo
     stands = watched is not None and not watched.holder()
     helpers = [asyncio.create_task(follower.run())]
     if watched is not None:
-        helpers.append(asyncio.create_task(_keep_right(screen, follower, watched, read_only)))
+        helpers.append(asyncio.create_task(_keep_right(screen, follower, watched, read_only, _not_here)))
     try:
         await screen.until(lambda: follower.ended or stands)
     finally:
@@ -163,8 +213,13 @@ async def _print_sentences(follower: Follower, read_only: str, watched: StoredRo
             helper.cancel()
 
 
-async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
-    """The console over it with control; or the same in sentences. Raises Usage and Refused."""
+def _not_here(stored: StoredRollout) -> bool:
+    """Of screens that have no key to resume a rollout with."""
+    return False
+
+
+async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout], bool], *, plain: bool = False) -> bool:
+    """The console over it with control; or the same in sentences. Returns as run_watch. Raises Usage and Refused."""
     from quads_tui.console.app import Console
 
     follower = follow(stored, title="ATTACHED")
@@ -180,24 +235,36 @@ async def run_attached(stored: StoredRollout, *, plain: bool = False) -> int:
         await control.connect()
     except NotRunning:
         raise Refused([f"{stored.id} is not running; resume it with: quads-tui resume {stored.id}"]) from None
-    console = PlainScreen(ViewContext(follower.view, time.monotonic), control) if plain else Console(follower.view, control)
+    record = recorded_by(control, lambda: any(screen.read_only for screen in shown))
+    commands = await site_commands_of(stored, follower.view.rollout, record)
+    console = (
+        PlainScreen(ViewContext(follower.view, time.monotonic), control)
+        if plain
+        else Console(follower.view, control, settings=settings_of(follower.view.directory), row_commands=commands)
+    )
     shown.append(console)
-    helpers = [asyncio.create_task(work) for work in (follower.run(), _stay_attached(control, console, follower, stored))]
+    resumable = _not_here if plain else resumable
+    stay = _stay_attached(control, console, follower, stored, resumable)
+    helpers = [asyncio.create_task(work) for work in (follower.run(), stay)]
     try:
         if isinstance(console, PlainScreen):
             await console.until(lambda: follower.ended)
-        else:
-            await console.run_async()
+            return False
+        left: str | None = await run_app(console)
+        return left == "resume"
     finally:
         control.close()
         for helper in helpers:
             helper.cancel()
         follower.close()
-    return 0
 
 
 async def _stay_attached(
-    control: RemoteControl, console: Console | PlainScreen, follower: Follower, stored: StoredRollout
+    control: RemoteControl,
+    console: Console | PlainScreen,
+    follower: Follower,
+    stored: StoredRollout,
+    resumable: Callable[[StoredRollout], bool],
 ) -> None:
     """When the process that runs the rollout goes, say so; when another resumes it, take control of that one."""
     while True:
@@ -205,8 +272,10 @@ async def _stay_attached(
         console.read_only = read_only_reason(stored, "")
         while True:
             await asyncio.sleep(_LOOK_INTERVAL)
+            await _look(console, follower, stored, resumable)
             if _over(follower):
                 console.read_only = f"{stored.id} has ended"
             with suppress(NotRunning):
                 await control.connect()
                 break
+        await _look(console, follower, stored, resumable)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding
@@ -16,23 +14,24 @@ from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from quads_tui.render.detail import as_text
-from quads_tui.render.host_order import ORDERS
-from quads_tui.render.palette import PALETTES, THEMES
-from quads_tui.render.symbols import SYMBOLS, for_terminal
 from quads_tui.rollout.alerts import Alerts
-from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.commands import Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
-from .command_line import CommandLine, CommandProvider
+from .adjustable import remembered_symbols
+from .command_line import CommandLine
+from .command_palette import CommandPalette, by_relevance
+from .completion import Completer
+from .controlled_app import ControlledApp
+from .copies import copied_hosts
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
-from .fault_tolerant_app import FaultTolerantApp
 from .host_table import HostTable
 from .key_actions import (
     BY_NAME,
@@ -47,8 +46,8 @@ from .key_actions import (
     question,
     required_answer,
 )
-from .output import terminal_encoding
 from .repair_question import refused, repair_question, suitable
+from .row_commands import RowCommandKeys
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
@@ -56,7 +55,8 @@ from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import save_screenshot
+from .screenshot import screenshot_taken
+from .settings import Settings
 from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
@@ -67,13 +67,14 @@ LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
-class Console(FaultTolerantApp[str]):
-    """Returns "leave" when the operator left, "gone" when the terminal hung up, None after a display error; never ends by itself.
+class Console(ControlledApp):
+    """Returns "leave" when the operator left, "resume" where this process is to resume the rollout, "gone" when the terminal
+    hung up, None after a display error; never ends by itself.
 
-    `control` may be None while `read_only` says why. `frozen`: no timers, for tests that call frame and panels.
+    `control` may be None while `read_only` says why. `settings`: what is remembered; else nothing is. `frozen`: no timers: tests
+    call frame and panels.
     """
 
-    COMMANDS: ClassVar = {CommandProvider}
     BINDINGS: ClassVar = [
         Binding(action.keys, action.name, action.help, show=False, priority=action.keys == "ctrl+c")
         for action in of_place("hosts", "anywhere")
@@ -85,19 +86,20 @@ class Console(FaultTolerantApp[str]):
         view: RolloutView,
         control: Control | None,
         *,
+        settings: Settings | None = None,
         read_only: str = "",
         frozen: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        row_commands: RowCommandRunner | None = None,
     ) -> None:
-        symbols = for_terminal(terminal_encoding(), os.environ.get("TERM", ""))
-        self.context = ViewContext(view, monotonic, read_only, symbols)
-        self._main = TableScreen(self.context)
-        super().__init__(monotonic)
-        self._control = control
+        settings = settings or Settings()
+        context = ViewContext(view, monotonic, read_only, remembered_symbols(settings), settings, row_commands)
+        self._row_commands = RowCommandKeys(self, context)
+        self._main = TableScreen(context)
+        super().__init__(context, control)
         self._frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
-        self._muted = False
         self._blurred = False
         self._frames = 0
         self._probe: asyncio.Task[None] | None = None
@@ -110,26 +112,14 @@ class Console(FaultTolerantApp[str]):
     def table(self) -> HostTable:
         return self._main.table
 
-    @property
-    def read_only(self) -> str:
-        return self.context.read_only
-
-    @read_only.setter
-    def read_only(self, why: str) -> None:
-        self.context.read_only = why
-
-    @property
-    def view(self) -> View:
-        """The topmost screen that is not a question."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, View))
-
     def on_mount(self) -> None:
+        self._row_commands.bind()
         if not self._frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
             self._probe = asyncio.create_task(measure_lag(self._note_lag))
             self.set_timer(2.0, settle_garbage)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
 
@@ -156,11 +146,12 @@ class Console(FaultTolerantApp[str]):
 
     def panels(self, *, graphs: bool = True) -> None:
         """Once a second: everything else."""
+        self.report_settings()
         notices = self.context.rollout.notices
         if len(notices) != self._seen_notices and notices:
             self._seen_notices = len(notices)
             self.context.flash = notices[-1].text
-        if self._alerts.new() and not self._muted:
+        if self._alerts.new() and not self.settings.muted:
             self.bell()
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
@@ -192,6 +183,8 @@ class Console(FaultTolerantApp[str]):
         if isinstance(field, Input) and isinstance(self.screen, TableScreen | CommandLine) and event.is_printable:
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
+        elif isinstance(self.screen, View) and event.key not in self.active_bindings:
+            self.report_unknown(event)
 
     # Commands by name
 
@@ -199,12 +192,13 @@ class Console(FaultTolerantApp[str]):
     def available(self) -> Sequence[KeyAction]:
         """The actions that are available on this screen now."""
         places = {"hosts", "anywhere"} | ({"table"} if isinstance(self.view, TableScreen) else set())
-        return [action for action in of_place(*places) if not (action.dangerous and self.read_only) and action.name != "command"]
+        own = [action for action in of_place(*places) if not (action.dangerous and self.read_only)]
+        return [*own, *self._row_commands.actions]
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
         name, _, argument = words.strip().partition(" ")
-        action = find_command(name, COMMANDS)
+        action = find_command(name, COMMANDS) or find_command(name, self._row_commands.actions)
         if action is None:
             self.flash(f"unknown command {name!r}; press ? for all commands")
             return
@@ -215,6 +209,9 @@ class Console(FaultTolerantApp[str]):
         if argument.strip() and not action.argument:
             self.flash(f"{action.command} accepts no argument")
             return
+        if action.where == "site":
+            self.action_row_command(action.name)
+            return
         run = getattr(home, f"action_{action.name}", None) or partial(self._ask, action.name)  # those without a key have none
         if action.argument:
             run(argument.strip())
@@ -222,10 +219,11 @@ class Console(FaultTolerantApp[str]):
             run()
 
     def action_command(self) -> None:
-        words = (
-            [f"theme {name}" for name in PALETTES] + [f"symbols {name}" for name in SYMBOLS] + [f"sort {key}" for key in ORDERS]
-        )
-        self.ask(CommandLine(self._history, words), self._run_typed)
+        self.ask(CommandLine(self._history, Completer(self.context, self.available), self.context.symbols), self._run_typed)
+
+    def action_palette(self) -> None:
+        actions = [action for action in self.available if action.name not in ("command", "palette")]
+        self.ask(CommandPalette(by_relevance(actions, self.view.fits_the_chosen), self.context.symbols), self._run_typed)
 
     def _run_typed(self, words: str | None) -> None:
         if words:
@@ -269,63 +267,16 @@ class Console(FaultTolerantApp[str]):
 
     def action_copy(self) -> None:
         """Several hosts: their names. One host: its details and history."""
-        names = self.view.chosen()
-        if len(names) == 1:
-            host, clock = self.context.rollout.hosts[names[0]], self.context.clock
-            text = as_text(host, self.context.view.exchanges(host.name), now=clock.wall(), time=self.context.rollout.time)
-        else:
-            text = "\n".join(names)
-        self.copy_to_clipboard(text)
-        what = f"the details of {names[0]}" if len(names) == 1 else f"{len(names)} host names"
-        self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
+        self.copy(*copied_hosts(self.context, self.view.chosen()))
 
-    def action_theme(self, name: str = "") -> None:
-        if chosen := self._chosen("theme", name, list(PALETTES), self.palette):
-            self.apply_palette(chosen)
-            self.ansi_color = None if THEMES[chosen].ground else True
-            self._redraw(f"theme {chosen}")
-
-    def action_symbols(self, name: str = "") -> None:
-        if chosen := self._chosen("symbols", name, list(SYMBOLS), self.context.symbols.name):
-            self.context.symbols = SYMBOLS[chosen]
-            self._redraw(f"symbols {chosen}")
-
-    def _chosen(self, what: str, name: str, names: Sequence[str], now: str) -> str:
-        """The one of that name, or the next one; empty, with a message, where there is none of that name."""
-        if name and name not in names:
-            self.flash(f"unknown {what} {name!r}; choose from {', '.join(names)}")
-            return ""
-        return name or names[(names.index(now) + 1) % len(names)]
-
-    def _redraw(self, what: str) -> None:
-        self.refresh_css(animate=False)
-        for screen in self.screen_stack:
-            screen.notify_style_update()
-        self.flash(what)
-
-    def action_mute(self) -> None:
-        self._muted = not self._muted
-        self.flash("bell off" if self._muted else "bell on: it rings for new kinds of failure, pauses and the end of the rollout")
+    def action_row_command(self, name: str) -> None:
+        """Of the site: it does not change the rollout, so whoever only watches may run it too."""
+        self._row_commands.press(name)
 
     def action_shot(self) -> None:
-        try:
-            kept = save_screenshot(self, self.context, self.context.view.directory or Path.cwd())
-        except OSError as error:
-            self.flash(f"no screenshot: {error}")
-        else:
-            self.flash(f"saved {kept}.svg, .txt and .json")
+        self.flash(screenshot_taken(self, self.context))
 
     # Controlling
-
-    def _submit(self, command: Command) -> None:
-        """Checked again here: somebody else may have taken control while a question was open."""
-        if not self._refuse_if_read_only() and self._control is not None:
-            self._control.submit(command)
-
-    def _refuse_if_read_only(self) -> bool:
-        if self.read_only:
-            self.flash(f"read-only: {self.read_only}")
-        return bool(self.read_only)
 
     def _select(self, action: KeyAction) -> tuple[list[HostState], int, int, dict[str, str]]:
         """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells."""
@@ -337,7 +288,7 @@ class Console(FaultTolerantApp[str]):
 
     def _ask(self, name: str, why: str = "") -> None:
         """Confirm, then submit; an action that needs a reason asks for it where none is given."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         action, view = BY_NAME[name], self.view
         chosen, hidden, unsuitable, reasons = self._select(action)
@@ -351,7 +302,7 @@ class Console(FaultTolerantApp[str]):
 
         def submit(why: str) -> None:
             assert action.make_command is not None
-            self._submit(action.make_command(hosts, why))
+            self.submit(action.make_command(hosts, why))
             view.done()
 
         def with_reason(why: str | None) -> None:
@@ -409,7 +360,7 @@ class Console(FaultTolerantApp[str]):
 
     def _ask_pause(self, what: str) -> None:
         """Pause it, or resume it. If the pause or its cause changed while the question was open, the question is asked again."""
-        if self._refuse_if_read_only():
+        if self.refuse_if_read_only():
             return
         paused = self.context.rollout.paused
         why = pause_reasons(paused, what)
@@ -420,7 +371,7 @@ class Console(FaultTolerantApp[str]):
             elif pause_reasons(paused, what) != why:
                 self._ask_pause(what)
             else:
-                self._submit(Pause(what, not why))
+                self.submit(Pause(what, not why))
 
         self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
 
@@ -431,7 +382,7 @@ class Console(FaultTolerantApp[str]):
         self.action_interrupt()
 
     def action_interrupt(self) -> None:
-        if isinstance(self.screen, Question | TextQuestion) or self._refuse_if_read_only():
+        if isinstance(self.screen, Question | TextQuestion) or self.refuse_if_read_only():
             return
         lines = [
             "This process runs the rollout.",
@@ -441,9 +392,9 @@ class Console(FaultTolerantApp[str]):
 
         def chosen(answer: str | None) -> None:
             if answer == "p":
-                self._submit(Pause("admission", True))
+                self.submit(Pause("admission", True))
             elif answer == "s":
-                self._submit(Stop())
+                self.submit(Stop())
 
         answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
         self.ask(Question(lines, answers, self.context.monotonic), chosen)

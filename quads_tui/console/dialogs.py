@@ -14,6 +14,8 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from quads_tui.render.small import SMALLEST, is_too_small
+
 from .fault_tolerant_app import SafeScreen, ignored
 from .field import ANSWER, Field
 
@@ -30,6 +32,8 @@ _CSS = """
 class _Dialog(SafeScreen, ModalScreen[str]):
     """What both kinds share: their lines, and from when on a key counts."""
 
+    _safe = ""  # the answer that does nothing
+
     def __init__(self, lines: Sequence[str], monotonic: Callable[[], float]) -> None:
         super().__init__()
         self._lines = lines
@@ -42,6 +46,9 @@ class _Dialog(SafeScreen, ModalScreen[str]):
         return self._monotonic() - self._opened >= DEBOUNCE
 
     def answer(self, value: str, key: str) -> None:
+        """What cannot be read on this terminal is not agreed to."""
+        if value not in ("", self._safe) and is_too_small(self.app.size, SMALLEST):
+            return
         if self.end(value):
             app: Any = self.app
             app.answered(key)
@@ -56,6 +63,7 @@ class Question(_Dialog):
         """`answers`: key -> what it does; the first one is the safe one and also enter's."""
         super().__init__(lines, monotonic)
         self._answers = answers
+        self._safe = next(iter(answers))
         self._pressed = -math.inf  # the last key, whichever
 
     def compose(self) -> ComposeResult:

@@ -8,6 +8,7 @@ tests/terminal/test_driver.py.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -15,7 +16,9 @@ import select
 import signal
 import socket
 import termios
+import threading
 import time
+import tty
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,6 +37,7 @@ from .output import terminal
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT = 0.1  # seconds that the end of a screen waits for a terminal that was reading, or for the input thread
+LEND_TIMEOUT = 1.0  # seconds that another program waits for a terminal that does not read
 RESIZE_DELAY = 0.05  # seconds between two looks at the size of the window
 MAX_QUEUED = 256  # keys that may wait for the screen; of the mouse a quarter, so that it drowns no key
 SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[?7l"  # alternate, no cursor, focus events, bracketed paste, no wrap
@@ -143,6 +147,47 @@ class SafeDriver(LinuxDriver):
         signal.signal(signal.SIGCONT, signal.SIG_DFL)
         self._output.on_ready = self._output.on_dead = None
         self._output.drain(0 if self._output.dropping else CLOSE_TIMEOUT)
+
+    async def lend_terminal(self) -> None:
+        """Leave the screen to a program, until `take_back`. What the app draws meanwhile is not written.
+
+        Keys that send signals send none yet: until the program is the foreground job, they would be signals to this process.
+        """
+        keys = self._key_thread
+        self.stop_application_mode()
+        self._without_signals()
+        await asyncio.to_thread(self._wait_for_input, keys)
+        self.exit_event.clear()  # of the input, which begins again with the screen
+
+    def _wait_for_input(self, keys: threading.Thread | None) -> None:
+        """Until nothing more is read here, and the way out is written: the terminal is another program's then."""
+        if keys is not None:
+            keys.join()
+        self._output.drain(LEND_TIMEOUT)
+
+    def take_back(self, *, show: bool) -> None:
+        """The terminal is ours again, whatever the program did to it. `show`: the app draws all of it anew; else it is left as it
+        was found."""
+        found = self.attrs_before
+        self._without_signals()
+        with suppress(OSError):  # not our controlling terminal, or it has gone
+            if os.tcgetpgrp(self.fileno) != os.getpgrp():
+                os.tcsetpgrp(self.fileno, os.getpgrp())  # from the background: SIGTTOU is ignored
+        if show:
+            self.start_application_mode()
+            self.attrs_before = found  # not those without signals
+            self._app.refresh()
+        elif found is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, found)
+
+    def _without_signals(self) -> None:
+        """The modes that the terminal was found in, but for the keys that send signals."""
+        if self.attrs_before is not None:
+            modes = [*self.attrs_before]
+            modes[tty.LFLAG] &= ~termios.ISIG
+            with suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, modes)
 
     def release_terminal(self) -> None:
         """Give the terminal back now, whatever the app does; takes 0.2 s at most. What the app draws later is not written."""

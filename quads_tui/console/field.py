@@ -6,12 +6,21 @@ from typing import Any
 
 from textual.widgets import Input
 
+from quads_tui.render.host_filter import LONGEST
+
 from .fault_tolerant_app import FaultTolerant
 
-FILTER, COMMAND, ANSWER = 200, 500, 200  # characters
+FILTER, COMMAND, ANSWER = LONGEST, 500, 200  # characters
 
 
 class Field(FaultTolerant, Input):
+    DEFAULT_CSS = """
+    Field:focus { background-tint: transparent; }
+    Field:ansi > .input--cursor, Field:ansi > .input--selection {
+        background: ansi_default; color: ansi_default; text-style: reverse;
+    }
+    """
+
     def __init__(self, limit: int, **named: Any) -> None:
         super().__init__(max_length=limit, **named)
         self._limit = limit

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.render.host_row import SORTED_BY, Columns, heading, host_row
+from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import FaultTolerant
@@ -26,6 +28,16 @@ class HostTable(FaultTolerant, Widget):
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"
     can_focus = True
 
+    class Sorted(Message):
+        """The title of a column was clicked; `order`: the one that belongs to it."""
+
+        def __init__(self, order: str) -> None:
+            super().__init__()
+            self.order = order
+
+    class Opened(Message):
+        """The host under the cursor was clicked twice."""
+
     def __init__(self, context: ViewContext) -> None:
         super().__init__(id="hosts")
         self._view_context = context
@@ -34,6 +46,10 @@ class HostTable(FaultTolerant, Widget):
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._drawn_for: tuple[object, ...] = ()
+        self._drawn_columns: Columns | None = None
+        self._sort = ""
+        self._empty: Sequence[str] = ()
         self._inks: Inks | None = None  # of the present theme
         self._stale: set[str] = set()  # hosts whose rows are to be repainted
         self._turn = 0  # the visible row from which on the next frame looks
@@ -43,10 +59,13 @@ class HostTable(FaultTolerant, Widget):
 
     # What is shown
 
-    def show(self, hosts: Iterable[HostState]) -> None:
+    def show(self, hosts: Iterable[HostState], *, sort: str, empty: Sequence[str] = ()) -> None:
         """These hosts in this order. A cursor that was put on a host stays on it, else near where it was; one on the first row
-        stays there, so that who looks only sees what comes first."""
+        stays there, so that who looks only sees what comes first. `sort`: the order; `empty`: why there are none."""
         rows = [host.name for host in hosts]
+        if (sort, empty) != (self._sort, self._empty):
+            self._sort, self._empty = sort, empty
+            self.refresh()
         if rows == self._rows:
             return
         place = self._place.get(self.cursor, 0)
@@ -126,12 +145,24 @@ class HostTable(FaultTolerant, Widget):
 
     # Drawing
 
+    def _columns(self, width: int) -> Columns:
+        """As they are drawn now."""
+        context = self._view_context
+        drawn_for = (width, context.symbols.name, context.settings.columns)
+        if self._drawn_columns is None or drawn_for != self._drawn_for:
+            self._strips.clear()
+            self._drawn_for = drawn_for
+            self._drawn_columns = Columns.of(self._rollout.plan, width, context.symbols, context.settings.columns)
+        return self._drawn_columns
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = Columns.of(self._rollout.plan, width, self._view_context.symbols)
+        columns = self._columns(width)
         if y == 0:
-            return self._strip(heading(columns), width)
+            return self._strip(heading(columns, self._sort), width)
         row = self._top + y - 1
+        if row < len(self._empty):
+            return self._strip(Text(f"   {self._empty[row]}", STRONG if not row else QUIET), width)
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         host = self._rollout.hosts[self._rows[row]]
@@ -166,8 +197,15 @@ class HostTable(FaultTolerant, Widget):
         self.refresh()
 
     def on_click(self, event: Click) -> None:
-        if event.y > 0 and self._top + event.y - 1 < len(self._rows):
-            self.go(self._top + event.y - 1)
+        self._view_context.last_key = self._view_context.monotonic()  # no row moves away under the second click
+        row, before = self._top + event.y - 1, self.cursor
+        if event.y == 0:
+            if order := SORTED_BY.get(self._columns(self.size.width).at(event.x)):
+                self.post_message(self.Sorted(order))
+        elif row < len(self._rows):
+            self.go(row)
+            if event.chain == 2 and self.cursor == before:
+                self.post_message(self.Opened())
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         self.move(3)

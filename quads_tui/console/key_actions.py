@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import (
     Command,
+    Comment,
     Disarm,
     GiveBack,
     Hold,
@@ -47,6 +48,7 @@ class KeyAction:
     make_command: Callable[[tuple[str, ...], str], Command] | None = None
     default_reason: str = ""
     label: str = ""  # in the footer; the command where it is empty
+    asks: bool = True  # with `make_command`: nothing happens before it is confirmed
     repair: Repair | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +89,31 @@ KEY_ACTIONS = (
     KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=2),
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
+    KeyAction(
+        "export",
+        "",
+        "",
+        "write the shown hosts, as they are sorted, into a file: csv or json",
+        _TABLE,
+        argument="FORMAT [FILE]",
+    ),
+    KeyAction(
+        "columns",
+        "",
+        "",
+        "columns of the table, the default ones without a name: cloud, model, stage, state, hooks, try, for, note",
+        _TABLE,
+        argument="NAME,NAME...",
+    ),
+    KeyAction(
+        "save",
+        "",
+        "",
+        "save the filter and sort order under a name, used by :filter @NAME; without a name: list them",
+        _TABLE,
+        argument="NAME",
+    ),
+    KeyAction("forget", "", "", "delete a saved filter", _TABLE, argument="NAME"),
     KeyAction(
         "detail",
         "enter",
@@ -189,6 +216,19 @@ KEY_ACTIONS = (
         make_command=lambda hosts, _: WriteNext(hosts),
     ),
     KeyAction(
+        "comment",
+        "c",
+        "c",
+        "comment on hosts: shown in their NOTE, details and the report, and to whoever takes control",
+        _HOSTS,
+        True,
+        tuple(HostStatus),
+        0,
+        "TEXT",
+        Comment,
+        asks=False,
+    ),
+    KeyAction(
         "power_cycle",
         "",
         "",
@@ -244,19 +284,27 @@ KEY_ACTIONS = (
         "pause all Foreman writes, or resume them after showing the reason for the pause",
         dangerous=True,
     ),
+    KeyAction("resume_here", "ctrl+r", "ctrl+r", "resume the rollout in this console, after the process that ran it has exited"),
     KeyAction("messages", "m", "m", "messages and commands so far"),
     KeyAction("theme", "T", "T", "next colour theme", argument="NAME"),
     KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
     KeyAction("mute", "B", "B", "bell off or on; it rings for a new kind of failure, a pause, and the end of the rollout"),
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
     KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
+    KeyAction("palette", "ctrl+p", "ctrl+p", "list of all commands, those for the host under the cursor first"),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
     KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout continues and prints its progress", footer=9),
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9
     ),
     KeyAction(
-        "new", "n", "n", "plan a new rollout: from a file, from the moves of QUADS, or a rehearsal", _START, True, footer=8
+        "new",
+        "n",
+        "n",
+        "plan a new rollout: from a file (tab: type its path), from the moves of QUADS, or a rehearsal",
+        _START,
+        True,
+        footer=8,
     ),
     KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7),
     KeyAction("attach", "a", "a", "take control of a rollout that another process runs", _START, True, footer=6),

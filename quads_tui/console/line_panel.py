@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.text import Text
+from textual.events import Click
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -16,6 +19,13 @@ class LinePanel(Widget):
     """Lines of exactly its width. `put` compares with what is shown."""
 
     DEFAULT_CSS = "LinePanel { height: auto; width: 1fr; }"
+
+    class Clicked(Message):
+        """In the panel of this name, in this line and cell. `meta`: of the text there. `double`: the same place twice."""
+
+        def __init__(self, panel: str, line: int, cell: int, *, meta: dict[str, Any], double: bool) -> None:
+            super().__init__()
+            self.panel, self.line, self.cell, self.meta, self.double = panel, line, cell, meta, double
 
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
@@ -55,6 +65,10 @@ class LinePanel(Widget):
         self._inks = None
         self._strips = [self.inks.strip(line) for line in self._lines]
         self.refresh()
+
+    def on_click(self, event: Click) -> None:
+        meta = event.style.meta
+        self.post_message(self.Clicked(self.id or "", event.y, event.x, meta=meta, double=event.chain == 2))
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

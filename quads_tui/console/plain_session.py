@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from quads_tui.render import sentences
+from quads_tui.render.comments import comments_summary
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.numbers import count
 from quads_tui.rollout.alerts import AlertKind, Alerts
@@ -72,6 +73,8 @@ class PlainSession:
             self._print(f"Times are {time}: so many times as fast as real time, from the start on.")
         for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._print(f"Warning: {warning}")
+        if not self._view_context.read_only and (comments := comments_summary(rollout.hosts.values())):
+            self._print(f"{comments}.")
         if accepts_commands:
             self._print("Type status, failed, or help for all commands.")
 
@@ -120,6 +123,9 @@ class PlainSession:
             self._print(f"{refused(action, reasons) if reasons else in_state}.")
             return
         names = tuple(host.name for host in chosen)
+        if not action.asks:
+            self._ask_text(action, names)
+            return
         left_out = argument not in _STATES
         if action.repair is None:
             lines = question(action, chosen, 0, len(hosts) - len(chosen) if left_out else 0)
@@ -143,6 +149,19 @@ class PlainSession:
             )
 
         self._require_answer(required_answer(len(names)), on_confirmed)
+
+    def _ask_text(self, action: KeyAction, names: tuple[str, ...]) -> None:
+        """The next line is the text; nothing is confirmed, since nothing is done to the hosts."""
+        self._print(f"{action.command.capitalize()} on {count(len(names), 'host')}? Press Enter to write nothing.")
+
+        def written(text: str) -> None:
+            assert action.make_command is not None
+            if text:
+                self._submit(action.make_command(names, text), f"{action.command.capitalize()} sent.")
+            else:
+                self._print("Nothing was written.")
+
+        self._answer = written
 
     def _hosts(self, argument: str) -> list[HostState]:
         """The hosts of these names (short or full), of this state, or of this filter."""

@@ -13,6 +13,15 @@ from textual.app import App
 from .view_context import ViewContext
 
 
+def screenshot_taken(app: App[Any], context: ViewContext) -> str:
+    """Save one in the directory of the rollout; gives the message about it."""
+    try:
+        kept = save_screenshot(app, context, context.view.directory or Path.cwd())
+    except OSError as error:
+        return f"no screenshot: {error}"
+    return f"saved {kept}.svg, .txt and .json"
+
+
 def save_screenshot(app: App[Any], context: ViewContext, directory: Path) -> Path:
     """Write three files of one name, readable by the owner only; returns it without an ending. Raises OSError."""
     now = datetime.fromtimestamp(context.clock.wall()).astimezone()

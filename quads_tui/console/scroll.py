@@ -41,6 +41,12 @@ class Scroll(SafeScreen, Screen[str]):
         self._pick = pick
         self._at = 0  # the line under the cursor, or the first one shown
 
+    def replace(self, lines: Sequence[str]) -> None:
+        """Show other lines; the cursor stays where it is."""
+        self._lines = list(lines)
+        if self.is_mounted:
+            self._draw()
+
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
         yield LinePanel("body")

@@ -10,20 +10,26 @@ from typing import Any, ClassVar, Protocol
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.screen import Screen
 
 from quads_tui.render import rollout_list
-from quads_tui.render.line import cut
-from quads_tui.render.palette import BAR, PALETTES, STRONG
-from quads_tui.render.rollout_list import Row, RowGroup
+from quads_tui.render.line import cut, fitted
+from quads_tui.render.palette import BAR, PALETTES, QUIET, STRONG, on_bar
+from quads_tui.render.rollout_list import Row, RowGroup, Source, SourceKind
+from quads_tui.render.symbols import BRAILLE
 from quads_tui.rollout.garbage import settle_garbage
+from quads_tui.rollout.text import clean
 
+from .adjustable import remembered_symbols
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .fault_tolerant_app import FaultTolerantApp, SafeScreen
 from .key_actions import BY_NAME, TYPE_THE_COUNT, of_place
 from .line_panel import LinePanel
+from .path_line import PathLine
 from .scroll import Scroll
+from .settings import Settings
 
 REFRESH = 0.5  # seconds
 _MOVES, _COMMON = ("cursor_up", "cursor_down"), ("theme", "help", "leave")  # actions of a rollout's screens that exist here, too
@@ -36,11 +42,31 @@ class RolloutActions(Protocol):
 
     def rows(self) -> Sequence[Row]: ...
 
-    def sources(self) -> Sequence[str]:
-        """What a new rollout can be made from, one line each."""
+    @property
+    def is_read(self) -> bool:
+        """The rollouts of the directory are known."""
+        ...
 
-    def plan_new(self, source: int) -> None:
-        """Plan a new rollout from this source (its place in `sources`); the plan is confirmed before anything starts."""
+    @property
+    def state(self) -> str:
+        """The directory of the rollouts that are listed."""
+        ...
+
+    @property
+    def places(self) -> Sequence[str]:
+        """Where assignment files are looked for."""
+        ...
+
+    def sources(self) -> Sequence[Source]:
+        """What a new rollout can be made from now. Reads the disk: not for the loop."""
+        ...
+
+    def complete(self, path: str) -> Sequence[str]:
+        """What this beginning of a path may become. Reads the disk."""
+        ...
+
+    def plan_new(self, source: Source) -> None:
+        """Plan a new rollout from this source; the plan is confirmed before anything starts."""
 
     def resume(self, rollout: str) -> None: ...
 
@@ -50,11 +76,19 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
     BINDINGS: ClassVar = [Binding("ctrl+c", "leave", show=False, priority=True)]
 
-    def __init__(self, actions: RolloutActions, *, frozen: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        actions: RolloutActions,
+        settings: Settings | None = None,
+        *,
+        frozen: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.actions = actions
         self._frozen = frozen
         self._main = StartScreen(actions)
-        super().__init__(monotonic)
+        self._choosing: asyncio.Task[None] | None = None
+        super().__init__(monotonic, settings)
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -67,6 +101,10 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
     def flash(self, text: str) -> None:
         self.actions.message = text
         self._main.draw()
+
+    def on_key(self, event: Key) -> None:
+        if self.screen is self._main and event.key not in self.active_bindings:
+            self.report_unknown(event)
 
     def on_terminal_gone(self, event: TerminalGone) -> None:
         self.exit(("gone", ""))
@@ -100,21 +138,36 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
         return await answer
 
     def choose_source(self) -> None:
-        """Choose what the new rollout is made from."""
-        sources = self.actions.sources()
+        """Choose what the new rollout is made from, of what there is at this moment."""
+        shown = SourceList()
+        self.ask(shown, lambda place: self._on_source(shown.sources, place or ""))
+        self._choosing = asyncio.create_task(self._fill(shown))
 
-        def on_picked(place: str | None) -> None:
-            if place:
-                self.actions.plan_new(int(place))
+    async def _fill(self, shown: SourceList) -> None:
+        try:
+            shown.fill(await asyncio.to_thread(self.actions.sources))
+        except Exception as error:
+            self.report_error(error)
 
-        self.ask(Scroll("New rollout from", sources, "enter make the plan   esc back", pick=True), on_picked)
+    async def chosen(self) -> None:
+        """Returns when the list that was asked for has its lines."""
+        if self._choosing is not None:
+            await self._choosing
+
+    def _on_source(self, sources: Sequence[Source], place: str) -> None:
+        """`place`: a number, or that a path is to be typed."""
+        if place == SourceList.TYPED:
+            self.ask(PathLine(self.actions.complete), self._on_path)
+        elif place:
+            self.actions.plan_new(sources[int(place)])
+
+    def _on_path(self, path: str | None) -> None:
+        if path:
+            self.actions.plan_new(Source(SourceKind.FILE, clean(path, 1000), path))
 
     def action_theme(self) -> None:
         names = list(PALETTES)
-        self.apply_palette(names[(names.index(self.palette) + 1) % len(names)])
-        self.refresh_css(animate=False)
-        for screen in self.screen_stack:
-            screen.notify_style_update()
+        self.choose_palette(names[(names.index(self.palette) + 1) % len(names)])
         self.flash(f"theme {self.palette}")
 
     def action_help(self) -> None:
@@ -141,6 +194,29 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
         self.ask(Question(lines, answers, self.monotonic), chosen)
 
 
+class SourceList(Scroll):
+    """Returns the number of a line, TYPED where the path of a file is to be typed, or ""."""
+
+    TYPED = "typed"
+    BINDINGS: ClassVar = [Binding("tab,slash", "type", show=False, priority=True)]
+
+    def __init__(self) -> None:
+        keys = "enter make the plan   tab type the path of a file   esc back"
+        super().__init__("New rollout from", ["looking for assignment files"], keys, pick=True)
+        self.sources: Sequence[Source] = ()  # until they are found, keys that are typed ahead choose nothing
+
+    def fill(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self.replace([source.label for source in sources])
+
+    def action_go(self) -> None:
+        if self.sources:
+            super().action_go()
+
+    def action_type(self) -> None:
+        self.end(self.TYPED)
+
+
 class StartScreen(SafeScreen, Screen[None]):
     """The cursor is a rollout's id, so that it stays when rollouts come and go."""
 
@@ -155,6 +231,7 @@ class StartScreen(SafeScreen, Screen[None]):
         self._actions = actions
         self._rows: list[Row] = []
         self._cursor = ""
+        self._symbols = BRAILLE
 
     @property
     def start(self) -> StartApp:
@@ -167,6 +244,7 @@ class StartScreen(SafeScreen, Screen[None]):
         yield LinePanel("footer")
 
     def on_mount(self) -> None:
+        self._symbols = remembered_symbols(self.start.settings)
         self.call_after_refresh(self.start.run_safely(self.draw))
 
     def on_resize(self) -> None:
@@ -179,22 +257,23 @@ class StartScreen(SafeScreen, Screen[None]):
         self._rows = rollout_list.sort_rows(self._actions.rows())
         place = self._place()
         self._cursor = self._rows[place].rollout if self._rows else ""
-        self.query_one("#header", LinePanel).put(rollout_list.head(self._rows, width))
-        lines, at = rollout_list.listing(self._rows, place, width)
+        self.query_one("#header", LinePanel).put(rollout_list.head(self._rows, width, self._symbols))
+        lines, at = rollout_list.listing(self._rows, place, width, self._symbols)
         if not self._rows:
-            lines = [
-                Text(
-                    cut(" No rollouts yet. Press n to plan one from a file or from QUADS, or to start a rehearsal.", width),
-                    STRONG,
-                )
-            ]
+            state = self._actions.state
+            reading = [Text(cut(f" reading the rollouts in {state}", width, self._symbols.ellipsis), QUIET)]
+            lines = rollout_list.empty(state, self._actions.places, width) if self._actions.is_read else reading
         room = max(1, height - 4)
         top = max(0, min(at - room // 2, len(lines) - room))
         lines = lines[top : top + room]
         self.query_one("#body", LinePanel).put([*lines, *[Text(" " * width)] * (room - len(lines))])
-        keys = "  ".join(f"{action.shown} {action.name}" for action in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]])
+        keys = Text(" ")
+        for action in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]]:
+            keys.append(action.shown, STRONG).append(f" {action.name}  ", on_bar(QUIET))
+        keys = fitted(keys, width, ellipsis=self._symbols.ellipsis)
+        keys.style = BAR
         message = Text(cut(f" {self._actions.message}", width), STRONG)
-        self.query_one("#footer", LinePanel).put([message, Text(cut(f" {keys}", width), BAR)])
+        self.query_one("#footer", LinePanel).put([message, keys])
 
     def _place(self) -> int:
         return next((place for place, row in enumerate(self._rows) if row.rollout == self._cursor), 0)
@@ -215,7 +294,9 @@ class StartScreen(SafeScreen, Screen[None]):
         self._move(1)
 
     def action_open(self) -> None:
-        if self.row:
+        if self.row and self.row.group is RowGroup.SCHEDULED:
+            self.start.flash("it has not started yet; its plan is shown where its process waits")
+        elif self.row:
             self.start.exit(("open", self.row.rollout))
 
     def action_attach(self) -> None:

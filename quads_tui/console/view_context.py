@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quads_tui.render.host_order import Slowness
+from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.render.symbols import BRAILLE, Symbols
 from quads_tui.render.wait_reason import HostNote, HostWord, host_note, host_word, why
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.view import RolloutView
+
+from .settings import Settings
 
 _FADES = 60.0  # seconds
 _USUAL = 600.0  # rollout seconds of a stage that no host has ended yet
@@ -27,8 +32,12 @@ class ViewContext:
     monotonic: Callable[[], float]
     read_only: str = ""
     symbols: Symbols = BRAILLE
+    settings: Settings = field(default_factory=Settings)
+    row_commands: RowCommandRunner | None = None  # of the site
     lag: float = 0.0  # p99 lateness of the loop, seconds
     last_key: float = 0.0  # monotonic
+    gone: RunnerGone | None = None  # the process that ran the rollout has exited
+    real_time: Callable[[], float] = time.time  # the clock of the view may stand still
     _flash: str = ""
     _flash_at: float = 0.0  # monotonic
 

@@ -9,11 +9,13 @@ from typing import assert_never
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import (
     Command,
+    Comment,
     Disarm,
     GiveBack,
     Hold,
     Pause,
     PowerCycle,
+    RecordRowCommand,
     Release,
     RestartBmc,
     Retry,
@@ -22,12 +24,14 @@ from quads_tui.rollout.commands import (
     Unskip,
     WriteNext,
 )
-from quads_tui.rollout.events import HostChanged, Ordered, Paused, WriteOrdered
+from quads_tui.rollout.comments import LENGTH
+from quads_tui.rollout.events import HostChanged, HostCommented, HostNote, Ordered, Paused, WriteOrdered
 from quads_tui.rollout.ports import RETRYABLE, Held, Skipped
 from quads_tui.rollout.repair_rules import why_not_again
 from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.text import clean
 from quads_tui.rollout.waits import paused_subject
 
 from .breakers import Breakers
@@ -41,12 +45,13 @@ from .ports import Ports, RolloutLane
 from .repairs import Repairs
 from .side_effects import HostSideEffects
 
+_TEXT = 500  # characters of what is recorded of a row command
 _RETRY_SPREAD = 0.05  # own seconds between the starts of hosts that are retried together
 
 
 @dataclass(slots=True, kw_only=True)
 class Commands:
-    """`who`: user@machine, for the audit. `stop` ends the rollout, for the reason that it is given."""
+    """`who`: the user@machine of the last command, for the audit. `stop` ends the rollout, for the reason that it is given."""
 
     rollout: Rollout
     ports: Ports
@@ -61,9 +66,12 @@ class Commands:
     who: str
     stop: Callable[[str], None]
 
-    def carry_out(self, command: Command) -> str:
+    def carry_out(self, command: Command, who: str) -> str:
         """Gives what came of it, in words. Hosts that it does not fit are counted there, and left as they are."""
+        self.who = who
         match command:
+            case Comment(hosts, text):
+                return self._comment(hosts, clean(text, LENGTH))
             case Pause(what, paused):
                 return self._pause(what, paused)
             case Stop():
@@ -92,12 +100,20 @@ class Commands:
                 done = [name for name in hosts if self._disarm(name)]
                 return _tally("disarm", done, hosts)
             case RestartBmc(hosts):
-                return self.repairs.begin(Repair.BMC_RESTART, hosts)
+                return self.repairs.begin(Repair.BMC_RESTART, hosts, who)
             case PowerCycle(hosts):
-                return self.repairs.begin(Repair.POWER_CYCLE, hosts)
+                return self.repairs.begin(Repair.POWER_CYCLE, hosts, who)
             case GiveBack(hosts):
-                return self.repairs.begin(Repair.GIVE_BACK, hosts)
+                return self.repairs.begin(Repair.GIVE_BACK, hosts, who)
+            case RecordRowCommand(hosts, text):
+                return self._record(hosts, clean(text, _TEXT))
         assert_never(command)
+
+    def _comment(self, hosts: tuple[str, ...], text: str) -> str:
+        known = [name for name in dict.fromkeys(hosts) if name in self.rollout.hosts] if text else []
+        for name in known:
+            self.ports.emit(HostCommented(self.ports.clock.wall(), name, self.who, text))
+        return f"{_tally('comment', known, hosts)}: {text}" if known else "comment: nothing was written, or no such host"
 
     def _kind(self, name: str) -> Kind:
         return self.rollout.plan.goal(self.tasks.plans[name]).kind
@@ -165,6 +181,12 @@ class Commands:
         self._allow_login(name)
         self.tasks.work_on(name, self._make_safe(name))
         return True
+
+    def _record(self, hosts: tuple[str, ...], text: str) -> str:
+        for name in hosts:
+            if name in self.rollout.hosts:
+                self.ports.emit(HostNote(self.ports.clock.wall(), name, text))
+        return text
 
     async def _make_safe(self, name: str) -> None:
         memory = self.memories[name]

@@ -60,7 +60,7 @@ class RolloutExecutor:
     ) -> None:
         self._context = context
         self._helpers: list[asyncio.Task[None]] = []
-        self._inbox: asyncio.Queue[Command] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[Command, str]] = asyncio.Queue()
         self._idle = asyncio.Event()
         self._idle_check_due = False
         self._blocked = False  # no host begins for a reason that lies in this process
@@ -259,8 +259,9 @@ class RolloutExecutor:
             self._ports.notice("info", "new hosts are no longer paused")
             self._check_idle_soon()
 
-    def submit(self, command: Command) -> None:
-        self._inbox.put_nowait(command)
+    def submit(self, command: Command, who: str = "") -> None:
+        """`who`: the user@machine of an attached console; empty: the one that runs the rollout."""
+        self._inbox.put_nowait((command, who or self._context.who))
         if not self.stopped:
             self._idle.clear()  # it may set hosts going that wait for it
 
@@ -372,6 +373,6 @@ class RolloutExecutor:
 
     async def _obey(self) -> None:
         while True:
-            command = await self._inbox.get()
-            self.emit(Commanded(self._context.clock.wall(), self._context.who, self._commands.carry_out(command)))
+            command, who = await self._inbox.get()
+            self.emit(Commanded(self._context.clock.wall(), who, self._commands.carry_out(command, who)))
             asyncio.get_running_loop().call_soon(self._check_idle)

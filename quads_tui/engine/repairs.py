@@ -42,6 +42,7 @@ class _Progress:
     steps: list[str]
     safety: Safety | None = None
     owner: str = ""
+    who: str = ""  # ordered it
 
     def words(self, why: str) -> str:
         return why + (f" (done before: {', '.join(self.steps)})" if self.steps else "")
@@ -52,7 +53,7 @@ _Work = Callable[[str, _Progress], Awaitable[str]]  # gives what came of it, in 
 
 @dataclass(slots=True, kw_only=True)
 class Repairs:
-    """`who`: user@machine, for the audit. `protected`: names of hosts that are never touched."""
+    """`who`: user@machine of this process, for the audit. `protected`: names of hosts that are never touched."""
 
     rollout: Rollout
     ports: Ports
@@ -62,7 +63,7 @@ class Repairs:
     protected: frozenset[str]
     who: str
 
-    def begin(self, repair: Repair, hosts: tuple[str, ...]) -> str:
+    def begin(self, repair: Repair, hosts: tuple[str, ...], who: str) -> str:
         """On those of the hosts on which it is possible. Gives what came of it, in words, with the reasons for the others."""
         neighbours = self._neighbours()
         refused = {name: why for name in hosts if (why := self._why_not(repair, name, neighbours))}
@@ -71,7 +72,7 @@ class Repairs:
         for name, others in groups.items():
             if others:
                 self._side_effects(name).note(f"its BMC is restarted once, for {', '.join(others)} too")
-            self._start(repair, name, self._work(repair))
+            self._start(repair, name, self._work(repair), who)
         return _tally(repair, fitting, refused)
 
     def resume(self, recalled: Recall) -> None:
@@ -88,7 +89,7 @@ class Repairs:
                 case Repair.BMC_RESTART:
                     intent = recalled.bmc_resets.get(name)
                     work = partial(self._look_at_bmc, None if intent is None else intent.number)
-            self.tasks.work_on(name, self._carried_out(begun.repair, name, work))
+            self.tasks.work_on(name, self._carried_out(begun.repair, name, work, self.who))
 
     def _neighbours(self) -> Neighbours:
         """By what is known of their machines now."""
@@ -112,16 +113,16 @@ class Repairs:
             case Repair.GIVE_BACK:
                 return self._give_back
 
-    def _start(self, repair: Repair, name: str, work: _Work) -> None:
+    def _start(self, repair: Repair, name: str, work: _Work, who: str) -> None:
         ports = self.ports
         if repair is not Repair.GIVE_BACK or self.memories[name].override:
             ports.bmc(self.tasks.plans[name], self._side_effects(name)).allow_login()  # the operator asks for this host
-        ports.emit(RepairChanged(ports.clock.wall(), name, repair, RepairStatus.STARTED, self.who))
-        self.tasks.work_on(name, self._carried_out(repair, name, work))
+        ports.emit(RepairChanged(ports.clock.wall(), name, repair, RepairStatus.STARTED, who))
+        self.tasks.work_on(name, self._carried_out(repair, name, work, who))
 
-    async def _carried_out(self, repair: Repair, name: str, work: _Work) -> None:
+    async def _carried_out(self, repair: Repair, name: str, work: _Work, who: str) -> None:
         """Whatever happens to it is told. The intents of its acts are on disk before them, and its start before those."""
-        progress = _Progress([])
+        progress = _Progress([], who=who)
         try:
             words = await work(name, progress)
         except (StageFailure, Held, Skipped) as no:
@@ -141,7 +142,11 @@ class Repairs:
 
     def _end(self, name: str, repair: Repair, status: RepairStatus, words: str, progress: _Progress) -> None:
         ports = self.ports
-        ports.emit(RepairChanged(ports.clock.wall(), name, repair, status, self.who, words, progress.safety, progress.owner))
+        ports.emit(
+            RepairChanged(
+                ports.clock.wall(), name, repair, status, progress.who or self.who, words, progress.safety, progress.owner
+            )
+        )
         level = "warning" if status is RepairStatus.FAILED else "info"
         ports.notice(level, f"{name}: {repair.label} {status.value}: {words}")
 

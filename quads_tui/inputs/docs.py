@@ -64,6 +64,7 @@ _PLACES = """
 _NOTES = {
     "hosts": "An item of `hosts` is a name, or a mapping:",
     "hooks": "Each item of the list is a mapping. [Environment and uses of hooks](fleet.md#quads-own-steps-as-hooks).",
+    "commands": "Each item of the list is a mapping. [How row commands run](fleet.md#commands-of-the-site-on-a-key).",
     "limits": "Every limit has a default. `speed` divides the waits and the deadlines of stages, not limits that are counts.",
     "metrics": "What is served, and who can read it: [metrics.md](metrics.md).",
     "tls": "A member of `foreman`, `redfish` and `quads`. Set exactly one key: [which one to choose](fleet.md#trust).",

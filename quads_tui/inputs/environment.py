@@ -14,6 +14,11 @@ class Child(Enum):
     """What is started, and what it may have beside what all have; `*` stands for any ending."""
 
     COMMAND = _OURS  # hooks and on_event
+    ROW_COMMAND = (  # what an operator runs by a key: with the ways to a desktop, an agent and a terminal, and no password store
+        *_OURS,
+        *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "KRB5CCNAME", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
+        *("SHELL", "EDITOR", "VISUAL", "PAGER", "LESS", "BROWSER", "COLORTERM", "TMUX", "TMUX_PANE"),
+    )
     PASSWORD = (
         *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GNUPGHOME", "GPG_*", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"),
         *("KRB5CCNAME", "PASSWORD_STORE_*", "BW_*", "OP_*", "VAULT_*"),  # how password managers find their store, and open it

@@ -12,6 +12,7 @@ from .assignment_file import ASSIGNMENT, note_cloud
 from .assignments import conflicts
 from .diagnostics import InputError, Problem, Report
 from .quads_export import check_export, is_export
+from .row_commands import missing_programs
 from .site import Site, bmc_address, check_speed
 from .site_file import SITE, read_site
 from .times import local_zone
@@ -79,6 +80,9 @@ class _Read:
         if site is None or self.report.problems:
             return None
         self.summary = f"Foreman at {site.foreman.url}"
+        for place, why in missing_programs(site.commands):  # another machine may have it
+            node = self.root.entries["commands"].value.items[place]
+            self.report.warn(node.entries["run"].line, f"commands[{place}].run", why)
         return site
 
     def check_assignment(self, site: Site | None) -> None:

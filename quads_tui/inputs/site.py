@@ -11,6 +11,7 @@ import platformdirs
 
 from quads_tui.rollout.hooks import Hook
 from quads_tui.rollout.limits import Limits
+from quads_tui.rollout.row_commands import RowCommand
 
 from .addresses import AddressError, is_ipmi, is_loopback, service_url
 from .assignment import HostSpec
@@ -104,6 +105,7 @@ class Site:
     protected_hosts: frozenset[str] = frozenset()
     hooks: tuple[Hook, ...] = ()
     on_event: AlertCommand | None = None
+    commands: tuple[RowCommand, ...] = ()
     limits: Limits = field(default_factory=Limits)
     metrics: MetricsSite | None = None
     speed: float = 1

@@ -19,6 +19,7 @@ from .metrics import METRICS
 from .on_event import ON_EVENT
 from .patterns import Patterns, RackExpression, Unchecked
 from .readers import Address, FilePath, HostNames, Mapping, Number, Text, TimeZone
+from .row_commands import COMMANDS
 from .section import Section
 from .site import DEFAULT_ADDRESS, Defaults, ForemanSite, QuadsSite, RedfishSite, Site
 from .table import Key, Reader, Table
@@ -339,6 +340,7 @@ SITE = Table(
             "Command of the site that runs at a new failure, a pause or the end of a rollout",
             optional=True,
         ),
+        Key("commands", COMMANDS, "Commands of the site that an operator runs for a host by a key, such as ssh", optional=True),
         Key("limits", Mapping(LIMITS), "Limits of a rollout: counts and times", optional=True),
         Key("metrics", Mapping(METRICS), "Metrics of a running rollout for Prometheus; needs the extra `metrics`", optional=True),
         Key(

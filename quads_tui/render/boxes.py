@@ -14,6 +14,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
+from .names import brief
 from .numbers import count as counted
 from .numbers import duration, latency
 from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
@@ -160,7 +161,7 @@ def _next(meters: Meters, width: int) -> Text:
         return _labelled("next", (_short(meters.lane.head) or "nobody is ready", "" if meters.lane.head else QUIET))
     shown: list[str] = []
     for name in names:
-        name = "-".join(name.split("-")[:2]) if name.count("-") > 1 else name
+        name = brief(name)
         if _LABEL + sum(len(one) + 2 for one in [*shown, name]) + 6 > width:
             break
         shown.append(name)
@@ -363,7 +364,7 @@ def queue_line(
     right = Text()
     if lane.in_flight:
         flight = lane.in_flight[0]
-        right.append("-".join(_short(flight.host).split("-")[:2]), STAGE_STYLES[Stage.FOREMAN_BUILD])
+        right.append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
         right.append(f" {duration(max(0.0, own - flight.since))} ")
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
@@ -371,11 +372,12 @@ def queue_line(
 def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
     """The latencies of the last minutes in one line."""
     seconds = max(60, round(_LATENCY / speed))
-    line, errors = Text(" latency ", QUIET), 0
+    line, errors = Text(), 0
+    ipmi = bool(meters.ipmi.over(seconds).exchanges)
     for name, meter, which in (
         ("Redfish p95", meters.redfish, "p95"),
-        *((("IPMI p95", meters.ipmi, "p95"),) if meters.ipmi.over(seconds).exchanges else ()),
-        ("Foreman read", meters.foreman_reads, "p50"),
+        *((("IPMI p95", meters.ipmi, "p95"),) if ipmi else ()),
+        ("read" if ipmi else "Foreman read", meters.foreman_reads, "p50"),
         ("write", meters.foreman_writes, "p50"),
     ):
         window = meter.over(seconds)
@@ -383,10 +385,12 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         figure = latency(getattr(window, which)) if window.exchanges else "none"
         line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
     words = f"{counted(errors, 'error')} " if errors else "no errors "
-    since = f"{words}in {duration(seconds * speed)} "
     line.rstrip()
-    right = Text(since if line.cell_len + 1 + len(since) <= width else words, STRONG if errors else QUIET)
-    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+    for label, told in ((" latency ", f"{words}in {duration(seconds * speed)} "), (" latency ", words), (" ", words)):
+        if len(label) + line.cell_len + 1 + len(told) <= width:
+            break
+    right = Text(told, STRONG if errors else QUIET)
+    return fitted(Text(label, QUIET).append_text(line), width, right, ellipsis=symbols.ellipsis)
 
 
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:

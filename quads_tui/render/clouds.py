@@ -12,7 +12,7 @@ from quads_tui.rollout.state import Rollout
 
 from .line import cut
 from .numbers import count
-from .palette import CURSOR, GOOD, QUIET, STAGE_STYLES, STYLES
+from .palette import CURSOR, GOOD, QUIET, STAGE_STYLES, STYLES, lifted
 from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
 
@@ -83,6 +83,7 @@ def cloud_line(rollout: Rollout, cloud: str, width: int, symbols: Symbols = BRAI
     line.append_text(_others(counts, ", ")).append(f"  {kind.value}", QUIET)
     line.truncate(width, overflow="ellipsis", pad=True)
     if cursor:
+        line.spans = [span._replace(style=lifted(str(span.style))) for span in line.spans]
         line.style = CURSOR
     return line
 

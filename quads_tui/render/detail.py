@@ -14,12 +14,15 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.time_words import date_and_time
 
+from .comments import comment_lines
 from .host_history import outcome
 from .host_row import glyph
 from .line import cut
 from .numbers import duration, latency, measured
 from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
+
+_COMMENTS = 3  # of a host, the newest; all are in its history
 
 
 def detail_head(
@@ -43,6 +46,8 @@ def detail_head(
     if host.hooks:
         hooks = ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items())
         lines.append(Text(cut(f" hooks: {hooks}", width)))
+    for words in comment_lines(host, time)[-_COMMENTS:]:
+        lines += _wrapped(words, width, STRONG)
     return lines + _wrapped(f"next: {next_step(host, now=now, time=time, why=why)}", width, ATTENTION)
 
 

@@ -14,7 +14,7 @@ UNKNOWN = "end not known yet"
 
 def marked(time: RolloutTime, now: float) -> str:
     """For a line whose times are not those on the wall: that they are not, and what the clock shows; else nothing."""
-    return f" ({time.mark}, now {time.clock(now, now)})" if time.mark else ""
+    return "" if time.is_real else f" (rollout time, now {time.clock(now, now)})"
 
 
 def header_words(forecast: Forecast, width: int, time: RolloutTime) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
+from rich.style import Style
 from rich.text import Text
 
 from quads_tui.rollout.state import FailureGroup, Rollout
 
 from .line import fitted
+from .names import brief
 from .numbers import count
 from .palette import BAD, CURSOR, QUIET, RULE, STAGE_STYLES, STRONG, lifted
 from .symbols import BRAILLE, Symbols
@@ -20,6 +23,23 @@ _TWO_COLUMNS = 110  # cells from which on two causes stand side by side
 def groups(rollout: Rollout) -> list[FailureGroup]:
     """Failures by stage and cause, most hosts first."""
     return sorted(rollout.groups.values(), key=lambda group: (-len(group.hosts), group.since))
+
+
+Key = tuple[str, str, str]
+
+
+def key_of(group: FailureGroup) -> Key:
+    """What stays when hosts join the group or leave it: the meta "group" of the texts that stand for it."""
+    return str(group.stage), group.cause.value, group.reason
+
+
+_ALL = Style.from_meta({"run": "causes"})  # a click on it shows all causes
+
+
+@lru_cache(maxsize=64)
+def _standing_for(key: Key) -> Style:
+    """Kept, since rich makes bytes of each meta."""
+    return Style.from_meta({"group": key})
 
 
 def left_as(rollout: Rollout, group: FailureGroup) -> str:
@@ -72,10 +92,13 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
         part.append_text(_stage(group)).append(f" {group.cause.value}")
         if line.cell_len + part.cell_len + 12 > width:
             break
+        part.stylize(_standing_for(key_of(group)))
         line.append_text(part)
         shown += 1
     more = len(found) - shown
-    return [*outages, fitted(line, width, Text(f"+{more} (F) " if more else "", QUIET), ellipsis=symbols.ellipsis)]
+    rest = Text(f"+{more} (F) " if more else "", QUIET)
+    rest.stylize(_ALL)
+    return [*outages, fitted(line, width, rest, ellipsis=symbols.ellipsis)]
 
 
 def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Symbols) -> list[Text]:
@@ -83,6 +106,7 @@ def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Sym
     lines = [group_line(group, width, symbols=symbols) for group in found[:height]]
     if len(found) > height and lines:
         lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} (F: all)", QUIET), width)
+        lines[-1].stylize(_ALL)
     return lines
 
 
@@ -97,7 +121,7 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
     def ink(style: str) -> str:
         return lifted(style) if cursor else style
 
-    first = "-".join(next(iter(group.hosts)).partition(".")[0].split("-")[:2])
+    first = brief(next(iter(group.hosts)))
     more = f" +{len(group.hosts) - 1}" if len(group.hosts) > 1 else ""
     line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" x ", ink(QUIET))
     line.append_text(Text(f"{group.stage.short:<3}", ink(STAGE_STYLES[group.stage])) if group.stage else Text("-  ", ink(QUIET)))
@@ -106,4 +130,5 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
     line.append(f" {group.reason}")
     line = fitted(line, width, Text(f"{first}{more} ", ink(QUIET)), ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""
+    line.stylize(_standing_for(key_of(group)))
     return line

@@ -21,6 +21,7 @@ from .symbols import BRAILLE, Symbols
 
 GROUPINGS = ("rack", "model", "cloud")
 _NAME = 12  # cells of the name of a block
+FIRST_CELL = _NAME + 2  # cell of the line in which the first host stands
 _FIGURES = 36  # cells behind it: done, failed, median install, the slowest
 _FIGURES_FROM = 110  # cells of the screen from which on there is room for them
 
@@ -95,7 +96,7 @@ def row_line(
         if fits is not None and host.name not in fits:
             glyph, style = symbols.none, QUIET
         if host.name == cursor:  # a full cell; what asks for a decision stays seen
-            parts.append((glyph if style in (BAD, ARMED, OVERDUE) else " ", BADGE))
+            parts.append((glyph if style in (BAD, ARMED, OVERDUE) else symbols.here, BADGE))
         else:
             parts.append((glyph, style))
     figures = _figures(row, rollout) if width >= _FIGURES_FROM and row.block else None

@@ -18,8 +18,8 @@ from quads_tui.rollout.state import Rollout
 
 from .boxes import bmc_curves, decade_words, decades
 from .line import fitted
-from .numbers import clock_time, duration, latency
 from .numbers import count as counted
+from .numbers import duration, latency
 from .palette import AREA, BAD, NOT_WRITTEN, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES, as_ground
 from .plot import PER_CELL, Layer, Value, area, placed, places, points, rounded_top, stacked
 from .symbols import BRAILLE, Symbols
@@ -163,7 +163,7 @@ class _Graphs:
         meters = self._meters
         found = {
             "hosts": self._panel("Hosts", f"stacked, all {len(self._rollout.hosts):,}", self._hosts, least=4),
-            "under way": self._panel("Under way", "on a scale of their own", self._under_way),
+            "under way": self._panel("Under way", "before the install, on a scale of their own", self._under_way),
             "queue": self._panel("Foreman write queue", "hosts ready", self._queue, right=self._writing()),
             "rate": self._panel("Foreman writes", "a minute", self._rate),
         }
@@ -262,7 +262,19 @@ class _Graphs:
             most = max((values[place] for values in columns if values), default=0)
             key = (symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
             legend.append(_figure(words, f"{self._newest.at_stage(*stages):>3,}", key=key, most=f"{most:,}"))
+        if rows < len(kinds):
+            legend = self._in_two_lines(kinds)
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), self._stack(layers, columns, rows, top), legend[::-1]
+
+    def _in_two_lines(self, kinds: Sequence[tuple[str, tuple[Stage, ...]]]) -> list[Text]:
+        """The figures of now alone, from below: the last kind above the others."""
+        parts = []
+        for words, stages in kinds:
+            count = self._newest.at_stage(*stages)
+            key = Text().append(self._symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
+            parts.append(key.append(f" {words} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET))
+        first, second, last = parts
+        return [second.append("   ").append_text(first), last]
 
     @property
     def _newest(self) -> StageCounts:
@@ -298,7 +310,7 @@ class _Graphs:
         drawn = area(self._area, found, rows, top, edge=build, below=AREA, zero=RULE, shade=self._shade, shaded=SHADE)
         legend = [_figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"), _figure("left", f"{forecast.writes_left:,}")]
         if forecast.written_at is not None and forecast.writes_left:
-            at = clock_time(self._rollout.shown_at(forecast.written_at), self._rollout.shown_at(forecast.at))
+            at = self._rollout.time.clock(forecast.written_at, forecast.at)
             legend.append(_figure("last one about", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 

@@ -9,23 +9,22 @@ from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
-from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .clouds import clouds_name
 from .eta import header_words
+from .host_bar import ORDER, HostShares
 from .line import fitted
 from .numbers import duration
-from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES
-from .shares import drawn_shares, ended_shares
+from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 _GAP = "   "
 _MARK = "rollout time "
-ORDER = (Stage.INSTALL, Stage.POWER_ON, Stage.FOREMAN_BUILD, Stage.PXE_SET, Stage.POWER_OFF)  # behind done, as the bar fills
 
 
 def title_line(
@@ -42,26 +41,32 @@ def title_line(
     """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
     machine, for the speed of a rehearsal.
     """
-    left = Text().append(" ", BAR).append("quads-tui", STRONG).append(f"  {clouds_name(list(rollout.clouds))}", STRONG)
-    left.append(f"  {len(rollout.hosts):,} hosts")
-    if title or rollout.speed != 1:
-        left.append("  ")
-        left.append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", BADGE)
-        left.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
-    for warning in warnings:
-        left.append(f"  ! {warning}", ATTENTION)
     right, time, now = Text(style=BAR), rollout.time, rollout.ended_at or now
-    if width >= 110 and not warnings:
-        left.append("" if time.is_real else "  rollout time", QUIET)
-        left.append(f"{_GAP}{control}" if control else "", QUIET)
-        right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if rollout.started_at else "")
-        right.append(f"now {time.clock(now, now)}{_GAP}")
-    else:
-        right.append(f"{time.clock(now, now)}  ")
+    wide = width >= 110 and not warnings
+    right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if wide and rollout.started_at else "")
+    right.append(f"now {time.clock(now, now)}{_GAP}" if wide else f"{time.clock(now, now)}  ")
     right.append(duration(rollout.seconds(now)), STRONG).append(" ")
-    if width < 110 and not time.is_real and left.cell_len + len(_MARK) + right.cell_len < width:  # else the badge alone says it
-        right = Text(_MARK, QUIET).append_text(right)
-    line = fitted(left, width, right, ellipsis=symbols.ellipsis)
+    rest = Text()
+    if title or rollout.speed != 1:
+        rest.append("  ").append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", on_bar(BADGE))
+        rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
+    for warning in warnings:
+        rest.append(f"  ! {warning}", ATTENTION)
+    rest.append("  rollout time" if wide and not time.is_real else "", on_bar(QUIET))
+    rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
+    # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
+    # below too. That it is no real time the badge says as well.
+    clouds, hosts = clouds_name(list(rollout.clouds)), f"  {len(rollout.hosts):,} hosts"
+    marked = Text(_MARK, on_bar(QUIET)).append_text(right) if not wide and not time.is_real else right
+    for first, number, clock in (
+        *((name, many, marked) for name, many in ((f"quads-tui  {clouds}", hosts), (clouds, hosts), (clouds, ""))),
+        (clouds, hosts, right),
+        (clouds, "", right),
+    ):
+        left = Text(" ").append(first, STRONG).append(number).append_text(rest)
+        if left.cell_len + clock.cell_len < width:
+            break
+    line = fitted(left, width, clock, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
 
@@ -91,7 +96,8 @@ def end_line(
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if late := "" if lateness is None else late_short(lateness, rollout.speed):
-        alarms.append(f"{late[:1].upper()}{late[1:]}  ", BAD)
+        words = f"{late[:1].upper()}{late[1:]}" if width >= 110 else "Times are off"  # why stands in the first line
+        alarms.append(f"{words}  ", BAD)
     elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
@@ -130,19 +136,13 @@ def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Tex
 
 
 def left_armed(rollout: Rollout) -> int:
-    """Hosts that nobody works on, and whose next boot reinstalls them. Hosts on their way to their install are armed too."""
-    return sum(rollout.hosts[name].status.is_final for name in rollout.armed)
+    """How many hosts need somebody who disarms them."""
+    return len(rollout.left_armed)
 
 
 def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
     """How far the hosts are, as one line: each kind that has hosts takes one cell at least."""
-    counts = rollout.counts
-    shares = [(counts[HostStatus.DONE], symbols.done, STYLES[HostStatus.DONE])]
-    shares += [(rollout.at_stage[stage], symbols.heights[stage], STAGE_STYLES[stage]) for stage in ORDER]
-    shares += [(counts[HostStatus.QUEUED], symbols.none, STYLES[HostStatus.QUEUED])]
-    shares += ended_shares(counts, symbols)
-    line = Text(" ").append_text(drawn_shares(shares, width - 2))
-    return line.append(" " * (width - line.cell_len))
+    return Text(" ").append_text(HostShares.of(rollout).bar(width - 2, symbols)).append(" ")
 
 
 def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice
 from time import thread_time
@@ -19,6 +20,7 @@ from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
+LONGEST = 200  # characters of a filter
 WORDS = 16  # more are not looked at
 BUDGET = 0.02  # CPU seconds of one expression over all hosts
 _REACH = (2000, 300, 120)  # characters of a row that an expression without, with one, and with two repeats looks at
@@ -64,12 +66,30 @@ class HostFilter:
     def __call__(self, host: HostState) -> bool:
         if self._failures_only and host.status is not HostStatus.FAILED:
             return False
-        return all(test(host) for test in self._tests)
+        for test in self._tests:
+            if not test(host):
+                return False
+            test.met = True
+        return True
 
     @property
     def plain(self) -> list[str]:
         """The patterns that are taken as plain text, since they would take too long."""
         return [test.value for test in self._tests if test.pattern.slow]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not taken as it was meant, one sentence each."""
+        return [problem for test in self._tests for problem in (test.problem, test.pattern.problem) if problem]
+
+    @property
+    def unmet(self) -> tuple[str, str, bool] | None:
+        """Where no host fits: the field ("" for the whole row) and the value of the first word that no host has, and whether it
+        is the first of all. None: every word fits a host, or the one that does not is turned round."""
+        for place, test in enumerate(self._tests):
+            if not test.met:
+                return (test.field, test.value, not place) if test.wanted else None
+        return None
 
     def of(self, hosts: Iterable[HostState]) -> list[HostState]:
         """Those of them that fit. All are judged alike: a pattern that turns out to be slow is plain text for all of them."""
@@ -84,27 +104,30 @@ def host_filter(words: str, failures_only: bool = False) -> HostFilter:
 
 
 class _Test:
-    """One word. Raises nothing."""
+    """One word. Raises nothing. `met`: a host that has the words before it has this one, too."""
 
     def __init__(self, turned: str, field: str | None, value: str | None) -> None:
-        self.value = value or ""
+        self.value, self.problem, self.met = value or "", "", False
         if field is not None and field not in FIELDS:
-            self.value, field = f"{field}:{self.value}", None
+            near = get_close_matches(field, FIELDS, 1)
+            meant = f"did you mean {near[0]}:?" if near else f"fields are {', '.join(FIELDS)}"
+            self.value, self.problem, field = f"{field}:{self.value}", f"there is no field {field}: ({meant})", None
+        self.field, self.wanted = field or "", not turned
         self._shown = FIELDS[field] if field else _row
-        self._wanted = not turned
         self.pattern = _pattern(self.value)
         self.pattern.spent = 0.0
         self._exact = field == "safety" and self.value.lower() in tuple(Safety)  # "disarmed" must not count as "armed"
 
     def __call__(self, host: HostState) -> bool:
         shown = self._shown(host)
-        return (shown == self.value.lower() if self._exact else self.pattern.found(shown)) is self._wanted
+        return (shown == self.value.lower() if self._exact else self.pattern.found(shown)) is self.wanted
 
 
 class _Pattern:
     """Python's expressions know no time limit. With up to two repeats and short texts none takes long; others are plain text.
 
     `spent`: CPU seconds in this pass over the hosts. `slow`: too dear as an expression, now and when it is asked for again.
+    `problem`: why it is plain text, as a sentence.
     """
 
     def __init__(self, value: str) -> None:
@@ -113,6 +136,7 @@ class _Pattern:
         choices = (1 + bare.count("|")) ** min(bare.count("("), 20)  # at most; alternatives in no group cost one after the other
         self.slow = repeats >= len(_REACH) or choices > _CHOICES[repeats] or _DEAR.search(value) is not None
         self.spent = 0.0
+        self._value, self._broken = value, ""
         self._text = value.lower()
         self._literal = not _SIGNS.intersection(value)
         self._reach = _REACH[min(repeats, len(_REACH) - 1)]
@@ -120,8 +144,18 @@ class _Pattern:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python warns of "[[" and the like on standard error, which is the screen
                 self._expression = re.compile(re.escape(value) if self.slow else value, re.I)
-        except (re.error, RecursionError, OverflowError):
+        except (re.error, RecursionError, OverflowError) as error:
+            place = f" at character {error.pos + 1}" if isinstance(error, re.error) and error.pos is not None else ""
+            self._broken = f"{error}".partition(" at position")[0] + place
             self._expression = re.compile(re.escape(value), re.I)
+
+    @property
+    def problem(self) -> str:
+        if self._broken:
+            return f"{self._value!r} is a broken regular expression: {self._broken}; it is searched for as plain text"
+        return (
+            f"{self._value!r} is searched for as plain text: as a regular expression it could take too long" if self.slow else ""
+        )
 
     def found(self, text: str) -> bool:
         if self.slow or self._literal:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -19,6 +21,33 @@ from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
 _PROGRESS = 12  # cells of the line that is full when an install has taken its usual time
+_NARROW, _NO_TIMES = 100, 72  # cells of the screen below which some columns have no room
+
+
+class Column(StrEnum):
+    """What the table shows of a host besides its name, from left to right."""
+
+    CLOUD = "cloud"
+    MODEL = "model"
+    STAGE = "stage"
+    STATE = "state"
+    HOOKS = "hooks"
+    TRY = "try"
+    FOR = "for"
+    NOTE = "note"
+
+
+SORTED_BY: Mapping[str, str] = {
+    "host": "host",
+    Column.CLOUD: "cloud",
+    Column.MODEL: "model",
+    Column.STAGE: "stage",
+    Column.STATE: "state",
+    Column.TRY: "tries",
+    Column.FOR: "time",
+    Column.NOTE: "cause",
+}
+"""The sort order that belongs to a column; hooks have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +55,23 @@ class Columns:
     """What a row of this width shows. `hooks`: the site's, one glyph each."""
 
     width: int
-    cloud: bool = False
+    shown: Sequence[Column]
     hooks: Sequence[str] = ()
     symbols: Symbols = BRAILLE
 
     @classmethod
-    def of(cls, plan: Plan, width: int, symbols: Symbols) -> Columns:
-        """Narrow terminals have no room for a column that mostly says the same."""
-        return cls(width, len(plan.goals) > 1 and width >= 110, plan.hooks, symbols)
+    def of(cls, plan: Plan, width: int, symbols: Symbols, chosen: Sequence[Column] = ()) -> Columns:
+        """`chosen`: by the operator. Else those there is room for: narrow terminals have none for what mostly says the same."""
+        hidden = {Column.MODEL} if len(plan.goals) > 1 and width >= 110 else {Column.MODEL, Column.CLOUD}
+        hidden |= {Column.TRY} if width < _NARROW else set()
+        hidden |= {Column.FOR} if width < _NO_TIMES else set()
+        wanted = chosen or [column for column in Column if column not in hidden]
+        return cls(width, [column for column in wanted if column is not Column.HOOKS or plan.hooks], plan.hooks, symbols)
 
     @property
     def narrow(self) -> bool:
         """Every cell that the stages do not take is one more of the note: one glyph stands for the track of all stages."""
-        return self.width < 100
+        return self.width < _NARROW
 
     @property
     def name(self) -> int:
@@ -52,16 +85,46 @@ class Columns:
     def hook_cells(self) -> int:
         return max(5, len(self.hooks)) if self.hooks else 0
 
+    @property
+    def titles(self) -> Sequence[tuple[str, str]]:
+        """What stands above the hosts, from left to right: a column (or "host"), and its title as wide as the column."""
+        found: list[tuple[str, str]] = [("host", f"   {cut('HOST', self.name)} ")]
+        for column in self.shown:
+            match column:
+                case Column.CLOUD | Column.MODEL:
+                    title = f"{column.upper():<7} "
+                case Column.STAGE:
+                    title = cut("STAGE", self.track + 4)
+                case Column.STATE:
+                    title = f" {'STATE':<10}"
+                case Column.HOOKS:
+                    title = f" {cut('HOOKS', self.hook_cells)}"
+                case Column.TRY:
+                    title = "TRY "
+                case Column.FOR:
+                    title = f"{'FOR':>11}"
+                case Column.NOTE:
+                    title = "  NOTE"
+                case _:
+                    assert_never(column)
+            found.append((column, title))
+        return found
 
-def heading(columns: Columns) -> Text:
-    """The line above the hosts."""
-    line = Text(f"   {cut('HOST', columns.name)} ", QUIET)
-    line.append("CLOUD   " if columns.cloud else "")
-    line.append(cut("STAGE", columns.track + 4) + " ")
-    line.append(f"{cut('STATE', 9)} ")
-    line.append(f"{cut('HOOKS', columns.hook_cells)} " if columns.hooks else "")
-    line.append("" if columns.narrow else "TRY ")
-    line.append(f"{'FOR':>11}  NOTE")
+    def at(self, x: int) -> str:
+        """The column whose title covers this cell of the line; the last one goes to the edge."""
+        end = 0
+        for column, title in self.titles:
+            end += len(title)
+            if x < end:
+                return column
+        return self.titles[-1][0]
+
+
+def heading(columns: Columns, sort: str = "") -> Text:
+    """The line above the hosts; the column that they are sorted by stands out."""
+    line = Text(style=QUIET)
+    for column, title in columns.titles:
+        line.append(title, STRONG if sort and SORTED_BY.get(column) == sort else "")
     return _exactly(line, columns)
 
 
@@ -86,25 +149,44 @@ def host_row(
     parts = [(symbols.cursor if cursor else " ", ""), ("*" if marked else " ", ink(STRONG)), (" ", "")]
     name = cut(host.short, columns.name, symbols.ellipsis)
     parts += [(name, ink(STRONG) if cursor or (host.armed and ended) else ""), (" ", "")]
-    parts += [(f"{cut(host.cloud, 7)} ", "")] if columns.cloud else []
-    parts += _track(host, columns, ink)
-    parts += [(" ", ""), (f"{host.stage.short if host.stage else '':<3}", ink(STAGE_STYLES[host.stage]) if host.stage else "")]
-    parts += _state(word, host.status, ink)
-    parts += [(f"{_hooks(host, columns)} ", "")] if columns.hooks else []
-    if not columns.narrow:
-        parts.append((f"{host.attempt or '':>3} ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
-    seconds = (now - host.since) * speed if host.since else 0.0
-    parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}  ", ""))
-    if note.progress is not None:
-        done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
-        parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
-        parts.append(("  ", ""))
-    parts.append((note.text, ink(QUIET) if note.quiet else ""))
+    for column in columns.shown:
+        match column:
+            case Column.CLOUD:
+                parts.append((f"{cut(host.cloud, 7)} ", ""))
+            case Column.MODEL:
+                parts.append((f"{cut(host.model, 7, symbols.ellipsis)} ", ""))
+            case Column.STAGE:
+                parts += _track(host, columns, ink)
+                stage = ink(STAGE_STYLES[host.stage]) if host.stage else ""
+                parts += [(" ", ""), (f"{host.stage.short if host.stage else '':<3}", stage)]
+            case Column.STATE:
+                parts += _state(word, host.status, ink)
+            case Column.HOOKS:
+                parts.append((f" {_hooks(host, columns)}", ""))
+            case Column.TRY:
+                parts.append((f"{host.attempt or '':>3} ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
+            case Column.FOR:
+                seconds = (now - host.since) * speed if host.since else 0.0
+                parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}", ""))
+            case Column.NOTE:
+                parts += _note(note, symbols, ink)
+            case _:
+                assert_never(column)
     room = columns.width - sum(cell_len(words) for words, _ in parts)
     if room < 0:
         return _exactly(joined(parts, CURSOR if cursor else ""), columns)
     parts.append((" " * room, ""))
     return joined(parts, CURSOR if cursor else "")
+
+
+def _note(note: HostNote, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Behind a line that shows how far an install is."""
+    parts = [("  ", "")]
+    if note.progress is not None:
+        done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
+        parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
+        parts.append(("  ", ""))
+    return [*parts, (note.text, ink(QUIET) if note.quiet else "")]
 
 
 def _track(host: HostState, columns: Columns, ink: Callable[[str], str]) -> list[tuple[str, str]]:

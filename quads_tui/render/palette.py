@@ -32,12 +32,18 @@ BAD, GOOD, ATTENTION, TITLE, BADGE, QUIET, STRONG, BAR, RULE, ARMED, OVERDUE, CU
 STYLES: Mapping[HostStatus, str] = {status: f"quads.{status.value}" for status in HostStatus}
 STAGE_STYLES: Mapping[Stage, str] = {stage: f"quads.{stage.value}" for stage in Stage}
 _LIFTED = "cursor."
+_ON_BAR = "bar."
 _GROUND = "ground."
 
 
 def lifted(style: str) -> str:
     """The style as it is on the row under the cursor, whose ground is lighter."""
     return _LIFTED + style
+
+
+def on_bar(style: str) -> str:
+    """The style as it is on the ground of header and footer, which is reversed where there are few colours."""
+    return _ON_BAR + style
 
 
 def as_ground(style: str) -> str:
@@ -88,6 +94,7 @@ class Theme:
     badge: str
     lifts: Mapping[str, str]
     panel: str = ""  # ground of dialogs
+    filled_on_bar: str = ""  # what is filled in header and footer, where these are reversed
     light: bool = False
 
     def styles(self) -> dict[str, str]:
@@ -123,7 +130,12 @@ class Theme:
         grounds |= {as_ground(name): f"on {ink}" for name, ink in layers.items()}
         plain = self.cursor.startswith("reverse")  # with few colours the row is reversed: an ink there would be its ground
         on_cursor = {lifted(name): "none" if plain else self.lifts.get(ink, ink) for name, ink in inks.items()}
-        return inks | filled | grounds | on_cursor | {lifted(name): style for name, style in filled.items()}
+        on_filled = {lifted(name): style for name, style in filled.items()}
+        on_bars = {QUIET: self.dim, RULE: self.rule, BADGE: self.badge, CURSOR: self.cursor}
+        if self.filled_on_bar:
+            on_bars = {QUIET: "none", RULE: "none", BADGE: self.filled_on_bar, CURSOR: self.filled_on_bar}
+        named = {on_bar(name): style for name, style in on_bars.items()}
+        return inks | filled | grounds | on_cursor | on_filled | named
 
 
 def _fixed(light: bool, inks: Mapping[Stage, str], **colours: str) -> Theme:
@@ -177,7 +189,9 @@ def _of_terminal(*, light: bool) -> Theme:
         cursor="reverse",
         on_filled="white" if light else "black",
         badge="bold reverse",
+        filled_on_bar="bold not reverse",
         lifts={},
+        light=light,
     )
 
 
@@ -195,6 +209,7 @@ _MONO = Theme(
     cursor="reverse",
     on_filled="default",
     badge="bold reverse",
+    filled_on_bar="bold not reverse",
     lifts={},
 )
 THEMES: Mapping[str, Theme] = {

@@ -27,7 +27,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
         parts.append(f"{sum(is_done(each) for each in rollout.clouds.values())}/{len(rollout.clouds)} clouds done")
     moving = [f"{stage.short} {rollout.at_stage[stage]}" for stage in Stage if rollout.at_stage[stage]]
     if moving or counts[HostStatus.QUEUED]:
-        parts.append(" ".join([f"queued {counts[HostStatus.QUEUED]}", *moving]))
+        parts.append(" ".join([f"not started {counts[HostStatus.QUEUED]}", *moving]))
     lane = meters.lane
     if lane.shut:
         parts.append(f"Foreman writes blocked: {lane.shut}")
@@ -35,8 +35,8 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
         parts.append(f"Foreman writes: {lane.elsewhere}, {lane.depth} ready here")
     elif lane.depth or lane.in_flight:
         parts.append(f"{lane.depth} ready to be written to Foreman")
-    if rollout.armed:
-        parts.append(f"{len(rollout.armed)} armed")
+    if armed := len(rollout.left_armed):
+        parts.append(f"{armed} ARMED")
     parts += rollout.outage_lines(now)
     if not rollout.time.is_real and (late := late_short(meters.lateness, rollout.speed)):
         parts.append(late)

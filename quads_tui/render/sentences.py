@@ -15,6 +15,7 @@ from quads_tui.rollout.state import FailureGroup, HostState, Rollout
 from quads_tui.rollout.waits import for_the_pause, time_limit_words
 
 from .clouds import cloud_sentences
+from .comments import comment_lines
 from .detail import history, next_step
 from .eta import bound_words, marked, overdue_words, surely_words
 from .failures import groups, left_as
@@ -57,7 +58,7 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     places = [f"{rollout.at_stage[stage]} in {stage.label}" for stage in Stage if rollout.at_stage[stage]]
     later = f"; waiting to retry: {waiting}" if waiting else ""
     if queued or places:
-        lines.append(", ".join([f"{queued} queued", *places]) + f"{later}.")
+        lines.append(", ".join([f"{queued} not started", *places]) + f"{later}.")
     lane = meters.lane
     if lane.shut:
         lines.append(f"Foreman writes blocked: {lane.shut}.")
@@ -71,8 +72,8 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
         lines.append(f"Time limit {time_limit_words(rollout.plan.until, rollout.time)}{late}.")
     lines += [_sentence(words) for words in rollout.outage_lines(now)]
     lines += [_sentence(for_the_pause(what, why)) for what, why in rollout.paused.items()]
-    if rollout.armed:
-        lines.append(f"Armed (the next boot reinstalls them): {names(rollout.armed)}.")
+    if armed := rollout.left_armed:
+        lines.append(f"Armed (the next boot reinstalls them): {names(armed)}.")
     return lines
 
 
@@ -105,6 +106,7 @@ def host(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: Ro
     lines += ["Armed: the next boot reinstalls the host."] if host.armed else []
     lines += [f"Cause {host.cause.value}: {host.reason}."] if host.cause else []
     lines += [f"Afterwards: {host.left_behind}."] if host.left_behind else []
+    lines += [_sentence(words) for words in comment_lines(host, time)]
     lines += [f"Next: {next_step(host, now=now, time=time, why=why)}."]
     return lines + [line.plain.strip() for line in history(host, exchanges, 200, time)]
 

@@ -23,6 +23,7 @@ class Symbols:
     held: str
     heights: Mapping[Stage, str]
     cursor: str  # at the left edge of the row under the cursor
+    here: str  # in the cell under the cursor: without colours a filled cell alone is one of many
     line: str  # of which progress is made
     tick: str  # of an axis, beside its label
     box: tuple[str, ...]  # corners and sides: ╭ ╮ ╰ ╯ ─ │
@@ -51,6 +52,7 @@ def _symbols(name: str, *, box: str, ellipsis: str, plain: bool = False) -> Symb
         held="=",
         heights=dict(zip(Stage, "_,:;+" if plain else "▁▂▃▄▅", strict=True)),
         cursor=">" if plain else "▌",
+        here="o" if plain else "◆",
         line="-" if plain else "━",
         tick="+" if plain else "┤",
         box=tuple(box),

@@ -9,7 +9,7 @@ from rich.text import Text
 from quads_tui.rollout.stage_history import StageCounts
 from quads_tui.rollout.state import Rollout
 
-from .numbers import clock_time, duration
+from .numbers import duration
 from .palette import QUIET, RULE
 from .symbols import Symbols
 
@@ -48,7 +48,7 @@ class TimeAxis(NamedTuple):
             while following is not None and following.at <= until:
                 newest, following = following, next(points, None)
             middle = until - width / 2
-            gap = until <= rollout.started_at or any(since < middle < to for since, to in history.interrupted)
+            gap = until <= rollout.started_at or any(since < middle < to for since, to in rollout.time.interruptions)
             found.append(None if gap else newest)
         return found
 
@@ -65,7 +65,7 @@ class TimeAxis(NamedTuple):
             at = number * step if clock else shown - number * step
             cell = min(columns - 1, int(at / shown * columns))
             real = self.start + at / rollout.speed
-            label = clock_time(rollout.shown_at(real), rollout.shown_at(self.end)) if clock else f"-{duration(shown - at)}"
+            label = rollout.time.clock(real, self.end) if clock else f"-{duration(shown - at)}"
             if (clock or number) and cell + len(label) <= until:
                 words[cell : cell + len(label)] = label
                 line[cell] = symbols.box[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place, is_for_an_install
 
+from .comments import with_comment
 from .numbers import duration
 
 
@@ -87,7 +88,12 @@ def host_word(host: HostState, meters: Meters, forecast: Forecast) -> HostWord:
 
 
 def host_note(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> HostNote:
-    """As `why`, for a row that shows the state and its time already."""
+    """As `why`, for a row that shows the state and its time already, behind what an operator wrote about the host."""
+    note = _host_note(host, rollout, meters, forecast, now)
+    return replace(note, text=with_comment(host, note.text), quiet=False) if host.comments else note
+
+
+def _host_note(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> HostNote:
     if host.status is HostStatus.RUNNING and host.stage is Stage.INSTALL:
         return _install_note(host, rollout, forecast, now)
     text = why(host, rollout, meters, forecast, now)

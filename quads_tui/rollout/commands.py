@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,14 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """Words about these hosts, for whoever looks at them next. Nothing is done to them."""
+
+    hosts: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestartBmc:
     """Restart the BMCs of hosts that nobody works on; one that several of them share once. The machines are not touched."""
 
@@ -94,10 +102,33 @@ class Stop:
     """No new acts; requests in flight settle; then the rollout ends with hosts unfinished (exit status 4)."""
 
 
-Command = Retry | Skip | Unskip | Hold | Release | WriteNext | Disarm | RestartBmc | PowerCycle | GiveBack | Pause | Stop
+@dataclass(frozen=True, slots=True)
+class RecordRowCommand:
+    """Changes nothing: a command of the site was run for these hosts, or has ended. It is kept among the commands, and in the
+    history of each host. `text`: which one, with its arguments, or how it ended."""
 
-_ALL = (Retry, Skip, Unskip, Hold, Release, WriteNext, Disarm, RestartBmc, PowerCycle, GiveBack, Pause, Stop)
-_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in _ALL}
+    hosts: tuple[str, ...]
+    text: str
+
+
+Command = (
+    Retry
+    | Skip
+    | Unskip
+    | Hold
+    | Release
+    | WriteNext
+    | Disarm
+    | RestartBmc
+    | PowerCycle
+    | GiveBack
+    | Comment
+    | Pause
+    | Stop
+    | RecordRowCommand
+)
+
+_KINDS: dict[str, type[Command]] = {cls.__name__.lower(): cls for cls in get_args(Command)}
 
 
 def to_dict(command: Command) -> dict[str, Any]:

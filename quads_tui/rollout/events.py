@@ -116,6 +116,16 @@ class HostNote(Event):
 
 
 @dataclass(slots=True)
+class HostCommented(Event):
+    """What an operator wrote about the host."""
+
+    kind: ClassVar[str] = "comment"
+    host: str
+    who: str  # user@machine
+    text: str
+
+
+@dataclass(slots=True)
 class Identified(Event):
     """The machine that the host's acts go to from now on. `unverified`: why it was not compared with Foreman's host, or empty."""
 
@@ -279,6 +289,14 @@ class Commanded(Event):
 
 
 @dataclass(slots=True)
+class ControlTaken(Event):
+    """Who may order from now on: an attached console, by its user and process, or (empty) the screen of the process itself."""
+
+    kind: ClassVar[str] = "control"
+    who: str
+
+
+@dataclass(slots=True)
 class Notice(Event):
     """One line for the operator that concerns the whole rollout. `level` is info, warning or error."""
 
@@ -316,6 +334,7 @@ _KINDS: dict[str, type[Event]] = {
         HostAhead,
         CanaryOverdue,
         HostNote,
+        HostCommented,
         Identified,
         Intent,
         Outcome,
@@ -330,6 +349,7 @@ _KINDS: dict[str, type[Event]] = {
         Paused,
         OutageChanged,
         Commanded,
+        ControlTaken,
         Notice,
         LaneNarrowed,
         RolloutEnded,

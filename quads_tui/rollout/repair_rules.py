@@ -168,9 +168,9 @@ def _restart_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
 
 
 def _cycle_costs(hosts: Iterable[HostState]) -> list[str]:
-    lines = [
-        "Build mode and PXE are cancelled first, then power off by force, then power on: boots from disk, is not reinstalled."
-    ]
+    hosts = list(hosts)
+    boots = "the host boots its disk and is" if len(hosts) == 1 else "the hosts boot their disks and are"
+    lines = [f"Build mode and PXE are cancelled first. Then the power goes off (forced) and on: {boots} not reinstalled."]
     if installing := _installing(hosts):
         lines.append(f"May still be installing: {installing}. The power cycle interrupts the install.")
     return lines

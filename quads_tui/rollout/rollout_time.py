@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .time_words import clock_time, time_of_day
 
@@ -60,6 +61,11 @@ class RolloutTime:
     def run(self, at: float) -> int:
         """Which process carried it at this real time, or last before, from 0; -1 before the first."""
         return bisect_right(self._runs, at, key=lambda run: run.began) - 1
+
+    @property
+    def interruptions(self) -> list[tuple[float, float]]:
+        """Real times from when to when no process carried it."""
+        return [(run.last, following.began) for run, following in pairwise(self._runs)]
 
     def own(self, at: float) -> float:
         """Own seconds that processes carried it until real time `at`: between two of them none pass."""

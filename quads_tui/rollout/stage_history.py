@@ -6,7 +6,6 @@ A point is kept for every second in which something happened; when they are too 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf, isfinite
 from typing import NamedTuple
@@ -47,15 +46,13 @@ class StageHistory:
         self._size = size
         self._step = 1.0  # real seconds that a point stands for
         self._due = -inf
-        self._last = self._before = 0.0  # real time of the newest event, and of the one before it
+        self._last = 0.0  # real time of the newest event
         self._points: list[StageCounts] = []
-        self.interrupted: deque[tuple[float, float]] = deque(maxlen=100)
-        """Real times from when to when no process ran the rollout."""
 
     def is_due(self, at: float) -> bool:
         """The counts have to be kept before an event of real time `at` changes them."""
-        self._before, self._last = self._last, at
-        return at >= self._due or at < self._before - _BACK
+        last, self._last = self._last, at
+        return at >= self._due or at < last - _BACK
 
     def keep(self, at: float, counts: Callable[[float], StageCounts]) -> None:
         """`counts`: how hosts stood until the event of real time `at`, by the time from which on they are to count."""
@@ -71,11 +68,6 @@ class StageHistory:
         while len(self._points) > self._size:
             self._halve()
         self._due = at + self._step
-
-    def resumed(self, at: float) -> None:
-        """The newest event, of real time `at`, says that another process goes on with the rollout."""
-        if 0 < self._before < at:
-            self.interrupted.append((self._before, at))
 
     def points(self, newest: StageCounts) -> Sequence[StageCounts]:
         """In the order of their times. `newest`: how hosts stand now."""

@@ -8,16 +8,19 @@ from typing import NamedTuple
 
 from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
+from .comments import KEPT, HostComment
 from .durations import DurationStats
 from .events import (
     FOREMAN_ACTS,
     RECORD_ACTS,
     Commanded,
+    ControlTaken,
     Event,
     HookRan,
     HostAhead,
     HostArmed,
     HostChanged,
+    HostCommented,
     HostNote,
     Identified,
     Intent,
@@ -40,8 +43,20 @@ from .rollout_time import RolloutTime
 from .safety import Safety
 from .stage_history import StageCounts, StageHistory
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
+from .time_words import duration
 
-_ABOUT_A_HOST = (StageChanged, HostChanged, HostArmed, HostNote, HookRan, Identified, Intent, Outcome, RepairChanged)
+_ABOUT_A_HOST = (
+    StageChanged,
+    HostChanged,
+    HostArmed,
+    HostNote,
+    HostCommented,
+    HookRan,
+    Identified,
+    Intent,
+    Outcome,
+    RepairChanged,
+)
 _NOT_THE_MACHINE = RECORD_ACTS | {BMC_RESET}  # intents of acts that leave the machine and its build as they are
 
 
@@ -80,6 +95,7 @@ class HostState:
     given_back: str = ""  # the owner to whom it was given back
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
+    comments: deque[HostComment] = field(default_factory=lambda: deque(maxlen=KEPT))
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -146,6 +162,7 @@ class Rollout:
         self.end_reason = ""
         self.resumed = False
         self.who = ""
+        self.controller = ""  # the attached console that has control; empty: the screen of the process that runs it
         self.hosts: dict[str, HostState] = {
             host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud, plan.goal(host).kind)
             for index, host in enumerate(plan.hosts)
@@ -214,6 +231,13 @@ class Rollout:
         not_started = len(self.hosts) - sum(stages) - done - failed - skipped - held
         return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
 
+    @property
+    def left_armed(self) -> list[str]:
+        """Hosts that nobody works on and whose next boot reinstalls them: while the rollout runs, those on their way to their
+        install are armed too, and no alarm."""
+        over = self.ended_at is not None or not self.time.carried
+        return [name for name in self.armed if over or self.hosts[name].status.is_final]
+
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
         return self.time.own(self.ended_at or now)
@@ -222,10 +246,6 @@ class Rollout:
     def speed(self) -> float:
         """Own seconds in a real one."""
         return self.time.speed
-
-    def shown_at(self, at: float) -> float:
-        """What the clock of the rollout shows at real time `at`."""
-        return self.time.shown_at(at)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events about hosts that are not in the plan are ignored: they are a journal's damage, not ours."""
@@ -255,10 +275,8 @@ class Rollout:
             self.started_at = self.started_at or event.at
             self.time.heard(event.last_seen)
             self.time.begin(event.at, event.speed)
-            self.ended_at, self.end_reason = None, ""
+            self.ended_at, self.end_reason, self.controller = None, "", ""
             self.resumed, self.who = event.resumed, event.who
-            if event.resumed:
-                self.stage_history.resumed(event.at)
             self.durations.apply(event)
         elif isinstance(event, RolloutEnded):
             self.ended_at, self.end_reason = event.at, event.reason
@@ -276,6 +294,8 @@ class Rollout:
         elif isinstance(event, WriteOrdered):
             if event.host in self.hosts:
                 self.write_next[event.host] = None
+        elif isinstance(event, ControlTaken):
+            self.controller = event.who
         elif isinstance(event, LaneNarrowed):
             self.narrowed = event.why
         elif isinstance(event, Notice | Commanded):
@@ -321,6 +341,9 @@ class Rollout:
                 self.unverified[host.name] = event.unverified
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
+        elif isinstance(event, HostCommented):
+            host.comments.append(HostComment(event.at, event.who, event.text))
+            host.timeline.append(TimelineEntry(event.at, host.stage, f"comment by {event.who}: {event.text}"))
         elif isinstance(event, HostNote):
             host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:
@@ -393,7 +416,7 @@ class Rollout:
             return []
         words = event.status.label
         if event.until is not None:
-            words += f" at {self.time.clock(event.until, event.at)}"
+            words += f" in {duration(max(0.0, event.until - event.at) * self.speed)}"
         if not event.reason or known:
             return [words]
         return [event.reason if event.reason.startswith(f"{words} ") else f"{words}: {event.reason}"]  # skipped by the operator

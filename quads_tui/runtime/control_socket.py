@@ -15,10 +15,10 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from quads_tui.rollout.commands import Command, from_dict, to_dict
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.ports import Control
 from quads_tui.rollout.text import clean
 
 _MAX_LINE = 6_000_000  # bytes of a line: a command that names 20,000 hosts, whose names have 253 bytes at most
@@ -32,10 +32,16 @@ class NotRunning(QuadsTuiError):
     """No process runs this rollout."""
 
 
+class AttributedControl(Protocol):
+    """As rollout.ports.Control; `who`: whose command it is, user@machine."""
+
+    def submit(self, command: Command, who: str) -> None: ...
+
+
 class ControlServer:
     """Serves a running rollout. `on_holder` gets the console that took control; empty: the own screen has it."""
 
-    def __init__(self, directory: Path, control: Control, on_holder: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, control: AttributedControl, on_holder: Callable[[str], None]) -> None:
         self._directory = directory
         self._control = control
         self._on_holder = on_holder
@@ -104,7 +110,7 @@ class ControlServer:
                     return
                 continue
             if writer is next(reversed(self._clients)):
-                self._control.submit(command)
+                self._control.submit(command, user_of(self._clients[writer]))
             await asyncio.sleep(0)
 
     def _announce(self) -> None:
@@ -163,6 +169,11 @@ class RemoteControl:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+def user_of(console: str) -> str:
+    """The user@machine of a console that calls itself "user@machine, process 4711"."""
+    return console.partition(", process ")[0]
 
 
 class _SocketPath:

@@ -38,6 +38,18 @@ class ReplayClock(RealClock):
         return self._origin + (time.monotonic() - self._start) * self._pace
 
 
+class FollowedClock(RealClock):
+    """Real time, that stands still at `stands_at` (real time too) while no process carries the rollout."""
+
+    stands_at: float | None = None
+
+    def wall(self) -> float:
+        return super().wall() if self.stands_at is None else self.stands_at
+
+    def now(self) -> float:
+        return super().now() - (super().wall() - self.wall()) * self.speed
+
+
 class Follower:
     """The state and the metrics of a rollout that another process runs, never more than a second behind."""
 
@@ -51,7 +63,7 @@ class Follower:
         rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
         rollout.durations.seed(stored.seeds, stored.learned)
         meters = Meters()
-        self._stored = stored
+        self.stored = stored
         self._past: dict[str, tuple[HostResult, ...]] | None = None  # None: not read yet
         self.ended = False  # the last event was the end of the rollout
         self._last = 0
@@ -60,7 +72,9 @@ class Follower:
         self._waiting: deque[tuple[int, Event]] = deque()
         self._waiting_samples: deque[StoredSample] = deque()
         speed = facts["speed"]
-        clock = ReplayClock(speed, facts["created_at"], replay_speed) if replay_speed is not None else RealClock(speed)
+        self._nobody = False  # no process carries the rollout
+        self._clock = FollowedClock(speed)
+        clock = ReplayClock(speed, facts["created_at"], replay_speed) if replay_speed is not None else self._clock
         self.view = RolloutView(
             rollout=rollout,
             meters=meters,
@@ -91,9 +105,19 @@ class Follower:
             sample = self._waiting_samples.popleft()
             self.view.rollout.time.heard(sample.at)
             self.view.meters.restore(sample.data, self.view.clock.now(), sample.at)
-        if self._replay_speed is None:
-            time = self.view.rollout.time
-            time.carried = self.view.clock.wall() - time.last < _SILENT
+        self._set_clock()
+
+    def run_by(self, holder: str) -> None:
+        """Who carries the rollout now; empty: nobody, and its clock stands still at the last sign of life."""
+        self._nobody = not holder
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        if self._replay_speed is not None:
+            return
+        kept = self.view.rollout.time
+        kept.carried = not self._nobody and time.time() - kept.last < _SILENT
+        self._clock.stands_at = kept.last if self._nobody and kept.last else None
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""
@@ -106,9 +130,9 @@ class Follower:
 
     def _read(self) -> tuple[list[tuple[int, Event]], list[StoredSample]]:
         if self._past is None:
-            state = self._stored.directory.parent.parent
-            real = self._stored.rehearsal is None
-            self._past = past_results(state, self._stored.facts["foreman"], self.view.rollout.hosts) if real else {}
+            state = self.stored.directory.parent.parent
+            real = self.stored.rehearsal is None
+            self._past = past_results(state, self.stored.facts["foreman"], self.view.rollout.hosts) if real else {}
         events = list(self._reader.events(self._last))
         samples = list(self._reader.samples(self._sampled))
         if events:

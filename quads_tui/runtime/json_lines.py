@@ -11,6 +11,7 @@ from quads_tui.rollout.events import (
     Event,
     HostArmed,
     HostChanged,
+    HostCommented,
     Identified,
     Notice,
     RepairChanged,
@@ -58,6 +59,8 @@ class JsonLines:
                 self._cloud_finished(event)
             case HostArmed():
                 self._emit("armed", event, {"host": event.host, "armed": event.armed})
+            case HostCommented():
+                self._emit("comment", event, {"host": event.host, "who": event.who, "text": event.text})
             case Identified():
                 self._emit("identified", event, {"host": event.host, "machine": event.machine, "unverified": event.unverified})
             case CanaryOverdue():
@@ -130,6 +133,11 @@ def finished(rollout: Rollout, requests: dict[str, int], at: float) -> dict[str,
         "armed_hosts": list(rollout.armed),
         "unverified_hosts": [{"host": name, "reason": why} for name, why in rollout.unverified.items()],
         **({"until": rfc3339(rollout.plan.until), "not_begun_hosts": not_begun(rollout)} if rollout.plan.until else {}),
+        "comments": [
+            {"host": host.name, "at": rfc3339(one.at), "who": one.who, "text": one.text}
+            for host in hosts
+            for one in host.comments
+        ],
         "skipped_hosts": [host.name for host in hosts if host.status is HostStatus.SKIPPED],
         "held_hosts": [host.name for host in hosts if host.status is HostStatus.HELD],
     }

@@ -16,6 +16,7 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.servers import spelled
 from quads_tui.planning.planner import survey_untouched
+from quads_tui.render.comments import comments_summary
 from quads_tui.rollout.events import Event, HostChanged, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
@@ -285,6 +286,8 @@ def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
     counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
     last = time.time_of_day(events[-1].at) if events else "never"
     lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]
+    if comments := comments_summary(rollout.hosts.values()):
+        lines.append(f"  {comments}")
     if rollout.armed:
         lines.append(f"  armed (the next boot reinstalls them): {', '.join(list(rollout.armed)[:10])}")
     return lines

@@ -1,153 +1,208 @@
-"""What the start screen lists: rollouts of the state directory and of this process, and assignment files for new ones."""
+"""What the start screen lists: rollouts of the state directory and of this process, and those that wait for their time."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
-from quads_tui.inputs import InputError, load_assignment
 from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
+from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.render.clouds import short_clouds_name
+from quads_tui.render.eta import header_words
+from quads_tui.render.header import left_armed
+from quads_tui.render.host_bar import HostShares
+from quads_tui.render.numbers import count, duration
+from quads_tui.render.report.document import State
+from quads_tui.render.report.listing import Entry
 from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.time_words import date_and_time
+from quads_tui.rollout.text import clean
 from quads_tui.rollout.view import RolloutView
 from quads_tui.rollout.waits import paused_subject
 
-from .history import Unreadable
+from .history import DAMAGE, Unreadable
 from .journal_follower import Follower, follow
+from .options import Usage
 from .process_resources import ProcessResources
+from .scheduled import Scheduled, scheduled
 from .summary import summarised
 
 _MAX_ENDED = 30  # ended rollouts
-_MAX_FILES = 200  # of a directory, that are tried as assignments
 _REFRESH_INTERVAL = 1.0  # real seconds between two reads of the state directory
+_REST = 10  # at least as many times as long as a read took: of a hundred rollouts it takes a while
+_ESTIMATE = 48  # cells: without the reasons, which the screen of the rollout gives
+log = logging.getLogger(__name__)
 
 
 class RolloutIndex:
-    """Journals of other processes are followed; those that ended are read once."""
+    """Journals of other processes are followed. All others are read when their state has changed: by the fingerprint of what is
+    in them, since the size and the time of a file say nothing while its newest entries are in the write-ahead log."""
 
     def __init__(self, state: Path, resources: ProcessResources) -> None:
         self._state = state
         self._resources = resources
-        self._running: dict[str, Follower] = {}
-        self._ended_rows: dict[tuple[str, int], Row] = {}  # by id and size of the journal: it may grow again
+        self._followers: dict[str, Follower] = {}
+        self._rows: dict[str, tuple[str, Row]] = {}  # by id: the fingerprint of the journal, and what it says
         self._stored: list[tuple[StoredRollout, RowGroup, str]] = []  # with its group and its holder
-        self.files: list[Path] = []
-
-    def find_files(self) -> None:
-        """Assignments of this directory, of its sample_assignments, and of earlier rollouts."""
-        places = (Path(), Path("sample_assignments"))
-        candidates = [path for place in places for path in sorted(place.glob("*.*"))[:_MAX_FILES]]
-        for rollout in stored_rollouts(self._state):
-            if rollout.rehearsal is None:
-                candidates += [Path(given["path"]) for given in rollout.facts.get("assignments", ())]
-        self.files = list(dict.fromkeys(path for path in candidates if _is_assignment(path)))
+        self._scheduled: list[Scheduled] = []
+        self.is_read = False  # the state directory was read once
 
     def rows(self) -> Sequence[Row]:
-        here = [_row(running.view, RowGroup.HERE) for running in self._resources.running]
+        here = [_row(running.view, RowGroup.HERE, "") for running in self._resources.running]
         ours = {row.rollout for row in here}
-        return [*here, *(row for row in self._stored_rows() if row.rollout not in ours)]
+        later = [_scheduled_row(one, time.time()) for one in self._scheduled]
+        return [*here, *later, *(row for row in self._stored_rows() if row.rollout not in ours)]
 
     async def refresh(self) -> None:
         """Read the state directory again and again, until cancelled."""
         while True:
-            await asyncio.to_thread(self._refresh_once)
-            for follower in self._running.values():
+            began = time.monotonic()
+            await self.refresh_once()
+            await asyncio.sleep(max(_REFRESH_INTERVAL, _REST * (time.monotonic() - began)))
+
+    async def refresh_once(self) -> None:
+        """What cannot be read never keeps the other rollouts from their rows."""
+        try:
+            await asyncio.to_thread(self._read)
+        except Exception:  # the next look may succeed
+            log.exception("the state directory could not be read")
+        self.is_read = True
+        for name, follower in list(self._followers.items()):
+            try:
                 await follower.step()
-            await asyncio.sleep(_REFRESH_INTERVAL)
+            except DAMAGE as error:
+                log.warning("%s can no longer be followed: %s", name, error)
+                self._drop(name)
 
     def close(self) -> None:
-        for follower in self._running.values():
-            follower.close()
+        for name in list(self._followers):
+            self._drop(name)
 
-    def _refresh_once(self) -> None:
+    def _drop(self, name: str) -> None:
+        self._followers.pop(name).close()
+
+    def _read(self) -> None:
+        """In a thread."""
         stored = []
         ended = 0
         for rollout in stored_rollouts(self._state):
             holder = rollout.holder()
-            group = RowGroup.RUNNING if holder else RowGroup.UNFINISHED if rollout.unfinished else RowGroup.RECENT
+            unread = RowGroup.DAMAGED if rollout.unreadable else RowGroup.UNFINISHED if rollout.unfinished else RowGroup.RECENT
+            group = RowGroup.RUNNING if holder else unread
             ended += group is RowGroup.RECENT
             if group is not RowGroup.RECENT or ended <= _MAX_ENDED:
                 stored.append((rollout, group, holder))
-        for rollout, group, holder in stored:
-            if (
-                group is RowGroup.RUNNING
-                and rollout.id not in self._running
-                and "plan" in rollout.facts
-                and not _is_this_process(holder)
-            ):
-                self._running[rollout.id] = follow(rollout)
-            elif group is not RowGroup.RUNNING and (rollout.id, _size(rollout)) not in self._ended_rows:
-                self._ended_rows[rollout.id, _size(rollout)] = _ended_row(rollout, group)
+        running = {
+            rollout.id: rollout for rollout, group, holder in stored if group is RowGroup.RUNNING and not _is_this_process(holder)
+        }
+        for name in self._followers.keys() - running.keys():
+            self._drop(name)
+        for name, rollout in running.items():
+            if name not in self._followers and "plan" in rollout.facts:
+                try:
+                    self._followers[name] = follow(rollout)
+                except Usage as error:
+                    self._rows[name] = ("", _damaged(name, str(error)))
+        for rollout, group, _ in stored:
+            if group is not RowGroup.RUNNING:
+                self._keep_row(rollout, group)
         self._stored = stored
+        self._scheduled = scheduled(self._state)
+
+    def _keep_row(self, rollout: StoredRollout, group: RowGroup) -> None:
+        try:
+            with closing(JournalReader(rollout.journal)) as journal:
+                state = journal.fingerprint()
+            if self._rows.get(rollout.id, ("",))[0] != state:
+                self._rows[rollout.id] = (state, _ended_row(summarised(rollout), group))
+        except (NoJournal, Unreadable, *DAMAGE) as why:
+            self._rows[rollout.id] = ("", _damaged(rollout.id, str(why)))
 
     def _stored_rows(self) -> Iterator[Row]:
         for rollout, group, holder in self._stored:
+            kept = self._rows.get(rollout.id)
             if group is not RowGroup.RUNNING:
-                row = self._ended_rows.get((rollout.id, _size(rollout)))
-                if row is not None:
-                    yield replace(row, group=group)
+                if kept is not None:
+                    yield kept[1]
             elif not _is_this_process(holder):
-                follower = self._running.get(rollout.id)
-                if follower is None:
-                    yield Row(rollout.id, RowGroup.RUNNING, words=f"planning, run by {holder}")
-                else:
-                    yield replace(_row(follower.view, RowGroup.RUNNING), words=f"run by {holder}")
+                follower = self._followers.get(rollout.id)
+                by = f"run by {holder.partition(', since')[0]}"
+                if follower is not None:
+                    yield _row(follower.view, RowGroup.RUNNING, by)
+                elif "plan" not in rollout.facts:
+                    yield Row(rollout=rollout.id, group=RowGroup.RUNNING, state="planning", details=by)
+                elif kept is not None:
+                    yield kept[1]
 
 
 def _is_this_process(holder: str) -> bool:
     return holder.startswith(f"process {os.getpid()} ")
 
 
-def _row(view: RolloutView, group: RowGroup) -> Row:
+def _row(view: RolloutView, group: RowGroup, by: str) -> Row:
+    """Of one that runs. `by`: who runs it, in words; empty for this console."""
     rollout, now = view.rollout, view.clock.wall()
     counts = rollout.counts
-    created = date_and_time(rollout.started_at or now)
     waits = rollout.settled and (counts[HostStatus.FAILED] or counts[HostStatus.HELD])
+    paused = ", ".join(f"{paused_subject(what)} paused" for what in rollout.paused)
+    estimate = "" if rollout.ended_at else header_words(view.forecast, _ESTIMATE, rollout.time)
     return Row(
-        rollout.id,
-        group,
-        short_clouds_name(list(rollout.clouds)),
-        created,
-        rollout.seconds(now),
-        len(rollout.hosts),
-        counts[HostStatus.DONE],
-        counts[HostStatus.FAILED],
-        len(rollout.armed),
-        "waiting for an operator"
-        if waits
-        else ", ".join(f"{paused_subject(what)} paused" for what in rollout.paused) or "running",
+        rollout=rollout.id,
+        group=group,
+        cloud=short_clouds_name(list(rollout.clouds)),
+        seconds=rollout.seconds(now),
+        hosts=len(rollout.hosts),
+        armed=left_armed(rollout),
+        shares=HostShares.of(rollout),
+        state="needs you" if waits else "running",
+        details="   ".join(part for part in (estimate[:1].upper() + estimate[1:], paused, by) if part),
     )
 
 
-def _ended_row(stored: StoredRollout, group: RowGroup) -> Row:
-    try:
-        found = summarised(stored)
-    except Unreadable as why:
-        return Row(stored.id, group, words=f"cannot be read: {why}")
-    created = date_and_time(found.created_at)
-    words = (
-        found.state.value + (f" ({found.end_reason})" if found.end_reason else "") + (", rehearsal" if found.rehearsal else "")
+def _ended_row(found: Entry, group: RowGroup) -> Row:
+    shares = HostShares(done=found.done, queued=found.open, skipped=found.skipped, held=found.held, failed=found.failed)
+    words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
+    rehearsal = ", rehearsal" if found.rehearsal else ""
+    if group is RowGroup.RECENT:
+        details = ""
+        words += rehearsal
+    elif found.state is State.UNPLANNED:
+        details = f"r resumes: its process exited during planning, and nothing was done{rehearsal}"
+    else:
+        gone = "; its process exited" if found.state is State.UNFINISHED else ""
+        danger = f", {found.armed} armed (next boot reinstalls them)" if found.armed else ""
+        details = f"r resumes: {count(found.open, 'host')} unfinished{danger}{gone}{rehearsal}"
+    return Row(
+        rollout=found.rollout,
+        group=group,
+        cloud=found.cloud_column,
+        seconds=found.seconds,
+        hosts=found.hosts,
+        armed=found.armed,
+        shares=shares,
+        state=words,
+        details=details,
     )
-    figures = (found.seconds, found.hosts, found.done, found.failed, found.armed)
-    return Row(stored.id, group, found.cloud_column, created, *figures, words)
 
 
-def _size(rollout: StoredRollout) -> int:
-    try:
-        return rollout.journal.stat().st_size
-    except OSError:
-        return 0
+def _scheduled_row(one: Scheduled, now: float) -> Row:
+    begins = datetime.fromtimestamp(one.at).astimezone().strftime("%a %Y-%m-%d %H:%M")
+    left = one.at - now
+    return Row(
+        rollout=one.id,
+        group=RowGroup.SCHEDULED,
+        cloud=one.cloud,
+        hosts=one.hosts,
+        state=f"starts in {duration(left)}" if left > 0 else "starting",
+        details=f"{begins}   {one.holder.partition(', since')[0]} waits for it; ctrl+c there cancels",
+    )
 
 
-def _is_assignment(path: Path) -> bool:
-    if path.suffix not in (".yaml", ".yml", ".json") or path.name == "site.yaml" or not path.is_file():
-        return False
-    try:
-        return bool(load_assignment(path).hosts)
-    except InputError:
-        return False
+def _damaged(name: str, why: str) -> Row:
+    return Row(rollout=clean(name, 200), group=RowGroup.DAMAGED, state="damaged", details=clean(why, 300))

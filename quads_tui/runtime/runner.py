@@ -17,6 +17,7 @@ from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.events import ControlTaken
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import RETRYABLE, JournalBroken
@@ -36,6 +37,7 @@ from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
 from .rollout_metrics import RolloutMetrics
+from .row_commands import SiteCommands, recorded_by
 from .running_rollout import RunningRollout
 from .summary import summarised
 
@@ -125,9 +127,16 @@ class RolloutRunner:
             rehearsal=rehearsal,
             directory=directory,
             past=await self._past(rollout),
+            row_commands=SiteCommands(site.commands, rollout, recorded_by(executor), directory),
         )
         self._resources.listen()
-        socket = ControlServer(directory, executor, running.control.changed)
+
+        def on_holder(console: str) -> None:
+            running.control.changed(console)
+            if rollout.ended_at is None:  # its last event stays the last one
+                executor.emit(ControlTaken(clock.wall(), console))
+
+        socket = ControlServer(directory, executor, on_holder)
         services.subscribe(running.add_exchange)
         services.subscribe(journal.exchange)
         helpers = [asyncio.create_task(self._stop_when_broken(executor))]

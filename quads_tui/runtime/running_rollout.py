@@ -19,6 +19,7 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.row_commands import RowCommandRunner
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import not_begun
@@ -78,8 +79,9 @@ class RunningRollout:
         rehearsal: bool = False,
         directory: Path,
         past: Mapping[str, Sequence[HostResult]] | None = None,
+        row_commands: RowCommandRunner | None = None,
     ) -> None:
-        """`past`: what became of its hosts in their last rollouts, the newest first."""
+        """`past`: what became of its hosts in their last rollouts, the newest first. `row_commands`: of the site."""
         results = past or {}
         self.view = RolloutView(
             rollout=rollout,
@@ -93,6 +95,7 @@ class RunningRollout:
         )
         self.rollout = rollout
         self.executor = executor
+        self.row_commands = row_commands
         self.hung_up = asyncio.Event()  # the terminal hung up: nobody is left to answer or to read
         self.control = ControlHolder()
         self._screens: list[RolloutScreen] = []
@@ -152,8 +155,8 @@ class RunningRollout:
             stage = group.stage.label if group.stage else "the start"
             hosts = f"{count(len(group.hosts), 'host')} failed at {stage}"
             lines.append(f"  {hosts}, {group.cause.value}: {group.reason}: {_named(list(group.hosts), 5)}")
-        if rollout.armed:
-            lines.append(f"  ARMED (the next boot reinstalls them): {_named(list(rollout.armed), 10)}")
+        if armed := rollout.left_armed:
+            lines.append(f"  ARMED (the next boot reinstalls them): {_named(armed, 10)}")
         skipped = [host.name for host in rollout.hosts.values() if host.status is HostStatus.SKIPPED]
         if skipped:
             lines.append(f"  skipped: {', '.join(skipped)}")

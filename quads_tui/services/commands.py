@@ -22,18 +22,22 @@ _LAST_OUTPUT = 1.0  # real seconds for what was written before the end
 _GRACE = 5.0  # real seconds between SIGTERM and SIGKILL
 
 
-async def run_command(words: Sequence[str], facts: Mapping[str, str], seconds: float) -> CommandResult:
-    """Run a program for at most real `seconds`. `facts` are in its environment, beside little of ours.
+async def run_command(
+    words: Sequence[str], facts: Mapping[str, str], seconds: float, *, child: Child = Child.COMMAND
+) -> CommandResult:
+    """Run a program for at most real `seconds`. `facts` are in its environment, beside little of ours: that for a `child`.
 
     It has a process group of its own. Its own end counts, whatever its children still write; the group is ended as a whole then,
     also when the time is up and when the caller is cancelled.
     """
     ours, theirs = os.pipe()  # not asyncio's own: its process.wait() waits for everybody who holds the other end
     with os.fdopen(ours, "rb", 0) as output:
-        return await _run(words, facts, seconds, output, theirs)
+        return await _run(words, {**child_environment(child), **facts}, seconds, output, theirs)
 
 
-async def _run(words: Sequence[str], facts: Mapping[str, str], seconds: float, output: FileIO, theirs: int) -> CommandResult:
+async def _run(
+    words: Sequence[str], environment: Mapping[str, str], seconds: float, output: FileIO, theirs: int
+) -> CommandResult:
     """`theirs`: the end of the pipe that is closed here; the program writes to it, and `output` gives what it wrote."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -41,7 +45,7 @@ async def _run(words: Sequence[str], facts: Mapping[str, str], seconds: float, o
             stdin=asyncio.subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,
-            env={**child_environment(Child.COMMAND), **facts},
+            env=environment,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

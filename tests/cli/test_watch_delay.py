@@ -24,18 +24,19 @@ class Runner:
     def __init__(self) -> None:
         self.by = "jdoe@lab, process 7"
         self.read_only = ""  # what the screen says
-        self.gone = asyncio.Event()
+        self.gone: Any = None  # and its banner
+        self.left = asyncio.Event()
 
     def holder(self) -> str:
         return self.by
 
     def leaves(self) -> None:
         self.by = ""
-        self.gone.set()
+        self.left.set()
 
     async def run(self) -> None:
-        await self.gone.wait()
-        self.gone.clear()
+        await self.left.wait()
+        self.left.clear()
 
     async def connect(self) -> None:
         if not self.by:
@@ -48,8 +49,8 @@ class Runner:
 
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
-    async def at_once(work: Callable[[], Any]) -> Any:
-        return work()
+    async def at_once(work: Callable[..., Any], *given: Any) -> Any:
+        return work(*given)
 
     monkeypatch.setattr(asyncio, "to_thread", at_once)  # virtual time waits for no thread
     return Runner()
@@ -62,29 +63,39 @@ async def assert_soon(says: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def assert_told(runner: Runner, work: Awaitable[None], said: Callable[[], str], resumed: str) -> None:
+async def assert_told(
+    runner: Runner, work: Awaitable[None], said: Callable[[], str], resumed: str, *, banner: bool = True
+) -> None:
     """Two deaths of the runner, at moments that suit no pace of looks."""
     task = asyncio.ensure_future(work)
     for pause in (7.03, 11.49):
         await asyncio.sleep(pause)
         runner.leaves()
         await assert_soon(lambda: said().endswith(f"not running: quads-tui resume {runner.id}"))
+        if banner:
+            await assert_soon(lambda: runner.gone is not None and runner.gone.command == f"quads-tui resume {runner.id}")
         await asyncio.sleep(pause)
         runner.by = "asmith@lab, process 8"
-        await assert_soon(lambda: said() == resumed)
+        await assert_soon(lambda: said() == resumed and runner.gone is None)
     task.cancel()
 
 
-FOLLOWER: Any = SimpleNamespace(ended=False)
+FOLLOWER: Any = SimpleNamespace(
+    ended=False,
+    run_by=lambda holder: None,
+    view=SimpleNamespace(
+        rollout=SimpleNamespace(ended_at=None, who="jdoe@lab", controller="", time=SimpleNamespace(last=1.0), hosts={})
+    ),
+)
 
 
 async def test_the_screen_of_watch(runner: Runner) -> None:
-    work = watch._keep_right(runner, FOLLOWER, runner, "")  # type: ignore[arg-type]
-    await assert_told(runner, work, lambda: runner.read_only, f"watching {runner.id}, run by asmith@lab, process 8")
+    work = watch._keep_right(runner, FOLLOWER, runner, "", lambda stored: True)  # type: ignore[arg-type]
+    await assert_told(runner, work, lambda: runner.read_only, f"run by asmith@lab, process 8 (watching {runner.id})")
 
 
 async def test_the_screen_of_attach(runner: Runner) -> None:
-    work = watch._stay_attached(runner, runner, FOLLOWER, runner)  # type: ignore[arg-type]
+    work = watch._stay_attached(runner, runner, FOLLOWER, runner, lambda stored: True)  # type: ignore[arg-type]
     await assert_told(runner, work, lambda: runner.read_only, "")
 
 
@@ -96,4 +107,4 @@ async def test_the_lines_of_watch(runner: Runner, monkeypatch: pytest.MonkeyPatc
     follower: Any = SimpleNamespace(ended=False, view=view, step=runner.follow)
     options: Any = SimpleNamespace(json=False)
     work = watch._print_lines(follower, options, runner)  # type: ignore[arg-type]
-    await assert_told(runner, work, lambda: said[-1], f"watching {runner.id}, run by asmith@lab, process 8")
+    await assert_told(runner, work, lambda: said[-1], f"run by asmith@lab, process 8 (watching {runner.id})", banner=False)

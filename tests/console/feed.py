@@ -62,7 +62,7 @@ class Recorder:
     def __init__(self) -> None:
         self.orders: list[Command] = []
 
-    def submit(self, command: Command) -> None:
+    def submit(self, command: Command, who: str = "") -> None:
         self.orders.append(command)
 
 

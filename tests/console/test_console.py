@@ -18,8 +18,10 @@ from textual.pilot import Pilot
 
 from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
+from quads_tui.console.command_palette import CommandPalette
 from quads_tui.console.key_actions import BY_NAME, KEY_ACTIONS, question
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.render.small import too_small
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
@@ -103,13 +105,45 @@ async def test_the_first_screen_answers_how_far_and_what_failed(size: tuple[int,
         assert len(failed) == 12  # attention first
 
 
-async def test_below_80x24_one_honest_line() -> None:
-    async with desk(size=(70, 20)) as d:
-        assert "Terminal too small: 70x20, 80x24 needed. The rollout continues" in d.text
-        await d.pilot.resize_terminal(80, 24)
-        d.app.panels()
-        await d.pilot.pause()
+async def resized(d: Desk, width: int, height: int) -> None:
+    await d.pilot.resize_terminal(width, height)
+    d.app.panels()
+    await d.pilot.pause()
+
+
+async def test_a_small_terminal_is_said_what_the_screen_needs_and_a_larger_one_has_it_again() -> None:
+    async with desk(size=(40, 10)) as d:
+        words = " ".join(d.text.split())
+        assert "The screen needs at least 60x16; this terminal is 40x10. Make it larger, or use --plain. The rollout" in words
+        await resized(d, 60, 16)
         assert "HOST" in d.text
+        for place in ("", "v", "M", "enter", "F", "slash", "colon", "ctrl+p", "r"):
+            if place:
+                await d.press(place)
+            for size in ((16, 3), (1, 1), (200, 1)):
+                await resized(d, *size)
+            if place == "r":
+                await d.press("y")  # a question that cannot be read
+            await resized(d, 120, 40)
+            await d.press("escape")
+            assert "HOST" in d.text, place
+            assert not d.control.orders
+
+
+def test_what_a_small_terminal_shows_is_whole_words_and_fits() -> None:
+    for width in range(1, 60):
+        for height in range(1, 17):
+            lines = too_small((width, height), (60, 16), "The rollout continues.")
+            assert len(lines) <= height
+            assert all(len(line) <= width for line in lines)
+            known = "The screen needs at least 60x16; this terminal is Make it larger, or use --plain. rollout continues. Needs 60x16."
+            assert {word for line in lines for word in line.split()} - {f"{width}x{height}."} <= {
+                *known.split(),
+                "60x16",
+                "60x16.",
+            }
+    assert too_small((5, 1), (60, 16)) == ["60x16"]
+    assert too_small((4, 9), (60, 16)) == ()
 
 
 ASKED = [
@@ -440,15 +474,39 @@ async def test_the_command_line_completes_recalls_and_orders() -> None:
 async def test_every_act_has_a_command_and_those_of_the_table_are_no_others() -> None:
     async with desk() as d:
         for act in KEY_ACTIONS:
-            if act.where in ("start", "plain"):
-                continue
+            if act.where in ("start", "plain") or (act.make_command and not act.keys):
+                continue  # a command for hosts without a key needs no method
             home = d.app._main if act.where == "table" else d.app
-            assert callable(getattr(home, f"action_{act.name}")), act.name
+            assert callable(getattr(home, f"action_{act.name}", act.make_command)), act.name
         await d.press("v")
         d.app.run_command("filter x")
         await d.pilot.pause()
         assert "filter works only while the table of hosts is shown" in d.text
         assert all(act.where != "table" for act in d.app.available)
+
+
+async def test_the_list_of_all_commands_begins_with_what_fits_the_host() -> None:
+    async with desk() as d:
+        for status, first in ((HostStatus.FAILED, "retry"), (HostStatus.RUNNING, "skip"), (HostStatus.DONE, "help")):
+            d.app.table.go(d.app.table.shown.index(d.first(status)))
+            await d.press("ctrl+p")
+            assert isinstance(d.app.screen, CommandPalette)
+            rows = d.app.screen.query_one(LinePanel).text
+            assert rows[0].split()[1] == first
+            assert not any("cursor-up" in row for row in rows)
+            await d.press("escape")
+        await d.press("ctrl+p", *"graphs", "enter")
+        assert "t time shown" in d.text
+        await d.press("escape", "ctrl+p", *"sort", "down", "up", "enter")
+        assert "by plan" in d.text
+        d.app.table.go(d.app.table.shown.index(d.first(HostStatus.FAILED)))
+        await d.press("ctrl+p", "enter")
+        assert "Retry " in d.text, "what is chosen asks as its key does"
+        await d.press("n", "ctrl+p", *"xyzzy")
+        assert "no command has these words" in d.text
+        await d.press("enter", "ctrl+p")
+        assert d.app.screen is d.app._main
+        assert not d.control.orders
 
 
 async def test_who_only_looks_sees_no_dangerous_key_and_orders_nothing() -> None:
@@ -579,7 +637,7 @@ async def test_what_was_said_last_fades_and_stays_among_the_messages() -> None:
 KEYS = [
     key
     for act in KEY_ACTIONS
-    if act.where not in ("start", "plain") and act.name not in ("leave", "shot")
+    if act.keys and act.where not in ("start", "plain") and act.name not in ("leave", "shot")
     for key in act.keys.split(",")
 ]
 
@@ -624,3 +682,14 @@ async def test_the_map_is_walked_cell_by_cell_and_leaves_the_cursor_on_its_host(
         assert "cause " in d.text
         await d.press("escape", "escape")
         assert d.app.table.cursor == failed
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_long_message_hides_neither_a_filter_nor_the_marks(size: tuple[int, int]) -> None:
+    async with desk(rollout(60), size) as d:
+        await d.press("f", "space")
+        d.app.flash("retry: " + ", ".join(list(d.model.hosts)[:9]))
+        line = d.lines("footer")[0]
+        assert "1 marked" in line and "failures only" in line
+        assert line.rstrip().endswith("…") and "retry: " in line
+        assert len(line) == size[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from quads_tui.console.key_actions import KEY_ACTIONS
 from quads_tui.console.screens.table import TableScreen
 from quads_tui.console.start_screen import StartApp
 from quads_tui.render.host_filter import BUDGET, host_filter
+from quads_tui.render.rollout_list import Source
 from quads_tui.rollout.commands import Pause, Retry, Skip
 from quads_tui.rollout.events import Paused
 from quads_tui.rollout.stages import HostStatus
@@ -160,8 +162,31 @@ async def test_f1_the_dialogs_of_the_start_screen_end_once() -> None:
         await keys("nn")
         assert (recorder.calls, app.return_value, app.error_count) == ([], None, 0)
         await keys("n")
+        await app.chosen()
         await keys("\r\r")
-        assert recorder.calls == ["plan_new 0"]
+        assert recorder.calls == ["plan_new cloud02.yaml"]
+
+
+async def test_keys_that_are_typed_before_the_sources_are_found_open_and_start_nothing() -> None:
+    found = threading.Event()
+
+    class Slow(Recorder):
+        def sources(self) -> tuple[Source, ...]:
+            found.wait()
+            return super().sources()
+
+    recorder = Slow()
+    app = StartApp(recorder, frozen=True)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        post(app, "n\rr")
+        await pilot.pause()
+        assert (recorder.calls, app.return_value) == ([], None)
+        found.set()
+        await app.chosen()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert recorder.calls == ["plan_new cloud02.yaml"]
 
 
 @pytest.mark.parametrize(("key", "what"), [("p", "admission"), ("P", "writes")])

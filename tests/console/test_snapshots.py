@@ -9,9 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from quads_tui.console.app import Console
+from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.view import RolloutView
 
-from .feed import Clock, Recorder, meters, rollout
+from .feed import NOW, Clock, Recorder, meters, rollout
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 SCREENS = {
@@ -60,8 +61,17 @@ def test_screen_without_colours(name: str, snap_compare: Callable[..., bool], mo
 
 
 def test_below_the_smallest_size(snap_compare: Callable[..., bool]) -> None:
-    assert snap_compare(console(), terminal_size=(70, 20))
+    assert snap_compare(console(), terminal_size=(50, 12))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
+def test_screen_of_a_watcher_whose_runner_has_gone(size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    rollout = "20261122-2200-cloud02-bb02"
+    made = console(f"not running: quads-tui resume {rollout}")
+    made.context.real_time = lambda: NOW + 200.0
+    made.gone = RunnerGone(since=NOW, who="bob@jump", command=f"quads-tui resume {rollout}", key=True)
+    assert snap_compare(made, terminal_size=size)
 
 
 def test_screen_of_a_watcher(snap_compare: Callable[..., bool]) -> None:
-    assert snap_compare(console("watching r1, run by process 4711 of alice"), terminal_size=(120, 40))
+    assert snap_compare(console("controlled by ann@jump, run by process 4711 of alice (watching r1)"), terminal_size=(120, 40))

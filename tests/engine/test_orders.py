@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
+from quads_tui.rollout.commands import Disarm, Hold, Pause, RecordRowCommand, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostNote, Ordered
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
@@ -109,6 +109,22 @@ async def test_five_hosts_are_named_and_the_sixth_is_counted() -> None:
         lab.executor.submit(Skip(tuple(names(count)), "no"))
         await whole(lab)
         assert audit(lab.journal.events) == [f"skip: {', '.join(names(5))}{tail}"]
+
+
+async def test_a_row_command_is_kept_and_changes_nothing() -> None:
+    lab = Lab(names(2))
+    lab.executor.start()
+    await asyncio.sleep(5)
+    host = names(1)[0]
+    before = lab.rollout.hosts[host].status, lab.rollout.hosts[host].note
+    lab.executor.submit(RecordRowCommand((host, "stranger"), "ssh in the pane:\x1b[2J ssh root@x" + "y" * 1000))
+    await asyncio.sleep(0.01)
+    assert (lab.rollout.hosts[host].status, lab.rollout.hosts[host].note) == before
+    (noted,) = [event for event in lab.journal.events if isinstance(event, HostNote) and event.text.startswith("ssh in")]
+    assert (noted.host, noted.waits, len(noted.text)) == (host, False, 500)
+    assert noted.text.isprintable()
+    assert audit(lab.journal.events)[-1] == noted.text
+    await lab.end()
 
 
 async def test_nothing_can_be_ordered_after_a_stop() -> None:

@@ -18,7 +18,7 @@ from quads_tui.console.plain_session import PlainSession
 from quads_tui.console.view_context import ViewContext
 from quads_tui.inputs import load_assignment, load_site
 from quads_tui.render.host_filter import host_filter
-from quads_tui.rollout.commands import Hold, Pause, Retry, Skip, Stop, to_dict
+from quads_tui.rollout.commands import Comment, Hold, Pause, Retry, Skip, Stop, to_dict
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import from_row
 from quads_tui.rollout.view import RolloutView
@@ -268,7 +268,14 @@ def _client(loop: asyncio.AbstractEventLoop, service: Service) -> Parser:
 
 def _socket(loop: asyncio.AbstractEventLoop, place: Path) -> dict[str, Parser]:
     """Lines to the control socket of a running rollout."""
-    commands = (Retry(("a", "b")), Skip(("a",), "its disk"), Hold(("a",), ""), Pause("writes", True), Stop())
+    commands = (
+        Retry(("a", "b")),
+        Skip(("a",), "its disk"),
+        Hold(("a",), ""),
+        Comment(("a",), "its disk"),
+        Pause("writes", True),
+        Stop(),
+    )
     samples = [b'{"who": "me@here"}\n' + json.dumps(to_dict(command)).encode() + b"\n" for command in commands]
     server = ControlServer(place, Recorder(), lambda holder: _printable(holder))
     failed: list[BaseException] = []

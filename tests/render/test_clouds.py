@@ -15,7 +15,7 @@ from quads_tui.render.palette import BAD
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.progress import plain_line
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report
-from quads_tui.render.report.listing import entry, line, members
+from quads_tui.render.report.listing import Listing, entry, members
 from quads_tui.render.shares import drawn_shares
 from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.causes import Cause
@@ -147,7 +147,7 @@ def test_the_report_has_the_clouds_and_the_cloud_of_each_host_in_every_format() 
 def test_the_list_of_rollouts_has_a_line_that_counts_the_clouds_and_members_of_each() -> None:
     facts, events = journal_of_two()
     found = entry("r", facts, events)
-    assert f"  {'2 clouds':<9}" in line(found, 10) and members(found)["cloud"] == "cloud02, cloud03"
+    assert f"  {'2 clouds':<9}" in Listing(10).line(found) and members(found)["cloud"] == "cloud02, cloud03"
     assert [(one["cloud"], one["done"], one["unfinished"]) for one in members(found)["clouds"]] == [
         ("cloud02", 2, 0),
         ("cloud03", 1, 1),

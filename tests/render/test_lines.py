@@ -17,12 +17,14 @@ from quads_tui.render import boxes, failures, graphs, header
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
-from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.render.host_row import Column, Columns, heading, host_row
+from quads_tui.render.names import brief
 from quads_tui.render.numbers import clock_time, duration, latency, measured
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.plot import area, columns, points, rounded_top
 from quads_tui.render.progress import plain_line
-from quads_tui.render.symbols import SYMBOLS, for_terminal
+from quads_tui.render.sentences import status
+from quads_tui.render.symbols import BRAILLE, SYMBOLS, for_terminal
 from quads_tui.render.wait_reason import HostNote, HostWord, host_word
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause
@@ -40,6 +42,10 @@ from quads_tui.rollout.text import clean
 from tests.console.feed import NOW, meters, rollout
 
 
+def table_columns(width: int) -> Columns:
+    return Columns.of(rollout(1).plan, width, BRAILLE)
+
+
 def row(host: HostState, columns: Columns, text: str = "", **more: bool) -> str:
     word = host_word(host, meters(), forecast(rollout(1), meters(), NOW))
     return host_row(host, columns, now=NOW, speed=1.0, word=word, note=HostNote(text or host.note), **more).plain
@@ -47,21 +53,21 @@ def row(host: HostState, columns: Columns, text: str = "", **more: bool) -> str:
 
 def test_a_row_says_stage_by_stage_where_the_host_stands() -> None:
     model = rollout(60)
-    rows = {host.status: row(host, Columns(110), marked=True) for host in model.hosts.values() if not host.armed}
+    rows = {host.status: row(host, table_columns(110), marked=True) for host in model.hosts.values() if not host.armed}
     assert "✓✓✓✓✓ INS done" in rows[HostStatus.DONE]
     assert rows[HostStatus.DONE][1] == "*"
     assert "····· " in rows[HostStatus.QUEUED]
     assert "►" in rows[HostStatus.RUNNING]
     assert "✗" in rows[HostStatus.FAILED]
     assert " failed " in rows[HostStatus.FAILED]
-    assert "STAGE     STATE" in heading(Columns(110)).plain
+    assert "STAGE     STATE" in heading(table_columns(110)).plain
 
 
 def test_a_narrow_row_gives_the_room_of_the_stages_to_the_note() -> None:
-    columns = Columns(80)
+    narrow = table_columns(80)
     (host,) = [host for host in rollout(60).hosts.values() if host.armed]
-    line = row(host, columns, host.reason)
-    assert line.index(host.reason[:20]) == heading(columns).plain.index("NOTE")
+    line = row(host, narrow, host.reason)
+    assert line.index(host.reason[:20]) == heading(narrow).plain.index("NOTE")
     assert "✗ OFF ARMED " in line
 
 
@@ -183,15 +189,13 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
     (host,) = model.hosts.values()
     model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, clean(reason)))
     symbols = SYMBOLS[kind]
-    columns = Columns(width, cloud=True, hooks=("switch", "tenant"), symbols=symbols)
+    every = Columns(width, tuple(Column), hooks=("switch", "tenant"), symbols=symbols)
     exchange = Exchange(at=NOW, host=host.name, method="PATCH", path=clean(name), status=0, seconds=1.0, error=clean(reason))
     gauges, known = meters(), forecast(model, meters(), NOW)
     common: dict[str, Any] = {"now": NOW, "width": width, "symbols": symbols}
     lines = [
-        host_row(
-            host, columns, now=NOW, speed=1.0, word=HostWord.FAILED, note=HostNote(clean(reason), progress=0.4), cursor=True
-        ),
-        heading(columns),
+        host_row(host, every, now=NOW, speed=1.0, word=HostWord.FAILED, note=HostNote(clean(reason), progress=0.4), cursor=True),
+        heading(every, "stage"),
         header.title_line(model, title="REHEARSAL", control="you have control", warnings=(clean(reason),), **common),
         header.end_line(model, lag=0.2, forecast=known, **common),
         header.bar(model, width, symbols),
@@ -238,7 +242,7 @@ def test_a_faster_rehearsal_shows_its_own_time_everywhere_in_the_header() -> Non
     told = replace(forecast(model, meters(), NOW), p50=1800.0, p90=3600.0, at=NOW, speed=30.0, overdue=late)
     words = header.end_line(model, now=NOW, width=200, lag=0.0, forecast=told).plain
     for seconds in (1800.0, 3600.0, 3000.0):
-        assert clock_time(model.shown_at(NOW) + seconds, model.shown_at(NOW)) in words
+        assert clock_time(model.time.shown_at(NOW) + seconds, model.time.shown_at(NOW)) in words
 
 
 def test_hosts_on_their_way_to_their_install_are_no_alarm() -> None:
@@ -247,6 +251,11 @@ def test_hosts_on_their_way_to_their_install_are_no_alarm() -> None:
     model.apply(HostArmed(NOW, on_its_way, True))
     assert len(model.armed) == 2
     assert " 1 ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None).plain
+    assert "  1 ARMED" in plain_line(model, meters(), NOW)
+    assert on_its_way.partition(".")[0] not in " ".join(status(model, meters(), forecast(model, meters(), NOW), NOW)[-1:])
+    model.apply(RolloutEnded(NOW, "operator"))  # nobody works on it any more
+    assert " 2 ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None).plain
+    assert "  2 ARMED" in plain_line(model, meters(), NOW)
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
@@ -392,8 +401,8 @@ def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_u
 def test_no_number_of_the_counts_is_cut_and_together_they_are_all_hosts(width: int) -> None:
     model = rollout(700)
     queued = [host.name for host in model.hosts.values() if host.status is HostStatus.QUEUED]
-    for name, status in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
-        model.apply(HostChanged(NOW, name, status, None, None, "x"))
+    for name, end in zip(queued, (HostStatus.HELD, HostStatus.SKIPPED, HostStatus.SKIPPED), strict=False):
+        model.apply(HostChanged(NOW, name, end, None, None, "x"))
     model.apply(HostChanged(NOW, queued[4], HostStatus.WAITING, Stage.PXE_SET, Cause.BUSY, "busy", until=NOW + 60))
     line = header.counts_line(model, width).plain
     assert "…" not in line and len(line) == width
@@ -408,3 +417,27 @@ def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
     line = boxes.latency_line(meters(), speed, 90).plain
     assert re.search(r"\d+ errors in (5|30) min $", line)
     assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a01-h27-000-r650.example.com", "a01-h27"),
+        ("a01-h27-b01-fc640.example.com", "a01-h27-b01"),
+        ("web-prod-01.example.com", "web-prod-01"),
+        ("node7", "node7"),
+        ("f21-h17-000-r650-extra", "f21-h17-000-r650-extra"),
+    ],
+)
+def test_a_brief_name_is_that_of_one_host(name: str, shown: str) -> None:
+    assert brief(name) == shown
+
+
+def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:
+    gauges = meters()
+    for _ in range(3):
+        gauges.ipmi.observe(0.698, ok=True)
+        gauges.tick(gauges.lane)
+    line = boxes.latency_line(gauges, 1.0, 80).plain
+    assert re.search(r"Redfish p95 .* IPMI p95 .* read .* write \d+ ms +\d+ errors $", line)
+    assert len(line) == 80

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from quads_tui.render.host_row import Columns, host_row
+from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import host_note, host_word, why
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause
@@ -94,7 +95,7 @@ def test_the_number_of_a_note_stands_before_its_words_are_cut(width: int) -> Non
     queued = next(host for host in rollout.hosts.values() if host.name in told.turns and host.stage is None)
     for host, words in ((rollout.hosts[ready], "3rd"), (queued, "wait")):
         text = host_note(host, rollout, meters, told, COURSE_NOW)
-        columns = Columns(min(width, 134))
+        columns = Columns.of(rollout.plan, min(width, 134), BRAILLE)
         row = host_row(host, columns, now=COURSE_NOW, speed=1.0, word=host_word(host, meters, told), note=text).plain
         assert re.search(rf"written in about \d+ (s|min|h( \d+ min)?): {words}", row)
 

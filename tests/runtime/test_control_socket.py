@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.rollout.commands import Command, GiveBack, Hold, Pause, PowerCycle, RestartBmc, Stop
+from quads_tui.rollout.commands import Command, Comment, GiveBack, Hold, Pause, PowerCycle, RestartBmc, Stop
 from quads_tui.runtime import control_socket
 from quads_tui.runtime.control_socket import ControlServer, NotRunning, RemoteControl
 from tests.waiting import until
@@ -18,9 +18,11 @@ from tests.waiting import until
 class Orders:
     def __init__(self) -> None:
         self.all: list[Command] = []
+        self.who: list[str] = []
 
-    def submit(self, command: Command) -> None:
+    def submit(self, command: Command, who: str) -> None:
         self.all.append(command)
+        self.who.append(who)
 
 
 class Server:
@@ -57,6 +59,14 @@ async def test_an_order_of_20000_hosts(server: Server) -> None:
     client.submit(Hold(names, "a reason"))
     await until(lambda: server.orders.all)
     assert server.orders.all == [Hold(names, "a reason")]
+    client.close()
+
+
+async def test_a_command_is_its_users_who_sent_it(server: Server) -> None:
+    client = await server.client("ann@jump, process 4711")
+    client.submit(Comment(("a01",), "PSU replaced"))
+    await until(lambda: server.orders.all)
+    assert (server.orders.all, server.orders.who) == ([Comment(("a01",), "PSU replaced")], ["ann@jump"])
     client.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -146,16 +147,42 @@ def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals:
     first.kill()
     first.wait()
     for name in ("watcher", "second"):
-        terminals.shows(name, f"READ-ONLY: not running: quads-tui resume {rollout.name}")
+        terminals.shows(name, "NOT RUNNING since")
+        terminals.shows(name, f"quads-tui resume {rollout.name}")
     words = place.command("resume", rollout.name, "--yes", "--json")
     again = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
-        terminals.shows("watcher", f"watching {rollout.name}, run by process {again.pid}")
-        terminals.hides("second", "not running")
+        terminals.shows("watcher", f"run by process {again.pid}")
+        terminals.hides("second", "NOT RUNNING")
+        terminals.hides("watcher", "NOT RUNNING")
         terminals.keys("second", "p")
         terminals.shows("second", "Pause new hosts?")
         terminals.answer("second", "y")
         wait_for(lambda: ordered(place, "new hosts paused"))
+        terminals.shows("watcher", f"controlled by {getpass.getuser()}@")
     finally:
         again.terminate()
         assert again.wait(60) == 143
+
+
+def test_a_watcher_resumes_by_a_key_what_a_killed_process_left(terminals: Terminals, lab: Callable[..., Lab]) -> None:
+    place = lab(hosts=2, speed=40)
+    words = place.command("run", place.assignment, "--yes", "--json")
+    first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    wait_for(lambda: any(host["resets"] for host in place.counts()["hosts"].values()))
+    (rollout,) = (place.state / "rollouts").iterdir()
+    terminals.open("watcher", place.command("watch"), (120, 40))
+    terminals.shows("watcher", f"watching {rollout.name}")
+    first.kill()
+    first.wait()
+    terminals.shows("watcher", "ctrl+r resumes it here")
+    terminals.keys("watcher", "C-r")
+    terminals.shows("watcher", f"Resume {rollout.name} in this process?")
+    terminals.answer("watcher", "y")
+    terminals.shows("watcher", "you have control")
+    wait_for(lambda: all(host["built"] for host in place.counts()["hosts"].values()))
+    terminals.shows("watcher", "done 2")
+    terminals.keys("watcher", "q")
+    terminals.shows("watcher", "ENDED 0")
+    assert place.counts()["foreman"]["peak_writes"] == 1
+    assert all(host["wipes"] == 1 for host in place.counts()["hosts"].values())

@@ -39,7 +39,7 @@ def test_two_rollouts_in_one_console_share_one_lane(terminals: Terminals, tmp_pa
         terminals.shows("home", "No rollouts yet")
         for place, cloud in enumerate(("cloud02", "cloud03")):
             terminals.keys("home", "n")
-            terminals.shows("home", "New rollout from")
+            terminals.shows("home", "half-cloud02.yaml")
             terminals.keys("home", *(["j"] * place), "Enter")
             terminals.shows("home", "6 hosts will be wiped and rebuilt")
             terminals.shows("home", cloud)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
+from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import failures
 from quads_tui.render.line import cut
@@ -15,12 +16,6 @@ from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import FailureGroup
 
 from .view import View
-
-Key = tuple[str, str, str]
-
-
-def key_of(group: FailureGroup) -> Key:
-    return str(group.stage), group.cause.value, group.reason
 
 
 class CausesScreen(View):
@@ -36,17 +31,17 @@ class CausesScreen(View):
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)
-        self._key: Key | None = None
+        self._key: failures.Key | None = None
         self._place = 0
 
     @property
     def group(self) -> FailureGroup | None:
         """Under the cursor."""
         groups = failures.groups(self.context.rollout)
-        found = next((place for place, group in enumerate(groups) if key_of(group) == self._key), None)
+        found = next((place for place, group in enumerate(groups) if failures.key_of(group) == self._key), None)
         self._place = found if found is not None else max(0, min(self._place, len(groups) - 1))
         group = groups[self._place] if groups else None
-        self._key = key_of(group) if group else None
+        self._key = failures.key_of(group) if group else None
         return group
 
     def chosen(self) -> list[str]:
@@ -92,8 +87,15 @@ class CausesScreen(View):
         groups = failures.groups(self.context.rollout)
         if self.group is not None:
             self._place = max(0, min(self._place + step, len(groups) - 1))
-            self._key = key_of(groups[self._place])
+            self._key = failures.key_of(groups[self._place])
         self.panels()
+
+    def clicked(self, event: LinePanel.Clicked) -> None:
+        if "group" in event.meta:
+            self._key = event.meta["group"]
+            self.panels()
+            if event.double:
+                self.action_only()
 
     def action_only(self) -> None:
         self.end("only" if self.group else "")

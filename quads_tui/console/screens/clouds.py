@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
+from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render.clouds import cloud_line
 from quads_tui.render.line import cut
@@ -31,6 +32,7 @@ class CloudsScreen(View):
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)
         self._place = 0
+        self._top = self._room = 0  # the first cloud that is drawn, and how many are at most
 
     @property
     def cloud(self) -> str:
@@ -46,6 +48,7 @@ class CloudsScreen(View):
         lines = [Text(cut(f" {count(len(clouds), 'cloud')}, {count(len(rollout.hosts), 'host')}", width), STRONG)]
         room = max(1, height - 4)
         top = max(0, min(self._place - room // 2, len(clouds) - room))
+        self._top, self._room = top, room
         lines += [cloud_line(rollout, cloud, width, symbols, cursor=cloud == here) for cloud in clouds[top : top + room]]
         goal = next(goal for goal in rollout.plan.goals if goal.cloud == here)
         facts = (
@@ -62,6 +65,14 @@ class CloudsScreen(View):
     def action_move(self, step: int) -> None:
         self._place = max(0, min(self._place + step, len(self.context.rollout.clouds) - 1))
         self.panels()
+
+    def clicked(self, event: LinePanel.Clicked) -> None:
+        place = self._top + event.line - 1
+        if event.panel == "body" and 1 <= event.line <= self._room and place < len(self.context.rollout.clouds):
+            self._place = place
+            self.panels()
+            if event.double:
+                self.action_only()
 
     def action_only(self) -> None:
         self.end("only")

@@ -21,6 +21,7 @@ _WINDOWS = list(graphs.WINDOWS)
 class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
     keys = "esc back  t time shown"
+    needs = (60, 20)
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)

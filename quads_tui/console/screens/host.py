@@ -31,6 +31,8 @@ class HostScreen(View):
     ]
     keys = "esc back  ← → other host  n N failed host  y copy"
 
+    place = "detail"
+
     def __init__(self, context: ViewContext, names: Sequence[str], name: str) -> None:
         super().__init__(context)
         self._names = list(names)

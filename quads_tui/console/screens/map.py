@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.binding import Binding
 
+from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import fleet_map
 from quads_tui.render.line import fitted
@@ -34,13 +35,15 @@ class MapScreen(View):
     ]
     keys = "esc back  ← → ↑ ↓ move  t grouping  enter host"
 
+    place = "map"
+
     def __init__(self, context: ViewContext, host: str, fits: Sequence[str] | None) -> None:
         """`fits`: the hosts that the filter of the table shows; None: it shows all."""
         super().__init__(context)
         self._host = host
         self._fits = None if fits is None else frozenset(fits)
         self._by = fleet_map.GROUPINGS[0]
-        self._top = 0
+        self._top = self._room = 0  # the first line of cells that is drawn, and how many are at most
 
     def chosen(self) -> list[str]:
         return [self._host] if self._host else []
@@ -48,7 +51,7 @@ class MapScreen(View):
     def lines(self, width: int, height: int) -> Sequence[Text]:
         context, symbols = self.context, self.context.symbols
         rows = self._rows()
-        room = max(1, height - 3)
+        self._room = room = max(1, height - 3)
         here = self._place(rows)[0]
         self._top = max(0, min(self._top, here, len(rows) - room), here - room + 1)
         overdue = {one.name for one in context.forecast.overdue}
@@ -96,6 +99,16 @@ class MapScreen(View):
         else:
             self._host = found.name
         self.panels()
+
+    def clicked(self, event: LinePanel.Clicked) -> None:
+        rows, row = self._rows(), self._top + event.line - 1
+        cell = event.cell - fleet_map.FIRST_CELL
+        on_map = event.panel == "body" and 1 <= event.line <= self._room and row < len(rows)
+        if on_map and 0 <= cell < len(rows[row].hosts):
+            self._host = rows[row].hosts[cell].name
+            self.panels()
+            if event.double:
+                self.action_detail()
 
     def action_step(self, cells: int) -> None:
         hosts = [host.name for row in self._rows() for host in row.hosts]

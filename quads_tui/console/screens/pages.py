@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.binding import Binding
 
 from quads_tui.console.key_actions import of_place
+from quads_tui.console.row_commands import as_action
 from quads_tui.render.line import cut
 from quads_tui.render.palette import BAD, QUIET, STRONG
 from quads_tui.rollout.events import Notice
@@ -56,6 +57,11 @@ class HelpScreen(Page):
             for action in of_place(place):
                 name = "" if place == "start" else f":{action.command} {action.argument}"
                 lines.append(Text(cut(f"   {action.shown:8} {name:22} {action.help}", width)))
+        if runner := self.context.row_commands:
+            lines.append(Text(cut(" Commands of the site, for the marked hosts, else the host under the cursor", width), STRONG))
+            for command in runner.commands:
+                action = as_action(command)
+                lines.append(Text(cut(f"   {action.shown:8} {':' + action.command:22} {action.help}", width)))
         return lines
 
 

@@ -12,16 +12,18 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Input
 
+from quads_tui.console.completion import Completer
+from quads_tui.console.export import export
 from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.table_filter import TableFilter
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import boxes, failures, header
 from quads_tui.render.clouds import cloud_panel
 from quads_tui.render.detail import detail_head, history
-from quads_tui.render.host_filter import host_filter
-from quads_tui.render.host_order import ORDERS, ordered
+from quads_tui.render.host_row import Column
 from quads_tui.render.line import cut
 from quads_tui.render.palette import QUIET
 from quads_tui.rollout.forecast import SPARING
@@ -29,10 +31,12 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import FailureGroup
 
 from .host import HostScreen
-from .view import SMALLEST, View
+from .view import View
 
 STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
+_CANDIDATES = 8  # of the last word of a filter, that are shown
+_SAVED = "@"  # begins the name of a saved filter
 _AROUND = 6  # lines of header, bar, counts and footer
 _CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds take on 120 columns
 
@@ -44,7 +48,11 @@ def _graph_rows(width: int, height: int) -> int:
 
 class TableScreen(View):
     keys = ""
-    BINDINGS: ClassVar = [Binding(action.keys, action.name, action.help, show=False) for action in of_place("table")]
+    place = "table"
+    BINDINGS: ClassVar = [
+        *(Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys),
+        Binding("tab", "complete", show=False),
+    ]
     DEFAULT_CSS = """
     TableScreen #middle { height: 1fr; }
     TableScreen #drawer { width: 66; height: 1fr; display: none; }
@@ -55,12 +63,7 @@ class TableScreen(View):
     def __init__(self, context: ViewContext) -> None:
         super().__init__(context)
         self.table = HostTable(context)
-        self._filter_text = ""
-        self._literal_patterns: list[str] = []  # patterns of the filter that are taken as plain text
-        self._failures_only = False
-        self._group: FailureGroup | None = None  # only these hosts
-        self._sort = "attention"
-        self._reversed = False
+        self._filter = TableFilter(context.settings)
         self._last_marked = ""
         self._next_sort = 0.0  # monotonic
 
@@ -100,15 +103,15 @@ class TableScreen(View):
     def frame(self, dirty: set[str]) -> None:
         self.table.frame(dirty)
 
-    def draw_too_small(self, width: int, height: int) -> None:
+    def draw_too_small(self) -> None:
         self.query_one("#middle").display = False
-        super().draw_too_small(width, height)
+        super().draw_too_small()
 
     def panels(self) -> None:
         """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
-        if (width, height) < SMALLEST or height < SMALLEST[1]:
-            self.draw_too_small(width, height)
+        if self.too_small:
+            self.draw_too_small()
             return
         self.query_one("#middle").display = True
         context = self.context
@@ -131,7 +134,7 @@ class TableScreen(View):
 
     def graphs(self) -> None:
         width, height = self.size
-        if (width, height) < SMALLEST or height < SMALLEST[1]:
+        if self.too_small:
             return
         context, symbols = self.context, self.context.symbols
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
@@ -184,37 +187,39 @@ class TableScreen(View):
         first, last = table.rows_seen
         state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
-        state += f"   by {self._sort}{' reversed' if self._reversed else ''}"
         state += f"   {len(table.marks)} marked" if table.marks else ""
-        state += "   failures only" if self._failures_only else ""
-        if self._group:
-            stage = self._group.stage.short if self._group.stage else "the start"
-            state += f"   only {self._group.cause.value} at {stage} (esc: all)"
-        state += f"   filter {self._filter_text!r}" if self._filter_text else ""
-        if self._literal_patterns:
-            plain = self._literal_patterns[0]
-            state += f" ({plain!r} is searched for as plain text; as a regular expression it could take too long)"
-        return state
+        return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
 
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
 
     def resort(self) -> None:
         """Filter and sort again."""
-        fits = host_filter(self._filter_text, self._failures_only)
-        group = self._group.hosts if self._group is not None else None
-        hosts = fits.of(host for host in self.context.rollout.hosts.values() if group is None or host.name in group)
-        self._literal_patterns = fits.plain
-        self.table.show(ordered(hosts, self._sort, self.context.slowness(), turned=self._reversed))
+        hosts = self._filter.hosts(list(self.context.rollout.hosts.values()), self.context.slowness())
+        self.table.show(hosts, sort=self._filter.sort, empty=self._filter.empty)
 
     def only(self, group: FailureGroup | None) -> None:
         """The hosts of one group and no others; None: as it is."""
         if group is None:
             return
-        self._group = group
+        self._filter.group = group
         self.resort()
         self.table.go(0)
         self.panels()
+
+    def clicked(self, event: LinePanel.Clicked) -> None:
+        groups = self.context.rollout.groups.values()
+        self.only(next((group for group in groups if failures.key_of(group) == event.meta.get("group")), None))
+
+    def on_host_table_sorted(self, event: HostTable.Sorted) -> None:
+        """By the column that was clicked; the second time the other way round."""
+        if event.order == self._filter.sort:
+            self.action_reverse_sort()
+        else:
+            self.action_sort(event.order)
+
+    def on_host_table_opened(self, event: HostTable.Opened) -> None:
+        self.action_detail()
 
     # Viewing
 
@@ -283,19 +288,35 @@ class TableScreen(View):
         self.panels()
 
     def action_failures(self) -> None:
-        self._failures_only = not self._failures_only
+        self._filter.failures_only = not self._filter.failures_only
         self._refilter()
 
     def action_sort(self, name: str = "") -> None:
-        if name and name not in ORDERS:
-            self.context.flash = f"unknown column {name!r}; choose from {', '.join(ORDERS)}"
-        else:
-            self._sort = name or ORDERS[(ORDERS.index(self._sort) + 1) % len(ORDERS)]
+        self.context.flash = self._filter.order_by(name) or self.context.flash
         self._refilter()
 
     def action_reverse_sort(self) -> None:
-        self._reversed = not self._reversed
+        self._filter.turn()
         self._refilter()
+
+    def action_columns(self, names: str = "") -> None:
+        """Show these columns, those that fit if none is named; remembered."""
+        wanted = names.replace(",", " ").split()
+        if wrong := next((name for name in wanted if name not in list(Column)), ""):
+            self.context.flash = f"unknown column {wrong!r}; choose from {', '.join(Column)}"
+        else:
+            self.context.settings.remember(columns=tuple(column for column in Column if column in wanted))
+            self.context.flash = f"columns: host, {', '.join(wanted)}" if wanted else "columns: those that fit"
+        self.table.refresh()
+        self.panels()
+
+    def action_save(self, name: str = "") -> None:
+        self.context.flash = self._filter.save(name)
+        self.panels()
+
+    def action_forget(self, name: str = "") -> None:
+        self.context.flash = self._filter.forget(name)
+        self.panels()
 
     def _refilter(self) -> None:
         self.resort()
@@ -305,6 +326,9 @@ class TableScreen(View):
         if self.table.cursor:
             app: Any = self.app
             app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self.go_to)
+
+    def action_export(self, words: str = "") -> None:
+        export(self.app, self.context, self.table.shown, words)
 
     def go_to(self, name: str | None) -> None:
         """The cursor to this host, where it is shown."""
@@ -317,26 +341,52 @@ class TableScreen(View):
         field = self.query_one("#filter", Input)
         if words:
             field.value = words[:FILTER]
-            self._close_filter()
+            self._take_filter()
         else:
+            self.context.flash = ""  # of something else, where it is to be said how the filter is taken
             field.display = True
             self.set_focus(field)  # at once, for what is typed right behind the slash
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._filter_text = event.value
+        if event.value == self._filter.words or event.value.startswith(_SAVED):
+            return
+        self._filter.words = event.value
         self._refilter()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._take_filter()
+
+    def action_complete(self) -> None:
+        """Of the last word of the filter: as far as it is clear; then what it may become is shown."""
+        field = self.query_one("#filter", Input)
+        if not field.has_focus:
+            return
+        completion = Completer(self.context, ()).of_filter(field.value)
+        if completion.found and len(completion.common) > len(field.value) - completion.start:
+            field.value = (field.value[: completion.start] + completion.common)[:FILTER]
+            field.cursor_position = len(field.value)
+        else:
+            shown = [candidate.text for candidate in completion.found[:_CANDIDATES]]
+            more = f" and {len(completion.found) - _CANDIDATES:,} more" if len(completion.found) > _CANDIDATES else ""
+            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "nothing begins like this"
+            self.draw_footer()
+
+    def _take_filter(self) -> None:
+        """What was typed, or the saved filter of that name."""
+        field = self.query_one("#filter", Input)
+        if field.value.startswith(_SAVED):
+            self.context.flash = self._filter.use(field.value.removeprefix(_SAVED).strip())
+            field.value = self._filter.words
         self._close_filter()
 
     def action_back(self) -> None:
-        self._group = None
+        self._filter.group = None
         self.query_one("#filter", Input).value = ""
         self._close_filter()
 
     def _close_filter(self) -> None:
         field = self.query_one("#filter", Input)
-        self._filter_text = field.value
+        self._filter.words = field.value
         field.display = False
         self.set_focus(self.table)
         self._refilter()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.events import Resize, ScreenResume
@@ -13,24 +15,28 @@ from textual.screen import Screen
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import header
+from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
-from quads_tui.render.palette import BAR, QUIET, RULE, STRONG
+from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
+from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.stages import HostStatus
 
-SMALLEST = (80, 24)
+_NAMES = {"esc": "escape"}  # of keys, as textual has them
 
 
 class View(SafeScreen, Screen[str]):
     """Drawn by the app's timers: `frame` five times a second, `panels` once. Escape leaves it.
 
-    `keys`: the keys of this screen, for the last line, besides those that work anywhere.
+    `keys`: the keys of this screen, for the last line, besides those that work anywhere. `needs`: the smallest terminal for it.
     """
 
     BINDINGS: ClassVar = [("escape", "back", "back")]
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
+    place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
+    needs: ClassVar[Size] = SMALLEST
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
@@ -96,8 +102,8 @@ class View(SafeScreen, Screen[str]):
 
     def panels(self) -> None:
         width, height = self.size
-        if (width, height) < SMALLEST or height < SMALLEST[1]:
-            self.draw_too_small(width, height)
+        if self.too_small:
+            self.draw_too_small()
             return
         self.draw_header(width)
         room = height - 4
@@ -107,7 +113,8 @@ class View(SafeScreen, Screen[str]):
 
     def draw_header(self, width: int) -> None:
         context = self.context
-        warnings = [f"READ-ONLY: {context.read_only}", *context.view.warnings] if context.read_only else context.view.warnings
+        why = f": {context.read_only}" if context.gone is None else ""  # else the line below says it
+        warnings = [f"READ-ONLY{why}", *context.view.warnings] if context.read_only else context.view.warnings
         rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
         lateness = None if rollout.time.is_real else context.meters.lateness
         title = header.title_line(
@@ -115,7 +122,7 @@ class View(SafeScreen, Screen[str]):
             now=now,
             width=width,
             title=context.view.title,
-            control="read-only" if context.read_only else "you have control",
+            control="" if context.read_only else "you have control",
             warnings=warnings,
             too_slow=lateness is not None and lateness.is_too_late,
             symbols=symbols,
@@ -129,6 +136,8 @@ class View(SafeScreen, Screen[str]):
             lateness=lateness,
             symbols=symbols,
         )
+        if context.gone is not None:  # nothing that the line tells of is still to come
+            end = runner_gone.banner(context.gone, rollout, context.real_time(), width, symbols)
         self.put("header", [title, end])
 
     def state(self) -> str:
@@ -138,11 +147,14 @@ class View(SafeScreen, Screen[str]):
     def draw_footer(self) -> None:
         width, symbols = self.size.width, self.context.symbols
         flash = self.context.flash
-        state = self.state()[: max(width // 3, width - len(flash) - 2)]
+        state = self.state()  # what is hidden, and what is marked: nobody may act without seeing it, and `m` has the messages
+        room = width - min(len(flash) + 2, width // 4) if flash else width
+        state = state if len(state) <= room else cut(state, room, symbols.ellipsis)
+        flash = flash if len(flash) + 2 + len(state) <= width else cut(flash, width - len(state) - 2, symbols.ellipsis)
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
         here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
-        first = [action for action in here if action.statuses and action.footer and self._fits_the_chosen(action)]
-        rest = [action for action in here if action.footer and not action.statuses]
+        first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
+        rest = [*self._site_keys(), *(action for action in here if action.footer and not action.statuses)]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
             (first if least in first else rest).remove(least)
@@ -153,15 +165,23 @@ class View(SafeScreen, Screen[str]):
     def _keys(self, first: Sequence[KeyAction], rest: Sequence[KeyAction]) -> Text:
         """The keys of the hosts that are chosen, then those of the screen."""
         line = Text(" ")
-        line.append(f"{self.keys}  " if self.keys else "")
+        for entry in self.keys.split("  ") if self.keys else ():
+            line.append_text(_pressing(entry)).append("  ")
         for action in first:
-            line.append(action.shown, STRONG).append(f" {action.label}  ")
-        line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", RULE)
+            line.append_text(_running(action, "")).append("  ")
+        line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", on_bar(RULE))
         for action in rest:
-            line.append(action.shown, STRONG).append(f" {action.label}  ", QUIET)
+            line.append_text(_running(action, on_bar(QUIET))).append("  ")
         return line
 
-    def _fits_the_chosen(self, action: KeyAction) -> bool:
+    def _site_keys(self) -> list[KeyAction]:
+        """Of the site's row commands that are for one of the chosen hosts."""
+        runner = self.context.row_commands
+        commands = [command for command in runner.commands if self.place in command.where] if runner else []
+        chosen = self.chosen() if commands else []
+        return [as_action(command) for command in commands if runner and any(runner.is_for(command, host) for host in chosen)]
+
+    def fits_the_chosen(self, action: KeyAction) -> bool:
         """It does something to one of them, as they stand now."""
         hosts = self.context.rollout.hosts
         return any(hosts[name].status in action.statuses for name in self.chosen())
@@ -169,14 +189,56 @@ class View(SafeScreen, Screen[str]):
     def _works_here(self, where: str, dangerous: bool) -> bool:
         return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.context.read_only)
 
-    def draw_too_small(self, width: int, height: int) -> None:
-        """One line, and nothing else."""
+    @property
+    def too_small(self) -> bool:
+        return is_too_small(self.size, self.needs)
+
+    def draw_too_small(self) -> None:
+        """What is needed, and nothing else."""
         rollout = self.context.rollout
-        ended = sum(rollout.counts[status] for status in HostStatus if status.is_final)
-        words = f"Terminal too small: {width}x{height}, 80x24 needed. The rollout continues: {ended}/{len(rollout.hosts)} ended"
+        ended, failed = sum(rollout.counts[status] for status in HostStatus if status.is_final), rollout.counts[HostStatus.FAILED]
+        news = f"The rollout continues: {ended:,} of {len(rollout.hosts):,} hosts ended, {failed:,} failed."
         for panel in self.query(LinePanel):
-            panel.put([])
-        self.put("header", [Text(cut(f"{words}, {rollout.counts[HostStatus.FAILED]} failed", width))])
+            if panel.id != "header":
+                panel.put([])
+        self.put("header", [Text(line.ljust(self.size.width)) for line in too_small(self.size, self.needs, news)])
 
     def put(self, name: str, lines: Sequence[Text]) -> None:
         self.query_one(f"#{name}", LinePanel).put(lines)
+
+    # The mouse
+
+    def clicked(self, event: LinePanel.Clicked) -> None:
+        """Anywhere but on a key."""
+
+    def on_line_panel_clicked(self, event: LinePanel.Clicked) -> None:
+        """A key in the last line is pressed, with its question if it has one."""
+        app: Any = self.app
+        self.context.last_key = self.context.monotonic()
+        if "press" in event.meta:
+            app.simulate_key(event.meta["press"])
+        elif "run" in event.meta:
+            app.run_command(event.meta["run"])
+        else:
+            self.clicked(event)
+
+
+@lru_cache(maxsize=256)
+def _meaning(what: str, of: str) -> Style:
+    """Kept, since rich makes bytes of each meta."""
+    return Style.from_meta({what: of})
+
+
+def _running(action: KeyAction, style: str) -> Text:
+    """Its key and its label; a click on it is the command."""
+    text = Text().append(action.shown, STRONG).append(f" {action.label}", style)
+    text.stylize(_meaning("run", action.command))
+    return text
+
+
+def _pressing(entry: str) -> Text:
+    """A key of this screen and what it does; a click on it presses the key, where it is one."""
+    text, key = Text(entry), entry.partition(" ")[0]
+    if key.isascii():
+        text.stylize(_meaning("press", _NAMES.get(key, key)))
+    return text

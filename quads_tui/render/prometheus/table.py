@@ -165,7 +165,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_left_armed_hosts",
         Kind.GAUGE,
-        "Hosts that have ended and are armed: nobody works on them, and their next boot reinstalls them.",
+        "Armed hosts that nobody works on: they have ended, or the rollout has. Their next boot reinstalls them.",
         _one(lambda reading: left_armed(reading.rollout)),
     ),
     Metric(

@@ -9,6 +9,7 @@ from typing import Any
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import cloud_counts
+from quads_tui.rollout.comments import HostComment
 from quads_tui.rollout.events import Commanded, Event, HostChanged, Intent, Notice, Outcome, StageChanged
 from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.outages import Outage
@@ -249,6 +250,7 @@ def _host(
         safety=host.safety if host.left_behind else None,
         left_behind=text(host.left_behind),
         notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
+        comments=tuple(HostComment(number(one.at), text(one.who, 100), text(one.text)) for one in host.comments),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )
 

@@ -24,7 +24,8 @@ it), those in `latencies` are real. Text is clean: one printable line each.
     clouds          cloud, kind, hosts, done, failed, skipped, held, unfinished, ended_after (seconds from the start to the end
                     of its last host; null: unfinished)
     hosts           name, cloud, model, address, status, stage, armed, safety (untouched, off, armed, disarmed, installing or
-                    unknown; null: done, or not ended), cause, reason, notes, began (seconds since the start), seconds,
+                    unknown; null: done, or not ended), cause, reason, notes, comments [{at, who, text}] (of
+                    operators), began (seconds since the start), seconds,
                     stages {stage: [{attempt, status, began, seconds, reason, cause}]} (status started: unfinished),
                     timeline [{at, stage, text}] (the last lines; empty for hosts that are done)
     failures        by cause: stage, cause, reason, hosts (names); most hosts first
@@ -197,6 +198,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "cause": host.cause,
         "reason": host.reason,
         "notes": list(host.notes),
+        "comments": [{"at": rfc3339(one.at), "who": one.who, "text": one.text} for one in host.comments],
         "began": _round(host.began),
         "seconds": _round(host.seconds),
         "stages": {

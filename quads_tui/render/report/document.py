@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import CloudCounts
+from quads_tui.rollout.comments import HostComment
 from quads_tui.rollout.outages import Outage
 from quads_tui.rollout.overdue import OverdueInstall
 from quads_tui.rollout.rollout_time import RolloutTime
@@ -116,6 +117,7 @@ class HostReport:
     safety: Safety | None  # what it was left as; None for a host that is not at an end, or done
     left_behind: str  # the same in words
     notes: tuple[str, ...]  # of the plan
+    comments: tuple[HostComment, ...]  # of operators, the oldest first
     evidence: tuple[Evidence, ...]  # the last lines of its timeline; none for a host that is done
 
     @property

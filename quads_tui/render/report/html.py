@@ -31,6 +31,7 @@ def as_html(report: Report) -> str:
         tiles=_tiles(report),
         asked=text.asked_lines(report.asked, report.time),
         runs=text.run_lines(report),
+        comments=text.comment_rows(report),
         outages=text.outage_rows(report),
         completion=completion(report),
         milestones=text.milestones(report),

@@ -13,6 +13,7 @@ from quads_tui.rollout.text import clean
 from quads_tui.rollout.time_words import date_and_time
 
 from ..clouds import short_clouds_name
+from ..line import cut
 from ..numbers import duration
 from .build import replay, state_of
 from .data import rfc3339
@@ -20,7 +21,11 @@ from .document import State
 from .elapsed import runs_of, time_of
 from .journal_facts import given_words, number, plan_of, text
 
-_NUMBERS = ("HOSTS", "DONE", "FAILED", "SKIPPED", "HELD", "UNFINISHED", "ARMED")
+_NUMBERS = ("HOSTS", "DONE", "FAILED", "ARMED", "UNFINISHED")
+_MORE = ("SKIPPED", "HELD")  # the first to go where there is no room
+_LEAST = 5  # cells of a number
+_GAP = "  "
+_LONGEST_STATE, _SHORT_STATE = len("stopped (time limit), rehearsal"), len("unfinished, rehearsal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +92,60 @@ def members(found: Entry) -> dict[str, Any]:
     return {**asdict(found), "created_at": rfc3339(found.created_at)}
 
 
-def heading(width: int) -> str:
-    """`width`: of the longest id."""
-    numbers = " ".join(f"{name:>{_width(name)}}" for name in _NUMBERS)
-    return f"{'ROLLOUT':<{width}}  {'CREATED':<16}  {'CLOUD':<9} {numbers}  {'TIME':>10}  STATE"
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The columns of the list, the most useful first. `name`: cells of the longest id; `width`: of a terminal; None: no limit."""
 
+    name: int
+    width: int | None = None
 
-def line(found: Entry, width: int) -> str:
-    """One rollout, in columns under `heading`. Local time."""
-    figures = (found.hosts, found.done, found.failed, found.skipped, found.held, found.open, found.armed)
-    numbers = " ".join(f"{figure or '-':>{_width(name)}}" for name, figure in zip(_NUMBERS, figures, strict=True))
-    words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
-    words += ", rehearsal" if found.rehearsal else ""
-    head = f"{found.rollout:<{width}}  {_local(found.created_at):<16}  {found.cloud_column:<9} {numbers}"
-    return f"{head}  {duration(found.seconds):>10}  {words}"
+    @property
+    def columns(self) -> list[tuple[str, int]]:
+        """Each with its cells: as many as there is room for, in their order."""
+        state = _LONGEST_STATE if self.width is None or self.width >= 100 else _SHORT_STATE
+        wanted = [("ROLLOUT", self.name), ("STATE", state), *((name, max(_LEAST, len(name))) for name in _NUMBERS)]
+        wanted += [("TIME", 10), ("CLOUD", 9), ("CREATED", 16), *((name, max(_LEAST, len(name))) for name in _MORE)]
+        used, fitting = -len(_GAP), 0
+        for _, cells in wanted:
+            used += len(_GAP) + cells
+            fitting += self.width is None or used <= self.width
+        return wanted[: max(1, fitting)]
 
+    def heading(self) -> str:
+        return self._row({name: name for name, _ in self.columns})
 
-def _width(name: str) -> int:
-    return max(7, len(name))
+    def line(self, found: Entry) -> str:
+        """One rollout, in columns under `heading`. Local time."""
+        words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
+        words += ", rehearsal" if found.rehearsal else ""
+        numbers = {
+            "HOSTS": found.hosts,
+            "DONE": found.done,
+            "FAILED": found.failed,
+            "ARMED": found.armed,
+            "UNFINISHED": found.open,
+            "SKIPPED": found.skipped,
+            "HELD": found.held,
+        }
+        cells = {name: str(number or "-") for name, number in numbers.items()}
+        cells |= {"ROLLOUT": found.rollout, "STATE": words, "TIME": duration(found.seconds)}
+        return self._row(cells | {"CLOUD": found.cloud_column, "CREATED": _local(found.created_at)})
 
+    def damaged(self, rollout: str, why: str) -> str:
+        """A journal that cannot be read is a line that says so."""
+        text = f"{clean(rollout, 200):<{self.name}}  cannot be read: {clean(why, 300)}"
+        return text if self.width is None else cut(text, self.width).rstrip()
 
-def damaged(rollout: str, why: str, width: int) -> str:
-    """A journal that cannot be read is a line that says so."""
-    return f"{clean(rollout, 200):<{width}}  cannot be read: {clean(why, 300)}"
+    def _row(self, cells: Mapping[str, str]) -> str:
+        parts = []
+        for name, room in self.columns:
+            text = cells[name]
+            if name in (*_NUMBERS, *_MORE, "TIME"):
+                parts.append(text.rjust(room))
+            else:
+                parts.append(text.ljust(room) if self.width is None else cut(text, room))
+        line = _GAP.join(parts)
+        return (line if self.width is None else cut(line, self.width)).rstrip()
 
 
 def _local(at: float) -> str:

@@ -35,6 +35,7 @@ def as_markdown(report: Report) -> str:
     lines += _table(text.RUNS, text.RUN_HEADS, text.run_lines(report))
     lines += _table(text.COMPLETION, text.MILESTONE_HEADS, text.milestones(report))
     lines += _table(text.CLOUDS, text.CLOUD_HEADS, text.cloud_rows(report))
+    lines += _table(text.COMMENTS, text.COMMENT_HEADS, text.comment_rows(report))
     lines += _table(text.OUTAGES, text.OUTAGE_HEADS, text.outage_rows(report))
     lines += _failures(report)
     lines += _others(report)

@@ -23,6 +23,8 @@ MILESTONE_HEADS = ("hosts done", "after")
 ATTEMPTS = "All failed attempts, including those that a retry recovered"
 ATTEMPT_HEADS = ("stage", "cause", "attempts", "hosts", "recovered")
 OTHERS = "Hosts skipped, held or unfinished"
+COMMENTS = "Comments on hosts"
+COMMENT_HEADS = ("host", "when", "who", "comment")
 OUTAGES = "Outages"
 OUTAGE_HEADS = ("what did not answer", "from", "until", "reason")
 LANE, LATENCIES, DURATIONS = "Foreman write queue", "Latencies", "Stage durations by model"
@@ -242,6 +244,11 @@ def outage_rows(report: Report) -> list[tuple[str, str, str, str]]:
         until += ", not waited for any longer" if outage.given_up else ""
         found.append((what, moment(outage.since, report.time), until, outage.why))
     return found
+
+
+def comment_rows(report: Report) -> list[tuple[str, str, str, str]]:
+    """Under COMMENT_HEADS."""
+    return [(host.name, moment(one.at, report.time), one.who, one.text) for host in report.hosts for one in host.comments]
 
 
 class Others:
