@@ -286,8 +286,11 @@ def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
 
 
 @cli.group()
-def cluster() -> None:
+@common_options(accepted=("as_json",))
+@click.pass_context
+def cluster(context: click.Context, **given: Any) -> None:
     """The write queue that consoles on several machines share (extra `cluster`)."""
+    keep_given_before(context, given)
 
 
 @cluster.command()
@@ -298,7 +301,7 @@ def cluster() -> None:
     help="Database: a DSN without a password, service=NAME, {file: PATH} or {env: NAME}. Default: that of the site file.",
 )
 @click.option("--grant", "roles", metavar="ROLE", multiple=True, help="Let this database user use the queue; may be repeated.")
-@_common_options
+@common_options("site", "as_json")
 def init(dsn: str | None, roles: tuple[str, ...], **common: Any) -> None:
     """Create or migrate the schema of the shared write queue."""
     from .cluster import init as start

@@ -93,8 +93,8 @@ class WriteQueue:
 
     @property
     def trouble(self) -> str:
-        """Why nobody here gets the shared place, in words; empty where nothing is wrong with it."""
-        return self._shared.trouble if self._shared is not None else ""
+        """Why nobody here gets the shared place, in words; empty where nothing is wrong with it, or nobody wants it."""
+        return self._shared.trouble if self._shared is not None and self._taking is not None else ""
 
     @property
     def writer(self) -> str:

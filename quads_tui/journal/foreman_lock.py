@@ -28,7 +28,7 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.text import clean
 
-from .lock_sockets import bound, listener, owner
+from .lock_sockets import bound, is_bound, listener, owner
 from .locks import LockHeld, flock_holder, process_words, user_words
 from .servers import Server
 
@@ -166,7 +166,7 @@ class ForemanLock:
     def _is_of_queue(self, key: str) -> bool:
         """Whether who bound the name is a console of our queue; it binds the second name a moment later."""
         for _ in range(_JOINS if self.queue else 0):
-            if listener(_queue_name(key, self.queue)) is not None:
+            if is_bound(_queue_name(key, self.queue)):
                 return True
             time.sleep(_JOIN_PAUSE)
         return False

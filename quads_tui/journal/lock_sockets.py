@@ -23,6 +23,14 @@ def bound(name: str) -> socket.socket | None:
     return made
 
 
+def is_bound(name: str) -> bool:
+    """Whether somebody has this abstract name. Asks the kernel's list: each connection would stay in the queue of who listens."""
+    with suppress(OSError):
+        wanted = f" @{name[1:]}\n"
+        return any(line.endswith(wanted) for line in Path("/proc/net/unix").read_text(errors="replace").splitlines(keepends=True))
+    return False
+
+
 def listener(name: str) -> tuple[int, int] | None:
     """Process and user of who listens there, as the kernel tells; None where nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quads_tui.journal.cluster.connection import Dsn
 
 MISSING = (
-    "foreman.write_queue needs the package psycopg, which is not installed: install quads-tui with its extra `cluster` "
+    "the shared write queue needs the package psycopg, which is not installed: install quads-tui with its extra `cluster` "
     "(in the clone: pip install '.[cluster]')"
 )
 

@@ -145,6 +145,7 @@ async def test_nothing_is_asked_of_the_place_while_nobody_here_may_write() -> No
     await safe
     await asyncio.sleep(60)
     assert [host for _, host in foreman.sent] == ["a", "b"]
+    assert [line for line in server.told if "take" in line] == ["one: take"] * 2
     lane.hold("")
     await blocked
 

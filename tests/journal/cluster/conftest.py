@@ -10,8 +10,6 @@ import pytest
 
 from tests import postgres
 
-collect_ignore_glob = [] if postgres.is_here() else ["test_*.py"]
-
 
 @pytest.fixture(scope="session")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:

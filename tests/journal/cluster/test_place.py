@@ -7,13 +7,19 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import psycopg
 import pytest
+
+from tests import postgres
+from tests.postgres import Cable
+
+if not postgres.is_here():
+    pytest.skip(postgres.MISSING, allow_module_level=True)
+
+import psycopg
 
 from quads_tui.journal.cluster.connection import Dsn
 from quads_tui.journal.cluster.place import PostgresPlace
 from quads_tui.rollout.ports import NotSent, QueueAway
-from tests.postgres import Cable
 
 KEYS = ("foreman.example.com:443", "192.0.2.7:443")
 LONG = 60.0  # seconds of a lease that no test waits for
