@@ -234,7 +234,10 @@ def keys(hosts: int, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         words = command("console", hosts, 600, Path(place) / "none")
         process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
-        drain(master, WARM + 2)
+        opened = b""
+        while not _CURSOR.search(opened):  # a busy machine takes its time
+            opened += os.read(master, 1 << 16)
+        drain(master, WARM)
         took = []
         for number in range(count):
             drain(master, 0.15)

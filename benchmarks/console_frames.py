@@ -5,7 +5,7 @@
 1,000 events a second are applied to a rollout in its second hour. After every 0.2 s of virtual time the screen draws a frame as
 its timer does, once a second its panels and its graphs, at 200x60 without a terminal. Printed: CPU in ms a second, and what of it
 is for the events, frames, panels, graphs and the paint of what changed; the same of a stock DataTable that shows the changes ten
-times a second. `--profile`: the functions in which the time of the main screen goes.
+times a second. Then the CPU of a cursor key until its paint. `--profile`: where the time of the main screen goes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tests.console.feed import rollout as believable
 from .console import RATE, SCREENS, SHARE, datatable, recorded
 
 SIZE = (200, 60)
+KEYS = 100
 
 
 class Spent:
@@ -92,6 +93,12 @@ async def screen(role: str, hosts: int, seconds: int, profile: bool) -> Spent:
         if profile:
             profiler.disable()
             pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
+        if role == SCREENS[0]:
+            key = Spent()
+            for number in range(KEYS):
+                key.timed("key", lambda: app.table.move(1 if number % 8 < 4 else -1))  # noqa: B023
+                await key.paint(app)
+            print(f"{hosts:6} hosts  a cursor key {1000 * sum(key.by.values()) / KEYS:.1f} ms", flush=True)
     return spent
 
 

@@ -14,8 +14,8 @@ from textual.events import AppBlur, AppFocus, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from quads_tui.rollout.alerts import Alerts
-from quads_tui.rollout.commands import Pause, Stop
+from quads_tui.rollout.alerts import AlertKind, Alerts
+from quads_tui.rollout.commands import AskBmc, Pause, Stop
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.loop_lag import measure_lag
 from quads_tui.rollout.ports import Control
@@ -33,24 +33,14 @@ from .copies import copied_hosts
 from .dialogs import Question, TextQuestion
 from .driver import TerminalGone
 from .host_table import HostTable
-from .key_actions import (
-    BY_NAME,
-    COMMANDS,
-    STOP_COSTS,
-    TYPE_THE_COUNT,
-    KeyAction,
-    find_command,
-    of_place,
-    pause_question,
-    pause_reasons,
-    question,
-    required_answer,
-)
+from .key_actions import BY_NAME, COMMANDS, TYPE_THE_COUNT, KeyAction, find_command, of_place
+from .questions import pause_question, pause_reasons, question, required_answer, stop_question
 from .repair_question import refused, repair_question, suitable
 from .row_commands import RowCommandKeys
 from .screens.causes import CausesScreen
 from .screens.clouds import CloudsScreen
 from .screens.graphs import GraphsScreen
+from .screens.host import HostScreen
 from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
@@ -151,8 +141,11 @@ class Console(ControlledApp):
         if len(notices) != self._seen_notices and notices:
             self._seen_notices = len(notices)
             self.context.flash = notices[-1].text
-        if self._alerts.new() and not self.settings.muted:
-            self.bell()
+        if alerts := self._alerts.new():
+            if not self.settings.muted:
+                self.bell()
+            for end in (one for one in alerts if one.kind is AlertKind.FINISHED):
+                self.context.flash = end.text
         if self.view.is_current and self.view.is_mounted:
             self.view.panels()
             if graphs:
@@ -180,7 +173,7 @@ class Console(ControlledApp):
         """Letters that arrive here while a field has the focus were typed just before: they belong to the field, not to hosts."""
         self.context.last_key = self.context.monotonic()
         field = self.focused
-        if isinstance(field, Input) and isinstance(self.screen, TableScreen | CommandLine) and event.is_printable:
+        if isinstance(field, Input) and isinstance(self.screen, TableScreen | HostScreen | CommandLine) and event.is_printable:
             field.insert_text_at_cursor(event.character or "")
             event.prevent_default()
         elif isinstance(self.screen, View) and event.key not in self.active_bindings:
@@ -296,9 +289,9 @@ class Console(ControlledApp):
             self.flash(refused(action, reasons))
             return
         hosts = tuple(host.name for host in chosen)
-        lines = question(action, chosen, hidden, unsuitable)
+        asked = question(action, chosen, why=self.context.why, hidden=hidden, unsuitable=unsuitable)
         if action.repair is not None:
-            lines = repair_question(action.repair, self.context.rollout, chosen, hidden, reasons)
+            asked = repair_question(action, self.context.rollout, chosen, hidden, reasons)
 
         def submit(why: str) -> None:
             assert action.make_command is not None
@@ -315,16 +308,16 @@ class Console(ControlledApp):
             if answer != required_answer(len(hosts)):
                 self.flash(f"{name}: nothing was done")
             elif action.default_reason and not why:
-                self.ask(
-                    TextQuestion(["Reason? (esc: nothing is done)"], self.context.monotonic, action.default_reason), with_reason
-                )
+                reason = ["Reason? (esc: nothing is done)", "It is shown with the hosts, and in the report."]
+                self.ask(TextQuestion(reason, self.context.monotonic, action.default_reason), with_reason)
             else:
                 submit(why)
 
         if len(hosts) > TYPE_THE_COUNT:
-            self.ask(TextQuestion([*lines, "", f"Type {len(hosts)} to confirm; esc cancels."], self.context.monotonic), agreed)
+            hint = f"Type {len(hosts)} to {asked.yes}; esc cancels."
+            self.ask(TextQuestion(asked, self.context.monotonic, hint=hint), agreed)
         else:
-            self.ask(Question(lines, {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
+            self.ask(Question(asked, {"n": "cancel", "y": asked.yes}, self.context.monotonic), agreed)
 
     def action_retry(self) -> None:
         self._ask("retry")
@@ -352,6 +345,16 @@ class Console(ControlledApp):
     def action_write_next(self) -> None:
         self._ask("write_next")
 
+    def action_ask_bmc(self, name: str = "") -> None:
+        """Reads only, so nothing is asked first; but it goes to the one process that runs the rollout."""
+        hosts = self.context.rollout.hosts
+        chosen = [host.name for host in hosts.values() if name in (host.name, host.short)] if name else self.view.chosen()
+        if len(chosen) != 1:
+            self.flash(f"no host is named {name}" if name else "ask the BMC of one host at a time")
+        elif not self.refuse_if_read_only():
+            self.submit(AskBmc((chosen[0],)))
+            self.flash(f"asking the BMC of {hosts[chosen[0]].short}; enter shows the answer")
+
     def action_pause(self) -> None:
         self._ask_pause("admission")
 
@@ -373,7 +376,8 @@ class Console(ControlledApp):
             else:
                 self.submit(Pause(what, not why))
 
-        self.ask(Question(pause_question(what, why), {"n": "no", "y": "yes"}, self.context.monotonic), agreed)
+        asked = pause_question(self.context.rollout, what, why)
+        self.ask(Question(asked, {"n": "cancel", "y": asked.yes}, self.context.monotonic), agreed)
 
     def action_leave(self) -> None:
         self.exit("leave")
@@ -384,11 +388,6 @@ class Console(ControlledApp):
     def action_interrupt(self) -> None:
         if isinstance(self.screen, Question | TextQuestion) or self.refuse_if_read_only():
             return
-        lines = [
-            "This process runs the rollout.",
-            "Pause new hosts: no new host starts; hosts under way continue.",
-            STOP_COSTS,
-        ]
 
         def chosen(answer: str | None) -> None:
             if answer == "p":
@@ -397,4 +396,4 @@ class Console(ControlledApp):
                 self.submit(Stop())
 
         answers = {"c": "continue", "p": "pause new hosts", "s": "stop"}
-        self.ask(Question(lines, answers, self.context.monotonic), chosen)
+        self.ask(Question(stop_question(self.context.rollout), answers, self.context.monotonic), chosen)

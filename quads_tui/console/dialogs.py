@@ -10,35 +10,77 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.events import Key
+from textual.events import Key, Resize
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
+from quads_tui.render.line import fitted
+from quads_tui.render.palette import STRONG
+from quads_tui.render.question import QuestionText, answer_lines, question_lines
 from quads_tui.render.small import SMALLEST, is_too_small
+from quads_tui.render.symbols import BRAILLE, Symbols
 
 from .fault_tolerant_app import SafeScreen, ignored
 from .field import ANSWER, Field
+from .line_panel import LinePanel
 
 DEBOUNCE = 0.3  # seconds
 STREAM = 0.1  # seconds; keys that follow each other faster are a slow paste, or one key that is held down
 
+WIDEST = 86  # cells of a dialog, its frame included
+_FRAME = 8  # cells of it: two lines, and three cells of ground on each side
+
 _CSS = """
 {name} {{ align: center middle; }}
-{name} > Vertical {{ width: 76; max-width: 95%; height: auto; border: round $warning; padding: 1 2; background: $surface; }}
-{name} Static {{ width: 1fr; height: auto; }}
+{name} > Vertical {{ width: 86; max-width: 100%; height: auto; border: round $secondary; padding: 0 3; background: $surface; }}
+{name} > Vertical.wipes {{ border: round $error; }}
+{name} > Vertical {{ border-title-style: bold; border-subtitle-style: bold; border-title-color: $text; }}
+{name} > Vertical.wipes {{ border-title-color: $error; }}
+{name} LinePanel {{ background: $surface; }}
 """
 
 
 class _Dialog(SafeScreen, ModalScreen[str]):
-    """What both kinds share: their lines, and from when on a key counts."""
+    """What both kinds share: their question, and from when on a key counts."""
 
+    _below = 0  # rows under the lines
     _safe = ""  # the answer that does nothing
 
-    def __init__(self, lines: Sequence[str], monotonic: Callable[[], float]) -> None:
+    def __init__(self, asked: QuestionText | Sequence[str], monotonic: Callable[[], float]) -> None:
+        """`asked`: the first of several lines is the title."""
         super().__init__()
-        self._lines = lines
+        self._asked = asked if isinstance(asked, QuestionText) else QuestionText(title=asked[0], happens=tuple(asked[1:]))
         self._monotonic = monotonic
         self._opened = monotonic()
+
+    def _frame(self) -> Vertical:
+        frame = Vertical(classes="wipes" if self._asked.wipes else "")
+        frame.border_title = Text(self._asked.title)  # text, never markup
+        frame.border_subtitle = Text(self._asked.key)
+        return frame
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def on_resize(self, event: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        width, blank = max(1, min(WIDEST, self.app.size.width) - _FRAME), Text()
+        answers = [blank, *self._answers(width), blank]
+        room = self.app.size.height - 2 - self._below - len(answers)
+        lines = question_lines(self._asked, width, room, self._symbols)
+        above = [blank] if len(lines) < room else []
+        self.query_one(LinePanel).put([fitted(line, width) for line in (*above, *lines, *answers)])
+
+    @property
+    def _symbols(self) -> Symbols:
+        """Those of the console; the start screen has none."""
+        app: Any = self.app
+        return app.context.symbols if hasattr(app, "context") else BRAILLE
+
+    def _answers(self, width: int) -> Sequence[Text]:
+        raise NotImplementedError
 
     @property
     def ready(self) -> bool:
@@ -59,18 +101,19 @@ class Question(_Dialog):
 
     DEFAULT_CSS = _CSS.format(name="Question")
 
-    def __init__(self, lines: Sequence[str], answers: dict[str, str], monotonic: Callable[[], float]) -> None:
+    def __init__(self, asked: QuestionText | Sequence[str], answers: dict[str, str], monotonic: Callable[[], float]) -> None:
         """`answers`: key -> what it does; the first one is the safe one and also enter's."""
-        super().__init__(lines, monotonic)
-        self._answers = answers
+        super().__init__(asked, monotonic)
+        self._keys = answers
         self._safe = next(iter(answers))
         self._pressed = -math.inf  # the last key, whichever
 
     def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Static(Text("\n".join(self._lines)))
-            keys = "   ".join(f"{key} {what}" for key, what in self._answers.items())
-            yield Static(Text(f"\n{keys}   (enter: {next(iter(self._answers.values()))})", "bold"))
+        with self._frame():
+            yield LinePanel("question")
+
+    def _answers(self, width: int) -> Sequence[Text]:
+        return answer_lines(self._keys, width, wipes=self._asked.wipes)
 
     def on_key(self, event: Key) -> None:
         event.stop()
@@ -82,25 +125,33 @@ class Question(_Dialog):
         if event.key == "escape":
             self.answer("", event.key)
         elif event.key == "enter":
-            self.answer(next(iter(self._answers)), event.key)
-        elif event.character in self._answers:
+            self.answer(next(iter(self._keys)), event.key)
+        elif event.character in self._keys:
             self.answer(event.character or "", event.key)
 
 
 class TextQuestion(_Dialog):
     """Returns what was typed; "" when it was cancelled."""
 
-    DEFAULT_CSS = _CSS.format(name="Typed")
+    DEFAULT_CSS = _CSS.format(name="TextQuestion") + "TextQuestion Field { margin: 0 0 1 0; background: $background; }"
     BINDINGS: ClassVar = [("escape", "leave", "leave")]
+    _below = 2
 
-    def __init__(self, lines: Sequence[str], monotonic: Callable[[], float], default: str = "") -> None:
-        super().__init__(lines, monotonic)
+    def __init__(
+        self, asked: QuestionText | Sequence[str], monotonic: Callable[[], float], default: str = "", hint: str = ""
+    ) -> None:
+        """`hint`: what to type."""
+        super().__init__(asked, monotonic)
         self._default = default
+        self._hint = hint
 
     def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Static(Text("\n".join(self._lines)))
-            yield Field(ANSWER, value=self._default)
+        with self._frame():
+            yield LinePanel("question")
+            yield Field(ANSWER, value=self._default, compact=True)
+
+    def _answers(self, width: int) -> Sequence[Text]:
+        return [fitted(Text(self._hint, STRONG), width)] if self._hint else []
 
     def on_key(self, event: Key) -> None:
         if not self.ready:

@@ -139,7 +139,9 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
             Theme(
                 f"quads-{name}",
                 text,
+                secondary=colours.dim if colours.ground else own,
                 warning=text,
+                error=colours.failed if colours.ground else own,
                 foreground=text,
                 background=ground,
                 surface=panel,

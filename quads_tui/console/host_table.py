@@ -167,7 +167,7 @@ class HostTable(FaultTolerant, Widget):
             return Strip.blank(width, self.rich_style)
         host = self._rollout.hosts[self._rows[row]]
         cursor, marked = host.name == self.cursor, host.name in self.marks
-        now, speed = self._view_context.clock.wall(), self._rollout.speed
+        now, speed = self._view_context.now, self._rollout.speed
         second = int((now - host.since) * speed) if host.since else None
         second = second if second is None or second < 90 else second // 60 * 60  # from then on minutes are shown
         word, note = self._view_context.word(host), self._view_context.note(host)

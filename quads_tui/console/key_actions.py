@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import (
     Command,
     Comment,
@@ -22,13 +21,35 @@ from quads_tui.rollout.commands import (
 )
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.repairs import Repair
-from quads_tui.rollout.stages import HostStatus, Kind, Stage
+from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
+
+from .consequences import (
+    ATTACH,
+    BMC_RESTART,
+    COMMENT,
+    GIVE_BACK,
+    NEW_ROLLOUT,
+    PAUSE_NEW,
+    PAUSE_WRITES,
+    POWER_CYCLE,
+    RESUME_ROLLOUT,
+    STOP,
+    Consequence,
+    Effects,
+    always,
+    disarming,
+    leaving,
+    putting_first,
+    retrying,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyAction:
     """`dangerous` actions change the rollout and do not exist on a read-only screen. `statuses`: of the hosts that it applies to.
+
+    `consequence`: what it does, for its question. A dangerous action has one, or ValueError is raised.
 
     `where`: table, hosts (wherever hosts are chosen), anywhere over a rollout, start (the screen of all rollouts), or plain
     (typed without a screen). `argument`: what the command accepts after its name. `footer`: its priority for a place in the
@@ -48,10 +69,13 @@ class KeyAction:
     make_command: Callable[[tuple[str, ...], str], Command] | None = None
     default_reason: str = ""
     label: str = ""  # in the footer; the command where it is empty
+    consequence: Consequence | None = None
     asks: bool = True  # with `make_command`: nothing happens before it is confirmed
     repair: Repair | None = None
 
     def __post_init__(self) -> None:
+        if self.dangerous != (self.consequence is not None):
+            raise ValueError(f"{self.name}: a dangerous action needs its consequence, and no other has one")
         if not self.label:
             object.__setattr__(self, "label", self.command)
 
@@ -59,6 +83,11 @@ class KeyAction:
     def command(self) -> str:
         """Its name on the command line."""
         return self.name.replace("_", "-")
+
+    def effects(self, hosts: Sequence[HostState]) -> Effects:
+        """What it does to these hosts as they stand now. Only of dangerous actions."""
+        assert self.consequence is not None
+        return self.consequence(hosts)
 
 
 TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
@@ -89,6 +118,7 @@ KEY_ACTIONS = (
     KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=2),
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
+    KeyAction("summary", "E", "E", "show or hide the result, and what to do next, once the rollout has ended", _TABLE),
     KeyAction(
         "export",
         "",
@@ -133,6 +163,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         8,
         make_command=lambda hosts, _: Retry(hosts),
+        consequence=retrying("retry"),
     ),
     KeyAction(
         "restart",
@@ -145,6 +176,7 @@ KEY_ACTIONS = (
         5,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
         label="from the start",
+        consequence=retrying("start again", from_start=True),
     ),
     KeyAction(
         "skip",
@@ -158,6 +190,11 @@ KEY_ACTIONS = (
         "REASON",
         Skip,
         "skipped by the operator",
+        consequence=leaving(
+            "skip",
+            "u returns",
+            "h holds hosts: they stay in the rollout until released.",
+        ),
     ),
     KeyAction(
         "unskip",
@@ -169,6 +206,7 @@ KEY_ACTIONS = (
         (HostStatus.SKIPPED,),
         8,
         make_command=lambda hosts, _: Unskip(hosts),
+        consequence=retrying("return"),
     ),
     KeyAction(
         "hold",
@@ -182,6 +220,7 @@ KEY_ACTIONS = (
         "REASON",
         Hold,
         "held by the operator",
+        consequence=leaving("hold", "H releases", "p pauses new hosts only; hosts under way continue."),
     ),
     KeyAction(
         "release",
@@ -193,6 +232,7 @@ KEY_ACTIONS = (
         (HostStatus.HELD,),
         8,
         make_command=lambda hosts, _: Release(hosts),
+        consequence=retrying("release"),
     ),
     KeyAction(
         "disarm",
@@ -204,6 +244,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         6,
         make_command=lambda hosts, _: Disarm(hosts),
+        consequence=disarming,
     ),
     KeyAction(
         "write_next",
@@ -214,6 +255,16 @@ KEY_ACTIONS = (
         True,
         (HostStatus.QUEUED, HostStatus.WAITING, HostStatus.RUNNING),
         make_command=lambda hosts, _: WriteNext(hosts),
+        consequence=putting_first,
+    ),
+    KeyAction(
+        "ask_bmc",
+        "i",
+        "i",
+        "ask the BMC of a host for its boot progress, last boot and event log; changes nothing",
+        _HOSTS,
+        argument="HOST",
+        label="ask the BMC",
     ),
     KeyAction(
         "comment",
@@ -227,6 +278,7 @@ KEY_ACTIONS = (
         "TEXT",
         Comment,
         asks=False,
+        consequence=always(COMMENT),
     ),
     KeyAction(
         "power_cycle",
@@ -238,6 +290,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         make_command=lambda hosts, _: PowerCycle(hosts),
         repair=Repair.POWER_CYCLE,
+        consequence=always(POWER_CYCLE),
     ),
     KeyAction(
         "bmc_restart",
@@ -249,6 +302,7 @@ KEY_ACTIONS = (
         (*RETRYABLE, HostStatus.DONE),
         make_command=lambda hosts, _: RestartBmc(hosts),
         repair=Repair.BMC_RESTART,
+        consequence=always(BMC_RESTART),
     ),
     KeyAction(
         "give_back",
@@ -260,6 +314,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         make_command=lambda hosts, _: GiveBack(hosts),
         repair=Repair.GIVE_BACK,
+        consequence=always(GIVE_BACK),
     ),
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
@@ -276,6 +331,7 @@ KEY_ACTIONS = (
         dangerous=True,
         footer=3,
         label="pause new",
+        consequence=always(PAUSE_NEW),
     ),
     KeyAction(
         "pause_writes",
@@ -283,6 +339,7 @@ KEY_ACTIONS = (
         "P",
         "pause all Foreman writes, or resume them after showing the reason for the pause",
         dangerous=True,
+        consequence=always(PAUSE_WRITES),
     ),
     KeyAction("resume_here", "ctrl+r", "ctrl+r", "resume the rollout in this console, after the process that ran it has exited"),
     KeyAction("messages", "m", "m", "messages and commands so far"),
@@ -305,10 +362,22 @@ KEY_ACTIONS = (
         _START,
         True,
         footer=8,
+        consequence=always(NEW_ROLLOUT),
     ),
-    KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7),
-    KeyAction("attach", "a", "a", "take control of a rollout that another process runs", _START, True, footer=6),
-    KeyAction("interrupt", "ctrl+c", "ctrl+c", "choose: continue, pause new hosts, or stop", dangerous=True),
+    KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7, consequence=always(RESUME_ROLLOUT)),
+    KeyAction(
+        "attach",
+        "a",
+        "a",
+        "take control of a rollout that another process runs",
+        _START,
+        True,
+        footer=6,
+        consequence=always(ATTACH),
+    ),
+    KeyAction(
+        "interrupt", "ctrl+c", "ctrl+c", "choose: continue, pause new hosts, or stop", dangerous=True, consequence=always(STOP)
+    ),
     KeyAction("status", "", "", "progress, estimated end, what is paused or armed", _PLAIN),
     KeyAction("failed", "", "", "failed hosts and their causes", _PLAIN),
     KeyAction("show", "", "", "details and history of a host", _PLAIN, argument="HOST"),
@@ -319,6 +388,7 @@ KEY_ACTIONS = (
         "stop the rollout: nothing new is started on any host; unfinished hosts can be resumed later",
         _PLAIN,
         True,
+        consequence=always(STOP),
     ),
 )
 BY_NAME = {action.name: action for action in KEY_ACTIONS}
@@ -331,120 +401,9 @@ def of_place(*places: str) -> Sequence[KeyAction]:
 COMMANDS = of_place(_TABLE, _HOSTS, "anywhere")  # of the screens' command line
 
 
-def required_answer(count: int) -> str:
-    """The answer that confirms an action on so many hosts: y, or from six on their number."""
-    return str(count) if count > TYPE_THE_COUNT else "y"
-
-
 def find_command(word: str, actions: Sequence[KeyAction]) -> KeyAction | None:
     """The action with this command name, or the only one whose name starts like this."""
     word = word.replace("_", "-")
     fitting = [action for action in actions if action.command.startswith(word)] if word else []
     exact = [action for action in fitting if action.command == word]
     return (exact or fitting)[0] if exact or len(fitting) == 1 else None
-
-
-def pause_reasons(paused: Mapping[str, str], what: str) -> list[str]:
-    """Why new hosts (`what` "admission") or writes are paused, one line each; also for single models. Empty: not paused."""
-    return [_pause_reason(name, why) for name, why in paused.items() if (name == what if what == "writes" else name != "writes")]
-
-
-def _pause_reason(name: str, why: str) -> str:
-    of = "" if name in _PAUSE_TEXTS else f" ({name})"
-    return f"Paused{of} {why}." if why.startswith("by ") else f"Paused{of} because: {why}"
-
-
-def pause_question(what: str, why: Sequence[str]) -> list[str]:
-    """The question before new hosts or writes are paused or, if they are (`why` has the reasons), before they are resumed."""
-    subject, pausing, resuming = _PAUSE_TEXTS[what]
-    return [f"Resume {subject}?", *why, resuming] if why else [f"Pause {subject}?", pausing]
-
-
-_PAUSE_TEXTS = {
-    "admission": (
-        "new hosts",
-        "No new host starts; hosts under way continue.",
-        "Queued hosts will start as planned: hosts to be rebuilt will be powered off and WIPED.",
-    ),
-    "writes": (
-        "all Foreman writes",
-        "No further write is sent to Foreman; ready hosts stay powered off until writes are resumed.",
-        "Ready hosts will be set to build mode in Foreman, booted and WIPED.",
-    ),
-}
-
-
-def question(action: KeyAction, chosen: Sequence[HostState], hidden: int, unsuitable: int) -> list[str]:
-    """The question before an action: the hosts or their number, what the action costs, and which hosts it leaves out."""
-    verb, names = action.name.capitalize(), [host.name for host in chosen]
-    if len(chosen) == 1:
-        lines = [_single_question(action, chosen[0]), f"  {names[0]}"]
-    elif len(chosen) <= 5:
-        lines = [f"{verb} these {len(names)} hosts?", *(f"  {name}" for name in names), *_consequences(action, chosen)]
-    else:
-        lines = [f"{verb} {len(names)} hosts?", f"  {names[0]}, {names[1]}, ... {names[-1]}", *_consequences(action, chosen)]
-    if hidden:
-        lines.append(f"Also included: {_hosts(hidden)} that the current filter does not show.")
-    if unsuitable:
-        lines.append(f"Not affected: {_hosts(unsuitable)} of the selection, in a state in which {action.name} is not possible.")
-    return lines
-
-
-def _single_question(action: KeyAction, host: HostState) -> str:
-    verb = action.name.capitalize()
-    if action.name == "restart":
-        costs = "The host will be powered off, rebuilt and WIPED." if host.kind is Kind.BUILD else _KINDS[host.kind]
-        return f"{verb} {host.short} from the beginning? {costs}"
-    if action.name != "retry":
-        return f"{verb} {host.short}?"
-    if host.stage is None:
-        costs = "The retry goes through all stages and WIPES the host." if host.kind is Kind.BUILD else _KINDS[host.kind]
-        return f"{verb} {host.short}? Nothing has been done to the host yet. {costs}"
-    if host.stage is Stage.INSTALL and host.cause is Cause.INSTALL_TIMEOUT:
-        costs = "The host may still be installing. The retry watches it for longer and does not wipe it (restart wipes it)."
-    else:
-        costs = _RETRY_COSTS[host.stage] if host.kind is Kind.BUILD else _KINDS[host.kind]
-    return f"{verb} {host.short} from {host.stage.label}? {costs}"
-
-
-STOP_COSTS = (
-    "Stop: nothing new is started on any host, and no host is watched. Hosts that are off stay off, armed hosts stay armed "
-    "(the next boot reinstalls them), and installs that have started continue. Continue later with: quads-tui resume"
-)
-_KINDS = {Kind.OWNERSHIP: "Only the owner in Foreman will be changed.", Kind.SPARE: "The host will only be powered off."}
-_RETRY_COSTS = {
-    Stage.POWER_OFF: "The host is not rebuilt yet. The retry goes through all stages and WIPES the host.",
-    Stage.PXE_SET: "The host was powered off. The retry goes through the remaining stages and WIPES the host.",
-    Stage.FOREMAN_BUILD: "The host was powered off. The retry boots the host and WIPES it.",
-    Stage.POWER_ON: "The retry boots the host and WIPES it.",
-    Stage.INSTALL: "The host has already booted into the installer. The retry WIPES it again.",
-}
-
-
-def _consequences(action: KeyAction, chosen: Sequence[HostState]) -> list[str]:
-    """What the action costs several hosts."""
-    if action.name == "restart":
-        wiped = sum(host.kind is Kind.BUILD for host in chosen)
-        return [f"{_hosts(wiped)} will be powered off, rebuilt and WIPED."] if wiped else []
-    if action.name != "retry":
-        return []
-    installing = [host for host in chosen if host.stage is Stage.INSTALL]
-    watched = sum(host.cause is Cause.INSTALL_TIMEOUT for host in installing)
-    waiting = sum(host.stage is not Stage.INSTALL and host.kind is Kind.BUILD for host in chosen)
-    lines = []
-    if waiting:
-        lines.append(
-            f"{_hosts(waiting, 'is', 'are')} not rebuilt yet: the retry goes through the remaining stages and WIPES "
-            f"{'them' if waiting > 1 else 'it'}."
-        )
-    if wiped := len(installing) - watched:
-        again = f"the retry WIPES {'them' if wiped > 1 else 'it'} again"
-        lines.append(f"{_hosts(wiped, 'has', 'have')} already booted into the installer: {again}.")
-    if watched:
-        longer = f"the retry watches {'them' if watched > 1 else 'it'} for longer and does not wipe (restart wipes)"
-        lines.append(f"{_hosts(watched)} may still be installing: {longer}.")
-    return lines
-
-
-def _hosts(count: int, one: str = "", several: str = "") -> str:
-    return " ".join(("1 host", one) if count == 1 else (f"{count} hosts", several)).strip()

@@ -6,27 +6,22 @@ import math
 from collections.abc import Callable
 
 from quads_tui.render import sentences
+from quads_tui.render.bmc_box import bmc_words
 from quads_tui.render.comments import comments_summary
+from quads_tui.render.end_panel import end_sentences
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.numbers import count
+from quads_tui.render.question import sentences as question_sentences
 from quads_tui.rollout.alerts import AlertKind, Alerts
-from quads_tui.rollout.commands import Command, Pause, Stop
+from quads_tui.rollout.commands import AskBmc, Command, Pause, Stop
 from quads_tui.rollout.events import Notice
 from quads_tui.rollout.ports import Control
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
-from .key_actions import (
-    KEY_ACTIONS,
-    STOP_COSTS,
-    KeyAction,
-    find_command,
-    pause_question,
-    pause_reasons,
-    question,
-    required_answer,
-)
+from .key_actions import BY_NAME, KEY_ACTIONS, KeyAction, find_command
+from .questions import pause_question, pause_reasons, question, required_answer
 from .repair_question import refused, repair_question, suitable
 from .view_context import ViewContext
 
@@ -35,7 +30,7 @@ _MILESTONES = 10  # as many lines of progress, beside those
 _LINE = 1000  # characters
 _MAX_MESSAGES = 20  # of the newest messages
 
-_SHARED = ("pause", "pause_writes", "messages", "help", "leave")
+_SHARED = ("ask_bmc", "pause", "pause_writes", "messages", "help", "leave")
 COMMANDS = [action for action in KEY_ACTIONS if action.make_command or action.where == "plain" or action.name in _SHARED]
 
 
@@ -82,6 +77,9 @@ class PlainSession:
         """Print what is new; meant to be called once a second."""
         for alert in self._alerts.new():
             self._print(f"New {alert.text}." if alert.kind == AlertKind.FAILURE else f"{alert.text[0].upper()}{alert.text[1:]}.")
+            if alert.kind is AlertKind.FINISHED:
+                for line in end_sentences(self._rollout, self._view_context.now):
+                    self._print(line)
         now = self._view_context.monotonic()
         if self._milestones_passed != self._milestones_printed or now - self._progress_at >= MINUTE:
             self._milestones_printed, self._progress_at = self._milestones_passed, now
@@ -128,11 +126,11 @@ class PlainSession:
             return
         left_out = argument not in _STATES
         if action.repair is None:
-            lines = question(action, chosen, 0, len(hosts) - len(chosen) if left_out else 0)
+            asked = question(action, chosen, why=self._view_context.why, unsuitable=len(hosts) - len(chosen) if left_out else 0)
         else:
-            lines = repair_question(action.repair, self._rollout, chosen, 0, reasons if left_out else {})
-        for text in lines:
-            self._print(text.strip())
+            asked = repair_question(action, self._rollout, chosen, 0, reasons if left_out else {})
+        for text in question_sentences(asked):
+            self._print(text)
 
         def on_confirmed() -> None:
             if action.default_reason:
@@ -190,7 +188,7 @@ class PlainSession:
     def _toggle(self, what: str) -> None:
         """If the pause or its cause changed while the question was open, the question is asked again."""
         why = pause_reasons(self._rollout.paused, what)
-        for text in pause_question(what, why):
+        for text in question_sentences(pause_question(self._rollout, what, why)):
             self._print(text)
 
         def on_confirmed() -> None:
@@ -214,7 +212,8 @@ class PlainSession:
         self._answer = answered
 
     def _stop(self, argument: str) -> None:
-        self._print(STOP_COSTS)
+        for sentence in BY_NAME["stop"].effects(()).happens:
+            self._print(sentence)
         self._require_answer("y", lambda: self._submit(Stop(), "Stop requested."))
 
     def _status(self, argument: str) -> None:
@@ -237,8 +236,16 @@ class PlainSession:
         lines = sentences.host(
             host, context.view.exchanges(host.name), now=context.clock.wall(), time=self._rollout.time, why=context.why(host)
         )
-        for line in lines:
+        for line in (*lines, *bmc_words(host, self._rollout)):
             self._print(line)
+
+    def _ask_bmc(self, argument: str) -> None:
+        hosts = self._hosts(argument)
+        if len(hosts) != 1:
+            self._print("Ask which BMC? Give the name of one host.")
+        else:
+            short = hosts[0].short
+            self._submit(AskBmc((hosts[0].name,)), f"Asking the BMC of {short}. Type show {short} to see the answer.")
 
     def _messages(self, argument: str) -> None:
         for entry in list(self._rollout.notices)[-_MAX_MESSAGES:]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
+from quads_tui.render.question import QuestionText
 from quads_tui.rollout.repair_rules import Neighbours, costs, why_not, why_not_again
 from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.state import HostState, Rollout
 
 from .key_actions import KeyAction
+from .questions import question
 
 _NAMED = 3  # hosts whose reason is told
 _FROM_WHERE_IT_WAS = ("retry", "unskip", "release")
@@ -35,17 +38,14 @@ def refused(action: KeyAction, reasons: Mapping[str, str]) -> str:
 
 
 def repair_question(
-    repair: Repair, rollout: Rollout, chosen: Sequence[HostState], hidden: int, reasons: Mapping[str, str]
-) -> list[str]:
+    action: KeyAction, rollout: Rollout, chosen: Sequence[HostState], hidden: int, reasons: Mapping[str, str]
+) -> QuestionText:
     """The question before a repair: the hosts, what it does to them and to others, and why it leaves others out."""
-    names = [f"  {host.name}" for host in chosen[:5]]
-    names += [f"  and {len(chosen) - 5} more"] if len(chosen) > 5 else []
-    lines = [_asked(repair, chosen), *names, *costs(repair, rollout, chosen)]
-    if hidden:
-        lines.append(f"Also included: {hidden} {'host' if hidden == 1 else 'hosts'} that the current filter does not show.")
-    if reasons:
-        lines.append(f"Not affected: {_told(reasons)}.")
-    return lines
+    assert action.repair is not None
+    happens = tuple(costs(action.repair, rollout, chosen))
+    asked = question(action, chosen, hidden=hidden)
+    notes = (*asked.notes, *([f"Not affected: {_told(reasons)}."] if reasons else []))
+    return replace(asked, title=_asked(action.repair, chosen), happens=happens, notes=notes)
 
 
 def _asked(repair: Repair, chosen: Sequence[HostState]) -> str:

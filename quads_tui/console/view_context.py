@@ -54,6 +54,11 @@ class ViewContext:
         return self.view.clock
 
     @property
+    def now(self) -> float:
+        """Real time for what is shown: that of the end, once no host moves by itself any more."""
+        return self.rollout.over_at or self.clock.wall()
+
+    @property
     def forecast(self) -> Forecast:
         return self.view.forecast
 

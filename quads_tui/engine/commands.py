@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import (
+    AskBmc,
     Command,
     Comment,
     Disarm,
@@ -34,6 +35,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.text import clean
 from quads_tui.rollout.waits import paused_subject
 
+from .bmc_reports import BmcReports
 from .breakers import Breakers
 from .canary import CanaryWatch
 from .flow import disarm
@@ -61,6 +63,7 @@ class Commands:
     breakers: Breakers
     canaries: CanaryWatch
     tasks: HostTasks
+    reports: BmcReports
     repairs: Repairs
     memories: Mapping[str, HostMemory]
     who: str
@@ -97,8 +100,12 @@ class Commands:
                 self.gate.order_changed()
                 return _tally("write next", done, hosts)
             case Disarm(hosts):
-                done = [name for name in hosts if self._disarm(name)]
-                return _tally("disarm", done, hosts)
+                safe = [name for name in hosts if self._stands_safe(name)]
+                done = [name for name in hosts if name not in safe and self._disarm(name)]
+                return _tally("disarm", done, hosts, safe)
+            case AskBmc(hosts):
+                done = [name for name in hosts if self.reports.ask(name)]
+                return _tally("ask the BMC", done, hosts)
             case RestartBmc(hosts):
                 return self.repairs.begin(Repair.BMC_RESTART, hosts, who)
             case PowerCycle(hosts):
@@ -175,6 +182,14 @@ class Commands:
         self.order.name_next(name)
         return True
 
+    def _stands_safe(self, name: str) -> bool:
+        """Nothing of this rollout is left on its machine or in Foreman that a disarm could take back, and that is certain."""
+        if self._status(name) not in RETRYABLE or name in self.tasks:
+            return False
+        memory = self.memories[name]
+        unsure = memory.unread or memory.settling is not None
+        return not (self.rollout.hosts[name].armed or memory.stands or unsure)
+
     def _disarm(self, name: str) -> bool:
         if self._status(name) not in RETRYABLE or name in self.tasks or self.gate.stopping:
             return False
@@ -200,7 +215,13 @@ class Commands:
             await self.tasks.provision(name)
 
 
-def _tally(act: str, done: list[str], asked: tuple[str, ...]) -> str:
-    names = ", ".join(done[:5]) + (f" and {len(done) - 5} more" if len(done) > 5 else "")
-    left = len(asked) - len(done)
-    return f"{act}: {names or 'no host'}" + (f"; not possible for {left} in their state" if left else "")
+def _tally(act: str, done: list[str], asked: tuple[str, ...], safe: Sequence[str] = ()) -> str:
+    """`safe`: hosts that were not armed."""
+    words = f"{act}: {_some(done) or 'no host'}"
+    words += f"; not armed, nothing done: {_some(safe)}" if safe else ""
+    left = len(asked) - len(done) - len(safe)
+    return words + (f"; not possible for {left} in their state" if left else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

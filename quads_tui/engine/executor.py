@@ -23,6 +23,7 @@ from quads_tui.rollout.refusals import ADMISSION
 from quads_tui.rollout.time_limit import not_begun
 from quads_tui.rollout.waits import for_the_pause, left_by_the_time_limit
 
+from .bmc_reports import BmcReports
 from .breakers import Breakers
 from .canary import CanaryWatch, expected_time
 from .claims import Machines
@@ -138,6 +139,7 @@ class RolloutExecutor:
             on_end=self._check_idle,
             on_safety=self._safety,
         )
+        self._reports = BmcReports(rollout=rollout, ports=self._ports, gate=self.gate, hosts=self._tasks, memories=self._memories)
         self._repairs = Repairs(
             rollout=rollout,
             ports=self._ports,
@@ -156,6 +158,7 @@ class RolloutExecutor:
             breakers=self._breakers,
             canaries=self._canaries,
             tasks=self._tasks,
+            reports=self._reports,
             repairs=self._repairs,
             memories=self._memories,
             who=context.who,
@@ -227,7 +230,7 @@ class RolloutExecutor:
         if running:
             await asyncio.wait(running, timeout=_GRACE)
         await self.lane.drained(_GRACE)
-        left = [*self._tasks.tasks, *self._helpers, *self._resumption.endings]
+        left = [*self._tasks.tasks, *self._helpers, *self._resumption.endings, *self._reports.tasks]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)

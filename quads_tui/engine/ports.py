@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from quads_tui.rollout.bmc_report import BmcReport
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.events import Event, Notice, Remembered
 from quads_tui.rollout.foreman_host import HostRecord
@@ -90,6 +91,10 @@ class BmcPort(Protocol):
 
     async def is_off(self) -> bool:
         """Whether a fresh look shows Off. Patient for a minute."""
+        ...
+
+    async def report(self) -> BmcReport:
+        """What an operator who asks is shown: reads only, each request made once."""
         ...
 
     def allow_login(self) -> None:

@@ -124,6 +124,8 @@ class Repairs:
         """Whatever happens to it is told. The intents of its acts are on disk before them, and its start before those."""
         progress = _Progress([], who=who)
         try:
+            if (asked := self.memories[name].ending) is not None:
+                await asyncio.shield(asked)  # an operator had its BMC asked: one session there at a time
             words = await work(name, progress)
         except (StageFailure, Held, Skipped) as no:
             self._end(name, repair, RepairStatus.FAILED, progress.words(str(no)), progress)

@@ -9,17 +9,19 @@ from rich.text import Text
 
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import HostResult
+from quads_tui.rollout.retries import retry_effect
 from quads_tui.rollout.rollout_time import RolloutTime
-from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState
 from quads_tui.rollout.time_words import date_and_time
 
 from .comments import comment_lines
 from .host_history import outcome
+from .host_log import entries, log_line
 from .host_row import glyph
 from .line import cut
-from .numbers import duration, latency, measured
-from .palette import ATTENTION, BAD, QUIET, STRONG, STYLES
+from .numbers import duration, measured
+from .palette import ATTENTION, BAD, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
 
 _COMMENTS = 3  # of a host, the newest; all are in its history
@@ -75,9 +77,12 @@ def next_step(host: HostState, *, now: float, time: RolloutTime, why: str = "") 
         return f"{host.repair.label} under way: {host.note}"
     if host.status is HostStatus.FAILED:
         disarm = ", d disarms the host" if host.armed else ""
-        where = host.stage.label if host.stage else "the start"
-        restart = "R restarts from the first stage (reinstalls)" if host.kind is Kind.BUILD else "R restarts from the first stage"
-        return f"waiting for an operator: r retries from {where}, {restart}, s skips the host{disarm}"
+        first = host.kind.stages[0].label + (" (reinstalls)" if host.kind is Kind.BUILD else "")
+        if host.stage is None or retry_effect(host).from_first_stage:
+            retry = f"r retries from {first}"
+        else:
+            retry = f"r retries from {host.stage.label}, R from {first}"
+        return f"waiting for an operator: {retry}, s skips the host{disarm}"
     if host.status is HostStatus.HELD:
         return "waiting for an operator: h releases the host"
     if host.status is HostStatus.SKIPPED:
@@ -88,17 +93,8 @@ def next_step(host: HostState, *, now: float, time: RolloutTime, why: str = "") 
 
 
 def history(host: HostState, exchanges: Iterable[Exchange], width: int, time: RolloutTime) -> list[Text]:
-    """Timeline and exchanges as they came, the oldest first."""
-    lines: list[tuple[float, Text]] = []
-    for line in host.timeline:
-        text = f" {time.time_of_day(line.at)} {line.stage.short if line.stage else '':3} {line.text}"
-        lines.append((line.at, Text(cut(text, width), BAD if line.text.startswith(StageStatus.FAILED.value) else "")))
-    for one in exchanges:
-        answer = str(one.status) if one.status else "no answer"
-        text = f" {time.time_of_day(one.at)}   > {one.method} {one.path}  {answer}  {latency(one.seconds)}"
-        text += f"  {one.error}" if one.error else ""
-        lines.append((one.at, Text(cut(text, width), BAD if not one.status or one.status >= 400 else QUIET)))
-    return [text for _, text in sorted(lines, key=lambda pair: pair[0])]
+    """Its log, the oldest first, equal lines folded."""
+    return [log_line(entry, width, time) for entry in entries(host, exchanges)]
 
 
 def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: RolloutTime) -> str:

@@ -41,7 +41,7 @@ def title_line(
     """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
     machine, for the speed of a rehearsal.
     """
-    right, time, now = Text(style=BAR), rollout.time, rollout.ended_at or now
+    right, time, now = Text(style=BAR), rollout.time, rollout.over_at or now
     wide = width >= 110 and not warnings
     right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if wide and rollout.started_at else "")
     right.append(f"now {time.clock(now, now)}{_GAP}" if wide else f"{time.clock(now, now)}  ")
@@ -101,8 +101,9 @@ def end_line(
     elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
-    if rollout.settled:
-        left.append("No host can continue by itself" if rollout.ended_at is None else "Ended", STRONG)
+    if rollout.over_at is not None and rollout.started_at:
+        left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
+        left.append(f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
         words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2), rollout.time)
         eta = Text(words[:1].upper() + words[1:])

@@ -162,7 +162,7 @@ def _fixed(light: bool, inks: Mapping[Stage, str], **colours: str) -> Theme:
         on_filled=colours["on_filled"],
         badge=f"bold {ground} on {text}",
         lifts=lifts,
-        panel=colours["surface"],
+        panel=colours.get("panel", colours["surface"]),
         light=light,
     )
 
@@ -243,6 +243,7 @@ THEMES: Mapping[str, Theme] = {
         area="#c3c8d0",
         ground="#fbfbf9",
         surface="#eceef1",
+        panel="#f6f7f8",
         cursor="#d9dee6",
         on_filled="#ffffff",
         dim_lifted="#4a505a",

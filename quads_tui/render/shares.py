@@ -33,7 +33,7 @@ def drawn_shares(shares: Sequence[Share], width: int) -> Text:
     return line
 
 
-def cells_of(counts: Sequence[int], width: int) -> list[int]:
+def cells_of(counts: Sequence[float], width: int) -> list[int]:
     """Cells for each count: in proportion, one at least where there is anything, `width` of them in all."""
     total = sum(counts)
     if not total:

@@ -61,6 +61,13 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class AskBmc:
+    """Read what the BMCs of these hosts tell of their machines now, and nothing else; the answers come as events."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """Words about these hosts, for whoever looks at them next. Nothing is done to them."""
 
@@ -119,6 +126,7 @@ Command = (
     | Release
     | WriteNext
     | Disarm
+    | AskBmc
     | RestartBmc
     | PowerCycle
     | GiveBack

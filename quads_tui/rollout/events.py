@@ -136,6 +136,15 @@ class Identified(Event):
 
 
 @dataclass(slots=True)
+class BmcReported(Event):
+    """An operator asked what the host's BMC tells of its machine now. `facts`: as BmcReport.facts has them."""
+
+    kind: ClassVar[str] = "bmc_report"
+    host: str
+    facts: dict[str, Any]
+
+
+@dataclass(slots=True)
 class Intent(Event):
     """On disk before the act. `number` is unique in the journal.
 
@@ -324,6 +333,21 @@ class RolloutEnded(Event):
     reason: str
 
 
+ABOUT_A_HOST = (
+    StageChanged,
+    HostChanged,
+    HostArmed,
+    HostNote,
+    HostCommented,
+    HookRan,
+    Identified,
+    BmcReported,
+    Intent,
+    Outcome,
+    RepairChanged,
+)
+"""Each has the member `host`, and changes what is known of that host."""
+
 _KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
@@ -336,6 +360,7 @@ _KINDS: dict[str, type[Event]] = {
         HostNote,
         HostCommented,
         Identified,
+        BmcReported,
         Intent,
         Outcome,
         BmcSession,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+KEPT_BODY = 2000  # bytes
 READS = frozenset({"GET", "HEAD"})
 """The methods that change nothing."""
 CANCELLED = "cancelled"
@@ -23,6 +24,7 @@ class Exchange:
     status: int  # 0: no answer, and `error` says why
     seconds: float  # real
     error: str
+    body: bytes = field(default=b"", repr=False)  # the answer's first KEPT_BODY bytes, without credentials; not in journals
 
 
 Exchanges = Callable[[str], Sequence[Exchange]]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from .bmc_report import BmcReport, report_from
 from .canary import Canaries, CanaryStep
 from .causes import Cause, group_of
 from .comments import KEPT, HostComment
 from .durations import DurationStats
 from .events import (
+    ABOUT_A_HOST,
     FOREMAN_ACTS,
     RECORD_ACTS,
+    BmcReported,
     Commanded,
     ControlTaken,
     Event,
@@ -42,30 +44,11 @@ from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
 from .rollout_time import RolloutTime
 from .safety import Safety
 from .stage_history import StageCounts, StageHistory
+from .stage_spans import StageSpans, TimelineEntry
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 from .time_words import duration
 
-_ABOUT_A_HOST = (
-    StageChanged,
-    HostChanged,
-    HostArmed,
-    HostNote,
-    HostCommented,
-    HookRan,
-    Identified,
-    Intent,
-    Outcome,
-    RepairChanged,
-)
 _NOT_THE_MACHINE = RECORD_ACTS | {BMC_RESET}  # intents of acts that leave the machine and its build as they are
-
-
-class TimelineEntry(NamedTuple):
-    """One line of a timeline: real time, the stage it belongs to, clean text."""
-
-    at: float
-    stage: Stage | None
-    text: str
 
 
 @dataclass(slots=True)
@@ -95,6 +78,10 @@ class HostState:
     given_back: str = ""  # the owner to whom it was given back
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
     timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
+    spans: StageSpans = field(default_factory=lambda: StageSpans(maxlen=40))
+    machine: str = ""  # that was identified, in words; empty: not yet
+    report: BmcReport | None = None  # what its BMC told when an operator asked last
+    reported_at: float = 0.0  # real time of that
     comments: deque[HostComment] = field(default_factory=lambda: deque(maxlen=KEPT))
     version: int = 0  # grows with every change: a key for caches
 
@@ -160,6 +147,7 @@ class Rollout:
         self.started_at = 0.0
         self.ended_at: float | None = None
         self.end_reason = ""
+        self._settled_at: float | None = None
         self.resumed = False
         self.who = ""
         self.controller = ""  # the attached console that has control; empty: the screen of the process that runs it
@@ -232,6 +220,11 @@ class Rollout:
         return StageCounts(at, not_started, stages, done, failed, skipped, held, self.durations.writes_applied)
 
     @property
+    def over_at(self) -> float | None:
+        """Real time from which on no host moves by itself, so that its clock stands still; None while one does."""
+        return self._settled_at if self.settled else self.ended_at
+
+    @property
     def left_armed(self) -> list[str]:
         """Hosts that nobody works on and whose next boot reinstalls them: while the rollout runs, those on their way to their
         install are armed too, and no alarm."""
@@ -240,7 +233,7 @@ class Rollout:
 
     def seconds(self, now: float) -> float:
         """How long the rollout has run at real time `now`, in its own seconds."""
-        return self.time.own(self.ended_at or now)
+        return self.time.own(self.over_at or now)
 
     @property
     def speed(self) -> float:
@@ -262,7 +255,7 @@ class Rollout:
         if isinstance(event, HostAhead):
             self._apply_ahead(event)
             self.durations.apply(event)
-        elif isinstance(event, _ABOUT_A_HOST):
+        elif isinstance(event, ABOUT_A_HOST):
             host = self.hosts.get(event.host)
             if host is not None:
                 self._apply_to_host(host, event)
@@ -326,6 +319,7 @@ class Rollout:
             host.touched = host.touched or event.act not in _NOT_THE_MACHINE
             if event.act in FOREMAN_ACTS:
                 self._writing[host.name] = event
+                host.spans.write(event.at)
         elif isinstance(event, Outcome):
             self._apply_outcome(host, event)
         elif isinstance(event, RepairChanged):
@@ -339,8 +333,12 @@ class Rollout:
             self.unverified.pop(host.name, None)
             if event.unverified:
                 self.unverified[host.name] = event.unverified
+            host.machine = event.machine
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
+        elif isinstance(event, BmcReported):
+            host.report, host.reported_at = report_from(event.facts), event.at
+            host.timeline.append(TimelineEntry(event.at, host.stage, host.report.words))
         elif isinstance(event, HostCommented):
             host.comments.append(HostComment(event.at, event.who, event.text))
             host.timeline.append(TimelineEntry(event.at, host.stage, f"comment by {event.who}: {event.text}"))
@@ -381,14 +379,17 @@ class Rollout:
             host.cause, host.reason = None, ""
             self._move(host, HostStatus.RUNNING, event.stage, event.at)
             host.note, host.until = "", None
+            host.spans.begin(event.stage, event.at)
             text = "started" if event.attempt == 1 else f"started, attempt {event.attempt}"
         else:
+            host.spans.end(event.at)
             text = event.status.value + (f": {event.reason}" if event.reason else "")
             if event.status is StageStatus.FAILED:
                 host.note = event.reason
         host.timeline.append(TimelineEntry(event.at, event.stage, text))
 
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
+        host.spans.end(event.at)
         self._leave_group(host)
         begins = event.status is HostStatus.QUEUED and not host.attempts  # taken in again before anything was started on it
         self._move(host, event.status, None if begins else event.stage or host.stage, event.at)
@@ -442,3 +443,4 @@ class Rollout:
         begun = host.kind is Kind.BUILD and stage not in (None, Stage.POWER_OFF) and not status.is_final
         (self.to_install.add if begun else self.to_install.discard)(host.name)
         host.status, host.stage = status, stage
+        self._settled_at = (self._settled_at or at) if self.settled else None

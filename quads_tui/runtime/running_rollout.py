@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from quads_tui.render.eta import header_words
 from quads_tui.render.header import time_limit_short
 from quads_tui.render.numbers import count
 from quads_tui.render.progress import plain_line
-from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.http_log import READS, Exchange
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.ports import Clock
@@ -120,8 +121,11 @@ class RunningRollout:
             screen.release_terminal()
 
     def add_exchange(self, one: Exchange) -> None:
-        """Keep a request that was made for a host."""
-        self._exchanges.setdefault(one.host, deque(maxlen=_MAX_EXCHANGES)).append(one)
+        """Keep a request that was made for a host. Of reads that went well only the newest keeps its body: they are many."""
+        kept = self._exchanges.setdefault(one.host, deque(maxlen=_MAX_EXCHANGES))
+        if kept and _is_plain_read(one) and _is_plain_read(kept[-1]):
+            kept[-1] = replace(kept[-1], body=b"")
+        kept.append(one)
 
     def exchanges(self, host: str) -> Sequence[Exchange]:
         """The last requests of a host, for its details."""
@@ -161,6 +165,10 @@ class RunningRollout:
         if skipped:
             lines.append(f"  skipped: {', '.join(skipped)}")
         return lines
+
+
+def _is_plain_read(one: Exchange) -> bool:
+    return one.method in READS and 200 <= one.status < 300
 
 
 def _named(names: Sequence[str], most: int) -> str:

@@ -26,7 +26,7 @@ from yarl import URL
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.http_log import CANCELLED, READS, Exchange
+from quads_tui.rollout.http_log import CANCELLED, KEPT_BODY, READS, Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
@@ -158,14 +158,14 @@ class Http:
 
     async def _attempt(self, call: Call, meter: Meter, *, kept: bool, identity: bool, last: bool = False) -> Response:
         """One exchange, metered and reported. Raises _Stale where a read may be sent once more."""
-        status, error = 0, ""
+        status, error, body = 0, "", b""
         runtime: float | None = None
         attempt: Attempt | None = None
         try:
             async with asyncio.timeout(None) as bound:
                 attempt = Attempt(bound, call.total)
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
-            status, runtime = answer.status, answer.runtime
+            status, runtime, body = answer.status, answer.runtime, answer.body[:KEPT_BODY]
             return answer
         except asyncio.CancelledError:
             error = CANCELLED
@@ -202,6 +202,7 @@ class Http:
                         status=status,
                         seconds=seconds,
                         error=error,
+                        body=body,
                     )
                 )
 

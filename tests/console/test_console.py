@@ -19,8 +19,9 @@ from textual.pilot import Pilot
 from quads_tui.console.app import Console
 from quads_tui.console.command_line import CommandLine
 from quads_tui.console.command_palette import CommandPalette
-from quads_tui.console.key_actions import BY_NAME, KEY_ACTIONS, question
+from quads_tui.console.key_actions import BY_NAME, KEY_ACTIONS
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.questions import question
 from quads_tui.render.small import too_small
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
@@ -171,7 +172,7 @@ async def test_acts_ask_first_and_no_is_the_answer_of_enter_and_escape(
         d.app.table.go(d.app.table.shown.index(host))
         for no in ("n", "enter", "escape"):
             await d.press(key)
-            assert host in d.text
+            assert f"{d.model.hosts[host].short}, " in d.text
             await d.press(no)
         assert not d.control.orders
         await d.press(key, *answers)
@@ -198,7 +199,7 @@ async def test_many_hosts_need_their_count_typed_and_hidden_ones_are_told() -> N
         assert f"Retry {marked} hosts?" in text
         shown = sum(name in d.app.table.marks for name in d.app.table.shown)
         assert f"Also included: {marked - shown} hosts that the current filter does not show" in text
-        assert "WIPES them again" in text
+        assert "WIPES their disks again" in re.sub(r"[│\s]+", " ", text)
         await d.press("y", "enter")
         assert not d.control.orders
         await d.press("r", *str(marked), "enter")
@@ -580,7 +581,7 @@ async def test_exchanges_stand_in_the_history_of_their_host() -> None:
         ]
         await d.press("enter")
         assert host in d.text
-        assert "> PATCH /redfish/v1/Systems/1  503  1.9 s  busy" in d.text
+        assert re.search(r"PATCH  /Systems/1 +503   1.9 s  busy", d.text)
 
 
 def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
@@ -588,10 +589,15 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
     hosts = list(model.hosts.values())[:3]
     for host, cause in zip(hosts, (Cause.INSTALL_TIMEOUT, Cause.INSTALL_FAILED, Cause.INSTALL_TIMEOUT), strict=True):
         model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, cause, "x"))
-    retry, restart = ("\n".join(question(BY_NAME[name], hosts, 0, 0)) for name in ("retry", "restart"))
-    assert "1 host has already booted into the installer: the retry WIPES it again." in retry
-    assert "2 hosts may still be installing: the retry watches them for longer and does not wipe" in retry
-    assert "3 hosts will be powered off, rebuilt and WIPED." in restart
+    retry, restart = (question(BY_NAME[name], hosts) for name in ("retry", "restart"))
+    assert retry.happens == (
+        "2 hosts may still be installing: watched for longer and not wiped (restart wipes them).",
+        "1 host has already booted into the installer: all stages are repeated, and Install WIPES its disk again.",
+    )
+    assert (retry.lost, restart.lost) == (
+        "Lost: what is on the disks of 1 host.",
+        "Lost: what is on the disks of 3 hosts.",
+    )
 
 
 def at_once(d: Desk, letters: str) -> None:
@@ -637,7 +643,7 @@ async def test_what_was_said_last_fades_and_stays_among_the_messages() -> None:
 KEYS = [
     key
     for act in KEY_ACTIONS
-    if act.keys and act.where not in ("start", "plain") and act.name not in ("leave", "shot")
+    if act.keys and act.where not in ("start", "plain") and act.name not in ("leave", "shot", "ask_bmc")  # which only reads
     for key in act.keys.split(",")
 ]
 

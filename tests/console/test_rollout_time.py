@@ -81,7 +81,7 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
             ((), "HOST"),
             (("F",), "since 14:"),
             (("m",), "a notice"),
-            (("enter",), "BMC https://x"),
+            (("enter",), "Where its time went"),
             (("C",), "cloud03"),
         ):
             await d.press("escape", *keys)
@@ -95,7 +95,7 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
             assert "x30" in text.splitlines()[0]
             assert "rollout time" in text.splitlines()[0]
         assert "13:20:00 me: retry: a01-h00" in " ".join(seen["a notice"].split())
-        assert "OFF started" in seen["BMC https://x"]
+        assert "OFF started" in seen["Where its time went"]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -13,6 +13,7 @@ from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.view import RolloutView
 
 from .feed import NOW, Clock, Recorder, meters, rollout
+from .test_end import end
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 SCREENS = {
@@ -62,6 +63,13 @@ def test_screen_without_colours(name: str, snap_compare: Callable[..., bool], mo
 
 def test_below_the_smallest_size(snap_compare: Callable[..., bool]) -> None:
     assert snap_compare(console(), terminal_size=(50, 12))
+
+
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+def test_screen_of_the_end(size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    app = console()
+    end(app.context.rollout, NOW - 60)
+    assert snap_compare(app, terminal_size=size)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)

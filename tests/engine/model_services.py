@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from quads_tui.rollout.bmc_report import BmcReport, LogLine
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
@@ -193,6 +194,12 @@ class ModelBmc:
         machine = await self._read(deadline)
         self._fail("look")
         return machine.power
+
+    async def report(self) -> BmcReport:
+        machine = await self._read(None)
+        if isinstance(trouble := self._world.machines[self._host].trouble("report"), Exception):
+            raise trouble
+        return BmcReport(power=machine.power, progress="OSRunning", sel=(LogLine("2026-11-22T22:00:00Z", "boot"),))
 
     async def ensure_off(self, deadline: float) -> str:
         machine = await self._read(deadline)

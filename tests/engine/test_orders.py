@@ -74,7 +74,7 @@ async def test_every_order_is_answered_with_what_came_of_it() -> None:
         f"unskip: {short[0]}, {short[1]}; not possible for 2 in their state",
         f"release: {short[7]}; not possible for 1 in their state",
         "release: no host; not possible for 1 in their state",
-        f"disarm: {short[2]}; not possible for 1 in their state",
+        f"disarm: no host; not armed, nothing done: {short[2]}; not possible for 1 in their state",
         "skip: no host; not possible for 1 in their state",
         f"retry from the start: {short[3]}, {short[4]}",
         "new hosts resumed",
@@ -171,6 +171,10 @@ async def test_a_disarmed_host_stays_failed_and_a_retry_begins_anew() -> None:
     await ordered(lab, Disarm((NAME,)))
     assert lab.rollout.hosts[NAME].status is HostStatus.FAILED
     assert without_seconds(told(lab))[-1] == "remembers failed=power_off/unknown"
+    events = len(lab.journal.events)
+    await ordered(lab, Disarm((NAME,)))
+    assert audit(lab.journal.events) == [f"disarm: {NAME}", f"disarm: no host; not armed, nothing done: {NAME}"]
+    assert len(lab.journal.events) == events + 1, "nothing was done but to answer"
     await ordered(lab, Retry((NAME,)))
     await lab.end()
     assert (ends(lab.rollout), lab.machine(NAME).wipes, lab.world.builds[NAME]) == ({HostStatus.DONE: 1}, 1, 2)

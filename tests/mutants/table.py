@@ -434,7 +434,8 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U27 turn of a dead build", "engine/resumption.py", 'if intent.act == "build":', 'if intent.act != "build":', RESUMED),
     _row("U27 machines of the ended", "engine/resumption.py", "if host.status.is_final and not memory.stands:", "if host.status.is_final and memory.stands:", TIMELINE),
     # The executor's answers, errors and end
-    _row("U28 audit", "engine/commands.py", "if len(done) > 5", "if len(done) > 6", ORDERS),
+    _row("U28 audit", "engine/commands.py", "if len(names) > 5", "if len(names) > 6", ORDERS),
+    _row("U28 not armed", "engine/commands.py", "if name not in safe and self._disarm(name)]", "if self._disarm(name)]", ORDERS),
     _row("U28 journal broken", "engine/executor.py", "except JournalBroken as broken:\n            self._safety(broken)", "except JournalBroken:\n            pass", EXECUTOR),
     _row("U28 error after the end", "engine/host_tasks.py", 'self.ports.notice("error", f"{name}: {words}")', "pass", EXECUTOR),
     _row("U28 grace", "engine/executor.py", "_GRACE = 20.0 ", "_GRACE = 21.0 ", EXECUTOR),

@@ -72,5 +72,5 @@ def test_the_row_of_a_resumed_install_shows_the_time_of_its_note() -> None:
         rollout.apply(event)
     now, host, meters = 3480.0, rollout.hosts[HOST], Meters()
     note = why(host, rollout, meters, Outlook(rollout, meters).at(now), now)
-    row = host_row(host, Columns(120, symbols=BRAILLE), now=now, speed=1.0, word=HostWord.RUNNING, note=HostNote(note))
+    row = host_row(host, Columns.of(PLAN, 120, BRAILLE), now=now, speed=1.0, word=HostWord.RUNNING, note=HostNote(note))
     assert re.findall(r"\d+ min", row.plain) == ["41 min", "41 min"]

@@ -135,11 +135,11 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, tmp_path: Path) -> N
     pane.keys("Space", "Space")
     marked = [line.split("*")[1].split()[0] for line in pane.shows("2 marked").splitlines() if "*" in line[:3]]
     pane.keys("r")
-    pane.shows("Retry these 2 hosts?", *marked)
+    pane.shows("Retry 2 hosts?", *marked)
     pane.answer("n")
     pane.shows("retry: nothing", "2 marked")
     pane.keys("r")
-    pane.shows("Retry these 2 hosts?")
+    pane.shows("Retry 2 hosts?")
     pane.answer("y")
     pane.shows(f"retry: {marked[0][:7]}")  # cut beside the filter
     pane.all_shown()

@@ -20,7 +20,7 @@ from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.table_filter import TableFilter
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import boxes, failures, header
+from quads_tui.render import boxes, end_panel, failures, header
 from quads_tui.render.clouds import cloud_panel
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_row import Column
@@ -66,6 +66,7 @@ class TableScreen(View):
         self._filter = TableFilter(context.settings)
         self._last_marked = ""
         self._next_sort = 0.0  # monotonic
+        self._end_hidden = False  # the panel of the end, which is shown again at the next end
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
@@ -127,7 +128,8 @@ class TableScreen(View):
         wide = width >= WIDE
         self.query_one("#drawer").set_class(wide, "open")
         if wide:
-            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - _graph_rows(width, height)))
+            above = len(self._end_lines(width, height)) or _graph_rows(width, height)
+            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above))
         self.put("failures", [] if wide else self._failures(width, height))
         self.table.tick()
         self.draw_footer()
@@ -139,6 +141,9 @@ class TableScreen(View):
         context, symbols = self.context, self.context.symbols
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
         rows = _graph_rows(width, height)
+        if panel := self._end_lines(width, height):
+            self.put("graphs", panel)
+            return
         if rows == 2:
             lines = [boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)]
             self.put("graphs", [*lines, boxes.latency_line(meters, rollout.speed, width, symbols)])
@@ -155,6 +160,32 @@ class TableScreen(View):
         rest = width - half - quarter
         foreman = boxes.latency_box("Foreman", both, speed=speed, width=rest, height=rows, symbols=symbols)
         self.put("graphs", boxes.beside([first, redfish, foreman]))
+
+    @property
+    def _shows_end(self) -> bool:
+        """The panel of the end stands in the place of the boxes: no host moves by itself, and nobody has hidden it."""
+        rollout = self.context.rollout
+        over = rollout.over_at is not None and bool(rollout.started_at)
+        self._end_hidden = self._end_hidden and over
+        return over and not self._end_hidden
+
+    def _end_lines(self, width: int, height: int) -> list[Text]:
+        """The panel of the end; empty while the boxes are shown."""
+        context = self.context
+        if not self._shows_end:
+            return []
+        control = not context.read_only
+        return end_panel.end_panel(
+            context.rollout, now=context.now, width=width, height=height, control=control, symbols=context.symbols
+        )
+
+    def action_summary(self) -> None:
+        if self.context.rollout.over_at is None:
+            self.context.flash = "the rollout has not ended yet: hosts still continue by themselves"
+        else:
+            self._end_hidden = self._shows_end
+        self.panels()
+        self.graphs()
 
     def _failures(self, width: int, height: int) -> list[Text]:
         rollout, symbols, now = self.context.rollout, self.context.symbols, self.context.clock.wall()
@@ -380,6 +411,8 @@ class TableScreen(View):
         self._close_filter()
 
     def action_back(self) -> None:
+        if self._shows_end and not (self._filter.group or self._filter.words or self.query_one("#filter", Input).display):
+            self.action_summary()
         self._filter.group = None
         self.query_one("#filter", Input).value = ""
         self._close_filter()

@@ -21,6 +21,7 @@ from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
 from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
+from quads_tui.rollout.lateness import Lateness
 from quads_tui.rollout.stages import HostStatus
 
 _NAMES = {"esc": "escape"}  # of keys, as textual has them
@@ -111,34 +112,42 @@ class View(SafeScreen, Screen[str]):
         self.put("body", [*body, *[Text(" " * width)] * (room - len(body))])
         self.draw_footer()
 
-    def draw_header(self, width: int) -> None:
+    def first_line(self, width: int) -> Text:
+        """The first line: which rollout it is, who has control, and the clock."""
         context = self.context
         why = f": {context.read_only}" if context.gone is None else ""  # else the line below says it
         warnings = [f"READ-ONLY{why}", *context.view.warnings] if context.read_only else context.view.warnings
-        rollout, now, symbols = context.rollout, context.clock.wall(), context.symbols
-        lateness = None if rollout.time.is_real else context.meters.lateness
-        title = header.title_line(
+        rollout, lateness = context.rollout, self._lateness
+        return header.title_line(
             rollout,
-            now=now,
+            now=context.clock.wall(),
             width=width,
             title=context.view.title,
             control="" if context.read_only else "you have control",
             warnings=warnings,
             too_slow=lateness is not None and lateness.is_too_late,
-            symbols=symbols,
+            symbols=context.symbols,
         )
+
+    @property
+    def _lateness(self) -> Lateness | None:
+        """Of a rehearsal."""
+        return None if self.context.rollout.time.is_real else self.context.meters.lateness
+
+    def draw_header(self, width: int) -> None:
+        context = self.context
         end = header.end_line(
-            rollout,
-            now=now,
+            context.rollout,
+            now=context.clock.wall(),
             width=width,
             lag=context.lag,
             forecast=context.forecast,
-            lateness=lateness,
-            symbols=symbols,
+            lateness=self._lateness,
+            symbols=context.symbols,
         )
         if context.gone is not None:  # nothing that the line tells of is still to come
-            end = runner_gone.banner(context.gone, rollout, context.real_time(), width, symbols)
-        self.put("header", [title, end])
+            end = runner_gone.banner(context.gone, context.rollout, context.real_time(), width, context.symbols)
+        self.put("header", [self.first_line(width), end])
 
     def state(self) -> str:
         """What is shown before the flash line."""

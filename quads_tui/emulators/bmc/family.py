@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from quads_tui.emulators.bmc.bios import Bios
@@ -28,6 +29,15 @@ TARGETS = ("None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "UefiHttp", "UefiTarg
 ENABLED = ("Disabled", "Once", "Continuous")
 MODES = ("UEFI", "Legacy")
 RESETS = ("On", "ForceOff", "GracefulShutdown", "ForceRestart", "GracefulRestart", "PushPowerButton", "Nmi")
+
+
+_MOST_ENTRIES = 50  # of an event log in one answer
+_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)  # of the BMCs when the lab began
+
+
+def _bmc_time(at: float) -> str:
+    """As Redfish writes it; `at`: emulated seconds."""
+    return (_CLOCK + timedelta(seconds=round(at))).isoformat()
 
 
 class Family:
@@ -77,6 +87,9 @@ class Family:
     shows_serial = True  # the system has a SerialNumber
     has_action_info = False  # Reset refers to an ActionInfo
     strict = False  # demands what DSP0266 lets a service demand
+    log_services = ""  # path of the collection of event logs; empty: it has none
+    log_name = "SEL"  # id of the machine's event log
+    tells_last_reset = False  # the system has a LastResetTime
 
     @property
     def reset(self) -> str:
@@ -125,11 +138,49 @@ class Family:
         return {self.system: self.system_document(bmc)}
 
     def current_documents(self, bmc: BmcState) -> dict[str, Document]:
-        """`live_documents`, and in the system the link to its network interfaces."""
+        """`live_documents`, and in the system the links to its network interfaces and event logs."""
         documents = self.live_documents(bmc)
         if self.nics and self.system in documents:
             documents[self.system]["EthernetInterfaces"] = ref(self.interfaces)
+        if self.tells_last_reset and self.system in documents:
+            documents[self.system]["LastResetTime"] = self.last_reset(bmc)
+        if self.log_services.startswith(self.system) and self.system in documents:
+            documents[self.system]["LogServices"] = ref(self.log_services)
         return documents
+
+    def last_reset(self, bmc: BmcState) -> str:
+        """When the machine booted last, by the clock of a BMC that nobody has set."""
+        boots = [at for at, text in bmc.hardware.log if text.startswith("POST, then boot")]
+        return _bmc_time(boots[-1] if boots else 0.0)
+
+    def log_documents(self, bmc: BmcState) -> dict[str, Document]:
+        """The machine's event log, the newest first, its entries within the collection."""
+        path = f"{self.log_services}/{self.log_name}"
+        entries = [
+            {
+                "@odata.id": f"{path}/Entries/{number}",
+                "@odata.type": "#LogEntry.v1_9_0.LogEntry",
+                "Id": str(number),
+                "Name": f"Log Entry {number}",
+                "EntryType": "SEL",
+                "Created": _bmc_time(at),
+                "Message": text,
+                "Severity": "OK",
+            }
+            for number, (at, text) in reversed(list(enumerate(bmc.hardware.log, 1)))
+        ][:_MOST_ENTRIES]
+        listed = collection(f"{path}/Entries", "LogEntry", "Log Entries", [str(one["@odata.id"]) for one in entries])
+        return {
+            self.log_services: collection(self.log_services, "LogService", "Log Services", [path]),
+            path: {
+                "@odata.id": path,
+                "@odata.type": "#LogService.v1_2_0.LogService",
+                "Id": self.log_name,
+                "Name": "System Event Log",
+                "Entries": ref(f"{path}/Entries"),
+            },
+            f"{path}/Entries": {**listed, "Members": entries},
+        }
 
     def rendered(self, path: str, document: Document) -> Rendered:
         """A resource as it is sent, with its ETag."""

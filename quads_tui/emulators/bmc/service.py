@@ -94,7 +94,15 @@ class RedfishService:
         if unchanging is not None:
             self._rendered[path] = self.family.rendered(path, unchanging)
             return self._rendered[path]
-        return self._session_resource(path)
+        return self._session_resource(path) or self._event_log(path)
+
+    def _event_log(self, path: str) -> Rendered | None:
+        """Made when it is asked for, which is seldom."""
+        family = self.family
+        if not family.log_services or not path.startswith(family.log_services):
+            return None
+        found = family.log_documents(self.bmc).get(path)
+        return None if found is None else family.rendered(path, found)
 
     def _fixed_documents(self) -> dict[str, Document]:
         if self._documents is None:

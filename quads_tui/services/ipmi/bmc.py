@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from quads_tui.rollout.bmc_report import BmcReport
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.identity import Identity
 
@@ -100,6 +101,11 @@ class Bmc:
             override=override,
             force_off=True,
         )
+
+    async def report(self) -> BmcReport:
+        """The power: IPMI tells no boot progress, and its event log is not read."""
+        seen = await self._machine.look(None)
+        return BmcReport(power=seen.power, missing=("IPMI reports neither boot progress nor the last boot",))
 
     async def is_off(self) -> bool:
         return (await self._machine.look(self._connection.clock.deadline(_PATIENCE))).power == OFF

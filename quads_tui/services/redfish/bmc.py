@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from quads_tui.rollout.bmc_report import BmcReport
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.identity import Identity
 
@@ -16,6 +17,7 @@ from .manager import ManagerRestart
 from .one_time_device import DeviceBoot
 from .power import PowerChange
 from .quirks import BUTTON
+from .report import read_report
 from .resources import OFF, ON, Observation
 from .system import Machine, Unclear
 
@@ -130,6 +132,10 @@ class Bmc:
             acts=system.acts,
             force_off=_powers_off(offered) if offered or (system.acts and not system.reset_target) else None,
         )
+
+    async def report(self) -> BmcReport:
+        """What an operator who asks is shown: reads only, each request made once."""
+        return await read_report(self._machine)
 
     async def is_off(self) -> bool:
         """Whether a fresh look shows Off, clearly. Patient for a minute."""

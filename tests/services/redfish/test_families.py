@@ -91,6 +91,16 @@ async def test_off_pxe_on(model: str, seed: int) -> None:
         assert await bmc.pxe_armed()
         await bmc.ensure_on(clock.deadline(600))
         assert (await bmc.observe(clock.deadline(60))).power == "On"
+        asked = len(acts.intents), fleet.counts()["requests"]
+        report = await bmc.report()
+        assert report.power == "On"
+        assert (len(acts.intents), fleet.counts()["requests"]) <= (asked[0], asked[1] + 10)
+        family = fleet.bmcs[name].family
+        assert bool(report.last_reset) is family.tells_last_reset
+        if family.log_services:
+            assert report.sel
+            assert {line.text for line in report.sel} <= {text for _, text in hardware.log}
+        assert not report.missing
     finally:
         await bmc.close()
         await http.close()

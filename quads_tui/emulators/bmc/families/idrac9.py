@@ -18,6 +18,9 @@ class Idrac9(DellFamily):
     manufacturer = "Dell Inc."
     system = "/redfish/v1/Systems/System.Embedded.1"
     manager = "/redfish/v1/Managers/iDRAC.Embedded.1"
+    log_services = f"{manager}/LogServices"
+    log_name = "Sel"
+    tells_last_reset = True
     manager_resets = ("GracefulRestart",)
     chassis = "/redfish/v1/Chassis/System.Embedded.1"
     base = "Base.1.12"
@@ -91,6 +94,7 @@ class Idrac9(DellFamily):
                 "ManagerType": "BMC",
                 "Model": "16G Monolithic" if bmc.machine.model.upper().endswith("60") else self.generation,
                 "FirmwareVersion": self.firmware,
+                "LogServices": ref(self.log_services),
                 "Links": {"ManagerForServers": [ref(self.system)], "Oem": {"Dell": {"Jobs": ref(self.jobs_page)}}},
             },
             self.chassis: {

@@ -16,6 +16,8 @@ POST_STATES = {"off": "PowerOff", "post": "InPost", "installer": "FinishedPost",
 
 class Ilo5(Family):
     name = "ilo5"
+    log_services = "/redfish/v1/Systems/1/LogServices"
+    log_name = "IML"
     models: tuple[str, ...] = ("DL", "BL", "ML")
     vendor = "HPE"
     manufacturer = "HPE"

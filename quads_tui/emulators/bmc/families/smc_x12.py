@@ -12,6 +12,8 @@ PROGRESS = {"off": "None", "post": "PCIResourceConfigStarted", "installer": "OSB
 
 class SmcX12(SmcX11):
     name = "smc_x12"
+    log_services = "/redfish/v1/Systems/1/LogServices"
+    log_name = "Log1"
     models: tuple[str, ...] = ("110P", "120U", "220U", "510T", "620U")
     vendor: str | None = "Supermicro"
     base = "Base.v1_10_0"

@@ -1,0 +1,269 @@
+"""What each dangerous action does, in the question before it: what happens, what is lost, and the gentler way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from quads_tui.rollout.retries import RetryEffect, retry_effect
+from quads_tui.rollout.safety import Safety
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
+from quads_tui.rollout.state import HostState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """Sentences. `lost`: what cannot be taken back, or that nothing is lost; never empty. `gentler`: another way, or empty.
+
+    `yes`: what the answer y does, in a few words. `wipes`: a disk may be wiped because of it.
+    """
+
+    happens: tuple[str, ...]
+    lost: str
+    yes: str
+    gentler: str = ""
+    wipes: bool = False
+
+
+Consequence = Callable[[Sequence[HostState]], Effects]
+"""Of an action on these hosts, as they stand now; of one on the whole rollout: on those that have not ended."""
+
+
+def always(effects: Effects) -> Consequence:
+    """The same for any hosts."""
+    return lambda hosts: effects
+
+
+def _n(count: int, one: str = "", several: str = "") -> str:
+    """1 host is ..., 2 hosts are ..."""
+    return " ".join(("1 host", one) if count == 1 else (f"{count} hosts", several)).strip()
+
+
+# Retry, restart, unskip, release
+
+
+def retrying(verb: str, *, from_start: bool = False) -> Consequence:
+    """Of what takes hosts into the rollout again; `verb` for the answer."""
+
+    def consequence(hosts: Sequence[HostState]) -> Effects:
+        counts = Counter(retry_effect(host, from_start) for host in hosts)
+        wiped = sum(count for effect, count in counts.items() if effect.wipes)
+        armed = sum(host.armed for host in hosts)
+        if from_start:
+            # Only a start from the first stage takes hosts again that were given back.
+            same = all(retry_effect(host) is retry_effect(host, True) or host.given_back for host in hosts)
+            gentler = "" if same else "r retries from the failed stage and wipes only what it must."
+        elif armed:
+            gentler = f"d disarms {'the armed host' if armed == 1 else f'the {armed} armed hosts'}; nothing is installed then."
+        else:
+            gentler = "s takes hosts out of the rollout; nothing is wiped then." if wiped else ""
+        return Effects(
+            happens=tuple(_retried(effect, counts[effect]) for effect in RetryEffect if counts[effect]),
+            lost=f"Lost: what is on the disks of {_n(wiped)}." if wiped else "Nothing is wiped.",
+            yes=f"{verb} and WIPE {_n(wiped)}" if wiped else f"{verb} {_n(len(hosts))}",
+            gentler=gentler,
+            wipes=wiped > 0,
+        )
+
+    return consequence
+
+
+def _retried(effect: RetryEffect, count: int) -> str:
+    it, its = ("it", "its disk") if count == 1 else ("them", "their disks")
+    match effect:
+        case RetryEffect.OWNER:
+            return f"{_n(count)}: only the owner in Foreman is changed."
+        case RetryEffect.POWER_OFF:
+            return f"{_n(count)} will be powered off; nothing else is changed."
+        case RetryEffect.WATCH:
+            return f"{_n(count)} may still be installing: watched for longer and not wiped (restart wipes {it})."
+        case RetryEffect.BOOT:
+            return f"{_n(count, 'is', 'are')} in build mode already: this boots {it} and WIPES {its}."
+        case RetryEffect.ALL_STAGES:
+            return (
+                f"{_n(count, 'starts', 'start')} again at Power off and {'goes' if count == 1 else 'go'} through all stages: "
+                f"Install WIPES {its}."
+            )
+        case RetryEffect.AGAIN:
+            return (
+                f"{_n(count, 'has', 'have')} already booted into the installer: all stages are repeated, and Install WIPES "
+                f"{its} again."
+            )
+        case _:
+            assert_never(effect)
+
+
+# Skip, hold
+
+
+def leaving(verb: str, back: str, gentler: str) -> Consequence:
+    """Of what stops hosts before their next step. `back`: the key that brings them back, with its verb."""
+
+    def consequence(hosts: Sequence[HostState]) -> Effects:
+        counts = Counter(map(_leaves_from, hosts))
+        them = "it" if len(hosts) == 1 else "them"
+        stopped = f"Lost: the steps done so far; {back} {them}, from the first stage."
+        return Effects(
+            happens=tuple(_left(place, counts[place]) for place in _Place if counts[place]),
+            lost=stopped if counts[_Place.UNDER_WAY] else f"Nothing is lost; {back} {them}.",
+            yes=f"{verb} {_n(len(hosts))}",
+            gentler=gentler,
+        )
+
+    return consequence
+
+
+class _Place(StrEnum):
+    INSTALLING = "installing"
+    UNTOUCHED = "not started"
+    UNDER_WAY = "under way"
+    ARMED = "armed"  # and at an end
+    ENDED = "ended"
+
+
+def _leaves_from(host: HostState) -> _Place:
+    if _is_installing(host):
+        return _Place.INSTALLING
+    if host.status.is_final:
+        return _Place.ARMED if host.armed else _Place.ENDED
+    return _Place.UNDER_WAY if host.attempts else _Place.UNTOUCHED
+
+
+def _left(place: _Place, count: int) -> str:
+    it, they = ("it", "it is") if count == 1 else ("them", "they are")
+    match place:
+        case _Place.INSTALLING:
+            return f"{_n(count, 'is', 'are')} installing: the install continues, and is no longer watched."
+        case _Place.UNTOUCHED:
+            return f"{_n(count, 'has', 'have')} not started: nothing is done to {it}."
+        case _Place.UNDER_WAY:
+            return (
+                f"{_n(count, 'is', 'are')} stopped before the next step. If armed, {they} disarmed: build mode is cancelled and "
+                "PXE is cleared."
+            )
+        case _Place.ARMED:
+            return f"{_n(count, 'is', 'are')} armed and will be disarmed: build mode is cancelled and PXE is cleared."
+        case _Place.ENDED:
+            return f"{_n(count, 'has', 'have')} ended: nothing more is done to {it}."
+        case _:
+            assert_never(place)
+
+
+def _is_installing(host: HostState) -> bool:
+    running = host.status in (HostStatus.RUNNING, HostStatus.WAITING) and host.stage is Stage.INSTALL
+    return running or (host.status.is_final and host.safety is Safety.INSTALLING)
+
+
+# Disarm, write next
+
+
+def disarming(hosts: Sequence[HostState]) -> Effects:
+    armed = sum(host.armed for host in hosts)
+    happens = []
+    if armed:
+        happens.append(
+            f"{_n(armed, 'is', 'are')} armed: build mode is cancelled in Foreman and PXE is cleared on the BMC. The next boot "
+            f"does not reinstall {'it' if armed == 1 else 'them'}."
+        )
+    if left := len(hosts) - armed:
+        happens.append(
+            f"{_n(left, 'is', 'are')} not armed: nothing is done to {'it' if left == 1 else 'them'}, unless build mode "
+            "or PXE that this rollout set is still there."
+        )
+    return Effects(
+        happens=tuple(happens),
+        lost="Nothing is wiped. A later retry starts again at Power off.",
+        yes=f"disarm {_n(armed or len(hosts))}",
+    )
+
+
+def putting_first(hosts: Sequence[HostState]) -> Effects:
+    wiped = sum(host.kind is Kind.BUILD for host in hosts)
+    earlier = f": {_n(wiped, 'is', 'are')} powered off and WIPED earlier than planned" if wiped else ""
+    return Effects(
+        happens=(f"{_n(len(hosts), 'begins', 'begin')}, and is written to Foreman, before all others{earlier}.",)
+        if len(hosts) == 1
+        else (f"{_n(len(hosts))} begin, and are written to Foreman, before all others{earlier}.",),
+        lost="Nothing is lost; all other hosts wait longer. This cannot be undone.",
+        yes=f"put {_n(len(hosts))} first",
+    )
+
+
+# Of the whole rollout
+
+_RESUMED_LATER = "Nothing is lost; the same key resumes"
+PAUSE_NEW = Effects(
+    happens=("No new host starts; hosts under way continue.",),
+    lost=f"{_RESUMED_LATER} new hosts.",
+    yes="pause new hosts",
+)
+RESUME_NEW = Effects(
+    happens=("Queued hosts will start as planned: hosts to be rebuilt will be powered off and WIPED.",),
+    lost="Lost: what is on the disks of the hosts that start.",
+    yes="resume new hosts",
+    wipes=True,
+)
+PAUSE_WRITES = Effects(
+    happens=("No further write is sent to Foreman; ready hosts stay powered off until writes are resumed.",),
+    lost=f"{_RESUMED_LATER} writes.",
+    yes="pause Foreman writes",
+    gentler="p pauses new hosts only; no host stays powered off for it.",
+)
+RESUME_WRITES = Effects(
+    happens=("Ready hosts will be set to build mode in Foreman, booted and WIPED.",),
+    lost="Lost: what is on the disks of the hosts that are written.",
+    yes="resume Foreman writes",
+    wipes=True,
+)
+STOP = Effects(
+    happens=(
+        "Stop: nothing new is started on any host, and no host is watched. Hosts that are off stay off, armed hosts stay armed "
+        "(the next boot reinstalls them), and installs that have started continue. Continue later with: quads-tui resume",
+    ),
+    lost="Nothing is wiped by it.",
+    yes="stop the rollout",
+    gentler="pause new hosts: hosts under way continue.",
+)
+COMMENT = Effects(
+    happens=("The comment is kept with the hosts, in the report too, and shown to whoever takes control.",),
+    lost="Nothing is lost, and nothing is done to the hosts.",
+    yes="comment",
+)
+BMC_RESTART = Effects(
+    happens=("The BMC does not answer for some minutes, and its sessions end.",),
+    lost="Nothing is wiped; the power of the hosts stays as it is.",
+    yes="restart the BMC",
+    gentler="i asks the BMC for its state first.",
+)
+POWER_CYCLE = Effects(
+    happens=("Build mode and PXE are cancelled first, then power off by force, then power on.",),
+    lost="Lost: what runs on the hosts and is not saved. Nothing is wiped.",
+    yes="power off and on",
+    gentler="d disarms only; the power stays as it is.",
+)
+GIVE_BACK = Effects(
+    happens=("Build mode and PXE are cancelled first, then the former owner is written to Foreman.",),
+    lost="Nothing is wiped by it; a disk that was wiped already is not restored.",
+    yes="give back",
+    gentler="d disarms only; the owner stays as it is.",
+)
+NEW_ROLLOUT = Effects(
+    happens=("The services and BMCs are read, and the plan is shown; nothing is changed before the plan is confirmed.",),
+    lost="Lost after that: what is on the disks of the hosts to be rebuilt.",
+    yes="start",
+    wipes=True,
+)
+RESUME_ROLLOUT = Effects(
+    happens=("Unfinished hosts continue from where they are: hosts to be rebuilt will be powered off and WIPED.",),
+    lost="Lost: what is on the disks of hosts that are not yet rebuilt.",
+    yes="resume",
+    wipes=True,
+)
+ATTACH = Effects(
+    happens=("This console gets control of the rollout; the console that has it becomes read-only.",),
+    lost="Nothing is lost; control goes back when this console is left.",
+    yes="take control",
+)

@@ -1,0 +1,44 @@
+"""What one host went through: its timeline, and when it was in which stage."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .stages import Stage
+
+
+class TimelineEntry(NamedTuple):
+    """One line of a timeline: real time, the stage it belongs to, clean text."""
+
+    at: float
+    stage: Stage | None
+    text: str
+
+
+@dataclass(slots=True)
+class StageSpan:
+    """One attempt of a stage, in real time."""
+
+    stage: Stage
+    began: float
+    written: float | None = None  # Build: when its write to Foreman was sent; before, the host waited for its turn
+    ended: float | None = None
+
+
+class StageSpans(deque[StageSpan]):
+    """The oldest first."""
+
+    def begin(self, stage: Stage, at: float) -> None:
+        self.end(at)
+        self.append(StageSpan(stage, at))
+
+    def write(self, at: float) -> None:
+        """A write to Foreman was sent; the first one of an attempt counts."""
+        if self and self[-1].written is None:
+            self[-1].written = at
+
+    def end(self, at: float) -> None:
+        if self and self[-1].ended is None:
+            self[-1].ended = at
