@@ -288,7 +288,7 @@ def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
 @cli.group()
 @common_options(accepted=("as_json",))
 @click.pass_context
-def cluster(context: click.Context, **given: Any) -> None:
+def cluster(context: click.Context, /, **given: Any) -> None:
     """The write queue that consoles on several machines share (extra `cluster`)."""
     keep_given_before(context, given)
 

@@ -60,8 +60,8 @@ begin
         v_fence := nextval('fence');
         update place p set fence = v_fence, request = p_request, who = p_who, host = '', expires = v_now + p_lease
             where p.key = any(p_keys);
-        delete from waiter w where w.request = p_request or w.seen < v_now - interval '1 day';
     end if;
+    delete from waiter w where w.request = p_request or w.seen < v_now - interval '1 day';
     return query select v_fence, ''::text, ''::text, coalesce(jsonb_agg(l.intent || jsonb_build_object(
             'number', l.intent_fence, 'arrives', greatest(0, extract(epoch from l.arrives_until - v_now))
         )), '[]'::jsonb) from (
@@ -78,6 +78,9 @@ declare
     v_rows integer;
 begin
     perform 1 from place p where p.key = any(p_keys) order by p.key for update;
+    if exists (select 1 from place p where p.key = any(p_keys) and p.intent is not null and p.intent_fence <> p_fence) then
+        raise exception 'the place has another holder, or a write of an earlier one to settle' using errcode = 'QT001';
+    end if;
     update place p set host = p_host, intent = p_intent, intent_fence = p_fence, sent_at = clock_timestamp(),
         expires = clock_timestamp() + p_lease, arrives_until = clock_timestamp() + p_lease
         where p.key = any(p_keys) and p.fence = p_fence and p.request is not null;

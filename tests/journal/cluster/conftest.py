@@ -35,3 +35,11 @@ def database(dsn: str) -> Any:
 
     with psycopg.connect(dsn, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def no_grace(database: Any) -> None:
+    """The server began long ago."""
+    row = database.execute("select pg_get_functiondef('quads_tui.take'::regproc)").fetchone()
+    assert row is not None
+    database.execute(row[0].replace("interval '15 seconds'", "interval '-1 day'").encode())

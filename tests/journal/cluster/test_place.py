@@ -55,14 +55,6 @@ def expire(database: psycopg.Connection[Any]) -> None:
     database.execute("update quads_tui.place set expires = '-infinity', arrives_until = arrives_until - interval '1 hour'")
 
 
-@pytest.fixture
-def no_grace(database: psycopg.Connection[Any]) -> None:
-    """The server began long ago."""
-    row = database.execute("select pg_get_functiondef('quads_tui.take'::regproc)").fetchone()
-    assert row is not None
-    database.execute(row[0].replace("interval '15 seconds'", "interval '-1 day'").encode())
-
-
 async def test_the_second_console_waits_and_sees_who_writes(place: MakePlace) -> None:
     ann, bob = place("ann@jump1"), place("bob@jump2")
     assert await ann.take(LONG, LONG) == []
