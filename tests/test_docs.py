@@ -96,6 +96,10 @@ def test_each_command_line_is_one_that_the_program_takes(name: str, line: str) -
         return
     command = cli.commands.get(words[0])
     assert command is not None, f"{name}: quads-tui has no command {words[0]}"
+    deep = 2 if isinstance(command, click.Group) else 1  # words of the command's own name
+    if isinstance(command, click.Group):
+        command = command.commands.get(words[1])
+        assert command is not None, f"{name}: quads-tui {words[0]} has no command {words[1]}"
     known = options(command)
     for word in words[1:]:
         assert not word.startswith("--") or word in known, f"{name}: quads-tui {words[0]} has no option {word}"
@@ -105,7 +109,7 @@ def test_each_command_line_is_one_that_the_program_takes(name: str, line: str) -
             assert given is None or set(given[1].split("|")) <= set(parameter.type.choices), line
     if not re.search(r"[|\[]", line):  # no synopsis: click itself must take it
         concrete = [_VALUES.get(word, word) for word in shlex.split(line)]
-        command.make_context(words[0], concrete[1:])
+        command.make_context(words[0], concrete[deep:])
 
 
 def options(command: click.Command) -> set[str]:

@@ -19,7 +19,8 @@ _WORDS = 3  # at least
 # What the emulators answer are the words of Foreman and of the vendors; only their command speaks for itself.
 _OTHERS_WORDS = re.compile(r"emulators/(?!process\.py$|__main__\.py$)")
 _QUERY = re.compile(
-    r"^\s*(select .* from |insert (or \w+ )?into |update \w+ set |delete from |create |alter table |pragma |begin immediate)",
+    r"^\s*(select (.* from |[a-z_.]+\()|listen \w+$|insert (or \w+ )?into |update [\w.]+ set |delete from |create |alter table |pragma "
+    r"|begin immediate)",
     re.I,
 )
 _MARKUP = re.compile(r"<!DOCTYPE|</|<\w+ [\w-]+=|\{[^}]*:[^}]*[;}]")  # HTML, SVG, CSS

@@ -34,6 +34,7 @@ from quads_tui.runtime.launch import bmc_survey
 from quads_tui.runtime.options import Options, emit_json, notify, raise_file_limit
 from quads_tui.services.responses import RequestFailed, Response
 
+from .check_queue import check_queue
 from .remedies import AGAIN, remedy_for_ipmi, remedy_for_login, remedy_for_request
 from .terminal import run_with_exit_status
 
@@ -115,6 +116,7 @@ async def _check(paths: Sequence[Path], options: Options) -> int:
             found = [*found[:count], *await _compare_machines(draft, found[count:], services)]
     finally:
         await services.http.close()
+    found += [Checked("queue", **asdict(one)) for one in await check_queue(site)]
     if options.json:
         for one in found:
             emit_json("check", clock.wall(), asdict(one))

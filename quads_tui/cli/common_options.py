@@ -52,7 +52,7 @@ def common_options(*offered: str, accepted: tuple[str, ...] = ()) -> Callable[[F
 
 def keep_given_before(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     """For the group: those of its options that were typed, kept for the command. Raises UsageError where it does not use one."""
-    given = {name: value for name, value in values.items() if _typed(context, name)}
+    given = {**context.meta.get(_BEFORE, {}), **{name: value for name, value in values.items() if _typed(context, name)}}
     context.meta[_BEFORE] = given
     invoked = context.invoked_subcommand
     group = context.command

@@ -285,6 +285,30 @@ def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
     _end(start(pattern, worst=worst, options=_options(common)))
 
 
+@cli.group()
+@common_options(accepted=("as_json",))
+@click.pass_context
+def cluster(context: click.Context, /, **given: Any) -> None:
+    """The write queue that consoles on several machines share (extra `cluster`)."""
+    keep_given_before(context, given)
+
+
+@cluster.command()
+@click.option(
+    "--cluster",
+    "dsn",
+    metavar="DSN",
+    help="Database: a DSN without a password, service=NAME, {file: PATH} or {env: NAME}. Default: that of the site file.",
+)
+@click.option("--grant", "roles", metavar="ROLE", multiple=True, help="Let this database user use the queue; may be repeated.")
+@common_options("site", "as_json")
+def init(dsn: str | None, roles: tuple[str, ...], **common: Any) -> None:
+    """Create or migrate the schema of the shared write queue."""
+    from .cluster import init as start
+
+    _end(start(dsn, roles, _options(common)))
+
+
 @cli.command()
 def keys() -> None:
     """Print the keys of the console as Markdown."""

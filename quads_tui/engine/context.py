@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from quads_tui.rollout.causes import CredentialsRefused, ServiceGone
@@ -14,7 +15,8 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import HostPlan
-from quads_tui.rollout.ports import Clock, Journal, SideEffects, WriteMark
+from quads_tui.rollout.ports import Clock, Journal, Probe, SideEffects, WriteMark
+from quads_tui.rollout.shared_place import LeftWrite
 from quads_tui.rollout.state import Rollout
 
 from .ahead import AheadLimit
@@ -125,7 +127,16 @@ def write_lane(
         mark=context.mark,
         patience=context.limits.foreman_build,
         on_gone=on_gone,
+        probe_left=partial(_probe_left, context.foreman),
     )
+
+
+async def _probe_left(foreman: ForemanPort, left: LeftWrite) -> Probe:
+    """Without what was wanted no read tells; that write can no longer arrive all the same."""
+    wanted, progress = left.detail.get("wanted"), left.detail.get("progress")
+    if not isinstance(wanted, dict) or not isinstance(progress, str):
+        return Probe.ABSENT
+    return await foreman.probe_host(left.host, wanted, progress)
 
 
 def _width(context: RolloutContext) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 from typing import Any, TypeVar
 
 from quads_tui.rollout.causes import ServiceGone, StageFailure
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.ports import Clock, OutcomeHidden, Probe, Stopping, Ticket, UnknownOutcome, WriteAbsent, WriteMark
+from quads_tui.rollout.shared_place import LeftWrite
 
 from .host_order import HostOrder
 from .write_queue import LaneTicket, WriteQueue
@@ -35,6 +36,8 @@ class WriteLane:
 
     `patience`: own seconds for which no read may tell anything about an unknown outcome; after them `on_gone` stops the rollout,
     and whoever takes it up again settles the write.
+
+    `probe_left`: what a read says about a write that a console on another machine left; needed where the queue is shared.
     """
 
     def __init__(
@@ -49,14 +52,19 @@ class WriteLane:
         mark: WriteMark | None = None,
         patience: float = inf,
         on_gone: Callable[[ServiceGone], None] = lambda gone: None,
+        probe_left: Callable[[LeftWrite], Awaitable[Probe]] | None = None,
     ) -> None:
         self._handle = (WriteQueue() if queue is None else queue).handle(clock, width, order)
         self._clock = clock
-        self._write_deadline = clock.real(write_deadline, 15.0) * clock.speed
+        self._handle.lease = clock.real(write_deadline, 15.0)
+        self._write_deadline = self._handle.lease * clock.speed
         self._on_narrowed = on_narrowed
         self._mark = mark
         self._patience = patience
         self._on_gone = on_gone
+        self._probe_left = probe_left
+        self._handle.settle_left = self._settle_left
+        self._handle.longest = 2 * self._handle.lease + clock.real(patience)
         self._carriers: set[asyncio.Task[Any]] = set()
         self._parting: asyncio.Task[None] | None = None
 
@@ -67,12 +75,14 @@ class WriteLane:
         send: Callable[[LaneTicket], Awaitable[T]],
         probe: Callable[[], Awaitable[Probe]],
         confirm: Callable[[], Awaitable[None]] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> T | None:
         async def confirmed(ticket: LaneTicket) -> None:
             if confirm is not None:
                 await confirm()
             if self._mark is not None:
                 await self._mark.sending(ticket)
+            await self._handle.sending(ticket, act, detail or {})
             self._handle.let_through(ticket)
 
         ticket = await self._handle.place(host, act, confirmed)
@@ -95,6 +105,27 @@ class WriteLane:
             raise
         finally:
             self._release(place)
+
+    async def _settle_left(self, left: LeftWrite) -> bool:
+        """Return when nothing can come any more of another console's write, and a read has told so; False: nobody may write.
+
+        The lease has run out already; where the sender's write deadline was longer than ours, the rest of it is waited for here.
+        """
+        why = f"result of the write of {left.who} for {left.host} unknown (that console no longer answers)"
+        over = self._clock.now() + left.arrives * self._clock.speed
+        place = self._handle.adopt(left.host, left.act, over - self._write_deadline, why)
+
+        async def probe() -> Probe:
+            return await self._probe_left(left) if self._probe_left is not None else Probe.ABSENT
+
+        try:
+            await self._clock.sleep_real(left.arrives)
+            await self.settle(place, probe)
+        except (WriteAbsent, OutcomeHidden):
+            return True
+        except Stopping:
+            return False
+        return True
 
     def state(self) -> LaneState:
         return self._handle.state()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from quads_tui.rollout.metrics import InFlight, LaneState
 from quads_tui.rollout.ports import Clock, NotSent
+from quads_tui.rollout.shared_place import LeftWrite, SharedPlace
 
 from .host_order import HostOrder, Key
 
@@ -62,10 +63,17 @@ class WriteQueue:
 
     Together they have as many places as the narrowest of them is wide, and none is given while an outcome in any of them is
     unknown. One write in flight per host, whatever the width.
+
+    `shared`: the place among the consoles of all machines. It is taken for one write, and then it is the next console's turn;
+    whose write of this process it is for is decided when the place is ours.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shared: SharedPlace | None = None) -> None:
         self._handles: list[QueueHandle] = []  # in the order of their turns
+        self._shared = shared
+        self._ours = shared is None  # the shared place
+        self._taking: asyncio.Task[None] | None = None
+        self._fault = ""  # an error of the program ended the wait for the shared place, in words
 
     def handle(self, clock: Clock, width: int, order: HostOrder | None = None) -> QueueHandle:
         """For one rollout, until it calls `part`. `order`: whose write goes first; None: in the order in which they come."""
@@ -81,11 +89,30 @@ class WriteQueue:
     @property
     def barrier(self) -> str:
         """Why nobody may write to this Foreman now, in words; empty where nothing is in the way."""
-        return next((handle.barrier for handle in self._handles if handle.barrier), "")
+        return self._fault or next((handle.barrier for handle in self._handles if handle.barrier), "")
+
+    @property
+    def trouble(self) -> str:
+        """Why nobody here gets the shared place, in words; empty where nothing is wrong with it, or nobody wants it."""
+        return self._shared.trouble if self._shared is not None and self._taking is not None else ""
+
+    @property
+    def writer(self) -> str:
+        """Which console elsewhere has the shared place that this one waits for, in words."""
+        return self._shared.writer if self._shared is not None and self._taking is not None else ""
+
+    async def sending(self, host: str, act: str, detail: Mapping[str, object]) -> None:
+        """The last check at the shared place. Raises NotSent, QueueAway."""
+        if self._shared is not None:
+            await self._shared.sending(host, act, detail)
 
     def grant(self, handle: QueueHandle) -> None:
         """Give the free places to those who wait in this handle, in their order."""
         if handle.paused or handle.left or self.barrier:
+            return
+        if not self._ours:
+            if handle.wants and self._taking is None:
+                self._taking = asyncio.ensure_future(self._take())
             return
         busy = {flight.host for each in self._handles for flight in each.in_flight.values()}
         free = min(each.width for each in self._handles) - sum(len(each.in_flight) for each in self._handles)
@@ -95,8 +122,44 @@ class WriteQueue:
             busy.add(waiter.host)
             free -= 1
 
+    async def _take(self) -> None:
+        try:
+            self._ours = await self._settled_place()
+        except Exception as error:
+            self._fault = f"the wait for the shared write queue ended with an internal error ({type(error).__name__})"
+        finally:
+            self._taking = None
+        for each in list(self._handles):
+            self.grant(each)
+        if self._ours and not any(each.is_open for each in self._handles):
+            self._pass_on()  # those who wanted it have left meanwhile
+
+    async def _settled_place(self) -> bool:
+        """Take the shared place, and settle what its last holder left. False: it is not ours, or nobody here can settle that."""
+        assert self._shared is not None
+        longest = max((each.longest for each in self._handles), default=0.0)
+        for left in await self._shared.take(max((each.lease for each in self._handles), default=0.0), longest):
+            settle = next((each.settle_left for each in self._handles if not each.left and each.settle_left is not None), None)
+            if settle is None or not await settle(left):
+                self._shared.abandon()
+                return False
+            if not await self._shared.settled(left):
+                return False
+        return True
+
+    def _pass_on(self) -> None:
+        """Nothing of ours is in flight: it is the next console's turn. With a write without an outcome, the lease runs out."""
+        if self._shared is None or not self._ours:
+            return
+        if any(each.shut for each in self._handles):
+            self._shared.abandon()
+        elif not any(each.is_open for each in self._handles):
+            self._ours = False
+            self._shared.give_back()
+
     def grant_after(self, handle: QueueHandle) -> None:
         """A place is free: the rollout after this one has the first turn."""
+        self._pass_on()
         turn = self._handles.index(handle) + 1 if handle in self._handles else 0
         for each in [*self._handles[turn:], *self._handles[:turn]]:
             self.grant(each)
@@ -106,6 +169,8 @@ class WriteQueue:
         if handle in self._handles:
             self._handles.remove(handle)
             self.grant_after(handle)
+        if not self._handles and self._taking is not None:
+            self._taking.cancel()
 
 
 class QueueHandle:
@@ -126,11 +191,19 @@ class QueueHandle:
         self.held = ""  # why only writes that make a host safe are let through, in words
         self.left = False  # its rollout is over: it is given no place any more
         self.shut = ""  # why nobody may write for as long as this handle is in the queue, in words
+        self.settle_left: Callable[[LeftWrite], Awaitable[bool]] | None = None
+        self.lease = 0.0  # real seconds that the shared place is kept for a console that is not heard of
+        self.longest = 0.0  # real seconds that one write of this rollout, with its outcome, may take
 
     @property
     def barrier(self) -> str:
         """Why nobody, of this rollout or another, may write now, in words."""
         return self.shut or next((flight.settling for flight in self.in_flight.values() if flight.settling), "")
+
+    @property
+    def wants(self) -> bool:
+        """Some write of this rollout would be let through."""
+        return any(not waiter.place.done() and (not self.held or waiter.act == _SAFE) for waiter in self.waiters.values())
 
     @property
     def is_open(self) -> bool:
@@ -201,6 +274,10 @@ class QueueHandle:
         if flight is not None:
             self.in_flight[ticket.number] = replace(flight, settling=why)
 
+    async def sending(self, ticket: LaneTicket, act: str, detail: Mapping[str, object]) -> None:
+        """The last check at the place that other machines share. Raises NotSent, QueueAway."""
+        await self._queue.sending(ticket.host, act, detail)
+
     def let_through(self, ticket: LaneTicket) -> None:
         """The last check before the first byte: what was granted may have been shut since. Raises NotSent."""
         if ticket.taken_back or self.left:
@@ -257,6 +334,7 @@ class QueueHandle:
             in_flight=tuple(self.in_flight.values()),
             granted=self._granted,
             paused=self.paused,
-            shut=self.barrier or elsewhere or self.held or ("paused" if self.paused else ""),
+            shut=self.barrier or elsewhere or self._queue.trouble or self.held or ("paused" if self.paused else ""),
+            elsewhere=self._queue.writer,
             places=places,
         )

@@ -10,7 +10,7 @@ from quads_tui.rollout.causes import FOREMAN, Cause, StageFailure, Unreadable
 from quads_tui.rollout.events import HostArmed, Intent
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan, Target
-from quads_tui.rollout.ports import REFUSALS, NotSent, OutcomeHidden, Probe, Ticket, WriteAbsent
+from quads_tui.rollout.ports import REFUSALS, NotSent, OutcomeHidden, Probe, QueueAway, Ticket, WriteAbsent
 from quads_tui.rollout.repairs import GIVE_BACK
 from quads_tui.rollout.stages import ActResult
 
@@ -29,6 +29,7 @@ _HIDDEN = (
     "the result of the last write is unknown: it can no longer arrive, but the record of this host in Foreman cannot be read or "
     "is missing. The host may be in build mode: check it in Foreman before you retry"
 )
+_TOLD = ("wanted", "progress")  # of an intent to other consoles: the value of a parameter may be a secret
 _LONGEST_PAUSE = 30.0  # own seconds between two tries that the last check did not let out
 
 
@@ -301,7 +302,9 @@ class HostWrites:
         while True:
             acts.note(f"waiting for a place in the Foreman write queue ({act})", waits=True)
             try:
-                return await self._sent(acts, act, carry, probe)
+                return await self._sent(acts, act, detail, carry, probe)
+            except QueueAway as away:
+                acts.note(f"the write ({act}) was not sent, and waits: {away}")
             except NotSent as no:
                 tries += 1
                 if tries >= _MOST_TRIES:
@@ -312,10 +315,16 @@ class HostWrites:
                 await self._ports.clock.sleep(min(2.0 ** (tries - 1), _LONGEST_PAUSE))
 
     async def _sent(
-        self, acts: HostSideEffects, act: str, carry: Callable[[Ticket], Awaitable[T]], probe: Callable[[], Awaitable[Probe]]
+        self,
+        acts: HostSideEffects,
+        act: str,
+        detail: dict[str, object],
+        carry: Callable[[Ticket], Awaitable[T]],
+        probe: Callable[[], Awaitable[Probe]],
     ) -> T | None:
+        told = {name: detail[name] for name in _TOLD if name in detail}
         try:
-            return await self._ports.lane.write(self._host, act, carry, probe, acts.confirm)
+            return await self._ports.lane.write(self._host, act, carry, probe, acts.confirm, told)
         except WriteAbsent as absent:
             acts.result(ActResult.ABSENT, {"why": str(absent)})
             raise _Absent(Cause.FOREMAN, f"the write did not take effect: {absent}") from None

@@ -26,6 +26,7 @@ from .site import (
 from .site_file import load_site
 from .times import BadTime, Zone, local_zone, parsed
 from .trust import TlsPolicy
+from .write_queue import WriteQueueSite, dsn_option
 
 __all__ = [
     "FOREMAN",
@@ -48,9 +49,11 @@ __all__ = [
     "SecretSource",
     "Site",
     "TlsPolicy",
+    "WriteQueueSite",
     "Zone",
     "bmc_address",
     "check_speed",
+    "dsn_option",
     "find_site",
     "is_ipmi",
     "listen_address",

@@ -15,6 +15,7 @@ from .assignment_file import ASSIGNMENT
 from .readers import Mapping, Mappings
 from .site_file import SITE
 from .table import Table
+from .trust import PASSWORD
 
 _COMMENTS = 40  # the column in which the comments of the sample begin
 
@@ -110,7 +111,8 @@ def _chapters(table: Table[Any]) -> Iterator[str]:
 def _rows(table: Table[Any]) -> str:
     lines = ["| key | type | default | unit | meaning | sample |", "|---|---|---|---|---|---|"]
     for key in table.keys:
-        kind = f"[{key.reader.kind}](#{key.name})" if key.reader.table is not None else key.reader.kind
+        chapter = "password" if key.reader.table is PASSWORD else key.name  # that is one chapter for all secrets
+        kind = f"[{key.reader.kind}](#{chapter})" if key.reader.table is not None else key.reader.kind
         default = table.default(key)
         known = "**required**" if key.required else f"`{default}`" if default and not key.default else default
         sample = f"`{key.sample}`" if key.sample else ""

@@ -24,6 +24,7 @@ from .patterns import LOOKED_AT, fits
 from .secrets import SecretSource
 from .times import Zone, local_zone
 from .trust import TlsPolicy
+from .write_queue import WriteQueueSite
 
 DEFAULT_ADDRESS = "https://mgmt-{host}"  # how QUADS names a host's BMC
 
@@ -37,6 +38,7 @@ class ForemanSite:
     password: SecretSource
     tls: TlsPolicy = field(default_factory=TlsPolicy)
     write_width: int = 1
+    write_queue: WriteQueueSite | None = None  # that consoles on other machines share; None: only those of this machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from .section import Section
 from .site import DEFAULT_ADDRESS, Defaults, ForemanSite, QuadsSite, RedfishSite, Site
 from .table import Key, Reader, Table
 from .trust import Password, Tls, TlsPolicy
+from .write_queue import WRITE_QUEUE
 from .yaml_reader import Node, read_yaml
 
 _USER = Text("a user's name")
@@ -111,6 +112,8 @@ def _check_foreman(section: Section, values: dict[str, Any]) -> None:
     _check_plain_http(section, "url", values)
     if (width := values.get("write_width", 1)) > 1:
         _warn(section, "write_width", f"{width} writes to Foreman at the same time; after the first conflict one at a time")
+        if "write_queue" in values:
+            section.add("write_width", "cannot be combined with write_queue, which lets one write through at a time; expected 1")
 
 
 def _check_quads(section: Section, values: dict[str, Any]) -> None:
@@ -193,6 +196,12 @@ FOREMAN = Table(
             Number(64, whole=True),
             "Number of writes to Foreman at the same time; after the first conflict one at a time",
             sample="1",
+        ),
+        Key(
+            "write_queue",
+            Mapping(WRITE_QUEUE),
+            "The write queue that consoles on several machines share (extra `cluster`)",
+            optional=True,
         ),
     ),
     check=_check_foreman,

@@ -4,18 +4,21 @@ Each key of the server (`servers.Server`) is held twice. A lock file in a direct
 which the kernel drops with its process. And an abstract Unix socket, which needs no set-up, but is seen in one network namespace
 only. A lock file that was removed or replaced is lost: whoever takes over does that, and the holder looks before each act.
 
-Consoles that share one write queue may one day hold the files together (LOCK_SH, with the queue's name in the file).
+Consoles that share one write queue hold the files together (LOCK_SH, with the queue's name in the file); a console without it
+needs the file alone. The socket is bound by one of them, and a second one beside it, named after the queue, tells which queue.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import socket
 import stat
-import struct
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,12 +28,15 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.text import clean
 
+from .lock_sockets import bound, is_bound, listener, owner
 from .locks import LockHeld, flock_holder, process_words, user_words
 from .servers import Server
 
 LOCKS = Path("/run/lock/quads-tui")  # where $QUADS_TUI_LOCKS names none
 _LONGEST = 4000  # bytes of a lock file that are read
 _TRIES = 20  # of a file that others remove and make anew at the same time
+_JOINS = 8  # tries to join the consoles of our queue, one of which may be taking the lock just now
+_JOIN_PAUSE = 0.03  # seconds between two of them
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -72,11 +78,16 @@ class ServerIdentity:
 class ForemanLock:
     """Held from `acquire` to `release` or the end of the process. Calls may wait for the disk: not for the loop's thread."""
 
-    def __init__(self, directory: Path | None) -> None:
-        """`directory`: of the lock files; None: there is none, and only this network namespace is seen."""
+    def __init__(self, directory: Path | None, queue: str = "") -> None:
+        """`directory`: of the lock files; None: there is none, and only this network namespace is seen.
+
+        `queue`: the name of the shared write queue, whose consoles hold the lock together; empty: it is held alone.
+        """
         self._directory = directory
+        self.queue = queue
         self._files: dict[str, _File] = {}
         self._names: dict[str, socket.socket] = {}
+        self._queue_names: dict[str, socket.socket] = {}
         self.keys: set[str] = set()
         self.left: dict[str, object] = {}  # what a holder that died, or was taken over from, had on its way: as `mark` got it
 
@@ -101,6 +112,10 @@ class ForemanLock:
         for file in self._files.values():
             if not file.stands:
                 raise TakenOver(f"the lock {file.path} was taken over by another process: this process does nothing more")
+        if self.queue:
+            for key in self.keys - set(self._names):  # the console of our queue that bound it may have ended since
+                if not self._bind(key) and not self._is_of_queue(key):
+                    raise TakenOver("another console, which does not use the write queue of this site, writes to this Foreman")
 
     def mark(self, writing: dict[str, object] | None) -> None:
         """Keep in the lock files what is on its way to the server; None: nothing is. It outlives this process."""
@@ -127,24 +142,38 @@ class ForemanLock:
     def _acquire(self, key: str, server: Server, take_over: bool) -> None:
         replaced = False
         if self._directory is not None:
-            self._files[key], replaced = _File.locked(self._directory / f"foreman-{key}.lock", server, take_over)
+            path = self._directory / f"foreman-{key}.lock"
+            self._files[key], replaced = _File.locked(path, server, take_over, self.queue)
             self.left = self._files[key].left or self.left
-        name = f"\0quads-tui:{key}"
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            made.bind(name)
-            made.listen(64)
+            free = self._bind(key)
         except OSError as error:
-            made.close()
-            if error.errno != errno.EADDRINUSE:
-                raise LockHeld(f"the lock of {server.shown} cannot be acquired: {error.strerror}") from None
-            self._beside(name, server, take_over, replaced)
-            return
+            raise LockHeld(f"the lock of {server.shown} cannot be acquired: {error.strerror}") from None
+        if not free and not self._is_of_queue(key):
+            self._beside(f"\0quads-tui:{key}", server, take_over, replaced)
+
+    def _bind(self, key: str) -> bool:
+        """False: the name is somebody's. Raises OSError."""
+        made = bound(f"\0quads-tui:{key}")
+        if made is None:
+            return False
         self._names[key] = made
+        beside = bound(_queue_name(key, self.queue)) if self.queue else None
+        if beside is not None:
+            self._queue_names[key] = beside
+        return True
+
+    def _is_of_queue(self, key: str) -> bool:
+        """Whether who bound the name is a console of our queue; it binds the second name a moment later."""
+        for _ in range(_JOINS if self.queue else 0):
+            if is_bound(_queue_name(key, self.queue)):
+                return True
+            time.sleep(_JOIN_PAUSE)
+        return False
 
     def _beside(self, name: str, server: Server, take_over: bool, replaced: bool) -> None:
         """The socket's name is somebody's: go on without it, or raise LockHeld."""
-        peer = _listener(name)
+        peer = listener(name)
         if take_over and (replaced or (peer is None and self._directory is not None)):
             return  # its holder looks at the file; or it is none of ours
         if peer is not None:
@@ -152,7 +181,7 @@ class ForemanLock:
             if take_over:
                 words += f"; --take-over cannot stop that process, because it has no lock file: end it first (kill {peer[0]})"
             raise LockHeld(words)
-        uid, pid = _owner(name)
+        uid, pid = owner(name)
         whose = user_words(uid) if uid is not None else "an unknown user"
         process = f"process {pid} of {whose}" if pid else f"a process of {whose}"
         remedy = "use --take-over if you are sure that nothing else writes to this Foreman"
@@ -166,8 +195,9 @@ class ForemanLock:
     def _drop(self, keys: list[str]) -> None:
         for key in keys:
             self.keys.discard(key)
-            if key in self._names:
-                self._names.pop(key).close()
+            for names in (self._queue_names, self._names):
+                if key in names:
+                    names.pop(key).close()
             if key in self._files:
                 self._files.pop(key).release()
 
@@ -192,30 +222,36 @@ class ForemanLock:
 class _File:
     """A lock file that this process holds."""
 
-    def __init__(self, path: Path, file: int) -> None:
+    def __init__(self, path: Path, file: int, queue: str) -> None:
         self.path = path
         self.left: dict[str, object] = {}
         self._file = file
+        self._queue = queue
+        self._mark = uuid.uuid4().hex  # tells our write from those of the other consoles of the queue
         self._identity = ServerIdentity()
         self._writing: dict[str, object] | None = None
 
     @classmethod
-    def locked(cls, path: Path, server: Server, take_over: bool) -> tuple[_File, bool]:
+    def locked(cls, path: Path, server: Server, take_over: bool, queue: str = "") -> tuple[_File, bool]:
         """The file, and whether it was taken from somebody. Raises LockHeld."""
         replaced, left = False, dict[str, object]()
         for _ in range(_TRIES):
-            made = cls(path, _opened(path))
+            made = cls(path, _opened(path), queue)
             contents = _contents(made._file)
             left = _writing(contents) or left
-            try:
-                fcntl.flock(made._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            alone = made._lock(fcntl.LOCK_EX)
+            if not alone and queue and made._joins():
+                if made.stands:
+                    made.publish(ServerIdentity())
+                    return made, replaced
+                os.close(made._file)
+                continue
+            if not alone:
+                contents = _contents(made._file)
                 os.close(made._file)
                 if not take_over:
-                    raise LockHeld(
-                        f"another rollout is writing to {server.shown}: {_holder_of(path, contents)}. If that process "
-                        f"hangs, an administrator can end it, or use --take-over"
-                    ) from None
+                    words = f"another rollout is writing to {server.shown}: {_holder_of(path, contents)}"
+                    raise LockHeld(f"{words}. {_remedy(str(contents.get('queue') or ''), queue)}")
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:
@@ -224,10 +260,28 @@ class _File:
                 continue
             if made.stands:
                 made.left = _writing(_contents(made._file)) or left
+                if queue and made.left:
+                    made.left["by"] = made._mark
                 made.publish(ServerIdentity())
-                return made, replaced
+                if not queue or made._lock(fcntl.LOCK_SH):
+                    return made, replaced
             os.close(made._file)
         raise LockHeld(f"the lock {path} was replaced by other processes {_TRIES} times while it was being acquired")
+
+    def _lock(self, how: int) -> bool:
+        try:
+            fcntl.flock(self._file, how | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _joins(self) -> bool:
+        """Hold it together with the consoles of our queue; False: others hold it. What is on its way there, the queue knows."""
+        for _ in range(_JOINS):
+            if self._lock(fcntl.LOCK_SH):
+                return _contents(self._file).get("queue") == self._queue
+            time.sleep(_JOIN_PAUSE)
+        return False
 
     @property
     def stands(self) -> bool:
@@ -252,16 +306,42 @@ class _File:
         pid, uid = os.getpid(), os.getuid()
         contents = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
         with suppress(OSError):
-            text = json.dumps({**contents, "url": identity.url, "writing": self._writing or self.left or None}).encode()
+            writing = self._writing or self.left or None
+            if self._queue:  # the others write here too, one after another
+                contents["queue"] = self._queue
+                fcntl.lockf(self._file, fcntl.LOCK_EX)
+                found = _writing(_contents(self._file))
+                if self._writing:
+                    writing = {**self._writing, "by": self._mark}
+                elif found.get("by", self._mark) != self._mark:
+                    writing = found
+            text = json.dumps({**contents, "url": identity.url, "writing": writing}).encode()
             os.pwrite(self._file, text, 0)  # a reader never finds less than the longer of two texts
             os.ftruncate(self._file, len(text))
+            if self._queue:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def release(self) -> None:
         """Removed while it is held: who opened it meanwhile sees that, and makes another. With a write on its way it stays."""
         with suppress(OSError):
-            if self.stands and not (self._writing or self.left):
+            last = not self._queue or (self._lock(fcntl.LOCK_EX) and not _writing(_contents(self._file)))
+            if last and self.stands and not (self._writing or self.left):
                 self.path.unlink()
         os.close(self._file)
+
+
+def _queue_name(key: str, queue: str) -> str:
+    return f"\0quads-tui-queue:{hashlib.sha256(f'{queue} {key}'.encode()).hexdigest()[:40]}"
+
+
+def _remedy(theirs: str, ours: str) -> str:
+    if theirs == ours:
+        return "If that process hangs, an administrator can end it, or use --take-over"
+    if theirs and ours:
+        return "It uses another write queue (foreman.write_queue) than this site: wait until that rollout ends"
+    if theirs:
+        return "It uses a shared write queue: give this site file the same foreman.write_queue, or wait until that rollout ends"
+    return "It does not use the write queue of this site (foreman.write_queue): wait until that rollout ends"
 
 
 def _opened(path: Path) -> int:
@@ -307,56 +387,3 @@ def _holder_of(path: Path, contents: dict[str, object]) -> str:
             return found
     holder = clean(contents.get("holder") or "", 200)
     return holder or f"a process that cannot be seen from here (another container?) holds {path}"
-
-
-def _listener(name: str) -> tuple[int, int] | None:
-    """Process and user of who listens there, as the kernel tells; None where nobody does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        peer.settimeout(1.0)
-        try:
-            peer.connect(name)
-        except ConnectionRefusedError:
-            return None
-        except OSError:  # it listens, and its queue of those who asked before is full
-            uid, pid = _owner(name)
-            return pid, uid or 0
-        pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return int(pid), int(uid)
-
-
-def _owner(name: str) -> tuple[int | None, int]:
-    """User and process (0: not to be seen) of who bound this abstract name."""
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]:
-            words = line.split(maxsplit=7)
-            if len(words) == 8 and words[7] == f"@{name[1:]}":
-                return _user_of_socket(int(words[6])), _process_of_socket(int(words[6]))
-    return None, 0
-
-
-def _user_of_socket(inode: int) -> int | None:
-    """By sock_diag(7): linux/unix_diag.h. None where the kernel is older than that."""
-    by_family, show_uid, uid_attribute, any_state, no_cookie = 20, 0x40, 7, 0xFFFFFFFF, 0xFFFFFFFF
-    asked = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, any_state, inode, show_uid, no_cookie, no_cookie)
-    with suppress(OSError, struct.error), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
-        kernel.settimeout(1.0)
-        kernel.send(struct.pack("=IHHII", 16 + len(asked), by_family, 1, 0, 0) + asked)
-        answer = kernel.recv(8192)
-        at, (length, kind) = 32, struct.unpack_from("=IH", answer)
-        while kind == by_family and at + 8 <= min(length, len(answer)):
-            size, attribute = struct.unpack_from("=HH", answer, at)
-            if attribute == uid_attribute:
-                return int(struct.unpack_from("=I", answer, at + 4)[0])
-            at += max(4, (size + 3) & ~3)
-    return None
-
-
-def _process_of_socket(inode: int) -> int:
-    """Seen by its owner and by root; else 0."""
-    for place in Path("/proc").glob("[0-9]*/fd"):
-        with suppress(OSError):
-            for file in place.iterdir():
-                with suppress(OSError):
-                    if str(file.readlink()) == f"socket:[{inode}]":
-                        return int(place.parent.name)
-    return 0

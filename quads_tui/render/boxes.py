@@ -143,7 +143,7 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
     if lane.paused:
         return _labelled("paused", (rollout.paused.get("writes", "by the operator"), STRONG))
     if not lane.in_flight:
-        return _labelled("writing", ("nothing", QUIET))
+        return _labelled("writing", (lane.elsewhere or "nothing", QUIET))
     flight = lane.in_flight[0]
     usual = rollout.durations.write
     parts = [

@@ -62,6 +62,8 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     lane = meters.lane
     if lane.shut:
         lines.append(f"Foreman writes blocked: {lane.shut}.")
+    elif lane.elsewhere:
+        lines.append(f"Foreman write queue: {lane.elsewhere}; {count(lane.depth, 'host')} ready here.")
     elif lane.depth or lane.in_flight:
         lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, {len(lane.in_flight)} being written now.")
     lines += [f"Overdue: {_overdue(one, now, rollout.time)}." for one in forecast.overdue]

@@ -189,6 +189,8 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
         return f"{words}; {for_the_pause('writes', rollout.paused['writes'])}"
     if meters.lane.shut:
         return f"{words}; Foreman writes blocked: {meters.lane.shut}"
+    if meters.lane.elsewhere:
+        words += f"; {meters.lane.elsewhere}"
     rate = forecast.writes_per_minute
     return (f"written in about {duration(60.0 * place / rate)}: " if rate else "") + words
 

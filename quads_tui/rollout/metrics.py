@@ -234,6 +234,7 @@ class LaneState:
     paused: bool = False
     shut: str = ""  # why nobody may write now, in words
     places: Mapping[str, int] = field(default_factory=dict)  # of those that wait, from 1; samples do not keep it
+    elsewhere: str = ""  # which console on another machine writes now, in words; with a shared write queue only
 
 
 @dataclass(slots=True)
@@ -314,7 +315,8 @@ def _is_blocked(lane: LaneState) -> bool:
 def lane_facts(lane: LaneState, now: float) -> dict[str, Any]:
     """What a sample keeps of the lane beside its figures, as JSON types. Ages in own seconds."""
     flights = [[flight.host, flight.act, round(now - flight.since, 1), flight.settling] for flight in lane.in_flight]
-    return {"width": lane.width, "head": lane.head, "paused": lane.paused, "shut": lane.shut, "in_flight": flights}
+    facts = {"width": lane.width, "head": lane.head, "paused": lane.paused, "shut": lane.shut, "in_flight": flights}
+    return {**facts, "elsewhere": lane.elsewhere} if lane.elsewhere else facts
 
 
 def lane_from(facts: Mapping[str, Any], now: float) -> LaneState:
@@ -329,4 +331,5 @@ def lane_from(facts: Mapping[str, Any], now: float) -> LaneState:
         granted=facts["granted"],
         paused=lane["paused"],
         shut=lane["shut"],
+        elsewhere=lane.get("elsewhere", ""),
     )

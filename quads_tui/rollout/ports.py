@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -38,6 +38,10 @@ class TakenOver(JournalBroken):
 
 class NotSent(QuadsTuiError):
     """The last check before the first byte did not pass for now: nothing was sent, and the same may be tried again."""
+
+
+class QueueAway(NotSent):
+    """The database of the write queue did not answer in time: the write waits for it, and no try counts as used up."""
 
 
 class QuadsError(QuadsTuiError):
@@ -225,6 +229,7 @@ class Lane(Protocol):
         send: Callable[[Ticket], Awaitable[T]],
         probe: Callable[[], Awaitable[Probe]],
         confirm: Callable[[], Awaitable[None]] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> T | None:
         """Wait for a place, then run `send` with a ticket, shielded: cancelling the caller never frees the lane early.
 
@@ -232,7 +237,8 @@ class Lane(Protocol):
         write turned out applied, WriteAbsent raised when it did not happen, OutcomeHidden when its host's record stays odd after
         the write deadline. Everything else that `send` raises is an answer.
 
-        `confirm` is what the ticket asks besides the lane before the first byte: see Ticket.confirm.
+        `confirm` is what the ticket asks besides the lane before the first byte: see Ticket.confirm. `detail`: what another
+        console needs to settle the write when this one is gone (LeftWrite.detail); no secret is in it.
         """
         ...
 

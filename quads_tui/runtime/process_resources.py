@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
@@ -21,9 +22,13 @@ from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
-from .options import SIGNALS, notify
+from .options import SIGNALS, current_user, notify
 from .rollout_metrics import MetricsServers
 from .running_rollout import RunningRollout
+from .shared_queue import SharedQueue, shared_queue
+
+if TYPE_CHECKING:
+    from quads_tui.journal.cluster.place import PostgresPlace
 
 _LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # its own thread: the loop's threads may all wait for DNS
 
@@ -35,6 +40,7 @@ class Writer:
     lock: ForemanLock
     users: int = 0
     queue: WriteQueue = field(default_factory=WriteQueue)
+    place: PostgresPlace | None = None  # among the consoles of all machines; None: the site names no shared queue
     _sent: dict[object, dict[str, object]] = field(default_factory=dict)  # by ticket: what the lock file shows of the write
 
     def mark(self, rollout: str, clock: RealClock) -> WriteMark:
@@ -116,10 +122,15 @@ class ProcessResources:
         """
         server = await server_of(site.foreman.url)
         async with self._acquiring:
+            shared = await shared_queue(site)
             writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
             if writer is None:
-                writer = Writer(ForemanLock(_lock_directory(notify)))
+                writer = _writer(ForemanLock(_lock_directory(notify), shared.name if shared else ""), shared)
+            elif writer.lock.queue != (shared.name if shared else ""):
+                raise LockHeld(f"another rollout of this process is writing to {server.shown} with another foreman.write_queue")
             await asyncio.to_thread(writer.lock.acquire, server, take_over=take_over)
+            if writer.place is not None:
+                writer.place.keys = tuple(sorted(writer.lock.keys))
             if not writer.users:
                 self._writers.append(writer)
             writer.users += 1
@@ -130,6 +141,8 @@ class ProcessResources:
             writer.users -= 1
             if not writer.users:
                 self._writers.remove(writer)
+                if writer.place is not None:
+                    await writer.place.close()
                 _LOCK_THREAD.submit(writer.lock.release).result()  # after the marks that are still queued
 
     @contextmanager
@@ -185,6 +198,15 @@ class ProcessResources:
         self.hung_up.set()
         for running in self.running:
             running.hung_up.set()
+
+
+def _writer(lock: ForemanLock, shared: SharedQueue | None) -> Writer:
+    if shared is None:
+        return Writer(lock)
+    from quads_tui.journal.cluster.place import PostgresPlace
+
+    place = PostgresPlace(shared.dsn, (), current_user())
+    return Writer(lock, queue=WriteQueue(place), place=place)
 
 
 def _lock_directory(notify: Callable[[str], None]) -> Path | None:

@@ -343,3 +343,54 @@ def test_a_write_on_its_way_is_told_to_who_takes_the_lock_over(tmp_path: Path) -
     later.acquire(server)
     assert later.left == WRITING
     later.release()
+
+
+def test_consoles_of_one_write_queue_hold_the_lock_together_and_no_others_beside_them(directory: Path) -> None:
+    first, second = ForemanLock(directory, "queue-1"), ForemanLock(directory, "queue-1")
+    first.acquire(ONE)
+    second.acquire(ONE)
+    for lock in (first, *[second] * 200):  # before each act: no check may wait for, or fill, the queue of the socket
+        lock.check()
+    with pytest.raises(LockHeld, match="It uses a shared write queue"):
+        ForemanLock(directory).acquire(ONE)
+    with pytest.raises(LockHeld, match="It uses another write queue"):
+        ForemanLock(directory, "queue-2").acquire(ONE)
+    first.release()
+    second.check()  # and binds the names that the first one had
+    with pytest.raises(LockHeld, match="It uses a shared write queue"):
+        ForemanLock(directory).acquire(ONE)
+    second.release()
+    assert not list(directory.iterdir())
+    with held(directory), pytest.raises(LockHeld, match="It does not use the write queue of this site"):
+        ForemanLock(directory, "queue-1").acquire(ONE)
+
+
+def test_consoles_of_one_write_queue_with_different_lock_directories_know_each_other(tmp_path: Path) -> None:
+    first, second = ForemanLock(tmp_path / "one", "queue-1"), ForemanLock(tmp_path / "two", "queue-1")
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    first.acquire(ONE)
+    second.acquire(ONE)
+    with pytest.raises(LockHeld, match="another rollout is writing to"):
+        ForemanLock(tmp_path / "three").acquire(ONE)
+    first.release()
+    with held(tmp_path / "one"), pytest.raises(TakenOver, match="does not use the write queue"):
+        second.check()
+    second.release()
+
+
+def test_a_write_on_its_way_is_not_forgotten_by_the_other_consoles_of_the_queue(directory: Path) -> None:
+    first, second = ForemanLock(directory, "queue-1"), ForemanLock(directory, "queue-1")
+    first.acquire(ONE)
+    first.mark({"rollout": "r1", "moment": ["boot", 1.0]})
+    second.acquire(ONE)
+    assert second.left == {}  # the queue settles it
+    second.mark(None)
+    second.release()
+    for lock in (first._names, first._queue_names):  # as it ends when its process is killed
+        for name in lock.values():
+            name.close()
+    for file in first._files.values():
+        os.close(file._file)
+    with held(directory) as third:
+        assert third.left["rollout"] == "r1"

@@ -1,7 +1,8 @@
 """The breaks that tests must notice. A row whose text is no longer in its module exactly once is stale: bring it to the code as it is.
 
 Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U28 holes that were found in the tests by random breaks and
-closed, A1 to A4 what tells machines apart, O1 to O8 outages and limits at the gate, R1 to R4 repairs. Rows may share a case.
+closed, A1 to A4 what tells machines apart, O1 to O8 outages and limits at the gate, R1 to R4 repairs, C1 to C7 the place that
+machines share. Rows may share a case.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ CANARY = "tests/engine/test_canary.py"
 CANARIES = "tests/rollout/test_canary.py"
 OUTAGES = "tests/engine/test_outages.py"
 HOLDS = "tests/engine/test_holds.py"
+SHARED_PLACE = "tests/engine/test_shared_place.py"
 BREAKER = "tests/rollout/test_breaker.py"
 
 
@@ -445,6 +447,18 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("R2 a shared BMC", "rollout/repair_rules.py", "if not beside.status.is_final:", "if False:", REPAIRS),
     _row("R3 a third owner", "engine/repairs.py", 'if (record.owner_id, record.owner_type) != (target.owner_id, "User"):', "if False:", REPAIRS),
     _row("R4 repeated after a crash", "engine/repairs.py", "work = self._look_at_power", "work = self._power_cycle", REPAIRS),
+    _row("C1 without the place", "engine/write_queue.py", "if not self._ours:\n", "if False:\n", SHARED_PLACE),
+    _row("C1 place kept", "engine/write_queue.py", "            self._ours = False\n            self._shared.give_back()", "            pass", SHARED_PLACE),
+    _row("C1 place kept by nobody", "engine/write_queue.py", "self._pass_on()  # those who wanted it have left meanwhile", "pass", SHARED_PLACE),
+    _row("C2 no check at the place", "engine/lane.py", "await self._handle.sending(ticket, act, detail or {})", "pass", SHARED_PLACE),
+    _row("C3 left write not settled", "engine/write_queue.py", "if settle is None or not await settle(left):", "if settle is None:", SHARED_PLACE),
+    _row("C3 left write not waited for", "engine/lane.py", "await self._clock.sleep_real(left.arrives)", "pass", SHARED_PLACE),
+    _row("C3 lost while settling", "engine/write_queue.py", "if not await self._shared.settled(left):", "if not await self._shared.settled(left) and False:", SHARED_PLACE),
+    _row("C4 given back without an outcome", "engine/write_queue.py", "            self._shared.abandon()\n        elif", "            self._shared.give_back()\n        elif", SHARED_PLACE),
+    _row("C5 a try is used up", "engine/writes.py", "except QueueAway as away:", "except ZeroDivisionError as away:", SHARED_PLACE),
+    _row("C6 lease", "engine/lane.py", "self._handle.lease = clock.real(write_deadline, 15.0)", "self._handle.lease = clock.real(write_deadline, 15.0) / 2", SHARED_PLACE),
+    _row("C6 renewed for ever", "engine/lane.py", "2 * self._handle.lease + clock.real(patience)", "inf", SHARED_PLACE),
+    _row("C7 asked while paused", "engine/write_queue.py", "(not self.held or waiter.act == _SAFE) for", "True for", SHARED_PLACE),
 )  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY, *_KINDS)

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DIRECT = [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["metrics"]]]
+EXTRAS = PROJECT["optional-dependencies"]
+DIRECT = [Requirement(text) for text in [*PROJECT["dependencies"], *EXTRAS["metrics"], *EXTRAS["cluster"]]]
 # One requirement a paragraph: its continued lines end in a backslash.
 LOCKED = [
     line
@@ -43,5 +44,5 @@ def test_the_lock_says_how_it_is_made() -> None:
     assert f"# Made by: {REMAKE}\n" in (ROOT / "requirements.lock").read_text()
 
 
-_OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-header --extra metrics"
+_OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-header --extra metrics --extra cluster"
 REMAKE = f"uv pip compile {_OPTIONS} -o requirements.lock pyproject.toml"

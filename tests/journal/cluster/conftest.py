@@ -1,0 +1,45 @@
+"""A database of the shared write queue for each test, on one server for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with postgres.shared_server(tmp_path_factory.getbasetemp().parent) as port:
+        yield port
+
+
+@pytest.fixture
+def dsn(port: int) -> str:
+    """Of a database in which `cluster init` was run."""
+    from quads_tui.journal.cluster.connection import Dsn
+    from quads_tui.journal.cluster.schema import init
+
+    made = postgres.new_database(port)
+    asyncio.run(init(Dsn(made)))
+    return made
+
+
+@pytest.fixture
+def database(dsn: str) -> Any:
+    """A connection to it, to look behind the functions."""
+    import psycopg
+
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def no_grace(database: Any) -> None:
+    """The server began long ago."""
+    row = database.execute("select pg_get_functiondef('quads_tui.take'::regproc)").fetchone()
+    assert row is not None
+    database.execute(row[0].replace("interval '15 seconds'", "interval '-1 day'").encode())
