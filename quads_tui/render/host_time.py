@@ -21,7 +21,7 @@ from .symbols import BRAILLE, Symbols
 _SEEN = 3  # samples from which on it is known how long a stage usually takes
 _PAUSE = 1.0  # rollout seconds between two attempts that are worth a line
 TABLE = 51  # cells of the table
-TURN, BETWEEN = "its turn", "between tries"
+TURN, BETWEEN = "its turn", "before retry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def test_attempts_add_up_and_what_lies_between_them_is_told() -> None:
     found = host_time.parts(host, model, NOW)
     assert [(part.words, part.seconds) for part in found[-3:]] == [
         ("Install", 2345.0),
-        ("between tries", 300.0),
+        ("before retry", 300.0),
         ("Install", 200.0),
     ]
     lines = [line.plain for line in host_time.table(host, model, NOW)]
