@@ -32,6 +32,8 @@ from .side_effects import HostSideEffects
 from .writes import HostWrites
 
 _SHOWS = 40.0  # own seconds until a BMC surely shows what a Reset did that a dead process may have sent
+_APART = 0.05  # own seconds between the starts of hosts that are repaired together
+_POWER_APART = 1.0  # as _APART, where they are powered on: a rack that starts all at once may trip its fuse
 _NAMED = 3  # hosts whose refusal is told
 
 
@@ -70,10 +72,11 @@ class Repairs:
         refused = {name: why for name in hosts if (why := self._why_not(repair, name, neighbours, taken))}
         fitting = [name for name in dict.fromkeys(hosts) if name not in refused]
         groups = without_shared_bmcs(fitting, neighbours) if repair is Repair.BMC_RESTART else {name: [] for name in fitting}
-        for name, others in groups.items():
+        apart = _POWER_APART if repair is Repair.POWER_CYCLE else _APART
+        for number, (name, others) in enumerate(groups.items()):
             if others:
                 self._side_effects(name).note(f"its BMC is restarted once, for {', '.join(others)} too")
-            self._start(repair, name, self._work(repair), who)
+            self._start(repair, name, self._work(repair), who, apart * number)
         return _tally(repair, fitting, refused)
 
     def resume(self, recalled: Recall) -> None:
@@ -119,17 +122,19 @@ class Repairs:
             case Repair.GIVE_BACK:
                 return self._give_back
 
-    def _start(self, repair: Repair, name: str, work: _Work, who: str) -> None:
+    def _start(self, repair: Repair, name: str, work: _Work, who: str, delay: float) -> None:
         ports = self.ports
         if repair is not Repair.GIVE_BACK or self.memories[name].override:
             ports.bmc(self.tasks.plans[name], self._side_effects(name)).allow_login()  # the operator asks for this host
         ports.emit(RepairChanged(ports.clock.wall(), name, repair, RepairStatus.STARTED, who))
-        self.tasks.work_on(name, self._carried_out(repair, name, work, who))
+        self.tasks.work_on(name, self._carried_out(repair, name, work, who, delay))
 
-    async def _carried_out(self, repair: Repair, name: str, work: _Work, who: str) -> None:
+    async def _carried_out(self, repair: Repair, name: str, work: _Work, who: str, delay: float = 0.0) -> None:
         """Whatever happens to it is told. The intents of its acts are on disk before them, and its start before those."""
         progress = _Progress([], who=who)
         try:
+            if delay:
+                await self.ports.clock.sleep(delay)
             if (asked := self.memories[name].ending) is not None:
                 await asyncio.shield(asked)  # an operator had its BMC asked: one session there at a time
             words = await work(name, progress)

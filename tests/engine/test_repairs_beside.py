@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ from quads_tui.engine import repairs as repairs_module
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.side_effects import HostSideEffects
 from quads_tui.rollout.commands import AskBmc, Command, Disarm, GiveBack, PowerCycle, RecordRowCommand, RestartBmc
-from quads_tui.rollout.events import BmcReported, HostNote, OutageChanged
+from quads_tui.rollout.events import BmcReported, HostNote, Intent, OutageChanged
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan, Plan
 from quads_tui.rollout.repair_rules import Neighbours
@@ -86,6 +87,15 @@ async def test_restarts_of_many_bmcs_compare_the_hosts_once(monkeypatch: pytest.
     await ordered(lab, RestartBmc(tuple(hosts)))
     assert sum(lab.machine(name).restarts for name in hosts) == 30
     assert len(made) == 1
+    await lab.end()
+
+
+async def test_hosts_that_are_power_cycled_together_come_on_one_after_another() -> None:
+    hosts = names(5)
+    lab = await failed_to_install(hosts)
+    await ordered(lab, PowerCycle(tuple(hosts)))
+    on = [event.at for event in lab.journal.events if isinstance(event, Intent) and event.detail.get("type") == "On"][-5:]
+    assert all(later - earlier > 0.9 for earlier, later in pairwise(on))
     await lab.end()
 
 
