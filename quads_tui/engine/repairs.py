@@ -133,8 +133,7 @@ class Repairs:
         """Whatever happens to it is told. The intents of its acts are on disk before them, and its start before those."""
         progress = _Progress([], who=who)
         try:
-            if delay:
-                await self.ports.clock.sleep(delay)
+            await self._turn(delay)
             if (asked := self.memories[name].ending) is not None:
                 await asyncio.shield(asked)  # an operator had its BMC asked: one session there at a time
             words = await work(name, progress)
@@ -152,6 +151,15 @@ class Repairs:
             raise
         else:
             self._end(name, repair, RepairStatus.DONE, words, progress)
+
+    async def _turn(self, delay: float) -> None:
+        """Own seconds until it is this host's turn. Raises Stopping: nobody waits for his turn in a rollout that stops."""
+        clock = self.ports.clock
+        turn = clock.now() + delay
+        while (left := turn - clock.now()) > 0:
+            await clock.sleep(min(left, _POWER_APART))
+            if self.gate.stopping:
+                raise Stopping
 
     def _end(self, name: str, repair: Repair, status: RepairStatus, words: str, progress: _Progress) -> None:
         ports = self.ports

@@ -99,6 +99,22 @@ async def test_hosts_that_are_power_cycled_together_come_on_one_after_another() 
     await lab.end()
 
 
+async def test_a_stop_does_not_wait_for_those_whose_turn_has_not_come() -> None:
+    hosts = names(100)
+    lab = await failed_to_install(hosts)
+    resets = sum(lab.machine(name).resets for name in hosts)
+    lab.executor.submit(PowerCycle(tuple(hosts)))
+    await asyncio.sleep(0.5)
+    lab.executor.stop("operator")
+    began = lab.clock.now()
+    while len(lab.executor._tasks):
+        await asyncio.sleep(1)
+    assert lab.clock.now() - began < 60
+    assert sum(lab.machine(name).resets for name in hosts) <= resets + 1
+    assert all(lab.rollout.hosts[name].repair is None for name in hosts)
+    await lab.end()
+
+
 async def test_bmcs_that_are_restarted_together_are_no_dead_rack() -> None:
     hosts = names(4)
     plans = {name: HostPlan(name, f"https://mgmt-{name}", rack="r7") for name in hosts}
