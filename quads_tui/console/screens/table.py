@@ -221,7 +221,7 @@ class TableScreen(View):
         state += f"   {len(table.marks)} marked" if table.marks else ""
         return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
 
-    def _works_here(self, where: str, dangerous: bool) -> bool:
+    def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
 
     def resort(self) -> None:
