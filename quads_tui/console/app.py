@@ -218,7 +218,8 @@ class Console(ControlledApp):
 
     def action_palette(self) -> None:
         actions = [action for action in self.available if action.name not in ("command", "palette")]
-        self.ask(CommandPalette(by_relevance(actions, self.view.fitting(self.view.chosen())), self.context.symbols), self._run_typed)
+        ranked = by_relevance(actions, self.view.fitting(self.view.chosen()))
+        self.ask(CommandPalette(ranked, self.context.symbols), self._run_typed)
 
     def _run_typed(self, words: str | None) -> None:
         if words:
@@ -316,11 +317,11 @@ class Console(ControlledApp):
             if why:
                 submit(why)
             else:
-                self.flash(f"{name}: nothing was done")
+                self.flash(f"{action.command}: nothing was done")
 
         def agreed(answer: str | None) -> None:
             if answer != required_answer(len(hosts)):
-                self.flash(f"{name}: nothing was done")
+                self.flash(f"{action.command}: nothing was done")
             elif action.default_reason and not why:
                 reason = ["Reason? (esc: nothing is done)", "It is shown with the hosts, and in the report."]
                 self.ask(TextQuestion(reason, self.context.monotonic, action.default_reason), with_reason)

@@ -148,7 +148,7 @@ class TableScreen(View):
             lines = [boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)]
             self.put("graphs", [*lines, boxes.latency_line(meters, rollout.speed, width, symbols)])
             return
-        now, speed = context.clock.wall(), rollout.speed
+        now, speed = context.now, rollout.speed
         half, quarter = width // 2, width // 4
         if boxes.writes_remain(rollout, meters, forecast):
             first = boxes.queue_box(rollout, meters, forecast, own=own, width=half, height=rows, symbols=symbols)
