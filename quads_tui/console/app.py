@@ -47,7 +47,7 @@ from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import screenshot_taken
+from .screenshot import take_screenshot
 from .settings import Settings
 from .view_context import ViewContext
 
@@ -270,7 +270,7 @@ class Console(ControlledApp):
         self._row_commands.press(name)
 
     def action_shot(self) -> None:
-        self.flash(screenshot_taken(self, self.context))
+        take_screenshot(self, self.context)
 
     # Controlling
 
