@@ -104,6 +104,7 @@ def test_pauses_and_the_end_of_the_process_say_who_is_where() -> None:
     assert resumed.wipes
     assert "Paused by the operator." in resumed.happens
     assert "armed hosts stay armed" in stop_question(model).happens[1]
+    assert "process" not in stop_question(model).title, "an attached console is asked the same"
     assert states([]) == ""
 
 
