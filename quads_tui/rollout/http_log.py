@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 SHOWN_BODY = 2000  # characters
 KEPT_BODY = (
     SHOWN_BODY + 4096
-)  # bytes: a secret at the end of what is shown is whole in what is kept, so that it is known and masked
+)  # bytes: a secret that is shown in part is kept whole, so that it can be masked
 READS = frozenset({"GET", "HEAD"})
 """The methods that change nothing."""
 CANCELLED = "cancelled"
