@@ -175,6 +175,22 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
     pane.shows(f"retry: {marked[0][:7]}")  # cut beside the filter
     pane.all_shown()
 
+    pane.keys("v")
+    pane.shows("Under way", "whole run", "t time shown")
+    pane.keys("Escape")
+    pane.shows("of 60 ")
+
+    pane.keys("M")
+    pane.shows("By rack", "t next grouping")
+    pane.keys("t")
+    pane.shows("By model")
+    pane.keys("Right", "Down", "Enter")
+    pane.shows("Where its time went", "esc back")
+    pane.keys("Escape")
+    pane.shows("By model")
+    pane.keys("Escape")
+    pane.shows("of 60 ")
+
     pane.filter("safety:armed")
     armed = pane.cursor_at(0)
     assert "ARMED" in pane.text
@@ -209,21 +225,6 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
     pane.keys("Enter")
     wait_for(lambda: len(pane.hosts) == 1)
     pane.all_shown()
-    pane.keys("v")
-    pane.shows("Under way", "whole run", "t time shown")
-    pane.keys("Escape")
-    pane.shows("of 60 ")
-
-    pane.keys("M")
-    pane.shows("By rack", "t next grouping")
-    pane.keys("t")
-    pane.shows("By model")
-    pane.keys("Right", "Down", "Enter")
-    pane.shows("Where its time went", "esc back")
-    pane.keys("Escape")
-    pane.shows("By model")
-    pane.keys("Escape")
-    pane.shows("of 60 ")
 
     pane.keys("q")
     pane.shows("The rollout continues. Press Enter to open the screen again.")
