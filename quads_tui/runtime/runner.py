@@ -175,8 +175,8 @@ class RolloutRunner:
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
                 count = _unfinished(rollout)
-                unfinished = "1 host is" if count == 1 else f"{count} hosts are"
-                notify(f"  {unfinished} unfinished. Resume with: quads-tui resume {rollout.id}{later}")
+                hosts = "1 host is" if count == 1 else f"{count} hosts are"
+                notify(f"  {hosts} unfinished. Resume with: quads-tui resume {rollout.id}{later}")
         if executor.owed_to_quads:
             notify(f"  pending: {_updates(executor.owed_to_quads)} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
