@@ -247,7 +247,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:
-        notify(f"looking up {len(plan.hosts)} hosts in Foreman")
+        notify(f"looking up {len(plan.hosts)} host{'' if len(plan.hosts) == 1 else 's'} in Foreman")
         known = await foreman.names()
         records = await foreman.records({host.name for host in plan.hosts} & known)
         plan = replace(plan, hosts=tuple(await _host_plans(plan, known, records, users, foreman, site)))

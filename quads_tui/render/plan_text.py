@@ -146,7 +146,7 @@ def _without_bmc(plan: Plan) -> str:
 
 
 def _goal(goal: Goal, hosts: int) -> list[str]:
-    lines = _wrapped(f"{goal.cloud}  {hosts} hosts  {goal.description}".rstrip(), 0)
+    lines = _wrapped(f"{goal.cloud}  {count(hosts, 'host')}  {goal.description}".rstrip(), 0)
     lines += [f"  {words}" for words in _what(goal.kind)]
     facts = [("owner", goal.owner), ("ticket", goal.ticket), ("schedule", goal.schedule)]
     if goal.kind is Kind.BUILD:

@@ -11,7 +11,7 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
-from .numbers import duration
+from .numbers import count, duration
 from .palette import BADGE
 from .symbols import BRAILLE, Symbols
 
@@ -53,7 +53,8 @@ def sentences(gone: RunnerGone, rollout: Rollout, real_now: float) -> list[str]:
     counts = rollout.counts
     ended = sum(counts[status] for status in HostStatus if status.is_final)
     going = counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]
-    known = f"{counts[HostStatus.DONE]} of {len(rollout.hosts)} hosts done, {ended - counts[HostStatus.DONE]} ended otherwise"
+    done = counts[HostStatus.DONE]
+    known = f"{done} of {count(len(rollout.hosts), 'host')} done, {ended - done} ended otherwise"
     known += f", {going} under way, {counts[HostStatus.QUEUED]} not started"
     known += f"; {len(rollout.armed)} armed (the next boot reinstalls them)" if rollout.armed else ""
     since = f"{rollout.time.clock(gone.since, gone.since)} ({duration(max(0.0, real_now - gone.since))} ago)"

@@ -174,7 +174,9 @@ class RolloutRunner:
                 notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
-                notify(f"  {_unfinished(rollout)} hosts are unfinished. Resume with: quads-tui resume {rollout.id}{later}")
+                count = _unfinished(rollout)
+                hosts = "1 host is" if count == 1 else f"{count} hosts are"
+                notify(f"  {hosts} unfinished. Resume with: quads-tui resume {rollout.id}{later}")
         if executor.owed_to_quads:
             notify(f"  pending: {_updates(executor.owed_to_quads)} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
