@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from quads_tui.render.numbers import count as counted
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
 from quads_tui.rollout.stages import HostStatus
@@ -56,7 +57,7 @@ def title_line(
     rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
     # below too. That it is no real time the badge says as well.
-    clouds, hosts = clouds_name(list(rollout.clouds)), f"  {len(rollout.hosts):,} hosts"
+    clouds, hosts = clouds_name(list(rollout.clouds)), f"  {counted(len(rollout.hosts), 'host')}"
     marked = Text(_MARK, on_bar(QUIET)).append_text(right) if not wide and not time.is_real else right
     for first, number, clock in (
         *((name, many, marked) for name, many in ((f"quads-tui  {clouds}", hosts), (clouds, hosts), (clouds, ""))),
@@ -96,7 +97,7 @@ def end_line(
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if late := "" if lateness is None else late_short(lateness, rollout.speed):
-        words = f"{late[:1].upper()}{late[1:]}" if width >= 110 else "Times are off"  # why stands in the first line
+        words = f"{late[:1].upper()}{late[1:]}" if width >= 110 else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
     elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)

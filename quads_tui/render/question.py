@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.stages import HostStatus, Stage
 
 from .line import cut, fitted
@@ -80,13 +81,13 @@ def _all_lines(question: QuestionText, width: int, symbols: Symbols) -> list[Tex
         lines.append(Text(cut(f"{count}{'HOST':<{_NAME}}{'NOW':<{_NOW}}WHY", width), QUIET))
         lines += [_row(row, width, several, symbols) for row in question.rows]
         if question.more:
-            lines.append(Text(cut(f"and {question.more} more hosts", width), QUIET))
+            lines.append(Text(cut(f"and {counted(question.more, 'more host')}", width), QUIET))
     if question.notes or question.gentler:
         lines.append(_blank(width))
     for sentence in question.notes:
         lines += _wrapped(sentence, width)
     if question.gentler:
-        lines += _wrapped(f"Gentler: {question.gentler}", width, QUIET)
+        lines += _wrapped(f"Safer: {question.gentler}", width, QUIET)
     return lines
 
 
@@ -118,9 +119,9 @@ def sentences(question: QuestionText) -> list[str]:
         where = f" at {row.stage.label}" if row.stage else ""
         several = f" and {row.number - 1} more" if row.number > 1 else ""
         lines.append(f"{row.name}{several}: {row.word}{where}" + (f": {row.reason}" if row.reason else ""))
-    lines += [f"And {question.more} more hosts."] if question.more else []
+    lines += [f"And {counted(question.more, 'more host')}."] if question.more else []
     lines += question.notes
-    return lines + ([f"Gentler: {question.gentler}"] if question.gentler else [])
+    return lines + ([f"Safer: {question.gentler}"] if question.gentler else [])
 
 
 def _row(row: HostRow, width: int, several: bool, symbols: Symbols) -> Text:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from quads_tui.render.numbers import count
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 
@@ -53,7 +54,8 @@ def sentences(gone: RunnerGone, rollout: Rollout, real_now: float) -> list[str]:
     counts = rollout.counts
     ended = sum(counts[status] for status in HostStatus if status.is_final)
     going = counts[HostStatus.RUNNING] + counts[HostStatus.WAITING]
-    known = f"{counts[HostStatus.DONE]} of {len(rollout.hosts)} hosts done, {ended - counts[HostStatus.DONE]} ended otherwise"
+    done = counts[HostStatus.DONE]
+    known = f"{done} of {count(len(rollout.hosts), 'host')} done, {ended - done} ended otherwise"
     known += f", {going} under way, {counts[HostStatus.QUEUED]} not started"
     known += f"; {len(rollout.armed)} armed (the next boot reinstalls them)" if rollout.armed else ""
     since = f"{rollout.time.clock(gone.since, gone.since)} ({duration(max(0.0, real_now - gone.since))} ago)"

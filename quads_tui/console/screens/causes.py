@@ -12,6 +12,7 @@ from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import failures
 from quads_tui.render.line import cut
+from quads_tui.render.numbers import count
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import FailureGroup
 
@@ -76,9 +77,7 @@ class CausesScreen(View):
 
     def _count(self, groups: Sequence[FailureGroup]) -> str:
         failed = sum(len(group.hosts) for group in groups)
-        return (
-            f" {failed} of {len(self.context.rollout.hosts)} hosts failed, {len(groups)} cause{'' if len(groups) == 1 else 's'}"
-        )
+        return f" {failed} of {count(len(self.context.rollout.hosts), 'host')} failed, {count(len(groups), 'cause')}"
 
     def frame(self, dirty: set[str]) -> None:
         pass  # once a second is enough for counts
