@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from quads_tui.rollout.state import HostState
 from quads_tui.rollout.view import RolloutView
 
 from .adjustable import remembered_symbols
+from .asked_again import AGAIN, effects_now, still_true
 from .command_line import CommandLine
 from .command_palette import CommandPalette, by_relevance
 from .completion import Completer
@@ -45,7 +47,7 @@ from .screens.map import MapScreen
 from .screens.pages import HelpScreen, MessagesScreen
 from .screens.table import TableScreen
 from .screens.view import View
-from .screenshot import screenshot_taken
+from .screenshot import take_screenshot
 from .settings import Settings
 from .view_context import ViewContext
 
@@ -216,7 +218,8 @@ class Console(ControlledApp):
 
     def action_palette(self) -> None:
         actions = [action for action in self.available if action.name not in ("command", "palette")]
-        self.ask(CommandPalette(by_relevance(actions, self.view.fits_the_chosen), self.context.symbols), self._run_typed)
+        ranked = by_relevance(actions, self.view.fitting(self.view.chosen()))
+        self.ask(CommandPalette(ranked, self.context.symbols), self._run_typed)
 
     def _run_typed(self, words: str | None) -> None:
         if words:
@@ -267,34 +270,46 @@ class Console(ControlledApp):
         self._row_commands.press(name)
 
     def action_shot(self) -> None:
-        self.flash(screenshot_taken(self, self.context))
+        take_screenshot(self, self.context)
 
     # Controlling
 
-    def _select(self, action: KeyAction) -> tuple[list[HostState], int, int, dict[str, str]]:
-        """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells."""
+    def _select(self, action: KeyAction, names: Sequence[str] | None = None) -> tuple[list[HostState], int, int, dict[str, str]]:
+        """The hosts that an action applies to, how many of them are hidden, how many it leaves out, and why, where it tells.
+
+        `names`: None means the chosen hosts.
+        """
         view = self.view
-        hosts = [self.context.rollout.hosts[name] for name in view.chosen()]
+        hosts = [self.context.rollout.hosts[name] for name in (view.chosen() if names is None else names)]
         chosen, reasons = suitable(action, self.context.rollout, hosts)
         shown = view.shown()
         return chosen, sum(host.name not in shown for host in chosen), len(hosts) - len(chosen), reasons
 
-    def _ask(self, name: str, why: str = "") -> None:
-        """Confirm, then submit; an action that needs a reason asks for it where none is given."""
+    def _ask(self, name: str, why: str = "", names: Sequence[str] | None = None) -> None:
+        """Confirm, then submit; an action that needs a reason asks for it where none is given.
+
+        `names`: these hosts are asked for again, since what was said of them before is no longer what would be done.
+        """
         if self.refuse_if_read_only():
             return
-        action, view = BY_NAME[name], self.view
-        chosen, hidden, unsuitable, reasons = self._select(action)
+        action, view, rollout = BY_NAME[name], self.view, self.context.rollout
+        chosen, hidden, unsuitable, reasons = self._select(action, names)
         if not chosen:
             self.flash(refused(action, reasons))
             return
         hosts = tuple(host.name for host in chosen)
         asked = question(action, chosen, why=self.context.why, hidden=hidden, unsuitable=unsuitable)
         if action.repair is not None:
-            asked = repair_question(action, self.context.rollout, chosen, hidden, reasons)
+            asked = repair_question(action, rollout, chosen, hidden, reasons)
+        if names is not None:
+            asked = replace(asked, notes=(AGAIN, *asked.notes))
+        said = effects_now(action, rollout, chosen)
 
         def submit(why: str) -> None:
             assert action.make_command is not None
+            if not still_true(action, rollout, chosen, said):
+                self._ask(name, why, hosts)
+                return
             self.submit(action.make_command(hosts, why))
             view.done()
 
@@ -302,11 +317,11 @@ class Console(ControlledApp):
             if why:
                 submit(why)
             else:
-                self.flash(f"{name}: nothing was done")
+                self.flash(f"{action.command}: nothing was done")
 
         def agreed(answer: str | None) -> None:
             if answer != required_answer(len(hosts)):
-                self.flash(f"{name}: nothing was done")
+                self.flash(f"{action.command}: nothing was done")
             elif action.default_reason and not why:
                 reason = ["Reason? (esc: nothing is done)", "It is shown with the hosts, and in the report."]
                 self.ask(TextQuestion(reason, self.context.monotonic, action.default_reason), with_reason)

@@ -18,7 +18,8 @@ from quads_tui.rollout.state import HostState
 class Effects:
     """Sentences. `lost`: what cannot be taken back, or that nothing is lost; never empty. `gentler`: another way, or empty.
 
-    `yes`: what the answer y does, in a few words. `wipes`: a disk may be wiped because of it.
+    `yes`: what the answer y does, in a few words. `wipes`: a disk may be wiped because of it. `kinds`: of what happens, where
+    the hosts go on while the question is open, so that the numbers in the sentences are soon others.
     """
 
     happens: tuple[str, ...]
@@ -26,6 +27,7 @@ class Effects:
     yes: str
     gentler: str = ""
     wipes: bool = False
+    kinds: frozenset[str] = frozenset()
 
 
 Consequence = Callable[[Sequence[HostState]], Effects]
@@ -111,6 +113,7 @@ def leaving(verb: str, back: str, gentler: str) -> Consequence:
             lost=stopped if counts[_Place.UNDER_WAY] else f"Nothing is lost; {back} {them}.",
             yes=f"{verb} {_n(len(hosts))}",
             gentler=gentler,
+            kinds=frozenset(counts),
         )
 
     return consequence

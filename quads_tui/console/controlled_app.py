@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from quads_tui.render.comments import comments_summary
 from quads_tui.render.numbers import count
+from quads_tui.render.question import QuestionText
 from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.commands import Command, Comment
 from quads_tui.rollout.ports import Control
 
 from .adjustable import AdjustableApp
+from .consequences import RESUME_ROLLOUT
 from .dialogs import Question, TextQuestion
 from .screens.view import View
 from .view_context import ViewContext
@@ -76,17 +78,20 @@ class ControlledApp(AdjustableApp):
             self.flash(f"type in a shell: {gone.command}")
             return
         left = sum(not host.status.is_final for host in rollout.hosts.values())
-        lines = [
-            f"Resume {rollout.id} in this process?",
-            f"{count(left, 'host')} unfinished: hosts under way continue, queued hosts start as planned. "
-            "Hosts to be rebuilt are powered off and WIPED.",
-        ]
+        asked = QuestionText(
+            title=f"Resume {rollout.id} in this process?",
+            happens=(f"{count(left, 'host')} unfinished; queued hosts start as planned.", *RESUME_ROLLOUT.happens),
+            lost=RESUME_ROLLOUT.lost,
+            wipes=True,
+        )
 
         def chosen(answer: str | None) -> None:
-            if answer == "y":
+            if answer == "y" and self.gone is None:
+                self.flash("nothing was done: another process runs the rollout by now, or it has ended")
+            elif answer == "y":
                 self.exit("resume")
 
-        self.ask(Question(lines, {"n": "no", "y": "resume"}, self.context.monotonic), chosen)
+        self.ask(Question(asked, {"n": "no", "y": "resume"}, self.context.monotonic), chosen)
 
     def action_comment(self, words: str = "") -> None:
         """On the chosen hosts, at once: nothing is done to them."""

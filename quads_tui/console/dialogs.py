@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from quads_tui.render.line import fitted
-from quads_tui.render.palette import STRONG
+from quads_tui.render.palette import BAD, STRONG
 from quads_tui.render.question import QuestionText, answer_lines, question_lines
 from quads_tui.render.small import SMALLEST, is_too_small
 from quads_tui.render.symbols import BRAILLE, Symbols
@@ -28,6 +28,7 @@ DEBOUNCE = 0.3  # seconds
 STREAM = 0.1  # seconds; keys that follow each other faster are a slow paste, or one key that is held down
 
 WIDEST = 86  # cells of a dialog, its frame included
+_LARGER = "Too long for this terminal: make it larger to answer."
 _FRAME = 8  # cells of it: two lines, and three cells of ground on each side
 
 _CSS = """
@@ -45,6 +46,7 @@ class _Dialog(SafeScreen, ModalScreen[str]):
 
     _below = 0  # rows under the lines
     _safe = ""  # the answer that does nothing
+    _fits = False  # all of it that must be read is seen
 
     def __init__(self, asked: QuestionText | Sequence[str], monotonic: Callable[[], float]) -> None:
         """`asked`: the first of several lines is the title."""
@@ -70,6 +72,9 @@ class _Dialog(SafeScreen, ModalScreen[str]):
         answers = [blank, *self._answers(width), blank]
         room = self.app.size.height - 2 - self._below - len(answers)
         lines = question_lines(self._asked, width, room, self._symbols)
+        self._fits = len(lines) <= room and not is_too_small(self.app.size, SMALLEST)
+        if len(lines) > room:
+            lines = [*lines[: max(0, room - 1)], Text(_LARGER, BAD)]
         above = [blank] if len(lines) < room else []
         self.query_one(LinePanel).put([fitted(line, width) for line in (*above, *lines, *answers)])
 
@@ -89,7 +94,7 @@ class _Dialog(SafeScreen, ModalScreen[str]):
 
     def answer(self, value: str, key: str) -> None:
         """What cannot be read on this terminal is not agreed to."""
-        if value not in ("", self._safe) and is_too_small(self.app.size, SMALLEST):
+        if value not in ("", self._safe) and not self._fits:
             return
         if self.end(value):
             app: Any = self.app

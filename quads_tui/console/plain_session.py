@@ -20,6 +20,7 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 
+from .asked_again import AGAIN, effects_now, still_true
 from .key_actions import BY_NAME, KEY_ACTIONS, KeyAction, find_command
 from .questions import pause_question, pause_reasons, question, required_answer
 from .repair_question import refused, repair_question, suitable
@@ -131,16 +132,26 @@ class PlainSession:
             asked = repair_question(action, self._rollout, chosen, 0, reasons if left_out else {})
         for text in question_sentences(asked):
             self._print(text)
+        said = effects_now(action, self._rollout, chosen)
 
         def on_confirmed() -> None:
-            if action.default_reason:
+            if not still_true(action, self._rollout, chosen, said):
+                again()
+            elif action.default_reason:
                 self._print(f'Reason? Press Enter to use "{action.default_reason}".')
                 self._answer = submit
             else:
                 submit("")
 
+        def again() -> None:
+            self._print(AGAIN)
+            self._ask(action, " ".join(names))
+
         def submit(why: str) -> None:
             assert action.make_command is not None
+            if not still_true(action, self._rollout, chosen, said):
+                again()
+                return
             self._submit(
                 action.make_command(names, why or action.default_reason),
                 f"{action.command} requested for {count(len(names), 'host')}.",

@@ -177,9 +177,9 @@ _PAUSES: dict[str, tuple[str, str, Effects]] = {
 
 
 def stop_question(rollout: Rollout) -> QuestionText:
-    """What to do with a rollout that this process runs, when the process is asked to end."""
+    """What to do with a rollout when ctrl+c is pressed; it may be run by another process, to which this console is attached."""
     left = [host for host in rollout.hosts.values() if not host.status.is_final]
-    asked = _of_rollout("This process runs the rollout.", BY_NAME["interrupt"].shown, STOP, left)
+    asked = _of_rollout("Pause new hosts, or stop the rollout?", BY_NAME["interrupt"].shown, STOP, left)
     pausing = f"Pause new hosts: {PAUSE_NEW.happens[0][:1].lower()}{PAUSE_NEW.happens[0][1:]}"
     return QuestionText(
         title=asked.title, key=asked.key, happens=(pausing, *asked.happens), lost=asked.lost, states=asked.states, yes=asked.yes

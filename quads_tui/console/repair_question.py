@@ -33,7 +33,7 @@ def suitable(action: KeyAction, rollout: Rollout, hosts: Sequence[HostState]) ->
 def refused(action: KeyAction, reasons: Mapping[str, str]) -> str:
     """What is said where an action applies to none of the chosen hosts."""
     if not reasons:
-        return f"{action.name}: not possible for the selected hosts in their present state"
+        return f"{action.command}: not possible for the selected hosts in their present state"
     return f"{action.command}: not possible: {_told(reasons)}"
 
 

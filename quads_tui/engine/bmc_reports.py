@@ -56,7 +56,8 @@ class BmcReports:
             return False
         installing = host.status is HostStatus.RUNNING and host.stage is Stage.INSTALL  # its flow has closed its session
         memory = self.memories[name]
-        if memory.ending is not None or not (installing or (host.status.is_final and name not in self.hosts)):
+        pending = memory.ending is not None and not memory.ending.done()
+        if pending or not (installing or (host.status.is_final and name not in self.hosts)):
             return False
         # A retry, a disarm, a skip or a hold waits for it: one session at a BMC.
         memory.ending = self._asking[name] = asyncio.create_task(self._ask(name))

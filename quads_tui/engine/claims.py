@@ -51,6 +51,10 @@ class Machines:
             if of != rollout and machine.bmc == bmc and (of, host) not in self._released
         ]
 
+    def elsewhere(self, rollout: str) -> dict[str, str]:
+        """The hosts that other rollouts have and did not release, each with its rollout."""
+        return {host: of for of, host in self._machines if of != rollout and (of, host) not in self._released}
+
     def leave(self, rollout: str) -> None:
         """The rollout has ended here."""
         for key in [key for key in self._machines if key[0] == rollout]:

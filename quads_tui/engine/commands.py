@@ -198,7 +198,7 @@ class Commands:
         return True
 
     def _record(self, hosts: tuple[str, ...], text: str) -> str:
-        for name in hosts:
+        for name in dict.fromkeys(hosts):
             if name in self.rollout.hosts:
                 self.ports.emit(HostNote(self.ports.clock.wall(), name, text))
         return text

@@ -19,6 +19,7 @@ from quads_tui.rollout.events import Event, Notice, OutageChanged, StageChanged
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.outages import MANY, of_rack, subject
 from quads_tui.rollout.ports import Clock
+from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
@@ -170,8 +171,8 @@ class OutageGuard:
     def heard(self, host: str, why: str) -> None:
         """The host's BMC answered, or (`why`, in words) did not."""
         rack = self._rack(host)
-        if rack is None:
-            return
+        if rack is None or (why and self._rollout.hosts[host].repair is Repair.BMC_RESTART):
+            return  # a BMC that we restart is to be silent: three of them are no dead rack
         if not why:
             rack.silent.discard(host)
             if rack.breaker.answered(self._clock.now()):

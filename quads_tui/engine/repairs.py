@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from quads_tui.rollout.causes import Cause, CredentialsRefused, ServiceGone, StageFailure, Unreadable
@@ -32,6 +32,8 @@ from .side_effects import HostSideEffects
 from .writes import HostWrites
 
 _SHOWS = 40.0  # own seconds until a BMC surely shows what a Reset did that a dead process may have sent
+_APART = 0.05  # own seconds between the starts of hosts that are repaired together
+_POWER_APART = 1.0  # as _APART, where they are powered on: a rack that starts all at once may trip its fuse
 _NAMED = 3  # hosts whose refusal is told
 
 
@@ -62,17 +64,19 @@ class Repairs:
     memories: Mapping[str, HostMemory]
     protected: frozenset[str]
     who: str
+    _known: Neighbours | None = field(init=False, default=None)
 
     def begin(self, repair: Repair, hosts: tuple[str, ...], who: str) -> str:
         """On those of the hosts on which it is possible. Gives what came of it, in words, with the reasons for the others."""
-        neighbours = self._neighbours()
-        refused = {name: why for name in hosts if (why := self._why_not(repair, name, neighbours))}
+        neighbours, taken = self._neighbours(), self.ports.machines.elsewhere(self.rollout.id)
+        refused = {name: why for name in hosts if (why := self._why_not(repair, name, neighbours, taken))}
         fitting = [name for name in dict.fromkeys(hosts) if name not in refused]
         groups = without_shared_bmcs(fitting, neighbours) if repair is Repair.BMC_RESTART else {name: [] for name in fitting}
-        for name, others in groups.items():
+        apart = _POWER_APART if repair is Repair.POWER_CYCLE else _APART
+        for number, (name, others) in enumerate(groups.items()):
             if others:
                 self._side_effects(name).note(f"its BMC is restarted once, for {', '.join(others)} too")
-            self._start(repair, name, self._work(repair), who)
+            self._start(repair, name, self._work(repair), who, apart * number)
         return _tally(repair, fitting, refused)
 
     def resume(self, recalled: Recall) -> None:
@@ -93,12 +97,17 @@ class Repairs:
 
     def _neighbours(self) -> Neighbours:
         """By what is known of their machines now."""
-        known = {name: memory.identity for name, memory in self.memories.items() if memory.identity is not None}
-        return Neighbours(self.rollout.plan, known)
+        if self._known is None or self._known.plan is not self.rollout.plan:
+            self._known = Neighbours(self.rollout.plan)
+        self._known.learn({name: memory.identity for name, memory in self.memories.items() if memory.identity is not None})
+        return self._known
 
-    def _why_not(self, repair: Repair, name: str, neighbours: Neighbours) -> str:
+    def _why_not(self, repair: Repair, name: str, neighbours: Neighbours, taken: Mapping[str, str]) -> str:
+        """`taken`: the hosts of other rollouts."""
         if self.gate.stopping:
             return "the rollout is stopping"
+        if name in taken:
+            return f"rollout {taken[name]} works on it"
         if why := why_not(repair, self.rollout, name, neighbours, self.protected):
             return why
         beside = neighbours.of(name) if repair is Repair.BMC_RESTART else []
@@ -113,17 +122,18 @@ class Repairs:
             case Repair.GIVE_BACK:
                 return self._give_back
 
-    def _start(self, repair: Repair, name: str, work: _Work, who: str) -> None:
+    def _start(self, repair: Repair, name: str, work: _Work, who: str, delay: float) -> None:
         ports = self.ports
         if repair is not Repair.GIVE_BACK or self.memories[name].override:
             ports.bmc(self.tasks.plans[name], self._side_effects(name)).allow_login()  # the operator asks for this host
         ports.emit(RepairChanged(ports.clock.wall(), name, repair, RepairStatus.STARTED, who))
-        self.tasks.work_on(name, self._carried_out(repair, name, work, who))
+        self.tasks.work_on(name, self._carried_out(repair, name, work, who, delay))
 
-    async def _carried_out(self, repair: Repair, name: str, work: _Work, who: str) -> None:
+    async def _carried_out(self, repair: Repair, name: str, work: _Work, who: str, delay: float = 0.0) -> None:
         """Whatever happens to it is told. The intents of its acts are on disk before them, and its start before those."""
         progress = _Progress([], who=who)
         try:
+            await self._turn(delay)
             if (asked := self.memories[name].ending) is not None:
                 await asyncio.shield(asked)  # an operator had its BMC asked: one session there at a time
             words = await work(name, progress)
@@ -141,6 +151,15 @@ class Repairs:
             raise
         else:
             self._end(name, repair, RepairStatus.DONE, words, progress)
+
+    async def _turn(self, delay: float) -> None:
+        """Own seconds until it is this host's turn. Raises Stopping: nobody waits for his turn in a rollout that stops."""
+        clock = self.ports.clock
+        turn = clock.now() + delay
+        while (left := turn - clock.now()) > 0:
+            await clock.sleep(min(left, _POWER_APART))
+            if self.gate.stopping:
+                raise Stopping
 
     def _end(self, name: str, repair: Repair, status: RepairStatus, words: str, progress: _Progress) -> None:
         ports = self.ports
@@ -170,16 +189,12 @@ class Repairs:
         """Nothing else goes to this BMC before it answers again."""
         ports, memory = self.ports, self.memories[name]
         restarted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        beside = self._neighbours().of(name)
-        earlier = [ending for one in (name, *beside) if (ending := self.memories[one].ending) is not None]
-        for one in beside:
-            self.memories[one].ending = restarted
         machine = self._machine(name)
         try:
-            if earlier:
-                await asyncio.wait(earlier)
+            await self._close(name, restarted)
             memory.ending = None
             bmc = await machine.bmc()
+            await self._close(name, restarted)  # for those too of whom nobody knew before that they are behind it
             self._check_alone(name)
             words = await bmc.restart(ports.clock.deadline(ports.limits.bmc_restart))
             await self._what_it_kept(name, bmc, progress)
@@ -187,6 +202,15 @@ class Repairs:
         finally:
             restarted.set_result(None)
             await self._leave(name, machine)
+
+    async def _close(self, name: str, restarted: asyncio.Future[None]) -> None:
+        """From now on nobody begins at the BMCs of its neighbours before `restarted`; who is there is waited for."""
+        beside = [one for one in self._neighbours().of(name) if self.memories[one].ending is not restarted]
+        earlier = [ending for one in (name, *beside) if (ending := self.memories[one].ending) is not None]
+        for one in beside:
+            self.memories[one].ending = restarted
+        if earlier:
+            await asyncio.wait(earlier)
 
     async def _what_it_kept(self, name: str, bmc: BmcPort, progress: _Progress) -> None:
         """A BMC may lose the boot override, or report another power than before."""
@@ -201,8 +225,9 @@ class Repairs:
 
     def _check_alone(self, name: str) -> None:
         """By the BMC as it was identified just now. Raises StageFailure where somebody else needs it."""
-        machine = self.memories[name].identity
-        why = restart_blocked(self.rollout, name, self._neighbours(), self.protected)
+        machine, neighbours = self.memories[name].identity, self._neighbours()
+        why = restart_blocked(self.rollout, name, neighbours, self.protected)
+        why = why or next((f"{one} is being worked on" for one in neighbours.of(name) if one in self.tasks), "")
         if not why and machine is not None:
             others = self.ports.machines.others_at(machine.bmc, self.rollout.id)
             why = f"its BMC also serves {others[0]}" if others else ""
@@ -266,8 +291,10 @@ class Repairs:
         return self.rollout.hosts[name].kind.stages[0], Cause.UNKNOWN
 
     async def _out_of_build(self, name: str, progress: _Progress) -> None:
-        """By a fresh read, whoever put it in build mode."""
-        record = await self._record(name)
+        """By a fresh read, whoever put it in build mode; but what belongs to somebody else by now is left to them."""
+        record, plan = await self._record(name), self.tasks.plans[name]
+        if plan.owner_id is not None and not (_is_former(record, plan) or self._is_ours(record, plan)):
+            raise _taken(record)
         if not record.build:
             return
         await self._writes(name).cancel(self._side_effects(name))
@@ -316,16 +343,17 @@ class Repairs:
         await self._disarm(name, progress)
         record = await self._record(name)
         if not _is_former(record, plan):
-            target = self.rollout.plan.goal(plan).target
-            if (record.owner_id, record.owner_type) != (target.owner_id, "User"):
-                words = f"Foreman shows another owner now ({record.owner_type} {record.owner_id}), not the one of this rollout"
-                raise StageFailure(Cause.FOREMAN, words, retryable=False)
+            if not self._is_ours(record, plan):
+                raise _taken(record)
             await self._writes(name).give_back(self._side_effects(name), plan)
             await self._until_given_back(name)
         elif record.build:
             raise StageFailure(Cause.FOREMAN, f"{plan.owner_words} owns it already, and has set build mode", retryable=False)
         progress.owner = plan.owner_words
         return f"given back to {plan.owner_words}; its disk may have been wiped"
+
+    def _is_ours(self, record: HostRecord, plan: HostPlan) -> bool:
+        return (record.owner_id, record.owner_type) == (self.rollout.plan.goal(plan).target.owner_id, "User")
 
     async def _until_given_back(self, name: str) -> None:
         """By a later read. Raises StageFailure."""
@@ -354,6 +382,11 @@ class Repairs:
         if record is None:
             raise StageFailure(Cause.UNKNOWN_HOST, "Foreman no longer has a host of this name", retryable=False)
         return record
+
+
+def _taken(record: HostRecord) -> StageFailure:
+    words = f"Foreman shows another owner now ({record.owner_type} {record.owner_id}), not the one of this rollout"
+    return StageFailure(Cause.FOREMAN, words, retryable=False)
 
 
 def _is_former(record: HostRecord, plan: HostPlan) -> bool:

@@ -20,7 +20,7 @@ import stat
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -305,11 +305,10 @@ class _File:
         identity = self._identity
         pid, uid = os.getpid(), os.getuid()
         contents = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
-        with suppress(OSError):
+        with suppress(OSError), self._turn():
             writing = self._writing or self.left or None
-            if self._queue:  # the others write here too, one after another
+            if self._queue:
                 contents["queue"] = self._queue
-                fcntl.lockf(self._file, fcntl.LOCK_EX)
                 found = _writing(_contents(self._file))
                 if self._writing:
                     writing = {**self._writing, "by": self._mark}
@@ -318,8 +317,25 @@ class _File:
             text = json.dumps({**contents, "url": identity.url, "writing": writing}).encode()
             os.pwrite(self._file, text, 0)  # a reader never finds less than the longer of two texts
             os.ftruncate(self._file, len(text))
-            if self._queue:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The other consoles of the queue write here too, one after another. Raises OSError where one of them hangs in it."""
+        if not self._queue:
+            yield
+            return
+        for tries in range(_JOINS, -1, -1):
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if not tries:
+                    raise
+                time.sleep(_JOIN_PAUSE)
+        try:
+            yield
+        finally:  # also where the disk is full: nobody else could write any more
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def release(self) -> None:
         """Removed while it is held: who opened it meanwhile sees that, and makes another. With a write on its way it stays."""

@@ -197,7 +197,7 @@ def installs_box(
     state = Text().append(f"{running:,}", STRONG).append(" running")
     if forecast.overdue:
         state.append(_GAP).append(f" {len(forecast.overdue)} overdue ", OVERDUE)
-    lines = [_took(rollout), _overdue(rollout, forecast, now), _labelled("writes", ("all hosts are written", QUIET))]
+    lines = [_took(rollout), _overdue(rollout, forecast, now), _labelled("writes", ("nothing left to write", QUIET))]
     rows, cells = height - 2 - len(lines), width - 9
     minutes = PER_CELL[symbols.graphs] * cells
     done = done_by_minute(rollout, now, minutes)
@@ -345,7 +345,7 @@ def queue_line(
         line = Text().append(" installs  ", QUIET).append(f"{rollout.at_stage[Stage.INSTALL]:,}", STRONG).append(" running")
         samples = rollout.durations.samples(None, Stage.INSTALL)
         line.append(f"{_GAP}usually {duration(samples.quantile(0.5))}" if len(samples) else "", QUIET)
-        return fitted(line.append(f"{_GAP}all hosts are written", QUIET), width, ellipsis=symbols.ellipsis)
+        return fitted(line.append(f"{_GAP}nothing left to write", QUIET), width, ellipsis=symbols.ellipsis)
     if lane.shut:
         return fitted(Text().append(" writes  ", QUIET).append(f"blocked: {lane.shut}", BAD), width, ellipsis=symbols.ellipsis)
     line = (

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from quads_tui.render.numbers import count as counted
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
 from quads_tui.rollout.stages import HostStatus
@@ -18,7 +17,7 @@ from .clouds import clouds_name
 from .eta import header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
-from .numbers import duration
+from .numbers import count, duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols
 
@@ -57,7 +56,7 @@ def title_line(
     rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
     # below too. That it is no real time the badge says as well.
-    clouds, hosts = clouds_name(list(rollout.clouds)), f"  {counted(len(rollout.hosts), 'host')}"
+    clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
     marked = Text(_MARK, on_bar(QUIET)).append_text(right) if not wide and not time.is_real else right
     for first, number, clock in (
         *((name, many, marked) for name, many in ((f"quads-tui  {clouds}", hosts), (clouds, hosts), (clouds, ""))),
@@ -171,8 +170,8 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
     if counts[HostStatus.WAITING] and retrying:
         parts.append(("", QUIET, "retrying", counts[HostStatus.WAITING]))
     line = Text(" ")
-    for number, (glyph, style, word, count) in enumerate(parts):
+    for number, (glyph, style, word, many) in enumerate(parts):
         line.append(gap if number else "")
-        line.append(f"{glyph} " if glyph and glyphs else "", style if count else QUIET)
-        line.append(f"{word} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET)
+        line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)
+        line.append(f"{word} ", "" if many else QUIET).append(f"{many:,}", STRONG if many else QUIET)
     return line

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.stages import HostStatus, Stage
 
 from .line import cut, fitted
+from .numbers import count
 from .palette import ARMED, BAD, BADGE, QUIET, STAGE_STYLES, STRONG, STYLES
 from .symbols import BRAILLE, Symbols
 
@@ -56,16 +56,26 @@ class QuestionText:
 
 def question_lines(question: QuestionText, width: int, height: int, symbols: Symbols = BRAILLE) -> list[Text]:
     """Without its title and answers, each line exactly `width` cells. Where they are more than `height`, first the blank lines
-    go, then rows: what happens and what is lost stays."""
+    go, then rows but one, then the gentler way, how the hosts stand, and the last row: what happens and what is lost stays."""
     lines = _all_lines(question, width, symbols)
     if len(lines) > height:
         lines = [line for line in lines if line.plain.strip()]
     too_many = len(lines) - height
-    if too_many > 0 and len(question.rows) > 1:
+    if too_many <= 0:
+        return lines
+    if len(question.rows) > 1:
         kept = max(1, len(question.rows) - too_many - (0 if question.more else 1))
         left = sum(row.number for row in question.rows[kept:])
-        return question_lines(replace(question, rows=question.rows[:kept], more=question.more + left), width, height, symbols)
-    return lines
+        less = replace(question, rows=question.rows[:kept], more=question.more + left)
+    elif question.gentler:
+        less = replace(question, gentler="")
+    elif question.states:
+        less = replace(question, states="")
+    elif question.rows:
+        less = replace(question, rows=(), more=0)
+    else:
+        return lines
+    return question_lines(less, width, height, symbols)
 
 
 def _all_lines(question: QuestionText, width: int, symbols: Symbols) -> list[Text]:
@@ -77,11 +87,11 @@ def _all_lines(question: QuestionText, width: int, symbols: Symbols) -> list[Tex
     if question.rows:
         lines.append(_blank(width))
         several = any(row.number > 1 for row in question.rows)
-        count = "COUNT " if several else ""
-        lines.append(Text(cut(f"{count}{'HOST':<{_NAME}}{'NOW':<{_NOW}}WHY", width), QUIET))
+        number = "COUNT " if several else ""
+        lines.append(Text(cut(f"{number}{'HOST':<{_NAME}}{'NOW':<{_NOW}}WHY", width), QUIET))
         lines += [_row(row, width, several, symbols) for row in question.rows]
         if question.more:
-            lines.append(Text(cut(f"and {counted(question.more, 'more host')}", width), QUIET))
+            lines.append(Text(cut(f"and {count(question.more, 'more host')}", width), QUIET))
     if question.notes or question.gentler:
         lines.append(_blank(width))
     for sentence in question.notes:
@@ -119,7 +129,7 @@ def sentences(question: QuestionText) -> list[str]:
         where = f" at {row.stage.label}" if row.stage else ""
         several = f" and {row.number - 1} more" if row.number > 1 else ""
         lines.append(f"{row.name}{several}: {row.word}{where}" + (f": {row.reason}" if row.reason else ""))
-    lines += [f"And {counted(question.more, 'more host')}."] if question.more else []
+    lines += [f"And {count(question.more, 'more host')}."] if question.more else []
     lines += question.notes
     return lines + ([f"Safer: {question.gentler}"] if question.gentler else [])
 

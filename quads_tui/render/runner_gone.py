@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from quads_tui.render.numbers import count
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
-from .numbers import duration
+from .numbers import count, duration
 from .palette import BADGE
 from .symbols import BRAILLE, Symbols
 

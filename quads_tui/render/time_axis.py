@@ -56,7 +56,8 @@ class TimeAxis(NamedTuple):
         """A line with ticks, and the words below it: clock times, or how long ago. Each `columns` cells wide."""
         shown = self.seconds(rollout)
         step = next((step for step in _STEPS if shown / step * _APART <= columns), _STEPS[-1])
-        last = "now" if rollout.ended_at is None else "end"
+        over = rollout.ended_at is not None or (clock and rollout.over_at is not None)
+        last = "end" if over else "now"
         line, words = [symbols.box[-2]] * columns, [" "] * columns
         until = columns - len(last) - 1  # what is behind is free
         words[columns - len(last) :] = last

@@ -26,25 +26,42 @@ class Neighbours:
     """
 
     def __init__(self, plan: Plan, machines: Mapping[str, Identity] | None = None) -> None:
+        self.plan = plan
+        self._order = {host.name: number for number, host in enumerate(plan.hosts)}
         self._places: dict[str, set[str]] = {}  # by host
         self._behind: defaultdict[str, list[str]] = defaultdict(list)
+        self._machines: dict[str, Identity] = {}
         for host in plan.hosts:
-            self._places[host.name] = places = _places(host, (machines or {}).get(host.name))
+            self._places[host.name] = places = _places(host)
             for place in places:
                 self._behind[place].append(host.name)
         self._protected = {one.machine.bmc: one.name for one in plan.protected if one.machine.bmc}
+        self.learn(machines or {})
+
+    def learn(self, machines: Mapping[str, Identity]) -> None:
+        """What is known of them by now. Costs little where that has not changed: repairs of many hosts ask one by one."""
+        for name, machine in machines.items():
+            if self._machines.get(name) is machine:
+                continue
+            self._machines[name] = machine
+            before, now = self._places[name], _places(self.plan.hosts[self._order[name]], machine)
+            for place in before - now:
+                self._behind[place].remove(name)
+            for place in now - before:
+                self._behind[place].append(name)
+            self._places[name] = now
 
     def of(self, host: str) -> list[str]:
         """The other hosts of the plan behind its BMC, in the plan's order."""
-        found = dict.fromkeys(name for place in sorted(self._places[host]) for name in self._behind[place])
-        return [name for name in found if name != host]
+        found = {name for place in self._places[host] for name in self._behind[place]} - {host}
+        return sorted(found, key=self._order.__getitem__)
 
     def protected(self, host: str) -> str:
         """A protected host behind its BMC, as far as the plan knows; empty: none."""
         return next((self._protected[place] for place in sorted(self._places[host]) if place in self._protected), "")
 
 
-def _places(host: HostPlan, machine: Identity | None) -> set[str]:
+def _places(host: HostPlan, machine: Identity | None = None) -> set[str]:
     name, port = host_and_port(host.address)
     peers = {one.bmc for one in (host.identity, machine) if one is not None and one.peer}
     return {bmc_of(f"{name}:{port}"), *peers}

@@ -157,7 +157,8 @@ class SiteCommands:
     async def _keep(self, host: str, text: str) -> None:
         """Who, when and what: in the journal, or beside it."""
         text = clean(text, 500)
-        if self._record(RecordRowCommand((host,), text)):
+        over = self._rollout.ended_at is not None  # its journal takes nothing more
+        if not over and self._record(RecordRowCommand((host,), text)):
             return
         try:
             await asyncio.to_thread(self._write_line, host, text)

@@ -175,7 +175,8 @@ class RolloutRunner:
                 notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
-                notify(f"  {count(_unfinished(rollout), 'host')} unfinished. Resume with: quads-tui resume {rollout.id}{later}")
+                hosts = count(_unfinished(rollout), "unfinished host")
+                notify(f"  {hosts}. Resume with: quads-tui resume {rollout.id}{later}")
         if executor.owed_to_quads:
             notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):

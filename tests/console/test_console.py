@@ -555,6 +555,7 @@ async def test_a_shot_keeps_picture_text_and_state_for_the_owner_only(tmp_path: 
     monkeypatch.chdir(tmp_path)
     async with desk() as d:
         await d.press("S")
+        await until(lambda: "saved" in d.app.context.flash)
         svg, text, told = (next(tmp_path.glob(f"shots/*.{ending}")) for ending in ("svg", "txt", "json"))
         assert svg.read_text().startswith("<svg")
         assert "cloud02" in text.read_text()

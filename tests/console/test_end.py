@@ -145,3 +145,12 @@ def test_plain_announces_the_end_once() -> None:
     assert "It took 1 h 50 min: 48 of 60 hosts done." in said
     assert "ARMED, the next boot reinstalls them: " in said
     assert "has ended" not in p.told()
+
+
+async def test_the_graphs_of_the_whole_run_end_where_the_clock_stands_still() -> None:
+    async with desk(ended()) as d:
+        d.clock.at += 9000
+        await d.press("v")
+        assert d.text.splitlines()[-3].split()[-1] == "end"
+        await d.press("t")
+        assert d.text.splitlines()[-3].split()[-1] == "now", "the last half hour goes on: services are still asked"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,16 @@ def test_a_file_is_whole_or_not_there_at_all(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["a"]
     write_private(path, "a\r\n\udcff", replace=True)
     assert path.read_bytes() == b"a\r\n?"
+
+
+async def test_a_screenshot_makes_its_files_beside_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    by: list[str] = []
+    dumps = json.dumps
+    monkeypatch.setattr(
+        json, "dumps", lambda *given, **named: by.append(threading.current_thread().name) or dumps(*given, **named)
+    )
+    async with desk() as d:
+        await d.press("S")
+        await said(d, "saved")
+        assert by and threading.main_thread().name not in by

@@ -65,6 +65,16 @@ async def test_the_key_asks_and_ends_the_console_only_where_the_process_has_gone
         assert d.app.return_value == "resume"
 
 
+async def test_whoever_resumed_it_meanwhile_keeps_it() -> None:
+    async with desk() as d:
+        d.app.gone = GONE
+        await d.press("ctrl+r")
+        d.app.gone = None
+        await d.press("y")
+        assert d.app.return_value is None
+        assert "another process runs the rollout by now" in d.text
+
+
 def test_sentences_say_what_was_known() -> None:
     first, known, how = sentences(GONE, rollout(60), NOW + 200.0)
     assert first == f"The process of bob@jump that ran the rollout exited; its last entry is of {SINCE} (3 min ago)."

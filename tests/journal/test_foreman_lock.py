@@ -379,6 +379,30 @@ def test_consoles_of_one_write_queue_with_different_lock_directories_know_each_o
     second.release()
 
 
+def test_a_console_that_hangs_or_has_a_full_disk_holds_up_no_other_of_its_queue(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = ForemanLock(directory, "queue-1")
+    lock.acquire(ONE)
+    paths = [str(path) for path in directory.iterdir()]
+    hangs = f"""
+        import fcntl, time
+        files = [open(path, "r+b") for path in {paths!r}]
+        for file in files:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print("ready", flush=True)
+        time.sleep(600)
+    """
+    with child(hangs):
+        lock.mark(None)  # and does not wait for ever
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        lock.mark(None)
+    with child(hangs):
+        pass  # it is given the turn
+    lock.release()
+
+
 def test_a_write_on_its_way_is_not_forgotten_by_the_other_consoles_of_the_queue(directory: Path) -> None:
     first, second = ForemanLock(directory, "queue-1"), ForemanLock(directory, "queue-1")
     first.acquire(ONE)

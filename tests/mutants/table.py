@@ -445,7 +445,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("U28 reset shows", "engine/resumption.py", "_RESET_SHOWS = 40.0", "_RESET_SHOWS = 30.0", EXECUTOR),
     _row("R1 power act though armed", "engine/repairs.py", "if trouble := await disarm(self.tasks.plans[name], self.ports, memory):", "if await disarm(self.tasks.plans[name], self.ports, memory) and False:", REPAIRS),
     _row("R2 a shared BMC", "rollout/repair_rules.py", "if not beside.status.is_final:", "if False:", REPAIRS),
-    _row("R3 a third owner", "engine/repairs.py", 'if (record.owner_id, record.owner_type) != (target.owner_id, "User"):', "if False:", REPAIRS),
+    _row("R3 a third owner", "engine/repairs.py", "if not self._is_ours(record, plan):", "if False:", REPAIRS),
     _row("R4 repeated after a crash", "engine/repairs.py", "work = self._look_at_power", "work = self._power_cycle", REPAIRS),
     _row("C1 without the place", "engine/write_queue.py", "if not self._ours:\n", "if False:\n", SHARED_PLACE),
     _row("C1 place kept", "engine/write_queue.py", "            self._ours = False\n            self._shared.give_back()", "            pass", SHARED_PLACE),

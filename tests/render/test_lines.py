@@ -282,7 +282,7 @@ def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> No
     gauges.lane = LaneState()
     line = boxes.queue_line(model, gauges, replace(told, writes_left=0), own=100.0, width=80).plain
     assert line.startswith(f" installs  {model.at_stage[Stage.INSTALL]} running   usually ")
-    assert "all hosts are written" in line
+    assert "nothing left to write" in line
 
 
 def test_a_time_without_a_value_is_a_gap_and_no_peak_is_lost() -> None:
@@ -372,6 +372,11 @@ def test_the_plan_tells_from_what_hosts_boot() -> None:
 def test_terminals_get_what_they_can_show() -> None:
     told = [for_terminal(*which).name for which in (("UTF-8", "xterm-256color"), ("utf8", "linux"), ("ISO-8859-1", "xterm"))]
     assert told == ["braille", "ascii", "ascii"]
+
+
+def test_a_rollout_of_one_host_has_one_host() -> None:
+    line = header.title_line(rollout(1), now=NOW, width=120, title="", control="", warnings=())
+    assert "  1 host  " in line.plain
 
 
 def test_an_outage_stands_in_the_header_among_the_causes_and_in_the_plain_line_until_its_end_or_that_of_the_rollout() -> None:

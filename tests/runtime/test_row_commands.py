@@ -92,6 +92,19 @@ async def test_places_are_counted_and_given_back(tmp_path: Path) -> None:
     assert [one.text for one in site.recorded][2:] == [f"sel for {SHORT}: ended with quads-tui"] * 2
 
 
+async def test_what_ends_after_the_rollout_is_kept_beside_its_journal(tmp_path: Path) -> None:
+    """The engine takes no command any more, and would have lost it."""
+    site = Site(tmp_path, python("import time; time.sleep(600)"))
+    site.start()
+    await until(lambda: len(site.recorded) == 1)
+    site.commands._rollout.ended_at = 1.0
+    for task in site.commands._tasks:
+        task.cancel()
+    await until(lambda: site.commands.free == AT_ONCE)
+    assert len(site.recorded) == 1
+    assert json.loads((tmp_path / LOG).read_text())["text"] == f"sel for {SHORT}: ended with quads-tui"
+
+
 def test_what_runs_in_the_background_ends_with_the_process_and_its_loop_is_not_held_up(tmp_path: Path) -> None:
     """Also a child of it, and one that ignores the signals of a terminal."""
     path = tmp_path / "pid"

@@ -40,7 +40,8 @@ class CloudsScreen(View):
         return list(self.context.rollout.clouds)[self._place]
 
     def chosen(self) -> list[str]:
-        return [host.name for host in self.context.rollout.hosts.values() if host.cloud == self.cloud]
+        here = self.cloud
+        return [host.name for host in self.context.rollout.hosts.values() if host.cloud == here]
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         rollout, symbols = self.context.rollout, self.context.symbols

@@ -42,7 +42,7 @@ class GraphsScreen(View):
                 context.rollout,
                 context.meters,
                 context.forecast,
-                now=context.clock.wall(),
+                now=context.clock.wall() if graphs.WINDOWS[self._window] else context.now,
                 own=context.clock.now(),
                 width=width,
                 height=height,

@@ -148,7 +148,7 @@ class TableScreen(View):
             lines = [boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)]
             self.put("graphs", [*lines, boxes.latency_line(meters, rollout.speed, width, symbols)])
             return
-        now, speed = context.clock.wall(), rollout.speed
+        now, speed = context.now, rollout.speed
         half, quarter = width // 2, width // 4
         if boxes.writes_remain(rollout, meters, forecast):
             first = boxes.queue_box(rollout, meters, forecast, own=own, width=half, height=rows, symbols=symbols)
@@ -221,7 +221,7 @@ class TableScreen(View):
         state += f"   {len(table.marks)} marked" if table.marks else ""
         return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
 
-    def _works_here(self, where: str, dangerous: bool) -> bool:
+    def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
 
     def resort(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -162,9 +162,11 @@ class View(SafeScreen, Screen[str]):
         state = state if len(state) <= room else cut(state, room, symbols.ellipsis)
         flash = flash if len(flash) + 2 + len(state) <= width else cut(flash, width - len(state) - 2, symbols.ellipsis)
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
-        here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous)]
-        first = [action for action in here if action.statuses and action.footer and self.fits_the_chosen(action)]
-        rest = [*self._site_keys(), *(action for action in here if action.footer and not action.statuses)]
+        chosen = self.chosen()
+        here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous, some=bool(chosen))]
+        fits = self.fitting(chosen)
+        first = [action for action in here if action.statuses and action.footer and fits(action)]
+        rest = [*self._site_keys(chosen), *(action for action in here if action.footer and not action.statuses)]
         while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
             least = min([*first, *rest], key=lambda action: action.footer)
             (first if least in first else rest).remove(least)
@@ -184,20 +186,21 @@ class View(SafeScreen, Screen[str]):
             line.append_text(_running(action, on_bar(QUIET))).append("  ")
         return line
 
-    def _site_keys(self) -> list[KeyAction]:
+    def _site_keys(self, chosen: Sequence[str]) -> list[KeyAction]:
         """Of the site's row commands that are for one of the chosen hosts."""
         runner = self.context.row_commands
         commands = [command for command in runner.commands if self.place in command.where] if runner else []
-        chosen = self.chosen() if commands else []
         return [as_action(command) for command in commands if runner and any(runner.is_for(command, host) for host in chosen)]
 
-    def fits_the_chosen(self, action: KeyAction) -> bool:
-        """It does something to one of them, as they stand now."""
+    def fitting(self, chosen: Sequence[str]) -> Callable[[KeyAction], bool]:
+        """Whether an action does something to one of these hosts, as they stand now. They may be thousands: one pass."""
         hosts = self.context.rollout.hosts
-        return any(hosts[name].status in action.statuses for name in self.chosen())
+        statuses = {hosts[name].status for name in chosen}
+        return lambda action: not statuses.isdisjoint(action.statuses)
 
-    def _works_here(self, where: str, dangerous: bool) -> bool:
-        return (where == "anywhere" or (where == "hosts" and bool(self.chosen()))) and not (dangerous and self.context.read_only)
+    def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
+        """`some`: hosts are chosen."""
+        return (where == "anywhere" or (where == "hosts" and some)) and not (dangerous and self.context.read_only)
 
     @property
     def too_small(self) -> bool:

@@ -106,16 +106,23 @@ class NoManagerReset(Edited):
 
 
 class EnclosureManager(Edited):
-    """The system names no manager, and the manager of an enclosure comes first in the list. `restarts`: of that one, a bug."""
+    """The system names no manager, and the manager of an enclosure comes first in the list. `restarts`: of that one, a bug.
 
-    def __init__(self) -> None:
+    `kind`: its ManagerType. With `lost` the BMC itself answers 404.
+    """
+
+    def __init__(self, kind: str = "EnclosureManager", *, lost: bool = False) -> None:
+        self.kind = kind
+        self.lost = lost
         self.restarts = 0
 
     def before(self, bmc: Bmc, request: Request) -> Reply | None:
         path = self._path(bmc)
+        if self.lost and request.path == bmc.family.manager:
+            return bmc.family.error(404, "ResourceMissingAtURI")
         if request.path == path and request.method == "GET":
             reset = {"target": f"{path}/Actions/Manager.Reset", "ResetType@Redfish.AllowableValues": ["GracefulRestart"]}
-            document = {"@odata.id": path, "Id": "Enclosure", "Name": "Enclosure", "ManagerType": "EnclosureManager"}
+            document = {"@odata.id": path, "Id": "Enclosure", "Name": "Enclosure", "ManagerType": self.kind}
             return json_reply(200, {**document, "Links": {}, "Actions": {"#Manager.Reset": reset}})
         if request.path.startswith(f"{path}/"):
             self.restarts += 1

@@ -162,10 +162,10 @@ class Bmc:
         try:
             await self._connection.root(self._connection.clock.now())
         except StageFailure as failure:
-            self._connection.acts.note(f"{left}: {failure.reason}")
+            self._connection.acts.note(f"{left} ({failure.reason})")
             return
         if peer and self._connection.peer != peer:
-            self._connection.acts.note(f"{left}. It was at {peer}, and {self._connection.peer} answers now")
+            self._connection.acts.note(f"{left} (it was at {peer}, and {self._connection.peer} answers now)")
             return
         await self._connection.session.end(uris, login)
 

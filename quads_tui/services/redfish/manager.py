@@ -26,7 +26,8 @@ from .system import Machine
 _KINDS = ("GracefulRestart", "ForceRestart")  # of ResetType, in this order; whatever else is offered is no restart
 _MOST = 8  # managers that are read
 _MANAGERS = "/redfish/v1/Managers"
-_BMC = "BMC"  # ManagerType; others manage enclosures, racks or services
+_BMC = "BMC"  # ManagerType
+_OTHERS = frozenset({"EnclosureManager", "RackManager", "AuxiliaryController", "Service"})  # of more than this system, or less
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ class ManagerRestart:
         system = await self._machine.look(self._deadline)
         document, _ = await self._machine.read(system.path, self._deadline)
         paths = references(mapping(document.get("Links")).get("ManagedBy")) or await self._listed()
-        found = [manager for path in dict.fromkeys(paths[:_MOST]) if (manager := await self._read(path)) is not None]
+        paths = list(dict.fromkeys(paths))
+        shown = [manager for path in paths[:_MOST] if (manager := await self._read(path)) is not None]
+        found = [one for one in shown if text(one.document, "ManagerType") not in _OTHERS]
         rules: tuple[Callable[[_Manager], bool], ...] = (
             lambda one: any(same_path(path, system.path) for path in one.systems),
             lambda one: text(one.document, "ManagerType") == _BMC,
@@ -102,6 +105,10 @@ class ManagerRestart:
             raise StageFailure(
                 Cause.PROTOCOL, f"it is not clear which manager is the BMC of this system: {listed}", retryable=False
             )
+        if len(shown) < len(paths) and not any(same_path(path, system.path) for path in found[0].systems):
+            few = f"the BMC lists {len(paths)} managers and shows {len(shown)} of them"
+            words = f"{few}: the one of this system may be among the rest"
+            raise StageFailure(Cause.PROTOCOL, words, retryable=False)
         return found[0]
 
     async def _listed(self) -> list[str]:

@@ -91,6 +91,22 @@ async def test_of_several_managers_the_bmc_is_restarted_and_not_that_of_the_encl
         assert (service(lab).restarts, fault.restarts) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("EnclosureManager", "the BMC lists no manager that could be restarted"),
+        ("BMC", "the BMC lists 2 managers and shows 1 of them"),  # of another node
+    ],
+)
+async def test_no_other_manager_is_restarted_while_the_bmc_does_not_show_its_own(kind: str, words: str) -> None:
+    fault = restart_faults.EnclosureManager(kind, lost=True)
+    async with Lab("R650", fault) as lab:
+        failure = await refused(lab)
+        assert words in failure.reason
+        assert (service(lab).restarts, fault.restarts) == (0, 0)
+        assert lab.acts.intents == []
+
+
 async def test_a_bmc_that_never_comes_back_is_given_up_at_its_deadline() -> None:
     async with Lab("R650", restart_faults.RestartsForLong()) as lab:
         failure = await refused(lab, 300)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from quads_tui.rollout.bmc_report import SEL_LINES
+from quads_tui.services.redfish import report as report_module
 
 from .conftest import Bench
 from .fake import SYSTEM, error, linked
@@ -48,6 +52,21 @@ async def test_a_log_of_references_is_read_at_both_ends_only(bench: Bench) -> No
     assert report.sel[0].text == "event 99"
     assert len(report.sel) == 3
     assert bench.bmc.count("GET") <= 12
+
+
+async def test_of_an_endless_log_the_ends_are_looked_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [{"Created": f"{number:06}", "Message": f"event {number}"} for number in range(15_000)]
+    looked: list[str] = []
+
+    def text(document: Mapping[str, object], name: str) -> str:
+        looked.append(name)
+        return str(document.get(name, ""))
+
+    for members, newest in ((entries, 14_999), (entries[::-1], 14_999)):
+        with_log(bench, members)
+        monkeypatch.setattr(report_module, "text", text)
+        assert (await bench.client.report()).sel[0].text == f"event {newest}"
+    assert len(looked) < 2000
 
 
 async def test_what_a_bmc_lacks_is_left_out_and_a_log_that_fails_is_said(bench: Bench) -> None:
