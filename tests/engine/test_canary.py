@@ -139,7 +139,7 @@ async def test_after_two_the_type_is_held_and_the_others_come_to_their_ends() ->
     assert words.startswith("2 canaries of this type failed or are overdue (h")
     assert "another host of this type begins" in words
     waiting = next(name for name, host in lab.rollout.hosts.items() if host.status is HostStatus.QUEUED)
-    assert note(lab, waiting).startswith("new hosts of R650 with RHEL 9.4 from m are paused: 2 hosts that")
+    assert note(lab, waiting).startswith("new hosts of R650 with RHEL 9.4 from m are paused: 2 canaries of")
     assert lab.executor.stopped == "safety"
 
 
