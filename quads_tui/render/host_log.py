@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.http_log import SHOWN_BODY, Exchange
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import Stage, StageStatus
@@ -109,7 +109,7 @@ def body_lines(exchange: Exchange) -> list[str]:
     """The answer's body in printable lines, known secrets masked; JSON that is whole is indented."""
     if not exchange.body:
         return []
-    text = SECRETS.scrub(exchange.body.decode(errors="replace"))
+    text = SECRETS.scrub(exchange.body.decode(errors="replace"))[:SHOWN_BODY]
     try:
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-KEPT_BODY = 2000  # bytes
+SHOWN_BODY = 2000  # characters
+KEPT_BODY = SHOWN_BODY + 4096  # bytes: a secret that is shown in part is kept whole, so that it can be masked
 READS = frozenset({"GET", "HEAD"})
 """The methods that change nothing."""
 CANCELLED = "cancelled"

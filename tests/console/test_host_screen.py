@@ -14,7 +14,7 @@ from quads_tui.render.host_log import body_lines, entries, log_line, matching
 from quads_tui.rollout.bmc_report import BmcReport, LogLine
 from quads_tui.rollout.commands import AskBmc
 from quads_tui.rollout.events import BmcReported, HostChanged, HostNote, Identified, Intent, RolloutStarted, StageChanged
-from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.http_log import SHOWN_BODY, Exchange
 from quads_tui.rollout.learned import Expectations
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.rollout_time import RolloutTime
@@ -168,6 +168,8 @@ def test_a_body_is_shown_printable_and_without_secrets() -> None:
     assert body_lines(request(NOW)) == []
     assert body_lines(request(NOW, body=b'{"cut": "hunter2hunter2 \xff')) == ['{"cut": "**** \ufffd']
     assert len(body_lines(request(NOW, body=b"[" * 2000))) == 1
+    shown = "".join(body_lines(request(NOW, body=("x y " * (SHOWN_BODY // 4 - 2) + "hunter2hunter2").encode())))
+    assert "hunter" not in shown  # a secret that is shown in part is masked, too
 
 
 async def shown(d: Desk) -> HostScreen:
