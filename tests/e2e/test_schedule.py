@@ -72,7 +72,7 @@ def test_a_plan_that_got_worse_is_refused_where_nobody_can_be_asked(lab: MakeLab
     world.ask("quads", {"assign": {"cloud": "cloud02", "hosts": [other]}})
     _, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 3
-    assert f"worse than in the confirmed plan: 1 hosts were not in the confirmed plan: {other}" in err
+    assert f"worse than in the confirmed plan: not in the confirmed plan: 1 host: {other}" in err
     assert not any(host["resets"] for host in world.counts()["hosts"].values())
 
 
