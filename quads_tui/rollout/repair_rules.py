@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import assert_never
 
+from quads_tui.rollout.counts import count
+
 from .addresses import host_and_port
 from .identity import Identity, bmc_of
 from .plan import HostPlan, Plan
@@ -187,7 +189,7 @@ def _restart_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
         behind = f"also behind it: {_named(others)}" if others else "no other host of this rollout is behind it"
         lines.append(f"BMC {rollout.hosts[name].address}: {behind}.")
     if len(groups) > _SHOWN:
-        lines.append(f"And {len(groups) - _SHOWN} more BMCs, each restarted once.")
+        lines.append(f"And {count(len(groups) - _SHOWN, 'more BMC')}, each restarted once.")
     return [
         *lines,
         "The BMC does not answer for some minutes, and its sessions end. The power of the hosts stays as it is.",
@@ -218,7 +220,7 @@ def _give_back_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
     ]
     return [
         *lines[:_SHOWN],
-        *([f"And {len(lines) - _SHOWN} more former owners."] if len(lines) > _SHOWN else []),
+        *([f"And {count(len(lines) - _SHOWN, 'more former owner')}."] if len(lines) > _SHOWN else []),
         *([f"May still be installing: {installing}. The install is not stopped."] if (installing := _installing(hosts)) else []),
         "Build mode and PXE are cancelled first. The disk MAY HAVE BEEN WIPED ALREADY; its data is not restored.",
     ]
