@@ -23,6 +23,7 @@ from quads_tui.inputs.row_commands import missing_programs
 from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.numbers import http_date
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
@@ -94,7 +95,7 @@ async def _check(paths: Sequence[Path], options: Options) -> int:
         if services.quads is not None and site.quads is not None:
             targets.append(Service("QUADS", "quads", site.quads.url, "/api/v3/version", site.quads.tls, _quads(services)))
         count = len(targets)
-        notify(f"asking {', '.join(one.service for one in targets)}" + (f" and {len(hosts)} BMCs" if hosts else ""))
+        notify(f"asking {', '.join(one.service for one in targets)}" + (f" and {counted(len(hosts), 'BMC')}" if hosts else ""))
         asked = [check_service(services, one) for one in targets]
         for host in hosts:
             if is_ipmi(host.address):
@@ -277,17 +278,15 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         trust = ", ".join(sorted({one.tls.partition(", certificate")[0] for one in good}))
         facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
         lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
-        lines += (
-            [f"        {late} of these BMCs have a clock that is wrong by more than {_CLOCK_TOLERANCE:.0f} s"] if late else []
-        )
+        lines += [f"        clock wrong by more than {_CLOCK_TOLERANCE:.0f} s: {counted(late, 'BMC')} of these"] if late else []
     if unverified := [one for one in good if one.unverified]:
         lines.append(
-            f"note  {len(unverified)} of these are not verified: a rollout asks about those that redfish.unverified does not list"
+            f"note  not verified: {len(unverified)} of these. A rollout asks about those that redfish.unverified does not list"
         )
         lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_MAX_LISTED]]
         lines += [f"        and {len(unverified) - _MAX_LISTED} more (--json lists all)"] if len(unverified) > _MAX_LISTED else []
     bad = [one for one in found if not one.ok]
     lines += [_line(one) for one in bad[:_MAX_LISTED]]
     if len(bad) > _MAX_LISTED:
-        lines.append(f"BAD   {len(bad) - _MAX_LISTED} more BMCs with problems (--json lists all)")
+        lines.append(f"BAD   {counted(len(bad) - _MAX_LISTED, 'more BMC')} with problems (--json lists all)")
     return lines

@@ -39,7 +39,7 @@ def _list(pattern: str | None, worst: bool, options: Options) -> int:
         return 0
     if not found:
         which = f" that fits {clean(pattern)}" if pattern else ""
-        notify(f"no rollout in {clean(options.state, 1000)} has ended with a host{which}")
+        notify(f"no host{which} in the ended rollouts of {clean(options.state, 1000)}")
     elif len(found) == 1:
         print("\n".join(details(found[0])))
     else:

@@ -35,7 +35,7 @@ class ErrorLog(logging.Handler):
                 first = not self._path
                 place = self.keep(record.exc_info[1], words)
                 if first:
-                    notify(f"quads-tui: internal error ({words}); details: {place}; later ones are added there")
+                    notify(f"quads-tui: internal error ({words}); details: {place}; later errors are added there")
             else:
                 notify(words)
 

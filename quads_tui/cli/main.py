@@ -67,8 +67,8 @@ def _canary_option(function: F) -> F:
         "--canary",
         metavar="N",
         type=click.IntRange(0, 100),
-        help="Build N hosts of each model, os and medium before the others of it begin. Default: in rollouts of more than 100 "
-        "hosts 1 for each that was not built at this site in the last 30 days, else 0.",
+        help="Build N hosts of each model, os and medium (one type) before the others of this type begin. Default: 1 for each "
+        "type that was not built at this site in the last 30 days; 0 in rollouts of up to 100 hosts.",
     )(function)
 
 
@@ -116,10 +116,10 @@ def _request_options(function: F) -> F:
 def cli(context: click.Context, /, **common: Any) -> None:
     """Reinstall bare-metal hosts through Foreman and Redfish, from one screen.
 
-    Without a command, show all rollouts. The options below may stand before a command that has them, too.
+    Without a command, show all rollouts. The options below may also be given before a command that has them.
 
     Exit status: 0 every host done; 1 some hosts failed, skipped or held; 2 bad usage or input file; 3 refused before the first
-    write; 4 stopped with hosts unfinished; 70 an error of the program itself; 74 the output could not be written whole;
+    write; 4 stopped with hosts unfinished; 70 an error of the program itself; 74 the output could not be written completely;
     130 ended by SIGINT; 143 ended by SIGTERM.
     """
     given = keep_given_before(context, common)
@@ -252,7 +252,8 @@ def attach(rollout: str | None, **common: Any) -> None:
     "--prune",
     metavar="DAYS",
     type=click.IntRange(0, 100_000),
-    help="Remove rollouts that ended more than DAYS days ago: none with unfinished or armed hosts or pending updates to QUADS.",
+    help="Remove rollouts that ended more than DAYS days ago. Those with unfinished or armed hosts, or with pending updates to "
+    "QUADS, are kept.",
 )
 @common_options("as_json", "state_dir")
 def rollouts(prune: int | None, **common: Any) -> None:
@@ -279,7 +280,7 @@ def report(rollout: str | None, form: str, **common: Any) -> None:
 @click.option("--worst", is_flag=True, help="Hosts that failed most often come first, then those that took longest.")
 @common_options("site", "as_json", "state_dir")
 def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
-    """Show how hosts fared in their last rollouts: PATTERN is a part of the name, or a pattern such as 'f21-*'."""
+    """Show the results of hosts in their last rollouts: PATTERN is a part of the name, or a pattern such as 'f21-*'."""
     from .host_history import hosts as start
 
     _end(start(pattern, worst=worst, options=_options(common)))

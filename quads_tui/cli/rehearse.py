@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quads_tui.inputs import load_assignment
+from quads_tui.rollout.counts import count
 from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.launch import roll_out
@@ -29,7 +30,7 @@ def rehearse(
     def work() -> int:
         given = load_assignment(assignment) if assignment else None
         if given and hosts and hosts != len(given.hosts):
-            raise Usage(f"{assignment} has {len(given.hosts)} hosts, but --hosts is {hosts}: omit --hosts")
+            raise Usage(f"{assignment} has {count(len(given.hosts), 'host')}, but --hosts is {hosts}: omit --hosts")
         shown, front_end = chosen_front_end(replace(options, yes=True))
         with rehearsal_emulators(options, given, hosts=hosts, seed=seed, speed=speed, faults=faults, notify=notify) as emulated:
             return run_to_end(roll_out(emulated, shown, ProcessResources(), TerminalOperator(), front_end))

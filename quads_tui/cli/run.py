@@ -88,7 +88,8 @@ def _ask_about_unfinished(found: Sequence[UnfinishedRollout], options: Options) 
         click.echo(f"{line[0].upper()}{line[1:]}.")
     if not replaceable:
         click.echo(
-            "A new rollout cannot take its place while it has other unfinished hosts: resume it, and skip those that stay."
+            "A new rollout cannot replace it while hosts that are not part of the new one are unfinished: resume it, and finish "
+            "or skip them."
         )
     choices = ["[r] resume that rollout"] if len(found) == 1 else []
     choices += [_ANEW] if replaceable else []

@@ -13,6 +13,7 @@ from quads_tui.journal.catalogue import StoredRollout, find
 from quads_tui.journal.locks import LockHeld
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.rollout_list import Row, Source, SourceKind
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.stages import HostStatus
@@ -32,7 +33,7 @@ from quads_tui.runtime.running_rollout import RunningRollout
 from quads_tui.runtime.unfinished import find_unfinished
 
 from .screen import run_screen, run_until_exit, wait_for_enter
-from .terminal import consequence, run_with_exit_status
+from .terminal import already_installing, consequence, run_with_exit_status
 from .watch import may_resume, read_only_reason, run_attached, run_watch
 
 if TYPE_CHECKING:
@@ -211,9 +212,8 @@ class StartController:
             retryable = counts[HostStatus.FAILED] or counts[HostStatus.HELD] or counts[HostStatus.SKIPPED]
             finished = running.rollout.settled and not retryable  # not where hosts wait for the end of a pause
             if running.executor.stopped or self._exiting or (finished and self._started.is_set()):
-                self.message = (
-                    f"{running.rollout.id} has ended: {counts[HostStatus.DONE]} of {len(running.rollout.hosts)} hosts done"
-                )
+                done = f"{counts[HostStatus.DONE]} of {count(len(running.rollout.hosts), 'host')} done"
+                self.message = f"{running.rollout.id} has ended: {done}"
                 return
             await asyncio.sleep(_POLL_INTERVAL)
 
@@ -272,7 +272,5 @@ class StartScreenOperator:
         return await start.confirm(question)
 
     async def confirm_retry(self, hosts: int, installed: int) -> bool:
-        installed_words = f"{installed} of them have already booted into the installer"
-        return await self.confirm(
-            f"Retry {hosts} failed, skipped or held hosts ({installed_words})? Hosts to be rebuilt are WIPED."
-        )
+        what = count(hosts, "failed, skipped or held host")
+        return await self.confirm(f"Retry {what} ({already_installing(installed)})? Hosts to be rebuilt are WIPED.")

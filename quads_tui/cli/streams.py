@@ -52,7 +52,7 @@ class Streams:
         error = self._out.dead
         quiet = error is None or (error.errno == errno.EPIPE and not self._stdout.required)  # `| head` has read what it wanted
         if self._out.lost and error is not None and not quiet and status in (0, 1):
-            notify(f"quads-tui: the output could not be written whole: {error.strerror}")
+            notify(f"quads-tui: the output could not be written completely: {error.strerror}")
             status = UNWRITTEN
         self._err.drain(DRAIN_TIMEOUT)
         return status

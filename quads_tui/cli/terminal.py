@@ -21,6 +21,7 @@ from quads_tui.inputs import InputError
 from quads_tui.inputs.row_commands import set_taken_keys
 from quads_tui.journal.locks import LockHeld
 from quads_tui.render.plan_text import plan_lines
+from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.row_commands import TakenKeys
@@ -88,9 +89,9 @@ def consequence(made: Plan) -> str:
     clouds = list(dict.fromkeys(made.goal(host).cloud for host in made.hosts if not host.blocker))
     words += [f"in {len(clouds)} clouds ({_some(clouds)})"] if len(clouds) > 1 else []
     if unaccepted := len(made.unaccepted):
-        words.append(f"including {unaccepted} not verified (their machine was not compared with Foreman's host)")
+        words.append(f"including {unaccepted} not verified (machine not compared with Foreman's host)")
     if unguarded := len(made.unguarded):
-        words.append(f"including {unguarded} that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)")
+        words.append(f"including {unguarded} that MAY BE PROTECTED HOSTS (BMC address could not be compared)")
     return ", ".join(words)
 
 
@@ -147,9 +148,14 @@ async def ask_yes_no(question: str) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
+def already_installing(hosts: int) -> str:
+    """How many of those that are to be retried may be installing, for the question."""
+    return f"already booted into the installer: {hosts or 'none'} of them"
+
+
 async def ask_count(count: int, what: str) -> bool:
     """Ask at the terminal, off the loop. More than five hosts: the count must be typed."""
-    hosts = "1 host" if count == 1 else f"{count} hosts"
+    hosts = counted(count, "host")
     if count > 5:
         answer = await _ask_off_loop(f"{hosts} will be {what}. Type the number to start, anything else cancels: ")
         return answer.strip() == str(count)
@@ -177,5 +183,5 @@ class TerminalOperator:
         return await ask_yes_no(question)
 
     async def confirm_retry(self, hosts: int, installed: int) -> bool:
-        click.echo(f"{hosts} failed, skipped or held hosts; {installed} of them have already booted into the installer.")
+        click.echo(f"{counted(hosts, 'failed, skipped or held host')}; {already_installing(installed)}.")
         return await ask_count(hosts, "retried (hosts to be rebuilt are WIPED)")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from quads_tui.render.question import QuestionText
-from quads_tui.rollout.repair_rules import Neighbours, costs, why_not, why_not_again
+from quads_tui.rollout.repair_rules import costs, neighbours_of, why_not, why_not_again
 from quads_tui.rollout.repairs import Repair
 from quads_tui.rollout.state import HostState, Rollout
 
@@ -21,7 +21,7 @@ _FROM_WHERE_IT_WAS = ("retry", "unskip", "release")
 def suitable(action: KeyAction, rollout: Rollout, hosts: Sequence[HostState]) -> tuple[list[HostState], dict[str, str]]:
     """The hosts that an action applies to now, and why not to the others, as far as the action tells reasons."""
     if action.repair is not None:
-        neighbours = Neighbours(rollout.plan)
+        neighbours = neighbours_of(rollout.plan)
         reasons = {host.name: why for host in hosts if (why := why_not(action.repair, rollout, host.name, neighbours))}
         return [host for host in hosts if host.name not in reasons], reasons
     fitting = [host for host in hosts if host.status in action.statuses]

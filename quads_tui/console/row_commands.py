@@ -54,7 +54,7 @@ class RowCommandKeys:
             return
         command = next(one for one in runner.commands if one.name == name)
         if view.place not in command.where:
-            self._app.flash(f"{name} has its key on: {', '.join(command.where)}")
+            self._app.flash(f"{name} can be used only on: {', '.join(command.where)}")
             return
         chosen = view.chosen()
         hosts = [host for host in chosen if runner.is_for(command, host)]
@@ -77,7 +77,8 @@ class RowCommandKeys:
             return f"it needs the whole screen, so it runs for one host at a time; {hosts} are chosen"
         if hosts > runner.free:
             now = AT_ONCE - runner.free
-            return f"at most {AT_ONCE} row commands run at the same time: {now} run now, and {count(hosts, 'host')} would be next"
+            full = f"{now} are running, and {count(hosts, 'host')} cannot be added"
+            return f"at most {AT_ONCE} row commands run at the same time: {full}"
         return ""
 
     def _ask(self, command: RowCommand, hosts: list[str], words: list[tuple[str, ...]]) -> None:

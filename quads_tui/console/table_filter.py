@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from quads_tui.render.host_filter import HostFilter, host_filter
 from quads_tui.render.host_order import ORDERS, Slowness, ordered
 from quads_tui.render.nearest import nearest_name, nearest_value
+from quads_tui.render.numbers import count
 from quads_tui.rollout.state import FailureGroup, HostState
 
 from .settings import MOST_FILTERS, NAME, SavedFilter, Settings
@@ -34,12 +35,13 @@ class TableFilter:
         return ordered(found, self.sort, slowness, turned=self.reversed)
 
     def _why_empty(self, fits: HostFilter, given: Sequence[HostState]) -> Sequence[str]:
-        lines = [f"0 of {len(given):,} hosts match{'' if self.words else ': no host has failed'}"]
+        match = "matches" if len(given) == 1 else "match"
+        lines = [f"0 of {count(len(given), 'host')} {match}{'' if self.words else ': no host has failed'}"]
         if fits.unmet is not None:
             field, value, first = fits.unmet
             word = f"{field}:{value}" if field else value
             near = nearest_name(value, given) if field in ("", "name") else nearest_value(field, value, given)
-            has = f"no host has {word!r}" if first else f"no host with the words before it has {word!r}"
+            has = f"no host has {word!r}" if first else f"no host that matches the words before it has {word!r}"
             lines[0] += f": {has}"
             lines += [f"nearest {'name' if field in ('', 'name') else field}: {near}"] if near else []
         lines += [self.problem] if self.problem else []

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from quads_tui.rollout.canary import TRIES, CanaryGroup, CanaryNews, CanaryStep, type_words
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.events import CanaryOverdue, Event, Notice, Paused, StageChanged
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.refusals import ADMISSION, SAFETY
@@ -82,7 +83,7 @@ class CanaryWatch:
         if group.is_held and not paused:
             reasons = "; ".join(f"{host}: {why[:_WORDS]}" for host, why in group.failed.items() if host not in group.accepted)
             why = (
-                f"{TRIES} hosts that were to be built first failed or are overdue ({reasons}). If you resume: another host of "
+                f"{TRIES} canaries of this type failed or are overdue ({reasons}). If you resume: another host of "
                 f"this type begins, and new hosts are paused again when {TRIES} more fail; {_others(group)} until one is built. "
                 "If you do not resume: new hosts of this type do not begin; hosts under way continue"
             )
@@ -98,7 +99,7 @@ class CanaryWatch:
             case CanaryStep.BEGUN:
                 self._say("info", f"{host} is to be built as the first {group.first}: {_others(group)}")
             case CanaryStep.BUILT if group.is_open:
-                self._say("info", f"{host} is built: the other {len(group.waiting)} hosts of {words} can begin")
+                self._say("info", f"{host} is built: {count(len(group.waiting), 'other host')} of {words} can begin")
             case CanaryStep.FAILED | CanaryStep.OVERDUE:
                 what = "failed" if news.step is CanaryStep.FAILED else "is overdue"
                 self._say("warning", f"{host}, the first {group.first}, {what}: {group.failed[host][:_WORDS]}; {_others(group)}")

@@ -216,7 +216,7 @@ class QuadsExchange:
                     Notice(
                         self._clock.wall(),
                         "warning",
-                        f'QUADS update "{update.key}" failed and is sent again later: {trouble.reason}',
+                        f'QUADS update "{update.key}" failed and will be sent again: {trouble.reason}',
                     )
                 )
         return True

@@ -300,7 +300,7 @@ class HostWrites:
 
         tries = 0
         while True:
-            acts.note(f"waiting for a place in the Foreman write queue ({act})", waits=True)
+            acts.note(f"waiting for its turn in the Foreman write queue ({act})", waits=True)
             try:
                 return await self._sent(acts, act, detail, carry, probe)
             except QueueAway as away:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
 
@@ -81,7 +82,7 @@ class Report:
         """All problems in the order of the lines, this file first."""
         found = sorted(self.problems, key=lambda problem: (problem.file != self.file, problem.line))
         if self._left_out:
-            found.append(Problem(self.file, 0, "", f"and {self._left_out} more problems"))
+            found.append(Problem(self.file, 0, "", f"and {count(self._left_out, 'more problem')}"))
         return tuple(found)
 
     def settle(self) -> None:

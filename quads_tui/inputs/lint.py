@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from quads_tui.rollout.counts import count as counted
+
 from .assignment import Assignment
 from .assignment_file import ASSIGNMENT, note_cloud
 from .assignments import conflicts
@@ -92,14 +94,14 @@ class _Read:
             return
         note_cloud(self.report, self.root)
         count = len(assignment.hosts)
-        self.summary = f"{assignment.cloud}, {count} host{'s' if count > 1 else ''}"
+        self.summary = f"{assignment.cloud}, {counted(count, 'host')}"
         if site is not None:
             self._check_on(site, assignment)
 
     def check_export(self, site: Site | None) -> None:
         """Notes what is wrong with it, whatever the cloud and the date."""
         clouds, schedules = check_export(self.report, self.root, site.quads_zone if site is not None else local_zone())
-        self.summary = f"{clouds} clouds, {schedules} schedules"
+        self.summary = f"{counted(clouds, 'cloud')}, {counted(schedules, 'schedule')}"
 
     def _check_on(self, site: Site, assignment: Assignment) -> None:
         for host in assignment.hosts:

@@ -178,7 +178,7 @@ def check_speed(site: Site, addresses: Iterable[str]) -> None:
         far.append("quads.url")
     hosts = [address for address in addresses if not is_loopback(address)]
     if hosts:
-        far.append(f"the address of {len(hosts)} hosts, such as {hosts[0]}")
+        far.append(f"addresses of BMCs: {len(hosts)}, such as {hosts[0]}")
     if far:
         where = ", ".join(far)
         expected = "expected speed 1, or 127.0.0.0/8, ::1 or localhost"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.identity import Comparison, Identity, compared, mac_of
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
 from quads_tui.rollout.ports import SideEffects
@@ -107,10 +108,11 @@ class BmcSurvey:
         while left and (seconds := deadline - loop.time()) > 0:
             _, left = await asyncio.wait(left, timeout=min(_PROGRESS_INTERVAL, seconds))
             if left:
-                self._notify(f"{len(tasks) - len(left)} of {len(tasks)} BMCs answered")
+                self._notify(f"{len(tasks) - len(left)} of {count(len(tasks), 'BMC')} answered")
         if left:
             self._notify(
-                f"{len(left)} BMCs not surveyed after {SURVEY_TIMEOUT:.0f} s: each is read before the first action on its host"
+                f"{count(len(left), 'BMC')} not surveyed after {SURVEY_TIMEOUT:.0f} s:"
+                " each is read before the first action on its host"
             )
         return left
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from quads_tui.rollout.causes import StageFailure
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import some
 from quads_tui.rollout.limits import Limits
@@ -69,8 +70,9 @@ async def misplaced_owners(
         if above[kind].get(number, frozenset()) & set(theirs):
             continue  # who is in a parent is in its children too
         refusals.append(
-            f"the Foreman user {login} is not in the {kind} {name} of {len(there)} hosts ({some(there)}): Foreman would refuse "
-            f"every write to them (422). The user's {kind}s: {', '.join(theirs.values()) or 'none'}. Add {name} to that user"
+            f"the Foreman user {login} is not in the {kind} {name} of {count(len(there), 'host')} ({some(there)}): Foreman would "
+            "refuse every write to them (422). "
+            f"The user's {kind}s: {', '.join(theirs.values()) or 'none'}. Add {name} to that user"
         )
     return refusals
 

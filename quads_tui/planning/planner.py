@@ -12,6 +12,7 @@ from quads_tui.inputs import FOREMAN, Assignment, HostSpec, InputError, Site, bm
 from quads_tui.inputs.assignment import CLOUD
 from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure, Unreadable
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import CHECK_MACS_OFF, Goal, HostPlan, Plan, Protected, Target
@@ -64,7 +65,7 @@ async def draft_plan(assignments: Sequence[Assignment], site: Site) -> Plan:
     """The plan and the refusals that follow from the files and DNS alone; no service is contacted."""
     named = [host.name for assignment in assignments for host in assignment.hosts]
     refusals = [f"{name} is a protected host (site file, protected_hosts)" for name in named if name in site.protected_hosts]
-    for name in [name for name, count in Counter(named).items() if count > 1]:
+    for name in [name for name, times in Counter(named).items() if times > 1]:
         clouds = [assignment.cloud for assignment in assignments for host in assignment.hosts if host.name == name]
         refusals.append(f"{name} is in more than one of the assignments ({', '.join(clouds)})")
     goals = [_goal(assignment, site) for assignment in assignments]
@@ -105,7 +106,7 @@ async def survey_untouched(
         if survey is not None and untouched:
             plan = await survey.run(plan, untouched)
     except (StageFailure, CredentialsRefused) as error:
-        notify(f"the BMCs of {len(untouched)} untouched hosts were not surveyed again: {error}")
+        notify(f"{count(len(untouched), 'BMC')} of untouched hosts not surveyed again: {error}")
         return plan
     plan, conflicts = _machine_conflicts(plan)
     return _end_conflicting(plan, untouched, conflicts)
@@ -247,7 +248,7 @@ async def _through_foreman(plan: Plan, assignments: Sequence[Assignment], site: 
     refusals += dict.fromkeys(unknown)
     plan = replace(plan, goals=tuple(goals))
     if not unknown:
-        notify(f"looking up {len(plan.hosts)} host{'' if len(plan.hosts) == 1 else 's'} in Foreman")
+        notify(f"looking up {count(len(plan.hosts), 'host')} in Foreman")
         known = await foreman.names()
         records = await foreman.records({host.name for host in plan.hosts} & known)
         plan = replace(plan, hosts=tuple(await _host_plans(plan, known, records, users, foreman, site)))

@@ -96,7 +96,7 @@ def end_line(
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if late := "" if lateness is None else late_short(lateness, rollout.speed):
-        words = f"{late[:1].upper()}{late[1:]}" if width >= 110 else "Times are off"  # why stands in the first line
+        words = f"{late[:1].upper()}{late[1:]}" if width >= 110 else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
     elif lag >= LATE:
         alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)

@@ -61,7 +61,7 @@ def plan_lines(plan: Plan) -> list[str]:
     )
     lines += _group(
         "expected not to be begun, since they would not be done by the time limit",
-        [(host, "as foreseen now") for host in plan.hosts if host.name in late],
+        [(host, "estimated when the plan was made") for host in plan.hosts if host.name in late],
     )
     lines += _group("hosts whose BMC did not answer; each BMC is tried again before the first action on its host", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
@@ -86,8 +86,9 @@ def _totals(plan: Plan) -> list[str]:
         lines += _fact("time", f"good hosts done after about {half} (90 % within {most}), as in earlier rollouts")
     lines += _fact("canary", canary_words(plan))
     if plan.until:
-        fit = f"{plan.usable - len(plan.late)} of {plan.usable} hosts are expected to be done by {time_limit_words(plan.until)}"
-        lines += _fact("limit", f"{fit}; no host is begun that would not be (90 % probability)")
+        fit = f"{plan.usable - len(plan.late)} of {count(plan.usable, 'host')}"
+        by = time_limit_words(plan.until)
+        lines += _fact("limit", f"expected to be done by {by}: {fit}. A host is begun only if this is 90 % probable")
     if not_asked := sum(host.bmc == NOT_ASKED for host in plan.hosts):
         lines += _fact("BMCs", f"{not_asked} {NOT_ASKED}: each is read before the first action on its host")
     lines += _fact("power", _counted(Counter(host.power for host in plan.hosts if host.power)))
@@ -113,7 +114,7 @@ def canary_words(plan: Plan) -> str:
         alike.setdefault(tuple(group.type[1:]), []).append(group)
     types = "; ".join(_alike_words(theirs) for theirs in alike.values())
     cost = "time that this adds: not known yet" if plan.canary_seconds is None else f"adds about {duration(plan.canary_seconds)}"
-    return f"{count(plan.canary, 'host')} of each type must be built before the others of it begin ({cost}): {types}"
+    return f"{count(plan.canary, 'host')} of each type must be built before the others of this type begin ({cost}): {types}"
 
 
 def _alike_words(groups: Sequence[CanaryGroup]) -> str:

@@ -97,7 +97,7 @@ def _all_lines(question: QuestionText, width: int, symbols: Symbols) -> list[Tex
     for sentence in question.notes:
         lines += _wrapped(sentence, width)
     if question.gentler:
-        lines += _wrapped(f"Gentler: {question.gentler}", width, QUIET)
+        lines += _wrapped(f"Safer: {question.gentler}", width, QUIET)
     return lines
 
 
@@ -131,7 +131,7 @@ def sentences(question: QuestionText) -> list[str]:
         lines.append(f"{row.name}{several}: {row.word}{where}" + (f": {row.reason}" if row.reason else ""))
     lines += [f"And {count(question.more, 'more host')}."] if question.more else []
     lines += question.notes
-    return lines + ([f"Gentler: {question.gentler}"] if question.gentler else [])
+    return lines + ([f"Safer: {question.gentler}"] if question.gentler else [])
 
 
 def _row(row: HostRow, width: int, several: bool, symbols: Symbols) -> Text:

@@ -184,7 +184,7 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     elif rollout.canaries[host.name] is not None:
         words += " (the first of its model, os and medium)"
     elif tail := rollout.durations.tail(host.name):
-        words += f" (longest first: about {duration(tail)} after its write)"
+        words += f" (longest first: about {duration(tail)} from its write to done)"
     if "writes" in rollout.paused:
         return f"{words}; {for_the_pause('writes', rollout.paused['writes'])}"
     if meters.lane.shut:
@@ -192,7 +192,7 @@ def _in_lane(host: HostState, place: int, rollout: Rollout, meters: Meters, fore
     if meters.lane.elsewhere:
         words += f"; {meters.lane.elsewhere}"
     rate = forecast.writes_per_minute
-    return (f"written in about {duration(60.0 * place / rate)}: " if rate else "") + words
+    return (f"write in about {duration(60.0 * place / rate)}: " if rate else "") + words
 
 
 def _installing(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> str:
@@ -211,7 +211,7 @@ def _turn(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -> 
     turn = forecast.turns.get(host.name)
     if turn is None:
         return ""
-    return f"written in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}: "
+    return f"write in about {duration(max(0.0, turn - (now - forecast.at) * rollout.speed))}: "
 
 
 def ordinal(number: int) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from quads_tui.rollout.counts import count
+
 from .causes import Unreadable
 from .identity import mac_of
 from .numbers import iso_time, record_id
@@ -107,7 +109,8 @@ class SomeUnreadable(Unreadable):
     """Not every record that was asked for can be read; `records` are those that can, by name."""
 
     def __init__(self, reasons: Sequence[Unreadable], records: Mapping[str, HostRecord]) -> None:
-        super().__init__(f"{reasons[0].what}{f', and {len(reasons) - 1} more hosts' if len(reasons) > 1 else ''}")
+        more = f", and {count(len(reasons) - 1, 'more host')}" if len(reasons) > 1 else ""
+        super().__init__(f"{reasons[0].what}{more}")
         self.records = records
 
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 SHOWN_BODY = 2000  # characters
-KEPT_BODY = (
-    SHOWN_BODY + 4096
-)  # bytes: a secret that is shown in part is kept whole, so that it can be masked
+KEPT_BODY = SHOWN_BODY + 4096  # bytes: a secret that is shown in part is kept whole, so that it can be masked
 READS = frozenset({"GET", "HEAD"})
 """The methods that change nothing."""
 CANCELLED = "cancelled"

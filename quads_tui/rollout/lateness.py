@@ -48,11 +48,10 @@ def late_words(lateness: Lateness, speed: float) -> str:
     if not lateness.is_too_late:
         return ""
     late = duration(max(1.0, lateness.seconds))
-    return (
-        f"this machine is too slow for speed {speed:g}: each step takes about {late} of rollout time too long, all times are off"
-    )
+    words = f"each step takes about {late} of rollout time too long, all times are wrong"
+    return f"this machine is too slow for speed {speed:g}: {words}"
 
 
 def late_short(lateness: Lateness, speed: float) -> str:
     """The same for a line with little room."""
-    return f"machine too slow for x{speed:g}: times are off" if lateness.is_too_late else ""
+    return f"machine too slow for x{speed:g}: times are wrong" if lateness.is_too_late else ""

@@ -15,6 +15,8 @@ from math import inf, log, sqrt
 from random import Random
 from typing import Any, NamedTuple, TypeGuard
 
+from quads_tui.rollout.counts import count
+
 from .plan import Goal, HostPlan, Plan
 from .stages import HostStatus, Kind, Stage
 
@@ -197,7 +199,7 @@ class LearnedDurations:
         if len(failed) < fails:
             return ""
         where = Counter(f"{one.stage.label}, {one.cause}" if one.stage else one.cause for one in failed).most_common(1)[0][0]
-        return f"failed in {len(failed)} of its last {len(last)} rollouts ({where})"
+        return f"failed in {len(failed)} of its last {count(len(last), 'rollout')} ({where})"
 
     def seeds(self, plan: Plan) -> dict[str, dict[str, list[float]]]:
         """What a rollout of this plan begins with, as DurationStats.seed takes it."""

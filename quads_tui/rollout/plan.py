@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from quads_tui.rollout.counts import count
+
 from .causes import Cause
 from .identity import Identity, identity_from
 from .stages import Kind, Stage
@@ -176,7 +178,7 @@ class Plan:
     def cautions(self) -> tuple[str, ...]:
         """What must stay in sight while it runs: hosts that are not verified, and those that may be protected ones."""
         found = self.not_verified
-        words = f"not verified: {len(found)} hosts, their machine was not compared with Foreman's host: {_some(found)}"
+        words = f"not verified: {count(len(found), 'host')} (machine not compared with Foreman's host): {_some(found)}"
         return (*((words,) if found else ()), *((self.unguarded_words,) if self.unguarded else ()))
 
     @property

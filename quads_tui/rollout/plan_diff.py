@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from quads_tui.rollout.counts import count
+
 from .plan import HostPlan, Plan
 
 
@@ -11,7 +13,7 @@ def worse(confirmed: Plan, now: Plan) -> list[str]:
     found = [f"refused now: {reason}" for reason in now.refusals if reason not in confirmed.refusals]
     added = [host.name for host in now.hosts if host.name not in before]
     if added:
-        found.append(f"{len(added)} hosts were not in the confirmed plan: {_some(added)}")
+        found.append(f"not in the confirmed plan: {count(len(added), 'host')}: {_some(added)}")
     for host in now.hosts:
         if (old := before.get(host.name)) is not None:
             found += [f"{host.name}: {what}" for what in _of_host(old, host)]

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import assert_never
 
+from quads_tui.rollout.counts import count
+
 from .addresses import host_and_port
 from .identity import Identity, bmc_of
 from .plan import HostPlan, Plan
@@ -57,6 +59,16 @@ class Neighbours:
     def protected(self, host: str) -> str:
         """A protected host behind its BMC, as far as the plan knows; empty: none."""
         return next((self._protected[place] for place in sorted(self._places[host]) if place in self._protected), "")
+
+
+_newest: list[tuple[Plan, Neighbours]] = []  # of one plan at most
+
+
+def neighbours_of(plan: Plan) -> Neighbours:
+    """By what the plan knows. Kept for the newest plan: a question asks several times, and 10,000 addresses take 0.1 s."""
+    if not _newest or _newest[0][0] is not plan:
+        _newest[:] = [(plan, Neighbours(plan))]
+    return _newest[0][1]
 
 
 def _places(host: HostPlan, machine: Identity | None = None) -> set[str]:
@@ -169,7 +181,7 @@ def costs(repair: Repair, rollout: Rollout, hosts: Iterable[HostState]) -> list[
 
 
 def _restart_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
-    neighbours = Neighbours(rollout.plan)
+    neighbours = neighbours_of(rollout.plan)
     groups = without_shared_bmcs([host.name for host in hosts], neighbours)
     lines = []
     for name in list(groups)[:_SHOWN]:
@@ -177,7 +189,7 @@ def _restart_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
         behind = f"also behind it: {_named(others)}" if others else "no other host of this rollout is behind it"
         lines.append(f"BMC {rollout.hosts[name].address}: {behind}.")
     if len(groups) > _SHOWN:
-        lines.append(f"And {len(groups) - _SHOWN} more BMCs, each restarted once.")
+        lines.append(f"And {count(len(groups) - _SHOWN, 'more BMC')}, each restarted once.")
     return [
         *lines,
         "The BMC does not answer for some minutes, and its sessions end. The power of the hosts stays as it is.",
@@ -208,7 +220,7 @@ def _give_back_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
     ]
     return [
         *lines[:_SHOWN],
-        *([f"And {len(lines) - _SHOWN} more former owners."] if len(lines) > _SHOWN else []),
+        *([f"And {count(len(lines) - _SHOWN, 'more former owner')}."] if len(lines) > _SHOWN else []),
         *([f"May still be installing: {installing}. The install is not stopped."] if (installing := _installing(hosts)) else []),
         "Build mode and PXE are cancelled first. The disk MAY HAVE BEEN WIPED ALREADY; its data is not restored.",
     ]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from quads_tui.rollout.counts import count
+
 from .rollout_time import RolloutTime
 
 CANARY = "canary "  # and the type of host in words: what the pause of its new hosts is called in events and commands
@@ -50,8 +52,7 @@ def is_for_an_install(note: str) -> bool:
 
 def for_its_rack(rack: str, most: int, seconds: float) -> str:
     """As many hosts of the rack as may be were powered on within so many own seconds."""
-    hosts = "1 host is" if most == 1 else f"{most} hosts are"
-    return f"waiting to power on: of rack {rack}, {hosts} powered on per {seconds:g} s (limits.power_on_per_rack)"
+    return f"waiting to power on: at most {count(most, 'host')} of rack {rack} in {seconds:g} s (limits.power_on_per_rack)"
 
 
 def paused_subject(what: str) -> str:

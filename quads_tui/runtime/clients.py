@@ -9,6 +9,7 @@ from pathlib import Path
 from quads_tui.inputs import InputError, Problem, Secret, SecretSource, Site, is_ipmi, resolve_secret
 from quads_tui.inputs.ipmi import LONGEST_PASSWORD
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.events import Event, LoginRefused
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.metrics import Meter, Meters
@@ -160,5 +161,5 @@ def check_ipmitool(site: Site, addresses: Iterable[str]) -> None:
     """Raises InputError where one of the addresses needs a program that is not installed."""
     count = sum(map(is_ipmi, addresses))
     if count and not ipmi.is_installed():
-        what = f"the BMCs of {count} hosts are at ipmi:// addresses, and the program ipmitool is not installed"
+        what = f"{counted(count, 'BMC')} at ipmi:// addresses, and the program ipmitool is not installed"
         raise InputError([Problem(site.path, 0, "ipmi", f"{what}; expected the package ipmitool")])

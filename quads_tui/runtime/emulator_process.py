@@ -18,6 +18,7 @@ from pathlib import Path
 
 from quads_tui.inputs import Assignment, is_ipmi, load_assignment, load_site
 from quads_tui.inputs.environment import Child, child_environment
+from quads_tui.rollout.counts import count
 
 from .options import Options, Usage
 from .rollout_input import RolloutInput
@@ -101,7 +102,7 @@ def _start(
         fleet = directory / "fleet.json"
         fleet.write_text(json.dumps(_fleet(given)))
         command += ["--fleet", str(fleet)]
-    notify(f"starting the emulators: one Foreman and {len(given.hosts) if given else hosts} BMCs on loopback")
+    notify(f"starting the emulators: one Foreman and {count(len(given.hosts) if given else hosts, 'BMC')} on loopback")
     with (directory / "emulators.log").open("wb") as log:
         child = subprocess.Popen(
             command,

@@ -20,6 +20,7 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.planning.bmc_survey import BmcSurvey
 from quads_tui.planning.planner import make_plan
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
+from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.state import Rollout
@@ -179,7 +180,7 @@ async def checked_plan(
 ) -> Plan:
     """The plan, for `plan`, `run` and the start screen. The BMCs of a rehearsal are not surveyed. Raises Refused."""
     count = sum(len(assignment.hosts) for assignment in given.assignments)
-    unexpected = [f"the plan has {count} hosts, --expect is {expect}"] if expect not in (None, count) else []
+    unexpected = [f"the plan has {counted(count, 'host')}, --expect is {expect}"] if expect not in (None, count) else []
     looks = bmc_survey(services, notify) if options.survey and given.rehearsal is None and not unexpected else None
     try:
         plan = await make_plan(given.assignments, given.site, services.foreman, notify, looks)

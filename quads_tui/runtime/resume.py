@@ -17,6 +17,7 @@ from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.servers import spelled
 from quads_tui.planning.planner import survey_untouched
 from quads_tui.render.comments import comments_summary
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.events import Event, HostChanged, StageChanged
 from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
@@ -155,7 +156,7 @@ def _refuse_late(rollout: Rollout, now: float) -> None:
     if rollout.plan.until and left and _late(rollout, now) == set(left):
         until = time_limit_words(rollout.plan.until, rollout.time)
         raise Usage(
-            f"none of the {len(left)} hosts that are left would be done by the time limit, {until}, with 90 % probability: "
+            f"{count(len(left), 'host')} unfinished, and none would be done by the time limit, {until}, with 90 % probability: "
             f"resume with --until TIME for another limit, or --until none for no limit"
         )
 
@@ -164,9 +165,9 @@ def _limit_words(rollout: Rollout, now: float) -> list[str]:
     """How many of the hosts that are left the time limit leaves."""
     if not rollout.plan.until or not (waiting := not_begun(rollout)):
         return []
-    fit = f"{len(waiting) - len(_late(rollout, now))} of {len(waiting)} hosts that have not begun"
+    fit = f"{len(waiting) - len(_late(rollout, now))} of {count(len(waiting), 'host')} not started"
     assumed = assumed_words(rollout, now)
-    limit = f"  time limit {time_limit_words(rollout.plan.until, rollout.time)}: {fit} are expected to be done by then"
+    limit = f"  time limit {time_limit_words(rollout.plan.until, rollout.time)}: expected to be done by then: {fit}"
     return [limit, *([f"  {assumed}"] if assumed else [])]
 
 

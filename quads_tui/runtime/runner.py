@@ -17,6 +17,7 @@ from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
 from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.events import ControlTaken
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.plan import Plan
@@ -174,11 +175,10 @@ class RolloutRunner:
                 notify(line)
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
-                count = _unfinished(rollout)
-                hosts = "1 host is" if count == 1 else f"{count} hosts are"
-                notify(f"  {hosts} unfinished. Resume with: quads-tui resume {rollout.id}{later}")
+                hosts = count(_unfinished(rollout), "unfinished host")
+                notify(f"  {hosts}. Resume with: quads-tui resume {rollout.id}{later}")
         if executor.owed_to_quads:
-            notify(f"  pending: {_updates(executor.owed_to_quads)} to QUADS. To send: quads-tui resume {rollout.id}")
+            notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: quads-tui resume {rollout.id}")
         if clouds := ", ".join(executor.undecided_in_quads):
             notify(
                 f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Retry the unfinished hosts,"
@@ -213,10 +213,6 @@ def status(rollout: Rollout, stopped: str) -> int:
     if not rollout.settled:
         return 4
     return 0 if all(host.status.value == "done" for host in rollout.hosts.values()) else 1
-
-
-def _updates(count: int) -> str:
-    return "1 update" if count == 1 else f"{count} updates"
 
 
 def _unfinished(rollout: Rollout) -> int:

@@ -31,7 +31,7 @@ async def until_back(clock: Clock, deadline: float, answers: Callable[[], Awaita
             away, back = True, False
             if clock.now() >= deadline:
                 minutes = (clock.now() - began) / 60
-                words = f"the BMC does not answer again {minutes:.0f} min after its restart (limits.bmc_restart)"
+                words = f"the BMC still does not answer {minutes:.0f} min after its restart (limits.bmc_restart)"
                 raise StageFailure(Cause.UNREACHABLE, words)
         elif back or (not away and clock.now() - began >= _GOES):
             return Return(away, clock.now() - began)

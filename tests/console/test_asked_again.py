@@ -6,6 +6,7 @@ import pytest
 
 from quads_tui.rollout.commands import Hold, Skip
 from quads_tui.rollout.events import HostChanged, StageChanged
+from quads_tui.rollout.repair_rules import Neighbours, neighbours_of
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
@@ -69,6 +70,13 @@ async def test_many_hosts_of_which_one_goes_a_step_further_are_not_asked_for_aga
         installs(model, next(name for name in going if name not in installing))
         await d.press("enter")
         assert d.control.orders == [Hold(tuple(going), "held by the operator")]
+
+
+def test_the_neighbours_of_a_plan_are_looked_up_once() -> None:
+    plan, other = rollout(60).plan, rollout(12).plan
+    assert neighbours_of(plan) is neighbours_of(plan)
+    names = [host.name for host in other.hosts]
+    assert all(neighbours_of(other).of(name) == Neighbours(other).of(name) for name in names)
 
 
 def test_plain_asks_again_as_well() -> None:

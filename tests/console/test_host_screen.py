@@ -237,7 +237,7 @@ async def test_slash_searches_the_log_and_escape_shows_all() -> None:
         d.exchanges = [request(NOW - 9, "/api/v2/hosts", "PUT"), request(NOW - 5)]
         await shown(d)
         await d.press("slash", *"put")
-        assert "1 lines contain 'put'" in d.text
+        assert "lines with 'put': 1" in d.text
         await d.press("enter")
         assert "GET    /Systems/1 " not in d.text
         await d.press("escape")

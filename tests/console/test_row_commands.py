@@ -104,7 +104,7 @@ async def test_it_runs_where_the_site_wants_it_and_while_only_watching(fake: Fak
         assert "started in tmux; read-only: recorded in commands.log, not in the journal" in d.app.context.flash
         await d.press("escape", "M", "x")
         assert fake.started == [("ssh", d.app.table.cursor)]
-        assert "ssh has its key on: table, detail" in d.text
+        assert "ssh can be used only on: table, detail" in d.text
         assert "x ssh" not in d.text
         assert "5 sel" in d.text
         fake.for_hosts = lambda host: False
@@ -134,7 +134,9 @@ async def test_what_cannot_run_is_said_and_nothing_runs(fake: Fake) -> None:
         await d.press("space", "space", "space")
         fake.free = 2
         await d.press("x")
-        assert "at most 8 row commands run at the same time: 6 run now, and 3 hosts would be next; nothing was run" in d.text
+        assert (
+            "at most 8 row commands run at the same time: 6 are running, and 3 hosts cannot be added; nothing was run" in d.text
+        )
         fake.free, fake.tmux = 8, False
         await d.press("x")
         assert "it needs the whole screen, so it runs for one host at a time; 3 are chosen" in d.text

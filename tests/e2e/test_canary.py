@@ -15,7 +15,8 @@ def test_the_plan_shows_the_canary_and_the_rollout_builds_it_first(lab: Callable
     assert "canary" not in world.run("plan", same).stdout  # three hosts need none
     shown = " ".join(world.run("plan", same, "--canary", "1").stdout.split())
     assert (
-        "canary 1 host of each type must be built before the others of it begin (time that this adds: not known yet): " in shown
+        "canary 1 host of each type must be built before the others of this type begin (time that this adds: not known yet): "
+        in shown
     )
     assert "R650 with RHEL 9.4 from RHEL Local (3 hosts)" in shown
     (plan,) = lines(world.run("plan", same, "--canary", "1", "--json", "--no-survey").stdout)
@@ -28,7 +29,7 @@ def test_the_plan_shows_the_canary_and_the_rollout_builds_it_first(lab: Callable
     first = next(place for place, line in enumerate(told) if line["event"] == "host" and line["status"] == "done")
     assert told[first]["host"] == began[0]
     assert {line["host"] for line in told[:first] if line["event"] == "stage"} == {began[0]}
-    assert f"{began[0]} is built: the other 2 hosts of R650 with RHEL 9.4 from RHEL Local can begin" in [
+    assert f"{began[0]} is built: 2 other hosts of R650 with RHEL 9.4 from RHEL Local can begin" in [
         line["text"] for line in told if line["event"] == "notice"
     ]
     report = json.loads(world.run("report", "--format", "json").stdout)

@@ -64,5 +64,5 @@ def test_without_ipmitool_the_start_says_what_is_missing(lab: Callable[..., Lab]
         check=False,
     )
     assert ran.returncode == 2
-    assert "ipmi: the BMCs of 1 hosts are at ipmi:// addresses, and the program ipmitool is not installed" in ran.stderr
+    assert "ipmi: 1 BMC at ipmi:// addresses, and the program ipmitool is not installed" in ran.stderr
     assert world.counts()["bmc"]["requests"] == 0

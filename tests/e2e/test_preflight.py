@@ -224,7 +224,7 @@ def test_b5_run_shows_the_plan_with_the_same_survey_before_its_question(lab: Mak
     assert {host.power for host in shown[0].hosts} == {"On"} and {host.bmc for host in shown[1].hosts} == {"not surveyed yet"}
     (mute,) = shown[0].unaccepted
     assert mute.unverified.startswith("its BMC reports no MAC address")
-    question = "wiped and rebuilt, including 1 not verified (their machine was not compared with Foreman's host)"
+    question = "wiped and rebuilt, including 1 not verified (machine not compared with Foreman's host)"
     assert consequence(shown[0]) == question
     untouched(world)
 
@@ -234,5 +234,5 @@ def test_check_tells_what_is_not_verified_of_each_bmc(lab: MakeLab) -> None:
     told: list[dict[str, Any]] = lines(world.run("check", world.assignment, "--json").stdout)
     (mute,) = [line for line in told if line["unverified"]]
     assert mute["ok"] and "6048r" in mute["service"] and mute["unverified"].startswith("its BMC reports no MAC address")
-    assert re.search(r"^note +1 of these are not verified", world.run("check", world.assignment).stdout, re.M)
+    assert re.search(r"^note +not verified: 1 of these", world.run("check", world.assignment).stdout, re.M)
     untouched(world)

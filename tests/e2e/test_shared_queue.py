@@ -174,7 +174,7 @@ def test_while_the_database_is_away_writes_wait_and_say_so(
     consoles = [Console(place, name, hosts, monkeypatch) for name, hosts in zip(("one", "two"), halves(place), strict=True)]
     wait_for(lambda: place.counts()["foreman"]["writes"] >= 2)
     server.stop()
-    wait_for(lambda: all("does not answer since" in console.shut() for console in consoles))
+    wait_for(lambda: all("has not answered since" in console.shut() for console in consoles))
     before = place.counts()["foreman"]["writes"]
     server.start()
     assert [console.ended()["done"] for console in consoles] == [6, 6]

@@ -44,8 +44,8 @@ def built(world: Lab) -> int:
 @pytest.mark.parametrize(
     ("redirected", "option", "status", "said"),
     [
-        ('exec "$@" > /dev/full', "--json", 74, b"could not be written whole: No space left on device"),
-        ('exec "$@" >&-', "--json", 74, b"could not be written whole: stdout is closed"),
+        ('exec "$@" > /dev/full', "--json", 74, b"could not be written completely: No space left on device"),
+        ('exec "$@" >&-', "--json", 74, b"could not be written completely: stdout is closed"),
         ('exec "$@" >&- 2>&- 0<&-', "--headless", 0, b""),
         ('exec "$@" 2> /dev/full', "--json", 0, b""),
         ('exec "$@" > /dev/full 2> /dev/full', "--plain", 0, b""),
@@ -89,7 +89,7 @@ def test_f6_every_command_that_prints_tells_it_in_a_line(world: Lab, done: Path,
     line = command(world, *words, *([world.assignment] if words[0] in ("plan", "lint") else ()), state=done)
     full = shell('exec "$@" > /dev/full', line)
     assert full.returncode == 74
-    assert full.stderr.splitlines()[-1] == b"quads-tui: the output could not be written whole: No space left on device"
+    assert full.stderr.splitlines()[-1] == b"quads-tui: the output could not be written completely: No space left on device"
     assert b"Traceback" not in full.stderr
     head = shell('{ "$@"; echo "status $?" >&2; } | head -c 1', line)
     assert head.stderr.splitlines()[-1] == b"status 0"

@@ -114,6 +114,6 @@ async def test_no_more_machines_of_a_rack_are_powered_on_in_an_interval(most: in
     for times in on.values():
         assert all(later - first >= interval - 0.01 for first, later in zip(times, times[most:], strict=False))
         assert times[-1] - times[0] < 6 / most * interval + 60  # and no slower than need be
-    hosts = "1 host is" if most == 1 else "3 hosts are"
-    words = f"waiting to power on: of rack e0, {hosts} powered on per {interval:g} s (limits.power_on_per_rack)"
+    hosts = "1 host" if most == 1 else "3 hosts"
+    words = f"waiting to power on: at most {hosts} of rack e0 in {interval:g} s (limits.power_on_per_rack)"
     assert words in {e.text for e in lab.journal.events if isinstance(e, HostNote) and e.waits}

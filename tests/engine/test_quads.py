@@ -325,7 +325,7 @@ async def test_e5_a_host_that_quads_stumbles_over_holds_up_no_other(ends: bool) 
     assert [told for told in server.told if told[0] == "host"] == [("host", HOSTS[n].name, "cloud02") for n in (0, 2)]
     assert not [told for told in server.told if told[0] == "assignment"]
     assert [event.text for event in said if isinstance(event, Notice)] == [
-        f'QUADS update "begun {HOSTS[1].name}" failed and is sent again later: HTTP 500'
+        f'QUADS update "begun {HOSTS[1].name}" failed and will be sent again: HTTP 500'
     ]
     server.stumbles = ""
     if ends:

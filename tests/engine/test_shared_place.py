@@ -43,7 +43,7 @@ class Place:
     def __init__(self, server: Server, name: str) -> None:
         self._server, self._name = server, name
         self.trouble = ""
-        self.writer = "ann@jump1 writes host a01"
+        self.writer = "ann@jump1 is writing host a01"
         self.leases: list[tuple[float, float]] = []
         self.details: list[Mapping[str, object]] = []
         self.is_ours = True
@@ -271,8 +271,8 @@ async def test_the_screen_shows_trouble_with_the_place_and_who_writes_elsewhere(
     await server.turn.acquire()
     write = Foreman().write(lane, "a")
     await asyncio.sleep(1)
-    assert lane.state().elsewhere == "ann@jump1 writes host a01"
-    place.trouble = "the database of the write queue (db, database quads) does not answer since 23:41:00"
+    assert lane.state().elsewhere == "ann@jump1 is writing host a01"
+    place.trouble = "the database of the write queue (db, database quads) has not answered since 23:41:00"
     assert lane.state().shut == place.trouble
     write.cancel()
 

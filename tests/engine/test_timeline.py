@@ -40,7 +40,7 @@ PXE = [
     "pxe_set finished 1 after 2.3 s",
 ]
 WRITE = [
-    "waits: waiting for a place in the Foreman write queue (build)",
+    "waits: waiting for its turn in the Foreman write queue (build)",
     "intent: build",
     "remembers baseline=set, built_at=set, start=foreman_build",
     "armed",
@@ -97,7 +97,7 @@ async def test_a_host_that_is_built() -> None:
 async def test_a_host_that_moves_its_ownership_only() -> None:
     assert told(await whole(Lab([NAME], kind=Kind.OWNERSHIP, target=Target(owner_id=41)))) == [
         "foreman_build started 1",
-        "waits: waiting for a place in the Foreman write queue (owner)",
+        "waits: waiting for its turn in the Foreman write queue (owner)",
         "intent: owner",
         "outcome: applied",
         "waits: written; waiting until a read of Foreman confirms the new owner",
@@ -123,13 +123,13 @@ async def test_a_host_that_is_skipped_while_it_is_armed() -> None:
         *without_seconds([*OFF, *PXE]),
         "foreman_build started 1",
         "waits: waiting for Foreman to report whether the host is already in build mode",
-        "waits: waiting for a place in the Foreman write queue (parameter)",
+        "waits: waiting for its turn in the Foreman write queue (parameter)",
         "intent: parameter",
         "outcome: applied",
         *WRITE,
         "ordered: skip",
         "foreman_build skipped 1: bad DIMM",
-        "waits: waiting for a place in the Foreman write queue (cancel)",
+        "waits: waiting for its turn in the Foreman write queue (cancel)",
         "intent: cancel",
         "remembers built_at=none",
         "outcome: applied",
@@ -152,7 +152,7 @@ async def test_a_host_that_foreman_refuses_three_times_and_that_is_retried() -> 
         for line in [
             f"foreman_build started {number}",
             "waits: waiting for Foreman to report whether the host is already in build mode",
-            "waits: waiting for a place in the Foreman write queue (build)",
+            "waits: waiting for its turn in the Foreman write queue (build)",
             "intent: build",
             "outcome: refused (no free address)",
             f"foreman_build failed {number} foreman: no free address",

@@ -62,7 +62,7 @@ async def test_a_write_that_is_not_let_out_queues_again_with_growing_pauses(monk
     why = "too much time passed between preparing and sending the request"
     assert outcomes(lab, "build")[:-1] == [("absent", {"why": f"not sent: {why}"})] * 9
     assert told(lab).count(f"note: the write (build) was not sent, and is tried again: {why}") == 9
-    assert told(lab).count("waits: waiting for a place in the Foreman write queue (build)") == 10
+    assert told(lab).count("waits: waiting for its turn in the Foreman write queue (build)") == 10
     assert lab.rollout.hosts[NAME].attempts[Stage.FOREMAN_BUILD] == 1
 
 
@@ -115,7 +115,7 @@ async def test_a_host_that_another_write_put_in_build_gets_its_pxe_files_again(m
         "remembers baseline=set, built_at=set, pxe_lost=True, start=foreman_build",
         "armed",
         "note: in build mode, but Foreman deleted the PXE files of the host: asking Foreman to write them again",
-        "waits: waiting for a place in the Foreman write queue (rebuild)",
+        "waits: waiting for its turn in the Foreman write queue (rebuild)",
         "intent: rebuild",
         "remembers pxe_lost=False",
         "outcome: applied",

@@ -315,7 +315,7 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
         " the BMC addresses of the other hosts cannot be compared with it"
     )
     assert warning in plan.warnings and [host.name for host in plan.unguarded] == [HOSTS[1]]
-    assert "including 1 that MAY BE PROTECTED HOSTS (their BMC addresses could not be compared)" in consequence(plan)
+    assert "including 1 that MAY BE PROTECTED HOSTS (BMC address could not be compared)" in consequence(plan)
     assert (
         "MAY BE PROTECTED HOSTS, and are part of the rollout (DNS does not answer for a protected host, so its BMC could not be compared): 1"
         in shown(plan)
@@ -437,7 +437,7 @@ async def test_a5_hosts_that_cannot_be_compared_are_asked_for_or_accepted_by_pat
         (CHECK_MACS_OFF, False),
     ]
     assert [host.name for host in plan.unaccepted] == [HOSTS[0], HOSTS[2]]
-    assert plan.cautions[0].startswith("not verified: 3 hosts, ")
+    assert plan.cautions[0].startswith("not verified: 3 hosts (")
     assert plan.confirmed().unaccepted == () and len(plan.confirmed().not_verified) == 3
 
 

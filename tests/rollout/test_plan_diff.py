@@ -58,7 +58,7 @@ def test_worse(now: Plan, says: str) -> None:
 
 def test_hosts_that_came_are_counted_and_named() -> None:
     assert worse(replace(PLAN, hosts=HOSTS[:1]), PLAN) == [
-        "7 hosts were not in the confirmed plan: " + ", ".join(f"h{number}.example.com" for number in range(1, 6)) + " and 2 more"
+        "not in the confirmed plan: 7 hosts: " + ", ".join(f"h{number}.example.com" for number in range(1, 6)) + " and 2 more"
     ]
 
 

@@ -115,7 +115,7 @@ def test_the_plan_of_a_large_rollout_has_canaries_of_new_types_and_their_cost(tm
     assert (made.canary, made.proven, made.canary_seconds) == (1, (), None)
     words = " ".join(" ".join(plan_lines(made)).split())
     assert (
-        "canary 1 host of each type must be built before the others of it begin "
+        "canary 1 host of each type must be built before the others of this type begin "
         "(time that this adds: not known yet): R650 (80 hosts), R640 (40 hosts)" in words
     )
     learn(tmp_path, URL, ended([600.0 + number for number in range(40)]).rollout, NOW, lambda words: None)

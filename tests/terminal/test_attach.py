@@ -92,9 +92,9 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
     pid = int((rollout / "lock").read_text().split()[1])
 
     terminals.open("watcher", place.command("watch"))
-    terminals.shows("watcher", "READ-ONLY: watching")
+    terminals.shows("watcher", "READ-ONLY: run by process")
     terminals.keys("watcher", "p")
-    terminals.shows("watcher", "read-only: watching")
+    terminals.shows("watcher", "read-only: run by process")
 
     terminals.open("second", place.command("attach"), (100, 30))
     terminals.shows("second", "ATTACHED")

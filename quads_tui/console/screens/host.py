@@ -18,6 +18,7 @@ from quads_tui.render.bmc_box import bmc_box, facts
 from quads_tui.render.detail import past_lines
 from quads_tui.render.host_log import LogEntry, body_lines, entries, log_line, matching
 from quads_tui.render.line import cut, fitted
+from quads_tui.render.numbers import count
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
@@ -45,7 +46,7 @@ class BodyScreen(Page):
             room = max(1, width - 2)
             lines += [Text(cut(f" {line[start : start + room]}", width)) for start in range(0, max(1, len(line)), room)]
         if not one.body:
-            kept = "Bodies are kept of the newest read, of what changes something, and of errors; not in journals."
+            kept = "Bodies are kept for the newest read, for changes and for errors; a journal has none."
             lines += [
                 Text(cut(" The body of this answer is empty, or was not kept.", width)),
                 Text(cut(f" {kept}", width), QUIET),
@@ -157,9 +158,10 @@ class HostScreen(View):
     def _log_lines(self, width: int, height: int) -> list[Text]:
         found, rollout, symbols = self._entries(), self.context.rollout, self.context.symbols
         all_lines = sum(one.count for one in found)
-        words = f"newest last   {all_lines} lines" + (f" in {len(found)}, equal ones folded" if all_lines > len(found) else "")
+        words = f"newest last   {count(all_lines, 'line')}"
+        words += f", shown as {len(found)} (equal lines are one)" if all_lines > len(found) else ""
         if self._words:
-            words = f"{len(found)} lines contain {self._words!r} (esc: all)"
+            words = f"lines with {self._words!r}: {len(found)} (esc: all)"
         place, room = self._place(found), max(1, height - 1)
         top = max(0, min(len(found) - room, place - room // 2)) if self._at is not None else max(0, len(found) - room)
         lines = [

@@ -19,6 +19,7 @@ from quads_tui.console.row_commands import as_action
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
+from quads_tui.render.numbers import count
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
 from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.lateness import Lateness
@@ -209,7 +210,7 @@ class View(SafeScreen, Screen[str]):
         """What is needed, and nothing else."""
         rollout = self.context.rollout
         ended, failed = sum(rollout.counts[status] for status in HostStatus if status.is_final), rollout.counts[HostStatus.FAILED]
-        news = f"The rollout continues: {ended:,} of {len(rollout.hosts):,} hosts ended, {failed:,} failed."
+        news = f"The rollout continues: {ended:,} of {count(len(rollout.hosts), 'host')} ended, {failed:,} failed."
         for panel in self.query(LinePanel):
             if panel.id != "header":
                 panel.put([])

@@ -205,7 +205,7 @@ class PostgresPlace:
     def _is_away(self, error: Exception) -> None:
         if not self.trouble:
             since = f"{datetime.now().astimezone():%H:%M:%S}"
-            words = f"the database of the write queue ({self._dsn.shown}) does not answer since {since}"
+            words = f"the database of the write queue ({self._dsn.shown}) has not answered since {since}"
             self.trouble = f"{words}: {error if isinstance(error, DatabaseAway) else reason(error)}"
 
 
@@ -222,7 +222,7 @@ def _named(grant: _Grant) -> tuple[int, list[str], timedelta]:
 
 def _writer(who: str, host: str) -> str:
     who, host = clean(who, 100), clean(host, 100)
-    return f"{who} writes host {host}" if host else f"it is the turn of {who}"
+    return f"{who} is writing host {host}" if host else f"it is the turn of {who}"
 
 
 def _left(found: Mapping[str, Any]) -> LeftWrite:

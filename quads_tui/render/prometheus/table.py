@@ -251,7 +251,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_requests_total",
         Kind.COUNTER,
-        "Requests that were sent, retries and logins included; of IPMI sessions.",
+        "Requests that were sent, including retries and logins; for IPMI, sessions are counted.",
         _each(_requests, Service),
         ("service",),
     ),
@@ -326,7 +326,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_forecast_good_hosts",
         Kind.GAUGE,
-        "Good hosts, whose end is estimated: done, or unfinished and neither overdue nor left by the time limit.",
+        "Good hosts, whose end is estimated: done or unfinished, without those that are overdue or excluded by the time limit.",
         _one(lambda reading: reading.good_hosts),
     ),
     Metric(

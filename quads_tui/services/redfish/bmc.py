@@ -158,14 +158,14 @@ class Bmc:
         Behind another address the same URI may be somebody else's session. `peer` empty: nobody knows where it was. `login`: the
         wall time of a login whose session was not recorded any more.
         """
-        left = f"{len(uris) or 'perhaps some'} sessions of an earlier process stay open at the BMC"
+        left = f"sessions of an earlier process that stay open at the BMC: {len(uris) or 'perhaps some'}"
         try:
             await self._connection.root(self._connection.clock.now())
         except StageFailure as failure:
-            self._connection.acts.note(f"{left}: {failure.reason}")
+            self._connection.acts.note(f"{left} ({failure.reason})")
             return
         if peer and self._connection.peer != peer:
-            self._connection.acts.note(f"{left}: it was at {peer}, and {self._connection.peer} answers now")
+            self._connection.acts.note(f"{left} (it was at {peer}, and {self._connection.peer} answers now)")
             return
         await self._connection.session.end(uris, login)
 

@@ -331,7 +331,7 @@ class BmcConnection:
 
 def _redirects(path: str, told: str, where: str, same: bool, address: str) -> str:
     """`told`: the target as the BMC wrote it; `where`: its path; `same`: that is the resource that was asked for."""
-    words = f"the BMC redirects {clean(path)} to {clean(told, 160) or 'no place that it names'}"
+    words = f"the BMC redirects {clean(path)} to {clean(told, 160) or 'an address that it does not give'}"
     if same:
         elsewhere = "://" in told and not told.startswith(f"{address}/")
         return f"{words}, which is another address: it is not followed" if elsewhere else f"{words}, in a circle"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.repairs import BMC_RESET
 from quads_tui.rollout.stages import ActResult
@@ -58,7 +59,7 @@ class ManagerRestart:
         manager = await self._manager()
         target, kinds = await self._ways(manager)
         if (others := len(manager.systems) - 1) > 0:
-            self._connection.acts.note(f"this BMC manages {others} other systems too")
+            self._connection.acts.note(f"this BMC manages {count(others, 'other system')} too")
         await self._machine.look(self._deadline)  # the act goes to the peer of this look
         kind, lost = await self._send(target, kinds, before)
         self._connection.acts.note(f"waiting until the BMC answers again after {kind}", waits=True)

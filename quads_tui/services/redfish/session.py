@@ -137,7 +137,7 @@ class Session:
                     await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
             why = str(error) or f"quads-tui could not close them within {_ENDING:g} s"
-            self._acts.note(f"{len(left)} sessions of an earlier process stay open at the BMC: {why}")
+            self._acts.note(f"sessions of an earlier process that stay open at the BMC: {len(left)} ({why})")
 
     async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:
         """Find the session of a login `age` seconds before our own, by what the BMC tells of both."""

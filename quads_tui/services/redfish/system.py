@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.identity import Identity, mac_of, same_after_move, serial_of, some, uuid_of
 from quads_tui.rollout.text import clean
 from quads_tui.services.json_text import is_damaged
@@ -365,7 +366,7 @@ def _unreadable(path: str, gone: Missing) -> StageFailure:
 
 
 def _unread(left: Sequence[object]) -> StageFailure:
-    return StageFailure(Cause.BUSY, f"the BMC was too slow: {len(left)} of its systems were not read in time")
+    return StageFailure(Cause.BUSY, f"the BMC was too slow: {count(len(left), 'system')} not read in time")
 
 
 def _anothers(path: str, what: str, where: str) -> StageFailure:

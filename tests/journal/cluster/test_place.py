@@ -61,7 +61,7 @@ async def test_the_second_console_waits_and_sees_who_writes(place: MakePlace) ->
     await ann.sending("a01.example.com", "build", {"wanted": {"build": True}, "progress": "p"})
     waiting = asyncio.ensure_future(bob.take(LONG, LONG))
     await until(lambda: bool(bob.writer))
-    assert bob.writer == "ann@jump1 writes host a01.example.com"
+    assert bob.writer == "ann@jump1 is writing host a01.example.com"
     assert not waiting.done()
     ann.give_back()
     assert await asyncio.wait_for(waiting, 30) == []
@@ -226,7 +226,7 @@ async def test_a_database_that_is_cut_off_is_waited_for_and_said_so(place: MakeP
     waiting = asyncio.ensure_future(ann.take(LONG, LONG))
     await until(lambda: bool(ann.trouble))
     assert ann.trouble.startswith("the database of the write queue (127.0.0.1, database ")
-    assert ") does not answer since " in ann.trouble
+    assert ") has not answered since " in ann.trouble
     assert not waiting.done()
     cable.mend()
     await asyncio.wait_for(waiting, 30)
@@ -240,7 +240,7 @@ async def test_nothing_is_sent_while_the_database_cannot_be_asked(place: MakePla
     await ann.take(LONG, LONG)
     getattr(cable, how)()
     async with asyncio.timeout(30):
-        with pytest.raises(QueueAway, match="does not answer since"):
+        with pytest.raises(QueueAway, match="has not answered since"):
             await ann.sending("a01", "build", {})
     ann.give_back()
     cable.mend()

@@ -127,13 +127,13 @@ class Bench:
         self.others.append(self.make(system=system, address=address))
         return self.others[-1]
 
-    async def off(self, seconds: float = 120) -> str:
+    async def off(self, seconds: float = 900) -> str:
         return await self.client.ensure_off(self.clock.now() + seconds)
 
-    async def on(self, seconds: float = 120) -> str:
+    async def on(self, seconds: float = 900) -> str:
         return await self.client.ensure_on(self.clock.now() + seconds)
 
-    async def pxe(self, seconds: float = 90) -> str:
+    async def pxe(self, seconds: float = 900) -> str:
         return await self.client.ensure_pxe_next(self.clock.now() + seconds)
 
     async def clear(self, seconds: float = 90) -> str:

@@ -6,13 +6,17 @@ import ast
 import asyncio
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from quads_tui.console.taken_keys import taken_keys
 from quads_tui.inputs import load_site
+from quads_tui.inputs.row_commands import set_taken_keys
+from quads_tui.rollout.row_commands import TakenKeys
 from quads_tui.services.redfish import quirks
 
 from .conftest import Bench
@@ -153,6 +157,14 @@ def test_the_table_has_every_quirk_and_every_test_that_it_names_exists() -> None
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", FLEET, re.S)
 
 
+@pytest.fixture
+def keys_of_the_screens() -> Iterator[None]:
+    set_taken_keys(taken_keys)
+    yield
+    set_taken_keys(lambda: TakenKeys({}, {}))
+
+
+@pytest.mark.usefixtures("keys_of_the_screens")
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[-2].strip()[:30])
 def test_every_example_is_a_part_of_a_site_file(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMC_PASSWORD", "x")

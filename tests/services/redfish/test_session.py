@@ -354,7 +354,7 @@ async def test_c5_where_all_sessions_are_taken_they_are_deleted_by_basic(bench: 
 async def test_c5_a_bmc_that_is_away_is_not_waited_for(bench: Bench) -> None:
     bench.bmc.when("GET", "/redfish/v1/", hang_up, times=99)
     await bench.client.end_sessions([f"{SESSIONS}/71"], "")
-    assert bench.told.notes[-1].startswith("1 sessions of an earlier process stay open at the BMC: ")
+    assert bench.told.notes[-1].startswith("sessions of an earlier process that stay open at the BMC: 1 (")
 
 
 # The first byte

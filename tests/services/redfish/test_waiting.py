@@ -240,7 +240,7 @@ NOT_READY = "the BMC redirects {} to {}: its Redfish service is not ready"
         ("https://127.0.0.1:9/login.html", NOT_READY.format(SYSTEM, "https://127.0.0.1:9/login.html")),
         ("//127.0.0.1:9/redfish/v1", NOT_READY.format(SYSTEM, "//127.0.0.1:9/redfish/v1")),
         ("login.html", NOT_READY.format(SYSTEM, "login.html")),
-        (None, NOT_READY.format(SYSTEM, "no place that it names")),
+        (None, NOT_READY.format(SYSTEM, "an address that it does not give")),
         (SYSTEM, f"the BMC redirects {SYSTEM} to {SYSTEM}, in a circle"),
         (
             f"https://127.0.0.1:9{SYSTEM}",
