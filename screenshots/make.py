@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from raster import png
@@ -16,6 +18,7 @@ from textual.pilot import Pilot
 from quads_tui.cli.terminal import TerminalOperator
 from quads_tui.console.app import Console
 from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import Options
@@ -23,17 +26,45 @@ from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.running_rollout import RunningRollout
 
 HERE = Path(__file__).parent
-PICTURES: Mapping[str, Sequence[str]] = {
-    "main-80x24": (),
-    "main-120x40": (),
-    "main-200x60": (),
-    "detail-80x24": ("f", "enter"),
-    "causes-120x40": ("F",),
-    "graphs-120x40": ("v",),
-    "map-120x40": ("M",),
-    "retry-120x40": ("f", "asterisk", "r"),
+
+
+class Moment(Enum):
+    """Of the rehearsal; the value is the share of the hosts that are done by then."""
+
+    EARLY = 0.05
+    MIDDLE = 0.33
+    LATE = 0.85
+    END = 2.0  # no host can move by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`keys` lead to it from the main screen."""
+
+    when: Moment
+    keys: Sequence[str] = ()
+    theme: str = "dark"
+
+
+HOST, QUESTION = ("f", "enter"), ("f", "asterisk", "r")
+PICTURES: Mapping[str, Picture] = {
+    "early-120x40": Picture(Moment.EARLY),
+    "main-80x24": Picture(Moment.MIDDLE),
+    "main-120x40": Picture(Moment.MIDDLE),
+    "main-200x60": Picture(Moment.MIDDLE),
+    "light-120x40": Picture(Moment.MIDDLE, theme="light"),
+    "mono-120x40": Picture(Moment.MIDDLE, theme="mono"),
+    **{f"detail-{size}": Picture(Moment.MIDDLE, HOST) for size in ("80x24", "120x40", "200x60")},
+    "causes-120x40": Picture(Moment.MIDDLE, ("F",)),
+    **{f"graphs-{size}": Picture(Moment.LATE, ("v",)) for size in ("80x24", "120x40", "200x60")},
+    **{f"map-{size}": Picture(Moment.MIDDLE, ("M",)) for size in ("80x24", "120x40", "200x60")},
+    **{f"retry-{size}": Picture(Moment.MIDDLE, QUESTION) for size in ("80x24", "120x40", "200x60")},
+    "late-80x24": Picture(Moment.LATE),
+    "late-120x40": Picture(Moment.LATE),
+    "late-200x60": Picture(Moment.LATE),
+    **{f"end-{size}": Picture(Moment.END) for size in ("80x24", "120x40", "200x60")},
 }
-"""Name and size: the keys that lead there."""
+"""By name and size."""
 
 
 def size_of(name: str) -> tuple[int, int]:
@@ -42,21 +73,29 @@ def size_of(name: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def reached(moment: Moment, rollout: Rollout) -> bool:
+    if moment is Moment.END:
+        return rollout.settled
+    return bool(rollout.counts[HostStatus.DONE] >= moment.value * len(rollout.hosts))
+
+
 async def photograph(running: RunningRollout) -> None:
-    """When a third of the hosts is done: the main screen at three sizes, and what is one key away from it."""
-    while running.rollout.counts[HostStatus.DONE] < len(running.rollout.hosts) / 3:
-        await asyncio.sleep(0.2)
-    for name, keys in PICTURES.items():
-        await _taken(running, name, keys)
-    running.executor.stop("operator")
+    """At each moment the screens that belong to it."""
+    for moment in Moment:
+        while not reached(moment, running.rollout):
+            await asyncio.sleep(0.2)
+        for name, picture in PICTURES.items():
+            if picture.when is moment:
+                await _taken(running, name, picture)
 
 
-async def _taken(running: RunningRollout, name: str, keys: Sequence[str]) -> None:
+async def _taken(running: RunningRollout, name: str, picture: Picture) -> None:
     console, size = Console(running.view, running.executor), size_of(name)
 
     async def pilot(hand: Pilot[str]) -> None:
+        console.choose_palette(picture.theme)
         await hand.pause(2.0)
-        for key in keys:
+        for key in picture.keys:
             await hand.press(key)
         await hand.pause(0.5)
         svg = console.export_screenshot(title=f"quads-tui {size[0]}x{size[1]}")
@@ -68,7 +107,7 @@ async def _taken(running: RunningRollout, name: str, keys: Sequence[str]) -> Non
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as state:
+    with tempfile.TemporaryDirectory(prefix="quads-tui-") as state:
         options = Options(state_dir=Path(state), yes=True)
         with rehearsal_emulators(options, hosts=700, seed=1, speed=30.0, faults="realistic", notify=print) as given:
             asyncio.run(roll_out(given, options, ProcessResources(), TerminalOperator(), photograph))

@@ -37,9 +37,11 @@ def test_every_picture_that_the_script_makes_is_there_and_every_one_that_is_show
 
 async def test_the_keys_of_each_picture_lead_to_a_screen_of_its_own(make: ModuleType) -> None:
     seen = {}
-    for name, keys in make.PICTURES.items():
+    for name, picture in make.PICTURES.items():
+        if picture.theme != "dark" or picture.when is not make.Moment.MIDDLE:
+            continue
         async with desk(rollout(60), make.size_of(name)) as d:
-            await d.press(*keys)
+            await d.press(*picture.keys)
             seen[name] = d.text
             assert d.app.size == make.size_of(name)
     assert len(set(seen.values())) == len(seen)
