@@ -26,6 +26,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.row_commands import TakenKeys
 from quads_tui.rollout.stages import Kind
+from quads_tui.runtime.event_loop import ASKED
 from quads_tui.runtime.operator import FrontEnd
 from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage, emit_json, notify
 
@@ -37,7 +38,8 @@ _NAMED = 6  # clouds that the question names
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
     """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
     set_taken_keys(_taken_keys)
-    signal.signal(signal.SIGTERM, _exit_on_sigterm)  # until the rollout runs and handles the signal itself
+    ASKED.reset()
+    signal.signal(signal.SIGTERM, ASKED.exit)  # until the rollout runs and handles the signal itself
     try:
         return work()
     except KeyboardInterrupt:
@@ -58,10 +60,6 @@ def _taken_keys() -> TakenKeys:
     from quads_tui.console.taken_keys import taken_keys
 
     return taken_keys()
-
-
-def _exit_on_sigterm(*_: object) -> None:
-    raise SystemExit(SIGNALS["SIGTERM"])
 
 
 def chosen_front_end(options: Options) -> tuple[Options, FrontEnd]:

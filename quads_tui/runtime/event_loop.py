@@ -11,6 +11,32 @@ from typing import Any, TypeVar
 from .options import SIGNALS
 
 T = TypeVar("T")
+_AGAIN = 1.0  # real seconds; a cancellation can be lost too, where what is waited for is done in the same turn of the loop
+
+
+class Asked:
+    """Whether SIGTERM has asked this process to end. It is kept: Python drops what a handler raises inside some callbacks (an
+    import's, for one), and then the signal would have done nothing.
+
+    `taken`: a rollout hears signals itself from now on, and was told of this one.
+    """
+
+    def __init__(self) -> None:
+        self.signal = ""
+        self.taken = False
+
+    def reset(self) -> None:
+        """A command begins."""
+        self.signal, self.taken = "", False
+
+    def exit(self, *_: object) -> None:
+        """A handler for signal.signal. Raises SystemExit."""
+        self.signal = "SIGTERM"
+        raise SystemExit(SIGNALS["SIGTERM"])
+
+
+ASKED = Asked()
+"""Of this process, which signals are sent to."""
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
@@ -20,19 +46,20 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     last look and the wait of the loop, or be delivered to another thread. A handler of the loop's own wakes it, for SIGINT too.
     ProcessResources.listen takes it over where a rollout runs.
     """
-    ended = False
 
     async def main() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def end() -> None:
-            nonlocal ended
-            ended = True
-            if task is not None:
+            ASKED.signal = "SIGTERM"
+            if task is not None and not task.done() and not ASKED.taken:
                 task.cancel()
+                loop.call_later(_AGAIN, end)
 
         if main_thread:
             loop.add_signal_handler(signal.SIGTERM, end)
+            if ASKED.signal:
+                loop.call_soon(end)
         return await work
 
     main_thread = threading.current_thread() is threading.main_thread()
@@ -40,9 +67,10 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
-        if ended:
-            raise SystemExit(SIGNALS["SIGTERM"]) from None
+        if ASKED.signal:
+            raise SystemExit(SIGNALS[ASKED.signal]) from None
         raise
     finally:
         if main_thread:
             signal.signal(signal.SIGTERM, before)  # a loop that is closed leaves none
+            ASKED.reset()

@@ -22,6 +22,7 @@ from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
+from .event_loop import ASKED
 from .options import SIGNALS, current_user, notify
 from .rollout_metrics import MetricsServers
 from .running_rollout import RunningRollout
@@ -111,6 +112,9 @@ class ProcessResources:
         for name in SIGNALS:
             loop.add_signal_handler(getattr(signal, name), self._signalled, name)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        ASKED.taken = True
+        if ASKED.signal and not self.signal:  # it came before, and was lost
+            loop.call_soon(self._signalled, ASKED.signal)
 
     @asynccontextmanager
     async def writer_to(

@@ -42,3 +42,49 @@ def test_a_signal_for_another_thread_ends_a_wait_of_the_loop(name: str, status: 
         finally:
             process.kill()
     assert (out, process.returncode) == ("cancelled\n", status)
+
+
+LOST = """
+    import asyncio, os, signal
+    from quads_tui.cli.terminal import run_with_exit_status
+    from quads_tui.runtime.event_loop import run_to_end
+    from quads_tui.runtime.options import Options
+    from quads_tui.runtime.process_resources import ProcessResources
+
+    class Dropping:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)  # what a handler raises here is printed and dropped
+            for _ in range(1000): pass
+
+    async def work():
+        if {swallows}:
+            try:
+                await asyncio.sleep(100_000)
+            except asyncio.CancelledError:
+                print("swallowed", flush=True)
+        if {listens}:
+            resources = ProcessResources()
+            resources.listen()
+            await resources.ended.wait()
+            print("told", resources.signal, flush=True)
+        else:
+            await asyncio.sleep(100_000)
+
+    def begin():
+        Dropping()
+        return run_to_end(work()) or 143
+
+    raise SystemExit(run_with_exit_status(Options(), begin))
+"""
+
+
+@pytest.mark.parametrize(("swallows", "listens"), [(True, True), (True, False), (False, False)])
+def test_a_signal_that_was_lost_before_anything_listened_ends_the_command_all_the_same(swallows: bool, listens: bool) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        textwrap.dedent(LOST).replace("{swallows}", str(swallows)).replace("{listens}", str(listens)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert "Exception ignored in" in done.stderr
+    assert (done.stdout, done.returncode) == ("swallowed\n" * swallows + "told SIGTERM\n" * listens, 143)

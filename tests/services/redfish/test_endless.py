@@ -114,7 +114,7 @@ async def test_d11_a_slow_bmc_with_many_systems_is_read_until_the_deadline_and_s
     failure = await bench.fails(bench.client.identify([MAC], bench.clock.now() + 3000))
     assert len(bench.clock.obeyed) < 20
     assert "the BMC was too slow" in failure.reason
-    assert "of its systems were not read in time" in failure.reason
+    assert "systems not read in time" in failure.reason
 
 
 @pytest.mark.parametrize("circle", [True, False])
