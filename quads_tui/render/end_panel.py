@@ -30,7 +30,7 @@ def keys(rollout: Rollout) -> list[tuple[str, str]]:
     failed, armed = rollout.counts[HostStatus.FAILED], left_armed(rollout)
     found = []
     if armed:
-        found.append(("d", "disarm the host under the cursor (armed ones first)"))
+        found.append(("d", "disarm the cursor's host"))
     if failed:
         found.append(("f * r", f"retry all {failed} failed hosts" if failed > 1 else "retry the failed host"))
         found.append(("F", "failures by cause; r there retries one cause"))
