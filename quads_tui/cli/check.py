@@ -36,29 +36,13 @@ from quads_tui.runtime.options import Options, emit_json, notify, raise_file_lim
 from quads_tui.services.responses import RequestFailed, Response
 
 from .check_queue import check_queue
+from .checked import Checked
 from .remedies import AGAIN, remedy_for_ipmi, remedy_for_login, remedy_for_request
 from .terminal import run_with_exit_status
 
 _REQUESTS = 3  # times, for the median
 _CLOCK_TOLERANCE = 5.0  # seconds that a clock may be off without a warning
 _MAX_LISTED = 20  # BMCs with problems that are shown by name
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One service. `seconds`: median of three small requests, connection included. `clock`: its clock minus ours, in seconds."""
-
-    service: str
-    address: str
-    ok: bool = False
-    version: str = ""
-    tls: str = ""
-    login: str = ""
-    seconds: float | None = None
-    clock: float | None = None
-    problem: str = ""
-    remedy: str = ""
-    unverified: str = ""  # of a BMC: why it cannot be compared with Foreman's host
 
 
 @dataclass(slots=True)
@@ -117,7 +101,7 @@ async def _check(paths: Sequence[Path], options: Options) -> int:
             found = [*found[:count], *await _compare_machines(draft, found[count:], services)]
     finally:
         await services.http.close()
-    found += [Checked("queue", **asdict(one)) for one in await check_queue(site)]
+    found += await check_queue(site)
     if options.json:
         for one in found:
             emit_json("check", clock.wall(), asdict(one))

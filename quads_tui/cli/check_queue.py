@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quads_tui.inputs import InputError, Site
 from quads_tui.runtime.options import Refused, Usage
 from quads_tui.runtime.shared_queue import database
 
+from .checked import Checked
 
-@dataclass(frozen=True, slots=True)
-class CheckedQueue:
-    """As check.Checked. `clock`: the database's clock minus ours, in seconds; the queue does not depend on it."""
-
-    address: str
-    ok: bool = False
-    version: str = ""
-    tls: str = ""
-    login: str = ""
-    seconds: float | None = None
-    clock: float | None = None
-    problem: str = ""
-    remedy: str = ""
+_SERVICE = "queue"
 
 
-async def check_queue(site: Site) -> list[CheckedQueue]:
-    """Nothing where the site names no shared queue."""
+async def check_queue(site: Site) -> list[Checked]:
+    """Nothing where the site names no shared queue, which does not depend on the clock that is told."""
     if site.foreman.write_queue is None:
         return []
     try:
         dsn = await database(site.foreman.write_queue.dsn)
     except (Usage, Refused, InputError) as error:
-        return [CheckedQueue("foreman.write_queue", problem=str(error), remedy=_DSN)]
+        return [Checked(_SERVICE, "foreman.write_queue", problem=str(error), remedy=_DSN)]
     from quads_tui.journal.cluster.connection import DatabaseAway
     from quads_tui.journal.cluster.schema import blocker, facts
 
     try:
         found = await facts(dsn)
     except DatabaseAway as error:
-        return [CheckedQueue(dsn.shown, problem=str(error), remedy=_REACH)]
+        return [Checked(_SERVICE, dsn.shown, problem=str(error), remedy=_REACH)]
     problem, remedy = blocker(found)
     tls = "TLS" if found.tls else "loopback, no TLS" if dsn.is_local else "NO TLS"
     if not problem and not found.durable:
@@ -46,7 +33,8 @@ async def check_queue(site: Site) -> list[CheckedQueue]:
     if not problem and not found.tls and not dsn.is_local:
         problem, remedy = "the connection is not encrypted, and the server is on another machine", _TLS
     return [
-        CheckedQueue(
+        Checked(
+            _SERVICE,
             dsn.shown,
             ok=not problem,
             version=f"PostgreSQL {found.version}" + (f", schema {found.number}" if found.number is not None else ""),

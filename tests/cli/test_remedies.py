@@ -15,7 +15,8 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from quads_tui.cli.check import Checked, Service, check_service
+from quads_tui.cli.check import Service, check_service
+from quads_tui.cli.checked import Checked
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.cli.check import Checked, with_plan_findings
+from quads_tui.cli.check import with_plan_findings
+from quads_tui.cli.checked import Checked
 from quads_tui.cli.headless import headless
 from quads_tui.cli.terminal import TerminalOperator
 from quads_tui.emulators.bmc.fleet import Fleet
