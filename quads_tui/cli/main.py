@@ -160,20 +160,42 @@ def rehearse(
 )
 @_survey_option
 @_canary_option
+@click.option("--cluster", metavar="DSN", help="Submit the rollout to the workers of this database (docs/cluster.md).")
 @common_options(*SERVICES)
 @metrics_option
-def run(at: str | None, **given: Any) -> None:
+def run(at: str | None, cluster: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
 
     Several assignments become one rollout, with one plan, one question and one write queue.
     """
+    if at is not None and cluster is not None:
+        raise click.UsageError("--at cannot be combined with --cluster: workers start immediately")
     if at is not None:
         from .run_at import run_at
 
         _end(run_at(_run_request(given), at, _options(given)))
     from .run import run as start
 
-    _end(start(_run_request(given), _options(given)))
+    _end(start(_run_request(given), _options(given), cluster))
+
+
+@cli.command()
+@click.option("--cluster", metavar="DSN", required=True, help="Database of the cluster; as for `cluster init`.")
+@click.option(
+    "--lease",
+    metavar="SECONDS",
+    type=click.FloatRange(2, 3600),
+    default=30.0,
+    show_default=True,
+    help="Other workers take over its rollouts when it has not reached the database for so long.",
+)
+@_take_over_option
+@common_options("site", "state_dir")
+def worker(cluster: str, lease: float, **common: Any) -> None:
+    """Carry out rollouts that were submitted with `run --cluster`, until a signal ends it (docs/cluster.md)."""
+    from .worker import worker as start
+
+    _end(start(cluster, lease, _options(common)))
 
 
 @cli.command()
@@ -302,12 +324,13 @@ def cluster(context: click.Context, /, **given: Any) -> None:
     help="Database: a DSN without a password, service=NAME, {file: PATH} or {env: NAME}. Default: that of the site file.",
 )
 @click.option("--grant", "roles", metavar="ROLE", multiple=True, help="Let this database user use the queue; may be repeated.")
+@click.option("--grant-worker", "workers", metavar="ROLE", multiple=True, help="The same, and carry out rollouts (for workers).")
 @common_options("site", "as_json")
-def init(dsn: str | None, roles: tuple[str, ...], **common: Any) -> None:
+def init(dsn: str | None, roles: tuple[str, ...], workers: tuple[str, ...], **common: Any) -> None:
     """Create or migrate the schema of the shared write queue."""
     from .cluster import init as start
 
-    _end(start(dsn, roles, _options(common)))
+    _end(start(dsn, roles, workers, _options(common)))
 
 
 @cli.command()
