@@ -124,8 +124,9 @@ class ClusterControl:
             await asyncio.sleep(_AGAIN)
             if self._given and not self._late_told and loop.time() - self._given[0].at > _LATE:
                 self._late_told = True
-                worker = self._worker()
-                self._tell(f"{count(len(self._given), 'command')} wait for {worker or 'a worker: none carries this rollout now'}")
+                waits = "waits" if len(self._given) == 1 else "wait"
+                worker = self._worker() or "a worker: this rollout has none now"
+                self._tell(f"{count(len(self._given), 'command')} {waits} for {worker}")
 
 
 def _words(command: Command) -> str:
