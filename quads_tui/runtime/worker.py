@@ -220,7 +220,7 @@ class Worker:
             try:
                 if self._dead:
                     journal.stop(self._dead)
-                await runner.run(journal, rollout, recalled=recalled)
+                await runner.run(journal, rollout, recalled=recalled, ordered=await claimed.take_commands())
             finally:
                 await journal.close()
                 self._journals.discard(journal)
@@ -262,7 +262,6 @@ class Worker:
 
     async def _serve(self, running: RunningRollout, claimed: ClaimedRollout) -> None:
         """The front end of a worker: its commands come from the database. Until no host can move without a human."""
-        await self._obey(running, claimed)
         obeying = asyncio.create_task(self._obey_on(running, claimed))
         try:
             await running.settled()
