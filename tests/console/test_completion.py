@@ -21,8 +21,8 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 from tests.waiting import until
 
+from .desk import desk
 from .feed import NOW, Clock, meters, rollout
-from .test_console import desk
 
 
 def completer(model: Rollout, *more: KeyAction) -> Completer:

@@ -10,7 +10,7 @@ from quads_tui.console.copies import OSC_52_LIMIT, takes_osc_52
 from quads_tui.services.tmux import TmuxFailed
 from tests.waiting import until
 
-from .test_console import Desk, desk
+from .desk import Desk, desk
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 
+from .desk import desk
 from .feed import Clock, Recorder, meters
-from .test_console import desk
 
 BEGAN = mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))  # here
 SPEED = 30.0

@@ -13,8 +13,8 @@ from quads_tui.console.taken_keys import taken_keys
 from quads_tui.rollout.row_commands import RowCommand, RunsIn, Screen, UnusableFact
 from tests.waiting import until
 
+from .desk import Desk
 from .feed import rollout
-from .test_console import Desk
 
 
 class Fake:

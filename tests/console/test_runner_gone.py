@@ -10,8 +10,8 @@ from quads_tui.render.runner_gone import RunnerGone, banner, sentences
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.time_words import clock_time
 
+from .desk import desk
 from .feed import NOW, rollout
-from .test_console import desk
 
 GONE = RunnerGone(since=NOW, who="bob@jump", command="quads-tui resume 20261122-220000-cloud02-bb02", key=True)
 SINCE = clock_time(NOW, NOW)

@@ -16,8 +16,8 @@ from quads_tui.render.host_row import Column
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
 
+from .desk import Desk, desk
 from .feed import Clock, Recorder, meters, rollout
-from .test_console import Desk, desk
 
 
 def reopened(path: Path) -> Settings:
