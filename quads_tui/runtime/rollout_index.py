@@ -200,7 +200,7 @@ def _scheduled_row(one: Scheduled, now: float) -> Row:
         cloud=one.cloud,
         hosts=one.hosts,
         state=f"starts in {duration(left)}" if left > 0 else "starting",
-        details=f"{begins}   {one.holder.partition(', since')[0]} waits for it; ctrl+c there cancels",
+        details=f"{begins}   {one.holder.partition(', since')[0]}; ctrl+c in its terminal cancels",
     )
 
 
