@@ -62,7 +62,7 @@ ROWS = (
         armed=3,
         shares=HostShares(done=20, queued=38, failed=2),
         state="unfinished",
-        details="r resumes: 38 hosts unfinished, 3 armed (next boot reinstalls them); its process exited",
+        details="r resumes 38 hosts, 3 armed (next boot reinstalls); process exited",
     ),
     Row(
         rollout="cloud09 (4712)",
