@@ -36,7 +36,7 @@ def test_the_banner_has_time_and_command_at_every_width(width: int, key: bool) -
 async def test_it_stands_on_every_screen_until_somebody_resumes(size: tuple[int, int]) -> None:
     async with desk(size=size) as d:
         d.app.context.real_time = lambda: NOW + 200.0
-        d.app.read_only = "not running: quads-tui resume x"
+        d.app.read_only = "not running; resume it with: quads-tui resume x"
         d.app.gone = GONE
         for key in ("M", "v", "escape"):
             d.app.panels()
