@@ -100,7 +100,7 @@ def _request_options(function: F) -> F:
             click.option(
                 "--until",
                 metavar="TIME",
-                help='Begin no host that would not be done by this time with 90 % probability: "2026-11-30 06:00".',
+                help='Begin a host only if it is at least 90 % likely to be done by this time: "2026-11-30 06:00".',
             ),
             click.option("--expect", type=click.IntRange(1), help="Refuse a plan that does not have exactly this many hosts."),
         )

@@ -105,7 +105,7 @@ def read_only_reason(stored: StoredRollout, holder: str, controller: str = "") -
     """Why a rollout that is only watched cannot be controlled. `holder`: who runs it, as StoredRollout.holder gives it;
     `controller`: the attached console that has control of it."""
     if not holder:
-        return f"not running: quads-tui resume {stored.id}"
+        return f"not running; resume it with: quads-tui resume {stored.id}"
     control = f"controlled by {user_of(controller)}, " if controller else ""
     return f"{control}run by {holder.partition(', since')[0]} (watching {stored.id})"
 
