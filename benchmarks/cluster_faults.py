@@ -5,7 +5,7 @@ python -m benchmarks.cluster_faults [--hosts 40] [--speed 20] [--workers 2] [--s
 kill:POINT, stop25:POINT, stop40:POINT: SIGKILL, or SIGSTOP for so many seconds, of the worker that comes to POINT first (see
 tests/e2e/faulty_worker.py). At a random moment: term: SIGTERM of the one that carries the rollout; all: SIGKILL of all workers;
 database:S: PostgreSQL is stopped for S seconds. granted:S: the same when a place in the write queue was granted and its intent is
-not committed. cut:S: the worker that carries the rollout is cut off from the database for S seconds. A worker that ends is started
+not committed. cut:S: the carrying worker is cut off from the database for S seconds. A worker that ends is started
 again, as systemd does it.
 """
 
