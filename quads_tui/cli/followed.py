@@ -64,7 +64,7 @@ class LocalRollout:
         if self.stored.home:
             return f"copy of a rollout of {self.stored.home}"
         if not holder:
-            return f"not running: {self.command}"
+            return f"not running; resume it with: {self.command}"
         control = f"controlled by {user_of(controller)}, " if controller else ""
         return f"{control}run by {holder.partition(', since')[0]} (watching {self.id})"
 

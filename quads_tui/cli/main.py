@@ -102,7 +102,7 @@ def _request_options(function: F) -> F:
             click.option(
                 "--until",
                 metavar="TIME",
-                help='Begin no host that would not be done by this time with 90 % probability: "2026-11-30 06:00".',
+                help='Begin a host only if it is at least 90 % likely to be done by this time: "2026-11-30 06:00".',
             ),
             click.option("--expect", type=click.IntRange(1), help="Refuse a plan that does not have exactly this many hosts."),
         )
@@ -238,10 +238,17 @@ def check(assignments: tuple[Path, ...], **common: Any) -> None:
 @click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
 @click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
+@click.option("--cluster", metavar="DSN", help="Let a worker of this database continue ROLLOUT (docs/cluster.md).")
 @common_options(*SERVICES)
 @metrics_option
-def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
+def resume(rollout: str | None, failed: bool, until: str | None, cluster: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
+    if cluster is not None:
+        from .resume_cluster import resume_cluster
+
+        if rollout is None or until is not None:
+            raise click.UsageError("--cluster needs the ROLLOUT, and cannot be combined with --until")
+        _end(resume_cluster(rollout, cluster, failed=failed, options=_options(common)))
     from .resume import resume_command as start
 
     _end(start(rollout, failed=failed, until=until or "", options=_options(common)))

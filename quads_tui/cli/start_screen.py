@@ -59,7 +59,7 @@ class StartController:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._resources = ProcessResources()
-        self._index = RolloutIndex(options.state, self._resources)
+        self.index = RolloutIndex(options.state, self._resources)
         self._files = AssignmentFiles(options.state)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running_tasks: set[asyncio.Task[Any] | None] = set()  # those whose rollout has started
@@ -73,7 +73,7 @@ class StartController:
 
     async def run(self) -> int:
         self._resources.listen()
-        refreshing = asyncio.create_task(self._index.refresh())
+        refreshing = asyncio.create_task(self.index.refresh())
         try:
             await self._screens()
         finally:
@@ -83,7 +83,7 @@ class StartController:
                 task.cancel()
             while self._tasks:
                 await asyncio.wait(self._tasks)
-            self._index.close()
+            self.index.close()
         return SIGNALS.get(self._resources.signal, self._status)
 
     async def _screens(self) -> None:
@@ -119,11 +119,11 @@ class StartController:
     # RolloutActions
 
     def rows(self) -> Sequence[Row]:
-        return self._index.rows()
+        return self.index.rows()
 
     @property
     def is_read(self) -> bool:
-        return self._index.is_read
+        return self.index.is_read
 
     @property
     def state(self) -> str:

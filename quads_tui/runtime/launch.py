@@ -215,7 +215,7 @@ def too_early(plan: Plan) -> str:
     """Why there is nothing to start: the time limit comes before the end of the first host."""
     assumed = "".join(f"; {words}" for words in plan.warnings if words.startswith("time limit: "))
     until = time_limit_words(plan.until)
-    return f"--until: no host would be done by {until} with 90 % probability; give a later time{assumed}"
+    return f"--until: every host is less than 90 % likely to be done by {until}; give a later time{assumed}"
 
 
 def refuse_unverified_protection(plan: Plan) -> None:

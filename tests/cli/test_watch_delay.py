@@ -81,7 +81,7 @@ async def assert_told(
     for pause in (7.03, 11.49):
         await asyncio.sleep(pause)
         runner.leaves()
-        await assert_soon(lambda: said().endswith(f"not running: quads-tui resume {runner.id}"))
+        await assert_soon(lambda: said().endswith(f"not running; resume it with: quads-tui resume {runner.id}"))
         if banner:
             await assert_soon(lambda: runner.gone is not None and runner.gone.command == f"quads-tui resume {runner.id}")
         await asyncio.sleep(pause)

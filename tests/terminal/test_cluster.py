@@ -38,7 +38,7 @@ def test_consoles_watch_and_control_what_a_worker_carries_out(terminals: Termina
     wait_for(lambda: made.rows("select who <> '', role from quads_tui.command") == [(True, "postgres")])
 
     terminals.open("watcher", place.command("watch", rollout, "--cluster", made.dsn), (200, 40))
-    terminals.shows("watcher", "READ-ONLY: waiting for a worker: quads-tui worker --site FILE --cluster")
+    terminals.shows("watcher", "READ-ONLY: waiting for a worker; start one with: quads-tui worker --site FILE --cluster")
     worker = made.worker("one")
     terminals.shows("plain", f"Skip: {host}.example.com (worker ")
     wait_for(lambda: made.settled() and place.counts()["foreman"]["writes"] == 3)

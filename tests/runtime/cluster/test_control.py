@@ -81,6 +81,21 @@ async def test_a_command_that_nobody_takes_is_shown(attach: Attach, monkeypatch:
     assert console.told[1:] == ["skip: 1 of 1 host"]
 
 
+async def test_a_command_that_a_dying_worker_took_is_shown(
+    worker: TestWorker, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is carried out once, or not at all: nobody gives it again but an operator."""
+    monkeypatch.setattr(cluster_control, "_AGAIN", 0.01)
+    await worker.claim()
+    console = await attach()
+    console.control.submit(SKIP)
+    await until(lambda: console.control._last == 1)
+    assert await worker.claimed.take_commands() == [("ann@jump1", SKIP)]
+    monkeypatch.setattr(cluster_control, "_LATE", 0.0)
+    await until(lambda: console.told)
+    assert console.told == ["skip 1 host: a worker took it, no result yet: if there is none later, check the hosts and repeat it"]
+
+
 async def test_what_the_database_refuses_is_shown(rollouts: Any, worker: TestWorker, attach: Attach) -> None:
     await worker.claim()
     await worker.let_go()
