@@ -98,7 +98,8 @@ class ClusterControl:
             return
         except DatabaseAway as away:
             self._tell(f"{_words(command)}: the database does not answer: {away}")
-        if not await self._arrived(command):
+        given.n = await self._arrived(command)
+        if not given.n:
             self._forget(given)
             self._tell(f"{_words(command)}: did not reach the database, which answers again: repeat it if it is still right")
 
@@ -106,19 +107,19 @@ class ClusterControl:
         if given in self._given:
             self._given.remove(given)
 
-    async def _arrived(self, command: Command) -> bool:
-        """Of a command whose sending had no answer, once the database answers again."""
+    async def _arrived(self, command: Command) -> int:
+        """The number of a command whose sending had no answer, once the database answers again; 0: it is not there."""
         while True:
             try:
-                return command in await self._known()
+                return max((n for n, known in await self._known() if known == command), default=0)
             except DatabaseAway:
                 await asyncio.sleep(_AGAIN)
 
-    async def _known(self) -> list[Command]:
+    async def _known(self) -> list[tuple[int, Command]]:
         """Our own commands that were not known yet."""
         found = await self._rollouts.commands(self._rollout, self._last)
         self._last = max([self._last, *(one.n for one in found)])
-        return [one.command for one in found if one.who == self._who and one.command is not None]
+        return [(one.n, one.command) for one in found if one.who == self._who and one.command is not None]
 
     async def _tell_late(self) -> None:
         """Say once that commands have no answer yet."""
@@ -135,9 +136,7 @@ class ClusterControl:
 
     def _late_words(self, late: _Given, *, taken: bool) -> str:
         if taken:  # whoever takes one carries it out once, or not at all where it dies before
-            return (
-                f"{_words(late.command)}: a worker took it, no result yet: if there is none later, check the hosts and repeat it"
-            )
+            return f"{_words(late.command)}: a worker took it, no result yet: if none comes, check the hosts and repeat it"
         waits = "waits" if len(self._given) == 1 else "wait"
         return f"{count(len(self._given), 'command')} {waits} for {self._worker() or 'a worker: this rollout has none now'}"
 

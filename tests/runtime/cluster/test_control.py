@@ -93,7 +93,7 @@ async def test_a_command_that_a_dying_worker_took_is_shown(
     assert await worker.claimed.take_commands() == [("ann@jump1", SKIP)]
     monkeypatch.setattr(cluster_control, "_LATE", 0.0)
     await until(lambda: console.told)
-    assert console.told == ["skip 1 host: a worker took it, no result yet: if there is none later, check the hosts and repeat it"]
+    assert console.told == ["skip 1 host: a worker took it, no result yet: if none comes, check the hosts and repeat it"]
 
 
 async def test_what_the_database_refuses_is_shown(rollouts: Any, worker: TestWorker, attach: Attach) -> None:
