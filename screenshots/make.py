@@ -98,6 +98,8 @@ async def _taken(running: RunningRollout, name: str, picture: Picture) -> None:
         for key in picture.keys:
             await hand.press(key)
         await hand.pause(0.5)
+        console.panels()  # all of it at one moment: the clock of the rehearsal runs half a minute in a second
+        console.table.refresh()
         svg = console.export_screenshot(title=f"quads-tui {size[0]}x{size[1]}")
         HERE.joinpath(f"{name}.svg").write_text(svg)
         png(svg, HERE / f"{name}.png")
