@@ -84,10 +84,10 @@ def shown(rollout: Rollout, width: int) -> str:
         (
             Stage.POWER_ON,
             Cause.TIMEOUT,
-            "power is still Off after 2 x On",
+            "power is still Off after 2 On commands",
             Safety.ARMED,
-            "power is still Off after 2 x On; STILL ARMED",
-            "power is still Off after 2 x…",
+            "power is still Off after 2 On commands; STILL ARMED",
+            "power is still Off after 2…",
         ),
     ],
 )
