@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.stages import ActResult
 from quads_tui.rollout.text import clean
@@ -100,7 +101,7 @@ class PowerChange:
         if now >= self._deadline:
             state = system.power or "unknown"
             last = f"; the BMC answered: {self._last}" if self._last else ""
-            sent = ", ".join(f"{times} x {kind}" for kind, times in self._accepted.items())
+            sent = ", ".join(count(times, f"{kind} command") for kind, times in self._accepted.items())
             tried = f" after {sent}" if sent else f", no {self._wanted} was accepted"
             raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{last}")
         if self._odd_since is not None and now < self._odd_since + _STUCK:
