@@ -62,7 +62,7 @@ class LocalRollout:
 
     def read_only_reason(self, holder: str, controller: str = "") -> str:
         if not holder:
-            return f"not running: {self.command}"
+            return f"not running; resume it with: {self.command}"
         control = f"controlled by {user_of(controller)}, " if controller else ""
         return f"{control}run by {holder.partition(', since')[0]} (watching {self.id})"
 

@@ -141,7 +141,7 @@ async def test_who_carries_it_and_what_an_operator_can_do(
     await worker.row.beat(5.0)
     assert await words() == f"carried out by worker {worker.row.name} (watching {ID})"
     await worker.let_go()
-    assert await words() == f"not running: quads-tui resume {ID} --cluster 'service=quads lab'"
+    assert await words() == f"not running; resume it with: quads-tui resume {ID} --cluster 'service=quads lab'"
 
 
 async def test_a_rollout_is_chosen_by_the_beginning_of_its_id(rollouts: Any) -> None:
