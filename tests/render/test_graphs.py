@@ -111,7 +111,7 @@ def test_the_graphs_fit_every_screen(ipmi: int) -> None:
         assert ("IPMI" in "".join(lines)) is bool(ipmi)
         if any("── Under way" in line for line in lines):
             assert all(f" {stage} " in "".join(lines) for stage in ("OFF PXE", "BLD", "ON"))
-        for title in ("Hosts", "Foreman write queue", "Redfish"):
+        for title in ("Hosts", "Foreman write queue", "BMCs" if ipmi else "Redfish"):
             assert sum(f"── {title}" in line for line in lines) == 1
 
 
