@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from quads_tui.engine.host_tasks import internal_error
 from quads_tui.engine.resume_state import Recall, recall
 from quads_tui.engine.stoppable_clock import StoppableClock
 from quads_tui.inputs import Site, check_speed
@@ -24,7 +26,7 @@ from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
 from quads_tui.journal.cluster.rollouts import ClusterRollouts
 from quads_tui.journal.servers import spelled
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.events import Event
+from quads_tui.rollout.events import Event, Notice
 from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.scrub import SECRETS
@@ -162,9 +164,13 @@ class Worker:
             wanted = await self._carry_out(claimed, reading)
         except (DatabaseAway, DeclaredDead) as error:
             notify(f"{claim.rollout}: {error}")
-        except (QuadsTuiError, KeyError, TypeError, ValueError) as error:
-            wanted = False  # nor would another worker get further: an operator decides
-            notify(f"quads-tui: {claim.rollout} cannot be carried out here: {clean(error, 1000)}")
+        except Exception as error:  # one rollout's error does not end the others
+            wanted = False  # another worker would come to the same: an operator decides
+            words = clean(error, 1000) if isinstance(error, QuadsTuiError) else internal_error(error, claim.rollout)
+            words = f"{self._row.name} cannot carry out this rollout: {words}"
+            notify(f"quads-tui: {claim.rollout}: {words}")
+            with suppress(DatabaseAway):
+                await claimed.say(Notice(time.time(), "error", words))
         finally:
             await self._let_go(claimed, wanted)
             await reading.close()
@@ -220,7 +226,7 @@ class Worker:
             try:
                 if self._dead:
                     journal.stop(self._dead)
-                await runner.run(journal, rollout, recalled=recalled)
+                await runner.run(journal, rollout, recalled=recalled, ordered=await claimed.take_commands())
             finally:
                 await journal.close()
                 self._journals.discard(journal)
@@ -262,7 +268,6 @@ class Worker:
 
     async def _serve(self, running: RunningRollout, claimed: ClaimedRollout) -> None:
         """The front end of a worker: its commands come from the database. Until no host can move without a human."""
-        await self._obey(running, claimed)
         obeying = asyncio.create_task(self._obey_on(running, claimed))
         try:
             await running.settled()
