@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
-from .common_options import SERVICES, common_options, flag, keep_given_before, with_given_before
-from .metrics_option import metrics_of, metrics_option
+from .cluster_group import cluster
+from .common_options import SERVICES, cluster_option, common_options, flag, keep_given_before
+from .common_options import options_of as _options
+from .metrics_option import metrics_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -258,9 +260,14 @@ def resume(rollout: str | None, failed: bool, until: str | None, cluster: str | 
 @click.option(
     "--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay speed factor (2: twice as fast as recorded)."
 )
+@cluster_option
 @common_options("headless", "plain", "as_json", "state_dir")
-def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any) -> None:
+def watch(rollout: str | None, replay: bool, speed: float | None, cluster: str | None, **common: Any) -> None:
     """Watch a rollout that another process runs (read-only)."""
+    if cluster is not None:
+        from .cluster_watch import watch_cluster
+
+        _end(watch_cluster(rollout, cluster, replay_speed=(speed or 1.0) if replay else None, options=_options(common)))
     from .watch import watch as start
 
     _end(start(rollout, replay=replay, replay_speed=speed, options=_options(common)))
@@ -268,9 +275,14 @@ def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any)
 
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
+@cluster_option
 @common_options("plain", "state_dir")
-def attach(rollout: str | None, **common: Any) -> None:
+def attach(rollout: str | None, cluster: str | None, **common: Any) -> None:
     """Take control of a rollout that another process runs."""
+    if cluster is not None:
+        from .cluster_watch import attach_cluster
+
+        _end(attach_cluster(rollout, cluster, options=_options(common)))
     from .watch import attach as start
 
     _end(start(rollout, options=_options(common)))
@@ -284,9 +296,16 @@ def attach(rollout: str | None, **common: Any) -> None:
     help="Remove rollouts that ended more than DAYS days ago. Those with unfinished or armed hosts, or with pending updates to "
     "QUADS, are kept.",
 )
+@cluster_option
 @common_options("as_json", "state_dir")
-def rollouts(prune: int | None, **common: Any) -> None:
-    """List all rollouts of the state directory."""
+def rollouts(prune: int | None, cluster: str | None, **common: Any) -> None:
+    """List all rollouts of the state directory, or of a cluster."""
+    if cluster is not None:
+        from .cluster_history import rollouts_of_cluster
+
+        if prune is not None:
+            raise click.UsageError("--prune removes journals of this machine: it cannot be combined with --cluster")
+        _end(rollouts_of_cluster(cluster, _options(common)))
     from .history import prune_rollouts
     from .history import rollouts as start
 
@@ -296,9 +315,14 @@ def rollouts(prune: int | None, **common: Any) -> None:
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
 @click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", show_default=True)
+@cluster_option
 @common_options("state_dir")
-def report(rollout: str | None, form: str, **common: Any) -> None:
+def report(rollout: str | None, form: str, cluster: str | None, **common: Any) -> None:
     """Report on a rollout: hosts, stages, failures, Foreman writes, latencies."""
+    if cluster is not None:
+        from .cluster_history import report_of_cluster
+
+        _end(report_of_cluster(rollout, form, cluster, _options(common)))
     from .history import report as start
 
     _end(start(rollout, form, _options(common)))
@@ -315,29 +339,7 @@ def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
     _end(start(pattern, worst=worst, options=_options(common)))
 
 
-@cli.group()
-@common_options(accepted=("as_json",))
-@click.pass_context
-def cluster(context: click.Context, /, **given: Any) -> None:
-    """The write queue that consoles on several machines share (extra `cluster`)."""
-    keep_given_before(context, given)
-
-
-@cluster.command()
-@click.option(
-    "--cluster",
-    "dsn",
-    metavar="DSN",
-    help="Database: a DSN without a password, service=NAME, {file: PATH} or {env: NAME}. Default: that of the site file.",
-)
-@click.option("--grant", "roles", metavar="ROLE", multiple=True, help="Let this database user use the queue; may be repeated.")
-@click.option("--grant-worker", "workers", metavar="ROLE", multiple=True, help="The same, and carry out rollouts (for workers).")
-@common_options("site", "as_json")
-def init(dsn: str | None, roles: tuple[str, ...], workers: tuple[str, ...], **common: Any) -> None:
-    """Create or migrate the schema of the shared write queue."""
-    from .cluster import init as start
-
-    _end(start(dsn, roles, workers, _options(common)))
+cli.add_command(cluster)
 
 
 @cli.command()
@@ -395,27 +397,6 @@ def _run_request(given: dict[str, Any]) -> Any:
         raise click.UsageError("--date needs --from-quads")
     date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
     return RunRequest(given["assignments"], given["cloud"], date, given["expect"], until=given["until"] or "")
-
-
-def _options(common: dict[str, Any]) -> Any:
-    from quads_tui.runtime.options import Options
-
-    common = with_given_before(common)
-    plain, headless, json = (bool(common.get(name)) for name in ("plain", "headless", "as_json"))
-    if plain and (headless or json):
-        raise click.UsageError("give only one of --plain, --headless and --json")
-    return Options(
-        site=common["site"],
-        headless=headless or json,
-        json=json,
-        yes=bool(common.get("yes")),
-        state_dir=common["state_dir"],
-        plain=plain,
-        survey=not common.get("no_survey"),
-        take_over=common.get("take_over", False),
-        canary=common.get("canary"),
-        **metrics_of(common),
-    )
 
 
 def _end(status: int) -> None:
