@@ -127,7 +127,7 @@ class Console(ControlledApp):
             self.frame()
         if self._frames % SECOND == 0:
             self.panels(graphs=False)
-        elif self._frames % SECOND == SECOND // 2:  # not all in one go
+        elif self._frames % SECOND == 1:  # not all in one go, and yet at nearly the same moment
             self.view.graphs()
 
     def frame(self) -> None:

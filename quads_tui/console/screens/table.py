@@ -49,6 +49,7 @@ def _graph_rows(width: int, height: int) -> int:
 class TableScreen(View):
     keys = ""
     place = "table"
+    counts = True
     BINDINGS: ClassVar = [
         *(Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys),
         Binding("tab", "complete", show=False),
@@ -116,6 +117,7 @@ class TableScreen(View):
             return
         self.query_one("#middle").display = True
         context = self.context
+        context.view.look()
         if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_sort:
             began = time.thread_time()
             self.resort()
@@ -139,6 +141,7 @@ class TableScreen(View):
         if self.too_small:
             return
         context, symbols = self.context, self.context.symbols
+        context.view.look()
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
         rows = _graph_rows(width, height)
         if panel := self._end_lines(width, height):
@@ -216,10 +219,14 @@ class TableScreen(View):
     def state(self) -> str:
         table, total = self.table, len(self.context.rollout.hosts)
         first, last = table.rows_seen
-        state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
+        named = "hosts " if self.size.width >= header.WIDE else ""
+        state = f" {named}{first}-{last} of {len(table.shown):,}" if table.shown else " 0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
         state += f"   {len(table.marks)} marked" if table.marks else ""
-        return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
+        state = f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
+        words = "   not verified: the BMC reports nothing to compare with Foreman" if self.context.rollout.unverified else ""
+        fits = self.size.width >= header.WIDE and not self.context.flash and len(state) + len(words) <= self.size.width
+        return state + words if fits else state
 
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
@@ -399,7 +406,7 @@ class TableScreen(View):
         else:
             shown = [candidate.text for candidate in completion.found[:_CANDIDATES]]
             more = f" and {len(completion.found) - _CANDIDATES:,} more" if len(completion.found) > _CANDIDATES else ""
-            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "nothing begins like this"
+            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "no completion"
             self.draw_footer()
 
     def _take_filter(self) -> None:

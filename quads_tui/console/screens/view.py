@@ -39,6 +39,7 @@ class View(SafeScreen, Screen[str]):
     keys: ClassVar[str] = "esc back"
     place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
     needs: ClassVar[Size] = SMALLEST
+    counts: ClassVar[bool] = False  # a line with the hosts of each kind stands below the header
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
@@ -144,6 +145,7 @@ class View(SafeScreen, Screen[str]):
             lag=context.lag,
             forecast=context.forecast,
             lateness=self._lateness,
+            counted=self.counts,
             symbols=context.symbols,
         )
         if context.gone is not None:  # nothing that the line tells of is still to come
