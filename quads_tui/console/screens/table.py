@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -18,7 +17,9 @@ from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.listing import Listing
 from quads_tui.console.table_filter import TableFilter
+from quads_tui.console.turns import Pieces, Turns
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import boxes, end_panel, failures, header
 from quads_tui.render.clouds import cloud_panel
@@ -26,14 +27,12 @@ from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_row import Column
 from quads_tui.render.line import cut
 from quads_tui.render.palette import QUIET
-from quads_tui.rollout.forecast import SPARING
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import FailureGroup
 
 from .host import HostScreen
 from .view import View
 
-STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
 _CANDIDATES = 8  # of the last word of a filter, that are shown
 _SAVED = "@"  # begins the name of a saved filter
@@ -44,6 +43,12 @@ _CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds tak
 def _graph_rows(width: int, height: int) -> int:
     """Of the boxes; 2: there is only room for their figures."""
     return 2 if width < 100 or height < 34 else 9 if height >= 52 else 7
+
+
+class _Middle(Horizontal):
+    """The table, and the drawer on wide terminals."""
+
+    BLANK: ClassVar = True  # they cover it
 
 
 class TableScreen(View):
@@ -64,15 +69,15 @@ class TableScreen(View):
         super().__init__(context)
         self.table = HostTable(context)
         self._filter = TableFilter(context.settings)
+        self.listing = Listing(context, table=self.table, shown=self._filter, turns=Turns(self), listed=self.panels_soon)
         self._last_marked = ""
-        self._next_sort = 0.0  # monotonic
         self._end_hidden = False  # the panel of the end, which is shown again at the next end
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
         yield LinePanel("progress")
         yield LinePanel("graphs")
-        with Horizontal(id="middle"):
+        with _Middle(id="middle"):
             yield self.table
             yield LinePanel("drawer")
         yield LinePanel("failures")
@@ -87,6 +92,9 @@ class TableScreen(View):
     def on_mount(self) -> None:
         self.table.focus()
         super().on_mount()
+
+    def on_unmount(self) -> None:
+        self.listing.drop()
 
     # Drawing
 
@@ -108,7 +116,7 @@ class TableScreen(View):
         self.query_one("#middle").display = False
         super().draw_too_small()
 
-    def panels(self) -> None:
+    def pieces(self) -> Pieces:
         """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
         if self.too_small:
@@ -116,25 +124,29 @@ class TableScreen(View):
             return
         self.query_one("#middle").display = True
         context = self.context
-        if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_sort:
-            began = time.thread_time()
-            self.resort()
-            self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
-        self.draw_header(width)
+        yield from self.listing.sort_again()
+        yield from self.table.painting()
         symbols = context.symbols
+        head = self.header_lines(width)
         clouds = cloud_panel(context.rollout, width, _CLOUD_ROWS if height >= 36 else 1, symbols)
         progress = [header.bar(context.rollout, width, symbols), header.counts_line(context.rollout, width, symbols)]
-        self.put("progress", [*progress, *clouds])
         wide = width >= WIDE
-        self.query_one("#drawer").set_class(wide, "open")
+        drawer: Sequence[Text] = ()
         if wide:
             above = len(self._end_lines(width, height)) or _graph_rows(width, height)
-            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above))
-        self.put("failures", [] if wide else self._failures(width, height))
-        self.table.tick()
+            drawer = self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above)
+        below = [] if wide else self._failures(width, height)
+        yield False  # all of these figures are of one moment
+        self.put("header", head)
+        self.put("progress", [*progress, *clouds])
         self.draw_footer()
+        yield True
+        self.query_one("#drawer").set_class(wide, "open")
+        self.put("failures", below)
+        yield from self.putting("drawer", drawer)
+        self.table.tick()
 
-    def graphs(self) -> None:
+    def graph_pieces(self) -> Pieces:
         width, height = self.size
         if self.too_small:
             return
@@ -155,11 +167,14 @@ class TableScreen(View):
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
         title, bmcs = boxes.bmc_curves(meters)
+        yield False
         redfish = boxes.latency_box(title, bmcs, speed=speed, width=quarter, height=rows, symbols=symbols)
         both = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
         rest = width - half - quarter
+        yield False
         foreman = boxes.latency_box("Foreman", both, speed=speed, width=rest, height=rows, symbols=symbols)
-        self.put("graphs", boxes.beside([first, redfish, foreman]))
+        yield False
+        yield from self.putting("graphs", boxes.beside([first, redfish, foreman]))
 
     @property
     def _shows_end(self) -> bool:
@@ -224,17 +239,13 @@ class TableScreen(View):
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
 
-    def resort(self) -> None:
-        """Filter and sort again."""
-        hosts = self._filter.hosts(list(self.context.rollout.hosts.values()), self.context.slowness())
-        self.table.show(hosts, sort=self._filter.sort, empty=self._filter.empty)
-
     def only(self, group: FailureGroup | None) -> None:
         """The hosts of one group and no others; None: as it is."""
         if group is None:
             return
         self._filter.group = group
-        self.resort()
+        self.listing.ask()
+        self.listing.settle()
         self.table.go(0)
         self.panels()
 
@@ -320,15 +331,15 @@ class TableScreen(View):
 
     def action_failures(self) -> None:
         self._filter.failures_only = not self._filter.failures_only
-        self._refilter()
+        self.listing.ask()
 
     def action_sort(self, name: str = "") -> None:
         self.context.flash = self._filter.order_by(name) or self.context.flash
-        self._refilter()
+        self.listing.ask()
 
     def action_reverse_sort(self) -> None:
         self._filter.turn()
-        self._refilter()
+        self.listing.ask()
 
     def action_columns(self, names: str = "") -> None:
         """Show these columns, those that fit if none is named; remembered."""
@@ -347,10 +358,6 @@ class TableScreen(View):
 
     def action_forget(self, name: str = "") -> None:
         self.context.flash = self._filter.forget(name)
-        self.panels()
-
-    def _refilter(self) -> None:
-        self.resort()
         self.panels()
 
     def action_detail(self) -> None:
@@ -382,7 +389,7 @@ class TableScreen(View):
         if event.value == self._filter.words or event.value.startswith(_SAVED):
             return
         self._filter.words = event.value
-        self._refilter()
+        self.listing.ask()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._take_filter()
@@ -422,4 +429,5 @@ class TableScreen(View):
         self._filter.words = field.value
         field.display = False
         self.set_focus(self.table)
-        self._refilter()
+        if not self.listing.ask_if_changed():
+            self.panels()
