@@ -21,6 +21,8 @@ from .inks import Inks
 from .turns import ROWS, Pieces
 from .view_context import ViewContext
 
+_KEPT = 500  # lines of hosts: ten screens of them, some megabytes
+
 
 class HostTable(FaultTolerant, Widget):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
@@ -46,6 +48,7 @@ class HostTable(FaultTolerant, Widget):
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._painted: dict[int, Strip] = {}  # by row in sight
         self._drawn_for: tuple[object, ...] = ()
         self._drawn_columns: Columns | None = None
         self._sort = ""
@@ -92,6 +95,8 @@ class HostTable(FaultTolerant, Widget):
 
     def _paint_moved(self) -> None:
         now, self._moved = self._moved[:ROWS], self._moved[ROWS:]
+        for name in (self._visible[row] for row in now if row < len(self._visible)):
+            self._row(name, self.size.width)  # here, so that the paint is short too
         self._paint(now)
 
     @property
@@ -118,7 +123,10 @@ class HostTable(FaultTolerant, Widget):
         return max(1, self.size.height - 1)
 
     def frame(self, dirty: set[str]) -> None:
-        """Repaint visible rows of hosts that changed: a few at a time, in turn, so that no frame holds the loop up for long."""
+        """Repaint visible rows that look different now: a few at a time, in turn, so that no frame holds the loop up for long.
+
+        `dirty`: the hosts that changed.
+        """
         self._stale |= dirty
         if self._moved:
             self._paint_moved()
@@ -126,9 +134,17 @@ class HostTable(FaultTolerant, Widget):
         visible = self._visible
         changed = [row for row, name in enumerate(visible) if name in self._stale]
         later = [row for row in changed if row >= self._turn] + [row for row in changed if row < self._turn]
-        now = later[:ROWS]
-        self._turn = now[-1] + 1 if len(changed) > ROWS else 0
-        self._stale = {visible[row] for row in later[ROWS:]}
+        now: list[int] = []
+        looked = 0
+        for row in later[: 2 * ROWS]:
+            if len(now) == ROWS:
+                break
+            looked += 1
+            if self._row(visible[row], self.size.width) != self._painted.get(row):
+                now.append(row)
+        later = later[looked:]
+        self._turn = later[0] if later else 0
+        self._stale = {visible[row] for row in later}
         if now:
             self._paint(now)
 
@@ -189,11 +205,17 @@ class HostTable(FaultTolerant, Widget):
         if y == 0:
             return self._strip(heading(columns, self._sort), width)
         row = self._top + y - 1
+        self._painted.pop(y - 1, None)
         if row < len(self._empty):
             return self._strip(Text(f"   {self._empty[row]}", STRONG if not row else QUIET), width)
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        host = self._rollout.hosts[self._rows[row]]
+        strip = self._painted[y - 1] = self._row(self._rows[row], width)
+        return strip
+
+    def _row(self, name: str, width: int) -> Strip:
+        """The line of this host, as it looks now."""
+        host, columns = self._rollout.hosts[name], self._columns(width)
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._view_context.now, self._rollout.speed
         second = int((now - host.since) * speed) if host.since else None
@@ -204,7 +226,7 @@ class HostTable(FaultTolerant, Widget):
         if strip is None:
             text = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
             strip = self._strip(text, width)
-            if len(self._strips) > 4000:
+            if len(self._strips) >= _KEPT:
                 self._strips.clear()
             self._strips[key] = strip
         return strip
