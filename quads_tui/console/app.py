@@ -125,10 +125,8 @@ class Console(ControlledApp):
         if self._frames % SECOND == 0:
             self.say_news()
             if self._draws_view:
-                self.view.panels_in_turns()
-        elif self._frames % SECOND == SECOND // 2:  # not all in one go
-            self.view.graphs_in_turns()
-        elif (self._frames + 2) % every == 0 and not self.view.drawing:  # also once in ten ticks it is none of those above
+                self.view.all_in_turns()
+        elif (self._frames + 2) % every == 0 and not self.view.drawing:  # one in ten ticks, too, is another one than the panels'
             self.frame()
 
     def frame(self) -> None:

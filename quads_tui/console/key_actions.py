@@ -151,7 +151,7 @@ KEY_ACTIONS = (
         "show the details of the host, and the requests to Foreman and its BMC",
         _TABLE,
         footer=7,
-        label="host",
+        label="details",
     ),
     KeyAction(
         "retry",
@@ -175,7 +175,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         5,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
-        label="from the start",
+        label="from start",
         consequence=retrying("start again", from_start=True),
     ),
     KeyAction(
@@ -329,7 +329,7 @@ KEY_ACTIONS = (
         "p",
         "pause new hosts, or resume them after showing the reason for the pause",
         dangerous=True,
-        footer=3,
+        footer=5,
         label="pause new",
         consequence=always(PAUSE_NEW),
     ),
@@ -347,10 +347,17 @@ KEY_ACTIONS = (
     KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
     KeyAction("mute", "B", "B", "bell off or on; it rings for a new kind of failure, a pause, and the end of the rollout"),
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
-    KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
+    KeyAction("command", "colon", ":", "type a command; tab completes", footer=4),
     KeyAction("palette", "ctrl+p", "ctrl+p", "list of all commands, those for the host under the cursor first"),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
-    KeyAction("leave", "q,ctrl+q", "q", "leave the screen: the rollout continues and prints its progress", footer=9),
+    KeyAction(
+        "leave",
+        "q,ctrl+q",
+        "q",
+        "leave the screen: the rollout continues and prints its progress",
+        footer=9,
+        label="leave (no stop)",
+    ),
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9
     ),

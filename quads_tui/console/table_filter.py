@@ -46,7 +46,7 @@ class TableFilter:
             field, value, first = fits.unmet
             word = f"{field}:{value}" if field else value
             near = nearest_name(value, given) if field in ("", "name") else nearest_value(field, value, given)
-            has = f"no host has {word!r}" if first else f"no host that matches the words before it has {word!r}"
+            has = f"no host has {word!r}" if first else f"of those that match the earlier words, none has {word!r}"
             lines[0] += f": {has}"
             lines += [f"nearest {'name' if field in ('', 'name') else field}: {near}"] if near else []
         lines += [self.problem] if self.problem else []
@@ -58,10 +58,12 @@ class TableFilter:
         """For the line above the keys."""
         words = "   failures only" if self.failures_only else ""
         if self.group:
-            stage = self.group.stage.short if self.group.stage else "the start"
+            stage = self.group.stage.label if self.group.stage else "the start"
             words += f"   only {self.group.cause.value} at {stage} (esc: all)"
         words += f"   filter {self.words!r}" if self.words else ""
-        return f"{words}   by {self.sort}{' reversed' if self.reversed else ''}"
+        if self.sort == ORDERS[0]:
+            return f"{words}   most urgent {'last' if self.reversed else 'first'}"
+        return f"{words}   sorted by {self.sort}{' reversed' if self.reversed else ''}"
 
     def order_by(self, name: str) -> str:
         """Sort by this order, the next one if it is empty; remembered. Returns a message if there is none of that name."""

@@ -266,6 +266,7 @@ class Meters:
     lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
     blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
     lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
+    _granted: int = 0  # of the lane, at the last second
 
     def tick(self, lane: LaneState, late: float = 0.0, at: float | None = None) -> None:
         """Once a second. `late`: own seconds, as Lateness has them. `at`: real time; None: a second after the one before."""
@@ -281,7 +282,11 @@ class Meters:
         self.lane_depths.append(lane.depth)
         self.lane_blocked.append(_is_blocked(lane))
         self._keep_whole(lane, self.times[-1])
-        self.lane_writing.append(bool(lane.in_flight) or lane.granted > self.lane.granted)
+        self.lane_writing.append(bool(lane.in_flight) or lane.granted > self._granted)
+        self.lane, self._granted = lane, lane.granted
+
+    def look(self, lane: LaneState) -> None:
+        """The lane at this moment, between two seconds: for a screen that shows it beside the hosts as they are now."""
         self.lane = lane
 
     def _keep_whole(self, lane: LaneState, at: float) -> None:

@@ -10,8 +10,8 @@ from quads_tui.console.screens.host import HostScreen
 from quads_tui.console.screens.map import MapScreen
 from quads_tui.rollout.stages import HostStatus
 
+from .desk import Desk, desk
 from .feed import rollout
-from .test_console import Desk, desk
 
 
 async def click(d: Desk, words: str, times: int = 1) -> None:
@@ -25,9 +25,9 @@ async def click(d: Desk, words: str, times: int = 1) -> None:
 
 async def test_a_click_on_a_title_sorts_and_the_second_one_turns_round() -> None:
     async with desk() as d:
-        await click(d, "FOR ")
+        await click(d, "HOW LONG")
         assert "by time" in d.app._main.state()
-        await click(d, "FOR ")
+        await click(d, "HOW LONG")
         assert "by time reversed" in d.app._main.state()
         await click(d, "NOTE")
         assert "by cause" in d.app._main.state()
@@ -79,12 +79,12 @@ async def test_no_click_anywhere_submits_anything() -> None:
 async def test_a_click_on_a_failure_shows_its_hosts_only(size: tuple[int, int]) -> None:
     async with desk(size=size) as d:
         group = max(d.model.groups.values(), key=lambda group: len(group.hosts))
-        await click(d, f"{len(group.hosts)} x ")
+        await click(d, f"{len(group.hosts)} at ")
         shown = set(d.app.table.shown)
         assert any(shown == set(found.hosts) for found in d.model.groups.values())
         assert "(esc: all)" in d.app._main.state()
         if size[0] == 80:
-            await click(d, "(F)")
+            await click(d, "F: ")
             assert isinstance(d.app.screen, CausesScreen)
 
 

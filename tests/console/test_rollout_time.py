@@ -24,8 +24,8 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 
+from .desk import desk
 from .feed import Clock, Recorder, meters
-from .test_console import desk
 
 BEGAN = mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))  # here
 SPEED = 30.0
@@ -92,7 +92,7 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
         for words, text in seen.items():
             assert_own_time(text, words)
             assert "15:00" in text.splitlines()[0]
-            assert "x30" in text.splitlines()[0]
+            assert (" at 30x speed " if size[0] > 100 else "x30") in text.splitlines()[0]
             assert "rollout time" in text.splitlines()[0]
         assert "13:20:00 me: retry: a01-h00" in " ".join(seen["a notice"].split())
         assert "OFF started" in seen["Where its time went"]
@@ -105,10 +105,11 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         for _ in range(5):
             d.app.context.meters.lateness.add(4.0)
         d.app.panels()
-        assert " REHEARSAL x30  TOO SLOW" in d.text.splitlines()[0]
+        speed = "at 30x speed" if size[0] > 100 else "x30"
+        assert f" REHEARSAL {speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()
-        words = "Machine too slow for x30: times are wrong" if size[0] > 100 else "Times are wrong  "
+        words = "This machine is too slow for x30: times are wrong" if size[0] > 100 else "Times are wrong  "
         assert words in d.text.splitlines()[1]
 
 
@@ -120,7 +121,7 @@ def test_it_is_said_in_plain_lines_and_in_the_report_too() -> None:
     session = PlainSession(ViewContext(RolloutView(rollout=model, meters=gauges, clock=clock), lambda: 100.0), None, said.append)
     session.print_updates()
     assert any(line.startswith("This machine is too slow for speed 30: each step takes about 4 s") for line in said)
-    assert "machine too slow for x30: times are wrong" in plain_line(model, gauges, NOW)
+    assert "this machine is too slow for x30: times are wrong" in plain_line(model, gauges, NOW)
     facts = {"rollout": "r", "created_at": BEGAN, "who": "me", "rehearsal": "x", "plan": asdict(PLAN), "speed": SPEED}
     samples = [StoredSample(BEGAN + second, {"late": 4.0 * (second >= 50)}) for second in range(100)]
     report = build_report(facts, events(), samples)

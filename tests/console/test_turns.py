@@ -153,7 +153,7 @@ async def test_no_turn_of_the_loop_draws_much_of_the_screen(size: tuple[int, int
         d.clock.at += 60
         d.seconds += STILL + 60
         main = d.app.view
-        rows = [*await turns_of(d, main.pieces(), drawn), *await turns_of(d, main.graph_pieces(), drawn)]
+        rows = await turns_of(d, main.pieces(graphs=True), drawn)
         assert max(rows) <= MOST, rows
         assert sum(rows) > size[1] * 2 // 3, "all of it was drawn"
         text = d.text
@@ -170,7 +170,7 @@ async def test_rows_are_drawn_between_the_panels_and_less_often_without_focus(mo
     async with desk() as d:
         frames: list[set[str]] = []
         monkeypatch.setattr(d.app.view, "frame", frames.append)
-        for blurred, lag, count in ((False, 0.0, 16), (True, 0.0, 2), (False, 0.06, 4), (False, 1.0, 2)):
+        for blurred, lag, count in ((False, 0.0, 18), (True, 0.0, 2), (False, 0.06, 4), (False, 1.0, 2)):
             d.app._frames, d.app._blurred, d.app.context.lag = 0, blurred, lag
             frames.clear()
             for _ in range(20):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -54,6 +54,7 @@ class _Middle(Horizontal):
 class TableScreen(View):
     keys = ""
     place = "table"
+    counts = True
     BINDINGS: ClassVar = [
         *(Binding(action.keys, action.name, action.help, show=False) for action in of_place("table") if action.keys),
         Binding("tab", "complete", show=False),
@@ -116,7 +117,7 @@ class TableScreen(View):
         self.query_one("#middle").display = False
         super().draw_too_small()
 
-    def pieces(self) -> Pieces:
+    def pieces(self, *, graphs: bool = False) -> Pieces:
         """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
         if self.too_small:
@@ -126,6 +127,7 @@ class TableScreen(View):
         context = self.context
         yield from self.listing.sort_again()
         yield from self.table.painting()
+        context.view.look()
         symbols = context.symbols
         head = self.header_lines(width)
         clouds = cloud_panel(context.rollout, width, _CLOUD_ROWS if height >= 36 else 1, symbols)
@@ -136,6 +138,7 @@ class TableScreen(View):
             above = len(self._end_lines(width, height)) or _graph_rows(width, height)
             drawer = self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above)
         below = [] if wide else self._failures(width, height)
+        upper = (yield from self._graph_lines(width, height)) if graphs else None
         yield False  # all of these figures are of one moment
         self.put("header", head)
         self.put("progress", [*progress, *clouds])
@@ -144,37 +147,39 @@ class TableScreen(View):
         self.query_one("#drawer").set_class(wide, "open")
         self.put("failures", below)
         yield from self.putting("drawer", drawer)
+        if upper is not None:
+            yield from self.putting("graphs", upper)
         self.table.tick()
 
     def graph_pieces(self) -> Pieces:
-        width, height = self.size
-        if self.too_small:
-            return
+        if not self.too_small:
+            self.context.view.look()
+            yield from self.putting("graphs", (yield from self._graph_lines(*self.size)))
+
+    def _graph_lines(self, width: int, height: int) -> Generator[bool, None, Sequence[Text]]:
         context, symbols = self.context, self.context.symbols
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
         rows = _graph_rows(width, height)
         if panel := self._end_lines(width, height):
-            self.put("graphs", panel)
-            return
+            return panel
         if rows == 2:
-            lines = [boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)]
-            self.put("graphs", [*lines, boxes.latency_line(meters, rollout.speed, width, symbols)])
-            return
+            first_line = boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)
+            return [first_line, boxes.latency_line(meters, rollout.speed, width, symbols)]
         now, speed = context.now, rollout.speed
         half, quarter = width // 2, width // 4
         if boxes.writes_remain(rollout, meters, forecast):
             first = boxes.queue_box(rollout, meters, forecast, own=own, width=half, height=rows, symbols=symbols)
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
-        title, bmcs = boxes.bmc_curves(meters)
         yield False
+        title, bmcs = boxes.bmc_curves(meters)
         redfish = boxes.latency_box(title, bmcs, speed=speed, width=quarter, height=rows, symbols=symbols)
+        yield False
         both = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
         rest = width - half - quarter
-        yield False
         foreman = boxes.latency_box("Foreman", both, speed=speed, width=rest, height=rows, symbols=symbols)
         yield False
-        yield from self.putting("graphs", boxes.beside([first, redfish, foreman]))
+        return boxes.beside([first, redfish, foreman])
 
     @property
     def _shows_end(self) -> bool:
@@ -231,10 +236,14 @@ class TableScreen(View):
     def state(self) -> str:
         table, total = self.table, len(self.context.rollout.hosts)
         first, last = table.rows_seen
-        state = f" {first}-{last} of {len(table.shown):,}" if table.shown else " 0"
+        named = "hosts " if self.size.width >= header.WIDE else ""
+        state = f" {named}{first}-{last} of {len(table.shown):,}" if table.shown else " 0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
         state += f"   {len(table.marks)} marked" if table.marks else ""
-        return f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
+        state = f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
+        words = "   not verified: the BMC reports nothing to compare with Foreman" if self.context.rollout.unverified else ""
+        fits = self.size.width >= header.WIDE and not self.context.flash and len(state) + len(words) <= self.size.width
+        return state + words if fits else state
 
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
@@ -406,7 +415,7 @@ class TableScreen(View):
         else:
             shown = [candidate.text for candidate in completion.found[:_CANDIDATES]]
             more = f" and {len(completion.found) - _CANDIDATES:,} more" if len(completion.found) > _CANDIDATES else ""
-            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "nothing begins like this"
+            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "no completion"
             self.draw_footer()
 
     def _take_filter(self) -> None:

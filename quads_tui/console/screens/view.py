@@ -30,7 +30,7 @@ _NAMES = {"esc": "escape"}  # of keys, as textual has them
 
 
 class View(SafeScreen, Screen[str]):
-    """Drawn by the app's timers: `frame` ten times a second, `panels_in_turns` once. Escape leaves it.
+    """Drawn by the app's timers: `frame` ten times a second, `all_in_turns` once. Escape leaves it.
 
     `keys`: the keys of this screen, for the last line, besides those that work anywhere. `needs`: the smallest terminal for it.
     """
@@ -41,13 +41,13 @@ class View(SafeScreen, Screen[str]):
     keys: ClassVar[str] = "esc back"
     place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
     needs: ClassVar[Size] = SMALLEST
+    counts: ClassVar[bool] = False  # a line with the hosts of each kind stands below the header
 
     def __init__(self, context: ViewContext) -> None:
         super().__init__()
         self.context = context
         self._awaited = False
         self._drawing = Turns(self)
-        self._graphs_due = False
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
@@ -119,31 +119,19 @@ class View(SafeScreen, Screen[str]):
         for _ in self.graph_pieces():
             pass
 
-    def panels_soon(self) -> None:
-        """The same in pieces."""
-        self._drawing.begin(self._with_graphs_due())
-
-    def _with_graphs_due(self) -> Pieces:
-        yield from self.pieces()
-        if self._graphs_due:
-            self._graphs_due = False
-            yield from self.graph_pieces()
-
     @property
     def drawing(self) -> bool:
-        """Panels or graphs, in turns."""
+        """In turns."""
         return self._drawing.busy
 
-    def panels_in_turns(self) -> None:
-        """The same once a second; left out while the last time is not over yet."""
-        if not self._drawing.busy:
-            self.panels_soon()
+    def panels_soon(self) -> None:
+        """The panels in turns."""
+        self._drawing.begin(self.pieces())
 
-    def graphs_in_turns(self) -> None:
-        """Of the graphs, apart from the panels, or behind them."""
-        self._graphs_due = self._drawing.busy
-        if not self._graphs_due:
-            self._drawing.begin(self.graph_pieces())
+    def all_in_turns(self) -> None:
+        """Panels and graphs, once a second; left out while the last time is not over yet."""
+        if not self._drawing.busy:
+            self._drawing.begin(self.pieces(graphs=True))
 
     def on_unmount(self) -> None:
         self._drawing.drop()
@@ -152,8 +140,8 @@ class View(SafeScreen, Screen[str]):
         """What is expensive to draw."""
         yield from ()
 
-    def pieces(self) -> Pieces:
-        """What `panels` draws. What is figured out before the first pause belongs to one moment."""
+    def pieces(self, *, graphs: bool = False) -> Pieces:
+        """What `panels` draws, and `graphs` if those are asked for: first all figures, which are of one moment."""
         width, height = self.size
         if self.too_small:
             self.draw_too_small()
@@ -200,6 +188,7 @@ class View(SafeScreen, Screen[str]):
             lag=context.lag,
             forecast=context.forecast,
             lateness=self._lateness,
+            counted=self.counts,
             symbols=context.symbols,
         )
         if context.gone is not None:  # nothing that the line tells of is still to come
