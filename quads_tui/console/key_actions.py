@@ -356,7 +356,7 @@ KEY_ACTIONS = (
         "q",
         "leave the screen: the rollout continues and prints its progress",
         footer=9,
-        label="leave (no stop)",
+        label="leave, no stop",
     ),
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9

@@ -126,7 +126,7 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
 
     first = brief(next(iter(group.hosts)))
     more = f", {symbols.ellipsis}" if len(group.hosts) > 1 else ""
-    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" at ", ink(QUIET))
+    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>2}", ink(BAD)).append(" at ", ink(QUIET))
     if group.stage is None:
         line.append(f"{'not started':<{_STAGE}}", ink(QUIET))
     else:
@@ -137,7 +137,7 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
     room = width - line.cell_len - right.cell_len - 2
     ways = (group.reason,) if since else reason_ways(group.stage, group.cause, group.reason)
     words = fitting(ways, room, symbols.ellipsis)
-    if words not in ways and (whole := fitting(ways, room + right.cell_len, symbols.ellipsis)) in ways:
+    if words not in ways and (whole := fitting(ways, width - line.cell_len - 1, symbols.ellipsis)) in ways:
         words, right = whole, Text()  # the hosts stand in the table too
     line = fitted(line.append(f" {words}"), width, right, ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""

@@ -79,7 +79,8 @@ def _clock(rollout: Rollout, now: float, *, mark: bool, words: bool = False, sta
     time, ended = rollout.time, rollout.over_at is not None
     now = rollout.over_at or now
     line = Text(style=BAR).append(_MARK if mark and not time.is_real else "", on_bar(QUIET))
-    line.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if start and rollout.started_at else "")
+    if start and rollout.started_at:
+        line.append(f"start {time.clock(rollout.started_at, now)}{_GAP}")
     line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}{_GAP if words else '  '}")
     line.append(("ran " if ended else "running ") if words else "")
     return line.append(duration(rollout.seconds(now)), STRONG).append(" ")
