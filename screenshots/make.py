@@ -6,17 +6,26 @@ python screenshots/make.py
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from raster import png
 from textual.pilot import Pilot
 
+from quads_tui.cli.start_screen import StartController
 from quads_tui.cli.terminal import TerminalOperator
 from quads_tui.console.app import Console
+from quads_tui.console.fault_tolerant_app import FaultTolerantApp
+from quads_tui.console.settings import FILE, Settings
+from quads_tui.console.start_screen import StartApp
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.emulator_process import rehearsal_emulators
@@ -65,6 +74,7 @@ PICTURES: Mapping[str, Picture] = {
     **{f"end-{size}": Picture(Moment.END) for size in ("80x24", "120x40", "200x60")},
 }
 """By name and size."""
+START_SCREENS = ("start-80x24", "start-120x40")
 
 
 def size_of(name: str) -> tuple[int, int]:
@@ -79,40 +89,72 @@ def reached(moment: Moment, rollout: Rollout) -> bool:
     return bool(rollout.counts[HostStatus.DONE] >= moment.value * len(rollout.hosts))
 
 
-async def photograph(running: RunningRollout) -> None:
+async def photograph(running: RunningRollout, options: Options) -> None:
     """At each moment the screens that belong to it."""
     for moment in Moment:
         while not reached(moment, running.rollout):
             await asyncio.sleep(0.2)
         for name, picture in PICTURES.items():
             if picture.when is moment:
-                await _taken(running, name, picture)
+                await _taken(Console(running.view, running.executor), name, picture)
+        if moment is Moment.MIDDLE:
+            await _start_screens(options)
 
 
-async def _taken(running: RunningRollout, name: str, picture: Picture) -> None:
-    console, size = Console(running.view, running.executor), size_of(name)
+async def _start_screens(options: Options) -> None:
+    """What `quads-tui` without a command shows of the rollouts of this directory: this one runs."""
+    controller = StartController(options)
+    refreshing = asyncio.create_task(controller.index.refresh())
+    while not controller.is_read:
+        await asyncio.sleep(0.1)
+    for name in START_SCREENS:
+        await _taken(StartApp(controller, Settings(options.state / FILE)), name, Picture(Moment.MIDDLE))
+    refreshing.cancel()
+    controller.index.close()
 
-    async def pilot(hand: Pilot[str]) -> None:
-        console.choose_palette(picture.theme)
+
+async def _taken(app: FaultTolerantApp[Any], name: str, picture: Picture) -> None:
+    size = size_of(name)
+
+    async def pilot(hand: Pilot[object]) -> None:
+        app.choose_palette(picture.theme)
         await hand.pause(2.0)
         for key in picture.keys:
             await hand.press(key)
         await hand.pause(0.5)
-        console.panels()  # all of it at one moment: the clock of the rehearsal runs half a minute in a second
-        console.table.refresh()
-        svg = console.export_screenshot(title=f"quads-tui {size[0]}x{size[1]}")
+        if isinstance(app, Console):
+            app.panels()  # all of it at one moment: the clock of the rehearsal runs half a minute in a second
+            app.table.refresh()
+        svg = app.export_screenshot(title=f"quads-tui {size[0]}x{size[1]}")
         HERE.joinpath(f"{name}.svg").write_text(svg)
         png(svg, HERE / f"{name}.png")
-        console.exit("leave")
+        app.exit("leave")
 
-    await console.run_async(headless=True, size=size, auto_pilot=pilot)
+    await app.run_async(headless=True, size=size, auto_pilot=pilot)
+
+
+def earlier(state: Path) -> None:
+    """Two rehearsals before this one: one to its end, one that was ended in the middle and can be resumed."""
+    words = [sys.executable, "-m", "quads_tui", "rehearse", "--state-dir", str(state), "--json", "--faults", "realistic"]
+    subprocess.run([*words, "--hosts", "36", "--seed", "5", "--speed", "300"], stdout=subprocess.DEVNULL, check=False)
+    ended = subprocess.Popen([*words, "--hosts", "90", "--seed", "6", "--speed", "120"], stdout=subprocess.PIPE, text=True)
+    assert ended.stdout is not None
+    built = 0
+    for event in map(json.loads, ended.stdout):
+        built += event.get("stage") == "install" and event.get("status") == "finished"
+        if built == 30:
+            ended.send_signal(signal.SIGTERM)
+    ended.wait()
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="quads-tui-") as state:
         options = Options(state_dir=Path(state), yes=True)
+        earlier(options.state)
         with rehearsal_emulators(options, hosts=700, seed=1, speed=30.0, faults="realistic", notify=print) as given:
-            asyncio.run(roll_out(given, options, ProcessResources(), TerminalOperator(), photograph))
+            asyncio.run(
+                roll_out(given, options, ProcessResources(), TerminalOperator(), lambda running: photograph(running, options))
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Clocks for tests: the ports.Clock of a loop whose time looptime runs forward."""
+"""Clocks for tests: granted time where real sockets take real time, and virtual time, which jumps over every wait."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
-from typing import TypeVar
-
-import looptime
+from typing import Any, TypeVar
 
 from quads_tui.emulators.interfaces import Time
 from quads_tui.rollout.moments import Moment
@@ -47,7 +47,7 @@ def granted() -> float:
 
 
 class VirtualClock:
-    """Own time is the loop's time, so that under looptime hours pass in no time. Implements rollout.ports.Clock."""
+    """Own time is the loop's time, so that in virtual time hours pass at once. Implements rollout.ports.Clock."""
 
     speed = 1.0
     boot = "virtual"  # another text: the machine was booted again
@@ -75,22 +75,48 @@ class VirtualClock:
         return self.now() + max(seconds, 10.0)
 
 
+@contextmanager
+def virtual_time(loop: Any) -> Iterator[None]:
+    """While it lasts, the loop's time is virtual: it begins at 0, and where the loop would wait for its next timer, it is that
+    timer's time at once.
+
+    For what waits for its own timers only: a socket or another thread is looked at when no timer is left, and never before.
+    """
+    wait, now = loop._selector.select, 0  # microseconds: sums of floats would drift
+
+    def jump(timeout: float | None = None) -> list[Any]:
+        nonlocal now
+        if timeout is None:
+            return wait(None)  # type: ignore[no-any-return]
+        if timeout > 0.0:
+            now += max(1, ceil(timeout * 1e6 - 0.01))
+        return []
+
+    loop.time, loop._selector.select = (lambda: now / 1e6), jump
+    try:
+        yield
+    finally:
+        del loop.time, loop._selector.select
+
+
 def in_virtual_time(work: Callable[[], Awaitable[T]]) -> T:
     """Run it in a new loop whose time jumps over every wait."""
-    loop = looptime.new_event_loop()
+    loop = asyncio.new_event_loop()
+
+    async def whole() -> T:
+        return await work()
+
     try:
-        loop.setup_looptime(noop_cycles=1)  # nothing here waits for threads or sockets
-
-        async def whole() -> T:
-            return await work()
-
-        return loop.run_until_complete(whole())
+        with virtual_time(loop):
+            try:
+                return loop.run_until_complete(whole())
+            finally:
+                left = asyncio.all_tasks(loop)  # waiters of the test whose condition never came
+                for task in left:
+                    task.cancel()
+                if left:
+                    loop.run_until_complete(asyncio.wait(left))
     finally:
-        left = asyncio.all_tasks(loop)  # waiters of the test whose condition never came
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left))
         loop.close()
 
 

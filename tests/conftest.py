@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import Phase, settings
 
+from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.scrub import SECRETS
 from tests.bytecode import compile_once
-from tests.clocks import granted
+from tests.clocks import granted, virtual_time
 
-asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # looptime's loops have a time of their own
+asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # virtual_time() has one of its own
 
 if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # as a background job the tests' programs would never hear ctrl+c
@@ -41,8 +43,27 @@ def pytest_configure(config: pytest.Config) -> None:
         compile_once(config)
 
 
+gc.disable()  # until all is collected: nothing of it becomes garbage
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests live as long as the process: looked through at each full collection of garbage, they cost more than it."""
+    settle_garbage()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """An async test marked with looptime runs in virtual time; its fixtures do not."""
+    runner = pyfuncitem.funcargs.get("_function_scoped_runner")  # pytest-asyncio's, of the test's own loop
+    if runner is None or not pyfuncitem.get_closest_marker("looptime"):
+        return (yield)
+    with virtual_time(runner.get_loop()):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,7 @@ def _list(options: Options) -> int:
     if not stored:
         notify(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
-    listing = Listing(max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored)), _terminal_width())
+    listing = Listing(max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored)), terminal_width())
     if not options.json:
         print(listing.heading())
     for rollout in stored:
@@ -62,11 +62,11 @@ def _list(options: Options) -> int:
         try:
             _print_entry(summarised(rollout), options, listing)
         except Unreadable as why:
-            _print_unreadable(rollout, str(why), options, listing)
+            print_unreadable(rollout.id, str(why), options, listing)
     return 0
 
 
-def _terminal_width() -> int | None:
+def terminal_width() -> int | None:
     """Cells of a line; None where stdout is no terminal: a file or a pipe gets all columns."""
     try:
         return os.get_terminal_size(1).columns or None
@@ -104,8 +104,9 @@ def _print_entry(found: Entry, options: Options, listing: Listing) -> None:
         print(listing.line(found), flush=True)
 
 
-def _print_unreadable(rollout: StoredRollout, why: str, options: Options, listing: Listing) -> None:
+def print_unreadable(rollout: str, why: str, options: Options, listing: Listing) -> None:
+    """The line of a rollout that is listed and cannot be read."""
     if options.json:
-        emit_json("unreadable", time.time(), {"rollout": clean(rollout.id, 200), "reason": why})
+        emit_json("unreadable", time.time(), {"rollout": clean(rollout, 200), "reason": why})
     else:
-        print(listing.damaged(rollout.id, why), flush=True)
+        print(listing.damaged(rollout, why), flush=True)

@@ -217,7 +217,7 @@ PAUSE_WRITES = Effects(
 )
 RESUME_WRITES = Effects(
     happens=("Ready hosts will be set to build mode in Foreman, booted and WIPED.",),
-    lost="Lost: what is on the disks of the hosts that are written.",
+    lost="Lost: what is on the disks of these hosts.",
     yes="resume Foreman writes",
     wipes=True,
 )

@@ -223,7 +223,9 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
             self.flash("not copied: this terminal has no clipboard for programs (OSC 52)")
         else:
             try:
-                self.flash(f"{keep_copy(self.copies_in, text)} has {what}: this terminal has no clipboard for programs")
+                self.flash(
+                    f"copied {what} to the file {keep_copy(self.copies_in, text)}: this terminal has no clipboard for programs"
+                )
             except OSError as error:
                 self.flash(f"not copied: this terminal has no clipboard for programs, and no file can be written: {error}")
 

@@ -55,7 +55,7 @@ class PathLine(SafeScreen, ModalScreen[str]):
         lines = [path.rstrip("/").rpartition("/")[2] + "/" * path.endswith("/") for path in found[:_SHOWN]]
         lines += [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
         if len(found) < 2:
-            lines = [] if found else ["nothing begins like this: directories, and files that end in .yaml, .yml or .json"]
+            lines = [] if found else ["no completion: only directories and files that end in .yaml, .yml or .json are offered"]
         self.query_one("#found", Static).update(Text("\n".join(lines)))
 
     def paste(self, text: str, count: int) -> str:

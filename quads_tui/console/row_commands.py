@@ -77,7 +77,7 @@ class RowCommandKeys:
             return f"it needs the whole screen, so it runs for one host at a time; {hosts} are chosen"
         if hosts > runner.free:
             now = AT_ONCE - runner.free
-            full = f"{now} are running, and {count(hosts, 'host')} cannot be added"
+            full = f"{now} are running, so {runner.free} more can start, not {hosts}"
             return f"at most {AT_ONCE} row commands run at the same time: {full}"
         return ""
 

@@ -41,7 +41,7 @@ class TableFilter:
             field, value, first = fits.unmet
             word = f"{field}:{value}" if field else value
             near = nearest_name(value, given) if field in ("", "name") else nearest_value(field, value, given)
-            has = f"no host has {word!r}" if first else f"no host that matches the words before it has {word!r}"
+            has = f"no host has {word!r}" if first else f"of those that match the earlier words, none has {word!r}"
             lines[0] += f": {has}"
             lines += [f"nearest {'name' if field in ('', 'name') else field}: {near}"] if near else []
         lines += [self.problem] if self.problem else []

@@ -47,7 +47,7 @@ class HostSideEffects:
         await self._ports.owned()
 
     async def before_login(self) -> None:
-        await self._ports.owned()
+        await self._ports.until_owned()
         await self._ports.commit(BmcSession(self._ports.clock.wall(), self._host, "", True))
 
     def heard(self, why: str = "") -> None:

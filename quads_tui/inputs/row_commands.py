@@ -102,8 +102,8 @@ ROW_COMMAND = Table(
         Key(
             "runs_in",
             Choice("pane, window, screen or background", tuple(RunsIn)),
-            "pane or window: of the tmux in which quads-tui runs, without tmux like `screen`; screen: the console leaves the "
-            "terminal to the command and comes back at its end; background: without a terminal",
+            "pane or window: a new one in the tmux in which quads-tui runs (outside tmux the choice is `screen`); screen: the "
+            "command has the whole terminal, and the console comes back at its end; background: without a terminal",
             default="pane",
             sample="pane",
         ),

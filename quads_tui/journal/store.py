@@ -57,6 +57,8 @@ class JournalStore:
         An older schema is brought up to date. Raises JournalBroken; a file that is not ours or damaged is never written to.
         """
         self.path = path
+        self.directory = path.parent
+        self.resume_command = f"quads-tui resume {path.parent.name}"
         self._on_broken = on_broken
         self._listeners: list[Callable[[Event], None]] = []
         self._broken = ""

@@ -106,7 +106,7 @@ async def survey_untouched(
         if survey is not None and untouched:
             plan = await survey.run(plan, untouched)
     except (StageFailure, CredentialsRefused) as error:
-        notify(f"{count(len(untouched), 'BMC')} of untouched hosts not surveyed again: {error}")
+        notify(f"the BMCs of {count(len(untouched), 'host')} not begun are not read again, earlier findings are used: {error}")
         return plan
     plan, conflicts = _machine_conflicts(plan)
     return _end_conflicting(plan, untouched, conflicts)

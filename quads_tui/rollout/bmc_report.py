@@ -44,9 +44,9 @@ class BmcReport:
     def words(self) -> str:
         """In one line."""
         if self.error:
-            return f"the BMC was asked: {self.error}"
+            return f"no report from the BMC: {self.error}"
         facts = (f"power {self.power}", self.progress, self.post, f"last boot {self.last_reset}")
-        return f"the BMC was asked: {', '.join(fact for fact in facts if not fact.endswith(' ') and fact)}"
+        return f"the BMC reports: {', '.join(fact for fact in facts if not fact.endswith(' ') and fact)}"
 
 
 def report_from(facts: object) -> BmcReport:

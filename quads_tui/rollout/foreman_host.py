@@ -122,7 +122,7 @@ def _place(of: str, data: Mapping[str, Any], kind: str) -> tuple[int, str] | Non
 def host_name(value: object) -> str:
     """As Foreman has it, in lower case and otherwise untouched: it is compared. Raises Unreadable for what is no name."""
     if not isinstance(value, str) or not 0 < len(value) < 256:
-        raise Unreadable(f"Foreman names a host {clean(value, 40)!r}")
+        raise Unreadable(f"Foreman shows a host with an invalid name: {clean(value, 40)!r}")
     return value.lower()
 
 

@@ -54,4 +54,4 @@ def late_words(lateness: Lateness, speed: float) -> str:
 
 def late_short(lateness: Lateness, speed: float) -> str:
     """The same for a line with little room."""
-    return f"machine too slow for x{speed:g}: times are wrong" if lateness.is_too_late else ""
+    return f"this machine is too slow for x{speed:g}: times are wrong" if lateness.is_too_late else ""

@@ -73,12 +73,12 @@ def time_limit_words(until: float, time: RolloutTime | None = None) -> str:
 
 def for_the_time_limit(until: float, time: RolloutTime) -> str:
     """`until`: real time."""
-    return f"not begun: by the time limit, {time_limit_words(until, time)}, it would not be done with 90 % probability"
+    return f"not begun: by the time limit, {time_limit_words(until, time)}, it is less than 90 % likely to be done"
 
 
 def left_by_the_time_limit(until: float, hosts: Sequence[str], time: RolloutTime) -> str:
     """Which hosts the time limit has left, and why. `until`: real time."""
     more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
-    subject, they = ("1 host was", "it") if len(hosts) == 1 else (f"{len(hosts)} hosts were", "they")
-    by = f"by the time limit, {time_limit_words(until, time)}, with 90 % probability"
-    return f"{subject} not begun, since {they} would not be done {by}: {', '.join(hosts[:_NAMED])}{more}"
+    subject, they = ("1 host was", "it is") if len(hosts) == 1 else (f"{len(hosts)} hosts were", "they are")
+    by = f"by the time limit, {time_limit_words(until, time)}"
+    return f"{subject} not begun, since {they} less than 90 % likely to be done {by}: {', '.join(hosts[:_NAMED])}{more}"

@@ -156,7 +156,7 @@ def _refuse_late(rollout: Rollout, now: float) -> None:
     if rollout.plan.until and left and _late(rollout, now) == set(left):
         until = time_limit_words(rollout.plan.until, rollout.time)
         raise Usage(
-            f"{count(len(left), 'host')} unfinished, and none would be done by the time limit, {until}, with 90 % probability: "
+            f"{count(len(left), 'host')} unfinished, each less than 90 % likely to be done by the time limit, {until}: "
             f"resume with --until TIME for another limit, or --until none for no limit"
         )
 

@@ -168,16 +168,16 @@ def _row(view: RolloutView, group: RowGroup, by: str) -> Row:
 def _ended_row(found: Entry, group: RowGroup) -> Row:
     shares = HostShares(done=found.done, queued=found.open, skipped=found.skipped, held=found.held, failed=found.failed)
     words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
-    rehearsal = ", rehearsal" if found.rehearsal else ""
-    if group is RowGroup.RECENT:
+    rehearsal = "; rehearsal" if found.rehearsal else ""
+    if group is RowGroup.RECENT:  # it has ended, as its group says
         details = ""
-        words += rehearsal
+        words = "rehearsal" if rehearsal and found.state in (State.ENDED, State.DONE) else f"{words}{rehearsal}"
     elif found.state is State.UNPLANNED:
         details = f"r resumes: its process exited during planning, and nothing was done{rehearsal}"
     else:
-        gone = "; its process exited" if found.state is State.UNFINISHED else ""
-        danger = f", {found.armed} armed (next boot reinstalls them)" if found.armed else ""
-        details = f"r resumes: {count(found.open, 'host')} unfinished{danger}{gone}{rehearsal}"
+        gone = "; process exited" if found.state is State.UNFINISHED else ""
+        danger = f", {found.armed} armed (next boot reinstalls)" if found.armed else ""
+        details = f"r resumes {count(found.open, 'host')}{danger}{gone}{rehearsal}"  # fits into 80 columns but for the last part
     return Row(
         rollout=found.rollout,
         group=group,
@@ -200,7 +200,7 @@ def _scheduled_row(one: Scheduled, now: float) -> Row:
         cloud=one.cloud,
         hosts=one.hosts,
         state=f"starts in {duration(left)}" if left > 0 else "starting",
-        details=f"{begins}   {one.holder.partition(', since')[0]} waits for it; ctrl+c there cancels",
+        details=f"{begins}   {one.holder.partition(', since')[0]}; ctrl+c in its terminal cancels",
     )
 
 

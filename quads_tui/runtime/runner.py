@@ -37,6 +37,7 @@ from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
+from .rollout_journal import RolloutJournal
 from .rollout_metrics import RolloutMetrics
 from .row_commands import SiteCommands, recorded_by
 from .running_rollout import RunningRollout
@@ -77,16 +78,20 @@ class RolloutRunner:
 
     def journal(self, path: Path, *, existing: bool = False) -> JournalStore:
         """Raises JournalBroken."""
-        return JournalStore(path, existing=existing, on_broken=self._broken.put_nowait)
+        return JournalStore(path, existing=existing, on_broken=self.on_broken)
+
+    def on_broken(self, why: str) -> None:
+        """Its journal can no longer be written: the rollout stops here."""
+        self._broken.put_nowait(why)
 
     async def run(
-        self, journal: JournalStore, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
+        self, journal: RolloutJournal, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
     ) -> int:
         """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts."""
         async with alerts_sent(self._site.on_event, rollout):
             return await self._run(journal, rollout, recalled, retry_ended)
 
-    async def _run(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
+    async def _run(self, journal: RolloutJournal, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
         services, clock, site = self.services, self.clock, self._site
         lines = JsonLines(rollout) if self._options.json else None
         if lines is not None:
@@ -118,7 +123,7 @@ class RolloutRunner:
             emulators_lag=partial(emulators_lag, self._rehearsal) if self._rehearsal is not None else None,
         )
         executor = RolloutExecutor(context)
-        directory, rehearsal = journal.path.parent, self._rehearsal is not None
+        directory, rehearsal = journal.directory, self._rehearsal is not None
         running = RunningRollout(
             rollout,
             services.meters,
@@ -176,14 +181,14 @@ class RolloutRunner:
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
                 hosts = count(_unfinished(rollout), "unfinished host")
-                notify(f"  {hosts}. Resume with: quads-tui resume {rollout.id}{later}")
+                notify(f"  {hosts}. Resume with: {journal.resume_command}{later}")
         if executor.owed_to_quads:
-            notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: quads-tui resume {rollout.id}")
+            notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: {journal.resume_command}")
         if clouds := ", ".join(executor.undecided_in_quads):
             notify(
                 f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Retry the unfinished hosts,"
             )
-            notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
+            notify(f"  or remove their schedules in QUADS; then run: {journal.resume_command}")
         with suppress(Unreadable):  # whoever lists it next need not replay it
             await asyncio.to_thread(summarised, StoredRollout(rollout.id, directory, {}))
         return status(rollout, executor.stopped)

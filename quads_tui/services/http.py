@@ -1,8 +1,9 @@
 """One metered HTTP client for every service: each wait bounded, each body bounded, no write ever repeated by itself.
 
-Reads may use kept-alive connections. Writes go on connections of their own that are closed afterwards. aiohttp by itself repeats
-GET, PUT and DELETE when a connection dies, whether it was reused or not; `never_twice` takes that away from it, since
-the server may have done what it did not live to answer.
+Reads may use kept-alive connections. Writes go on connections of their own that are closed afterwards; one that its caller allows
+to use a kept connection does so where that suits (kept_connections.py). aiohttp by itself repeats GET, PUT and DELETE when a
+connection dies, whether it was reused or not; `never_twice` takes that away from it, since the server may have done what it did
+not live to answer.
 """
 
 from __future__ import annotations
@@ -26,17 +27,18 @@ from yarl import URL
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.http_log import CANCELLED, KEPT_BODY, READS, Exchange
+from quads_tui.rollout.http_log import CANCELLED, KEPT_BODY, Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
 from .big_answers import read_ahead
 from .credentials import learn_received, learn_sent, without_credentials
+from .kept_connections import KeptConnections, Reuse
 from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
-from .sending import SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
+from .sending import SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, NotReused, Sending, TooLong, never_twice
 from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
@@ -73,6 +75,7 @@ class Http:
         self._on_exchange = on_exchange
         self._trust = Trust(pins)
         self._resolver = resolver
+        self._connections = KeptConnections()
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._unencoded: set[str] = set()  # origins that refuse `Accept-Encoding: identity`
@@ -95,6 +98,7 @@ class Http:
         fresh: bool = False,
         before_send: Callable[[str], Awaitable[None]] | None = None,
         at: str = "",
+        reuse: Reuse = Reuse.NEVER,
     ) -> Response:
         """One request and its whole answer, whatever its status. Raises RequestFailed.
 
@@ -105,6 +109,9 @@ class Http:
         counted; after a second without its answer it is a RequestFailed that was not sent.
 
         `connect` and `total` are real seconds; `total` begins when the request may go, not while it waits for our own gate.
+        `fresh`: on a new connection in any case. `reuse`: whether a write may use a kept connection; where none suits, it goes on
+        one of its own, and `before_send` is awaited there too.
+
         A read that dies on a reused connection is sent once more on a new one; nothing else is ever sent twice.
         """
         method = method.upper()
@@ -130,12 +137,14 @@ class Http:
             max_body=max_body,
             before_send=before_send,
             at=at,
+            reuse=reuse,
         )
-        is_read = method in READS
+        is_read = call.is_read
+        kept = not fresh and (is_read or self._connections.may_be_used(call.place, reuse))
         identity = not (is_read and origin in self._unencoded)
         try:
-            answer = await self._attempt(call, meter, kept=is_read and not fresh, identity=identity)
-        except _Stale:
+            answer = await self._attempt(call, meter, kept=kept, identity=identity)
+        except (_Stale, NotReused):
             answer = await self._attempt(call, meter, kept=False, identity=identity)
         if answer.status == 406 and is_read and identity:
             answer = await self._attempt(call, meter, kept=not fresh, identity=False, last=True)
@@ -166,6 +175,10 @@ class Http:
                 attempt = Attempt(bound, call.total)
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
             status, runtime, body = answer.status, answer.runtime, answer.body[:KEPT_BODY]
+            if kept and attempt.connection is not None:
+                self._connections.answered(attempt.connection)
+                if attempt.reused and not call.is_read:
+                    self._connections.proved(call.place)
             return answer
         except asyncio.CancelledError:
             error = CANCELLED
@@ -173,17 +186,18 @@ class Http:
         except CheckRefused as refused:
             error = "not sent"
             raise refused.why from None
+        except NotReused:
+            error = "not sent"
+            raise
         except Exception as caught:
             failed = request_failed(caught, call, sent=attempt is not None and attempt.sent)
             error = failed.reason
-            if (
-                kept
-                and not last
-                and attempt is not None
-                and attempt.reused
-                and failed.kind in (FailureKind.RESET, FailureKind.BODY)
-            ):
-                raise _Stale(error) from None
+            if attempt is not None and attempt.reused:
+                died = failed.kind in (FailureKind.RESET, FailureKind.BODY)
+                if attempt.suited and (died or not call.is_read):
+                    self._connections.broke(call.place)
+                if died and call.is_read and not last:
+                    raise _Stale(error) from None
             raise failed from None
         finally:
             assert attempt is not None
@@ -218,7 +232,7 @@ class Http:
         if call.at:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
-        SENDING.set(Sending(attempt, call, self.requests))
+        SENDING.set(Sending(attempt, call, self.requests, self._connections))
         learn_sent(headers, call.json)
         async with self._session(kept).request(
             call.method,

@@ -10,8 +10,8 @@ from quads_tui.rollout.repair_rules import Neighbours, neighbours_of
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
+from .desk import Desk, desk
 from .feed import NOW, rollout
-from .test_console import Desk, desk
 from .test_plain_session import Plain
 
 

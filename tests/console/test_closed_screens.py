@@ -7,7 +7,7 @@ import gc
 from textual._styles_cache import StylesCache
 from textual.widget import Widget
 
-from .test_console import desk
+from .desk import desk
 
 
 def kept() -> int:

@@ -10,7 +10,7 @@ from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind
 from quads_tui.rollout.state import Rollout
 
-from .test_console import desk
+from .desk import desk
 
 
 def round_of(number: int, each: int) -> Rollout:

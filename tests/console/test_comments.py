@@ -9,8 +9,8 @@ from quads_tui.rollout.commands import Comment
 from quads_tui.rollout.events import HostCommented
 from quads_tui.rollout.stages import HostStatus
 
+from .desk import desk
 from .feed import NOW, rollout
-from .test_console import desk
 from .test_plain_session import Plain
 
 

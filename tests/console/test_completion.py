@@ -21,8 +21,8 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 from tests.waiting import until
 
+from .desk import desk
 from .feed import NOW, Clock, meters, rollout
-from .test_console import desk
 
 
 def completer(model: Rollout, *more: KeyAction) -> Completer:
@@ -147,7 +147,7 @@ async def test_tab_completes_the_words_of_a_filter() -> None:
         await d.press("escape", "slash", "@", "tab", "enter")
         assert "filter 'stage:install'" in d.app._main.state()
         await d.press("escape", "slash", "~", "tab")
-        assert d.app.context.flash == "nothing begins like this"
+        assert d.app.context.flash == "no completion"
         await d.press("escape", "tab", "j")
         assert not d.control.orders
 

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from textual.events import AppFocus, Key, Paste
-from textual.pilot import Pilot
 
-from quads_tui.console.app import Console
-from quads_tui.console.command_line import CommandLine
-from quads_tui.console.command_palette import CommandPalette
 from quads_tui.console.key_actions import BY_NAME, KEY_ACTIONS
-from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.questions import question
-from quads_tui.render.small import too_small
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Disarm, Hold, Pause, Release, Retry, Skip, Stop, Unskip
 from quads_tui.rollout.events import HostChanged, Notice
@@ -30,123 +18,10 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.learned import BuildType, HostResult
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
-from quads_tui.rollout.state import Rollout
-from quads_tui.rollout.view import RolloutView
 from tests.waiting import until
 
-from .feed import NOW, Clock, Recorder, meters, rollout
-
-
-class Desk:
-    """A console under test and everything round it."""
-
-    def __init__(self, model: Rollout) -> None:
-        self.model = model
-        self.control = Recorder()
-        self.clock = Clock()
-        self.seconds = 100.0
-        self.error_count = 0  # that are expected
-        self.exchanges: list[Exchange] = []
-        self.past: dict[str, tuple[HostResult, ...]] = {}
-        view = RolloutView(
-            rollout=model,
-            meters=meters(),
-            clock=self.clock,
-            title="REHEARSAL",
-            exchanges=lambda host: self.exchanges,
-            past=lambda host: self.past.get(host, ()),
-        )
-        self.app = Console(view, self.control, frozen=True, monotonic=lambda: self.seconds)
-        self.pilot: Pilot[str]
-
-    async def press(self, *keys: str) -> None:
-        """One key after the other, each a second after the last, so that no dialog is deaf."""
-        for key in keys:
-            self.seconds += 5.0
-            await self.pilot.press(key)
-            await self.pilot.pause()
-
-    def lines(self, name: str) -> list[str]:
-        return self.app.query_one(f"#{name}", LinePanel).text
-
-    @property
-    def text(self) -> str:
-        """The whole screen."""
-        width, height = self.app.size
-        rows = self.app.screen._compositor.render_strips()
-        return "\n".join(row.text[:width] for row in rows[:height])
-
-    def first(self, status: HostStatus) -> str:
-        return next(name for name in self.app.table.shown if self.model.hosts[name].status is status)
-
-
-@asynccontextmanager
-async def desk(model: Rollout | None = None, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Desk]:
-    made = Desk(model or rollout(60))
-    async with made.app.run_test(size=size) as pilot:
-        made.pilot = pilot
-        await pilot.pause()
-        yield made
-        assert made.app.error_count == made.error_count
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-async def test_the_first_screen_answers_how_far_and_what_failed(size: tuple[int, int]) -> None:
-    async with desk(rollout(700), size) as d:
-        text = d.text
-        assert "REHEARSAL" in text
-        assert "cloud02" in text
-        assert f"done {d.model.counts[HostStatus.DONE]} " in text
-        failed = d.model.counts[HostStatus.FAILED]
-        assert (f"✗ failed {failed}" if size[0] > 100 else f"✗ {failed} failed") in text
-        assert text.count("ARMED") > 1  # in the head and in the row
-        assert re.search(r"5 ready,? +\d+ left", text)
-        assert re.search("causes|Failures by cause", text)
-        assert all(len(line) <= size[0] for line in text.splitlines())
-        first = [name for name in d.app.table.shown[:12] if d.model.hosts[name].status is HostStatus.FAILED]
-        assert len(first) == 12  # attention first
-
-
-async def resized(d: Desk, width: int, height: int) -> None:
-    await d.pilot.resize_terminal(width, height)
-    d.app.panels()
-    await d.pilot.pause()
-
-
-async def test_a_small_terminal_is_said_what_the_screen_needs_and_a_larger_one_has_it_again() -> None:
-    async with desk(size=(40, 10)) as d:
-        words = " ".join(d.text.split())
-        assert "The screen needs at least 60x16; this terminal is 40x10. Make it larger, or use --plain. The rollout" in words
-        await resized(d, 60, 16)
-        assert "HOST" in d.text
-        for place in ("", "v", "M", "enter", "F", "slash", "colon", "ctrl+p", "r"):
-            if place:
-                await d.press(place)
-            for size in ((16, 3), (1, 1), (200, 1)):
-                await resized(d, *size)
-            if place == "r":
-                await d.press("y")  # a question that cannot be read
-            await resized(d, 120, 40)
-            await d.press("escape")
-            assert "HOST" in d.text, place
-            assert not d.control.orders
-
-
-def test_what_a_small_terminal_shows_is_whole_words_and_fits() -> None:
-    for width in range(1, 60):
-        for height in range(1, 17):
-            lines = too_small((width, height), (60, 16), "The rollout continues.")
-            assert len(lines) <= height
-            assert all(len(line) <= width for line in lines)
-            known = "The screen needs at least 60x16; this terminal is Make it larger, or use --plain. rollout continues. Needs 60x16."
-            assert {word for line in lines for word in line.split()} - {f"{width}x{height}."} <= {
-                *known.split(),
-                "60x16",
-                "60x16.",
-            }
-    assert too_small((5, 1), (60, 16)) == ["60x16"]
-    assert too_small((4, 9), (60, 16)) == ()
-
+from .desk import desk
+from .feed import NOW, rollout
 
 ASKED = [
     ("r", HostStatus.FAILED, ["y"], lambda host: Retry((host,))),
@@ -302,82 +177,6 @@ async def test_a_frame_repaints_only_visible_rows_of_hosts_that_changed() -> Non
         assert set(drawn) == {4}
 
 
-async def test_a_broken_panel_becomes_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with desk() as d:
-        d.error_count = 2
-        monkeypatch.setattr("quads_tui.render.header.bar", lambda *_: 1 / 0)
-        d.app.run_safely(d.app.panels)()
-        await d.pilot.pause()
-        assert "display error: ZeroDivisionError" in d.text
-        d.app.context.flash = ""
-        await d.press("f")  # a key's act draws the panels, too
-        assert "display error: ZeroDivisionError" in d.text
-
-
-async def test_f4_a_handler_of_any_event_that_fails_becomes_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with desk() as d:
-
-        def broken(*_: object) -> None:
-            raise KeyError("x")
-
-        for work in (
-            lambda: monkeypatch.setattr(type(d.app.table), "on_resize", broken) or d.pilot.resize_terminal(90, 30),
-            lambda: monkeypatch.setattr(type(d.app), "_on_paste", broken) or d.app.post_message(Paste("abc")),
-            lambda: d.app.call_later(broken),
-            lambda: monkeypatch.setattr(type(d.app), "on_app_focus", broken) or d.app.post_message(AppFocus()),
-        ):
-            before = d.app.error_count
-            done = work()
-            if hasattr(done, "__await__"):
-                await done
-            await until(lambda before=before: d.app.error_count > before)
-            await d.pilot.pause()
-            assert d.app._exception is None
-        assert "display error: KeyError; the rollout is unaffected" in d.text
-        d.error_count = d.app.error_count
-
-
-async def test_what_nothing_caught_ends_the_screen_only_and_shows_no_variables(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Desk(rollout(10))
-    with pytest.raises(ZeroDivisionError):
-        async with made.app.run_test(size=(80, 24)):
-            secret = "calvin"
-
-            def broken() -> None:
-                _ = secret, 1 / 0
-
-            made.app.call_next(broken)
-            await until(lambda: made.app._exception is not None)
-    assert made.app.return_value is None
-    said = capsys.readouterr()
-    assert "calvin" not in said.out + said.err
-
-
-poison = st.text(max_size=60) | st.sampled_from(("404 at [/redfish/v1/Systems]", "[b", "日本語" * 20, "é" * 200, "x" * 10_000))
-
-
-@given(reason=poison)
-@settings(max_examples=10, deadline=None)
-async def test_text_from_outside_never_ends_the_screen(reason: str) -> None:
-    from quads_tui.rollout.text import clean
-
-    model = rollout(30)
-    name = list(model.hosts)[4]
-    model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.PXE_SET, Cause.REFUSED, clean(reason)))
-    model.apply(Notice(NOW, "warning", clean(reason)))
-    async with desk(model) as d:
-        d.app.table.go(d.app.table.shown.index(name))
-        await d.press("enter", "escape", "r", "n")
-        d.app.panels()
-        await d.pilot.pause()
-        assert not any(ord(char) < 32 for char in d.text.replace("\n", ""))
-
-
-def test_only_the_console_loads_textual() -> None:
-    code = "import sys, quads_tui.render.boxes, quads_tui.engine.executor, quads_tui.cli.main; print('textual' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
-
-
 def test_no_key_is_bound_twice_and_dangerous_acts_name_their_states() -> None:
     for place in ("table", "start"):  # the rest is there with the table
         keys = [
@@ -451,64 +250,6 @@ async def test_the_bell_rings_once_for_each_new_kind_of_failure_and_can_be_muted
         await d.press("B")
         fails(hosts[3], "no network")
         assert len(rung) == 2
-
-
-async def test_the_command_line_completes_recalls_and_orders() -> None:
-    async with desk() as d:
-        failed = d.first(HostStatus.FAILED)
-        d.app.table.go(d.app.table.shown.index(failed))
-        await d.press("colon", *"skip", "space", *"broken fan", "enter", "y")
-        assert d.control.orders == [Skip((failed,), "broken fan")]
-        await d.press("colon", *"sort ca", "tab", "enter")
-        assert "by cause" in d.text
-        await d.press("colon", "up", "up", "enter", "n")
-        assert "nothing was done" in d.text
-        await d.press("colon", *"pau", "enter")
-        assert "unknown command 'pau'" in d.text  # pause or pause-writes: it does not guess
-        await d.press("colon", *"pause-w", "enter", "y")
-        assert d.control.orders[1:] == [Pause("writes", True)]
-        await d.press("colon", *"filter state:failed", "enter")
-        assert {d.model.hosts[name].status for name in d.app.table.shown} == {HostStatus.FAILED}
-        await d.press("colon", *"retry now", "enter")
-        assert "retry accepts no argument" in d.text
-
-
-async def test_every_act_has_a_command_and_those_of_the_table_are_no_others() -> None:
-    async with desk() as d:
-        for act in KEY_ACTIONS:
-            if act.where in ("start", "plain") or (act.make_command and not act.keys):
-                continue  # a command for hosts without a key needs no method
-            home = d.app._main if act.where == "table" else d.app
-            assert callable(getattr(home, f"action_{act.name}", act.make_command)), act.name
-        await d.press("v")
-        d.app.run_command("filter x")
-        await d.pilot.pause()
-        assert "filter works only while the table of hosts is shown" in d.text
-        assert all(act.where != "table" for act in d.app.available)
-
-
-async def test_the_list_of_all_commands_begins_with_what_fits_the_host() -> None:
-    async with desk() as d:
-        for status, first in ((HostStatus.FAILED, "retry"), (HostStatus.RUNNING, "skip"), (HostStatus.DONE, "help")):
-            d.app.table.go(d.app.table.shown.index(d.first(status)))
-            await d.press("ctrl+p")
-            assert isinstance(d.app.screen, CommandPalette)
-            rows = d.app.screen.query_one(LinePanel).text
-            assert rows[0].split()[1] == first
-            assert not any("cursor-up" in row for row in rows)
-            await d.press("escape")
-        await d.press("ctrl+p", *"graphs", "enter")
-        assert "t time shown" in d.text
-        await d.press("escape", "ctrl+p", *"sort", "down", "up", "enter")
-        assert "by plan" in d.text
-        d.app.table.go(d.app.table.shown.index(d.first(HostStatus.FAILED)))
-        await d.press("ctrl+p", "enter")
-        assert "Retry " in d.text, "what is chosen asks as its key does"
-        await d.press("n", "ctrl+p", *"xyzzy")
-        assert "no command has these words" in d.text
-        await d.press("enter", "ctrl+p")
-        assert d.app.screen is d.app._main
-        assert not d.control.orders
 
 
 async def test_who_only_looks_sees_no_dangerous_key_and_orders_nothing() -> None:
@@ -602,32 +343,6 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
     )
 
 
-def at_once(d: Desk, letters: str) -> None:
-    """As a terminal sends what was typed ahead: all in one go."""
-    for letter in letters:
-        names = {"/": "slash", ":": "colon", "\r": "enter"}
-        d.app.post_message(Key(names.get(letter, letter), letter))
-
-
-async def test_what_is_typed_at_once_behind_the_slash_is_the_filters() -> None:
-    async with desk() as d:
-        at_once(d, "/skip\r")
-        await d.pilot.pause()
-        await d.pilot.pause()
-        assert "filter 'skip'" in d.text
-        assert d.app.screen is d.app._main
-        assert not d.control.orders
-
-
-async def test_what_is_typed_at_once_behind_the_colon_orders_nothing_by_its_letters() -> None:
-    async with desk() as d:
-        at_once(d, ":pPspu")
-        await d.pilot.pause()
-        await d.pilot.pause()
-        assert isinstance(d.app.screen, CommandLine)
-        assert not d.control.orders
-
-
 async def test_what_was_said_last_fades_and_stays_among_the_messages() -> None:
     async with desk() as d:
         d.model.apply(Notice(NOW, "info", "Foreman is back"))
@@ -640,23 +355,6 @@ async def test_what_was_said_last_fades_and_stays_among_the_messages() -> None:
         assert "Foreman is back" not in d.text
         await d.press("m")
         assert "Foreman is back" in d.text
-
-
-KEYS = [
-    key
-    for act in KEY_ACTIONS
-    if act.keys and act.where not in ("start", "plain") and act.name not in ("leave", "shot", "ask_bmc")  # which only reads
-    for key in act.keys.split(",")
-]
-
-
-@pytest.mark.parametrize("key", KEYS)
-async def test_every_key_is_safe_alone(key: str) -> None:
-    """Pressed by mistake it breaks nothing, and submits nothing."""
-    async with desk() as d:
-        await d.press(key, "enter", "escape", "escape")
-        assert "HOST" in d.text
-        assert not d.control.orders
 
 
 async def test_the_host_screen_shows_the_last_rollouts_of_the_host() -> None:
@@ -690,14 +388,3 @@ async def test_the_map_is_walked_cell_by_cell_and_leaves_the_cursor_on_its_host(
         assert "cause " in d.text
         await d.press("escape", "escape")
         assert d.app.table.cursor == failed
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_a_long_message_hides_neither_a_filter_nor_the_marks(size: tuple[int, int]) -> None:
-    async with desk(rollout(60), size) as d:
-        await d.press("f", "space")
-        d.app.flash("retry: " + ", ".join(list(d.model.hosts)[:9]))
-        line = d.lines("footer")[0]
-        assert "1 marked" in line and "failures only" in line
-        assert line.rstrip().endswith("…") and "retry: " in line
-        assert len(line) == size[0]

@@ -22,8 +22,8 @@ from quads_tui.rollout.events import HostChanged, Notice, Paused
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
+from .desk import Desk, desk
 from .feed import NOW, rollout
-from .test_console import Desk, desk
 
 LEAST = 4.5
 SCREENS = {

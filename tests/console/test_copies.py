@@ -10,7 +10,7 @@ from quads_tui.console.copies import OSC_52_LIMIT, takes_osc_52
 from quads_tui.services.tmux import TmuxFailed
 from tests.waiting import until
 
-from .test_console import Desk, desk
+from .desk import Desk, desk
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_else_a_file_keeps_it_for_the_owner_only(tmp_path: Path, monkeypat
         await copied(d, "not copied: this terminal has no clipboard for programs")
         d.app.copies_in = tmp_path
         await d.press("space", "space")
-        await copied(d, str(tmp_path / "copies"), " has 2 host names: this terminal has no clipboard")
+        await copied(d, f"copied 2 host names to the file {tmp_path / 'copies'}", "this terminal has no clipboard")
         path = next(iter(tmp_path.glob("copies/*.txt")))
         assert path.read_text().splitlines() == list(d.app.table.marks)
         assert path.stat().st_mode & 0o777 == 0o600

@@ -9,8 +9,8 @@ from quads_tui.rollout.events import HostChanged, RolloutEnded
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
+from .desk import Desk, desk
 from .feed import NOW, rollout
-from .test_console import Desk, desk
 from .test_plain_session import Plain
 
 TOOK = 6600.0  # rollout seconds: the feed begins two hours before now

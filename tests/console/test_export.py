@@ -13,7 +13,7 @@ from quads_tui.console.dialogs import Question
 from quads_tui.console.private_file import write_private
 from tests.waiting import until
 
-from .test_console import Desk, desk
+from .desk import Desk, desk
 
 
 async def said(d: Desk, *words: str) -> str:

@@ -22,8 +22,8 @@ from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
+from .desk import Desk, desk
 from .feed import NOW
-from .test_console import Desk, desk
 from .test_plain_session import Plain
 
 HOST = "f00-h00-000-r650.example.com"

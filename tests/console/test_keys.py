@@ -23,8 +23,8 @@ from quads_tui.rollout.events import Paused
 from quads_tui.rollout.stages import HostStatus
 from tests.waiting import PATIENCE
 
+from .desk import Desk, desk
 from .feed import NOW, rollout
-from .test_console import Desk, desk
 from .test_keyboard import CHAT
 from .test_plain_session import Plain
 from .test_start import ROWS, Recorder, text

@@ -12,8 +12,8 @@ from quads_tui.render.question import question_lines, sentences
 from quads_tui.rollout.commands import Retry
 from quads_tui.rollout.stages import HostStatus
 
+from .desk import desk
 from .feed import rollout
-from .test_console import desk
 
 WORDS = ("start again at Power off", "Lost: what is on the disks")
 

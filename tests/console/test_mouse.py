@@ -10,8 +10,8 @@ from quads_tui.console.screens.host import HostScreen
 from quads_tui.console.screens.map import MapScreen
 from quads_tui.rollout.stages import HostStatus
 
+from .desk import Desk, desk
 from .feed import rollout
-from .test_console import Desk, desk
 
 
 async def click(d: Desk, words: str, times: int = 1) -> None:

@@ -15,8 +15,8 @@ from quads_tui.runtime.emulator_process import rehearsal_emulators
 from quads_tui.runtime.launch import roll_out
 from quads_tui.runtime.options import Options
 
+from .desk import desk
 from .feed import rollout
-from .test_console import desk
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
 

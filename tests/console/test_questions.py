@@ -16,8 +16,8 @@ from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState, Rollout
 
+from .desk import desk
 from .feed import NOW, rollout
-from .test_console import desk
 from .test_plain_session import Plain
 
 

@@ -17,8 +17,8 @@ from quads_tui.rollout.stages import ActResult, HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.json_lines import finished
 
+from .desk import desk
 from .feed import NOW, rollout
-from .test_console import desk
 from .test_plain_session import Plain
 
 

@@ -24,8 +24,8 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 
+from .desk import desk
 from .feed import Clock, Recorder, meters
-from .test_console import desk
 
 BEGAN = mktime((2026, 11, 22, 10, 0, 0, 0, 0, -1))  # here
 SPEED = 30.0
@@ -109,7 +109,7 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         assert f" REHEARSAL {speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()
-        words = "Machine too slow for x30: times are wrong" if size[0] > 100 else "Times are wrong  "
+        words = "This machine is too slow for x30: times are wrong" if size[0] > 100 else "Times are wrong  "
         assert words in d.text.splitlines()[1]
 
 
@@ -121,7 +121,7 @@ def test_it_is_said_in_plain_lines_and_in_the_report_too() -> None:
     session = PlainSession(ViewContext(RolloutView(rollout=model, meters=gauges, clock=clock), lambda: 100.0), None, said.append)
     session.print_updates()
     assert any(line.startswith("This machine is too slow for speed 30: each step takes about 4 s") for line in said)
-    assert "machine too slow for x30: times are wrong" in plain_line(model, gauges, NOW)
+    assert "this machine is too slow for x30: times are wrong" in plain_line(model, gauges, NOW)
     facts = {"rollout": "r", "created_at": BEGAN, "who": "me", "rehearsal": "x", "plan": asdict(PLAN), "speed": SPEED}
     samples = [StoredSample(BEGAN + second, {"late": 4.0 * (second >= 50)}) for second in range(100)]
     report = build_report(facts, events(), samples)

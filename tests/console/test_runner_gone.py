@@ -10,8 +10,8 @@ from quads_tui.render.runner_gone import RunnerGone, banner, sentences
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.time_words import clock_time
 
+from .desk import desk
 from .feed import NOW, rollout
-from .test_console import desk
 
 GONE = RunnerGone(since=NOW, who="bob@jump", command="quads-tui resume 20261122-220000-cloud02-bb02", key=True)
 SINCE = clock_time(NOW, NOW)
@@ -36,7 +36,7 @@ def test_the_banner_has_time_and_command_at_every_width(width: int, key: bool) -
 async def test_it_stands_on_every_screen_until_somebody_resumes(size: tuple[int, int]) -> None:
     async with desk(size=size) as d:
         d.app.context.real_time = lambda: NOW + 200.0
-        d.app.read_only = "not running: quads-tui resume x"
+        d.app.read_only = "not running; resume it with: quads-tui resume x"
         d.app.gone = GONE
         for key in ("M", "v", "escape"):
             d.app.panels()

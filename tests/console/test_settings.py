@@ -16,8 +16,8 @@ from quads_tui.render.host_row import Column
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.view import RolloutView
 
+from .desk import Desk, desk
 from .feed import Clock, Recorder, meters, rollout
-from .test_console import Desk, desk
 
 
 def reopened(path: Path) -> Settings:
@@ -247,7 +247,7 @@ async def test_a_filter_that_no_host_matches_says_so_and_names_the_nearest() -> 
         assert f"0 of 60 hosts match: no host has '{typo}'" in d.text
         assert f"nearest name: {name}" in d.text
         await d.press("enter", "escape", "slash", *"stage:insta", "space", *"cause:refsued")
-        assert "0 of 60 hosts match: no host that matches the words before it has 'cause:refsued'" in d.text
+        assert "0 of 60 hosts match: of those that match the earlier words, none has 'cause:refsued'" in d.text
         assert "nearest cause: refused" in d.text
         await d.press("escape", "slash", *"!h")
         assert "0 of 60 hosts match" in d.text

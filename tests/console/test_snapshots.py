@@ -75,7 +75,7 @@ def test_screen_of_the_end(size: tuple[int, int], snap_compare: Callable[..., bo
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
 def test_screen_of_a_watcher_whose_runner_has_gone(size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
     rollout = "20261122-2200-cloud02-bb02"
-    made = console(f"not running: quads-tui resume {rollout}")
+    made = console(f"not running; resume it with: quads-tui resume {rollout}")
     made.context.real_time = lambda: NOW + 200.0
     made.gone = RunnerGone(since=NOW, who="bob@jump", command=f"quads-tui resume {rollout}", key=True)
     assert snap_compare(made, terminal_size=size)

@@ -62,7 +62,7 @@ ROWS = (
         armed=3,
         shares=HostShares(done=20, queued=38, failed=2),
         state="unfinished",
-        details="r resumes: 38 hosts unfinished, 3 armed (next boot reinstalls them); its process exited",
+        details="r resumes 38 hosts, 3 armed (next boot reinstalls); process exited",
     ),
     Row(
         rollout="cloud09 (4712)",
@@ -70,7 +70,7 @@ ROWS = (
         cloud="cloud09",
         hosts=80,
         state="starts in 3 h 12 min",
-        details="Sun 2026-11-29 02:00   process 4712 of ann waits for it; ctrl+c there cancels",
+        details="Sun 2026-11-29 02:00   process 4712 of ann; ctrl+c in its terminal cancels",
     ),
     Row(
         rollout="20261119-2200-cloud03-ee05",
@@ -195,7 +195,7 @@ async def test_totals_are_of_what_runs_and_the_groups_stand_in_order() -> None:
         (["n", "escape"], None, [], "enter open"),
         (["n", "tab", *"lab/", "tab", "2", "tab", "enter"], None, ["plan_new lab/a02.yaml"], ""),
         (["n", "tab", *"lab/a", "tab"], None, [], "a03.yaml"),
-        (["n", "tab", "x", "tab"], None, [], "nothing begins like this"),
+        (["n", "tab", "x", "tab"], None, [], "no completion: only directories"),
         (["n", "tab", "x", "escape"], None, [], "enter open"),
         (["j", "j", "enter"], None, [], "it has not started yet"),
         (["q", "n"], None, [], "enter open"),

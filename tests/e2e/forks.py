@@ -40,12 +40,16 @@ class Forked:
 
     def wait(self, seconds: float = PATIENCE) -> int:
         """The exit status; it is killed and a TimeoutExpired raised when the seconds have passed."""
-        end = time.monotonic() + seconds
-        while (status := self.poll()) is None:
-            if time.monotonic() > end:
-                self.send_signal(signal.SIGKILL)
-                raise subprocess.TimeoutExpired(f"process {self.pid}", seconds)
-            time.sleep(0.01)
+        if (status := self.poll()) is None:
+            ended = os.pidfd_open(self.pid)  # readable from its end on; its number is its own until the poll after that
+            try:
+                if not select.select([ended], [], [], seconds)[0]:
+                    self.send_signal(signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(f"process {self.pid}", seconds)
+            finally:
+                os.close(ended)
+            status = self.poll()
+            assert status is not None
         return status
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -27,7 +27,7 @@ def test_watch_says_that_the_runner_is_gone_and_follows_the_one_that_resumes(lab
     wait_for(lambda: '"stage"' in out.read_text())
     runner.send_signal(signal.SIGKILL)
     runner.wait()
-    gone = f"{directory.name} is not running: quads-tui resume {directory.name}"
+    gone = f"{directory.name} is not running; resume it with: quads-tui resume {directory.name}"
     wait_for(lambda: gone in err.read_text())
     assert watcher.poll() is None
     assert place.run("resume", "--json", "--yes").returncode == 0
@@ -53,4 +53,4 @@ def test_watch_of_a_rollout_that_no_process_runs_says_how_to_resume_it(lab: Call
     for option in ("--headless", "--plain"):
         seen = place.run("watch", option)
         assert seen.returncode == 0
-        assert f"not running: quads-tui resume {directory.name}" in seen.stdout + seen.stderr
+        assert f"not running; resume it with: quads-tui resume {directory.name}" in seen.stdout + seen.stderr

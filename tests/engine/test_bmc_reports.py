@@ -37,7 +37,7 @@ async def test_an_installing_host_is_asked_and_goes_on_as_it_would() -> None:
     assert reports(lab) == [host.report]
     assert host.report is not None
     assert (host.report.power, host.report.progress, host.report.sel[0].text) == ("On", "OSRunning", "boot")
-    assert host.timeline[-1].text.startswith("the BMC was asked: power On, OSRunning")
+    assert host.timeline[-1].text.startswith("the BMC reports: power On, OSRunning")
     assert (host.status, host.note) == (HostStatus.RUNNING, note)
     assert sum(isinstance(event, Intent) for event in lab.journal.events) == intents, "nothing was done"
     assert not +lab.world.sessions

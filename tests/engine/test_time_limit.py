@@ -70,7 +70,9 @@ async def test_who_begins_is_done_in_time_and_the_others_are_named() -> None:
     assert max(ends.values()) > made.plan.until - 300.0  # and no time was given away
     said = [event for event in made.journal.events if isinstance(event, Notice)]
     assert len(said) == 1
-    assert said[0].text.startswith(f"{len(left)} hosts were not begun, since they would not be done by the time limit")
+    assert said[0].text.startswith(
+        f"{len(left)} hosts were not begun, since they are less than 90 % likely to be done by the time limit"
+    )
     notes = {event.host: event.text for event in made.journal.events if isinstance(event, HostNote) and event.waits}
     assert all("time limit" in notes[host] for host in left)
     await made.end()

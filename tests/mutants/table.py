@@ -19,6 +19,7 @@ FIRST = "tests/engine/test_first_write.py"
 REFUSALS = "tests/rollout/test_refusals.py"
 RESUME = "tests/engine/test_resume.py"
 IDENTITY = "tests/engine/test_identity.py"
+IDENTITIES = "tests/rollout/test_identity.py"
 WAYS_OUT = "tests/engine/test_ways_out.py"
 RESUMED = "tests/engine/test_resumed.py"
 SETTLED = "tests/engine/test_settled_writes.py"
@@ -33,6 +34,7 @@ ENDLESS = "tests/services/redfish/test_endless.py"
 LADDERS = "tests/services/redfish/test_ladders.py"
 FOREMAN = "tests/services/test_foreman_reads.py"
 REPAIRS = "tests/engine/test_repairs.py"
+REPAIR_CRASHES = "tests/engine/test_repair_crashes.py"
 MEMBERS = "tests/services/redfish/test_members.py"
 PEERS = "tests/services/redfish/test_peers.py"
 PLACES = "tests/engine/test_gate_places.py"
@@ -387,7 +389,7 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A2 accepted while asked", "engine/flow.py", "asked=out.machine if isinstance(out, Asked) else None", "asked=self._memory.asked", IDENTITY),
     _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', IDENTITY),
     _row("A2 one machine, after a resume", "engine/resumption.py", "if memory.identity is not None:", "if False:", IDENTITY),
-    _row("A2 chassis serial", "rollout/identity.py", "if agreeing not in ((), (\"serial number\",)) and", "if agreeing != () and", IDENTITY),
+    _row("A2 chassis serial", "rollout/identity.py", "if agreeing not in ((), (\"serial number\",)) and", "if agreeing != () and", IDENTITIES),
     _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs) or now.agreeing(theirs):", "False:", IDENTITY),
     _row("A3 all MACs", "engine/machine.py", "self._wanted(), deadline, whole)", "self._wanted(), deadline)", IDENTITY),
     _row("A1 serial alone", "rollout/identity.py", 'if agreeing == ("serial number",):', "if False:", IDENTITY),
@@ -446,7 +448,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("R1 power act though armed", "engine/repairs.py", "if trouble := await disarm(self.tasks.plans[name], self.ports, memory):", "if await disarm(self.tasks.plans[name], self.ports, memory) and False:", REPAIRS),
     _row("R2 a shared BMC", "rollout/repair_rules.py", "if not beside.status.is_final:", "if False:", REPAIRS),
     _row("R3 a third owner", "engine/repairs.py", "if not self._is_ours(record, plan):", "if False:", REPAIRS),
-    _row("R4 repeated after a crash", "engine/repairs.py", "work = self._look_at_power", "work = self._power_cycle", REPAIRS),
+    _row("R4 repeated after a crash", "engine/repairs.py", "work = self._look_at_power", "work = self._power_cycle", REPAIR_CRASHES),
     _row("C1 without the place", "engine/write_queue.py", "if not self._ours:\n", "if False:\n", SHARED_PLACE),
     _row("C1 place kept", "engine/write_queue.py", "            self._ours = False\n            self._shared.give_back()", "            pass", SHARED_PLACE),
     _row("C1 place kept by nobody", "engine/write_queue.py", "self._pass_on()  # those who wanted it have left meanwhile", "pass", SHARED_PLACE),

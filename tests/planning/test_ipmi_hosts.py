@@ -8,7 +8,7 @@ from quads_tui.inputs import HostSpec
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.stages import Stage
 
-from .test_planner import HOSTS, Lab, lab, names
+from .planner_lab import HOSTS, Lab, lab, names
 
 __all__ = ["lab", "names"]
 IPMI = "ipmi:\n  username: ADMIN\n  password: x\n"

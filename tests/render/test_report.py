@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report, plan_of, stage_durations
 from quads_tui.render.report import data as data_module
@@ -17,7 +16,7 @@ from quads_tui.render.report.charts import nice
 from quads_tui.render.report.data import document
 from quads_tui.render.report.document import Report, State
 from quads_tui.render.report.elapsed import runs_of, time_of
-from quads_tui.render.report.listing import Listing, entry
+from quads_tui.render.report.listing import entry
 from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause
@@ -386,42 +385,6 @@ def test_the_json_is_what_its_docstring_says() -> None:
     assert made["runs"][1]["started"] == "2026-11-18T21:06:40.000Z"
     assert made["asked"]["parameters"] == ["x"]
     assert all("hidden value" not in text for text in (as_json(told()), as_html(told()), as_markdown(told())))
-
-
-def test_a_line_of_the_listing() -> None:
-    facts, events, _ = journal()
-    found = entry("20261123-x", facts, events)
-    assert (found.hosts, found.done, found.failed, found.held, found.open, found.armed) == (4, 1, 1, 1, 1, 1)
-    listing = Listing(10)
-    line = listing.line(found).replace("4 min", "4-min").replace("stopped (operator)", "stopped")
-    columns = dict(zip(listing.heading().split()[1:-3], line.split()[1:-4], strict=True))
-    assert entry("r", facts, events, [START + 18]).seconds == found.seconds + 40  # the run that was killed had a later sample
-    assert columns == {
-        "STATE": "stopped",
-        "HOSTS": "4",
-        "DONE": "1",
-        "FAILED": "1",
-        "ARMED": "1",
-        "UNFINISHED": "1",
-        "TIME": "4-min",
-        "CLOUD": "cloud02",
-    }
-    assert line.split()[-2:] == ["-", "1"]  # skipped, held
-
-
-@pytest.mark.parametrize("width", [20, 40, 80, 100, 120, 200])
-def test_the_listing_fits_every_terminal_and_keeps_what_is_most_useful(width: int) -> None:
-    facts, events, _ = journal()
-    name = "20261123-2200-cloud02-ab12"
-    listing = Listing(len(name), width)
-    found = replace(entry(name, facts, events), rehearsal=True, end_reason="time limit")
-    lines = [listing.heading(), listing.line(found), listing.damaged(name, "x" * 500)]
-    assert all(cell_len(line) <= width for line in lines)
-    if width >= 80:
-        assert name in lines[1]
-        assert listing.heading().split()[:6] == ["ROLLOUT", "STATE", "HOSTS", "DONE", "FAILED", "ARMED"]
-    if width == 200:
-        assert listing.heading() == Listing(len(name)).heading()  # all of them
 
 
 def test_axes_are_round_and_reach_their_top() -> None:

@@ -25,7 +25,7 @@ def test_the_words_say_how_much_and_that_the_times_are_off() -> None:
     assert late_words(late, 30.0).startswith(
         "this machine is too slow for speed 30: each step takes about 4 s of rollout time too long"
     )
-    assert late_short(late, 30.0) == "machine too slow for x30: times are wrong"
+    assert late_short(late, 30.0) == "this machine is too slow for x30: times are wrong"
     assert late_words(well, 30.0) == late_short(well, 30.0) == ""
 
 

@@ -91,5 +91,5 @@ def test_where_nothing_is_known_the_deadline_of_install_is_assumed_and_that_is_s
     assert not long.late
     for made in (short, long):
         assert f"fewer than {ENOUGH} installs are known, so the deadline of install (90 min) is assumed" in made.warnings[0]
-    assert "no host would be done by" in too_early(short)
+    assert "every host is less than 90 % likely to be done by" in too_early(short)
     assert "the deadline of install (90 min) is assumed" in too_early(short)

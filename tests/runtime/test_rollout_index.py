@@ -87,7 +87,7 @@ async def test_a_rollout_that_is_resumed_and_ends_is_never_shown_as_it_was_befor
         lock.release()
         row = (await rows(index))["r1"]
         assert (row.group, row.shares.queued) == (RowGroup.UNFINISHED, 3)
-        assert row.details == "r resumes: 3 hosts unfinished; its process exited"
+        assert row.details == "r resumes 3 hosts; process exited"
     finally:
         await store.close()
 

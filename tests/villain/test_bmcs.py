@@ -121,7 +121,12 @@ async def on_a_terminal(directory: Path, words: tuple[str, ...], shift: Callable
 
 async def built(world: VillainLab) -> None:
     good = set(world.lab.counts()["hosts"]) - set(world.villains)
-    await until(lambda: all(world.lab.counts()["hosts"][name]["built"] for name in good))
+
+    def all_of_them() -> bool:
+        hosts = world.lab.counts()["hosts"]
+        return all(hosts[name]["built"] for name in good)
+
+    await until(all_of_them)
 
 
 async def test_villain_bmcs_draw_nothing_of_their_own_on_the_screen(tmp_path: Path) -> None:

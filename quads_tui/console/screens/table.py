@@ -406,7 +406,7 @@ class TableScreen(View):
         else:
             shown = [candidate.text for candidate in completion.found[:_CANDIDATES]]
             more = f" and {len(completion.found) - _CANDIDATES:,} more" if len(completion.found) > _CANDIDATES else ""
-            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "nothing begins like this"
+            self.context.flash = f"{'  '.join(shown)}{more}" if shown else "no completion"
             self.draw_footer()
 
     def _take_filter(self) -> None:

@@ -65,7 +65,7 @@ class OutageOf(StrEnum):
 
 
 class Limit(StrEnum):
-    """What the end of the rollout waits for."""
+    """What the end of the rollout depends on."""
 
     FOREMAN_WRITES = "foreman_writes"
     BMCS = "bmcs"

@@ -332,7 +332,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_forecast_limited",
         Kind.GAUGE,
-        "1 for what the end of the rollout waits for, else 0.",
+        "1 for the limit that the end of the rollout depends on, 0 for the others.",
         _each(lambda reading: {LIMITS[reading.forecast.bound]: 1} if reading.forecast.bound in LIMITS else {}, Limit),
         ("limit",),
     ),

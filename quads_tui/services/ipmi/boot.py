@@ -25,7 +25,7 @@ NO_MODE = (
 )
 
 
-_SHORT = "the BMC does not confirm that its boot flags last: they are read again before power on"
+_SHORT = "the BMC does not confirm that it keeps its boot flags: they are read again before power on"
 
 
 class BootChange:

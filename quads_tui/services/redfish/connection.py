@@ -23,12 +23,13 @@ from quads_tui.rollout.time_words import duration
 from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
+from ..kept_connections import Reuse
 from ..not_before import name_of
 from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
 from .learned import Learned, LearnedBmcs
 from .login import Busy
-from .quirks import Meaning
+from .quirks import MAKERS, Maker, Meaning
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, TRIES, Session
 
@@ -37,6 +38,7 @@ _LASTING = frozenset({301, 308})
 _NO_SESSION = frozenset({"NoValidSession", "SessionTerminated"})
 _MOST_RENEWALS = 3  # by one client, which reads what it may not many times
 _MOST_REDIRECTS = 4  # of one request
+_REPEATABLE = ("DELETE", "PATCH")  # writes that do no harm when they are lost, nor when they are sent again
 _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a BMC is left alone within one stage, as it asks to
 _SHORT_WAIT = 3.0  # real seconds of it for what has no deadline of its own: an act, a login, a logout
@@ -90,6 +92,7 @@ class BmcConnection:
         self._renewals = 0  # of sessions after a 403
         self._lock = asyncio.Lock()
         self._wire = asyncio.Lock()
+        self.families: set[str] = set()  # words that the BMC says of itself, lower case
         self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled (301, 308)
         self.peer = ""  # IP address and port of the last answer
         self.moves = 0  # how often that changed
@@ -102,6 +105,11 @@ class BmcConnection:
     def learned(self) -> Learned:
         """What this process knows of the ways of this BMC."""
         return self._bmcs.of(self._address)
+
+    @property
+    def makers(self) -> list[Maker]:
+        """The rows of quirks.py that hold for this BMC, by the names that it has given itself until now."""
+        return [maker for maker in MAKERS if maker.known_by(self.families)]
 
     async def exchange(
         self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
@@ -220,6 +228,7 @@ class BmcConnection:
                 login = self.session.login
                 login.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 login.probe = local_path(document.get("Systems")) or login.probe
+                self.families |= _families(document)
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, f"the Redfish service root is not readable now: {why}"))
 
@@ -296,6 +305,11 @@ class BmcConnection:
             )
         await self.acts.confirm()
 
+    def _reuse(self, method: str) -> Reuse:
+        if any(maker.breaks_used_connections for maker in self.makers):
+            return Reuse.NEVER
+        return Reuse.TRIED if method in _REPEATABLE else Reuse.PROVED
+
     async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
         try:
             answer = await self._http.request(
@@ -312,6 +326,7 @@ class BmcConnection:
                 before_send=self._confirm if acts else None,
                 at=self._at,
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
+                reuse=self._reuse(method),
             )
         except RequestFailed as error:
             if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
@@ -327,6 +342,13 @@ class BmcConnection:
         if self._named and answer.peer:
             self._at = _ip_address(answer.peer)
         return answer
+
+
+def _families(root: Document) -> set[str]:
+    """What a service root says of its maker."""
+    vendor, oem = root.get("Vendor"), root.get("Oem")
+    words = [vendor] if isinstance(vendor, str) else []
+    return {str(word).lower()[:80] for word in (*words, *(oem if isinstance(oem, Mapping) else ()))}
 
 
 def _redirects(path: str, told: str, where: str, same: bool, address: str) -> str:

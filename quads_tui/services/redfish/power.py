@@ -24,7 +24,7 @@ from .quirks import BUTTON, RESET_INSTEAD, Meaning, reset_types
 from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .system import Machine
 
-_STEPS = (1.0, 2.0, 2.0, 4.0, 6.0, 8.0)
+_STEPS = (4.0, 5.0, 6.0, 8.0)  # between looks: few machines are off within 4 s, or on; a look is late by half a step
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
 _AMBIGUOUS = 15.0  # how long to look after a Reset whose answer was lost
 _IGNORED = 40.0  # an accepted Reset without effect; BMCs report the power up to 35 s late
