@@ -290,7 +290,9 @@ def latency_box(
         figures,
         _answered([window for _, _, window in found], work, width - 2),
     ]
-    title += ", response time" if speed == 1 else ", wall-clock time"  # all other times on the screen are the rollout's own
+    title += " latency"
+    unscaled = f", not {speed:g}x" if speed != 1 else ""  # all other times on the screen are the rollout's own
+    title += unscaled if len(title) + len(unscaled) + 6 <= width else ""
     return box(Text(title, STRONG), Text(), lines, (span.since, "median" if len(found) > 1 else "", "now"), width, symbols)
 
 
@@ -419,7 +421,7 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
     told = f"{errors:,} unanswered " if errors else "all answered "
     line.rstrip()
-    first = " latency " if speed == 1 else " wall-clock "
+    first = " latency " if speed == 1 else f" not {speed:g}x: "
     whole = f"{told}in {duration(seconds * speed)} "
     for label, words in ((first, whole), (first, told), (" ", told)):
         if len(label) + line.cell_len + 1 + len(words) <= width:
@@ -431,5 +433,5 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
     """Title and meters of the box of the BMCs: where IPMI was used, of both protocols."""
     if meters.ipmi.total:
-        return "BMCs", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
+        return "BMC", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
     return "Redfish", [("", meters.redfish)]

@@ -43,9 +43,9 @@ def test_no_axis_begins_before_the_first_measurement(speed: float, words: str) -
 
 def test_latencies_of_a_faster_rehearsal_are_marked_as_those_of_the_clock_on_the_wall() -> None:
     gauges = meters()
-    for speed, words in ((1.0, "response time"), (30.0, "wall-clock time")):
+    for speed, words in ((1.0, "latency"), (30.0, "latency, not 30x")):
         both = [("read", gauges.foreman_reads), ("write", gauges.foreman_writes)]
-        assert f" Foreman, {words} " in boxes.latency_box("Foreman", both, speed=speed, width=30, height=7)[0].plain
+        assert f" Foreman {words} " in boxes.latency_box("Foreman", both, speed=speed, width=30, height=7)[0].plain
 
 
 def test_a_look_at_the_queue_between_two_seconds_is_no_second() -> None:
