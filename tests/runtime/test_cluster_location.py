@@ -15,7 +15,7 @@ from quads_tui.runtime.rollout_input import RolloutInput
 
 def given(*locations: str) -> RolloutInput:
     hosts = tuple(HostSpec(f"a{number:02}.example.com", location=location) for number, location in enumerate(locations))
-    return RolloutInput((Assignment(path=Path("a.yaml"), cloud="cloud02", hosts=hosts),), cast(Site, cast(Any, None)))
+    return RolloutInput((Assignment(path=Path("a.yaml"), cloud="cloud02", hosts=hosts),), cast("Site", cast("Any", None)))
 
 
 @pytest.mark.parametrize(("locations", "found"), [(("", ""), ""), (("pod2", "pod2"), "pod2")])
