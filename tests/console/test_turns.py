@@ -24,7 +24,7 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState, Rollout
 
 from .feed import NOW, rollout
-from .test_console import Desk, desk
+from .desk import Desk, desk
 
 MOST = ROWS + 8  # rows that one turn may draw: those of one piece, and the few lines that belong to it
 
