@@ -14,7 +14,6 @@ from quads_tui.runtime.options import Options
 SHOWN = {
     "rehearse": {"headless", "plain", "as_json", "state_dir"},
     "run": {"site", "headless", "plain", "as_json", "yes", "state_dir"},
-    "worker": {"site", "state_dir"},
     "resume": {"site", "headless", "plain", "as_json", "yes", "state_dir"},
     "plan": {"site", "as_json", "state_dir"},
     "lint": {"site", "as_json"},
