@@ -122,6 +122,9 @@ async def _taken(app: FaultTolerantApp[Any], name: str, picture: Picture) -> Non
         for key in picture.keys:
             await hand.press(key)
         await hand.pause(0.5)
+        if isinstance(app, Console):
+            app.panels()  # all of it at one moment: the clock of the rehearsal runs half a minute in a second
+            app.table.refresh()
         svg = app.export_screenshot(title=f"quads-tui {size[0]}x{size[1]}")
         HERE.joinpath(f"{name}.svg").write_text(svg)
         png(svg, HERE / f"{name}.png")

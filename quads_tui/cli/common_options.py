@@ -50,6 +50,12 @@ def common_options(*offered: str, accepted: tuple[str, ...] = ()) -> Callable[[F
     return decorate
 
 
+def cluster_option(function: F) -> F:
+    """For commands that read rollouts of this machine, or those of a cluster."""
+    words = "Use the rollouts of this database instead of those of this machine; a DSN as for `cluster init`."
+    return click.option("--cluster", metavar="DSN", help=words)(function)
+
+
 def keep_given_before(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     """For the group: those of its options that were typed, kept for the command. Raises UsageError where it does not use one."""
     given = {**context.meta.get(_BEFORE, {}), **{name: value for name, value in values.items() if _typed(context, name)}}
@@ -79,3 +85,27 @@ def _typed(context: click.Context, name: str) -> bool:
 def flag(name: str) -> str:
     """As it is typed."""
     return {"as_json": "--json", "state_dir": "--state-dir"}.get(name, f"--{name}")
+
+
+def options_of(common: dict[str, Any]) -> Any:
+    """The runtime's Options, of a command's own options and those that stood before it. Raises UsageError."""
+    from quads_tui.runtime.options import Options
+
+    from .metrics_option import metrics_of
+
+    common = with_given_before(common)
+    plain, headless, json = (bool(common.get(name)) for name in ("plain", "headless", "as_json"))
+    if plain and (headless or json):
+        raise click.UsageError("give only one of --plain, --headless and --json")
+    return Options(
+        site=common["site"],
+        headless=headless or json,
+        json=json,
+        yes=bool(common.get("yes")),
+        state_dir=common["state_dir"],
+        plain=plain,
+        survey=not common.get("no_survey"),
+        take_over=common.get("take_over", False),
+        canary=common.get("canary"),
+        **metrics_of(common),
+    )

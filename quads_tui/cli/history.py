@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import islice
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
 from quads_tui.render.report.listing import Entry, Listing, members
@@ -35,7 +34,7 @@ def prune_rollouts(days: int, options: Options) -> int:
 
 def _prune(days: int, options: Options) -> int:
     removed = kept = 0
-    for rollout in list(stored_rollouts(options.state)):
+    for rollout in stored_rollouts(options.state):
         why = prune(rollout, options, time.time() - days * DAY)
         removed, kept = (removed, kept + 1) if why else (removed + 1, kept)
         name = clean(rollout.id, 200)
@@ -49,11 +48,11 @@ def _prune(days: int, options: Options) -> int:
 
 def _list(options: Options) -> int:
     """A line each, newest first, as soon as it is read; JSON lines with --json. A journal that cannot be read is a line too."""
-    stored = list(stored_rollouts(options.state))
+    stored = stored_rollouts(options.state)
     if not stored:
         notify(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
-    listing = Listing(max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored)), _terminal_width())
+    listing = Listing(max(len("ROLLOUT"), *(len(clean(rollout.id, 200)) for rollout in stored)), terminal_width())
     if not options.json:
         print(listing.heading())
     for rollout in stored:
@@ -62,11 +61,11 @@ def _list(options: Options) -> int:
         try:
             _print_entry(summarised(rollout), options, listing)
         except Unreadable as why:
-            _print_unreadable(rollout, str(why), options, listing)
+            print_unreadable(rollout.id, str(why), options, listing)
     return 0
 
 
-def _terminal_width() -> int | None:
+def terminal_width() -> int | None:
     """Cells of a line; None where stdout is no terminal: a file or a pipe gets all columns."""
     try:
         return os.get_terminal_size(1).columns or None
@@ -90,7 +89,7 @@ def _choose_rollout(rollout: str | None, options: Options) -> StoredRollout:
         try:
             return find(options.state, rollout)
         except NotFound as error:
-            newest = [stored.id for stored in islice(stored_rollouts(options.state), 3)]
+            newest = [stored.id for stored in stored_rollouts(options.state)[:3]]
             raise NotFound(f"{error}; the newest: {', '.join(newest)}" if newest else str(error)) from None
     for stored in stored_rollouts(options.state):
         return stored
@@ -104,8 +103,9 @@ def _print_entry(found: Entry, options: Options, listing: Listing) -> None:
         print(listing.line(found), flush=True)
 
 
-def _print_unreadable(rollout: StoredRollout, why: str, options: Options, listing: Listing) -> None:
+def print_unreadable(rollout: str, why: str, options: Options, listing: Listing) -> None:
+    """The line of a rollout that is listed and cannot be read."""
     if options.json:
-        emit_json("unreadable", time.time(), {"rollout": clean(rollout.id, 200), "reason": why})
+        emit_json("unreadable", time.time(), {"rollout": clean(rollout, 200), "reason": why})
     else:
-        print(listing.damaged(rollout.id, why), flush=True)
+        print(listing.damaged(rollout, why), flush=True)

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
-from .common_options import SERVICES, common_options, flag, keep_given_before, with_given_before
-from .metrics_option import metrics_of, metrics_option
+from .cluster_group import cluster
+from .common_options import SERVICES, cluster_option, common_options, flag, keep_given_before
+from .common_options import options_of as _options
+from .metrics_option import metrics_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -160,20 +162,42 @@ def rehearse(
 )
 @_survey_option
 @_canary_option
+@click.option("--cluster", metavar="DSN", help="Submit the rollout to the workers of this database (docs/cluster.md).")
 @common_options(*SERVICES)
 @metrics_option
-def run(at: str | None, **given: Any) -> None:
+def run(at: str | None, cluster: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
 
     Several assignments become one rollout, with one plan, one question and one write queue.
     """
+    if at is not None and cluster is not None:
+        raise click.UsageError("--at cannot be combined with --cluster: workers start immediately")
     if at is not None:
         from .run_at import run_at
 
         _end(run_at(_run_request(given), at, _options(given)))
     from .run import run as start
 
-    _end(start(_run_request(given), _options(given)))
+    _end(start(_run_request(given), _options(given), cluster))
+
+
+@cli.command()
+@click.option("--cluster", metavar="DSN", required=True, help="Database of the cluster; as for `cluster init`.")
+@click.option(
+    "--lease",
+    metavar="SECONDS",
+    type=click.FloatRange(2, 3600),
+    default=30.0,
+    show_default=True,
+    help="Other workers take over its rollouts when it has not reached the database for so long.",
+)
+@_take_over_option
+@common_options("site", "state_dir")
+def worker(cluster: str, lease: float, **common: Any) -> None:
+    """Carry out rollouts that were submitted with `run --cluster`, until a signal ends it (docs/cluster.md)."""
+    from .worker import worker as start
+
+    _end(start(cluster, lease, _options(common)))
 
 
 @cli.command()
@@ -214,10 +238,17 @@ def check(assignments: tuple[Path, ...], **common: Any) -> None:
 @click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
 @click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
+@click.option("--cluster", metavar="DSN", help="Let a worker of this database continue ROLLOUT (docs/cluster.md).")
 @common_options(*SERVICES)
 @metrics_option
-def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
+def resume(rollout: str | None, failed: bool, until: str | None, cluster: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
+    if cluster is not None:
+        from .resume_cluster import resume_cluster
+
+        if rollout is None or until is not None:
+            raise click.UsageError("--cluster needs the ROLLOUT, and cannot be combined with --until")
+        _end(resume_cluster(rollout, cluster, failed=failed, options=_options(common)))
     from .resume import resume_command as start
 
     _end(start(rollout, failed=failed, until=until or "", options=_options(common)))
@@ -229,9 +260,14 @@ def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) 
 @click.option(
     "--speed", type=click.FloatRange(0.1, 1000), default=None, help="Replay speed factor (2: twice as fast as recorded)."
 )
+@cluster_option
 @common_options("headless", "plain", "as_json", "state_dir")
-def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any) -> None:
+def watch(rollout: str | None, replay: bool, speed: float | None, cluster: str | None, **common: Any) -> None:
     """Watch a rollout that another process runs (read-only)."""
+    if cluster is not None:
+        from .cluster_watch import watch_cluster
+
+        _end(watch_cluster(rollout, cluster, replay_speed=(speed or 1.0) if replay else None, options=_options(common)))
     from .watch import watch as start
 
     _end(start(rollout, replay=replay, replay_speed=speed, options=_options(common)))
@@ -239,9 +275,14 @@ def watch(rollout: str | None, replay: bool, speed: float | None, **common: Any)
 
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
+@cluster_option
 @common_options("plain", "state_dir")
-def attach(rollout: str | None, **common: Any) -> None:
+def attach(rollout: str | None, cluster: str | None, **common: Any) -> None:
     """Take control of a rollout that another process runs."""
+    if cluster is not None:
+        from .cluster_watch import attach_cluster
+
+        _end(attach_cluster(rollout, cluster, options=_options(common)))
     from .watch import attach as start
 
     _end(start(rollout, options=_options(common)))
@@ -255,9 +296,16 @@ def attach(rollout: str | None, **common: Any) -> None:
     help="Remove rollouts that ended more than DAYS days ago. Those with unfinished or armed hosts, or with pending updates to "
     "QUADS, are kept.",
 )
+@cluster_option
 @common_options("as_json", "state_dir")
-def rollouts(prune: int | None, **common: Any) -> None:
-    """List all rollouts of the state directory."""
+def rollouts(prune: int | None, cluster: str | None, **common: Any) -> None:
+    """List all rollouts of the state directory, or of a cluster."""
+    if cluster is not None:
+        from .cluster_history import rollouts_of_cluster
+
+        if prune is not None:
+            raise click.UsageError("--prune removes journals of this machine: it cannot be combined with --cluster")
+        _end(rollouts_of_cluster(cluster, _options(common)))
     from .history import prune_rollouts
     from .history import rollouts as start
 
@@ -267,9 +315,14 @@ def rollouts(prune: int | None, **common: Any) -> None:
 @cli.command()
 @click.argument("rollout", required=False, shell_complete=_lazy_completion("rollouts"))
 @click.option("--format", "form", type=click.Choice(("md", "html", "json")), default="md", show_default=True)
+@cluster_option
 @common_options("state_dir")
-def report(rollout: str | None, form: str, **common: Any) -> None:
+def report(rollout: str | None, form: str, cluster: str | None, **common: Any) -> None:
     """Report on a rollout: hosts, stages, failures, Foreman writes, latencies."""
+    if cluster is not None:
+        from .cluster_history import report_of_cluster
+
+        _end(report_of_cluster(rollout, form, cluster, _options(common)))
     from .history import report as start
 
     _end(start(rollout, form, _options(common)))
@@ -286,28 +339,7 @@ def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
     _end(start(pattern, worst=worst, options=_options(common)))
 
 
-@cli.group()
-@common_options(accepted=("as_json",))
-@click.pass_context
-def cluster(context: click.Context, /, **given: Any) -> None:
-    """The write queue that consoles on several machines share (extra `cluster`)."""
-    keep_given_before(context, given)
-
-
-@cluster.command()
-@click.option(
-    "--cluster",
-    "dsn",
-    metavar="DSN",
-    help="Database: a DSN without a password, service=NAME, {file: PATH} or {env: NAME}. Default: that of the site file.",
-)
-@click.option("--grant", "roles", metavar="ROLE", multiple=True, help="Let this database user use the queue; may be repeated.")
-@common_options("site", "as_json")
-def init(dsn: str | None, roles: tuple[str, ...], **common: Any) -> None:
-    """Create or migrate the schema of the shared write queue."""
-    from .cluster import init as start
-
-    _end(start(dsn, roles, _options(common)))
+cli.add_command(cluster)
 
 
 @cli.command()
@@ -365,27 +397,6 @@ def _run_request(given: dict[str, Any]) -> Any:
         raise click.UsageError("--date needs --from-quads")
     date = given["date"].strftime("%Y-%m-%dT%H:%M") if given["date"] else ""
     return RunRequest(given["assignments"], given["cloud"], date, given["expect"], until=given["until"] or "")
-
-
-def _options(common: dict[str, Any]) -> Any:
-    from quads_tui.runtime.options import Options
-
-    common = with_given_before(common)
-    plain, headless, json = (bool(common.get(name)) for name in ("plain", "headless", "as_json"))
-    if plain and (headless or json):
-        raise click.UsageError("give only one of --plain, --headless and --json")
-    return Options(
-        site=common["site"],
-        headless=headless or json,
-        json=json,
-        yes=bool(common.get("yes")),
-        state_dir=common["state_dir"],
-        plain=plain,
-        survey=not common.get("no_survey"),
-        take_over=common.get("take_over", False),
-        canary=common.get("canary"),
-        **metrics_of(common),
-    )
 
 
 def _end(status: int) -> None:

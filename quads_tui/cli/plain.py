@@ -59,6 +59,10 @@ class PlainScreen:
                 print(line, file=self._output)
         self._view_context.gone = gone
 
+    def flash(self, text: str) -> None:
+        """A line that answers what the operator did."""
+        print(f"{text[:1].upper()}{text[1:]}.", file=self._output)
+
     def release_terminal(self) -> None:
         """Nothing to do: lines leave the terminal as it is."""
 

@@ -23,10 +23,14 @@ from quads_tui.runtime.unfinished import UnfinishedRollout, find_unfinished
 from .terminal import TerminalOperator, ask, chosen_front_end, run_with_exit_status
 
 
-def run(request: RunRequest, options: Options) -> int:
-    """Gives the exit status."""
+def run(request: RunRequest, options: Options, cluster: str | None = None) -> int:
+    """Gives the exit status. `cluster`: the database whose workers are to carry it out; None: this process does."""
 
     def work() -> int:
+        if cluster is not None:
+            from .submit import submit_to
+
+            return submit_to(cluster, request, options)
         given = load(request, options, notify)
         old = resume_or_start_new(given, options)
         if isinstance(old, int):

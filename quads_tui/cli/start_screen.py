@@ -29,12 +29,14 @@ from quads_tui.runtime.process_resources import ProcessResources
 from quads_tui.runtime.resume import resume
 from quads_tui.runtime.rollout_index import RolloutIndex
 from quads_tui.runtime.rollout_input import RunRequest, load
+from quads_tui.runtime.row_commands import site_commands_of
 from quads_tui.runtime.running_rollout import RunningRollout
 from quads_tui.runtime.unfinished import find_unfinished
 
+from .followed import LocalRollout, may_resume
 from .screen import run_screen, run_until_exit, wait_for_enter
 from .terminal import already_installing, consequence, run_with_exit_status
-from .watch import may_resume, read_only_reason, run_attached, run_watch
+from .watch import run_attached, run_watch
 
 if TYPE_CHECKING:
     from quads_tui.console.start_screen import StartApp
@@ -222,18 +224,19 @@ class StartController:
 
     async def _watch(self, rollout: str) -> None:
         try:
-            stored = find(self._options.state, rollout)
-            follower = follow(stored)
+            followed = LocalRollout(find(self._options.state, rollout), _resumable)
+            follower = follow(followed.stored)
         except Usage as error:
             self.message = str(error)
             return
-        if await run_watch(follower, read_only_reason(stored, stored.holder()), stored, _resumable):
+        commands = await site_commands_of(followed.stored, follower.view.rollout)
+        if await run_watch(follower, followed.read_only_reason(await followed.holder()), followed, commands):
             self.resume(rollout)
         follower.close()
 
     async def _attach(self, rollout: str) -> None:
         try:
-            if await run_attached(find(self._options.state, rollout), _resumable):
+            if await run_attached(LocalRollout(find(self._options.state, rollout), _resumable)):
                 self.resume(rollout)
         except (Usage, Refused) as error:
             self.message = str(error)

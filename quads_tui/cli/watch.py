@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,15 @@ from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_ro
 from quads_tui.render.progress import plain_line
 from quads_tui.render.runner_gone import RunnerGone
 from quads_tui.rollout.events import Event
-from quads_tui.runtime.control_socket import NotRunning, RemoteControl, user_of
-from quads_tui.runtime.emulator_process import emulators_pid
+from quads_tui.runtime.control_socket import NotRunning, RemoteControl
 from quads_tui.runtime.event_loop import run_to_end
-from quads_tui.runtime.journal_follower import STEP, Follower, follow
+from quads_tui.runtime.event_source import STEP
+from quads_tui.runtime.journal_follower import Follower, follow
 from quads_tui.runtime.json_lines import JsonLines
 from quads_tui.runtime.options import Options, Refused, Usage, current_user, notify
-from quads_tui.runtime.row_commands import recorded_by, site_commands_of
+from quads_tui.runtime.row_commands import SiteCommands, recorded_by, site_commands_of
 
+from .followed import Followed, LocalRollout, may_resume, never
 from .headless import MAX_UNREAD
 from .plain import PlainScreen
 from .resume import resume_now
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from quads_tui.console.app import Console
 
 _LINE_INTERVAL = 10.0  # real seconds between two plain lines
-_LOOK_INTERVAL = 0.5  # real seconds between two looks at who runs the rollout
+LOOK_INTERVAL = 0.5  # real seconds between two looks at who runs the rollout
 
 
 def watch(name: str | None, *, replay: bool, replay_speed: float | None, options: Options) -> int:
@@ -55,7 +56,7 @@ def attach(name: str | None, *, options: Options) -> int:
         stored = _choose_rollout(name, options)
         if not (options.terminal or (options.plain and sys.stdin.isatty())):
             raise Usage("attach takes control and needs a terminal; without one use quads-tui watch --headless")
-        again = run_to_end(run_attached(stored, may_resume, plain=options.plain))
+        again = run_to_end(run_attached(LocalRollout(stored, never if options.plain else may_resume), plain=options.plain))
         return resume_now(find(options.state, stored.id), options) if again else 0
 
     return run_with_exit_status(options, work)
@@ -68,7 +69,7 @@ def _choose_rollout(name: str | None, options: Options) -> StoredRollout:
             return find(options.state, name)
         except NotFound as error:
             raise Usage(str(error)) from None
-    rollouts = list(stored_rollouts(options.state))
+    rollouts = stored_rollouts(options.state)
     if not rollouts:
         raise Usage(f"there is no rollout in {options.state / 'rollouts'}")
     return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])
@@ -76,58 +77,59 @@ def _choose_rollout(name: str | None, options: Options) -> StoredRollout:
 
 async def _run_watched(stored: StoredRollout, options: Options, replay_speed: float | None) -> bool:
     """Whether the operator wants to resume it here."""
-    again = False
-    words = read_only_reason(stored, stored.holder())
+    followed = LocalRollout(stored, never if options.plain else may_resume)
+    words = followed.read_only_reason(await followed.holder())
     if replay_speed is not None:
-        words = f"replay of {stored.id}" + (f", {replay_speed:g} times as fast as recorded" if replay_speed != 1 else "")
+        words = replay_words(stored.id, replay_speed)
     follower = follow(stored, title=words if options.plain else "WATCH", replay_speed=replay_speed)
-    watched = None if replay_speed is not None else stored
-    if options.plain:
-        await _print_sentences(follower, words, watched)
-    elif options.headless or not options.terminal:
-        await _print_lines(follower, options, watched)
-    else:
-        again = await run_watch(follower, words, watched, may_resume)
-    follower.close()
-    return again
-
-
-def may_resume(stored: StoredRollout) -> bool:
-    """The journal is this user's, and the emulators of a rehearsal are running. Reads the disk."""
     try:
-        own = stored.directory.stat().st_uid == os.geteuid() and os.access(stored.journal, os.W_OK)
-    except OSError:
-        return False
-    return own and (stored.rehearsal is None or emulators_pid(stored.rehearsal) > 0)
+        shown = followed if replay_speed is None else None
+        return await show_watched(follower, words, shown, options, lambda: site_commands_of(stored, follower.view.rollout))
+    finally:
+        follower.close()
 
 
-def read_only_reason(stored: StoredRollout, holder: str, controller: str = "") -> str:
-    """Why a rollout that is only watched cannot be controlled. `holder`: who runs it, as StoredRollout.holder gives it;
-    `controller`: the attached console that has control of it."""
-    if not holder:
-        return f"not running; resume it with: quads-tui resume {stored.id}"
-    control = f"controlled by {user_of(controller)}, " if controller else ""
-    return f"{control}run by {holder.partition(', since')[0]} (watching {stored.id})"
+def replay_words(rollout: str, replay_speed: float) -> str:
+    return f"replay of {rollout}" + (f", {replay_speed:g} times as fast as recorded" if replay_speed != 1 else "")
 
 
-def _over(follower: Follower) -> bool:
+async def show_watched(
+    follower: Follower,
+    words: str,
+    followed: Followed | None,
+    options: Options,
+    commands: Callable[[], Awaitable[SiteCommands | None]],
+) -> bool:
+    """By the front end that the options choose. `words`: why it is read-only; `followed`: None for a replay; `commands`: those
+    that a screen offers.
+
+    Returns whether the operator wants to resume it here.
+    """
+    if options.plain:
+        await _print_sentences(follower, words, followed)
+    elif options.headless or not options.terminal:
+        await _print_lines(follower, options, followed)
+    else:
+        return await run_watch(follower, words, followed, await commands())
+    return False
+
+
+def over(follower: Follower) -> bool:
     """Nothing is left to resume."""
     return follower.ended and all(host.status.is_final for host in follower.view.rollout.hosts.values())
 
 
-async def run_watch(
-    follower: Follower, read_only: str, watched: StoredRollout | None, resumable: Callable[[StoredRollout], bool]
-) -> bool:
-    """The console over it without control; `read_only` says why, and is kept right for the rollout that is `watched`. Returns
-    whether the operator wants to resume it here, which `resumable` allows."""
+async def run_watch(follower: Follower, read_only: str, followed: Followed | None, commands: SiteCommands | None) -> bool:
+    """The console over it without control; `read_only` says why, and is kept right for a rollout that is followed. Returns
+    whether the operator wants to resume it here."""
     from quads_tui.console.app import Console
 
     await follower.step()
-    settings, commands = settings_of(follower.view.directory), await site_commands_of(follower.stored, follower.view.rollout)
+    settings = settings_of(follower.view.directory)
     console = Console(follower.view, None, settings=settings, read_only=read_only, row_commands=commands)
     helpers = [asyncio.create_task(follower.run())]
-    if watched is not None:
-        helpers.append(asyncio.create_task(_keep_right(console, follower, watched, read_only, resumable)))
+    if followed is not None:
+        helpers.append(asyncio.create_task(_keep_right(console, follower, followed, read_only)))
     try:
         left: str | None = await run_app(console)
         return left == "resume"
@@ -136,40 +138,31 @@ async def run_watch(
             helper.cancel()
 
 
-async def _keep_right(
-    screen: Console | PlainScreen,
-    follower: Follower,
-    watched: StoredRollout,
-    told: str,
-    resumable: Callable[[StoredRollout], bool],
-) -> None:
+async def _keep_right(screen: Console | PlainScreen, follower: Follower, followed: Followed, told: str) -> None:
     """Say on the screen who runs the rollout, at each change; `told`: what it says now."""
     while True:
-        holder = await _look(screen, follower, watched, resumable)
+        holder = await look(screen, follower, followed)
         controller = follower.view.rollout.controller
-        words = f"{watched.id} has ended" if not holder and _over(follower) else read_only_reason(watched, holder, controller)
+        words = f"{followed.id} has ended" if not holder and over(follower) else followed.read_only_reason(holder, controller)
         if words != told:
             screen.read_only = told = words
-        await asyncio.sleep(_LOOK_INTERVAL)
+        await asyncio.sleep(LOOK_INTERVAL)
 
 
-async def _look(
-    screen: Console | PlainScreen, follower: Follower, watched: StoredRollout, resumable: Callable[[StoredRollout], bool]
-) -> str:
+async def look(screen: Console | PlainScreen, follower: Follower, followed: Followed) -> str:
     """Who runs it; where nobody does any more and it has not ended, the screen says so, and its clock stands still."""
-    holder = await asyncio.to_thread(watched.holder)
+    holder = await followed.holder()
     follower.run_by(holder)
     rollout = follower.view.rollout
-    if holder or rollout.ended_at is not None:
+    if holder or rollout.ended_at is not None or not rollout.time.last:
         screen.gone = None
     elif screen.gone is None:
-        key = await asyncio.to_thread(resumable, watched)
-        command = f"quads-tui resume {watched.id}"
-        screen.gone = RunnerGone(since=rollout.time.last, who=rollout.who or "another user", command=command, key=key)
+        key = await followed.resumable()
+        screen.gone = RunnerGone(since=rollout.time.last, who=rollout.who or "another user", command=followed.command, key=key)
     return holder
 
 
-async def _print_lines(follower: Follower, options: Options, watched: StoredRollout | None) -> None:
+async def _print_lines(follower: Follower, options: Options, followed: Followed | None) -> None:
     """Print its events as JSON lines, or progress lines, until it ends.
 
     If the process that runs it goes, that is said, and whoever resumes it is followed. A rollout that no process runs at first is
@@ -177,35 +170,41 @@ async def _print_lines(follower: Follower, options: Options, watched: StoredRoll
     """
     listener: Callable[[Event], None] = JsonLines(follower.view.rollout) if options.json else lambda event: None
     next_line = 0.0
-    ran, running = False, ""  # whether a process has run it since this watch began; which one does
+    ran, told = False, ""  # whether a process has run it since this watch began; what was said of who does
     while not reader_gone():
         if unread() > MAX_UNREAD:
             await asyncio.sleep(STEP)
             continue
-        holder = watched.holder() if watched is not None else ""  # before reading: the last lines of a process are read too
+        holder = await followed.holder() if followed is not None else ""  # before reading: its last lines are read too
         await follower.step(listener)
         now = time.monotonic()
         if not options.json and now >= next_line:
             notify(plain_line(follower.view.rollout, follower.view.meters, follower.view.clock.wall()))
             next_line = now + _LINE_INTERVAL
-        if watched is not None and not holder and (running or not ran) and not _over(follower):
-            notify(f"{watched.id} is {read_only_reason(watched, '')}")
-        elif watched is not None and holder and holder != running and ran:
-            notify(read_only_reason(watched, holder))
-        ran, running = ran or bool(holder), holder
-        if follower.ended or (watched is not None and not ran):
+        if followed is not None and not over(follower):
+            told = _tell_change(followed, holder, told)
+        ran = ran or bool(holder)
+        if follower.ended or (followed is not None and not ran and not followed.awaited):
             return
-        await asyncio.sleep(STEP)
+        await follower.wait()
 
 
-async def _print_sentences(follower: Follower, read_only: str, watched: StoredRollout | None) -> None:
+def _tell_change(followed: Followed, holder: str, told: str) -> str:
+    """Say who runs it now, where that is not `told` yet; gives what is told now. Who runs it at first is not worth a line."""
+    words = followed.read_only_reason(holder)
+    if words != told and (told or not holder):
+        notify(words if holder else f"{followed.id} is {words}")
+    return words
+
+
+async def _print_sentences(follower: Follower, read_only: str, followed: Followed | None) -> None:
     """Print sentences until it ends or the operator leaves; one that no process runs at first, as it stands."""
     await follower.step()
     screen = PlainScreen(ViewContext(follower.view, time.monotonic, read_only), None)
-    stands = watched is not None and not watched.holder()
+    stands = followed is not None and not await followed.holder() and not followed.awaited
     helpers = [asyncio.create_task(follower.run())]
-    if watched is not None:
-        helpers.append(asyncio.create_task(_keep_right(screen, follower, watched, read_only, _not_here)))
+    if followed is not None:
+        helpers.append(asyncio.create_task(_keep_right(screen, follower, followed, read_only)))
     try:
         await screen.until(lambda: follower.ended or stands)
     finally:
@@ -213,15 +212,11 @@ async def _print_sentences(follower: Follower, read_only: str, watched: StoredRo
             helper.cancel()
 
 
-def _not_here(stored: StoredRollout) -> bool:
-    """Of screens that have no key to resume a rollout with."""
-    return False
-
-
-async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout], bool], *, plain: bool = False) -> bool:
+async def run_attached(followed: LocalRollout, *, plain: bool = False) -> bool:
     """The console over it with control; or the same in sentences. Returns as run_watch. Raises Usage and Refused."""
     from quads_tui.console.app import Console
 
+    stored = followed.stored
     follower = follow(stored, title="ATTACHED")
     await follower.step()
     shown: list[Console | PlainScreen] = []
@@ -243,8 +238,7 @@ async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout
         else Console(follower.view, control, settings=settings_of(follower.view.directory), row_commands=commands)
     )
     shown.append(console)
-    resumable = _not_here if plain else resumable
-    stay = _stay_attached(control, console, follower, stored, resumable)
+    stay = _stay_attached(control, console, follower, followed)
     helpers = [asyncio.create_task(work) for work in (follower.run(), stay)]
     try:
         if isinstance(console, PlainScreen):
@@ -260,22 +254,18 @@ async def run_attached(stored: StoredRollout, resumable: Callable[[StoredRollout
 
 
 async def _stay_attached(
-    control: RemoteControl,
-    console: Console | PlainScreen,
-    follower: Follower,
-    stored: StoredRollout,
-    resumable: Callable[[StoredRollout], bool],
+    control: RemoteControl, console: Console | PlainScreen, follower: Follower, followed: LocalRollout
 ) -> None:
     """When the process that runs the rollout goes, say so; when another resumes it, take control of that one."""
     while True:
         await control.run()
-        console.read_only = read_only_reason(stored, "")
+        console.read_only = followed.read_only_reason("")
         while True:
-            await asyncio.sleep(_LOOK_INTERVAL)
-            await _look(console, follower, stored, resumable)
-            if _over(follower):
-                console.read_only = f"{stored.id} has ended"
+            await asyncio.sleep(LOOK_INTERVAL)
+            await look(console, follower, followed)
+            if over(follower):
+                console.read_only = f"{followed.id} has ended"
             with suppress(NotRunning):
                 await control.connect()
                 break
-        await _look(console, follower, stored, resumable)
+        await look(console, follower, followed)

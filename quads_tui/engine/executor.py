@@ -95,7 +95,7 @@ class RolloutExecutor:
         self._memories = recalled.memories
         self._machines = Machines() if context.machines is None else context.machines
         self._quads = (
-            QuadsExchange(context.quads, recalled.outbox, clock=clock, emit=self.emit, owned=self._owned)
+            QuadsExchange(context.quads, recalled.outbox, clock=clock, emit=self.emit, owned=lambda: self._ports.until_owned())
             if context.quads
             else None
         )

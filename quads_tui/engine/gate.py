@@ -15,6 +15,7 @@ from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_turn, is
 from .holds import GateHolds, NoHolds
 from .host_order import HostOrder
 from .new_host_limit import NewHostLimit
+from .own_time import first_of
 from .waiting_hosts import Group, Queue, Ranking, by_order
 
 T = TypeVar("T")
@@ -138,8 +139,7 @@ class RolloutGate:
         try:
             self._check(host)
             interrupt = self._interrupts.setdefault(host, asyncio.get_running_loop().create_future())
-            timeout = None if seconds is None else self._clock.real(seconds)
-            await asyncio.wait((task, interrupt), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(self._clock, seconds, task, interrupt)
             if task.done():
                 return task.result()
             self._check(host)

@@ -13,11 +13,13 @@ from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.plan import HostPlan, Plan, Target
-from quads_tui.rollout.ports import Clock, Gate, Lane, Probe, SideEffects, Ticket
+from quads_tui.rollout.ports import Clock, Gate, Lane, Probe, QueueAway, SideEffects, Ticket
 
 from .claims import Machines
 from .hooks import Hooks
 from .memory import HostMemory
+
+_AGAIN = 1.0  # own seconds between two tries of a database that is away
 
 
 class BmcPort(Protocol):
@@ -266,7 +268,7 @@ class Ports:
     bmc: Callable[[HostPlan, SideEffects], BmcPort]
     emit: Callable[[Event], None]
     commit: Callable[[Event], Awaitable[None]]
-    owned: Callable[[], Awaitable[None]]  # raises TakenOver
+    owned: Callable[[], Awaitable[None]]  # raises TakenOver, and QueueAway where a database must tell and does not
     number: Callable[[], int]  # of intents, unique in the journal
     touched: Callable[[str], bool]  # whether this host's machine or its build was acted on, in earlier processes too
     plan: Plan
@@ -286,6 +288,14 @@ class Ports:
         for name, value in changes.items():
             setattr(memory, name, value)
         self.emit(Remembered(self.clock.wall(), host, memory.facts()))
+
+    async def until_owned(self) -> None:
+        """As `owned`; a database that is away is waited for."""
+        while True:
+            try:
+                return await self.owned()
+            except QueueAway:
+                await self.clock.sleep(_AGAIN)
 
     def patience(self) -> float:
         """Own seconds for Foreman to show what it accepted."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.metrics import Meter, MeterPoint, Meters, Window
-from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
 
 from .line import fitted
@@ -24,7 +24,9 @@ from .symbols import BRAILLE, Symbols
 T = TypeVar("T")
 _GAP = "   "
 _LABEL = 9  # cells of the labels within a box
+_WORDS = 36  # cells of a box of latencies from which on it has room for whole words
 _QUEUE, _LATENCY = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
+_LEAST = 20  # real seconds that they show, also in the first of them
 
 
 def box(title: Text, state: Text, lines: Sequence[Text], foot: tuple[str, str, str], width: int, symbols: Symbols) -> list[Text]:
@@ -39,6 +41,8 @@ def box(title: Text, state: Text, lines: Sequence[Text], foot: tuple[str, str, s
     head.append(line * max(0, width - head.cell_len - right.cell_len), RULE)
     head.append_text(right)
     since, what, until = foot
+    if what and sum(len(words) + 2 for words in foot if words) + 4 > width:
+        what = ""  # whole or not at all
     low = (
         Text()
         .append(f"{low_left}{line}", RULE)
@@ -73,14 +77,20 @@ class Span(NamedTuple):
     since: str  # the words of its axis
 
     @classmethod
-    def of(cls, speed: float, columns: int, wanted: int) -> Span:
-        """`wanted` rollout seconds; more where the graph has more columns than that has real seconds."""
-        seconds = max(columns, round(wanted / speed))
-        return cls(seconds, f"-{duration(seconds * speed)}")
+    def of(cls, speed: float, columns: int, wanted: int, kept: int) -> Span:
+        """`wanted` rollout seconds; more where the graph has more columns than that has real seconds, but never much more than
+        the `kept` ones of which there is a value."""
+        seconds = min(max(columns, round(wanted / speed)), max(kept, _LEAST))
+        return cls(seconds, ago(seconds * speed))
 
     def columns(self, seconds: Sequence[T], value: Callable[[T], float | None], count: int) -> list[float | None]:
         """`seconds`: what was kept of each, the newest last."""
         return columns([value(one) for one in list(seconds)[-self.seconds :]], self.seconds, count)
+
+
+def ago(seconds: float) -> str:
+    """The words at the beginning of a time axis that ends now."""
+    return f"{duration(seconds)} ago"
 
 
 # The write queue, while writes are left
@@ -97,18 +107,12 @@ def queue_box(
     symbols: Symbols = BRAILLE,
 ) -> list[Text]:
     """What Foreman is writing, who is next, how quick it is and until when. `own`: now, by the rollout's own clock."""
-    lane = meters.lane
-    state = (
-        Text()
-        .append(f"{lane.depth:,}", STRONG)
-        .append(" ready")
-        .append(f"{_GAP}{forecast.writes_left:,}", STRONG)
-        .append(" left")
-    )
-    lines = [_writing(rollout, meters, own), _next(meters, width - 2), _rate(rollout, meters, forecast)]
+    lane, left = meters.lane, hosts_left(rollout, forecast)
+    state = Text().append(f"{lane.depth:,}", STRONG).append(" ready, ").append(f"{left:,}", STRONG).append(" left to write")
+    lines = [_writing(rollout, meters, own), _next(meters, width - 2), _rate(rollout, meters, forecast, width - 2)]
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
-    span = Span.of(rollout.speed, per * cells, _QUEUE)
+    span = Span.of(rollout.speed, per * cells, _QUEUE, len(meters.lane_depths))
     depths = span.columns(meters.lane_depths, float, per * cells)
     blocked = [bool(value) for value in span.columns(meters.lane_blocked, float, cells)]
     top = rounded_top(max((value for value in depths if value), default=1.0))
@@ -123,7 +127,7 @@ def queue_box(
         shaded=SHADE,
     )
     lines += _with_axis(drawn, f"{top:,}", "0", 5, symbols)
-    what = "shaded: writes blocked" if any(blocked) else "hosts ready"
+    what = "hosts ready; shaded: writes blocked" if any(blocked) else "number of hosts ready"
     return box(Text("Foreman write queue", STRONG), state, lines, (span.since, what, "now"), width, symbols)
 
 
@@ -147,11 +151,11 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
     flight = lane.in_flight[0]
     usual = rollout.durations.write
     parts = [
-        (f"{_short(flight.host):<20}", STAGE_STYLES[Stage.FOREMAN_BUILD]),
+        (_short(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD]),
         (f"{_GAP}{duration(max(0.0, own - flight.since))}", STRONG),
     ]
-    parts += [(f"{_GAP}usually {latency(usual.mean)}", QUIET)] if len(usual) else []
-    parts += [(f"{_GAP}+{len(lane.in_flight) - 1}", QUIET)] if len(lane.in_flight) > 1 else []
+    parts += [(f", usually {latency(usual.mean)}", QUIET)] if len(usual) else []
+    parts += [(f"; and {counted(len(lane.in_flight) - 1, 'more host')}", QUIET)] if len(lane.in_flight) > 1 else []
     return _labelled("writing", *parts)
 
 
@@ -162,22 +166,33 @@ def _next(meters: Meters, width: int) -> Text:
     shown: list[str] = []
     for name in names:
         name = brief(name)
-        if _LABEL + sum(len(one) + 2 for one in [*shown, name]) + 6 > width:
+        if _LABEL + sum(len(one) + 2 for one in [*shown, name]) + len("and 999 more") > width:
             break
         shown.append(name)
     more = len(names) - len(shown)
-    return _labelled("next", ("  ".join(shown), ""), (f"  +{more}" if more else "", QUIET))
+    return _labelled("next", ("  ".join(shown), ""), (f"  and {more} more" if more else "", QUIET))
 
 
-def _rate(rollout: Rollout, meters: Meters, forecast: Forecast) -> Text:
+def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Text:
     rate = forecast.writes_per_minute
-    parts = [(f"{rate:.1f}", STRONG), (" a minute", "")] if rate else [("not known yet", QUIET)]
-    if len(meters.lane_writing) > 1:
-        parts.append((f"{_GAP}idle {100 * meters.idle:.0f} %", QUIET))
-    if forecast.written_at is not None:
-        at = rollout.time.clock(forecast.written_at, forecast.at)
-        parts += [(f"{_GAP}last one about ", QUIET), (at, STRONG)]
-    return _labelled("rate", *parts)
+    idle = f"idle {100 * meters.idle:.0f} %" if len(meters.lane_writing) > 1 else ""
+    last = "" if forecast.written_at is None else rollout.time.clock(forecast.written_at, forecast.at)
+    line = Text()
+    for writes, share in ((" writes", f", Foreman {idle} of the time"), ("", f", {idle}"), ("", "")):
+        pace = [(f"{rate:.1f}", STRONG), (f"{writes} a minute", "")] if rate else [("not known yet", QUIET)]
+        end = [(", last write about ", QUIET), (last, STRONG)] if last else []
+        line = _labelled("rate", *pace, (share if idle else "", QUIET), *end)
+        if line.cell_len <= room:
+            break
+    return line
+
+
+def hosts_left(rollout: Rollout, forecast: Forecast) -> int:
+    """Hosts that are not yet written, as the counts of the stages have them at this moment: their sum up to Build."""
+    if not forecast.writes_left or Kind.SPARE in rollout.plan.kinds:  # hosts that are only powered off are never written
+        return forecast.writes_left
+    before = sum(rollout.at_stage[stage] for stage in Stage if stage.is_before_write or stage is Stage.FOREMAN_BUILD)
+    return rollout.counts[HostStatus.QUEUED] + before - len(forecast.late)
 
 
 def writes_remain(rollout: Rollout, meters: Meters, forecast: Forecast) -> bool:
@@ -194,17 +209,19 @@ def installs_box(
 ) -> list[Text]:
     """How long installs take, which are overdue, how many hosts were done a minute. `now`: real time."""
     running = rollout.at_stage[Stage.INSTALL]
-    state = Text().append(f"{running:,}", STRONG).append(" running")
+    state = Text().append(f"{running:,}", STRONG).append(" under way")
     if forecast.overdue:
         state.append(_GAP).append(f" {len(forecast.overdue)} overdue ", OVERDUE)
-    lines = [_took(rollout), _overdue(rollout, forecast, now), _labelled("writes", ("nothing left to write", QUIET))]
+    lines = [_took(rollout), _overdue(rollout, forecast, now), _labelled("Foreman", ("nothing left to write", QUIET))]
     rows, cells = height - 2 - len(lines), width - 9
-    minutes = PER_CELL[symbols.graphs] * cells
+    count = PER_CELL[symbols.graphs] * cells
+    minutes = min(count, max(_LEAST, int((now - rollout.started_at) * rollout.speed // 60) + 1))
     done = done_by_minute(rollout, now, minutes)
     top = rounded_top(max((value for value in done if value), default=1.0))
-    style = STYLES[HostStatus.DONE]
-    lines += _with_axis(area(symbols.graphs, done, rows, top, edge=style, below=style), f"{top:,}", "0", 5, symbols)
-    return box(Text("Installs", STRONG), state, lines, (f"-{duration(60 * minutes)}", "done a minute", "now"), width, symbols)
+    style, shown = STYLES[HostStatus.DONE], columns(done, minutes, count)
+    lines += _with_axis(area(symbols.graphs, shown, rows, top, edge=style, below=style), f"{top:,}", "0", 5, symbols)
+    foot = (ago(60 * minutes), "hosts done in each minute", "now")
+    return box(Text("Installs", STRONG), state, lines, foot, width, symbols)
 
 
 def done_by_minute(rollout: Rollout, now: float, minutes: int) -> list[float | None]:
@@ -218,13 +235,12 @@ def done_by_minute(rollout: Rollout, now: float, minutes: int) -> list[float | N
 def _took(rollout: Rollout) -> Text:
     samples = rollout.durations.samples(None, Stage.INSTALL)
     if not len(samples):
-        return _labelled("took", ("no host is built yet", QUIET))
+        return _labelled("usually", ("not known: no host is built yet", QUIET))
     return _labelled(
-        "took",
+        "usually",
         (duration(samples.quantile(0.5)), STRONG),
-        (" usually", ""),
-        (f"  90 % within {duration(samples.quantile(0.9))}", QUIET),
-        (f"  slowest {duration(samples.quantile(1.0))}", QUIET),
+        (f", 90 % within {duration(samples.quantile(0.9))}", QUIET),
+        (f", slowest {duration(samples.quantile(1.0))}", QUIET),
     )
 
 
@@ -236,7 +252,7 @@ def _overdue(rollout: Rollout, forecast: Forecast, now: float) -> Text:
         began = rollout.durations.installing.get(one.name, rollout.hosts[one.name].since)
         parts += [(f"{_short(one.name)} ", ""), (f"{duration((now - began) * rollout.speed)}{_GAP}", STRONG)]
     more = len(forecast.overdue) - 3
-    return _labelled("overdue", *parts, (f"+{more}" if more > 0 else "", QUIET))
+    return _labelled("overdue", *parts, (f"and {more} more" if more > 0 else "", QUIET))
 
 
 # Latencies
@@ -251,36 +267,33 @@ def latency_box(
     height: int,
     symbols: Symbols = BRAILLE,
 ) -> list[Text]:
-    """One service: p50 dim and p95 bright of one meter, or the medians of two (the first dim, the other bright), on a logarithmic
-    axis, with the figures of the time that is shown.
+    """How long one service takes to answer, in real time: p50 dim and p95 bright of one meter, or the medians of two (the first
+    dim, the other bright), on a logarithmic axis, with the figures of the time that is shown.
     """
     per = PER_CELL[symbols.graphs]
-    cells, rows = width - 9, height - 3
-    span = Span.of(speed, per * cells, _LATENCY)
+    cells, rows = width - 9, height - 4
+    kept = max(len(meter.points) for _, meter in meters)
+    span = Span.of(speed, per * cells, _LATENCY, kept)
     found = [(name, meter, meter.over(span.seconds)) for name, meter in meters]
     if len(found) == 1:
         _, meter, window = found[0]
         curves = [(_curve(meter, "p50", span, per * cells), QUIET), (_curve(meter, "p95", span, per * cells), STRONG)]
-        foot = _figures([("p95", window.p95, STRONG), ("p50", window.p50, QUIET)], window, meter.work, width - 2)
+        figures, work = _quantiles(window, width), meter.work
     else:
         curves = [
             (_curve(meter, "p50", span, per * cells), style) for (_, meter, _), style in zip(found, (QUIET, STRONG), strict=True)
         ]
-        foot = Text(" ")
-        for (name, _, window), style in reversed(list(zip(found, ("", STRONG), strict=True))):
-            if window.exchanges:
-                foot.append(f"{name} ", QUIET).append(f"{latency(window.p50)}{_GAP}", style)
-            else:
-                foot.append(f"no {name}{'s' if name.islower() else ''}{_GAP}", QUIET)
-        foot.rstrip()
-    errors = sum(window.errors for _, _, window in found)
+        figures, work = _medians([(name, window) for name, _, window in found]), 0.0
     low, high = decades([value for curve, _ in curves for value in curve if value])
-    state = Text(counted(errors, "error"), STRONG) if errors else Text("no errors", QUIET)
     lines = [
         *_with_axis(points(symbols.graphs, curves, rows, low, high), decade_words(high), decade_words(low), 6, symbols),
-        foot,
+        figures,
+        _answered([window for _, _, window in found], work, width - 2),
     ]
-    return box(Text(title, STRONG), state, lines, (span.since, "", "now"), width, symbols)
+    title += " latency"
+    unscaled = f", not {speed:g}x" if speed != 1 else ""  # all other times on the screen are the rollout's own
+    title += unscaled if len(title) + len(unscaled) + 6 <= width else ""
+    return box(Text(title, STRONG), Text(), lines, (span.since, "median" if len(found) > 1 else "", "now"), width, symbols)
 
 
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
@@ -294,18 +307,40 @@ def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | Non
     return span.columns(meter.points, value, count)
 
 
-def _figures(parts: Sequence[tuple[str, float, str]], window: Window, work: float, room: int) -> Text:
-    """As many of them as go in; then what the server says it worked itself (the rest is queueing and the wire), and how many."""
+def _quantiles(window: Window, width: int) -> Text:
     line = Text(" ")
     if not window.exchanges:
-        return line.append("no requests in this time", QUIET)
-    for name, value, style in parts:
-        line.append(f"{name} ", QUIET).append(f"{latency(value)}{_GAP}", style)
-    more = [f"Foreman's own time {latency(work)}{_GAP}"] if work else []
-    for words in (*more, counted(window.exchanges, "request")):
-        if line.cell_len + len(words.rstrip()) <= room:
-            line.append(words, QUIET)
+        return line
+    first, second = ("95 % in", "half in") if width >= _WORDS else ("p95", "median")
+    line.append(f"{first} ", QUIET).append(latency(window.p95), STRONG)
+    return line.append(f", {second} {latency(window.p50)}", QUIET)
+
+
+def _medians(found: Sequence[tuple[str, Window]]) -> Text:
+    """The bright curve first; a protocol that was not used in this time is left out."""
+    line = Text(" ")
+    for (name, window), style in reversed(list(zip(found, ("", STRONG), strict=True))):
+        if window.exchanges:
+            line.append(f"{name} ", QUIET).append(f"{latency(window.p50)}  ", style)
+        elif name.islower():
+            line.append(f"no {name}s  ", QUIET)
+    line.rstrip()
     return line
+
+
+def _answered(windows: Sequence[Window], work: float, room: int) -> Text:
+    """How many requests got no answer (or one of 500 and above); then what the server says it worked itself: the rest is queueing
+    and the wire."""
+    requests, errors = sum(window.exchanges for window in windows), sum(window.errors for window in windows)
+    line = Text(" ")
+    if not requests:
+        return line.append("no requests in this time", QUIET)
+    if errors:
+        line.append(f"{errors:,}", STRONG).append(f" of {requests:,} unanswered")
+    else:
+        line.append(f"all {requests:,} requests answered", QUIET)
+    own = f"{_GAP}Foreman's own time {latency(work)}" if work else ""
+    return line.append(own if line.cell_len + len(own) <= room else "", QUIET)
 
 
 def decade_words(seconds: float) -> str:
@@ -342,7 +377,7 @@ def queue_line(
     """What limits the rollout now, in one line: the write queue, and when all is written, the installs."""
     lane = meters.lane
     if not writes_remain(rollout, meters, forecast):
-        line = Text().append(" installs  ", QUIET).append(f"{rollout.at_stage[Stage.INSTALL]:,}", STRONG).append(" running")
+        line = Text().append(" installs  ", QUIET).append(f"{rollout.at_stage[Stage.INSTALL]:,}", STRONG).append(" under way")
         samples = rollout.durations.samples(None, Stage.INSTALL)
         line.append(f"{_GAP}usually {duration(samples.quantile(0.5))}" if len(samples) else "", QUIET)
         return fitted(line.append(f"{_GAP}nothing left to write", QUIET), width, ellipsis=symbols.ellipsis)
@@ -353,26 +388,26 @@ def queue_line(
         .append(" writes  ", QUIET)
         .append(f"{lane.depth:,}", STRONG)
         .append(" ready  ")
-        .append(f"{forecast.writes_left:,}", STRONG)
+        .append(f"{hosts_left(rollout, forecast):,}", STRONG)
     )
     line.append(" left")
-    if forecast.writes_per_minute:
-        line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
-    if forecast.written_at is not None:
-        at = rollout.time.clock(forecast.written_at, forecast.at)
-        line.append("  last one about ", QUIET).append(at, STRONG)
     right = Text()
     if lane.in_flight:
         flight = lane.in_flight[0]
         right.append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
         right.append(f" {duration(max(0.0, own - flight.since))} ")
+    if forecast.writes_per_minute:
+        line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
+    if forecast.written_at is not None:
+        last = Text("  last one about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
+        line.append_text(last if line.cell_len + last.cell_len + 1 + right.cell_len <= width else Text())
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 
 def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
     """The latencies of the last minutes in one line."""
     seconds = max(60, round(_LATENCY / speed))
-    line, errors = Text(), 0
+    parts, errors = [], 0
     ipmi = bool(meters.ipmi.over(seconds).exchanges)
     for name, meter, which in (
         ("Redfish p95", meters.redfish, "p95"),
@@ -383,18 +418,22 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         window = meter.over(seconds)
         errors += window.errors
         figure = latency(getattr(window, which)) if window.exchanges else "none"
-        line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
-    words = f"{counted(errors, 'error')} " if errors else "no errors "
-    line.rstrip()
-    for label, told in ((" latency ", f"{words}in {duration(seconds * speed)} "), (" latency ", words), (" ", words)):
-        if len(label) + line.cell_len + 1 + len(told) <= width:
+        parts.append(Text("  ").append(f"{name} ", QUIET).append(figure, "" if window.exchanges else QUIET))
+    told = f"{errors:,} unanswered " if errors else "all answered "
+    while sum(part.cell_len for part in parts) + len(told) > width and len(parts) > 1:
+        parts.pop()
+    line = Text().join(parts)[2:]
+    first = " latency " if speed == 1 else f" not {speed:g}x: "
+    whole = f"{told}in {duration(seconds * speed)} "
+    for label, words in ((first, whole), (first, told), (" ", told)):
+        if len(label) + line.cell_len + 1 + len(words) <= width:
             break
-    right = Text(told, STRONG if errors else QUIET)
+    right = Text(words, STRONG if errors else QUIET)
     return fitted(Text(label, QUIET).append_text(line), width, right, ellipsis=symbols.ellipsis)
 
 
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
     """Title and meters of the box of the BMCs: where IPMI was used, of both protocols."""
     if meters.ipmi.total:
-        return "Redfish+IPMI", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
+        return "BMC", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
     return "Redfish", [("", meters.redfish)]

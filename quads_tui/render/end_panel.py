@@ -96,7 +96,7 @@ def _facts(rollout: Rollout, now: float, width: int, symbols: Symbols) -> list[T
     causes = Text()
     for number, (stage, hosts) in enumerate(_failed_at(rollout)):
         causes.append(_GAP if number else "").append(f"{hosts}", STRONG).append(" at ", QUIET)
-        causes.append(stage.short if stage else "the start", STAGE_STYLES[stage] if stage else "")
+        causes.append(stage.label if stage else "the start", STAGE_STYLES[stage] if stage else "")
     if causes.plain:
         causes.append(f"{_GAP}{count(len(rollout.groups), 'cause')}", QUIET)
     lines.append(_count(symbols.failed, BAD, counts[HostStatus.FAILED], "failed", causes))

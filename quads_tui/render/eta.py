@@ -52,8 +52,8 @@ def overdue_words(forecast: Forecast, named: int, time: RolloutTime) -> str:
 
 
 def surely_words(forecast: Forecast, time: RolloutTime) -> str:
-    """90 % by 23:52; empty where that is not known."""
-    return "" if forecast.surely_done_at is None else f"90 % by {time.clock(forecast.surely_done_at, forecast.at)}"
+    """90 % sure by 23:52; empty where that is not known."""
+    return "" if forecast.surely_done_at is None else f"90 % sure by {time.clock(forecast.surely_done_at, forecast.at)}"
 
 
 def bound_words(bound: Bound) -> str:

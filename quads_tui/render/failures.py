@@ -9,14 +9,17 @@ from functools import lru_cache
 from rich.style import Style
 from rich.text import Text
 
+from quads_tui.rollout.stages import Stage
 from quads_tui.rollout.state import FailureGroup, Rollout
 
 from .line import fitted
 from .names import brief
 from .numbers import count
 from .palette import BAD, CURSOR, QUIET, RULE, STAGE_STYLES, STRONG, lifted
+from .reasons import fitting, reason_ways
 from .symbols import BRAILLE, Symbols
 
+_STAGE = max(len(stage.label) for stage in Stage)  # cells
 _TWO_COLUMNS = 110  # cells from which on two causes stand side by side
 
 
@@ -61,9 +64,9 @@ def failures(rollout: Rollout, width: int, height: int, now: float, symbols: Sym
     found, height = groups(rollout), max(1, height - len(outages))
     if not found:
         return outages
-    head = (
-        Text().append(f" {symbols.box[4] * 2} ", RULE).append("Failures by cause", STRONG).append(f"  {summary(rollout)} ", QUIET)
-    )
+    head = Text().append(f" {symbols.box[4] * 2} ", RULE).append("Failures by cause", STRONG)
+    head.append(f"  {summary(rollout)} (F: details) ", QUIET)
+    head.stylize(_ALL)
     head.append(symbols.box[4] * max(0, width - head.cell_len - 1), RULE)
     if width < _TWO_COLUMNS:
         return [*outages, fitted(head, width), *_column(found, width, height, symbols)]
@@ -88,15 +91,15 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
         return outages
     line, shown = Text(" causes ", QUIET), 0
     for group in found:
-        part = Text("  ").append(f"{len(group.hosts)}", BAD).append(" x ", QUIET)
+        part = Text("  ").append(f"{len(group.hosts)}", BAD).append(" at ", QUIET)
         part.append_text(_stage(group)).append(f" {group.cause.value}")
-        if line.cell_len + part.cell_len + 12 > width:
+        if line.cell_len + part.cell_len + len("  F: 99 more causes ") > width:
             break
         part.stylize(_standing_for(key_of(group)))
         line.append_text(part)
         shown += 1
     more = len(found) - shown
-    rest = Text(f"+{more} (F) " if more else "", QUIET)
+    rest = Text(f"F: {count(more, 'more cause')} " if more else "", QUIET)
     rest.stylize(_ALL)
     return [*outages, fitted(line, width, rest, ellipsis=symbols.ellipsis)]
 
@@ -105,7 +108,7 @@ def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Sym
     """As many as fit; the last line says how many more there are."""
     lines = [group_line(group, width, symbols=symbols) for group in found[:height]]
     if len(found) > height and lines:
-        lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} (F: all)", QUIET), width)
+        lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} ", QUIET), width)
         lines[-1].stylize(_ALL)
     return lines
 
@@ -122,13 +125,21 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
         return lifted(style) if cursor else style
 
     first = brief(next(iter(group.hosts)))
-    more = f" +{len(group.hosts) - 1}" if len(group.hosts) > 1 else ""
-    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" x ", ink(QUIET))
-    line.append_text(Text(f"{group.stage.short:<3}", ink(STAGE_STYLES[group.stage])) if group.stage else Text("-  ", ink(QUIET)))
+    more = f", {symbols.ellipsis}" if len(group.hosts) > 1 else ""
+    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>2}", ink(BAD)).append(" at ", ink(QUIET))
+    if group.stage is None:
+        line.append(f"{'not started':<{_STAGE}}", ink(QUIET))
+    else:
+        line.append(f"{group.stage.label:<{_STAGE}}", ink(STAGE_STYLES[group.stage]))
     if since:
         line.append(f" {group.cause.value:15}", ink(QUIET)).append(f" since {since}", ink(QUIET))
-    line.append(f" {group.reason}")
-    line = fitted(line, width, Text(f"{first}{more} ", ink(QUIET)), ellipsis=symbols.ellipsis)
+    right = Text(f"{first}{more} ", ink(QUIET))
+    room = width - line.cell_len - right.cell_len - 2
+    ways = (group.reason,) if since else reason_ways(group.stage, group.cause, group.reason)
+    words = fitting(ways, room, symbols.ellipsis)
+    if words not in ways and (whole := fitting(ways, width - line.cell_len - 1, symbols.ellipsis)) in ways:
+        words, right = whole, Text()  # the hosts stand in the table too
+    line = fitted(line.append(f" {words}"), width, right, ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""
     line.stylize(_standing_for(key_of(group)))
     return line

@@ -18,7 +18,6 @@ from quads_tui.rollout.state import Rollout
 
 from .boxes import bmc_curves, decade_words, decades
 from .line import fitted
-from .numbers import count as counted
 from .numbers import duration, latency
 from .palette import AREA, BAD, NOT_WRITTEN, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES, as_ground
 from .plot import PER_CELL, Layer, Value, area, placed, places, points, rounded_top, stacked
@@ -345,7 +344,7 @@ class _Graphs:
         """p50 and p95 of one meter, or the medians of two."""
         found = [(name, meter, meter.over(self._seconds)) for name, meter in meters]
         errors = sum(window.errors for _, _, window in found)
-        right = Text().append(counted(errors, "error") if errors else "no errors", STRONG if errors else QUIET)
+        right = Text().append(f"{errors:,} unanswered" if errors else "all answered", STRONG if errors else QUIET)
         note = "medians, log axis" if len(found) > 1 else "log axis"
 
         def draw(rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:

@@ -23,8 +23,10 @@ from .symbols import BRAILLE, Symbols
 
 _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
+WIDE = 110  # cells from which on there is room for whole words
 _GAP = "   "
 _MARK = "rollout time "
+_ESTIMATE = 50  # cells that the estimate gets before the program's own lateness does
 
 
 def title_line(
@@ -41,34 +43,47 @@ def title_line(
     """Which rollout it is, and its clock. `title`: REHEARSAL and the like; `control`: who has it, in words; `too_slow`: the
     machine, for the speed of a rehearsal.
     """
-    right, time, now = Text(style=BAR), rollout.time, rollout.over_at or now
-    wide = width >= 110 and not warnings
-    right.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if wide and rollout.started_at else "")
-    right.append(f"now {time.clock(now, now)}{_GAP}" if wide else f"{time.clock(now, now)}  ")
-    right.append(duration(rollout.seconds(now)), STRONG).append(" ")
+    wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
     if title or rollout.speed != 1:
-        rest.append("  ").append(f" {title}{f' x{rollout.speed:g}' if rollout.speed != 1 else ''} ", on_bar(BADGE))
+        speed = "" if rollout.speed == 1 else f" at {rollout.speed:g}x speed" if wide else f" x{rollout.speed:g}"
+        rest.append("  ").append(f" {title}{speed} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
-    rest.append("  rollout time" if wide and not time.is_real else "", on_bar(QUIET))
-    rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
+    rest.append(f"  {control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
     # below too. That it is no real time the badge says as well.
+    unverified = f"{len(rollout.unverified)} not verified" if rollout.unverified and width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
-    marked = Text(_MARK, on_bar(QUIET)).append_text(right) if not wide and not time.is_real else right
-    for first, number, clock in (
-        *((name, many, marked) for name, many in ((f"quads-tui  {clouds}", hosts), (clouds, hosts), (clouds, ""))),
-        (clouds, hosts, right),
-        (clouds, "", right),
-    ):
+    hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
+    short, marked = _clock(rollout, now, mark=False), _clock(rollout, now, mark=True)
+    ways = [(f"quads-tui  {clouds}", hosts, marked), (clouds, hosts, marked), (clouds, fewest, marked)]
+    ways += [] if is_real else [(clouds, hosts, short), (clouds, fewest, short)]
+    if wide:
+        whole = _clock(rollout, now, mark=True, words=True, start=True)
+        fewer = _clock(rollout, now, mark=True, words=True)
+        ways = [(f"quads-tui  {clouds}", hosts, whole), (f"quads-tui  {clouds}", hosts, fewer), (clouds, hosts, fewer), *ways]
+    for first, number, clock in ways:
         left = Text(" ").append(first, STRONG).append(number).append_text(rest)
         if left.cell_len + clock.cell_len < width:
             break
     line = fitted(left, width, clock, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
+
+
+def _clock(rollout: Rollout, now: float, *, mark: bool, words: bool = False, start: bool = False) -> Text:
+    """The time, and for how long it runs. `mark`: where its clock is not that on the wall, this is said; `words`: which time
+    is which."""
+    time, ended = rollout.time, rollout.over_at is not None
+    now = rollout.over_at or now
+    line = Text(style=BAR).append(_MARK if mark and not time.is_real else "", on_bar(QUIET))
+    if start and rollout.started_at:
+        line.append(f"start {time.clock(rollout.started_at, now)}  ")
+    line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}  ")
+    line.append(("ran " if ended else "running ") if words else "")
+    return line.append(duration(rollout.seconds(now)), STRONG).append(" ")
 
 
 def end_line(
@@ -79,12 +94,14 @@ def end_line(
     lag: float,
     forecast: Forecast | None,
     lateness: Lateness | None = None,
+    counted: bool = False,
     symbols: Symbols = BRAILLE,
 ) -> Text:
     """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds; `lateness`: of
-    a rehearsal.
+    a rehearsal; `counted`: the line of the counts stands below, with those that failed.
     """
-    chips, alarms = _chips(rollout, forecast, symbols), Text()
+    wide = width >= WIDE
+    chips, alarms = _chips(rollout, forecast, failed=not (counted and wide), words=wide, symbols=symbols), Text()
     if rollout.end_reason:
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
     for what in rollout.paused:
@@ -96,20 +113,22 @@ def end_line(
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if late := "" if lateness is None else late_short(lateness, rollout.speed):
-        words = f"{late[:1].upper()}{late[1:]}" if width >= 110 else "Times are wrong"  # why stands in the first line
+        words = f"{late[:1].upper()}{late[1:]}" if wide else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
-    elif lag >= LATE:
-        alarms.append(f"program late by {lag * 1000:.0f} ms  ", ATTENTION)
     left = Text(" ").append_text(alarms)
+    busy = f"{_GAP}machine busy: program {lag * 1000:.0f} ms late" if lag >= LATE and not late else ""
     if rollout.over_at is not None and rollout.started_at:
         left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
         left.append(f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
-        words = header_words(forecast, max(_SHORTEST, width - chips.cell_len - left.cell_len - 2), rollout.time)
+        room = width - chips.cell_len - left.cell_len - 2
+        busy = busy if room - len(busy) >= _ESTIMATE else ""
+        words = header_words(forecast, max(_SHORTEST, room - len(busy)), rollout.time)
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
         left.append_text(eta)
+    left.append(busy, ATTENTION)
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 
@@ -119,20 +138,23 @@ def time_limit_short(rollout: Rollout, forecast: Forecast | None, now: float) ->
     return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
-def _chips(rollout: Rollout, forecast: Forecast | None, symbols: Symbols) -> Text:
-    """What asks for a decision, at the right edge of the second line."""
+def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: bool, symbols: Symbols) -> Text:
+    """What asks for a decision, at the right edge of the second line. `failed`: how many have; `words`: there is
+    room for them, as for what armed means."""
     parts: list[tuple[str, str]] = []
-    if rollout.unverified:
+    if rollout.unverified and not words:  # else the first line counts them
         parts.append((f"{len(rollout.unverified)} not verified", QUIET))
     if forecast is not None and forecast.overdue:
         parts.append((f" {len(forecast.overdue)} overdue ", OVERDUE))
-    if failed := rollout.counts[HostStatus.FAILED]:
-        parts.append((f"{symbols.failed} {failed} failed", BAD))
+    if failed and (many := rollout.counts[HostStatus.FAILED]):
+        parts.append((f"{symbols.failed} {many} failed", BAD))
     if armed := left_armed(rollout):
         parts.append((f" {armed} ARMED ", ARMED))
     line = Text()
-    for number, (words, style) in enumerate(parts):
-        line.append("  " if number else "").append(words, style)
+    for number, (chip, style) in enumerate(parts):
+        line.append("  " if number else "").append(chip, style)
+    if armed and words:
+        line.append(f" next boot reinstalls {'it' if armed == 1 else 'them'}", BAD)
     return line.append(" ") if parts else line
 
 
@@ -147,31 +169,36 @@ def bar(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
 
 
 def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Text:
-    """The bar's legend with the number of hosts of each kind; what an armed host means, under its chip.
+    """The bar's legend with the number of hosts of each kind: together they are all hosts, on wide terminals with those that
+    failed.
 
     Where there is too little room, all else goes before a number does: what is retrying is counted in its stage too.
     """
-    armed = Text("next boot reinstalls ") if width >= 110 and left_armed(rollout) else None
-    ways = [(_GAP, True, True, armed), (_GAP, True, True, None)] if width >= 110 else []
-    for gap, glyphs, retrying, right in (*ways, (" ", True, True, None), (" ", True, False, None), (" ", False, False, None)):
-        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying)
-        if line.cell_len + (right.cell_len + 1 if right is not None else 0) <= width:
+    short = ((" ", True, True), (" ", True, False), (" ", False, False))
+    whole = ((_GAP, True, True), ("  ", True, True), ("  ", True, False)) if width >= WIDE else ()
+    for gap, glyphs, retrying in (*whole, *short):
+        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE)
+        if line.cell_len <= width:
             break
-    return fitted(line, width, right, ellipsis=symbols.ellipsis)
+    return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
-def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool) -> Text:
+def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool) -> Text:
+    """`gap`: one blank is for terminals on which the stages have their short names."""
     counts = rollout.counts
     done = STYLES[HostStatus.DONE]
     parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
-    parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.short, rollout.at_stage[stage]) for stage in ORDER]
+    names = {stage: stage.label if len(gap) > 1 else stage.short for stage in ORDER}
+    parts += [(symbols.heights[stage], STAGE_STYLES[stage], names[stage], rollout.at_stage[stage]) for stage in ORDER]
     parts.append((symbols.none, QUIET, "not started", counts[HostStatus.QUEUED]))
     parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
-    if counts[HostStatus.WAITING] and retrying:
-        parts.append(("", QUIET, "retrying", counts[HostStatus.WAITING]))
+    if failed and counts[HostStatus.FAILED]:
+        parts.append((symbols.failed, BAD, "failed", counts[HostStatus.FAILED]))
     line = Text(" ")
     for number, (glyph, style, word, many) in enumerate(parts):
         line.append(gap if number else "")
         line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)
         line.append(f"{word} ", "" if many else QUIET).append(f"{many:,}", STRONG if many else QUIET)
+    if counts[HostStatus.WAITING] and retrying:
+        line.append(f"{gap}({counts[HostStatus.WAITING]} retrying)", QUIET)
     return line

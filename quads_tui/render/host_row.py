@@ -17,6 +17,7 @@ from quads_tui.rollout.state import HostState
 from .line import cut, fitted, joined
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
+from .reasons import fitting, shorter_notes
 from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
@@ -82,6 +83,10 @@ class Columns:
         return 1 if self.narrow else len(Stage)
 
     @property
+    def stage_name(self) -> int:
+        return max(len(stage.short if self.narrow else stage.label) for stage in Stage)
+
+    @property
     def hook_cells(self) -> int:
         return max(5, len(self.hooks)) if self.hooks else 0
 
@@ -94,15 +99,15 @@ class Columns:
                 case Column.CLOUD | Column.MODEL:
                     title = f"{column.upper():<7} "
                 case Column.STAGE:
-                    title = cut("STAGE", self.track + 4)
+                    title = cut("STAGE" if self.narrow else f"STAGE (1 to {len(Stage)})", self.track + 1 + self.stage_name)
                 case Column.STATE:
                     title = f" {'STATE':<10}"
                 case Column.HOOKS:
                     title = f" {cut('HOOKS', self.hook_cells)}"
                 case Column.TRY:
-                    title = "TRY "
+                    title = "TRIES"
                 case Column.FOR:
-                    title = f"{'FOR':>11}"
+                    title = f"{'HOW LONG':>11}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:
@@ -158,18 +163,20 @@ def host_row(
             case Column.STAGE:
                 parts += _track(host, columns, ink)
                 stage = ink(STAGE_STYLES[host.stage]) if host.stage else ""
-                parts += [(" ", ""), (f"{host.stage.short if host.stage else '':<3}", stage)]
+                name = "" if host.stage is None else host.stage.short if columns.narrow else host.stage.label
+                parts += [(" ", ""), (f"{name:<{columns.stage_name}}", stage)]
             case Column.STATE:
                 parts += _state(word, host.status, ink)
             case Column.HOOKS:
                 parts.append((f" {_hooks(host, columns)}", ""))
             case Column.TRY:
-                parts.append((f"{host.attempt or '':>3} ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
+                parts.append((f"{host.attempt or '':>3}  ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
                 seconds = (now - host.since) * speed if host.since else 0.0
                 parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}", ""))
             case Column.NOTE:
-                parts += _note(note, symbols, ink)
+                room = columns.width - sum(cell_len(words) for words, _ in parts)
+                parts += _note(host, note, room, symbols, ink)
             case _:
                 assert_never(column)
     room = columns.width - sum(cell_len(words) for words, _ in parts)
@@ -179,14 +186,17 @@ def host_row(
     return joined(parts, CURSOR if cursor else "")
 
 
-def _note(note: HostNote, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
+def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
     """Behind a line that shows how far an install is."""
-    parts = [("  ", "")]
+    parts, text = [("  ", "")], note.text
     if note.progress is not None:
         done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
         parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
         parts.append(("  ", ""))
-    return [*parts, (note.text, ink(QUIET) if note.quiet else "")]
+    room -= sum(len(words) for words, _ in parts)
+    if cell_len(text) > room:
+        text = fitting((text, *shorter_notes(host, text)), room, symbols.ellipsis)
+    return [*parts, (text, ink(QUIET) if note.quiet else "")]
 
 
 def _track(host: HostState, columns: Columns, ink: Callable[[str], str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A rollout read from its journal: live while another process writes it, or replayed."""
+"""A rollout read from its journal, a file or the database of a cluster: live while another process writes it, or replayed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.journal.catalogue import StoredRollout
-from quads_tui.journal.reader import JournalReader, NoJournal, StoredSample
+from quads_tui.journal.reader import NoJournal, StoredSample
 from quads_tui.rollout.events import Event
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import Meters
@@ -17,11 +17,11 @@ from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
 
+from .event_source import EventSource, JournalSource
 from .learned_store import past_results
 from .options import Usage
 
 _PIECE = 500  # events that are applied without a pause: five milliseconds
-STEP = 0.25  # real seconds between two reads of the journal
 _SILENT = 10.0  # real seconds without any sign of life, of which a process gives one a second: nobody carries the rollout
 
 
@@ -39,12 +39,18 @@ class ReplayClock(RealClock):
 
 
 class FollowedClock(RealClock):
-    """Real time, that stands still at `stands_at` (real time too) while no process carries the rollout."""
+    """Real time of the machine that carries the rollout, `skew` ahead of ours. It stands still at `stands_at` (real time there)
+    while no process carries the rollout."""
 
     stands_at: float | None = None
+    skew = 0.0
+
+    def runs_at(self) -> float:
+        """Real time there, whoever carries the rollout."""
+        return super().wall() + self.skew
 
     def wall(self) -> float:
-        return super().wall() if self.stands_at is None else self.stands_at
+        return self.runs_at() if self.stands_at is None else self.stands_at
 
     def now(self) -> float:
         return super().now() - (super().wall() - self.wall()) * self.speed
@@ -53,12 +59,19 @@ class FollowedClock(RealClock):
 class Follower:
     """The state and the metrics of a rollout that another process runs, never more than a second behind."""
 
-    def __init__(self, stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> None:
-        """`replay_speed`: play it again, this many times as fast as it was.
+    def __init__(
+        self,
+        stored: StoredRollout,
+        *,
+        title: str = "WATCH",
+        replay_speed: float | None = None,
+        source: EventSource | None = None,
+    ) -> None:
+        """`replay_speed`: play it again, this many times as fast as it was. `source`: None: its journal on this machine.
 
         Raises NoJournal; KeyError and ValueError for a plan that cannot be read.
         """
-        self._reader = JournalReader(stored.journal)
+        self._source = source or JournalSource(stored.journal)
         facts = stored.facts
         rollout = Rollout(stored.id, plan_from(facts["plan"]), speed=facts["speed"])
         rollout.durations.seed(stored.seeds, stored.learned)
@@ -66,10 +79,8 @@ class Follower:
         self.stored = stored
         self._past: dict[str, tuple[HostResult, ...]] | None = None  # None: not read yet
         self.ended = False  # the last event was the end of the rollout
-        self._last = 0
-        self._sampled = 0.0
         self._replay_speed = replay_speed
-        self._waiting: deque[tuple[int, Event]] = deque()
+        self._waiting: deque[Event] = deque()
         self._waiting_samples: deque[StoredSample] = deque()
         speed = facts["speed"]
         self._nobody = False  # no process carries the rollout
@@ -79,22 +90,25 @@ class Follower:
             rollout=rollout,
             meters=meters,
             clock=clock,
-            exchanges=self._reader.exchanges,
+            exchanges=self._source.exchanges,
             past=lambda host: (self._past or {}).get(host, ()),
             title=title,
             directory=stored.directory,
         )
 
     async def step(self, applied: Callable[[Event], None] = lambda event: None) -> None:
-        """Read and apply what is new. The file is read in a thread."""
-        if self._replay_speed is None or not self._last:
-            events, samples = await asyncio.to_thread(self._read)
+        """Read and apply what is new."""
+        if self._replay_speed is None or self._past is None:
+            if self._past is None:
+                self._past = await asyncio.to_thread(self._past_results)
+            events, samples = await self._source.read()
+            self._clock.skew = self._source.skew
             self._waiting += events
             self._waiting_samples += samples
         until = self.view.clock.wall() if self._replay_speed is not None else float("inf")
         applied_here = 0
-        while self._waiting and self._waiting[0][1].at <= until:
-            _, event = self._waiting.popleft()
+        while self._waiting and self._waiting[0].at <= until:
+            event = self._waiting.popleft()
             applied_here += 1
             if not applied_here % _PIECE:
                 await asyncio.sleep(0)  # the first step has all that happened until now
@@ -116,39 +130,38 @@ class Follower:
         if self._replay_speed is not None:
             return
         kept = self.view.rollout.time
-        kept.carried = not self._nobody and time.time() - kept.last < _SILENT
+        kept.carried = not self._nobody and self._clock.runs_at() - kept.last < _SILENT
         self._clock.stands_at = kept.last if self._nobody and kept.last else None
 
     async def run(self, applied: Callable[[Event], None] = lambda event: None) -> None:
         """Until cancelled."""
         while True:
             await self.step(applied)
-            await asyncio.sleep(STEP)
+            await self.wait()
+
+    async def wait(self) -> None:
+        """Until there may be something new, for a second at most."""
+        await self._source.wait()
 
     def close(self) -> None:
-        self._reader.close()
+        self._source.close()
 
-    def _read(self) -> tuple[list[tuple[int, Event]], list[StoredSample]]:
-        if self._past is None:
-            state = self.stored.directory.parent.parent
-            real = self.stored.rehearsal is None
-            self._past = past_results(state, self.stored.facts["foreman"], self.view.rollout.hosts) if real else {}
-        events = list(self._reader.events(self._last))
-        samples = list(self._reader.samples(self._sampled))
-        if events:
-            self._last = events[-1][0]
-        if samples:
-            self._sampled = samples[-1].at
-        return events, samples
+    def _past_results(self) -> dict[str, tuple[HostResult, ...]]:
+        """In a thread."""
+        if self.stored.rehearsal is not None:
+            return {}
+        return past_results(self.stored.directory.parent.parent, self.stored.facts["foreman"], self.view.rollout.hosts)
 
 
-def follow(stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None) -> Follower:
-    """Raises Usage for one that cannot be followed."""
+def follow(
+    stored: StoredRollout, *, title: str = "WATCH", replay_speed: float | None = None, source: EventSource | None = None
+) -> Follower:
+    """`source`: None: its journal on this machine. Raises Usage for one that cannot be followed."""
     if stored.unreadable:
         raise Usage(stored.unreadable)
     if "plan" not in stored.facts:
         raise Usage(f"{stored.id} has no confirmed plan yet: there is nothing to show")
     try:
-        return Follower(stored, title=title, replay_speed=replay_speed)
+        return Follower(stored, title=title, replay_speed=replay_speed, source=source)
     except (NoJournal, KeyError, ValueError, TypeError) as error:
-        raise Usage(f"{stored.journal} cannot be read: {error}") from None
+        raise Usage(f"{stored.journal if source is None else stored.id} cannot be read: {error}") from None

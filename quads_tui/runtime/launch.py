@@ -36,10 +36,10 @@ from .runner import RolloutRunner
 
 
 @asynccontextmanager
-async def open_clients(site: Site, options: Options) -> AsyncIterator[tuple[Services, RealClock]]:
+async def open_clients(site: Site, options: Options, clock: RealClock | None = None) -> AsyncIterator[tuple[Services, RealClock]]:
     """The clients. Raises InputError."""
     raise_file_limit()
-    clock = RealClock(site.speed)
+    clock = clock or RealClock(site.speed)
     services = await open_services(site, clock, options.state)
     settle_garbage()
     try:
@@ -96,12 +96,12 @@ async def _plan_and_run(
     ask: bool,
 ) -> int:
     services = runner.services
-    rollout_id = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_cloud_label(given)}-{secrets.token_hex(2)}"
+    rollout_id = new_rollout_id(given)
     directory = options.private_directory(options.state / "rollouts" / rollout_id)
     journal = runner.journal(directory / "journal.db")
     lock = JournalLock(directory)
     try:
-        await journal.describe(_resume_facts(rollout_id, given, options))
+        await journal.describe(resume_facts(rollout_id, given, options))
         try:
             plan = await checked_plan(given, services, expect, options, operator.notify)
             if options.yes and given.rehearsal is None:
@@ -152,6 +152,10 @@ async def confirm_other_foreman(writer: Writer, services: Services, operator: Op
     here = f"This rollout would write to {services.foreman.url}"
     if not await operator.confirm(f"{words[0].upper()}{words[1:]}. {here}. Are these two different Foreman servers?"):
         raise Refused([f"{words}, and it was not confirmed that these are two different Foreman servers"])
+
+
+def new_rollout_id(given: RolloutInput) -> str:
+    return f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{_cloud_label(given)}-{secrets.token_hex(2)}"
 
 
 def _cloud_label(given: RolloutInput) -> str:
@@ -221,7 +225,7 @@ def refuse_unverified_protection(plan: Plan) -> None:
         raise Refused([*plan.untold, f"{words}; {remedy}"])
 
 
-def _resume_facts(rollout_id: str, given: RolloutInput, options: Options) -> dict[str, Any]:
+def resume_facts(rollout_id: str, given: RolloutInput, options: Options) -> dict[str, Any]:
     """What a resume needs: paths, the assignment as it was, who started it and when."""
     return {
         "rollout": rollout_id,

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from quads_tui.inputs import Listen, Site, open_to_others
-from quads_tui.journal.store import JournalStore
 from quads_tui.render.prometheus.reading import MeasuredRollout
 from quads_tui.rollout.events import Intent
 from quads_tui.rollout.tally import Tally
@@ -18,6 +17,7 @@ from quads_tui.rollout.view import RolloutView
 
 from .clients import Services
 from .options import Options, Usage
+from .rollout_journal import RolloutJournal
 
 if TYPE_CHECKING:
     from .metrics_server import MetricsServer
@@ -79,7 +79,7 @@ class RolloutMetrics:
         if server is not None:
             services.subscribe(self._tally.on_exchange)
 
-    def count_events(self, journal: JournalStore, left: Iterable[Intent]) -> None:
+    def count_events(self, journal: RolloutJournal, left: Iterable[Intent]) -> None:
         """From now on. `left`: what an earlier process began and left without an outcome."""
         if self._server is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from quads_tui.inputs import Site
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
-from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.commands import Command, Retry
 from quads_tui.rollout.counts import count
 from quads_tui.rollout.events import ControlTaken
 from quads_tui.rollout.learned import HostResult
@@ -37,6 +38,7 @@ from .learned_store import learn, past_results
 from .operator import FrontEnd
 from .options import SIGNALS, Options, current_user, emit_json, notify
 from .process_resources import ProcessResources, Writer
+from .rollout_journal import RolloutJournal
 from .rollout_metrics import RolloutMetrics
 from .row_commands import SiteCommands, recorded_by
 from .running_rollout import RunningRollout
@@ -77,16 +79,34 @@ class RolloutRunner:
 
     def journal(self, path: Path, *, existing: bool = False) -> JournalStore:
         """Raises JournalBroken."""
-        return JournalStore(path, existing=existing, on_broken=self._broken.put_nowait)
+        return JournalStore(path, existing=existing, on_broken=self.on_broken)
+
+    def on_broken(self, why: str) -> None:
+        """Its journal can no longer be written: the rollout stops here."""
+        self._broken.put_nowait(why)
 
     async def run(
-        self, journal: JournalStore, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
+        self,
+        journal: RolloutJournal,
+        rollout: Rollout,
+        *,
+        recalled: Recall | None = None,
+        retry_ended: bool = False,
+        ordered: Sequence[tuple[str, Command]] = (),
     ) -> int:
-        """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts."""
+        """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts.
+        `ordered`: by whom, and what; all of it is in force before anything is done to a host."""
         async with alerts_sent(self._site.on_event, rollout):
-            return await self._run(journal, rollout, recalled, retry_ended)
+            return await self._run(journal, rollout, recalled, retry_ended, ordered)
 
-    async def _run(self, journal: JournalStore, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
+    async def _run(
+        self,
+        journal: RolloutJournal,
+        rollout: Rollout,
+        recalled: Recall | None,
+        retry_ended: bool,
+        ordered: Sequence[tuple[str, Command]],
+    ) -> int:
         services, clock, site = self.services, self.clock, self._site
         lines = JsonLines(rollout) if self._options.json else None
         if lines is not None:
@@ -118,7 +138,7 @@ class RolloutRunner:
             emulators_lag=partial(emulators_lag, self._rehearsal) if self._rehearsal is not None else None,
         )
         executor = RolloutExecutor(context)
-        directory, rehearsal = journal.path.parent, self._rehearsal is not None
+        directory, rehearsal = journal.directory, self._rehearsal is not None
         running = RunningRollout(
             rollout,
             services.meters,
@@ -147,7 +167,10 @@ class RolloutRunner:
         if retry_ended:
             ended = tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)
             executor.submit(Retry(ended, accepts=False))
-            await asyncio.sleep(0)  # the command is applied before anything checks whether something is left to do
+        for who, command in ordered:
+            executor.submit(command, who)
+        if retry_ended or ordered:
+            await asyncio.sleep(0)  # the commands are applied before anything checks whether something is left to do
         try:
             await socket.open()
         except OSError as error:
@@ -176,14 +199,14 @@ class RolloutRunner:
             if _unfinished(rollout) and self._rehearsal is None:  # a rehearsal's emulators end with it
                 later = " --until TIME" if executor.stopped == TIME_LIMIT else ""
                 hosts = count(_unfinished(rollout), "unfinished host")
-                notify(f"  {hosts}. Resume with: quads-tui resume {rollout.id}{later}")
+                notify(f"  {hosts}. Resume with: {journal.resume_command}{later}")
         if executor.owed_to_quads:
-            notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: quads-tui resume {rollout.id}")
+            notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: {journal.resume_command}")
         if clouds := ", ".join(executor.undecided_in_quads):
             notify(
                 f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Retry the unfinished hosts,"
             )
-            notify(f"  or remove their schedules in QUADS; then run: quads-tui resume {rollout.id}")
+            notify(f"  or remove their schedules in QUADS; then run: {journal.resume_command}")
         with suppress(Unreadable):  # whoever lists it next need not replay it
             await asyncio.to_thread(summarised, StoredRollout(rollout.id, directory, {}))
         return status(rollout, executor.stopped)

@@ -93,6 +93,7 @@ class RunningRollout:
             title="REHEARSAL" if rehearsal else "",
             warnings=tuple(warnings),
             directory=directory,
+            lane=executor.lane.state,
         )
         self.rollout = rollout
         self.executor = executor

@@ -1,8 +1,9 @@
 """One metered HTTP client for every service: each wait bounded, each body bounded, no write ever repeated by itself.
 
-Reads may use kept-alive connections. Writes go on connections of their own that are closed afterwards. aiohttp by itself repeats
-GET, PUT and DELETE when a connection dies, whether it was reused or not; `never_twice` takes that away from it, since
-the server may have done what it did not live to answer.
+Reads may use kept-alive connections. Writes go on connections of their own that are closed afterwards; one that its caller allows
+to use a kept connection does so where that suits (kept_connections.py). aiohttp by itself repeats GET, PUT and DELETE when a
+connection dies, whether it was reused or not; `never_twice` takes that away from it, since the server may have done what it did
+not live to answer.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[att
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -26,28 +26,30 @@ from yarl import URL
 from quads_tui.inputs import TlsPolicy
 from quads_tui.rollout.addresses import ip_address
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.http_log import CANCELLED, KEPT_BODY, READS, Exchange
+from quads_tui.rollout.http_log import CANCELLED, KEPT_BODY, Exchange
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
 from .big_answers import read_ahead
+from .connecting import GatedConnector
 from .credentials import learn_received, learn_sent, without_credentials
+from .kept_connections import KeptConnections, Reuse
 from .not_before import NotBefore
 from .request_errors import request_failed
 from .responses import FailureKind, RequestFailed, Response
-from .sending import SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, Sending, TooLong, never_twice
+from .sending import SENDING, Attempt, Call, CheckedRequest, CheckRefused, Closed, NotReused, Sending, TooLong, never_twice
 from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
+_NAMES = 4096  # addresses that are taken apart once: each host is asked at some ten of them, again and again
 _REFUSAL = 1 << 16  # bytes of an error's body that are kept: its status is worth more than its text
 # aiohttp warns of what servers send, such as cookies that are none, in their own words: on the screen, and uncleaned.
 logging.getLogger("aiohttp").addHandler(logging.NullHandler())
 logging.getLogger("aiohttp").propagate = False
 # asyncio reads up to 256 KB in one step: 60 ms of aiohttp's parser where those are chunks of one byte each.
 _SelectorSocketTransport.max_size = SSLProtocol.max_size = 1 << 15
-_COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
 class Http:
@@ -73,6 +75,7 @@ class Http:
         self._on_exchange = on_exchange
         self._trust = Trust(pins)
         self._resolver = resolver
+        self._connections = KeptConnections()
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._unencoded: set[str] = set()  # origins that refuse `Accept-Encoding: identity`
@@ -95,6 +98,7 @@ class Http:
         fresh: bool = False,
         before_send: Callable[[str], Awaitable[None]] | None = None,
         at: str = "",
+        reuse: Reuse = Reuse.NEVER,
     ) -> Response:
         """One request and its whole answer, whatever its status. Raises RequestFailed.
 
@@ -105,6 +109,9 @@ class Http:
         counted; after a second without its answer it is a RequestFailed that was not sent.
 
         `connect` and `total` are real seconds; `total` begins when the request may go, not while it waits for our own gate.
+        `fresh`: on a new connection in any case. `reuse`: whether a write may use a kept connection; where none suits, it goes on
+        one of its own, and `before_send` is awaited there too.
+
         A read that dies on a reused connection is sent once more on a new one; nothing else is ever sent twice.
         """
         method = method.upper()
@@ -130,12 +137,14 @@ class Http:
             max_body=max_body,
             before_send=before_send,
             at=at,
+            reuse=reuse,
         )
-        is_read = method in READS
+        is_read = call.is_read
+        kept = not fresh and (is_read or self._connections.may_be_used(call.place, reuse))
         identity = not (is_read and origin in self._unencoded)
         try:
-            answer = await self._attempt(call, meter, kept=is_read and not fresh, identity=identity)
-        except _Stale:
+            answer = await self._attempt(call, meter, kept=kept, identity=identity)
+        except (_Stale, NotReused):
             answer = await self._attempt(call, meter, kept=False, identity=identity)
         if answer.status == 406 and is_read and identity:
             answer = await self._attempt(call, meter, kept=not fresh, identity=False, last=True)
@@ -166,6 +175,10 @@ class Http:
                 attempt = Attempt(bound, call.total)
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
             status, runtime, body = answer.status, answer.runtime, answer.body[:KEPT_BODY]
+            if kept and attempt.connection is not None:
+                self._connections.answered(attempt.connection)
+                if attempt.reused and not call.is_read:
+                    self._connections.proved(call.place)
             return answer
         except asyncio.CancelledError:
             error = CANCELLED
@@ -173,17 +186,18 @@ class Http:
         except CheckRefused as refused:
             error = "not sent"
             raise refused.why from None
+        except NotReused:
+            error = "not sent"
+            raise
         except Exception as caught:
             failed = request_failed(caught, call, sent=attempt is not None and attempt.sent)
             error = failed.reason
-            if (
-                kept
-                and not last
-                and attempt is not None
-                and attempt.reused
-                and failed.kind in (FailureKind.RESET, FailureKind.BODY)
-            ):
-                raise _Stale(error) from None
+            if attempt is not None and attempt.reused:
+                died = failed.kind in (FailureKind.RESET, FailureKind.BODY)
+                if attempt.suited and (died or not call.is_read):
+                    self._connections.broke(call.place)
+                if died and call.is_read and not last:
+                    raise _Stale(error) from None
             raise failed from None
         finally:
             assert attempt is not None
@@ -218,7 +232,7 @@ class Http:
         if call.at:
             headers["Host"] = url.host_port_subcomponent or call.netloc
             url, server_name = url.with_host(call.at), url.raw_host
-        SENDING.set(Sending(attempt, call, self.requests))
+        SENDING.set(Sending(attempt, call, self.requests, self._connections))
         learn_sent(headers, call.json)
         async with self._session(kept).request(
             call.method,
@@ -230,7 +244,6 @@ class Http:
             server_hostname=server_name,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
-            trace_request_ctx=(attempt, call),
         ) as response:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
             learn_received(response.headers, cookies)
@@ -267,16 +280,12 @@ class Http:
         session = self._kept if kept else self._fresh
         if session is None:
             # Its own cache of names would hand out their addresses in turns.
-            connector = (
-                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=self._resolver(), use_dns_cache=False)
-                if kept
-                else aiohttp.TCPConnector(limit=0, force_close=True, resolver=self._resolver(), use_dns_cache=False)
-            )
+            how = {"keepalive_timeout": _KEEP_ALIVE} if kept else {"force_close": True}
+            connector = GatedConnector(self._gate, limit=0, resolver=self._resolver(), use_dns_cache=False, **how)
             session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
-                trace_configs=[self._traces()],
                 middlewares=(never_twice,),
                 request_class=CheckedRequest,
             )
@@ -286,48 +295,12 @@ class Http:
                 self._fresh = session
         return session
 
-    def _traces(self) -> aiohttp.TraceConfig:
-        traces = aiohttp.TraceConfig()
-        traces.on_connection_create_start.append(self._enter_gate)
-        traces.on_connection_create_end.append(self._connected)
-        traces.on_connection_reuseconn.append(self._reused)
-        return traces
-
-    async def _enter_gate(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, call = context.trace_request_ctx
-        if call.service != "redfish":  # a few connections at most: Foreman must not wait behind seven hundred BMCs
-            attempt.start()
-            return
-        await self._gate.acquire()
-        timer: asyncio.TimerHandle | None = None
-        held = True
-
-        def release() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._gate.release()
-            if timer is not None:
-                timer.cancel()
-
-        timer = asyncio.get_running_loop().call_later(_COMPUTING, release)
-        attempt.release = release
-        attempt.start()
-
-    async def _connected(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, _ = context.trace_request_ctx
-        attempt.leave_gate()
-
-    async def _reused(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, _ = context.trace_request_ctx
-        attempt.reused = True
-        attempt.start()
-
 
 class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
 
 
+@lru_cache(maxsize=_NAMES)
 def _is_ip_address(host: str) -> bool:
     try:
         ip_address(host)
@@ -336,6 +309,7 @@ def _is_ip_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_NAMES)
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -19,6 +20,7 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.http_log import READS
 from quads_tui.rollout.text import clean
 
+from .kept_connections import KeptConnections, Reuse
 from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
@@ -36,6 +38,10 @@ class CheckRefused(QuadsTuiError):
     def __init__(self, why: Exception) -> None:
         super().__init__(str(why))
         self.why = why
+
+
+class NotReused(QuadsTuiError):
+    """The connection that was to be used again does not suit a write: nothing of the request was written."""
 
 
 class TooLong(QuadsTuiError):
@@ -69,17 +75,31 @@ class Call:
     max_body: int
     before_send: Callable[[str], Awaitable[None]] | None
     at: str
+    reuse: Reuse  # of connections; only writes ask
+
+    @property
+    def is_read(self) -> bool:
+        return self.method in READS
+
+    @property
+    def place(self) -> str:
+        """Where it connects to: IP address or name, and port."""
+        parts = urlsplit(self.url)
+        return f"{self.at or parts.hostname}:{parts.port or parts.scheme}"
 
 
 class Attempt:
-    """One try on the wire, as the trace hooks see it."""
+    """One try on the wire."""
 
     def __init__(self, bound: asyncio.Timeout, total: float) -> None:
         self.began = time.monotonic()
+        self.connects = False  # a new connection is made for it
         self.reused = False
         self.sent = False  # the connection stands and the last check passed: something of it may have reached the server
         self.peer = ""
         self.certificate = ""
+        self.connection: ResponseHandler | None = None
+        self.suited = False  # it was used before, and good enough for a write
         self.release: Callable[[], None] | None = None
         self._bound = bound
         self._total = total
@@ -103,6 +123,15 @@ class Sending:
     attempt: Attempt
     call: Call
     requests: Counter[tuple[str, bool]]
+    kept: KeptConnections
+
+    def judge_used(self) -> None:
+        """Raises NotReused where a write came to a used connection that does not suit it (any more)."""
+        attempt = self.attempt
+        if attempt.reused:
+            attempt.suited = attempt.connection is not None and self.kept.suits(attempt.connection)
+            if not attempt.suited and not self.call.is_read:
+                raise NotReused
 
 
 SENDING: ContextVar[Sending] = ContextVar("SENDING")
@@ -114,7 +143,8 @@ class CheckedRequest(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         sending = SENDING.get()
         attempt, call = sending.attempt, sending.call
-        attempt.peer, attempt.certificate = _peer(conn), _certificate(conn)
+        attempt.peer, attempt.certificate, attempt.connection = _peer(conn), _certificate(conn), conn.protocol
+        sending.judge_used()
         if call.before_send is not None:
             try:
                 async with asyncio.timeout(_LAST_CHECK):
@@ -128,8 +158,9 @@ class CheckedRequest(aiohttp.ClientRequest):
                 ) from None
             except Exception as why:
                 raise CheckRefused(why) from None
+            sending.judge_used()  # the server may have closed it meanwhile
         attempt.sent = True
-        sending.requests[call.service, call.method not in READS] += 1
+        sending.requests[call.service, not call.is_read] += 1
         if conn.protocol is not None:
             _bound_interim(conn.protocol)
         return await super().send(conn)

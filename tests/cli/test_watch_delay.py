@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from quads_tui.cli import watch
+from quads_tui.cli.followed import LocalRollout
 from quads_tui.runtime.control_socket import NotRunning
+from quads_tui.runtime.event_source import STEP
 
 pytestmark = pytest.mark.looptime
 SOON = 2.0  # seconds
@@ -45,6 +47,13 @@ class Runner:
 
     async def follow(self, *listeners: Any) -> None:
         """The journal says nothing new."""
+
+    async def wait(self) -> None:
+        await asyncio.sleep(STEP)
+
+
+def followed(runner: Runner) -> LocalRollout:
+    return LocalRollout(runner, lambda stored: True)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -90,12 +99,12 @@ FOLLOWER: Any = SimpleNamespace(
 
 
 async def test_the_screen_of_watch(runner: Runner) -> None:
-    work = watch._keep_right(runner, FOLLOWER, runner, "", lambda stored: True)  # type: ignore[arg-type]
+    work = watch._keep_right(runner, FOLLOWER, followed(runner), "")  # type: ignore[arg-type]
     await assert_told(runner, work, lambda: runner.read_only, f"run by asmith@lab, process 8 (watching {runner.id})")
 
 
 async def test_the_screen_of_attach(runner: Runner) -> None:
-    work = watch._stay_attached(runner, runner, FOLLOWER, runner, lambda stored: True)  # type: ignore[arg-type]
+    work = watch._stay_attached(runner, runner, FOLLOWER, followed(runner))  # type: ignore[arg-type]
     await assert_told(runner, work, lambda: runner.read_only, "")
 
 
@@ -104,7 +113,7 @@ async def test_the_lines_of_watch(runner: Runner, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(watch, "notify", said.append)
     monkeypatch.setattr(watch, "plain_line", lambda *members: said[-1])  # the progress is not what is waited for
     view = SimpleNamespace(rollout=None, meters=None, clock=SimpleNamespace(wall=lambda: 0.0))
-    follower: Any = SimpleNamespace(ended=False, view=view, step=runner.follow)
+    follower: Any = SimpleNamespace(ended=False, view=view, step=runner.follow, wait=runner.wait)
     options: Any = SimpleNamespace(json=False)
-    work = watch._print_lines(follower, options, runner)  # type: ignore[arg-type]
+    work = watch._print_lines(follower, options, followed(runner))  # type: ignore[arg-type]
     await assert_told(runner, work, lambda: said[-1], f"run by asmith@lab, process 8 (watching {runner.id})", banner=False)

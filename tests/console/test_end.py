@@ -64,7 +64,7 @@ async def test_the_panel_says_what_came_of_it_and_what_to_press(size: tuple[int,
         assert d.model.id in text
         assert f"{d.model.counts[HostStatus.DONE]} done" in text
         assert f"{d.model.counts[HostStatus.FAILED]} failed" in text
-        assert "3 at INS" in text
+        assert "3 at Install" in text
         assert "1 armed" in text
         assert "f * r" in text
         assert f"quads-tui report {d.model.id}" in text

@@ -25,9 +25,9 @@ async def click(d: Desk, words: str, times: int = 1) -> None:
 
 async def test_a_click_on_a_title_sorts_and_the_second_one_turns_round() -> None:
     async with desk() as d:
-        await click(d, "FOR ")
+        await click(d, "HOW LONG")
         assert "by time" in d.app._main.state()
-        await click(d, "FOR ")
+        await click(d, "HOW LONG")
         assert "by time reversed" in d.app._main.state()
         await click(d, "NOTE")
         assert "by cause" in d.app._main.state()
@@ -61,7 +61,7 @@ async def test_a_click_on_a_key_asks_as_the_key_does() -> None:
         await click(d, "p pause new")
         assert isinstance(d.app.screen, Question)
         await d.press("n")
-        await click(d, "F causes")
+        await click(d, "Failures by cause")
         assert isinstance(d.app.screen, CausesScreen)
         assert not d.control.orders
 
@@ -79,12 +79,12 @@ async def test_no_click_anywhere_submits_anything() -> None:
 async def test_a_click_on_a_failure_shows_its_hosts_only(size: tuple[int, int]) -> None:
     async with desk(size=size) as d:
         group = max(d.model.groups.values(), key=lambda group: len(group.hosts))
-        await click(d, f"{len(group.hosts)} x ")
+        await click(d, f"{len(group.hosts)} at ")
         shown = set(d.app.table.shown)
         assert any(shown == set(found.hosts) for found in d.model.groups.values())
         assert "(esc: all)" in d.app._main.state()
         if size[0] == 80:
-            await click(d, "(F)")
+            await click(d, "F: ")
             assert isinstance(d.app.screen, CausesScreen)
 
 

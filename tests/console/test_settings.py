@@ -160,7 +160,18 @@ async def test_the_next_console_looks_as_the_last_one_was_left(tmp_path: Path) -
         heading = app.table.render_line(0).text
         assert heading.split() == ["HOST", "MODEL", "NOTE"]
         app.run_command("columns")
-        assert app.table.render_line(0).text.split() == ["HOST", "STAGE", "STATE", "TRY", "FOR", "NOTE"]
+        assert app.table.render_line(0).text.split() == [
+            "HOST",
+            "STAGE",
+            "(1",
+            "to",
+            "5)",
+            "STATE",
+            "TRIES",
+            "HOW",
+            "LONG",
+            "NOTE",
+        ]
         app.run_command("columns model,nmae")
         assert app.context.flash.startswith("unknown column 'nmae'; choose from cloud, model, stage,")
 

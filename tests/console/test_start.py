@@ -40,7 +40,7 @@ ROWS = (
             failed=12,
         ),
         state="running",
-        details="Good hosts done about 23:41 (90 % by 23:52)  limited by Foreman writes",
+        details="Good hosts done about 23:41 (90 % sure by 23:52)  limited by Foreman writes",
     ),
     Row(
         rollout="20261122-2210-cloud05-cc03",
@@ -51,7 +51,7 @@ ROWS = (
         armed=4,
         shares=HostShares(done=12, stages={Stage.INSTALL: 20}, queued=8),
         state="running",
-        details="Good hosts done about 23:20 (90 % by 23:31)   run by process 4711 of bob",
+        details="Good hosts done about 23:20 (90 % sure by 23:31)   run by process 4711 of bob",
     ),
     Row(
         rollout="20261121-2200-cloud04-dd04",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.render.header import end_line
+from quads_tui.render.header import end_line, title_line
 from quads_tui.rollout.causes import Cause, group_of
 from quads_tui.rollout.events import (
     Event,
@@ -130,7 +130,9 @@ def test_a2_hosts_whose_machine_nobody_compared_are_counted_from_the_plan_and_fr
     assert rollout.unverified == {first.name: "no MACs", second.name: "some MACs only"}
     rollout.apply(Identified(2.0, first.name, "UUID 2"))
     assert rollout.unverified == {second.name: "some MACs only"}
-    assert "1 not verified" in end_line(rollout, now=3.0, width=120, lag=0.0, forecast=None).plain
+    assert "1 not verified" in end_line(rollout, now=3.0, width=80, lag=0.0, forecast=None).plain
+    head = title_line(rollout, now=3.0, width=120, title="", control="", warnings=())
+    assert "  3 hosts, 1 not verified" in head.plain
 
 
 def test_a_timeline_says_nothing_twice() -> None:

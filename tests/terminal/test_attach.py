@@ -87,7 +87,7 @@ def ordered(lab: Lab, words: str) -> bool:
 def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(terminals: Terminals, lab: Callable[..., Lab]) -> None:
     place = lab(hosts=8, speed=50)
     terminals.open("first", place.command("run", place.assignment, "--yes"))
-    terminals.shows("first", "INS 8")
+    terminals.shows("first", "Install 8")
     (rollout,) = (place.state / "rollouts").iterdir()
     pid = int((rollout / "lock").read_text().split()[1])
 

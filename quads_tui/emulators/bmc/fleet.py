@@ -143,6 +143,7 @@ class Fleet:
         services: list[RedfishService | IpmiService] = [*self.services.values(), *ipmi]
         return {
             "requests": sum(service.requests for service in services),
+            "connections": sum(service.connections for service in self.services.values()),
             "resets": sum(bmc.hardware.resets for bmc in bmcs),
             "sessions_open": sum(self.sessions_open(name) for name in self.bmcs),
             "peak_requests_per_bmc": max((service.peak for service in services), default=0),
@@ -217,7 +218,7 @@ class Fleet:
         service = self._ports[transport.get_extra_info("sockname")[1]]
         reused = transport in self._used
         self._used.add(transport)
-        service.begin(incoming)
+        service.begin(incoming, reused=reused)
         try:
             body = await incoming.read()
             path, _, query = incoming.raw_path.partition("?")

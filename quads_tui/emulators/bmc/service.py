@@ -32,14 +32,15 @@ BOOT_MEMBERS = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSo
 class RedfishService:
     """`reply` is instant; the fleet adds the latency, and through `queue` one request waits for another.
 
-    requests: how many came in. peak: how many were asked at the same time, at most. restarts: of the BMC, as it was told to.
+    requests: how many came in. connections: how many carried any. peak: how many were asked at the same time, at most.
+    restarts: of the BMC, as it was told to.
     """
 
     def __init__(self, bmc: Bmc, fault: Fault) -> None:
         self.bmc, self.fault = bmc, fault
         self.family, self.hardware = bmc.family, bmc.hardware
         self.queue = asyncio.Lock()
-        self.requests = self.peak = 0
+        self.requests = self.connections = self.peak = 0
         self.restarts = 0
         self._latency = bmc.draws.next("latency")  # one stream, since every request draws from it
         self._under_way: list[web.BaseRequest] = []
@@ -60,9 +61,10 @@ class RedfishService:
             return draw.uniform(20.0, 60.0)
         return min(8.0, lognormal(draw, *self.family.latency)) * self.fault.latency_factor
 
-    def begin(self, incoming: web.BaseRequest) -> None:
-        """A request came in. Requests whose client hung up no longer count for `peak`."""
+    def begin(self, incoming: web.BaseRequest, *, reused: bool) -> None:
+        """A request came in; `reused`: not the first of its connection. One whose client hung up no longer counts for `peak`."""
         self.requests += 1
+        self.connections += not reused
         self._under_way.append(incoming)
         self.peak = max(self.peak, sum(not gone(one) for one in self._under_way))
 

@@ -20,9 +20,12 @@ _LOCK = 7_230_411  # of pg_advisory_xact_lock: two that migrate at once
 _GRANTS: tuple[LiteralString, ...] = (
     "grant usage on schema quads_tui to {}",
     "grant select on quads_tui.schema_version to {}",
-    "grant execute on all functions in schema quads_tui to {}",
 )
-_USED = "take sending renew settled give_back"  # functions that a console calls
+QUEUE = "take sending renew settled give_back"  # functions that whoever writes to Foreman calls
+CONSOLE = f"{QUEUE} submit order_command want rollouts workers facts events samples exchanges commands"
+WORKER = (
+    f"{CONSOLE} register beat claim owned append describe take_commands let_go leave"  # the journal is written by workers alone
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +55,22 @@ def newest() -> int:
     return max(number for number, _ in migrations())
 
 
-async def init(dsn: Dsn, roles: tuple[str, ...] = ()) -> tuple[int, int]:
+async def init(dsn: Dsn, roles: tuple[str, ...] = (), workers: tuple[str, ...] = ()) -> tuple[int, int]:
     """Make the schema or bring it up to date; once more does no harm. Gives the versions before (0: there was none) and after.
 
-    `roles` may write from then on. Raises DatabaseAway.
+    `roles` may write to Foreman, submit rollouts and give orders from then on; `workers` may carry rollouts out too. Raises
+    DatabaseAway.
     """
     connection = await dsn.connect()
     try:
-        return await bounded(connection, _init(connection, roles), 6 * _CALL)
+        return await bounded(connection, _init(connection, roles, workers), 6 * _CALL)
     except psycopg.Error as error:
         raise DatabaseAway(first_line(error)) from None
     finally:
         await connection.close()
 
 
-async def _init(connection: psycopg.AsyncConnection[Any], roles: tuple[str, ...]) -> tuple[int, int]:
+async def _init(connection: psycopg.AsyncConnection[Any], roles: tuple[str, ...], workers: tuple[str, ...]) -> tuple[int, int]:
     if connection.info.server_version < OLDEST * 10_000:
         raise DatabaseAway(f"PostgreSQL {connection.info.server_version // 10_000} is too old; expected {OLDEST} or newer")
     async with connection.transaction():
@@ -80,9 +84,12 @@ async def _init(connection: psycopg.AsyncConnection[Any], roles: tuple[str, ...]
             if number > before:
                 await connection.execute(text.encode())
                 await connection.execute("update quads_tui.schema_version set number = %s", (number,))
-        for role in roles:
+        for role, functions in [*((role, CONSOLE) for role in roles), *((role, WORKER) for role in workers)]:
             for grant in _GRANTS:
                 await connection.execute(sql.SQL(grant).format(sql.Identifier(role)))
+            for function in functions.split():
+                execute = sql.SQL("grant execute on function quads_tui.{} to {}")
+                await connection.execute(execute.format(sql.Identifier(function), sql.Identifier(role)))
         return before, newest()
 
 
@@ -94,8 +101,8 @@ async def _number(connection: psycopg.AsyncConnection[Any]) -> int | None:
     return int(row[0]) if row else None
 
 
-async def facts(dsn: Dsn) -> QueueFacts:
-    """Raises DatabaseAway."""
+async def facts(dsn: Dsn, used: str = QUEUE) -> QueueFacts:
+    """`used`: names of the functions that are needed. Raises DatabaseAway."""
     connection = await dsn.connect()
     try:
         began = time.time()
@@ -127,7 +134,7 @@ async def facts(dsn: Dsn) -> QueueFacts:
                 ),
                 _CALL,
             )
-            lacking = tuple(sorted({str(name) for (name,) in rows} & set(_USED.split())))
+            lacking = tuple(sorted({str(name) for (name,) in rows} & set(used.split())))
         return QueueFacts(
             version=connection.info.server_version // 10_000,
             number=number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.stages import ActResult
 
@@ -63,7 +64,11 @@ class PowerChange:
         now = self._clock.now()
         if now >= self._deadline:
             last = f"; {self._last}" if self._last else ""
-            tried = f" after {self._accepted} x {POWER[self._target].what}" if self._accepted else ", no command was accepted"
+            tried = (
+                f" after {count(self._accepted, f'{POWER[self._target].what} command')}"
+                if self._accepted
+                else ", no command was accepted"
+            )
             raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {power}{tried}{last}")
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))
 

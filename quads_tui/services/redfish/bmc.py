@@ -18,7 +18,7 @@ from .one_time_device import DeviceBoot
 from .power import PowerChange
 from .quirks import BUTTON
 from .report import read_report
-from .resources import OFF, ON, Observation
+from .resources import OFF, ON, Observation, System
 from .system import Machine, Unclear
 
 
@@ -37,6 +37,7 @@ class Bmc:
         self._connection = connection
         self._machine = Machine(self._connection, system)
         self._device = device
+        self._surveyed: System | None = None  # by the last survey; good for one `identify`
         self.pxe_persistent = False  # the BMC made a lasting PXE boot of the one-time one: it is to be cleared after the install
 
     async def ensure_off(self, deadline: float) -> str:
@@ -95,8 +96,12 @@ class Bmc:
         are to be told (`whole`). After `pin`: of the pinned system only. Raises StageFailure where nobody can be chosen, and
         while a list of NICs cannot be read for now (unless `macs` is empty and not `whole`: then there is nothing to compare).
         Without a deadline each request is made once.
+
+        Right after a survey the system is not read again, but its NICs are. The first client after that of a survey reads the
+        system alone, where the BMC listed no other and UUID, serial number and peer are what they were within the last hour.
         """
-        return await self._machine.identify(macs, self._connection.clock.now() if deadline is None else deadline, whole)
+        seen, self._surveyed = self._surveyed, None
+        return await self._machine.identify(macs, self._connection.clock.now() if deadline is None else deadline, whole, seen)
 
     def pin(self, identity: Identity) -> None:
         """From now on this client acts on that machine and no other.
@@ -118,7 +123,7 @@ class Bmc:
             look = await BootChange(self._machine, deadline).look()
         except Unclear:
             return Survey(power="", mode="", pxe=None, model="", identity=Identity(peer=self._connection.peer))
-        system = look.system
+        system = self._surveyed = look.system
         targets = {target.lower() for boot in look.boots for target in boot.targets}
         override = any(boot.present for boot in look.boots)
         offered = await self._machine.reset_types(system, deadline)
@@ -171,6 +176,7 @@ class Bmc:
 
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
+        self._machine.rest()
         await self._connection.session.close()
 
 

@@ -212,7 +212,7 @@ class BootChange:
         places = [system.path]
         if system.settings and system.settings != system.path:
             places.insert(0 if look.settings.present else 1, system.settings)
-        full = any(maker.fills_gaps for maker in self._machine.makers)
+        full = any(maker.fills_gaps for maker in self._connection.makers)
         ways = [PatchTarget(path, full) for path in places]
         return ways if full or not self._mode else ways + [PatchTarget(path, True) for path in places]
 

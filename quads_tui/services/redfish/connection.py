@@ -23,12 +23,14 @@ from quads_tui.rollout.time_words import duration
 from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 
 from ..http import Http
+from ..kept_connections import Reuse
 from ..not_before import name_of
 from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
+from .failures import failed_look, failure_from
 from .learned import Learned, LearnedBmcs
 from .login import Busy
-from .quirks import Meaning
+from .quirks import MAKERS, Maker
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, TRIES, Session
 
@@ -37,6 +39,7 @@ _LASTING = frozenset({301, 308})
 _NO_SESSION = frozenset({"NoValidSession", "SessionTerminated"})
 _MOST_RENEWALS = 3  # by one client, which reads what it may not many times
 _MOST_REDIRECTS = 4  # of one request
+_REPEATABLE = ("DELETE", "PATCH")  # writes that do no harm when they are lost, nor when they are sent again
 _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a BMC is left alone within one stage, as it asks to
 _SHORT_WAIT = 3.0  # real seconds of it for what has no deadline of its own: an act, a login, a logout
@@ -90,6 +93,7 @@ class BmcConnection:
         self._renewals = 0  # of sessions after a 403
         self._lock = asyncio.Lock()
         self._wire = asyncio.Lock()
+        self.families: set[str] = set()  # words that the BMC says of itself, lower case
         self._moved: dict[str, str] = {}  # how a resource that is read wants its path spelled (301, 308)
         self.peer = ""  # IP address and port of the last answer
         self.moves = 0  # how often that changed
@@ -102,6 +106,11 @@ class BmcConnection:
     def learned(self) -> Learned:
         """What this process knows of the ways of this BMC."""
         return self._bmcs.of(self._address)
+
+    @property
+    def makers(self) -> list[Maker]:
+        """The rows of quirks.py that hold for this BMC, by the names that it has given itself until now."""
+        return [maker for maker in MAKERS if maker.known_by(self.families)]
 
     async def exchange(
         self, method: str, path: str, body: object | None = None, headers: Mapping[str, str] | None = None
@@ -139,10 +148,13 @@ class BmcConnection:
         self._renewals += doubt
         return doubt
 
-    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
+    async def read(
+        self, path: str, deadline: float, deciding: Sequence[Deciding] = (), earlier: tuple[bytes, Document] = (b"", {})
+    ) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
 
         `deciding`: members that the caller decides by; a document in which one of them cannot be believed is no answer.
+        `earlier`: an answer to the same call, and its document, which is given back where the same bytes come again.
         Raises Missing (404) and StageFailure.
         """
         wait = RetryBackoff(self, deadline)
@@ -154,6 +166,8 @@ class BmcConnection:
                 await wait.after(error)
                 continue
             if answer.ok:
+                if answer.body and answer.body == earlier[0]:
+                    return earlier[1], answer
                 try:
                     document = answer.json()
                 except NotJson as error:
@@ -169,7 +183,7 @@ class BmcConnection:
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:
                 raise Missing(refusal)
-            await wait.after(_no_look(refusal))
+            await wait.after(failed_look(refusal))
 
     async def leave_alone(self, deadline: float, failure: StageFailure | None = None) -> bool:
         """Wait as long as the BMC asks to, where it does: then True.
@@ -212,7 +226,7 @@ class BmcConnection:
                 refusal = error_response(answer)
                 if answer.status == 404 and not refusal.page:
                     raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
-                await wait.after(_no_look(refusal))
+                await wait.after(failed_look(refusal))
                 continue
             why = "it is not a JSON object"
             if isinstance(document, Mapping) and not (why := unreadable(document, SERVICE_ROOT)):
@@ -220,6 +234,7 @@ class BmcConnection:
                 login = self.session.login
                 login.collection = local_path(links.get("Sessions")) if isinstance(links, Mapping) else ""
                 login.probe = local_path(document.get("Systems")) or login.probe
+                self.families |= _families(document)
                 return document
             await wait.after(StageFailure(Cause.PROTOCOL, f"the Redfish service root is not readable now: {why}"))
 
@@ -296,6 +311,11 @@ class BmcConnection:
             )
         await self.acts.confirm()
 
+    def _reuse(self, method: str) -> Reuse:
+        if method == "GET" or any(maker.breaks_used_connections for maker in self.makers):
+            return Reuse.NEVER
+        return Reuse.TRIED if method in _REPEATABLE else Reuse.PROVED
+
     async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
         try:
             answer = await self._http.request(
@@ -312,6 +332,7 @@ class BmcConnection:
                 before_send=self._confirm if acts else None,
                 at=self._at,
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
+                reuse=self._reuse(method),
             )
         except RequestFailed as error:
             if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
@@ -327,6 +348,13 @@ class BmcConnection:
         if self._named and answer.peer:
             self._at = _ip_address(answer.peer)
         return answer
+
+
+def _families(root: Document) -> set[str]:
+    """What a service root says of its maker."""
+    vendor, oem = root.get("Vendor"), root.get("Oem")
+    words = [vendor] if isinstance(vendor, str) else []
+    return {str(word).lower()[:80] for word in (*words, *(oem if isinstance(oem, Mapping) else ()))}
 
 
 def _redirects(path: str, told: str, where: str, same: bool, address: str) -> str:
@@ -386,41 +414,3 @@ class RetryBackoff:
         if reason != self._noted:
             self._noted = reason
             self._connection.acts.note(f"waiting: {reason}", waits=True)
-
-
-def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
-    """What a request that got no usable answer means for the stage."""
-    if isinstance(error, RequestFailed):
-        if error.kind is FailureKind.REDIRECT:
-            return StageFailure(Cause.PROTOCOL, error.reason)
-        if error.kind is FailureKind.NOT_YET:
-            return StageFailure(Cause.BUSY, error.reason, after=error.after)
-        # A certificate that is not believed does not get better by asking again.
-        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
-    if isinstance(error, Busy):
-        return failure_of(error.response)
-    return error
-
-
-def _no_look(refusal: ErrorResponse) -> StageFailure:
-    """As `failure_of`, for a GET: a BMC that is starting answers even to what it serves that the method is not allowed."""
-    failure = failure_of(refusal)
-    failure.retryable |= refusal.status == 405
-    return failure
-
-
-def failure_of(refusal: ErrorResponse) -> StageFailure:
-    """What an error response means for the stage: cause, whether another attempt may help, and after how long (DSP0266 8.6)."""
-    if refusal.status == 401:
-        return StageFailure(Cause.CREDENTIALS, refusal.text, retryable=False)
-    if refusal.means(Meaning.PASSWORD_CHANGE):
-        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {refusal.text}", retryable=False)
-    if refusal.busy:
-        return StageFailure(Cause.BUSY, refusal.text, after=refusal.after)
-    if refusal.status >= 500:
-        return StageFailure(Cause.PROTOCOL, refusal.text, after=refusal.after)
-    if refusal.page:
-        return StageFailure(Cause.PROTOCOL, refusal.text)
-    if refusal.status in (403, 405):
-        return StageFailure(Cause.REFUSED, refusal.text, retryable=False)
-    return StageFailure(Cause.REFUSED, refusal.text)

@@ -77,7 +77,7 @@ class Dell:
     async def system(self) -> System:
         """A fresh look at the machine. Raises Unsupported where it is not a Dell."""
         system = await self._machine.look(self._deadline)
-        if not any(maker.dell_attributes for maker in self._machine.makers):
+        if not any(maker.dell_attributes for maker in self._machine.connection.makers):
             raise Unsupported("the BMC is not a Dell")
         return system
 

@@ -8,14 +8,16 @@ their own). What a BMC refused is not remembered: a refusal may be of this momen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from quads_tui.rollout.identity import bmc_of
+from quads_tui.rollout.identity import Identity, bmc_of
 
 Way = TypeVar("Way", bound=Hashable)
 
+_SURVEY_HOLDS = 3600.0  # own seconds
 MOST_REFUSALS = 2  # BMCs lock a user out, or block the client's address, after a few
 
 
@@ -32,6 +34,22 @@ class Step(StrEnum):
     ON = "power on"
 
 
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The only machine behind a BMC, as the survey has read it."""
+
+    identity: Identity
+    path: str  # of its system, as the BMC hands it out
+    whole: bool  # all its NICs were read
+    at: float  # own time
+
+    def serves(self, macs: Collection[str], whole: bool, now: float) -> bool:
+        """Whether its list of systems and NICs need not be read again, if UUID and serial number are what they were."""
+        facts = self.identity
+        told = bool(facts.uuid and facts.serial and set(macs) & set(facts.macs))
+        return told and (self.whole or not whole) and now - self.at <= _SURVEY_HOLDS
+
+
 class Learned:
     """Of one BMC."""
 
@@ -40,6 +58,7 @@ class Learned:
         self.refusals = 0  # of our password in a row, over all clients, and as far as the journal tells over processes
         self.cleared = False  # in this process: what an earlier one counted, perhaps under another name, holds no more
         self.refused: dict[str, list[str]] = {}  # by what it answered: to which ways of a login
+        self.surveyed: Surveyed | None = None  # good for one further identification
         self.logging_in = asyncio.Lock()  # one at a time: what one learns of the password the next one knows
         self._worked: dict[Step, Hashable] = {}
 

@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections import Counter
 
 from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.stages import ActResult
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import FailureKind, RequestFailed
 
-from .connection import failure_from, failure_of
 from .errors import ErrorResponse, error_response
+from .failures import failure_from, failure_of
 from .learned import Step
 from .login import Busy
 from .quirks import BUTTON, RESET_INSTEAD, Meaning, reset_types
 from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .system import Machine
 
-_STEPS = (1.0, 2.0, 2.0, 4.0, 6.0, 8.0)
+_STEPS = (4.0, 5.0, 6.0, 8.0)  # between looks: few machines are off within 4 s, or on; a look is late by half a step
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
 _AMBIGUOUS = 15.0  # how long to look after a Reset whose answer was lost
 _IGNORED = 40.0  # an accepted Reset without effect; BMCs report the power up to 35 s late
@@ -100,7 +101,7 @@ class PowerChange:
         if now >= self._deadline:
             state = system.power or "unknown"
             last = f"; the BMC answered: {self._last}" if self._last else ""
-            sent = ", ".join(f"{times} x {kind}" for kind, times in self._accepted.items())
+            sent = ", ".join(count(times, f"{kind} command") for kind, times in self._accepted.items())
             tried = f" after {sent}" if sent else f", no {self._wanted} was accepted"
             raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{last}")
         if self._odd_since is not None and now < self._odd_since + _STUCK:

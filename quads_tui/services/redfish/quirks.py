@@ -86,6 +86,7 @@ class Maker:
     parts: tuple[str, ...] = ()  # of a word that it says of itself: Vendor, Manufacturer, a key of Oem; lower case
     whole: tuple[str, ...] = ()  # such a word as a whole
     fills_gaps: bool = False  # a PATCH of Boot resets what it leaves out: the mode is sent along, as it was read
+    breaks_used_connections: bool = False  # under a write on a connection that has carried a request before
     dell_attributes: bool = False  # BIOS attributes, boot sources and jobs as in dell.py
 
     def known_by(self, words: Collection[str]) -> bool:
@@ -95,6 +96,7 @@ class Maker:
 
 MAKERS = (
     Maker(parts=("dell",), dell_attributes=True),  # 14, 15
+    Maker(parts=("hpe", "hewlett"), whole=("hp",), breaks_used_connections=True),  # 30
     Maker(parts=("supermicro", "super micro"), fills_gaps=True),  # 21
     Maker(parts=("american megatrends",), whole=("ami",), fills_gaps=True),  # 48
     Maker(parts=("asrock",), fills_gaps=True),  # 48

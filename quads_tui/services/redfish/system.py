@@ -7,9 +7,9 @@ pinned by the flow, a system is never exchanged for another: every look compares
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from quads_tui.rollout.causes import Cause, StageFailure, Unidentified
 from quads_tui.rollout.counts import count
@@ -21,9 +21,9 @@ from quads_tui.services.responses import Response
 from .connection import BmcConnection, Missing, RetryBackoff
 from .deciding import ACTION_INFO, BOOT, SYSTEM, Deciding
 from .errors import ErrorResponse
+from .learned import Surveyed
 from .listing import Listing, ends_at, listing
 from .nics import NicReader, Nics
-from .quirks import MAKERS, Maker
 from .resources import Boot, Document, System, beside, etag_of, last_part, local_path, reset_values, same_path
 
 _STEPS = (2.0, 4.0, 8.0, 15.0)  # Dell's collection is empty for 70 s and more after its job queue was cleared
@@ -36,12 +36,21 @@ class Unclear(StageFailure):
     """Several systems could be meant."""
 
 
+@dataclass(frozen=True, slots=True)
+class _LastRead:
+    """Of a system: a BMC that is polled mostly tells the same again, and reading its document is half the work of a look."""
+
+    path: str = ""
+    body: bytes = b""
+    document: Document = field(default_factory=dict)
+    system: System | None = None
+
+
 class Machine:
     """Chooses the ComputerSystem once and reads it afresh each time. `name`: by id or path, as the assignment has it."""
 
     def __init__(self, connection: BmcConnection, name: str = "") -> None:
         self.connection = connection
-        self.families: set[str] = set()
         self.bare_settings: set[str] = set()  # settings resources that carry no boot override: a matter of the family
         self._name = name
         self._macs: frozenset[str] = frozenset()  # by which one of several is chosen
@@ -51,6 +60,8 @@ class Machine:
         self._pinned = False
         self._shared: frozenset[str] = frozenset()  # UUIDs and serial numbers that several members tell
         self._serial_counts = True  # no other member can have the same serial number
+        self._alone = False  # the BMC lists no other, and the assignment names none
+        self._last = _LastRead()
         self._root_read = False
         self._reset_types: tuple[str, ...] = ()  # of the ActionInfo, once it was read
 
@@ -61,20 +72,53 @@ class Machine:
         self.connection.act_peer = system.peer
         return system
 
-    async def identify(self, macs: Collection[str], deadline: float, whole: bool = False) -> Identity:
-        """As Bmc.identify."""
+    async def identify(
+        self, macs: Collection[str], deadline: float, whole: bool = False, surveyed: System | None = None
+    ) -> Identity:
+        """As Bmc.identify. `surveyed`: by a look of a moment ago, which is not repeated."""
         wanted = frozenset(filter(None, map(mac_of, macs)))
         if not self._pinned:
             if self._by_macs and wanted != self._macs:
                 self._path, self._known, self._by_macs = "", None, False
             self._macs = wanted
+        if surveyed is None and not self._path and not self._name and (known := await self._as_surveyed(wanted, deadline, whole)):
+            return known
+        seen = surveyed
         for _ in range(_MOST_MOVES):
-            system = await self.look(deadline)
+            if seen is None or not self._path or seen.peer != self.connection.peer:
+                seen = await self.look(deadline)
             moves = self.connection.moves
-            nics = await self._nics(system, wanted, deadline, whole)
+            nics = await self._nics(seen, wanted, deadline, whole)
             if self.connection.moves == moves:
-                return self._same(replace(self.facts(system), macs=tuple(sorted(nics.macs)), complete=nics.complete))
+                now = self._same(replace(self.facts(seen), macs=tuple(sorted(nics.macs)), complete=nics.complete))
+                if surveyed is not None and self._alone:
+                    self.connection.learned.surveyed = Surveyed(now, seen.path, whole, self.connection.clock.now())
+                return now
+            seen = None
         raise self._moving()
+
+    async def _as_surveyed(self, wanted: Collection[str], deadline: float, whole: bool) -> Identity | None:
+        """By one read, where the survey of this process found one machine alone here, and it tells the same facts now."""
+        if self.connection.learned.surveyed is None:
+            return None
+        await self._root(deadline)  # it may be another BMC by now
+        learned, clock = self.connection.learned, self.connection.clock
+        before, learned.surveyed = learned.surveyed, None
+        if before is None or not before.serves(wanted, whole, clock.now()):
+            return None
+        try:
+            system = await self._system(before.path, deadline)
+        except Missing:
+            return None
+        now = self.facts(system)
+        if (now.peer, now.uuid, now.serial) != (before.identity.peer, before.identity.uuid, before.identity.serial):
+            return None
+        self._path, self._known, self.connection.act_peer = system.path, before.identity, system.peer
+        return self._same(now.with_known(before.identity))
+
+    def rest(self) -> None:
+        """Nothing is asked for a while: keep no document."""
+        self._last = _LastRead()
 
     def pin(self, identity: Identity) -> None:
         """As Bmc.pin."""
@@ -116,11 +160,6 @@ class Machine:
                 document, _ = await self.read(system.reset_info, deadline, ACTION_INFO)
                 self._reset_types = reset_values(document)
         return self._reset_types
-
-    @property
-    def makers(self) -> list[Maker]:
-        """The rows of quirks.py that hold for this BMC, by the names that it has given itself until now."""
-        return [maker for maker in MAKERS if maker.known_by(self.families)]
 
     # Comparing
 
@@ -171,15 +210,24 @@ class Machine:
 
     async def _system(self, path: str, deadline: float) -> System:
         """Missing where another one answers in its place; StageFailure where what it hands out is another one's."""
-        document, answer = await self.connection.read(path, deadline, SYSTEM)
+        last = self._last if self._last.path == path else _LastRead()
+        document, answer = await self.connection.read(path, deadline, SYSTEM, (last.body, last.document))
+        etag = etag_of(answer.headers.get("ETag", ""), document)
+        if last.system is not None and document is last.document:  # the same bytes mean the same
+            return (
+                last.system
+                if (etag, answer.peer) == (last.system.etag, last.system.peer)
+                else replace(last.system, etag=etag, peer=answer.peer)
+            )
         named = local_path(document)
         if named and not same_path(named, path):
             raise Missing(ErrorResponse(answer.status, frozenset(), f"{clean(named)} answers in its place"))
-        system = System.read(path, document, etag_of(answer.headers.get("ETag", ""), document), answer.peer)
+        system = System.read(path, document, etag, answer.peer)
         for what, where in system.own.items():
             if beside(path, where):
                 raise _anothers(path, what, where)
-        self.families |= system.families
+        self.connection.families |= system.families
+        self._last = _LastRead(path, answer.body, document, system)
         return system
 
     async def _nics(self, system: System, wanted: Collection[str], deadline: float, whole: bool) -> Nics:
@@ -198,11 +246,6 @@ class Machine:
     async def _root(self, deadline: float) -> Document:
         root = await self.connection.root(deadline)
         self._root_read = True
-        vendor, oem = root.get("Vendor"), root.get("Oem")
-        if isinstance(vendor, str):
-            self.families.add(vendor.lower()[:80])
-        if isinstance(oem, Mapping):
-            self.families |= {str(key).lower()[:80] for key in oem}
         return root
 
     # Choosing
@@ -251,7 +294,7 @@ class Machine:
                 words = f"`system: {self._name}` in the assignment is not one of the BMC's systems ({_ids(paths)})"
                 raise StageFailure(Cause.PROTOCOL, words)
         elif listed.count == 1 and not listed.cut:
-            path = paths[0]
+            path, self._alone = paths[0], True
         else:
             return await self._one_of_several(listed, paths, deadline)
         others = [other for other in paths if other != path][:_MOST_SYSTEMS]

@@ -183,7 +183,7 @@ RULES = (
         "requests find a free thread: thirty reads, one thread",
         "X-Runtime far below the wall time",
         "meters both: what is above the work is queueing",
-        "p95 #   p50 #   Foreman's own time #   31 requests",
+        "all 31 requests answered   Foreman's own time #",
         _queueing,
         {"reads": 31, "writes": 0},
         ForemanOptions(workers=1, threads=1, costs=Costs(show=Cost(5.0, 5.5))),

@@ -1,0 +1,70 @@
+"""Why a host failed, or waits, in the room that there is: what matters less is left out whole, before anything is cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from quads_tui.rollout.causes import FOREMAN, Cause
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import HostState
+
+_SHORTEST = 16  # characters of a clause that says something for itself
+_LONGEST_WORD = 16  # cells that may stay empty so that no word is cut
+_ASIDE = re.compile(r" \([^()]*\)")
+
+
+def shorter_notes(host: HostState, note: str) -> Sequence[str]:
+    """What a note that is too long may be replaced by, the fullest first."""
+    if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
+        return (_ASIDE.sub("", note),)
+    if host.cause is None or note != host.full_reason:  # it tells of something else as well
+        return ()
+    left = "" if host.given_back or host.not_disarmed or host.repaired else host.safety.short
+    found: list[str] = []
+    for words in reason_ways(host.stage, host.cause, host.reason):
+        found += [f"{words}; {left}", words] if left else [words]
+    return found
+
+
+def reason_ways(stage: Stage | None, cause: Cause, reason: str) -> Sequence[str]:
+    """The reason with the cause in words before it, where it does not say that itself; then ever less of it."""
+    reason = reason.removesuffix(".")
+    words, enough = _cause_words(cause, "BMC" if stage is None or stage.is_at_bmc else FOREMAN)
+    first = reason.partition(": ")[0]
+    shorter = [first] if first != reason and len(first) >= _SHORTEST else []
+    if not words:
+        return (reason, *shorter)
+    return (f"{words}: {reason}", *([words] if enough else [reason, *shorter]))
+
+
+def _cause_words(cause: Cause, who: str) -> tuple[str, bool]:
+    """Of the causes whose reasons are the words of a server or a program; and whether it is enough without the reason."""
+    match cause:
+        case Cause.UNREACHABLE:
+            return f"{who} unreachable", True
+        case Cause.CREDENTIALS:
+            return f"{who} refused the login", True
+        case Cause.REFUSED:
+            return f"{who} refused", False
+        case Cause.BUSY:
+            return f"{who} busy", False
+        case Cause.PROTOCOL:
+            return f"unusable answer of {who}", False
+        case _:
+            return "", False
+
+
+def fitting(ways: Iterable[str], width: int, ellipsis: str) -> str:
+    """The first of them that goes into so many cells; where none does, the last one, cut behind a word."""
+    words = ""
+    for words in ways:
+        if cell_len(words) <= width:
+            return words
+    if width < 1:
+        return ""
+    room = set_cell_size(words, width - 1)
+    whole = room if words[len(room) :].startswith(" ") else room.rpartition(" ")[0]
+    return f"{(whole if whole and width - cell_len(whole) <= _LONGEST_WORD else room).rstrip(' ,:;')}{ellipsis}"

@@ -1,0 +1,52 @@
+"""Reports and list entries of the rollouts of a cluster, read-only; runtime/history.py has those of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quads_tui.journal.cluster.rollouts import ClusterRollout, ClusterRollouts
+from quads_tui.render.report import build_report
+from quads_tui.render.report.document import State
+from quads_tui.render.report.listing import Entry, entry
+from quads_tui.rollout.text import clean
+
+from .cluster_source import RolloutInCluster, all_events, all_samples, standing
+from .history import DAMAGE, FORMATS, Unreadable
+
+WAITS = "waits for a worker"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEntry:
+    """A rollout of the listing, with how it stands in the database."""
+
+    entry: Entry
+    found: RolloutInCluster
+
+    @property
+    def state_words(self) -> str:
+        """Why it is as its state says, where that is the cluster's; else what its entry has."""
+        waits = self.entry.state is State.UNFINISHED and self.found.row.wanted
+        return WAITS if waits else self.entry.end_reason
+
+
+async def cluster_entry(rollouts: ClusterRollouts, row: ClusterRollout) -> ClusterEntry:
+    """Raises DatabaseAway, and Unreadable."""
+    found = await standing(rollouts, row)
+    try:
+        facts, events = await rollouts.facts(row.id), await all_events(rollouts, row.id)
+        times = [sample.at for sample in await all_samples(rollouts, row.id)]
+        return ClusterEntry(entry(row.id, facts, events, times, found.worker), found)
+    except DAMAGE as error:
+        raise Unreadable(f"damaged, or of a newer version: {clean(error, 300)}") from None
+
+
+async def cluster_report(rollouts: ClusterRollouts, row: ClusterRollout, format: str) -> str:
+    """The report of one rollout, as md, html or json. Raises as `cluster_entry`."""
+    found = await standing(rollouts, row)
+    try:
+        facts, events = await rollouts.facts(row.id), await all_events(rollouts, row.id)
+        holder = found.worker and f"worker {found.worker}"
+        return FORMATS[format](build_report(facts, events, await all_samples(rollouts, row.id), holder))
+    except DAMAGE as error:
+        raise Unreadable(f"the rollout {row.id} is damaged, or of a newer version: {clean(error, 300)}") from None

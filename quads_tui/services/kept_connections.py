@@ -1,0 +1,64 @@
+"""Whether a write may use a connection that has carried requests before, or needs one of its own.
+
+A server may close a kept connection at any time. A write that meets that end is not sent again, and nobody knows what became of
+it: that costs the time until reads have settled it. So a write uses a connection again only where that has answered a moment ago
+and nothing unread lies in it, and only at a place where no request has died on a used connection. A new connection, which proves
+nothing of either, is always good enough.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from weakref import WeakKeyDictionary
+
+from aiohttp.client_proto import ResponseHandler
+
+_RECENT = 1.0  # real seconds since its last answer: servers close idle connections after 5 s and more
+
+
+class Reuse(StrEnum):
+    """Of connections by one write."""
+
+    NEVER = "never"
+    PROVED = "proved"  # where this place has answered a write on a used connection
+    TRIED = "tried"  # where it has not refused one: for writes that do no harm when they are lost or sent again
+
+
+class KeptConnections:
+    """What a process has seen of kept connections, by place (IP address or name, and port)."""
+
+    def __init__(self) -> None:
+        self._answered: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()  # time.monotonic() of the last answer
+        self._proved: set[str] = set()
+        self._broken: set[str] = set()
+
+    def may_be_used(self, place: str, reuse: Reuse) -> bool:
+        """Whether a write may use a connection again there at all."""
+        match reuse:
+            case Reuse.NEVER:
+                return False
+            case Reuse.PROVED:
+                return place in self._proved
+            case Reuse.TRIED:
+                return place not in self._broken
+
+    def suits(self, connection: ResponseHandler) -> bool:
+        """Whether a write may use this connection again now. What lies unread in it would be taken for the write's answer."""
+        since = self._answered.get(connection)
+        recent = since is not None and time.monotonic() - since <= _RECENT
+        return recent and connection.is_connected() and not connection.should_close
+
+    def answered(self, connection: ResponseHandler) -> None:
+        """A whole answer has come on it."""
+        self._answered[connection] = time.monotonic()
+
+    def proved(self, place: str) -> None:
+        """A write on a used connection was answered."""
+        if place not in self._broken:
+            self._proved.add(place)
+
+    def broke(self, place: str) -> None:
+        """A request died on a connection that had just been used: no write uses one there any more."""
+        self._broken.add(place)
+        self._proved.discard(place)

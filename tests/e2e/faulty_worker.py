@@ -1,0 +1,89 @@
+"""The program itself, as a worker that sends a signal to its own process at a named point.
+
+python -m tests.e2e.faulty_worker N SIGNAL POINT -- WORDS
+
+N: the how-manyth time. POINT: an act whose intent is on the database's disk (build, reset, override), `login` (that one is about to
+be sent is), `check` (before the check at the first byte of an act at a BMC), `wire` (the last check of a write to Foreman passed:
+its first byte is next), or `granted` (the place in the write queue was granted and the intent is not committed: for a second). $FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+from quads_tui.cli import main
+from quads_tui.journal.cluster.journal import ClusterJournal
+from quads_tui.journal.cluster.place import PostgresPlace
+from quads_tui.rollout.events import BmcSession, Event, Intent
+
+
+class _Point:
+    def __init__(self, at: int, number: int) -> None:
+        self._left = at
+        self._number = number
+
+    def passed(self) -> bool:
+        """Whether it is this one."""
+        self._left -= 1
+        if self._left or not _first():
+            return False
+        os.kill(os.getpid(), self._number)
+        return True
+
+
+def _first() -> bool:
+    path = os.environ.get("FAULT_ONCE")
+    if not path:
+        return True
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _is_of(event: Event, point: str) -> bool:
+    if point == "login":
+        return isinstance(event, BmcSession) and event.is_open and not event.uri
+    return isinstance(event, Intent) and event.act == point
+
+
+def install(at: int, number: int, name: str) -> None:
+    point = _Point(at, number)
+    answer, owned, sending = ClusterJournal._answer, ClusterJournal.owned, PostgresPlace.sending
+    committed = ClusterJournal.commit
+
+    def answered(self: ClusterJournal, events: Any, why: str) -> None:
+        for event, _ in events:
+            if not why and _is_of(event, name):
+                point.passed()
+        answer(self, events, why)
+
+    async def commit(self: ClusterJournal, event: Event) -> None:
+        if name == "granted" and _is_of(event, "build") and point.passed():
+            await asyncio.sleep(1.0)
+        await committed(self, event)
+
+    async def before_check(self: ClusterJournal) -> None:
+        if name == "check":
+            point.passed()
+        await owned(self)
+
+    async def sent(self: PostgresPlace, *values: Any) -> None:
+        await sending(self, *values)
+        if name == "wire":
+            point.passed()
+
+    ClusterJournal._answer = answered  # type: ignore[method-assign]
+    ClusterJournal.owned = before_check  # type: ignore[method-assign]
+    ClusterJournal.commit = commit  # type: ignore[method-assign]
+    PostgresPlace.sending = sent  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    install(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    sys.argv = ["quads-tui", *sys.argv[sys.argv.index("--") + 1 :]]
+    main()

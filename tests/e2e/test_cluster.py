@@ -1,0 +1,204 @@
+"""Workers of a cluster, as on several machines: lock and state directories of their own, one emulated lab, one PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from tests import postgres
+from tests.waiting import PATIENCE, wait_for
+
+from .conftest import Lab
+from .forks import Forked
+
+MakeLab = Callable[..., Lab]
+pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
+
+
+@pytest.fixture
+def server() -> Iterator[postgres.PostgresServer]:
+    made = postgres.PostgresServer()
+    made.start()
+    yield made
+    made.remove()
+
+
+class Cluster:
+    """A lab, a database with the schema, and the workers that were started."""
+
+    def __init__(self, lab: Lab, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lab, self.dsn = lab, postgres.new_database(port)
+        self._environment = monkeypatch
+        self.workers: list[Worker] = []
+        made = lab.run("cluster", "init", "--cluster", self.dsn)
+        assert made.returncode == 0, made.stderr
+
+    def submit(self) -> str:
+        """The id of the rollout."""
+        done = self.lab.run("run", self.lab.assignment, "--cluster", self.dsn, "--yes")
+        assert done.returncode == 0, done.stderr
+        return next(line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("submitted: "))
+
+    def worker(self, name: str, lease: float = 60.0, program: Sequence[str] = (), dsn: str = "") -> Worker:
+        """`program`: what runs it instead of `quads-tui`; `dsn`: another way to the database."""
+        self._environment.setenv("QUADS_TUI_LOCKS", str(self.lab.directory.parent / name / "locks"))
+        self.workers.append(Worker(self.lab, name, dsn or self.dsn, lease, program))
+        return self.workers[-1]
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        with psycopg.connect(self.dsn, autocommit=True) as database:
+            return database.execute(statement.encode()).fetchall()
+
+    def settled(self) -> bool:
+        return not self.rows("select 1 from quads_tui.rollout where wanted or worker is not null")
+
+    def events(self, rollout: str) -> list[Any]:
+        from quads_tui.journal.cluster.connection import Dsn
+        from quads_tui.journal.cluster.rollouts import ClusterRollouts
+
+        async def read() -> list[Any]:
+            reading = ClusterRollouts(Dsn(self.dsn))
+            found = await reading.events(rollout)
+            await reading.close()
+            assert [n for n, _ in found] == list(range(1, len(found) + 1))
+            return [event for _, event in found]
+
+        return asyncio.run(read())
+
+    def attempts(self, rollout: str) -> set[int]:
+        """That any stage took."""
+        return {event.attempt for event in self.events(rollout) if event.kind == "stage"}
+
+
+class Worker:
+    def __init__(self, lab: Lab, name: str, dsn: str, lease: float, program: Sequence[str]) -> None:
+        self.directory = lab.directory.parent / name
+        self.directory.mkdir()
+        words = ["worker", "--cluster", dsn, "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
+        words += ["--lease", str(lease)]
+        self.err = self.directory / "err"
+        self.process: Forked | subprocess.Popen[bytes]
+        if program:
+            with self.err.open("wb") as err:
+                self.process = subprocess.Popen([*program, *words], stdout=err, stderr=err, stdin=subprocess.DEVNULL)
+        else:
+            self.process = Forked(words, out=str(self.directory / "out"), err=str(self.err))
+
+    def said(self, words: str) -> bool:
+        return words in self.err.read_text()
+
+
+@pytest.fixture(scope="session")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with postgres.shared_server(tmp_path_factory.getbasetemp().parent) as port:
+        yield port
+
+
+@pytest.fixture
+def cluster(lab: MakeLab, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cluster]]:
+    """`server`: of the test's own; else one for all of them."""
+    made: list[Cluster] = []
+
+    def make(server: postgres.PostgresServer | None = None, **options: Any) -> Cluster:
+        made.append(Cluster(lab(**options), server.port if server else port, monkeypatch))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for worker in each.workers:
+            worker.process.send_signal(signal.SIGKILL)
+
+
+def check_counts(cluster: Cluster, hosts: int) -> None:
+    """Nothing was done twice, and nothing is left."""
+    counts = cluster.lab.counts()
+    assert counts["foreman"]["peak_writes"] == 1
+    assert counts["foreman"]["writes"] == hosts
+    machines = counts["hosts"].values()
+    assert [(machine["wipes"], machine["built"]) for machine in machines] == [(1, 1)] * hosts
+    assert [machine["resets"] for machine in machines] == [2] * hosts
+    assert counts["bmc"]["sessions_open"] == 0
+
+
+def faulty(number: signal.Signals, point: str, at: int = 2) -> list[str]:
+    """What starts a worker that does this to itself; see faulty_worker.py."""
+    return [sys.executable, "-m", "tests.e2e.faulty_worker", str(at), str(int(number)), point, "--"]
+
+
+def test_a_worker_that_is_killed_leaves_its_rollout_to_another_one(cluster: Callable[..., Cluster]) -> None:
+    """With a write on its way. More points: benchmarks/cluster_faults.py."""
+    made = cluster(hosts=4, speed=400)
+    first = made.worker("one", lease=3.0, program=faulty(signal.SIGKILL, "wire"))
+    rollout = made.submit()
+    assert first.process.wait(PATIENCE) == -signal.SIGKILL
+    second = made.worker("two")
+    wait_for(made.settled)
+    check_counts(made, 4)
+    starts = [event.resumed for event in made.events(rollout) if event.kind == "rollout_started"]
+    assert starts == [False, True]
+    assert second.said("taken over, resuming")
+
+
+def test_while_the_database_is_away_nothing_acts_and_no_attempt_is_used_up(
+    cluster: Callable[..., Cluster], server: postgres.PostgresServer
+) -> None:
+    made = cluster(hosts=6, speed=50, server=server)
+    worker = made.worker("one", lease=3.0)
+    rollout = made.submit()
+    wait_for(lambda: made.lab.counts()["foreman"]["writes"] >= 2)
+    server.stop()
+    wait_for(lambda: worker.said("does not answer, and everything waits"))
+    before = made.lab.counts()["foreman"]["writes"]
+    end = time.monotonic() + 5.0  # longer than its lease, and 250 s of the rollout's own time
+    wait_for(lambda: time.monotonic() > end)
+    assert made.lab.counts()["foreman"]["writes"] <= before + 1  # what was on the wire
+    server.start()
+    wait_for(made.settled)
+    check_counts(made, 6)
+    assert before < 6
+    assert made.attempts(rollout) == {1}
+
+
+def test_a_command_reaches_whoever_carries_the_rollout_and_wakes_a_settled_one(cluster: Callable[..., Cluster]) -> None:
+    from quads_tui.journal.cluster.connection import Dsn
+    from quads_tui.journal.cluster.rollouts import ClusterRollouts
+    from quads_tui.rollout.commands import Command, Pause, Skip
+
+    made = cluster(hosts=4, speed=400)
+
+    def order(command: Command) -> None:
+        async def send() -> None:
+            ordering = ClusterRollouts(Dsn(made.dsn))
+            await ordering.order(rollout, "bob@laptop", command)
+            await ordering.close()
+
+        asyncio.run(send())
+
+    rollout = made.submit()
+    order(Pause("admission", True))
+    worker = made.worker("one")
+    wait_for(made.settled)
+    assert made.lab.counts()["foreman"]["writes"] == 0
+    host = next(iter(made.lab.counts()["hosts"]))
+    order(Skip((host,), "broken"))
+    order(Pause("admission", False))
+    wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 3)
+    again = made.lab.run("resume", rollout, "--cluster", made.dsn, "--failed", "--yes")
+    assert again.returncode == 0, again.stderr
+    wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 4)
+    check_counts(made, 4)
+    said = [event.who for event in made.events(rollout) if event.kind == "commanded"]
+    assert said[:3] == ["bob@laptop"] * 3
+    assert len(said) == 4
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(PATIENCE) == 143, worker.err.read_text()
+    assert made.rows("select count(*) from quads_tui.worker where gone is null") == [(0,)]

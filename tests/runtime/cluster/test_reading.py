@@ -1,0 +1,198 @@
+"""A rollout of a cluster as a console reads it, on a real PostgreSQL: as it proceeds, chosen by name, listed, reported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quads_tui.cli.cluster_watch import FollowedInCluster
+from quads_tui.rollout.events import HostChanged
+from quads_tui.rollout.metrics import LaneState, lane_facts
+from quads_tui.rollout.stages import HostStatus
+from quads_tui.runtime.journal_follower import Follower, follow
+from quads_tui.runtime.options import Options, Usage
+from tests.postgres import Cable
+from tests.waiting import until
+
+from .conftest import HOSTS, ID, TestWorker
+
+pytest.importorskip("psycopg")
+
+from quads_tui.runtime.cluster_source import ClusterSource, choose_in_cluster, standing, stored_in_cluster
+
+SAMPLE = {"depth": 0, "head_age": 0.0, "granted": 0, "lane": lane_facts(LaneState(), 0.0)}
+WHERE = "the database of the cluster (x)"
+
+
+async def source_of(rollouts: Any) -> ClusterSource:
+    return ClusterSource(rollouts, await standing(rollouts, await choose_in_cluster(rollouts, ID, WHERE)))
+
+
+async def followed(rollouts: Any, state: Path) -> tuple[Follower, ClusterSource]:
+    source = await source_of(rollouts)
+    stored = await stored_in_cluster(rollouts, source.standing.row, Options(state_dir=state))
+    return follow(stored, source=source), source
+
+
+async def test_a_console_sees_what_the_worker_writes(rollouts: Any, worker: TestWorker, tmp_path: Path) -> None:
+    follower, source = await followed(rollouts, tmp_path)
+    seen: list[str] = []
+
+    async def step() -> None:
+        await follower.step(lambda event: seen.append(event.kind))
+
+    await step()
+    assert (seen, source.standing.worker) == ([], "")
+    await worker.claim()
+    await worker.begin()
+    await worker.build(HOSTS[0])
+    body = json.dumps([1.0, HOSTS[0], "GET", "/redfish/v1/", 200, 0.1, ""])
+    await worker.write(samples=((worker.now(), SAMPLE),), exchanges=((HOSTS[0], body),))
+    await step()
+    assert source.standing.worker == worker.row.name
+    assert follower.view.rollout.counts[HostStatus.DONE] == 1
+    assert follower.view.rollout.time.last > 0
+    assert follower.view.exchanges(HOSTS[0]) == ()  # asked for now, read with the next step
+    await step()
+    assert [one.path for one in follower.view.exchanges(HOSTS[0])] == ["/redfish/v1/"]
+    assert follower.view.exchanges(HOSTS[1]) == ()
+    await worker.end()
+    await step()
+    assert follower.ended
+    assert seen.count("rollout_started") == 1  # each event once
+    assert source.standing.worker == ""
+
+
+async def test_news_come_by_notification(rollouts: Any, worker: TestWorker, tmp_path: Path) -> None:
+    await worker.claim()
+    follower, source = await followed(rollouts, tmp_path)
+    running = asyncio.create_task(follower.run())
+    try:
+        await worker.begin()
+        await until(lambda: follower.view.rollout.who == "quads@jump2")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert not source.away
+
+
+@pytest.mark.parametrize("ahead", [600.0, -600.0, 0.3])
+async def test_clocks_that_differ_change_no_duration(rollouts: Any, worker: TestWorker, tmp_path: Path, ahead: float) -> None:
+    """The clock of the worker counts, as the database's clock shows it."""
+    worker.ahead = ahead
+    await worker.claim()
+    await worker.begin()
+    await worker.write(samples=((worker.now(), SAMPLE),))
+    follower, source = await followed(rollouts, tmp_path)
+    await follower.step()
+    rollout, clock = follower.view.rollout, follower.view.clock
+    assert abs(clock.wall() - worker.now()) < 30.0
+    assert rollout.time.carried
+    assert 0.0 <= rollout.seconds(clock.wall()) < 30.0 + abs(ahead - source.skew)
+    assert source.skew == 0.0 if abs(ahead) < 1 else abs(source.skew - ahead) < 30.0
+
+
+async def test_while_the_database_is_away_the_screen_says_so_and_nothing_is_lost(
+    rollouts: Any, worker: TestWorker, another: Callable[..., Any], dsn: str, port: int, tmp_path: Path
+) -> None:
+    await worker.claim()
+    await worker.begin()
+    cable = Cable(port)
+    follower, source = await followed(another(dsn.replace(f":{port}/", f":{cable.port}/")), tmp_path)
+    shown = FollowedInCluster(source, WHERE, dsn)
+    await follower.step()
+    assert await shown.holder() == f"worker {worker.row.name}"
+    cable.cut()
+    await worker.build(HOSTS[0])
+    await follower.step()
+    assert shown.away.startswith(f"{WHERE} has not answered since ")
+    assert shown.read_only_reason(await shown.holder()) == shown.away
+    assert await shown.holder() == f"worker {worker.row.name}"  # unknown is not gone
+    cable.mend()
+    await follower.step()
+    assert shown.away == ""
+    assert follower.view.rollout.counts[HostStatus.DONE] == 1
+
+
+async def test_who_carries_it_and_what_an_operator_can_do(
+    rollouts: Any, worker: TestWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quads_tui.cli.cluster_watch._HANDOVER", 0.0)
+    follower, source = await followed(rollouts, tmp_path)
+    shown = FollowedInCluster(source, WHERE, "service=quads lab")
+
+    async def words() -> str:
+        await follower.step()
+        holder = await shown.holder()
+        return shown.read_only_reason(await shown.holder() and holder)
+
+    waiting = "waiting for a worker: quads-tui worker --site FILE --cluster 'service=quads lab'"
+    assert await words() == waiting
+    await worker.claim()
+    await worker.begin()
+    assert await words() == f"carried out by worker {worker.row.name} (watching {ID})"
+    await worker.silent()  # no other worker is there to declare it dead
+    assert await words() == waiting
+    await worker.row.beat(5.0)
+    assert await words() == f"carried out by worker {worker.row.name} (watching {ID})"
+    await worker.let_go()
+    assert await words() == f"not running; resume it with: quads-tui resume {ID} --cluster 'service=quads lab'"
+
+
+async def test_a_rollout_is_chosen_by_the_beginning_of_its_id(rollouts: Any) -> None:
+    assert (await choose_in_cluster(rollouts, None, WHERE)).id == ID
+    assert (await choose_in_cluster(rollouts, ID[:12], WHERE)).id == ID
+    with pytest.raises(Usage, match=f"there is no rollout 2025 in {WHERE[:10]}.*; the newest: {ID}"):
+        await choose_in_cluster(rollouts, "2025", WHERE)
+
+
+async def test_an_id_of_another_machine_leaves_the_state_directory_alone(rollouts: Any, tmp_path: Path) -> None:
+    await rollouts.submit("../../etc", foreman="f:443", who="eve@laptop", facts={}, hosts=[])
+    row = await choose_in_cluster(rollouts, "../../etc", WHERE)
+    with pytest.raises(Usage, match="has an id that quads-tui does not give"):
+        await stored_in_cluster(rollouts, row, Options(state_dir=tmp_path))
+
+
+async def test_the_commands_read_the_same(rollouts: Any, worker: TestWorker, dsn: str, run: Callable[..., Any]) -> None:
+    common = ("--cluster", dsn)
+    listed = await run("rollouts", *common)
+    assert "unfinished (waits for a worker)" in listed.stdout, listed.stderr
+    await worker.claim()
+    await worker.begin()
+    for host in HOSTS[:2]:
+        await worker.build(host)
+    running = json.loads((await run("rollouts", "--json", *common)).stdout)
+    assert (running["rollout"], running["state"], running["done"], running["worker"]) == (ID, "running", 2, worker.row.name)
+    await worker.write(HostChanged(worker.now(), HOSTS[2], HostStatus.FAILED, reason="its disk is gone"))
+    await worker.end()
+    ended = json.loads((await run("rollouts", "--json", *common)).stdout)
+    assert (ended["state"], ended["done"], ended["failed"], ended["worker"], ended["wanted"]) == ("ended", 2, 1, "", False)
+    report = json.loads((await run("report", "--format", "json", *common)).stdout)
+    assert report["rollout"] == ID
+    watched = await run("watch", ID[:12], "--json", *common)
+    assert watched.returncode == 0, watched.stderr
+    events = [json.loads(line)["event"] for line in watched.stdout.splitlines()]
+    assert (events[0], events[-1], events.count("stage")) == ("rollout_started", "cloud_finished", 20)
+    plain = await run("watch", "--plain", "--replay", "--speed", "1000", *common)
+    assert plain.returncode == 0, plain.stderr
+    assert "2 of 3 done" in plain.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rollouts", "--prune", "3"], "--prune removes journals of this machine"),
+        (["attach"], "attach takes control and needs a terminal"),
+        (["watch", "nothing"], "there is no rollout in the database of the cluster (127.0.0.1, database "),
+        (["report"], "there is no rollout in the database of the cluster (127.0.0.1, database "),
+    ],
+)
+async def test_what_cannot_be_done_is_said(words: list[str], said: str, dsn: str, run: Callable[..., Any]) -> None:
+    done = await run(*words, "--cluster", dsn)
+    assert done.returncode == 2
+    assert said in done.stderr
