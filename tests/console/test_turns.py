@@ -191,7 +191,7 @@ async def test_all_figures_of_a_picture_are_of_one_moment() -> None:
         fails()
         for _ in d.app.view.pieces():
             fails()
-        (count,) = re.findall(r"failed (\d+)", "\n".join(d.lines("progress")))
+        (count,) = re.findall(r"failed (\d+)", d.lines("progress")[1])
         assert f"  {count} hosts, " in d.lines("failures")[0]
         assert int(count) < d.model.counts[HostStatus.FAILED], "hosts failed while it was drawn"
 
