@@ -228,6 +228,8 @@ class Worker:
             try:
                 if self._dead:
                     journal.stop(self._dead)
+                if facts.get("ended") is not None:
+                    await journal.describe({"ended": None})
                 await runner.run(journal, rollout, recalled=recalled, ordered=await claimed.take_commands())
             finally:
                 await journal.close()
