@@ -16,6 +16,7 @@ import fcntl
 import itertools
 import json
 import os
+import pickle
 import random
 import re
 import resource
@@ -28,6 +29,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +133,8 @@ def datatable(model: Rollout) -> Any:
     return Stock()
 
 
-async def play(role: str, hosts: int, seconds: float, file: Path, url: str) -> None:
-    model, meters = believable(hosts), Meters()
+async def play(role: str, model: Rollout, seconds: float, file: Path, url: str) -> None:
+    meters = Meters()
     app: Any = None
     if role != "empty":
         model.started_at = time.time() - 3600
@@ -203,26 +205,41 @@ async def serve() -> None:
 
 
 _CURSOR = re.compile("(?:▌|>)(?:\x1b\\[[\\d;]*m|[ *])*f\\d\\d-h".encode())  # the row under it, between its colours
+FILES: list[Any] = []
 SERVERS = itertools.count()  # a tmux of its own for each run: one that is ending would take the next one with it
 
 
-def command(role: str, hosts: int, seconds: float, file: Path, url: str = "") -> list[str]:
-    words = [sys.executable, "-m", "benchmarks.console", "--role", role, "--hosts", str(hosts)]
-    return [*words, "--seconds", str(seconds), "--file", str(file)] + (["--url", url] if url else [])
+@cache
+def rollout_file(hosts: int) -> str:
+    """The rollout that a process begins with: made here, so that what making it takes is not counted as memory of the process."""
+    file = tempfile.NamedTemporaryFile(suffix=".pickle")  # noqa: SIM115 - it lasts as long as this process
+    FILES.append(file)
+    file.write(pickle.dumps(believable(hosts)))
+    file.flush()
+    return file.name
+
+
+def command(role: str, hosts: int, seconds: float, url: str = "") -> list[str]:
+    words = ["benchmarks.console", "--role", role, "--rollout", rollout_file(hosts), "--seconds", str(seconds)]
+    return words + (["--url", url] if url else [])
 
 
 def run(role: str, hosts: int, seconds: float, url: str = "") -> dict[str, float]:
-    """In a tmux of 200x60."""
+    figures: dict[str, float] = in_tmux(command(role, hosts, seconds, url))
+    return figures
+
+
+def in_tmux(module: list[str]) -> Any:
+    """Runs it with these arguments in a tmux of 200x60; returns the JSON that it writes into its --file."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "figures.json"
-        words = "exec " + " ".join(command(role, hosts, seconds, file, url))
+        words = " ".join(["exec", sys.executable, "-m", *module, "--file", str(file)])
         tmux = ["tmux", "-L", f"quads-tui-benchmark-{os.getpid()}-{next(SERVERS)}", "-f", "/dev/null"]
         subprocess.run([*tmux, "new-session", "-d", "-x", "200", "-y", "60", words], check=True)
         try:
             while not file.exists() or not file.read_text():
                 time.sleep(0.2)
-            figures: dict[str, float] = json.loads(file.read_text())
-            return figures
+            return json.loads(file.read_text())
         finally:
             subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
 
@@ -232,7 +249,7 @@ def keys(hosts: int, count: int) -> dict[str, float]:
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
     with tempfile.TemporaryDirectory() as place:
-        words = command("console", hosts, 600, Path(place) / "none")
+        words = [sys.executable, "-m", *command("console", hosts, 600), "--file", str(Path(place) / "none")]
         process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
         opened = b""
         while not _CURSOR.search(opened):  # a busy machine takes its time
@@ -339,13 +356,15 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, nargs="+", default=[700, 5000])
     parser.add_argument("--only-screens", action="store_true")
     parser.add_argument("--role", default="")
+    parser.add_argument("--rollout", type=Path)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--url", default="")
     options = parser.parse_args()
     if options.role == "server":
         asyncio.run(serve())
     elif options.role:
-        asyncio.run(play(options.role, options.hosts[0], options.seconds, options.file, options.url))
+        model = pickle.loads(options.rollout.read_bytes())
+        asyncio.run(play(options.role, model, options.seconds, options.file, options.url))
     else:
         if not options.only_screens:
             asyncio.run(large(10_000))

@@ -183,7 +183,11 @@ class Cable(threading.Thread):
             if not self.plugged:
                 inner.close()
                 continue
-            outer = socket.create_connection(("127.0.0.1", self._behind))
+            try:
+                outer = socket.create_connection(("127.0.0.1", self._behind))
+            except OSError:  # the server is away
+                inner.close()
+                continue
             self._open |= {inner, outer}
             for source, sink in ((inner, outer), (outer, inner)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()

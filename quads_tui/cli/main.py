@@ -238,10 +238,17 @@ def check(assignments: tuple[Path, ...], **common: Any) -> None:
 @click.option("--failed", is_flag=True, help="Retry the failed, skipped and held hosts of a rollout.")
 @click.option("--until", metavar="TIME", help='Another time limit, or "none". Default: that of the rollout.')
 @_survey_option
+@click.option("--cluster", metavar="DSN", help="Let a worker of this database continue ROLLOUT (docs/cluster.md).")
 @common_options(*SERVICES)
 @metrics_option
-def resume(rollout: str | None, failed: bool, until: str | None, **common: Any) -> None:
+def resume(rollout: str | None, failed: bool, until: str | None, cluster: str | None, **common: Any) -> None:
     """Continue an interrupted rollout: ROLLOUT, or the newest unfinished one."""
+    if cluster is not None:
+        from .resume_cluster import resume_cluster
+
+        if rollout is None or until is not None:
+            raise click.UsageError("--cluster needs the ROLLOUT, and cannot be combined with --until")
+        _end(resume_cluster(rollout, cluster, failed=failed, options=_options(common)))
     from .resume import resume_command as start
 
     _end(start(rollout, failed=failed, until=until or "", options=_options(common)))

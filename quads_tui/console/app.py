@@ -55,7 +55,6 @@ log = logging.getLogger(__name__)
 
 FRAME = 0.1  # seconds
 SECOND = 10  # frames
-LIVELY = 1.0  # seconds after a key with twice the frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
@@ -89,7 +88,7 @@ class Console(ControlledApp):
         self._row_commands = RowCommandKeys(self, context)
         self._main = TableScreen(context)
         super().__init__(context, control)
-        self._frozen = frozen
+        self.frozen = frozen
         self._seen_notices = len(view.rollout.notices)
         self._alerts = Alerts(view.rollout)
         self._blurred = False
@@ -106,7 +105,7 @@ class Console(ControlledApp):
 
     def on_mount(self) -> None:
         self._row_commands.bind()
-        if not self._frozen:
+        if not self.frozen:
             self.set_interval(FRAME, self.run_safely(self._tick))
             self._probe = asyncio.create_task(measure_lag(self._note_lag))
             self.set_timer(2.0, settle_garbage)
@@ -118,17 +117,17 @@ class Console(ControlledApp):
     # Drawing
 
     def _tick(self) -> None:
-        """Five frames a second, ten after a key, one without focus; fewer when the loop is late: provisioning comes first."""
+        """Ten frames a second, one without focus, none between the turns of a drawing; fewer when the loop is late: provisioning
+        comes first."""
         self._frames += 1
         lag = self.context.lag
-        lively = self.context.monotonic() - self.context.last_key < LIVELY
-        every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1 if lively else 2
-        if self._frames % every == 0:
-            self.frame()
+        every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1
         if self._frames % SECOND == 0:
-            self.panels(graphs=False)
-        elif self._frames % SECOND == 1:  # not all in one go, and yet at nearly the same moment
-            self.view.graphs()
+            self.say_news()
+            if self._draws_view:
+                self.view.all_in_turns()
+        elif (self._frames + 2) % every == 0 and not self.view.drawing:  # one in ten ticks, too, is another one than the panels'
+            self.frame()
 
     def frame(self) -> None:
         """Hosts that changed since the last frame, as far as they are visible."""
@@ -136,8 +135,20 @@ class Console(ControlledApp):
         if self.view.is_current:
             self.view.frame(dirty)
 
+    @property
+    def _draws_view(self) -> bool:
+        return self.view.is_current and self.view.is_mounted
+
     def panels(self, *, graphs: bool = True) -> None:
-        """Once a second: everything else."""
+        """Everything else, at once."""
+        self.say_news()
+        if self._draws_view:
+            self.view.panels()
+            if graphs:
+                self.view.graphs()
+
+    def say_news(self) -> None:
+        """Once a second: what has happened since, for the line above the keys."""
         self.report_settings()
         notices = self.context.rollout.notices
         if len(notices) != self._seen_notices and notices:
@@ -148,10 +159,6 @@ class Console(ControlledApp):
                 self.bell()
             for end in (one for one in alerts if one.kind is AlertKind.FINISHED):
                 self.context.flash = end.text
-        if self.view.is_current and self.view.is_mounted:
-            self.view.panels()
-            if graphs:
-                self.view.graphs()
 
     def flash(self, text: str) -> None:
         """One line above the keys."""
@@ -181,6 +188,12 @@ class Console(ControlledApp):
         elif isinstance(self.screen, View) and event.key not in self.active_bindings:
             self.report_unknown(event)
 
+    async def run_action(self, *args: Any, **named: Any) -> bool:
+        """A key that comes behind a filter means the hosts that it leaves; in a field it means the text."""
+        if not isinstance(self.focused, Input):
+            self._main.listing.settle()
+        return await super().run_action(*args, **named)
+
     # Commands by name
 
     @property
@@ -192,6 +205,7 @@ class Console(ControlledApp):
 
     def run_command(self, words: str) -> None:
         """Run one line of the command line: a command and its argument."""
+        self._main.listing.settle()
         name, _, argument = words.strip().partition(" ")
         action = find_command(name, COMMANDS) or find_command(name, self._row_commands.actions)
         if action is None:

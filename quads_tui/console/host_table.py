@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
@@ -17,9 +18,10 @@ from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import FaultTolerant
 from .inks import Inks
+from .turns import ROWS, Pieces
 from .view_context import ViewContext
 
-_ROWS = 16  # that one frame repaints at most
+_KEPT = 500  # lines of hosts: ten screens of them, some megabytes
 
 
 class HostTable(FaultTolerant, Widget):
@@ -46,12 +48,14 @@ class HostTable(FaultTolerant, Widget):
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._painted: dict[int, Strip] = {}  # by row in sight
         self._drawn_for: tuple[object, ...] = ()
         self._drawn_columns: Columns | None = None
         self._sort = ""
         self._empty: Sequence[str] = ()
         self._inks: Inks | None = None  # of the present theme
         self._stale: set[str] = set()  # hosts whose rows are to be repainted
+        self._moved: list[int] = []  # rows in sight that still show the host that stood there before
         self._turn = 0  # the visible row from which on the next frame looks
         self.cursor = ""
         self._chosen = False  # an operator put the cursor on its host; until then it is on whatever comes first
@@ -60,22 +64,49 @@ class HostTable(FaultTolerant, Widget):
     # What is shown
 
     def show(self, hosts: Iterable[HostState], *, sort: str, empty: Sequence[str] = ()) -> None:
-        """These hosts in this order. A cursor that was put on a host stays on it, else near where it was; one on the first row
-        stays there, so that who looks only sees what comes first. `sort`: the order; `empty`: why there are none."""
+        """These hosts in this order; `painting` paints them. A cursor that was put on a host stays on it, else near where it was;
+        one on the first row stays there, so that who looks only sees what comes first. `sort`: the order; `empty`: why there are
+        none."""
         rows = [host.name for host in hosts]
-        if (sort, empty) != (self._sort, self._empty):
-            self._sort, self._empty = sort, empty
+        if sort != self._sort:
+            self._sort = sort
+            self.refresh(Region(0, 0, self.size.width, 1))
+        if empty != self._empty:
+            self._empty = empty
             self.refresh()
         if rows == self._rows:
             return
-        place = self._place.get(self.cursor, 0)
+        place, before = self._place.get(self.cursor, 0), self._visible
         self._rows, self._place = rows, {name: row for row, name in enumerate(rows)}
         if not self._chosen:
             self.cursor = rows[0] if rows else ""
         elif self.cursor not in self._place:
             self.cursor = rows[min(place, len(rows) - 1)] if rows else ""
         self._keep_in_view()
-        self.refresh()
+        pairs = zip_longest(before, self._visible, fillvalue="")
+        moved = {row for row, (old, new) in enumerate(pairs) if old != new}.union(self._moved)
+        self._moved = sorted(moved, key=lambda row: (self._top + row != self._place.get(self.cursor), row))
+
+    def painting(self) -> Pieces:
+        """Of the rows in which others stood: a few at a time, the cursor's first."""
+        while self._moved:
+            self._paint_moved()
+            yield True
+
+    def _paint_moved(self) -> None:
+        now, self._moved = self._moved[:ROWS], self._moved[ROWS:]
+        for name in (self._visible[row] for row in now if row < len(self._visible)):
+            self._row(name, self.size.width)  # here, so that the paint is short too
+        self._paint(now)
+
+    @property
+    def _visible(self) -> list[str]:
+        """The hosts in sight."""
+        return self._rows[self._top : self._top + self.page]
+
+    def _paint(self, rows: Iterable[int]) -> None:
+        """These rows of those in sight, counted from the top."""
+        self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in rows))
 
     @property
     def shown(self) -> list[str]:
@@ -92,22 +123,35 @@ class HostTable(FaultTolerant, Widget):
         return max(1, self.size.height - 1)
 
     def frame(self, dirty: set[str]) -> None:
-        """Repaint visible rows of hosts that changed: a few at a time, in turn, so that no frame holds the loop up for long."""
+        """Repaint visible rows that look different now: a few at a time, in turn, so that no frame holds the loop up for long.
+
+        `dirty`: the hosts that changed.
+        """
         self._stale |= dirty
-        visible = self._rows[self._top : self._top + self.page]
+        if self._moved:
+            self._paint_moved()
+            return
+        visible = self._visible
         changed = [row for row, name in enumerate(visible) if name in self._stale]
         later = [row for row in changed if row >= self._turn] + [row for row in changed if row < self._turn]
-        now = later[:_ROWS]
-        self._turn = now[-1] + 1 if len(changed) > _ROWS else 0
-        self._stale = {visible[row] for row in later[_ROWS:]}
+        now: list[int] = []
+        looked = 0
+        for row in later[: 2 * ROWS]:
+            if len(now) == ROWS:
+                break
+            looked += 1
+            if self._row(visible[row], self.size.width) != self._painted.get(row):
+                now.append(row)
+        later = later[looked:]
+        self._turn = later[0] if later else 0
+        self._stale = {visible[row] for row in later}
         if now:
-            self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in now))
+            self._paint(now)
 
     def tick(self) -> None:
         """Once a second: the times of visible hosts that move are old."""
         hosts = self._rollout.hosts
-        visible = self._rows[self._top : self._top + self.page]
-        self._stale.update(name for name in visible if hosts[name].since)
+        self._stale.update(name for name in self._visible if hosts[name].since)
 
     # Moving
 
@@ -126,10 +170,10 @@ class HostTable(FaultTolerant, Widget):
         self.cursor, self._chosen = self._rows[row], row > 0
         self._keep_in_view()
         if top != self._top:
+            self._moved = []
             self.refresh()
         else:
-            rows = {before, self._place[self.cursor]}
-            self.refresh(*(Region(0, place - top + 1, self.size.width, 1) for place in rows))
+            self._paint({before - top, row - top})
 
     def toggle(self, name: str) -> None:
         if name in self.marks:
@@ -161,11 +205,17 @@ class HostTable(FaultTolerant, Widget):
         if y == 0:
             return self._strip(heading(columns, self._sort), width)
         row = self._top + y - 1
+        self._painted.pop(y - 1, None)
         if row < len(self._empty):
             return self._strip(Text(f"   {self._empty[row]}", STRONG if not row else QUIET), width)
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        host = self._rollout.hosts[self._rows[row]]
+        strip = self._painted[y - 1] = self._row(self._rows[row], width)
+        return strip
+
+    def _row(self, name: str, width: int) -> Strip:
+        """The line of this host, as it looks now."""
+        host, columns = self._rollout.hosts[name], self._columns(width)
         cursor, marked = host.name == self.cursor, host.name in self.marks
         now, speed = self._view_context.now, self._rollout.speed
         second = int((now - host.since) * speed) if host.since else None
@@ -176,7 +226,7 @@ class HostTable(FaultTolerant, Widget):
         if strip is None:
             text = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
             strip = self._strip(text, width)
-            if len(self._strips) > 4000:
+            if len(self._strips) >= _KEPT:
                 self._strips.clear()
             self._strips[key] = strip
         return strip
@@ -202,7 +252,7 @@ class HostTable(FaultTolerant, Widget):
         if event.y == 0:
             if order := SORTED_BY.get(self._columns(self.size.width).at(event.x)):
                 self.post_message(self.Sorted(order))
-        elif row < len(self._rows):
+        elif row < len(self._rows) and event.y - 1 not in self._moved:
             self.go(row)
             if event.chain == 2 and self.cursor == before:
                 self.post_message(self.Opened())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from rich.text import Text
@@ -13,6 +14,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from .inks import Inks
+from .turns import ROWS, Pieces
+
+_COLOURS = 16  # spans of a line that takes as long as a row of the table
 
 
 class LinePanel(Widget):
@@ -41,19 +45,32 @@ class LinePanel(Widget):
 
     def put(self, lines: Sequence[Text]) -> None:
         """Show these lines; the widget's height follows their number."""
-        grown = len(lines) != len(self._lines)
-        changed = [row for row, line in enumerate(lines) if row >= len(self._lines) or not _same(line, self._lines[row])]
-        if not grown and not changed:
-            return
-        for row in changed:
-            self._strips[row : row + 1] = [self.inks.strip(lines[row])]
-        del self._strips[len(lines) :]
-        self._lines = list(lines)
-        if grown:
+        for _ in self.putting(lines):
+            pass
+
+    def putting(self, lines: Sequence[Text]) -> Pieces:
+        """The same, a few lines at a time where their number is as before; else the whole screen is painted anyway."""
+        known = len(self._lines)
+        changed = [row for row, line in enumerate(lines) if row >= known or not _same(line, self._lines[row])]
+        if len(lines) != known:
+            self._take(lines, changed)
+            del self._strips[len(lines) :], self._lines[len(lines) :]
             self.styles.height = len(lines)
             self.refresh(layout=True)
-        else:
-            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
+            return
+        while changed:
+            weights = accumulate(1 + len(lines[row].spans) // _COLOURS for row in changed)
+            some = changed[: max(1, sum(weight <= ROWS for weight in weights))]
+            changed = changed[len(some) :]
+            self._take(lines, some)
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in some))
+            yield True
+
+    def _take(self, lines: Sequence[Text], rows: Sequence[int]) -> None:
+        """`rows`: those of the lines that changed, ascending."""
+        for row in rows:
+            self._lines[row : row + 1] = [lines[row]]
+            self._strips[row : row + 1] = [self.inks.strip(lines[row])]
 
     @property
     def text(self) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from quads_tui.render.host_filter import HostFilter, host_filter
-from quads_tui.render.host_order import ORDERS, Slowness, ordered
+from quads_tui.render.host_order import ORDERS, Slowness, ordered_in_pieces
 from quads_tui.render.nearest import nearest_name, nearest_value
 from quads_tui.render.numbers import count
 from quads_tui.rollout.state import FailureGroup, HostState
@@ -25,14 +25,19 @@ class TableFilter:
         self.empty: Sequence[str] = ()  # why no host is shown, in lines; empty where one is
         self._settings = settings
 
-    def hosts(self, given: Sequence[HostState], slowness: Slowness) -> list[HostState]:
-        """Those of them that are shown, in their order."""
+    def hosts(self, given: Sequence[HostState], slowness: Slowness) -> Generator[None, None, list[HostState]]:
+        """Those of them that are shown, in their order; whoever asks may do something else at each `yield`."""
         fits = host_filter(self.words, self.failures_only)
         group = self.group.hosts if self.group is not None else None
-        found = fits.of(given if group is None else [host for host in given if host.name in group])
+        found = yield from fits.in_pieces(given if group is None else [host for host in given if host.name in group])
         self.problem = next(iter(fits.problems), "")
         self.empty = () if found or not given else self._why_empty(fits, given)
-        return ordered(found, self.sort, slowness, turned=self.reversed)
+        return (yield from ordered_in_pieces(found, self.sort, slowness, turned=self.reversed))
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """All that decides which hosts these are, and in which order, but for how they stand."""
+        return self.words, self.failures_only, id(self.group), self.sort, self.reversed
 
     def _why_empty(self, fits: HostFilter, given: Sequence[HostState]) -> Sequence[str]:
         match = "matches" if len(given) == 1 else "match"

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice
 from time import thread_time
 
+from quads_tui.rollout.pieces import PIECE, at_once
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState
 
 LONGEST = 200  # characters of a filter
 WORDS = 16  # more are not looked at
-BUDGET = 0.02  # CPU seconds of one expression over all hosts
+BUDGET, _EACH = 0.02, 30e-6  # CPU seconds of one expression over all hosts, and for each host where that is more
+_TIMED = 8  # texts that are searched between two looks at what an expression has used
 _REACH = (2000, 300, 120)  # characters of a row that an expression without, with one, and with two repeats looks at
 _CHOICES = (64, 16, 4)  # ways through the alternatives of its groups that such an expression may have
 _SIGNS = frozenset(".^$*+?{}[]\\|()")  # a text without any of them is no expression
@@ -56,7 +58,7 @@ def _row(host: HostState) -> str:
 
 
 class HostFilter:
-    """Whether a host fits. It holds the loop for BUDGET seconds at most, and little more, whatever the words are."""
+    """Whether a host fits. An expression takes no longer than its budget, and little more, whatever the words are."""
 
     def __init__(self, words: str, failures_only: bool) -> None:
         parts = [match.groups() for match in islice(_WORD.finditer(words), WORDS)]
@@ -64,13 +66,17 @@ class HostFilter:
         self._failures_only = failures_only
 
     def __call__(self, host: HostState) -> bool:
-        if self._failures_only and host.status is not HostStatus.FAILED:
-            return False
+        return bool(self._fitting([host]))
+
+    def _fitting(self, hosts: Sequence[HostState]) -> Sequence[HostState]:
+        if self._failures_only:
+            hosts = [host for host in hosts if host.status is HostStatus.FAILED]
         for test in self._tests:
-            if not test(host):
-                return False
-            test.met = True
-        return True
+            if not hosts:
+                break
+            hosts = test.of(hosts)
+            test.met = test.met or bool(hosts)
+        return hosts
 
     @property
     def plain(self) -> list[str]:
@@ -93,9 +99,22 @@ class HostFilter:
 
     def of(self, hosts: Iterable[HostState]) -> list[HostState]:
         """Those of them that fit. All are judged alike: a pattern that turns out to be slow is plain text for all of them."""
-        hosts, before = list(hosts), self.plain
-        fitting = [host for host in hosts if self(host)]
-        return fitting if self.plain == before else self.of(hosts)
+        return at_once(self.in_pieces(hosts))
+
+    def in_pieces(self, hosts: Iterable[HostState]) -> Generator[None, None, list[HostState]]:
+        """The same; whoever asks may do something else at each `yield`. A host that changes in between is judged as it was or as
+        it is: both were true while it was looked at."""
+        hosts = list(hosts)
+        for test in self._tests:
+            test.pattern.budget = max(BUDGET, _EACH * len(hosts))
+        while True:
+            before = self.plain
+            fitting: list[HostState] = []
+            for start in range(0, len(hosts), PIECE):
+                fitting += self._fitting(hosts[start : start + PIECE])
+                yield
+            if self.plain == before:
+                return fitting
 
 
 def host_filter(words: str, failures_only: bool = False) -> HostFilter:
@@ -118,15 +137,19 @@ class _Test:
         self.pattern.spent = 0.0
         self._exact = field == "safety" and self.value.lower() in tuple(Safety)  # "disarmed" must not count as "armed"
 
-    def __call__(self, host: HostState) -> bool:
-        shown = self._shown(host)
-        return (shown == self.value.lower() if self._exact else self.pattern.found(shown)) is self.wanted
+    def of(self, hosts: Sequence[HostState]) -> list[HostState]:
+        """Those of them that have it."""
+        texts = [self._shown(host) for host in hosts]
+        value = self.value.lower()
+        found = [text == value for text in texts] if self._exact else self.pattern.found(texts)
+        return [host for host, hit in zip(hosts, found, strict=True) if hit is self.wanted]
 
 
 class _Pattern:
     """Python's expressions know no time limit. With up to two repeats and short texts none takes long; others are plain text.
 
-    `spent`: CPU seconds in this pass over the hosts. `slow`: too dear as an expression, now and when it is asked for again.
+    `spent`: CPU seconds in this pass over the hosts, of `budget`. `slow`: too dear as an expression, now and when it is asked for
+    again.
     `problem`: why it is plain text, as a sentence.
     """
 
@@ -135,7 +158,7 @@ class _Pattern:
         repeats = len(_REPEAT.findall(bare))
         choices = (1 + bare.count("|")) ** min(bare.count("("), 20)  # at most; alternatives in no group cost one after the other
         self.slow = repeats >= len(_REACH) or choices > _CHOICES[repeats] or _DEAR.search(value) is not None
-        self.spent = 0.0
+        self.spent, self.budget = 0.0, BUDGET
         self._value, self._broken = value, ""
         self._text = value.lower()
         self._literal = not _SIGNS.intersection(value)
@@ -157,14 +180,19 @@ class _Pattern:
             f"{self._value!r} is searched for as plain text: as a regular expression it could take too long" if self.slow else ""
         )
 
-    def found(self, text: str) -> bool:
-        if self.slow or self._literal:
-            return self._text in text.lower()
-        began = thread_time()
-        hit = self._expression.search(text[: self._reach]) is not None
-        self.spent += thread_time() - began
-        self.slow = self.spent > BUDGET
-        return hit
+    def found(self, texts: Sequence[str]) -> list[bool]:
+        """Whether it is in each of them."""
+        hits: list[bool] = []
+        for start in range(0, len(texts), _TIMED):
+            some = texts[start : start + _TIMED]
+            if self.slow or self._literal:
+                hits += [self._text in text.lower() for text in some]
+                continue
+            began = thread_time()
+            hits += [self._expression.search(text[: self._reach]) is not None for text in some]
+            self.spent += thread_time() - began
+            self.slow = self.spent > self.budget
+        return hits
 
 
 _pattern = lru_cache(maxsize=64)(_Pattern)

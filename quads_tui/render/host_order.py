@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from itertools import islice
+from operator import itemgetter
 from typing import Any, assert_never
 
+from quads_tui.rollout.pieces import PIECE, at_once
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState
 
@@ -51,6 +54,13 @@ ORDERS = ("attention", *_KEYS)
 
 def ordered(hosts: Iterable[HostState], order: str, slowness: Slowness, *, turned: bool = False) -> list[HostState]:
     """`attention`: failed (armed first), held, waiting to retry, running ones with the slowest first, queued, skipped, done."""
+    return at_once(ordered_in_pieces(hosts, order, slowness, turned=turned))
+
+
+def ordered_in_pieces(
+    hosts: Iterable[HostState], order: str, slowness: Slowness, *, turned: bool = False
+) -> Generator[None, None, list[HostState]]:
+    """The same; whoever asks may do something else at each `yield`."""
 
     def attention(host: HostState) -> tuple[int, float]:
         if host.status is HostStatus.FAILED:
@@ -58,4 +68,11 @@ def ordered(hosts: Iterable[HostState], order: str, slowness: Slowness, *, turne
         return _rank(host.status), -slowness(host) if host.status is HostStatus.RUNNING else 0.0
 
     key = attention if order == "attention" else _KEYS[order]
-    return sorted(hosts, key=key, reverse=turned)
+    rest = iter(hosts)
+    found: list[tuple[Any, HostState]] = []
+    while piece := [(key(host), host) for host in islice(rest, PIECE)]:
+        found += sorted(piece, key=itemgetter(0), reverse=turned)
+        yield
+    found.sort(key=itemgetter(0), reverse=turned)  # of sorted pieces: it only merges them
+    yield
+    return [host for _, host in found]

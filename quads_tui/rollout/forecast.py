@@ -30,15 +30,16 @@ from .completion_time import ENDLESS, Wait, when_all_in_pieces
 from .durations import Samples
 from .lognormal import NINE_OF_TEN, Lognormal
 from .metrics import Meters
+from .pieces import PIECE, at_once
 from .refusals import model_pause
-from .remaining_hosts import PIECE, HostGroup, Likeness, OverdueHost, RemainingHosts
+from .remaining_hosts import HostGroup, Likeness, OverdueHost, RemainingHosts
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
 from .time_limit import TimeLimit
 from .waits import for_the_pause
 
-AT_ONCE = 6 * PIECE  # hosts; their forecast takes less than 10 ms
-_BUDGET = 0.004  # CPU seconds of the forecast in one turn of the loop, and one piece more
+AT_ONCE = 6 * PIECE  # hosts whose first forecast is there at once: it takes less than 10 ms
+_BUDGET = 0.001  # CPU seconds of the forecast in one turn of the loop, and one piece more
 _PAUSE = 0.02  # real seconds that the loop has in between for everything else
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
 _KNOWN = 3  # samples of one thing from which on it is known
@@ -90,10 +91,7 @@ class Forecast:
 
 def forecast(rollout: Rollout, meters: Meters, now: float) -> Forecast:
     """The state of things at real time `now`."""
-    pieces = forecast_in_pieces(rollout, meters, now)
-    while (made := _piece(pieces)) is None:
-        pass
-    return made
+    return at_once(forecast_in_pieces(rollout, meters, now))
 
 
 def _piece(pieces: Generator[None, None, Forecast]) -> Forecast | None:
@@ -159,7 +157,8 @@ def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generato
 class Outlook:
     """The forecast for those who ask more often than it changes: made anew after a second, and less often where it is dear.
 
-    Of many hosts it is made in pieces, between which the loop that asks for it goes on; until then the last one stands.
+    It is made in pieces, between which the loop that asks for it goes on; until then the last one stands. Only the first one of
+    few hosts is made at once.
     """
 
     def __init__(self, rollout: Rollout, meters: Meters) -> None:
@@ -173,14 +172,15 @@ class Outlook:
     def at(self, now: float) -> Forecast:
         if self._pieces is None and abs(now - self._last.at) >= self._holds:
             self._pieces, self._used = forecast_in_pieces(self._rollout, self._meters, now), 0.0
-            self._go_on(at_once=len(self._rollout.hosts) <= AT_ONCE)
+            loop = None if not self._last.at and len(self._rollout.hosts) <= AT_ONCE else _running_loop()
+            if loop is None:
+                self._go_on(at_once=True)
+            else:
+                loop.call_soon(self._go_on)  # whoever asks has something else to do
         return self._last
 
     def _go_on(self, at_once: bool = False) -> None:
-        try:
-            loop = None if at_once else asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None  # nobody is held up
+        loop = None if at_once else _running_loop()
         began = time.thread_time()
         pieces, self._pieces = self._pieces, None
         if pieces is None:
@@ -194,6 +194,14 @@ class Outlook:
         if made is not None:
             self._last = made
             self._holds = max(1.0, SPARING * self._used)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """None: nobody is held up."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _settled(rollout: Rollout, now: float) -> Forecast:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .canary_turns import CanaryTurns
 from .durations import Samples
 from .lognormal import NINE_OF_TEN, LogMoments, Lognormal, fit
+from .pieces import PIECE
 from .stages import HostStatus, Kind, Stage
 from .state import HostState, Rollout
 
@@ -21,7 +22,6 @@ _SPREAD = 0.25  # how far the installs of one model lie apart (of the logarithm)
 _WEIGHT = 3.0  # hosts that this expectation counts as; so much counts what is known of all models, for one of them
 _FINENESS = 16  # parties that the hosts of one model are put into by their age, up to the usual duration
 _MOST = 4 * _FINENESS
-PIECE = 128  # hosts that are looked at without a pause: a millisecond at most
 _STEP = 1 / 16  # of the logarithm of seconds
 _PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
 _UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane

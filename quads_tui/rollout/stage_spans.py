@@ -1,12 +1,14 @@
-"""What one host went through: its timeline, and when it was in which stage."""
+"""What one host went through: its timeline, and when it was in which stage. Lists, since of thousands of hosts most have few
+entries, and the smallest deque takes as much room as eighty of them."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from .stages import Stage
+
+LINES, ATTEMPTS = 200, 40  # of a host that are kept, the newest
 
 
 class TimelineEntry(NamedTuple):
@@ -15,6 +17,16 @@ class TimelineEntry(NamedTuple):
     at: float
     stage: Stage | None
     text: str
+
+
+class Timeline(list[TimelineEntry]):
+    """The oldest first; at most LINES."""
+
+    __slots__ = ()
+
+    def add(self, *entries: TimelineEntry) -> None:
+        self.extend(entries)
+        del self[:-LINES]
 
 
 @dataclass(slots=True)
@@ -27,12 +39,15 @@ class StageSpan:
     ended: float | None = None
 
 
-class StageSpans(deque[StageSpan]):
-    """The oldest first."""
+class StageSpans(list[StageSpan]):
+    """The oldest first; at most ATTEMPTS."""
+
+    __slots__ = ()
 
     def begin(self, stage: Stage, at: float) -> None:
         self.end(at)
         self.append(StageSpan(stage, at))
+        del self[:-ATTEMPTS]
 
     def write(self, at: float) -> None:
         """A write to Foreman was sent; the first one of an attempt counts."""

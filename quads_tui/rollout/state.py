@@ -44,7 +44,7 @@ from .repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
 from .rollout_time import RolloutTime
 from .safety import Safety
 from .stage_history import StageCounts, StageHistory
-from .stage_spans import StageSpans, TimelineEntry
+from .stage_spans import StageSpans, Timeline, TimelineEntry
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 from .time_words import duration
 
@@ -77,12 +77,12 @@ class HostState:
     repaired: str = ""  # what came of the last one since it ended, in words
     given_back: str = ""  # the owner to whom it was given back
     hooks: dict[str, bool] = field(default_factory=dict)  # those that ran for it, and whether they went well
-    timeline: deque[TimelineEntry] = field(default_factory=lambda: deque(maxlen=200))
-    spans: StageSpans = field(default_factory=lambda: StageSpans(maxlen=40))
+    timeline: Timeline = field(default_factory=Timeline)
+    spans: StageSpans = field(default_factory=StageSpans)
     machine: str = ""  # that was identified, in words; empty: not yet
     report: BmcReport | None = None  # what its BMC told when an operator asked last
     reported_at: float = 0.0  # real time of that
-    comments: deque[HostComment] = field(default_factory=lambda: deque(maxlen=KEPT))
+    comments: tuple[HostComment, ...] = ()  # the newest last
     version: int = 0  # grows with every change: a key for caches
 
     @property
@@ -328,22 +328,22 @@ class Rollout:
             host.hooks[event.hook] = event.ok
             output = f": {event.output}" if event.output else ""
             words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{output}"
-            host.timeline.append(TimelineEntry(event.at, host.stage, words))
+            host.timeline.add(TimelineEntry(event.at, host.stage, words))
         elif isinstance(event, Identified):
             self.unverified.pop(host.name, None)
             if event.unverified:
                 self.unverified[host.name] = event.unverified
             host.machine = event.machine
             words = f"; not verified: {event.unverified}" if event.unverified else ""
-            host.timeline.append(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
+            host.timeline.add(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
         elif isinstance(event, BmcReported):
             host.report, host.reported_at = report_from(event.facts), event.at
-            host.timeline.append(TimelineEntry(event.at, host.stage, host.report.words))
+            host.timeline.add(TimelineEntry(event.at, host.stage, host.report.words))
         elif isinstance(event, HostCommented):
-            host.comments.append(HostComment(event.at, event.who, event.text))
-            host.timeline.append(TimelineEntry(event.at, host.stage, f"comment by {event.who}: {event.text}"))
+            host.comments = (*host.comments, HostComment(event.at, event.who, event.text))[-KEPT:]
+            host.timeline.add(TimelineEntry(event.at, host.stage, f"comment by {event.who}: {event.text}"))
         elif isinstance(event, HostNote):
-            host.timeline.append(TimelineEntry(event.at, host.stage, event.text))
+            host.timeline.add(TimelineEntry(event.at, host.stage, event.text))
             if event.waits:
                 host.note = event.text
 
@@ -369,7 +369,7 @@ class Rollout:
             host.given_back = event.owner
         host.note = words if begins else host.full_reason
         by = f" (by {event.who})" if begins else ""
-        host.timeline.append(TimelineEntry(event.at, host.stage, words + by))
+        host.timeline.add(TimelineEntry(event.at, host.stage, words + by))
 
     def _apply_stage(self, host: HostState, event: StageChanged) -> None:
         host.marks[event.stage] = event.status
@@ -386,7 +386,7 @@ class Rollout:
             text = event.status.value + (f": {event.reason}" if event.reason else "")
             if event.status is StageStatus.FAILED:
                 host.note = event.reason
-        host.timeline.append(TimelineEntry(event.at, event.stage, text))
+        host.timeline.add(TimelineEntry(event.at, event.stage, text))
 
     def _apply_status(self, host: HostState, event: HostChanged) -> None:
         host.spans.end(event.at)
@@ -407,7 +407,7 @@ class Rollout:
             group.hosts[host.name] = None
         lines = self._status_line(host, event)
         lines += [f"afterwards: {host.left_behind}"] if host.left_behind else []
-        host.timeline.extend(TimelineEntry(event.at, host.stage, line) for line in lines)
+        host.timeline.add(*(TimelineEntry(event.at, host.stage, line) for line in lines))
 
     def _status_line(self, host: HostState, event: HostChanged) -> list[str]:
         """Nothing that the line before says already: a failed attempt is followed by what becomes of its host."""

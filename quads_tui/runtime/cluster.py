@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING
 
 from quads_tui.inputs import Secret, SecretSource, Site, WriteQueueSite, dsn_option
 from quads_tui.journal.servers import spelled
+from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.plan import plan_from
+from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.stages import Stage
+from quads_tui.rollout.state import Rollout
 
 from .launch import checked_plan, new_rollout_id, open_clients, refuse_unverified_protection, resume_facts
 from .learned_store import known_durations
 from .operator import Operator
-from .options import Options, Refused, current_user
+from .options import Options, Refused, Usage, current_user
 from .rollout_input import RolloutInput
 from .shared_queue import database
 
 if TYPE_CHECKING:
     from quads_tui.journal.cluster.connection import Dsn
+    from quads_tui.journal.cluster.rollouts import ClusterRollouts
 
 
 async def cluster_database(text: str, *, worker: bool = False) -> Dsn:
@@ -91,7 +97,54 @@ async def submit(given: RolloutInput, options: Options, operator: Operator, dsn:
     finally:
         await rollouts.close()
     operator.notify(f"submitted: {rollout}")
-    operator.notify(
-        f"workers: {', '.join(workers)}" if workers else f"no worker of {site.foreman.url} is running: it waits for one"
-    )
+    operator.notify(_workers_words(workers, site.foreman.url))
     return rollout
+
+
+async def carry_on(rollout: str, dsn: Dsn, operator: Operator, *, failed: bool, ask: bool) -> bool:
+    """A worker is to continue a rollout that was stopped. False: it was not confirmed.
+
+    `failed`: its failed, skipped and held hosts are retried, which may wipe them again; `ask` about that. Raises Usage, Refused
+    and DatabaseAway.
+    """
+    from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
+    from quads_tui.journal.cluster.rollouts import ClusterRollouts
+
+    rollouts = ClusterRollouts(dsn)
+    try:
+        found = await rollouts.one(rollout)
+        if found is None:
+            raise Usage(f"the database of the cluster ({dsn.shown}) has no rollout {rollout}")
+        if failed:
+            hosts = await _retryable(rollouts, rollout)
+            if not hosts:
+                operator.notify(f"{rollout} has no failed, skipped or held hosts")
+                return True
+            if ask and not await operator.confirm_retry(len(hosts), sum(stage is Stage.INSTALL for stage in hosts.values())):
+                operator.notify("nothing was done")
+                return False
+            await rollouts.order(rollout, current_user(), Retry(tuple(hosts), accepts=False))
+        else:
+            await rollouts.want(rollout)
+        workers = await rollouts.workers(found.foreman)
+    except RefusedByDatabase as refused:
+        raise Refused([str(refused)]) from None
+    finally:
+        await rollouts.close()
+    operator.notify(f"{rollout}: " + _workers_words(workers, found.foreman))
+    return True
+
+
+async def _retryable(rollouts: ClusterRollouts, rollout: str) -> dict[str, Stage | None]:
+    """The hosts that a retry may start from, with the stage that each came to."""
+    state = Rollout(rollout, plan_from((await rollouts.facts(rollout, "plan"))["plan"]))
+    last = 0
+    while found := await rollouts.events(rollout, last):
+        last = found[-1][0]
+        for _, event in found:
+            state.apply(event)
+    return {host.name: host.stage for host in state.hosts.values() if host.status in RETRYABLE}
+
+
+def _workers_words(workers: list[str], foreman: str) -> str:
+    return f"workers: {', '.join(workers)}" if workers else f"no worker of {foreman} is running: it waits for one"

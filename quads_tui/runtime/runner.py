@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from quads_tui.inputs import Site
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import StageFailure
-from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.commands import Command, Retry
 from quads_tui.rollout.counts import count
 from quads_tui.rollout.events import ControlTaken
 from quads_tui.rollout.learned import HostResult
@@ -85,13 +86,27 @@ class RolloutRunner:
         self._broken.put_nowait(why)
 
     async def run(
-        self, journal: RolloutJournal, rollout: Rollout, *, recalled: Recall | None = None, retry_ended: bool = False
+        self,
+        journal: RolloutJournal,
+        rollout: Rollout,
+        *,
+        recalled: Recall | None = None,
+        retry_ended: bool = False,
+        ordered: Sequence[tuple[str, Command]] = (),
     ) -> int:
-        """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts."""
+        """Returns the exit status. `recalled`: of a resumed rollout; `retry_ended`: retry failed, skipped and held hosts.
+        `ordered`: by whom, and what; all of it is in force before anything is done to a host."""
         async with alerts_sent(self._site.on_event, rollout):
-            return await self._run(journal, rollout, recalled, retry_ended)
+            return await self._run(journal, rollout, recalled, retry_ended, ordered)
 
-    async def _run(self, journal: RolloutJournal, rollout: Rollout, recalled: Recall | None, retry_ended: bool) -> int:
+    async def _run(
+        self,
+        journal: RolloutJournal,
+        rollout: Rollout,
+        recalled: Recall | None,
+        retry_ended: bool,
+        ordered: Sequence[tuple[str, Command]],
+    ) -> int:
         services, clock, site = self.services, self.clock, self._site
         lines = JsonLines(rollout) if self._options.json else None
         if lines is not None:
@@ -152,7 +167,10 @@ class RolloutRunner:
         if retry_ended:
             ended = tuple(host.name for host in rollout.hosts.values() if host.status in RETRYABLE)
             executor.submit(Retry(ended, accepts=False))
-            await asyncio.sleep(0)  # the command is applied before anything checks whether something is left to do
+        for who, command in ordered:
+            executor.submit(command, who)
+        if retry_ended or ordered:
+            await asyncio.sleep(0)  # the commands are applied before anything checks whether something is left to do
         try:
             await socket.open()
         except OSError as error:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from quads_tui.engine.host_tasks import internal_error
 from quads_tui.engine.resume_state import Recall, recall
 from quads_tui.engine.stoppable_clock import StoppableClock
 from quads_tui.inputs import Site, check_speed
@@ -24,8 +26,7 @@ from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
 from quads_tui.journal.cluster.rollouts import ClusterRollouts
 from quads_tui.journal.servers import spelled
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.events import Event
-from quads_tui.rollout.moments import Moment
+from quads_tui.rollout.events import Event, Notice
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.state import Rollout
@@ -162,9 +163,13 @@ class Worker:
             wanted = await self._carry_out(claimed, reading)
         except (DatabaseAway, DeclaredDead) as error:
             notify(f"{claim.rollout}: {error}")
-        except (QuadsTuiError, KeyError, TypeError, ValueError) as error:
-            wanted = False  # nor would another worker get further: an operator decides
-            notify(f"quads-tui: {claim.rollout} cannot be carried out here: {clean(error, 1000)}")
+        except Exception as error:  # one rollout's error does not end the others
+            wanted = False  # another worker would come to the same: an operator decides
+            words = clean(error, 1000) if isinstance(error, QuadsTuiError) else internal_error(error, claim.rollout)
+            words = f"{self._row.name} cannot carry out this rollout: {words}"
+            notify(f"quads-tui: {claim.rollout}: {words}")
+            with suppress(DatabaseAway):
+                await claimed.say(Notice(time.time(), "error", words))
         finally:
             await self._let_go(claimed, wanted)
             await reading.close()
@@ -194,7 +199,7 @@ class Worker:
         SECRETS.spare(plan.names)
         site = self._site_of(facts, plan)
         clock = StoppableClock(site.speed)
-        events = await self._events(claim.rollout, reading, clock.moment())
+        events = await self._events(claim.rollout, reading, clock)
         rollout = Rollout(claim.rollout, plan, speed=site.speed)
         rollout.durations.seed(facts.get("seeds", {}), {**facts.get("learned", {}), "install": site.limits.install})
         for event in events:
@@ -220,7 +225,7 @@ class Worker:
             try:
                 if self._dead:
                     journal.stop(self._dead)
-                await runner.run(journal, rollout, recalled=recalled)
+                await runner.run(journal, rollout, recalled=recalled, ordered=await claimed.take_commands())
             finally:
                 await journal.close()
                 self._journals.discard(journal)
@@ -234,13 +239,14 @@ class Worker:
         check_ipmitool(site, addresses)
         return site
 
-    async def _events(self, rollout: str, reading: ClusterRollouts, now: Moment) -> list[Event]:
-        """All of them, with the moments of other machines as moments of this one."""
+    async def _events(self, rollout: str, reading: ClusterRollouts, clock: StoppableClock) -> list[Event]:
+        """All of them, with times of other machines as times of this one where something is reckoned from them."""
         events: list[Event] = []
         last = 0
         while found := await reading.aged_events(rollout, last):
             last = found[-1][0]
-            events += [rebased(event, age, now) for _, event, age in found]
+            now, wall = clock.moment(), clock.wall()
+            events += [rebased(event, age, now, wall) for _, event, age in found]
         return events
 
     def _journal(self, claim: Claim, on_broken: Callable[[str], None], clock: StoppableClock) -> ClusterJournal:
@@ -262,7 +268,6 @@ class Worker:
 
     async def _serve(self, running: RunningRollout, claimed: ClaimedRollout) -> None:
         """The front end of a worker: its commands come from the database. Until no host can move without a human."""
-        await self._obey(running, claimed)
         obeying = asyncio.create_task(self._obey_on(running, claimed))
         try:
             await running.settled()

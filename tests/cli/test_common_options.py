@@ -23,6 +23,7 @@ SHOWN = {
     "rollouts": {"as_json", "state_dir"},
     "report": {"state_dir"},
     "hosts": {"site", "as_json", "state_dir"},
+    "worker": {"site", "state_dir"},
 }
 COMMON = SHOWN["run"]
 

@@ -29,7 +29,7 @@ def test_assignments_or_the_moves_of_quads(
     command: str, words: list[str], request_: RunRequest | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[RunRequest] = []
-    monkeypatch.setattr(f"quads_tui.cli.run.{command}", lambda request, options: asked.append(request) or 0)
+    monkeypatch.setattr(f"quads_tui.cli.run.{command}", lambda request, options, *_: asked.append(request) or 0)
     if isinstance(request_, str):
         with pytest.raises(click.UsageError, match=request_):
             cli.main([command, *words], standalone_mode=False)

@@ -174,6 +174,10 @@ async def test_a_frame_repaints_only_visible_rows_of_hosts_that_changed() -> Non
         d.model.dirty.add(visible)
         d.app.frame()
         await d.pilot.pause()
+        assert not drawn, "what looks as it is painted is not painted again"
+        d.model.apply(HostChanged(NOW, visible, HostStatus.HELD, Stage.PXE_SET, None, "new words"))
+        d.app.frame()
+        await d.pilot.pause()
         assert set(drawn) == {4}
 
 

@@ -3,12 +3,13 @@
 python -m tests.e2e.faulty_worker N SIGNAL POINT -- WORDS
 
 N: the how-manyth time. POINT: an act whose intent is on the database's disk (build, reset, override), `login` (that one is about to
-be sent is), `check` (before the check at the first byte of an act at a BMC), or `wire` (the last check of a write to Foreman passed:
-its first byte is next).
+be sent is), `check` (before the check at the first byte of an act at a BMC), `wire` (the last check of a write to Foreman passed:
+its first byte is next), or `granted` (the place in the write queue was granted and the intent is not committed: for a second). $FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -24,10 +25,24 @@ class _Point:
         self._left = at
         self._number = number
 
-    def passed(self) -> None:
+    def passed(self) -> bool:
+        """Whether it is this one."""
         self._left -= 1
-        if not self._left:
-            os.kill(os.getpid(), self._number)
+        if self._left or not _first():
+            return False
+        os.kill(os.getpid(), self._number)
+        return True
+
+
+def _first() -> bool:
+    path = os.environ.get("FAULT_ONCE")
+    if not path:
+        return True
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
 
 
 def _is_of(event: Event, point: str) -> bool:
@@ -39,12 +54,18 @@ def _is_of(event: Event, point: str) -> bool:
 def install(at: int, number: int, name: str) -> None:
     point = _Point(at, number)
     answer, owned, sending = ClusterJournal._answer, ClusterJournal.owned, PostgresPlace.sending
+    committed = ClusterJournal.commit
 
     def answered(self: ClusterJournal, events: Any, why: str) -> None:
         for event, _ in events:
             if not why and _is_of(event, name):
                 point.passed()
         answer(self, events, why)
+
+    async def commit(self: ClusterJournal, event: Event) -> None:
+        if name == "granted" and _is_of(event, "build") and point.passed():
+            await asyncio.sleep(1.0)
+        await committed(self, event)
 
     async def before_check(self: ClusterJournal) -> None:
         if name == "check":
@@ -58,6 +79,7 @@ def install(at: int, number: int, name: str) -> None:
 
     ClusterJournal._answer = answered  # type: ignore[method-assign]
     ClusterJournal.owned = before_check  # type: ignore[method-assign]
+    ClusterJournal.commit = commit  # type: ignore[method-assign]
     PostgresPlace.sending = sent  # type: ignore[method-assign]
 
 

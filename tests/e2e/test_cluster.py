@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from .forks import Forked
 
 MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
-DEAD = 75
 
 
 @pytest.fixture
@@ -35,8 +33,8 @@ def server() -> Iterator[postgres.PostgresServer]:
 class Cluster:
     """A lab, a database with the schema, and the workers that were started."""
 
-    def __init__(self, lab: Lab, server: postgres.PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.lab, self.dsn = lab, postgres.new_database(server.port)
+    def __init__(self, lab: Lab, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lab, self.dsn = lab, postgres.new_database(port)
         self._environment = monkeypatch
         self.workers: list[Worker] = []
         made = lab.run("cluster", "init", "--cluster", self.dsn)
@@ -53,12 +51,6 @@ class Cluster:
         self._environment.setenv("QUADS_TUI_LOCKS", str(self.lab.directory.parent / name / "locks"))
         self.workers.append(Worker(self.lab, name, dsn or self.dsn, lease, program))
         return self.workers[-1]
-
-    def end(self) -> list[int]:
-        """The exit statuses of those that still run, asked to end."""
-        for worker in self.workers:
-            worker.process.send_signal(signal.SIGTERM)
-        return [worker.process.wait(PATIENCE) for worker in self.workers]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         import psycopg
@@ -105,12 +97,19 @@ class Worker:
         return words in self.err.read_text()
 
 
+@pytest.fixture(scope="session")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with postgres.shared_server(tmp_path_factory.getbasetemp().parent) as port:
+        yield port
+
+
 @pytest.fixture
-def cluster(lab: MakeLab, server: postgres.PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cluster]]:
+def cluster(lab: MakeLab, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cluster]]:
+    """`server`: of the test's own; else one for all of them."""
     made: list[Cluster] = []
 
-    def make(**options: Any) -> Cluster:
-        made.append(Cluster(lab(**options), server, monkeypatch))
+    def make(server: postgres.PostgresServer | None = None, **options: Any) -> Cluster:
+        made.append(Cluster(lab(**options), server.port if server else port, monkeypatch))
         return made[-1]
 
     yield make
@@ -126,21 +125,8 @@ def check_counts(cluster: Cluster, hosts: int) -> None:
     assert counts["foreman"]["writes"] == hosts
     machines = counts["hosts"].values()
     assert [(machine["wipes"], machine["built"]) for machine in machines] == [(1, 1)] * hosts
+    assert [machine["resets"] for machine in machines] == [2] * hosts
     assert counts["bmc"]["sessions_open"] == 0
-
-
-def test_a_worker_carries_a_rollout_out_and_ends_by_a_signal(cluster: Callable[..., Cluster]) -> None:
-    made = cluster(hosts=8, speed=200)
-    worker = made.worker("one")
-    rollout = made.submit()
-    wait_for(made.settled)
-    check_counts(made, 8)
-    assert made.attempts(rollout) == {1}
-    assert made.events(rollout)[-1].kind == "rollout_ended"
-    assert made.end() == [143], worker.err.read_text()
-    assert made.rows("select count(*) from quads_tui.worker where gone is null") == [(0,)]
-    again = made.lab.run("cluster", "init", "--cluster", made.dsn)
-    assert again.returncode == 0
 
 
 def faulty(number: signal.Signals, point: str, at: int = 2) -> list[str]:
@@ -148,58 +134,24 @@ def faulty(number: signal.Signals, point: str, at: int = 2) -> list[str]:
     return [sys.executable, "-m", "tests.e2e.faulty_worker", str(at), str(int(number)), point, "--"]
 
 
-@pytest.mark.parametrize("point", ["wire", "reset", "login"])
-def test_a_worker_that_is_killed_leaves_its_rollout_to_another_one(cluster: Callable[..., Cluster], point: str) -> None:
-    made = cluster(hosts=6, speed=200)
-    first = made.worker("one", lease=3.0, program=faulty(signal.SIGKILL, point))
+def test_a_worker_that_is_killed_leaves_its_rollout_to_another_one(cluster: Callable[..., Cluster]) -> None:
+    """With a write on its way. More points: benchmarks/cluster_faults.py."""
+    made = cluster(hosts=4, speed=400)
+    first = made.worker("one", lease=3.0, program=faulty(signal.SIGKILL, "wire"))
     rollout = made.submit()
     assert first.process.wait(PATIENCE) == -signal.SIGKILL
     second = made.worker("two")
     wait_for(made.settled)
-    check_counts(made, 6)
-    assert all(machine["resets"] == 2 for machine in made.lab.counts()["hosts"].values())
+    check_counts(made, 4)
     starts = [event.resumed for event in made.events(rollout) if event.kind == "rollout_started"]
     assert starts == [False, True]
     assert second.said("taken over, resuming")
 
 
-@pytest.mark.parametrize("point", ["check", "build", "reset"])
-def test_a_worker_that_was_frozen_and_replaced_does_nothing_more(cluster: Callable[..., Cluster], point: str) -> None:
-    made = cluster(hosts=6, speed=200)
-    first = made.worker("one", lease=3.0, program=faulty(signal.SIGSTOP, point))
-    made.submit()
-    wait_for(lambda: stopped(first.process.pid))
-    made.worker("two")
-    wait_for(lambda: made.rows("select max(epoch) from quads_tui.rollout") == [(2,)])
-    first.process.send_signal(signal.SIGCONT)
-    assert first.process.wait(PATIENCE) == DEAD, first.err.read_text()
-    wait_for(made.settled)
-    check_counts(made, 6)
-    assert all(machine["resets"] == 2 for machine in made.lab.counts()["hosts"].values())
-    assert first.said("this worker was declared dead")
-
-
-def stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
-
-
-def test_a_signal_hands_the_rollout_to_another_worker_at_once(cluster: Callable[..., Cluster]) -> None:
-    made = cluster(hosts=6, speed=100)
-    first, second = made.worker("one", lease=600), made.worker("two", lease=600)
-    made.submit()
-    wait_for(lambda: made.lab.counts()["foreman"]["writes"] >= 1)
-    carrier = first if first.said("claimed") else second
-    carrier.process.send_signal(signal.SIGTERM)
-    assert carrier.process.wait(PATIENCE) == 143
-    wait_for(made.settled)
-    check_counts(made, 6)
-    assert made.rows("select epoch from quads_tui.rollout") == [(2,)]
-
-
 def test_while_the_database_is_away_nothing_acts_and_no_attempt_is_used_up(
     cluster: Callable[..., Cluster], server: postgres.PostgresServer
 ) -> None:
-    made = cluster(hosts=8, speed=50)
+    made = cluster(hosts=6, speed=50, server=server)
     worker = made.worker("one", lease=3.0)
     rollout = made.submit()
     wait_for(lambda: made.lab.counts()["foreman"]["writes"] >= 2)
@@ -211,34 +163,17 @@ def test_while_the_database_is_away_nothing_acts_and_no_attempt_is_used_up(
     assert made.lab.counts()["foreman"]["writes"] <= before + 1  # what was on the wire
     server.start()
     wait_for(made.settled)
-    check_counts(made, 8)
-    assert before < 8
+    check_counts(made, 6)
+    assert before < 6
     assert made.attempts(rollout) == {1}
-
-
-def test_a_worker_that_is_cut_off_stops_and_another_one_goes_on(
-    cluster: Callable[..., Cluster], server: postgres.PostgresServer
-) -> None:
-    made = cluster(hosts=8, speed=50)
-    cable = postgres.Cable(server.port)
-    first = made.worker("one", lease=3.0, dsn=made.dsn.replace(f":{server.port}/", f":{cable.port}/"))
-    made.submit()
-    wait_for(lambda: made.lab.counts()["foreman"]["writes"] >= 2)
-    cable.cut()
-    second = made.worker("two")
-    wait_for(lambda: second.said("taken over"))
-    wait_for(made.settled)
-    cable.mend()
-    assert first.process.wait(PATIENCE) == DEAD, first.err.read_text()
-    check_counts(made, 8)
 
 
 def test_a_command_reaches_whoever_carries_the_rollout_and_wakes_a_settled_one(cluster: Callable[..., Cluster]) -> None:
     from quads_tui.journal.cluster.connection import Dsn
     from quads_tui.journal.cluster.rollouts import ClusterRollouts
-    from quads_tui.rollout.commands import Command, Pause, Skip, Unskip
+    from quads_tui.rollout.commands import Command, Pause, Skip
 
-    made = cluster(hosts=6, speed=100)
+    made = cluster(hosts=4, speed=400)
 
     def order(command: Command) -> None:
         async def send() -> None:
@@ -256,10 +191,14 @@ def test_a_command_reaches_whoever_carries_the_rollout_and_wakes_a_settled_one(c
     host = next(iter(made.lab.counts()["hosts"]))
     order(Skip((host,), "broken"))
     order(Pause("admission", False))
-    wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 5)
-    order(Unskip((host,)))
-    wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 6)
-    check_counts(made, 6)
+    wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 3)
+    again = made.lab.run("resume", rollout, "--cluster", made.dsn, "--failed", "--yes")
+    assert again.returncode == 0, again.stderr
+    wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 4)
+    check_counts(made, 4)
     said = [event.who for event in made.events(rollout) if event.kind == "commanded"]
-    assert said == ["bob@laptop"] * 4
-    assert worker.process.poll() is None
+    assert said[:3] == ["bob@laptop"] * 3
+    assert len(said) == 4
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(PATIENCE) == 143, worker.err.read_text()
+    assert made.rows("select count(*) from quads_tui.worker where gone is null") == [(0,)]

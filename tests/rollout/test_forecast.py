@@ -16,7 +16,7 @@ from quads_tui.render.numbers import duration
 from quads_tui.rollout.events import Paused
 from quads_tui.rollout.forecast import Bound, Forecast, Outlook, forecast, forecast_in_pieces
 from quads_tui.rollout.metrics import LaneState, Meters
-from quads_tui.rollout.remaining_hosts import PIECE
+from quads_tui.rollout.pieces import PIECE
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout

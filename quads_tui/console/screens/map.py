@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
 
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.turns import ROWS
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import fleet_map
 from quads_tui.render.line import fitted
@@ -44,21 +45,27 @@ class MapScreen(View):
         self._fits = None if fits is None else frozenset(fits)
         self._by = fleet_map.GROUPINGS[0]
         self._top = self._room = 0  # the first line of cells that is drawn, and how many are at most
+        self._known: tuple[str, int, list[fleet_map.Row]] = ("", 0, [])  # grouping and width, and their rows
 
     def chosen(self) -> list[str]:
         return [self._host] if self._host else []
 
-    def lines(self, width: int, height: int) -> Sequence[Text]:
+    def body(self, width: int, height: int) -> Generator[bool, None, Sequence[Text]]:
         context, symbols = self.context, self.context.symbols
         rows = self._rows()
         self._room = room = max(1, height - 3)
         here = self._place(rows)[0]
         self._top = max(0, min(self._top, here, len(rows) - room), here - room + 1)
         overdue = {one.name for one in context.forecast.overdue}
-        shown = [
-            fleet_map.row_line(row, context.rollout, width, overdue=overdue, cursor=self._host, fits=self._fits, symbols=symbols)
-            for row in rows[self._top : self._top + room]
-        ]
+        shown: list[Text] = []
+        for row in rows[self._top : self._top + room]:
+            if len(shown) % ROWS == ROWS - 1:
+                yield False
+            shown.append(
+                fleet_map.row_line(
+                    row, context.rollout, width, overdue=overdue, cursor=self._host, fits=self._fits, symbols=symbols
+                )
+            )
         blank = [Text(" " * width)] * (room - len(shown))
         return [fleet_map.heading(self._by, width, symbols), *shown, *blank, *self._words(width)]
 
@@ -76,7 +83,10 @@ class MapScreen(View):
         return [fitted(line, width, ellipsis=symbols.ellipsis), fitted(note, width, ellipsis=symbols.ellipsis)]
 
     def _rows(self) -> list[fleet_map.Row]:
-        return fleet_map.rows(fleet_map.blocks(self.context.rollout, self._by), self.size.width)
+        by, width = self._by, self.size.width
+        if self._known[:2] != (by, width):
+            self._known = by, width, fleet_map.rows(fleet_map.blocks(self.context.rollout, by), width)
+        return self._known[2]
 
     def _place(self, rows: Sequence[fleet_map.Row]) -> tuple[int, int]:
         """Line and column of the cursor."""

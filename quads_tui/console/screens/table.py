@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -18,7 +17,9 @@ from quads_tui.console.field import FILTER, Field
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.key_actions import of_place
 from quads_tui.console.line_panel import LinePanel
+from quads_tui.console.listing import Listing
 from quads_tui.console.table_filter import TableFilter
+from quads_tui.console.turns import Pieces, Turns
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import boxes, end_panel, failures, header
 from quads_tui.render.clouds import cloud_panel
@@ -26,14 +27,12 @@ from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_row import Column
 from quads_tui.render.line import cut
 from quads_tui.render.palette import QUIET
-from quads_tui.rollout.forecast import SPARING
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import FailureGroup
 
 from .host import HostScreen
 from .view import View
 
-STILL = 2.0  # seconds without a key until rows may move under the cursor
 WIDE, DRAWER = 160, 66  # from this width on there is a drawer of that width
 _CANDIDATES = 8  # of the last word of a filter, that are shown
 _SAVED = "@"  # begins the name of a saved filter
@@ -44,6 +43,12 @@ _CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds tak
 def _graph_rows(width: int, height: int) -> int:
     """Of the boxes; 2: there is only room for their figures."""
     return 2 if width < 100 or height < 34 else 9 if height >= 52 else 7
+
+
+class _Middle(Horizontal):
+    """The table, and the drawer on wide terminals."""
+
+    BLANK: ClassVar = True  # they cover it
 
 
 class TableScreen(View):
@@ -65,15 +70,15 @@ class TableScreen(View):
         super().__init__(context)
         self.table = HostTable(context)
         self._filter = TableFilter(context.settings)
+        self.listing = Listing(context, table=self.table, shown=self._filter, turns=Turns(self), listed=self.panels_soon)
         self._last_marked = ""
-        self._next_sort = 0.0  # monotonic
         self._end_hidden = False  # the panel of the end, which is shown again at the next end
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
         yield LinePanel("progress")
         yield LinePanel("graphs")
-        with Horizontal(id="middle"):
+        with _Middle(id="middle"):
             yield self.table
             yield LinePanel("drawer")
         yield LinePanel("failures")
@@ -88,6 +93,9 @@ class TableScreen(View):
     def on_mount(self) -> None:
         self.table.focus()
         super().on_mount()
+
+    def on_unmount(self) -> None:
+        self.listing.drop()
 
     # Drawing
 
@@ -109,7 +117,7 @@ class TableScreen(View):
         self.query_one("#middle").display = False
         super().draw_too_small()
 
-    def panels(self) -> None:
+    def pieces(self, *, graphs: bool = False) -> Pieces:
         """Everything but the rows; and sort again, when no key was pressed for a while."""
         width, height = self.size
         if self.too_small:
@@ -117,52 +125,61 @@ class TableScreen(View):
             return
         self.query_one("#middle").display = True
         context = self.context
+        yield from self.listing.sort_again()
+        yield from self.table.painting()
         context.view.look()
-        if context.monotonic() - context.last_key >= STILL and context.monotonic() >= self._next_sort:
-            began = time.thread_time()
-            self.resort()
-            self._next_sort = context.monotonic() + SPARING * (time.thread_time() - began)
-        self.draw_header(width)
         symbols = context.symbols
+        head = self.header_lines(width)
         clouds = cloud_panel(context.rollout, width, _CLOUD_ROWS if height >= 36 else 1, symbols)
         progress = [header.bar(context.rollout, width, symbols), header.counts_line(context.rollout, width, symbols)]
-        self.put("progress", [*progress, *clouds])
         wide = width >= WIDE
-        self.query_one("#drawer").set_class(wide, "open")
+        drawer: Sequence[Text] = ()
         if wide:
             above = len(self._end_lines(width, height)) or _graph_rows(width, height)
-            self.put("drawer", self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above))
-        self.put("failures", [] if wide else self._failures(width, height))
-        self.table.tick()
+            drawer = self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above)
+        below = [] if wide else self._failures(width, height)
+        upper = (yield from self._graph_lines(width, height)) if graphs else None
+        yield False  # all of these figures are of one moment
+        self.put("header", head)
+        self.put("progress", [*progress, *clouds])
         self.draw_footer()
+        yield True
+        self.query_one("#drawer").set_class(wide, "open")
+        self.put("failures", below)
+        yield from self.putting("drawer", drawer)
+        if upper is not None:
+            yield from self.putting("graphs", upper)
+        self.table.tick()
 
-    def graphs(self) -> None:
-        width, height = self.size
-        if self.too_small:
-            return
+    def graph_pieces(self) -> Pieces:
+        if not self.too_small:
+            self.context.view.look()
+            yield from self.putting("graphs", (yield from self._graph_lines(*self.size)))
+
+    def _graph_lines(self, width: int, height: int) -> Generator[bool, None, Sequence[Text]]:
         context, symbols = self.context, self.context.symbols
-        context.view.look()
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
         rows = _graph_rows(width, height)
         if panel := self._end_lines(width, height):
-            self.put("graphs", panel)
-            return
+            return panel
         if rows == 2:
-            lines = [boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)]
-            self.put("graphs", [*lines, boxes.latency_line(meters, rollout.speed, width, symbols)])
-            return
+            first_line = boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)
+            return [first_line, boxes.latency_line(meters, rollout.speed, width, symbols)]
         now, speed = context.now, rollout.speed
         half, quarter = width // 2, width // 4
         if boxes.writes_remain(rollout, meters, forecast):
             first = boxes.queue_box(rollout, meters, forecast, own=own, width=half, height=rows, symbols=symbols)
         else:
             first = boxes.installs_box(rollout, forecast, now=now, width=half, height=rows, symbols=symbols)
+        yield False
         title, bmcs = boxes.bmc_curves(meters)
         redfish = boxes.latency_box(title, bmcs, speed=speed, width=quarter, height=rows, symbols=symbols)
+        yield False
         both = [("read", meters.foreman_reads), ("write", meters.foreman_writes)]
         rest = width - half - quarter
         foreman = boxes.latency_box("Foreman", both, speed=speed, width=rest, height=rows, symbols=symbols)
-        self.put("graphs", boxes.beside([first, redfish, foreman]))
+        yield False
+        return boxes.beside([first, redfish, foreman])
 
     @property
     def _shows_end(self) -> bool:
@@ -231,17 +248,13 @@ class TableScreen(View):
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
 
-    def resort(self) -> None:
-        """Filter and sort again."""
-        hosts = self._filter.hosts(list(self.context.rollout.hosts.values()), self.context.slowness())
-        self.table.show(hosts, sort=self._filter.sort, empty=self._filter.empty)
-
     def only(self, group: FailureGroup | None) -> None:
         """The hosts of one group and no others; None: as it is."""
         if group is None:
             return
         self._filter.group = group
-        self.resort()
+        self.listing.ask()
+        self.listing.settle()
         self.table.go(0)
         self.panels()
 
@@ -327,15 +340,15 @@ class TableScreen(View):
 
     def action_failures(self) -> None:
         self._filter.failures_only = not self._filter.failures_only
-        self._refilter()
+        self.listing.ask()
 
     def action_sort(self, name: str = "") -> None:
         self.context.flash = self._filter.order_by(name) or self.context.flash
-        self._refilter()
+        self.listing.ask()
 
     def action_reverse_sort(self) -> None:
         self._filter.turn()
-        self._refilter()
+        self.listing.ask()
 
     def action_columns(self, names: str = "") -> None:
         """Show these columns, those that fit if none is named; remembered."""
@@ -354,10 +367,6 @@ class TableScreen(View):
 
     def action_forget(self, name: str = "") -> None:
         self.context.flash = self._filter.forget(name)
-        self.panels()
-
-    def _refilter(self) -> None:
-        self.resort()
         self.panels()
 
     def action_detail(self) -> None:
@@ -389,7 +398,7 @@ class TableScreen(View):
         if event.value == self._filter.words or event.value.startswith(_SAVED):
             return
         self._filter.words = event.value
-        self._refilter()
+        self.listing.ask()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._take_filter()
@@ -429,4 +438,5 @@ class TableScreen(View):
         self._filter.words = field.value
         field.display = False
         self.set_focus(self.table)
-        self._refilter()
+        if not self.listing.ask_if_changed():
+            self.panels()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.row_commands import as_action
+from quads_tui.console.turns import Pieces, Turns
 from quads_tui.console.view_context import ViewContext
 from quads_tui.render import header, runner_gone
 from quads_tui.render.line import cut, fitted
@@ -29,12 +30,13 @@ _NAMES = {"esc": "escape"}  # of keys, as textual has them
 
 
 class View(SafeScreen, Screen[str]):
-    """Drawn by the app's timers: `frame` five times a second, `panels` once. Escape leaves it.
+    """Drawn by the app's timers: `frame` ten times a second, `all_in_turns` once. Escape leaves it.
 
     `keys`: the keys of this screen, for the last line, besides those that work anywhere. `needs`: the smallest terminal for it.
     """
 
     BINDINGS: ClassVar = [("escape", "back", "back")]
+    BLANK: ClassVar = True  # textual need not draw what its widgets cover
     DEFAULT_CSS = "View { layout: vertical; }"
     keys: ClassVar[str] = "esc back"
     place: ClassVar[str] = ""  # the name by which the site's row commands call it (rollout.row_commands.Screen)
@@ -45,6 +47,7 @@ class View(SafeScreen, Screen[str]):
         super().__init__()
         self.context = context
         self._awaited = False
+        self._drawing = Turns(self)
 
     def compose(self) -> ComposeResult:
         yield LinePanel("header")
@@ -81,6 +84,11 @@ class View(SafeScreen, Screen[str]):
         """The body, exactly `width` cells wide; the view fills it up to `height`."""
         raise NotImplementedError
 
+    def body(self, width: int, height: int) -> Generator[bool, None, Sequence[Text]]:
+        """`lines`, in pieces (console.turns) where they take long."""
+        yield from ()
+        return self.lines(width, height)
+
     def chosen(self) -> list[str]:
         """The hosts that an action applies to now."""
         return []
@@ -100,18 +108,49 @@ class View(SafeScreen, Screen[str]):
     def frame(self, dirty: set[str]) -> None:
         """Hosts that changed since the last frame; called without any as well."""
 
-    def graphs(self) -> None:
-        """Once a second, apart from the panels: what is expensive to draw."""
-
     def panels(self) -> None:
+        """Everything else, now: what a key has changed."""
+        self._drawing.drop()
+        for _ in self.pieces():
+            pass
+
+    def graphs(self) -> None:
+        """The same of what is expensive to draw."""
+        for _ in self.graph_pieces():
+            pass
+
+    @property
+    def drawing(self) -> bool:
+        """In turns."""
+        return self._drawing.busy
+
+    def panels_soon(self) -> None:
+        """The panels in turns."""
+        self._drawing.begin(self.pieces())
+
+    def all_in_turns(self) -> None:
+        """Panels and graphs, once a second; left out while the last time is not over yet."""
+        if not self._drawing.busy:
+            self._drawing.begin(self.pieces(graphs=True))
+
+    def on_unmount(self) -> None:
+        self._drawing.drop()
+
+    def graph_pieces(self) -> Pieces:
+        """What is expensive to draw."""
+        yield from ()
+
+    def pieces(self, *, graphs: bool = False) -> Pieces:
+        """What `panels` draws, and `graphs` if those are asked for: first all figures, which are of one moment."""
         width, height = self.size
         if self.too_small:
             self.draw_too_small()
             return
-        self.draw_header(width)
         room = height - 4
-        body = list(self.lines(width, room))[:room]
-        self.put("body", [*body, *[Text(" " * width)] * (room - len(body))])
+        body = list((yield from self.body(width, room)))[:room]
+        self.draw_header(width)
+        yield True
+        yield from self.putting("body", [*body, *[Text(" " * width)] * (room - len(body))])
         self.draw_footer()
 
     def first_line(self, width: int) -> Text:
@@ -137,6 +176,10 @@ class View(SafeScreen, Screen[str]):
         return None if self.context.rollout.time.is_real else self.context.meters.lateness
 
     def draw_header(self, width: int) -> None:
+        self.put("header", self.header_lines(width))
+
+    def header_lines(self, width: int) -> list[Text]:
+        """Which rollout it is, and what is to be said of it."""
         context = self.context
         end = header.end_line(
             context.rollout,
@@ -150,7 +193,7 @@ class View(SafeScreen, Screen[str]):
         )
         if context.gone is not None:  # nothing that the line tells of is still to come
             end = runner_gone.banner(context.gone, context.rollout, context.real_time(), width, context.symbols)
-        self.put("header", [self.first_line(width), end])
+        return [self.first_line(width), end]
 
     def state(self) -> str:
         """What is shown before the flash line."""
@@ -221,6 +264,10 @@ class View(SafeScreen, Screen[str]):
 
     def put(self, name: str, lines: Sequence[Text]) -> None:
         self.query_one(f"#{name}", LinePanel).put(lines)
+
+    def putting(self, name: str, lines: Sequence[Text]) -> Pieces:
+        """The same in pieces."""
+        return self.query_one(f"#{name}", LinePanel).putting(lines)
 
     # The mouse
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from quads_tui.rollout.commands import Command, from_dict
 from quads_tui.rollout.errors import QuadsTuiError
+from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.text import clean
 
 from .connection import Dsn
@@ -24,8 +24,7 @@ class DeclaredDead(QuadsTuiError):
     """This worker was not heard of for its lease: its rollouts are free for others, and it must not act any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The right to carry a rollout. Each claim has a greater epoch than those before."""
 
     rollout: str
@@ -97,6 +96,11 @@ class ClaimedRollout:
             except (ValueError, RecursionError):
                 continue  # of a newer version: it has no effect, and no event Commanded
         return taken
+
+    async def say(self, event: Event) -> None:
+        """An event where no journal could be opened; without effect where one was."""
+        body = json.dumps(to_row(event))
+        await self._link.call("select quads_tui.append(%s, %s, 0, %s, %s, %s, %s)", *self.claim, [body], [], [], [])
 
     async def let_go(self, *, wanted: bool) -> None:
         """`wanted`: another worker is to go on with it."""
