@@ -54,6 +54,12 @@ class StoredRollout:
         return Path(self.facts["rehearsal"]) if self.facts.get("rehearsal") else None
 
     @property
+    def home(self) -> str:
+        """The database of a cluster that it is a copy from, in words; empty: it is this machine's own."""
+        exported = self.facts.get("exported")
+        return str(exported.get("from", "a cluster")) if isinstance(exported, dict) else ""
+
+    @property
     def unfinished(self) -> bool:
         """Hosts are left that need no human to go on: it died, or was stopped."""
         ended = self.facts.get("ended")

@@ -23,8 +23,8 @@ from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState, Rollout
 
+from .desk import Desk, desk
 from .feed import NOW, rollout
-from .test_console import Desk, desk
 
 MOST = ROWS + 8  # rows that one turn may draw: those of one piece, and the few lines that belong to it
 
@@ -191,7 +191,7 @@ async def test_all_figures_of_a_picture_are_of_one_moment() -> None:
         fails()
         for _ in d.app.view.pieces():
             fails()
-        (count,) = re.findall(r"(\d+) failed", d.lines("header")[1])
+        (count,) = re.findall(r"failed (\d+)", d.lines("progress")[1])
         assert f"  {count} hosts, " in d.lines("failures")[0]
         assert int(count) < d.model.counts[HostStatus.FAILED], "hosts failed while it was drawn"
 
