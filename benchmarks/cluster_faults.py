@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import signal
@@ -21,7 +22,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,7 @@ FAULTS = ",".join(
 )
 _LONGEST = 1200.0  # real seconds of one rollout
 _POLL = 0.2
+_LEFT = "may be left at the BMC"
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Supervised:
 
 @dataclass
 class Tally:
-    """Everything but `runs`, `seconds` and `starts` must be 0."""
+    """Everything but `runs`, `named`, `seconds` and `starts` must be 0."""
 
     runs: int = 0
     lost: int = 0  # hosts that were not built
@@ -89,12 +90,13 @@ class Tally:
     overlaps: int = 0  # runs in which Foreman saw two writes at once
     extra_writes: int = 0
     extra_resets: int = 0
-    sessions: int = 0  # left at BMCs
+    sessions: int = 0  # left at BMCs without a word
+    named: int = 0  # left, and the host says so: interrupted within a login, at a BMC that does not tell whose a session is
     attempts: int = 0  # that were used up
     starts: int = 0  # of workers
     seconds: list[float] = field(default_factory=list)
 
-    def take(self, lab: Lab, hosts: int, attempts: int, seconds: float, starts: int) -> None:
+    def take(self, lab: Lab, hosts: int, events: list[Any], seconds: float, starts: int) -> None:
         counts = lab.counts()
         machines = counts["hosts"].values()
         self.runs += 1
@@ -103,8 +105,13 @@ class Tally:
         self.overlaps += int(counts["foreman"]["peak_writes"] > 1)
         self.extra_writes += counts["foreman"]["writes"] - hosts
         self.extra_resets += sum(max(0, machine["resets"] - 2) for machine in machines)
-        self.sessions += counts["bmc"]["sessions_open"]
-        self.attempts += attempts
+        left, named = (
+            counts["bmc"]["sessions_open"],
+            len({event.host for event in events if event.kind == "note" and _LEFT in event.text}),
+        )
+        self.sessions += max(0, left - named)
+        self.named += min(left, named)
+        self.attempts += sum(event.kind == "stage" and event.status.value == "failed" for event in events)
         self.starts += starts
         self.seconds.append(round(seconds, 1))
 
@@ -152,10 +159,12 @@ def one_run(tally: Tally, fault: str, seed: int, given: argparse.Namespace) -> N
             with suppress(psycopg.Error), psycopg.connect(dsn, connect_timeout=2) as database:
                 settled = not database.execute("select 1 from quads_tui.rollout where wanted or worker is not null").fetchall()
         disturbing.join(120)
-        tally.take(lab, given.hosts, attempts(dsn), time.monotonic() - began, sum(worker.starts for worker in workers))
+        tally.take(lab, given.hosts, found := journalled(dsn), time.monotonic() - began, sum(worker.starts for worker in workers))
         if given.keep and (tally.lost or tally.extra_writes or tally.extra_resets or tally.sessions):
             for worker in workers:
                 sys.stderr.write((place / worker.name / "err").read_text())
+            given.keep.write_text("\n".join(map(repr, found)))
+            sys.stderr.write(json.dumps(lab.counts()))
 
 
 def command(lab: Lab, place: Path, *words: str) -> None:
@@ -221,8 +230,8 @@ def is_stopped(pid: int) -> bool:
     return False
 
 
-def attempts(dsn: str) -> int:
-    """Failed ones, of all hosts."""
+def journalled(dsn: str) -> list[Any]:
+    """The events of the one rollout."""
     from quads_tui.journal.cluster.connection import Dsn
     from quads_tui.journal.cluster.rollouts import ClusterRollouts
 
@@ -236,8 +245,7 @@ def attempts(dsn: str) -> int:
         await reading.close()
         return events
 
-    found = Counter(event.status.value for event in asyncio.run(read()) if event.kind == "stage")
-    return found["failed"]
+    return asyncio.run(read())
 
 
 def main() -> None:
@@ -248,7 +256,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lease", type=float, default=20)
     parser.add_argument("--faults", default=FAULTS)
-    parser.add_argument("--keep", action="store_true", help="show what the workers said where something is not 0")
+    parser.add_argument("--keep", type=Path, help="write the events there, and show what was said, where something is not 0")
     given = parser.parse_args()
     for fault in given.faults.split(","):
         tally = Tally()

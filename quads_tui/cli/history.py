@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import islice
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
 from quads_tui.render.report.listing import Entry, Listing, members
@@ -35,7 +34,7 @@ def prune_rollouts(days: int, options: Options) -> int:
 
 def _prune(days: int, options: Options) -> int:
     removed = kept = 0
-    for rollout in list(stored_rollouts(options.state)):
+    for rollout in stored_rollouts(options.state):
         why = prune(rollout, options, time.time() - days * DAY)
         removed, kept = (removed, kept + 1) if why else (removed + 1, kept)
         name = clean(rollout.id, 200)
@@ -49,7 +48,7 @@ def _prune(days: int, options: Options) -> int:
 
 def _list(options: Options) -> int:
     """A line each, newest first, as soon as it is read; JSON lines with --json. A journal that cannot be read is a line too."""
-    stored = list(stored_rollouts(options.state))
+    stored = stored_rollouts(options.state)
     if not stored:
         notify(f"there is no rollout in {clean(options.state / 'rollouts', 1000)}")
         return 0
@@ -90,7 +89,7 @@ def _choose_rollout(rollout: str | None, options: Options) -> StoredRollout:
         try:
             return find(options.state, rollout)
         except NotFound as error:
-            newest = [stored.id for stored in islice(stored_rollouts(options.state), 3)]
+            newest = [stored.id for stored in stored_rollouts(options.state)[:3]]
             raise NotFound(f"{error}; the newest: {', '.join(newest)}" if newest else str(error)) from None
     for stored in stored_rollouts(options.state):
         return stored

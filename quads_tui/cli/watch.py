@@ -69,7 +69,7 @@ def _choose_rollout(name: str | None, options: Options) -> StoredRollout:
             return find(options.state, name)
         except NotFound as error:
             raise Usage(str(error)) from None
-    rollouts = list(stored_rollouts(options.state))
+    rollouts = stored_rollouts(options.state)
     if not rollouts:
         raise Usage(f"there is no rollout in {options.state / 'rollouts'}")
     return next((rollout for rollout in rollouts if rollout.holder()), rollouts[0])

@@ -175,7 +175,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         5,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
-        label="from start",
+        label="retry from start",
         consequence=retrying("start again", from_start=True),
     ),
     KeyAction(
@@ -319,7 +319,7 @@ KEY_ACTIONS = (
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
     KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
-    KeyAction("causes", "F", "F", "failures by cause", footer=4),
+    KeyAction("causes", "F", "F", "failures by cause", footer=3),
     KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
     KeyAction("map", "M", "M", "map of the fleet: a cell per host, by rack, model or cloud", footer=3),
     KeyAction("graphs", "v", "v", "graphs over time: hosts by stage, the Foreman write queue, latencies", footer=2),
@@ -330,7 +330,7 @@ KEY_ACTIONS = (
         "pause new hosts, or resume them after showing the reason for the pause",
         dangerous=True,
         footer=5,
-        label="pause new",
+        label="pause new hosts",
         consequence=always(PAUSE_NEW),
     ),
     KeyAction(
@@ -347,7 +347,7 @@ KEY_ACTIONS = (
     KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
     KeyAction("mute", "B", "B", "bell off or on; it rings for a new kind of failure, a pause, and the end of the rollout"),
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
-    KeyAction("command", "colon", ":", "type a command; tab completes", footer=4),
+    KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
     KeyAction("palette", "ctrl+p", "ctrl+p", "list of all commands, those for the host under the cursor first"),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
     KeyAction(
@@ -356,7 +356,7 @@ KEY_ACTIONS = (
         "q",
         "leave the screen: the rollout continues and prints its progress",
         footer=9,
-        label="leave (no stop)",
+        label="leave, no stop",
     ),
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9

@@ -146,7 +146,7 @@ class BuildWatch:
                 self._on_refused(refused)
                 return
             self._pace.looked(failed)
-            self._drop_given_up()
+            self._drop_answered()
             await self._pause(began)
 
     async def _pause(self, began: float) -> None:
@@ -172,9 +172,9 @@ class BuildWatch:
     async def _look(self, began: float, asked: bool) -> None:
         if asked or self._flags or self._armed or self._left:
             names = await self._foreman.in_build()
-            for look in _taken(self._flags, began):
+            for look in _answered(self._flags, began):
                 _tell(look, look.host in names)
-            for look in _taken(self._armed, began, lambda look: look.host in names):
+            for look in _answered(self._armed, began, lambda look: look.host in names):
                 _tell(look, True)
             gone = [look for look in self._left if look.asked < began and look.host not in names and not look.answer.done()]
         else:
@@ -187,14 +187,15 @@ class BuildWatch:
                 records = await self._foreman.records({look.host for look in (*gone, *self._records)})
             except SomeUnreadable as some:
                 records, odd = some.records, some
-            for look in _taken(self._records, began, lambda look: look.host in records):
+            for look in _answered(self._records, began, lambda look: look.host in records):
                 _tell(look, records[look.host])
-            for look in _taken(self._left, began, lambda look: look in gone and _out_of_build(records.get(look.host))):
+            for look in _answered(gone, began, lambda look: _out_of_build(records.get(look.host))):
                 _tell(look, records[look.host])
             if odd is not None:
                 raise odd
 
-    def _drop_given_up(self) -> None:
+    def _drop_answered(self) -> None:
+        """Those too whose host has been given up."""
         for looks in (self._flags, self._armed, self._left, self._records):
             looks[:] = [look for look in looks if not look.answer.done()]
         if not (self._asked or self._flags or self._armed or self._left or self._records):
@@ -205,14 +206,11 @@ def _out_of_build(record: HostRecord | None) -> bool:
     return record is not None and record.build is False
 
 
-def _taken(
-    looks: list[_PendingQuestion], began: float, answered: Callable[[_PendingQuestion], bool] = lambda look: True
+def _answered(
+    looks: list[_PendingQuestion], began: float, answers: Callable[[_PendingQuestion], bool] = lambda look: True
 ) -> list[_PendingQuestion]:
-    """Take those out of the list that were asked before the look began and that it answers."""
-    taken = [look for look in looks if look.asked <= began and not look.answer.done() and answered(look)]
-    gone = set(map(id, taken))
-    looks[:] = [look for look in looks if id(look) not in gone]
-    return taken
+    """Those that were asked before the look began and that it answers."""
+    return [look for look in looks if look.asked <= began and not look.answer.done() and answers(look)]
 
 
 def _tell(look: _PendingQuestion, answer: HostRecord | bool) -> None:

@@ -137,6 +137,8 @@ class _Flow:
                     "the host is off and no longer in build mode (cancelled in Foreman): starting again from the first stage"
                 )
                 memory.start, memory.built_at = first, None
+        if memory.booted:  # the other process may have ended before it could tell
+            self._ports.emit(HostArmed(self._ports.clock.wall(), self._host, False))
         self._remember(off=False, resumed=False)
 
     async def _is_off(self) -> bool:

@@ -47,8 +47,8 @@ class HostSideEffects:
         await self._ports.owned()
 
     async def before_login(self) -> None:
-        await self._ports.until_owned()
         await self._ports.commit(BmcSession(self._ports.clock.wall(), self._host, "", True))
+        await self._ports.until_owned()  # after it: whoever was frozen or waited meanwhile may have been replaced
 
     def heard(self, why: str = "") -> None:
         self._ports.outages.heard(self._host, why)

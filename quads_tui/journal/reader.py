@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -49,9 +49,22 @@ class JournalReader:
         if schema > SCHEMA:
             raise NoJournal(f"{path} was written by a newer quads-tui (schema {schema}; supported: 1 to {SCHEMA})")
 
-    def facts(self) -> dict[str, Any]:
-        """What JournalStore.describe kept."""
-        return {key: json.loads(value) for key, value in self._db.execute("select key, value from meta")}
+    def facts(self, but: Collection[str] = ()) -> dict[str, Any]:
+        """What JournalStore.describe kept. `but`: without these, which are not read."""
+        left_out = f" where key not in ({', '.join('?' * len(but))})"
+        rows = self._db.execute(f"select key, value from meta{left_out}", tuple(but))
+        return {key: json.loads(value) for key, value in rows}
+
+    def has_fact(self, key: str) -> bool:
+        """Whether JournalStore.describe kept this."""
+        return self._db.execute("select 1 from meta where key = ?", (key,)).fetchone() is not None
+
+    def fact(self, key: str) -> Any:
+        """One of the facts. KeyError: there is none of this key."""
+        found = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
+        if found is None:
+            raise KeyError(key)
+        return json.loads(found[0])
 
     def fingerprint(self) -> str:
         """Of the state of the journal: its facts (but who opened it how often), its last event and its last sample."""

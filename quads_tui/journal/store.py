@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,8 @@ create table exchange (n integer primary key, at real not null, host text not nu
   status integer not null, seconds real not null, error text not null);
 create index exchange_host on exchange (host);
 """
+
+_GATHER = 0.05  # seconds that a group may wait for more, where nobody waits for it: a transaction costs as much as twenty events
 
 _Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
 _EVENT = "insert into event (body) values (?)"
@@ -64,6 +67,9 @@ class JournalStore:
         self._broken = ""
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Row | None] = SimpleQueue()
+        self._unhurried: deque[_Row] = deque()  # goes along with the next group
+        self._asked = 0  # rows, ever, that somebody waits for
+        self._hurry = threading.Event()  # set with each of them
         try:
             if not existing:
                 _create(path)
@@ -130,6 +136,13 @@ class JournalStore:
         """It gets events in their order, in the loop, when they are on disk or when it is certain that they never will be."""
         self._listeners.append(listener)
 
+    def _answer(self, events: list[Event], waiting: list[asyncio.Future[None]], why: str) -> None:
+        """A group was written, or (`why`, in words) was not."""
+        try:
+            self._written(events)
+        finally:
+            _resolve(waiting, why)
+
     def _written(self, events: list[Event]) -> None:
         for event in events:
             for listener in self._listeners:
@@ -161,14 +174,18 @@ class JournalStore:
             self._queue.put((_SAMPLE, (at, json.dumps(data)), None))
 
     def exchange(self, one: Exchange) -> None:
-        """For the host's history. May be lost."""
+        """For the host's history. May be lost: it is on disk with what is queued next, a second's sample at the latest.
+
+        Forty of them a host, with a transaction each, would be most of the work of the thread.
+        """
         if not self._broken:
             values = (one.at, one.host, one.method, one.path, one.status, one.seconds, one.error)
-            self._queue.put((_EXCHANGE, values, None))
+            self._unhurried.append((_EXCHANGE, values, None))
 
     async def close(self) -> None:
         """Write out what is queued and close the file. Never raises; a broken journal keeps what it had."""
         self._queue.put(None)
+        self._hurry_up()
         await asyncio.to_thread(self._thread.join, 30.0)
 
     async def discard(self) -> None:
@@ -185,30 +202,42 @@ class JournalStore:
             raise JournalBroken(self._broken)
         self._queue.put(row)
 
+    def _hurry_up(self) -> None:
+        """After a row was put for which somebody waits."""
+        self._asked += 1
+        self._hurry.set()
+
     async def _committed(self, sql: str, values: tuple[Any, ...]) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
         self._put((sql, values, done))
+        self._hurry_up()
         await done
 
     def _write(self) -> None:
-        """The writer thread: take all that is queued, write it as one transaction, then answer those who wait."""
-        ending = False
+        """The writer thread: take all that is queued, write it as one transaction, then answer those who wait.
+
+        What somebody waits for is written at once, with all that was queued before it.
+        """
+        ending, answered = False, 0
         while not ending:
             rows = [self._queue.get()]
+            self._hurry.clear()
+            if _may_wait(rows[0]) and self._asked <= answered:
+                self._hurry.wait(_GATHER)
             while not self._queue.empty():
                 rows.append(self._queue.get())
             ending = None in rows
             group = [row for row in rows if row is not None]
+            group += [self._unhurried.popleft() for _ in range(len(self._unhurried))]
             why = self._broken or self._write_group(group)
             if why and not self._broken:
                 self._broken = why
                 self._in_loop(self._on_broken, why)
-            events = [values[0] for sql, values, _ in group if sql == _EVENT]
-            if events and self._listeners:
-                self._in_loop(self._written, events)
+            events = [values[0] for sql, values, _ in group if sql == _EVENT] if self._listeners else []
             waiting = [done for _, _, done in group if done is not None]
-            if waiting:
-                self._in_loop(_resolve, waiting, why)
+            answered += len(waiting)
+            if events or waiting:
+                self._in_loop(self._answer, events, waiting, why)
         self._owner_thread.shutdown()
         self._owner_db.close()
         self._db.close()
@@ -268,6 +297,11 @@ def _owner(database: sqlite3.Connection) -> int:
 def row_of_schema_2(at: float, kind: str, host: str | None, body: str) -> str:
     """An event's body as it is kept now, from the columns of an older journal."""
     return json.dumps([kind, at, *([] if host is None else [host]), *json.loads(body).values()])
+
+
+def _may_wait(row: _Row | None) -> bool:
+    """Nobody waits for it, and it is not the end."""
+    return row is not None and row[2] is None
 
 
 def _resolve(waiting: list[asyncio.Future[None]], why: str) -> None:

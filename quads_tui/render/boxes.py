@@ -290,7 +290,9 @@ def latency_box(
         figures,
         _answered([window for _, _, window in found], work, width - 2),
     ]
-    title += ", response time" if speed == 1 else ", wall-clock time"  # all other times on the screen are the rollout's own
+    title += " latency"
+    unscaled = f", not {speed:g}x" if speed != 1 else ""  # all other times on the screen are the rollout's own
+    title += unscaled if len(title) + len(unscaled) + 6 <= width else ""
     return box(Text(title, STRONG), Text(), lines, (span.since, "median" if len(found) > 1 else "", "now"), width, symbols)
 
 
@@ -389,23 +391,23 @@ def queue_line(
         .append(f"{hosts_left(rollout, forecast):,}", STRONG)
     )
     line.append(" left")
-    if forecast.writes_per_minute:
-        line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
-    if forecast.written_at is not None:
-        at = rollout.time.clock(forecast.written_at, forecast.at)
-        line.append("  last one about ", QUIET).append(at, STRONG)
     right = Text()
     if lane.in_flight:
         flight = lane.in_flight[0]
         right.append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
         right.append(f" {duration(max(0.0, own - flight.since))} ")
+    if forecast.writes_per_minute:
+        line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
+    if forecast.written_at is not None:
+        last = Text("  last one about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
+        line.append_text(last if line.cell_len + last.cell_len + 1 + right.cell_len <= width else Text())
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 
 def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
     """The latencies of the last minutes in one line."""
     seconds = max(60, round(_LATENCY / speed))
-    line, errors = Text(), 0
+    parts, errors = [], 0
     ipmi = bool(meters.ipmi.over(seconds).exchanges)
     for name, meter, which in (
         ("Redfish p95", meters.redfish, "p95"),
@@ -416,10 +418,12 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
         window = meter.over(seconds)
         errors += window.errors
         figure = latency(getattr(window, which)) if window.exchanges else "none"
-        line.append(f"{name} ", QUIET).append(f"{figure}  ", "" if window.exchanges else QUIET)
+        parts.append(Text("  ").append(f"{name} ", QUIET).append(figure, "" if window.exchanges else QUIET))
     told = f"{errors:,} unanswered " if errors else "all answered "
-    line.rstrip()
-    first = " latency " if speed == 1 else " wall-clock "
+    while sum(part.cell_len for part in parts) + len(told) > width and len(parts) > 1:
+        parts.pop()
+    line = Text().join(parts)[2:]
+    first = " latency " if speed == 1 else f" not {speed:g}x: "
     whole = f"{told}in {duration(seconds * speed)} "
     for label, words in ((first, whole), (first, told), (" ", told)):
         if len(label) + line.cell_len + 1 + len(words) <= width:
@@ -431,5 +435,5 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:
     """Title and meters of the box of the BMCs: where IPMI was used, of both protocols."""
     if meters.ipmi.total:
-        return "BMCs", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
+        return "BMC", [("Redfish", meters.redfish), ("IPMI", meters.ipmi)]
     return "Redfish", [("", meters.redfish)]

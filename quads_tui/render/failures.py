@@ -64,9 +64,9 @@ def failures(rollout: Rollout, width: int, height: int, now: float, symbols: Sym
     found, height = groups(rollout), max(1, height - len(outages))
     if not found:
         return outages
-    head = (
-        Text().append(f" {symbols.box[4] * 2} ", RULE).append("Failures by cause", STRONG).append(f"  {summary(rollout)} ", QUIET)
-    )
+    head = Text().append(f" {symbols.box[4] * 2} ", RULE).append("Failures by cause", STRONG)
+    head.append(f"  {summary(rollout)} (F: details) ", QUIET)
+    head.stylize(_ALL)
     head.append(symbols.box[4] * max(0, width - head.cell_len - 1), RULE)
     if width < _TWO_COLUMNS:
         return [*outages, fitted(head, width), *_column(found, width, height, symbols)]
@@ -108,7 +108,7 @@ def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Sym
     """As many as fit; the last line says how many more there are."""
     lines = [group_line(group, width, symbols=symbols) for group in found[:height]]
     if len(found) > height and lines:
-        lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} (press F)", QUIET), width)
+        lines[-1] = fitted(Text(f"   and {count(len(found) - height + 1, 'more cause')} ", QUIET), width)
         lines[-1].stylize(_ALL)
     return lines
 
@@ -126,7 +126,7 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
 
     first = brief(next(iter(group.hosts)))
     more = f", {symbols.ellipsis}" if len(group.hosts) > 1 else ""
-    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>3}", ink(BAD)).append(" at ", ink(QUIET))
+    line = Text(f"{symbols.cursor if cursor else ' '}{len(group.hosts):>2}", ink(BAD)).append(" at ", ink(QUIET))
     if group.stage is None:
         line.append(f"{'not started':<{_STAGE}}", ink(QUIET))
     else:
@@ -137,7 +137,7 @@ def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: 
     room = width - line.cell_len - right.cell_len - 2
     ways = (group.reason,) if since else reason_ways(group.stage, group.cause, group.reason)
     words = fitting(ways, room, symbols.ellipsis)
-    if words not in ways and (whole := fitting(ways, room + right.cell_len, symbols.ellipsis)) in ways:
+    if words not in ways and (whole := fitting(ways, width - line.cell_len - 1, symbols.ellipsis)) in ways:
         words, right = whole, Text()  # the hosts stand in the table too
     line = fitted(line.append(f" {words}"), width, right, ellipsis=symbols.ellipsis)
     line.style = CURSOR if cursor else ""

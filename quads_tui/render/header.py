@@ -51,7 +51,7 @@ def title_line(
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
-    rest.append(f"{_GAP if wide else '  '}{control}" if control else "", on_bar(QUIET))
+    rest.append(f"  {control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
     # below too. That it is no real time the badge says as well.
     unverified = f"{len(rollout.unverified)} not verified" if rollout.unverified and width >= WIDE else ""
@@ -79,8 +79,9 @@ def _clock(rollout: Rollout, now: float, *, mark: bool, words: bool = False, sta
     time, ended = rollout.time, rollout.over_at is not None
     now = rollout.over_at or now
     line = Text(style=BAR).append(_MARK if mark and not time.is_real else "", on_bar(QUIET))
-    line.append(f"start {time.clock(rollout.started_at, now)}{_GAP}" if start and rollout.started_at else "")
-    line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}{_GAP if words else '  '}")
+    if start and rollout.started_at:
+        line.append(f"start {time.clock(rollout.started_at, now)}  ")
+    line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}  ")
     line.append(("ran " if ended else "running ") if words else "")
     return line.append(duration(rollout.seconds(now)), STRONG).append(" ")
 

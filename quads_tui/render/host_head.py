@@ -38,7 +38,8 @@ def name_line(host: HostState, rollout: Rollout, *, now: float, width: int, word
     else:
         words = "not started" if host.status is HostStatus.QUEUED and not host.attempts else word.value
         right.append(f"{words}  " if words else "", STYLES[host.status] if host.status.is_final else "")
-    right.append(f"{host.stage.short} " if host.stage else "", STAGE_STYLES[host.stage] if host.stage else "")
+    if host.stage:
+        right.append(f"{host.stage.short if width < _WIDE else host.stage.label} ", STAGE_STYLES[host.stage])
     seconds = (now - host.since) * rollout.speed if host.since else 0.0
     right.append(f"{duration(seconds)} " if seconds >= 1 else "", STRONG)
     return fitted(line, width, right, ellipsis=symbols.ellipsis)

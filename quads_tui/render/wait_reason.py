@@ -41,6 +41,7 @@ class HostNote:
     progress: float | None = None
 
 
+_WRITTEN = "written; "  # begins what is noted once Foreman has answered the write (engine/host_stages)
 _SEEN = 3  # installs of a model from which on it is known how long they usually take
 
 
@@ -163,7 +164,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, forecast, now)
-    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns
+    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not host.note.startswith(_WRITTEN)
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
     return (_turn(host, rollout, forecast, now) if unwritten else "") + words
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -185,6 +186,7 @@ def uuid_of(value: object) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)  # each look at a machine asks
 def _is_typed(uuid: str) -> bool:
     """Not made by a machine: one of the known ones, of few different digits, or of bytes that rise or fall evenly."""
     octets = bytes.fromhex(uuid.replace("-", ""))

@@ -31,7 +31,6 @@ _ESCAPES = re.compile(
     r"(?P<url>(?:%[0-9A-Fa-f]{2})+)|(?P<hex>(?:\\x[0-9A-Fa-f]{2})+)|(?P<json>(?:\\u[0-9A-Fa-f]{4})+)"
     r"|(?P<char>\\[^\sxu])|(?P<html>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});)"
 )
-_ESCAPED = frozenset("%\\&")
 _ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+=_")
 _ENCODED_AROUND = 1000  # characters
 
@@ -116,7 +115,7 @@ class Scrubber:
         spans = list(self._spans(text))
         plain = text
         for depth in range(1, _NESTED + 1):
-            if _ESCAPED.isdisjoint(plain):
+            if not ("%" in plain or "\\" in plain or "&" in plain):  # how escapes begin
                 break
             plain = _ESCAPES.sub(_unescaped, plain)
             found = list(self._spans(plain))

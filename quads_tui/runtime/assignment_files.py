@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quads_tui.inputs import InputError, load_assignment
-from quads_tui.journal.catalogue import stored_rollouts
+from quads_tui.journal.catalogue import Catalogue
 
 from .path_completion import SUFFIXES
 
@@ -18,13 +18,13 @@ class AssignmentFiles:
     """Looked for each time that they are asked for; a file is read again only when it has changed."""
 
     def __init__(self, state: Path) -> None:
-        self._state = state
+        self._catalogue = Catalogue(state)
         self._known: dict[Path, tuple[tuple[int, int], bool]] = {}  # its time of change and size; whether it is an assignment
 
     def find(self) -> Sequence[Path]:
         """Reads the disk. Files with errors are left out: their path can be typed, and then the error is shown."""
         candidates = [path for place in PLACES for path in sorted(place.glob("*.*"))[:_MOST]]
-        for rollout in stored_rollouts(self._state):
+        for rollout in self._catalogue.read():
             if rollout.rehearsal is None:
                 candidates += [Path(given["path"]) for given in rollout.facts.get("assignments", ())]
         return list(dict.fromkeys(path for path in candidates if self._is_assignment(path)))

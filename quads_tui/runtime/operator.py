@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from quads_tui.rollout.plan import Plan
 
-from .running_rollout import RunningRollout
+if TYPE_CHECKING:  # with it comes the whole engine, which commands that only list or report never need
+    from .running_rollout import RunningRollout
 
-FrontEnd = Callable[[RunningRollout], Awaitable[None]]
+FrontEnd = Callable[["RunningRollout"], Awaitable[None]]
 """Shows a rollout; returns when it was left and no host can move without a human. It does not own the rollout."""
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from quads_tui.journal.catalogue import StoredRollout, stored_rollouts
+from quads_tui.journal.catalogue import Catalogue, StoredRollout
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.render.clouds import short_clouds_name
 from quads_tui.render.eta import header_words
@@ -41,14 +41,16 @@ log = logging.getLogger(__name__)
 
 
 class RolloutIndex:
-    """Journals of other processes are followed. All others are read when their state has changed: by the fingerprint of what is
-    in them, since the size and the time of a file say nothing while its newest entries are in the write-ahead log."""
+    """Journals of other processes are followed. All others are read when their state has changed: where a file of theirs has, by
+    the fingerprint of what is in them."""
 
     def __init__(self, state: Path, resources: ProcessResources) -> None:
         self._state = state
+        self._catalogue = Catalogue(state)
         self._resources = resources
         self._followers: dict[str, Follower] = {}
-        self._rows: dict[str, tuple[str, Row]] = {}  # by id: the fingerprint of the journal, and what it says
+        # By id: what was read, the fingerprint of the journal, and what it says.
+        self._rows: dict[str, tuple[StoredRollout | None, str, Row]] = {}
         self._stored: list[tuple[StoredRollout, RowGroup, str]] = []  # with its group and its holder
         self._scheduled: list[Scheduled] = []
         self.is_read = False  # the state directory was read once
@@ -91,7 +93,7 @@ class RolloutIndex:
         """In a thread."""
         stored = []
         ended = 0
-        for rollout in stored_rollouts(self._state):
+        for rollout in self._catalogue.read():
             holder = rollout.holder()
             unread = RowGroup.DAMAGED if rollout.unreadable else RowGroup.UNFINISHED if rollout.unfinished else RowGroup.RECENT
             group = RowGroup.RUNNING if holder else unread
@@ -108,7 +110,7 @@ class RolloutIndex:
                 try:
                     self._followers[name] = follow(rollout)
                 except Usage as error:
-                    self._rows[name] = ("", _damaged(name, str(error)))
+                    self._rows[name] = (None, "", _damaged(name, str(error)))
         for rollout, group, _ in stored:
             if group is not RowGroup.RUNNING:
                 self._keep_row(rollout, group)
@@ -116,20 +118,23 @@ class RolloutIndex:
         self._scheduled = scheduled(self._state)
 
     def _keep_row(self, rollout: StoredRollout, group: RowGroup) -> None:
+        known = self._rows.get(rollout.id)
+        if known is not None and known[0] is rollout:
+            return
         try:
             with closing(JournalReader(rollout.journal)) as journal:
                 state = journal.fingerprint()
-            if self._rows.get(rollout.id, ("",))[0] != state:
-                self._rows[rollout.id] = (state, _ended_row(summarised(rollout), group))
+            row = known[2] if known is not None and known[1] == state else _ended_row(summarised(rollout), group)
+            self._rows[rollout.id] = (rollout, state, row)
         except (NoJournal, Unreadable, *DAMAGE) as why:
-            self._rows[rollout.id] = ("", _damaged(rollout.id, str(why)))
+            self._rows[rollout.id] = (rollout, "", _damaged(rollout.id, str(why)))
 
     def _stored_rows(self) -> Iterator[Row]:
         for rollout, group, holder in self._stored:
             kept = self._rows.get(rollout.id)
             if group is not RowGroup.RUNNING:
                 if kept is not None:
-                    yield kept[1]
+                    yield kept[2]
             elif not _is_this_process(holder):
                 follower = self._followers.get(rollout.id)
                 by = f"run by {holder.partition(', since')[0]}"
@@ -138,7 +143,7 @@ class RolloutIndex:
                 elif "plan" not in rollout.facts:
                     yield Row(rollout=rollout.id, group=RowGroup.RUNNING, state="planning", details=by)
                 elif kept is not None:
-                    yield kept[1]
+                    yield kept[2]
 
 
 def _is_this_process(holder: str) -> bool:

@@ -42,10 +42,11 @@ def find_unfinished(given: RolloutInput, options: Options) -> list[UnfinishedRol
         facts = stored.facts
         if not stored.unfinished or stored.rehearsal or "plan" not in facts:
             continue
-        if spelled(facts["foreman"]) == spelled(given.site.foreman.url) and names & {
-            host["name"] for host in facts["plan"]["hosts"]
-        }:
-            others = Counter(cloud for name, cloud in _left(stored, facts["plan"]).items() if name not in names)
+        if spelled(facts["foreman"]) != spelled(given.site.foreman.url):
+            continue
+        plan = facts["plan"]
+        if names & {host["name"] for host in plan["hosts"]}:
+            others = Counter(cloud for name, cloud in _left(stored, plan).items() if name not in names)
             found.append(UnfinishedRollout(stored, dict(others.most_common())))
     return found
 

@@ -27,7 +27,6 @@ from quads_tui.journal.cluster.rollouts import ClusterRollouts
 from quads_tui.journal.servers import spelled
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.events import Event, Notice
-from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.state import Rollout
@@ -200,7 +199,7 @@ class Worker:
         SECRETS.spare(plan.names)
         site = self._site_of(facts, plan)
         clock = StoppableClock(site.speed)
-        events = await self._events(claim.rollout, reading, clock.moment())
+        events = await self._events(claim.rollout, reading, clock)
         rollout = Rollout(claim.rollout, plan, speed=site.speed)
         rollout.durations.seed(facts.get("seeds", {}), {**facts.get("learned", {}), "install": site.limits.install})
         for event in events:
@@ -240,13 +239,14 @@ class Worker:
         check_ipmitool(site, addresses)
         return site
 
-    async def _events(self, rollout: str, reading: ClusterRollouts, now: Moment) -> list[Event]:
-        """All of them, with the moments of other machines as moments of this one."""
+    async def _events(self, rollout: str, reading: ClusterRollouts, clock: StoppableClock) -> list[Event]:
+        """All of them, with times of other machines as times of this one where something is reckoned from them."""
         events: list[Event] = []
         last = 0
         while found := await reading.aged_events(rollout, last):
             last = found[-1][0]
-            events += [rebased(event, age, now) for _, event, age in found]
+            now, wall = clock.moment(), clock.wall()
+            events += [rebased(event, age, now, wall) for _, event, age in found]
         return events
 
     def _journal(self, claim: Claim, on_broken: Callable[[str], None], clock: StoppableClock) -> ClusterJournal:

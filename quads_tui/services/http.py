@@ -15,9 +15,8 @@ from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[att
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -33,6 +32,7 @@ from quads_tui.rollout.ports import Clock
 from quads_tui.rollout.text import clean
 
 from .big_answers import read_ahead
+from .connecting import GatedConnector
 from .credentials import learn_received, learn_sent, without_credentials
 from .kept_connections import KeptConnections, Reuse
 from .not_before import NotBefore
@@ -43,13 +43,13 @@ from .tls_errors import TlsTrouble
 from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
+_NAMES = 4096  # addresses that are taken apart once: each host is asked at some ten of them, again and again
 _REFUSAL = 1 << 16  # bytes of an error's body that are kept: its status is worth more than its text
 # aiohttp warns of what servers send, such as cookies that are none, in their own words: on the screen, and uncleaned.
 logging.getLogger("aiohttp").addHandler(logging.NullHandler())
 logging.getLogger("aiohttp").propagate = False
 # asyncio reads up to 256 KB in one step: 60 ms of aiohttp's parser where those are chunks of one byte each.
 _SelectorSocketTransport.max_size = SSLProtocol.max_size = 1 << 15
-_COMPUTING = 0.25  # a handshake that takes longer is waiting for the other side, not computing, and gives its place back
 
 
 class Http:
@@ -244,7 +244,6 @@ class Http:
             server_hostname=server_name,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
-            trace_request_ctx=(attempt, call),
         ) as response:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
             learn_received(response.headers, cookies)
@@ -281,16 +280,12 @@ class Http:
         session = self._kept if kept else self._fresh
         if session is None:
             # Its own cache of names would hand out their addresses in turns.
-            connector = (
-                aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=self._resolver(), use_dns_cache=False)
-                if kept
-                else aiohttp.TCPConnector(limit=0, force_close=True, resolver=self._resolver(), use_dns_cache=False)
-            )
+            how = {"keepalive_timeout": _KEEP_ALIVE} if kept else {"force_close": True}
+            connector = GatedConnector(self._gate, limit=0, resolver=self._resolver(), use_dns_cache=False, **how)
             session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
-                trace_configs=[self._traces()],
                 middlewares=(never_twice,),
                 request_class=CheckedRequest,
             )
@@ -300,48 +295,12 @@ class Http:
                 self._fresh = session
         return session
 
-    def _traces(self) -> aiohttp.TraceConfig:
-        traces = aiohttp.TraceConfig()
-        traces.on_connection_create_start.append(self._enter_gate)
-        traces.on_connection_create_end.append(self._connected)
-        traces.on_connection_reuseconn.append(self._reused)
-        return traces
-
-    async def _enter_gate(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, call = context.trace_request_ctx
-        if call.service != "redfish":  # a few connections at most: Foreman must not wait behind seven hundred BMCs
-            attempt.start()
-            return
-        await self._gate.acquire()
-        timer: asyncio.TimerHandle | None = None
-        held = True
-
-        def release() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._gate.release()
-            if timer is not None:
-                timer.cancel()
-
-        timer = asyncio.get_running_loop().call_later(_COMPUTING, release)
-        attempt.release = release
-        attempt.start()
-
-    async def _connected(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, _ = context.trace_request_ctx
-        attempt.leave_gate()
-
-    async def _reused(self, _: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        attempt, _ = context.trace_request_ctx
-        attempt.reused = True
-        attempt.start()
-
 
 class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
 
 
+@lru_cache(maxsize=_NAMES)
 def _is_ip_address(host: str) -> bool:
     try:
         ip_address(host)
@@ -350,6 +309,7 @@ def _is_ip_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_NAMES)
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

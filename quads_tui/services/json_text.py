@@ -86,7 +86,8 @@ def parse(body: bytes, *, first: bool = False, yielding: bool = False) -> Any:
                 document, end = decode(text)
             except json.JSONDecodeError:
                 document, end = decode(_restructured(text))
-        _bound_depth(document)
+        if text.count("{") + text.count("[") > MAX_DEPTH:  # else nothing in it can be nested as deep
+            _bound_depth(document)
         behind = text[end:].lstrip(" \t\r\n")
         if not isinstance(document, dict | list) and (behind.strip(_NO_TEXT) or document is DAMAGED):
             raise ValueError(f"broken JSON: no document in {len(text)} characters")

@@ -89,10 +89,11 @@ class Call:
 
 
 class Attempt:
-    """One try on the wire, as the trace hooks see it."""
+    """One try on the wire."""
 
     def __init__(self, bound: asyncio.Timeout, total: float) -> None:
         self.began = time.monotonic()
+        self.connects = False  # a new connection is made for it
         self.reused = False
         self.sent = False  # the connection stands and the last check passed: something of it may have reached the server
         self.peer = ""

@@ -23,8 +23,8 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.runtime.clients import Services
 from quads_tui.services.http import Http
-from quads_tui.services.redfish.connection import failure_of
 from quads_tui.services.redfish.errors import error_response
+from quads_tui.services.redfish.failures import failure_of
 from quads_tui.services.responses import Response
 from tests.clocks import FastClock
 from tests.services.tlsserver import TlsServer

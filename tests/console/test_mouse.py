@@ -61,7 +61,7 @@ async def test_a_click_on_a_key_asks_as_the_key_does() -> None:
         await click(d, "p pause new")
         assert isinstance(d.app.screen, Question)
         await d.press("n")
-        await click(d, "F causes")
+        await click(d, "Failures by cause")
         assert isinstance(d.app.screen, CausesScreen)
         assert not d.control.orders
 

@@ -7,6 +7,7 @@ at the start, a terminal, a pipe that is read while it runs) goes by subprocess 
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -99,6 +100,7 @@ def _serve() -> None:
         lazy = ("console", "metrics_server", "prometheus")  # textual is for screens, prometheus-client for metrics
         if not any(name in module.name for name in lazy) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    gc.freeze()  # no process that is forked collects this, while it runs or at its end: it would copy all of it
     for line in sys.stdin:
         request = json.loads(line)
         if "poll" in request:

@@ -173,6 +173,7 @@ async def test_a_host_that_somebody_booted_and_that_was_built_meanwhile_is_done(
     await to_the_end(lab)
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     assert (builds(lab), machine.resets, machine.power) == (1, 1, "On")
+    assert lab.rollout.left_armed == []
 
 
 async def test_a_host_that_was_built_meanwhile_and_switched_off_is_done_too() -> None:
@@ -184,6 +185,7 @@ async def test_a_host_that_was_built_meanwhile_and_switched_off_is_done_too() ->
     await to_the_end(lab)
     assert ends(lab.rollout) == {HostStatus.DONE: 1}
     assert (builds(lab), machine.resets) == (1, 1)
+    assert lab.rollout.left_armed == []
 
 
 async def test_a_host_that_runs_though_its_build_was_cancelled_is_not_switched_off() -> None:

@@ -24,8 +24,8 @@ from quads_tui.rollout.events import from_row
 from quads_tui.rollout.view import RolloutView
 from quads_tui.runtime.control_socket import ControlServer
 from quads_tui.services.foreman.errors import checked_write, explain, failure
-from quads_tui.services.redfish.connection import failure_of
 from quads_tui.services.redfish.errors import error_response
+from quads_tui.services.redfish.failures import failure_of
 from quads_tui.services.responses import Response
 from tests.console.feed import Clock, Recorder, meters, rollout
 

@@ -228,6 +228,32 @@ async def test_a_journal_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
     assert [(e.method, e.path, e.status) for e in reader.exchanges("h1")] == [("GET", "/redfish/v1", 200)]
 
 
+async def test_exchanges_go_along_with_what_is_written_next(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    paths = [f"/redfish/v1/{number}" for number in range(40)]
+    for path in paths:
+        store.exchange(Exchange(at=3.0, host="h1", method="GET", path=path, status=200, seconds=0.25, error=""))
+    await store.commit(EVENTS[0])
+    assert [exchange.path for exchange in JournalReader(store.path).exchanges("h1", last=40)] == paths
+    store.exchange(Exchange(at=3.0, host="h2", method="GET", path="/", status=200, seconds=0.25, error=""))
+    await store.close()
+    assert len(JournalReader(store.path).exchanges("h2")) == 1
+
+
+async def test_who_waits_is_answered_though_a_listener_fails(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
+
+    def fails(event: Event) -> None:
+        raise LookupError
+
+    store.subscribe(fails)
+    await asyncio.wait_for(store.commit(EVENTS[0]), PATIENCE)
+    await store.close()
+    assert [type(error) for error in errors] == [LookupError]
+
+
 @pytest.mark.parametrize("schema", [1, 2])
 async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path: Path, schema: int) -> None:
     store = JournalStore(tmp_path / "journal.db")

@@ -229,6 +229,7 @@ class View(SafeScreen, Screen[str]):
         line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", on_bar(RULE))
         for action in rest:
             line.append_text(_running(action, on_bar(QUIET))).append("  ")
+        line.rstrip()
         return line
 
     def _site_keys(self, chosen: Sequence[str]) -> list[KeyAction]:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 _APPEND = "select quads_tui.append(%s, %s, %s, %s, %s, %s, %s)"
 _OWNED = "select quads_tui.owned(%s, %s)"
 _DESCRIBE = "select quads_tui.describe(%s, %s, %s, %s)"
+_GATHER = 0.2  # real seconds in which what nobody waits for is gathered
 _GROUP = 500  # events, samples and exchanges of one call
 _CALL = 10.0  # real seconds for a call of the writer
 _LAST_CHECK = 0.8  # real seconds for the check at the first byte; the request itself gives it one
@@ -65,6 +66,7 @@ class ClusterJournal:
         self._exchanges: list[Exchange] = []
         self._written = 0  # events under this epoch that are on disk
         self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()  # somebody waits for what is queued
         self._closing = False
         self._ended = ended
         self._broken = ""
@@ -87,6 +89,7 @@ class ClusterJournal:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._events.append((event, done))
         self._wake.set()
+        self._urgent.set()
         await done
 
     def sample(self, at: float, data: dict[str, object]) -> None:
@@ -155,6 +158,7 @@ class ClusterJournal:
         """Write out what is queued. Never raises."""
         self._closing = True
         self._wake.set()
+        self._urgent.set()
         await self._patiently(self._writer)
         for task in (self._writer, self._looking):
             if task is not None:
@@ -179,7 +183,10 @@ class ClusterJournal:
     async def _write(self) -> None:
         while True:
             await self._wake.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), _GATHER)
             self._wake.clear()
+            self._urgent.clear()
             while self._events or self._samples or self._exchanges:
                 await self._write_group()
             if self._closing:
@@ -241,6 +248,7 @@ class ClusterJournal:
         self._back()
         self._on_broken(why)
         self._wake.set()
+        self._urgent.set()
 
     async def _timed(self, call: Coroutine[Any, Any, T]) -> T:
         """While its answer is late, time stands still: who waits for it must not use up a deadline."""

@@ -176,6 +176,7 @@ class Bmc:
 
     async def close(self) -> None:
         """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
+        self._machine.rest()
         await self._connection.session.close()
 
 

@@ -27,9 +27,10 @@ from ..kept_connections import Reuse
 from ..not_before import name_of
 from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
-from .learned import Learned, LearnedBmcs
+from .failures import failed_look, failure_from
+from .learned import Learned, LearnedBmcs, PowerTimes
 from .login import Busy
-from .quirks import MAKERS, Maker, Meaning
+from .quirks import MAKERS, Maker
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, TRIES, Session
 
@@ -107,6 +108,11 @@ class BmcConnection:
         return self._bmcs.of(self._address)
 
     @property
+    def power_times(self) -> PowerTimes:
+        """What this process knows of the machines of each model."""
+        return self._bmcs.power_times
+
+    @property
     def makers(self) -> list[Maker]:
         """The rows of quirks.py that hold for this BMC, by the names that it has given itself until now."""
         return [maker for maker in MAKERS if maker.known_by(self.families)]
@@ -147,10 +153,13 @@ class BmcConnection:
         self._renewals += doubt
         return doubt
 
-    async def read(self, path: str, deadline: float, deciding: Sequence[Deciding] = ()) -> tuple[Document, Response]:
+    async def read(
+        self, path: str, deadline: float, deciding: Sequence[Deciding] = (), earlier: tuple[bytes, Document] = (b"", {})
+    ) -> tuple[Document, Response]:
         """A JSON object by GET, asked for again while the BMC cannot answer and the deadline is not reached.
 
         `deciding`: members that the caller decides by; a document in which one of them cannot be believed is no answer.
+        `earlier`: an answer to the same call, and its document, which is given back where the same bytes come again.
         Raises Missing (404) and StageFailure.
         """
         wait = RetryBackoff(self, deadline)
@@ -162,6 +171,8 @@ class BmcConnection:
                 await wait.after(error)
                 continue
             if answer.ok:
+                if answer.body and answer.body == earlier[0]:
+                    return earlier[1], answer
                 try:
                     document = answer.json()
                 except NotJson as error:
@@ -177,7 +188,7 @@ class BmcConnection:
             refusal = error_response(answer)
             if answer.status == 404 and not refusal.page:
                 raise Missing(refusal)
-            await wait.after(_no_look(refusal))
+            await wait.after(failed_look(refusal))
 
     async def leave_alone(self, deadline: float, failure: StageFailure | None = None) -> bool:
         """Wait as long as the BMC asks to, where it does: then True.
@@ -220,7 +231,7 @@ class BmcConnection:
                 refusal = error_response(answer)
                 if answer.status == 404 and not refusal.page:
                     raise StageFailure(Cause.PROTOCOL, f"no Redfish service at {ROOT}: {refusal.text}")
-                await wait.after(_no_look(refusal))
+                await wait.after(failed_look(refusal))
                 continue
             why = "it is not a JSON object"
             if isinstance(document, Mapping) and not (why := unreadable(document, SERVICE_ROOT)):
@@ -306,7 +317,7 @@ class BmcConnection:
         await self.acts.confirm()
 
     def _reuse(self, method: str) -> Reuse:
-        if any(maker.breaks_used_connections for maker in self.makers):
+        if method == "GET" or any(maker.breaks_used_connections for maker in self.makers):
             return Reuse.NEVER
         return Reuse.TRIED if method in _REPEATABLE else Reuse.PROVED
 
@@ -408,41 +419,3 @@ class RetryBackoff:
         if reason != self._noted:
             self._noted = reason
             self._connection.acts.note(f"waiting: {reason}", waits=True)
-
-
-def failure_from(error: RequestFailed | Busy | StageFailure) -> StageFailure:
-    """What a request that got no usable answer means for the stage."""
-    if isinstance(error, RequestFailed):
-        if error.kind is FailureKind.REDIRECT:
-            return StageFailure(Cause.PROTOCOL, error.reason)
-        if error.kind is FailureKind.NOT_YET:
-            return StageFailure(Cause.BUSY, error.reason, after=error.after)
-        # A certificate that is not believed does not get better by asking again.
-        return StageFailure(Cause.UNREACHABLE, error.reason, retryable=error.kind is not FailureKind.TLS)
-    if isinstance(error, Busy):
-        return failure_of(error.response)
-    return error
-
-
-def _no_look(refusal: ErrorResponse) -> StageFailure:
-    """As `failure_of`, for a GET: a BMC that is starting answers even to what it serves that the method is not allowed."""
-    failure = failure_of(refusal)
-    failure.retryable |= refusal.status == 405
-    return failure
-
-
-def failure_of(refusal: ErrorResponse) -> StageFailure:
-    """What an error response means for the stage: cause, whether another attempt may help, and after how long (DSP0266 8.6)."""
-    if refusal.status == 401:
-        return StageFailure(Cause.CREDENTIALS, refusal.text, retryable=False)
-    if refusal.means(Meaning.PASSWORD_CHANGE):
-        return StageFailure(Cause.CREDENTIALS, f"the password must be changed first: {refusal.text}", retryable=False)
-    if refusal.busy:
-        return StageFailure(Cause.BUSY, refusal.text, after=refusal.after)
-    if refusal.status >= 500:
-        return StageFailure(Cause.PROTOCOL, refusal.text, after=refusal.after)
-    if refusal.page:
-        return StageFailure(Cause.PROTOCOL, refusal.text)
-    if refusal.status in (403, 405):
-        return StageFailure(Cause.REFUSED, refusal.text, retryable=False)
-    return StageFailure(Cause.REFUSED, refusal.text)

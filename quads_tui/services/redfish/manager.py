@@ -14,9 +14,10 @@ from quads_tui.rollout.text import clean
 from quads_tui.services.responses import RequestFailed
 
 from ..bmc_restart import power_after, restart_words, unproven, until_back
-from .connection import Missing, failure_from, failure_of
+from .connection import Missing
 from .deciding import ACTION_INFO
 from .errors import error_response
+from .failures import failure_from, failure_of
 from .listing import listing
 from .login import Busy
 from .quirks import Meaning

@@ -13,8 +13,9 @@ from quads_tui.rollout.stages import ActResult
 from quads_tui.rollout.text import clean
 from quads_tui.services.responses import FailureKind, RequestFailed
 
-from .connection import BmcConnection, failure_from, failure_of
+from .connection import BmcConnection
 from .errors import ErrorResponse, error_response
+from .failures import failure_from, failure_of
 from .learned import Step
 from .login import Busy
 from .quirks import Meaning, TagSpelling

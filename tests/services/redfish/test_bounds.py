@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from quads_tui.rollout.causes import Cause
-from quads_tui.services.redfish.connection import failure_from, failure_of
 from quads_tui.services.redfish.errors import ErrorResponse
+from quads_tui.services.redfish.failures import failure_from, failure_of
 from quads_tui.services.responses import FailureKind, RequestFailed
 
 from .conftest import Bench

@@ -204,3 +204,31 @@ def test_no_document_breaks_the_readers(document: Any) -> None:
 )
 def test_only_paths_of_the_same_bmc(reference: Any, path: str) -> None:
     assert local_path(reference) == path
+
+
+async def test_a_poll_that_tells_the_same_is_not_read_anew_and_one_that_does_not_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, read = System.read, []
+
+    def counted(*told: Any) -> System:
+        read.append(told)
+        return plain(*told)
+
+    monkeypatch.setattr(System, "read", counted)
+    looks = [(await bench.client.observe()).power for _ in range(3)]
+    assert (looks, len(read)) == (["On"] * 3, 1)
+    bench.bmc.power = "Off"
+    looks = [(await bench.client.observe()).power for _ in range(3)]
+    assert (looks, len(read)) == (["Off"] * 3, 2)
+    await bench.client.close()
+    assert (await bench.client.observe()).power == "Off"
+    assert len(read) == 3, "a client that rests keeps no document"
+
+
+async def test_the_same_document_under_another_entity_tag_is_changed_under_that(bench: Bench) -> None:
+    bench.bmc.etag, bench.bmc.wants_etag, bench.bmc.power = '"1"', True, "Off"
+    await bench.client.observe()
+    bench.bmc.etag = '"2"'
+    await bench.pxe()
+    assert [tag for _, _, tag in bench.bmc.patches] == ['"2"']

@@ -1,0 +1,82 @@
+"""What a stranger reads on the main screen: figures that add up, times of what is there, words instead of signs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quads_tui.render import boxes, header
+from quads_tui.rollout.forecast import forecast
+from quads_tui.rollout.metrics import LaneState, Meters
+from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
+from quads_tui.rollout.state import Rollout
+from tests.console.feed import NOW, meters, rollout
+
+
+def test_what_is_left_to_write_is_the_sum_of_the_counts_up_to_build() -> None:
+    model, gauges = rollout(), meters()
+    told = forecast(model, gauges, NOW)
+    before = sum(model.at_stage[stage] for stage in (Stage.POWER_OFF, Stage.PXE_SET, Stage.FOREMAN_BUILD))
+    for late in (0, 3):
+        told = replace(told, late=frozenset(list(model.hosts)[:late]))
+        assert boxes.hosts_left(model, told) == model.counts[HostStatus.QUEUED] + before - late
+    assert boxes.hosts_left(model, replace(told, writes_left=0)) == 0
+
+
+def test_hosts_that_are_only_powered_off_are_not_left_to_write() -> None:
+    model = Rollout("r", Plan((Goal("cloud01", Kind.SPARE),), (HostPlan("h1", "https://x"),)))
+    assert boxes.hosts_left(model, replace(forecast(model, Meters(), NOW), writes_left=7)) == 7
+
+
+@pytest.mark.parametrize(("speed", "words"), [(1.0, "2 min ago"), (30.0, "1 h ago")])
+def test_no_axis_begins_before_the_first_measurement(speed: float, words: str) -> None:
+    model, gauges = rollout(60), meters()  # of two minutes
+    model.time.speed = speed
+    told = forecast(model, gauges, NOW)
+    queue = boxes.queue_box(model, gauges, told, own=100.0, width=60, height=7)
+    latency = boxes.latency_box("Foreman", [("read", gauges.foreman_reads)], speed=speed, width=120, height=7)
+    assert latency[-1].plain.startswith(f"╰─ {words} ")
+    assert queue[-1].plain.startswith("╰─ 2 min ago " if speed == 1 else "╰─ 51 min ago ")
+
+
+def test_latencies_of_a_faster_rehearsal_are_marked_as_those_of_the_clock_on_the_wall() -> None:
+    gauges = meters()
+    for speed, words in ((1.0, "latency"), (30.0, "latency, not 30x")):
+        both = [("read", gauges.foreman_reads), ("write", gauges.foreman_writes)]
+        assert f" Foreman {words} " in boxes.latency_box("Foreman", both, speed=speed, width=30, height=7)[0].plain
+
+
+def test_a_look_at_the_queue_between_two_seconds_is_no_second() -> None:
+    gauges = Meters()
+    gauges.tick(LaneState(granted=1), at=1.0)
+    gauges.look(LaneState(depth=3, granted=2))
+    assert gauges.lane.depth == 3 and len(gauges.lane_depths) == 1
+    gauges.tick(LaneState(granted=2), at=2.0)
+    assert list(gauges.lane_writing) == [True, True], "a write was granted in each of the two seconds"
+
+
+def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns() -> None:
+    model = rollout()
+    model.time.speed = 30.0
+    model.unverified.update(dict.fromkeys(list(model.hosts)[:23], "no MACs"))
+    line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
+    for words in (
+        "cloud02  700 hosts, 23 not verified",
+        " REHEARSAL at 30x speed ",
+        "you have control",
+        "rollout time ",
+        "running ",
+    ):
+        assert words in line
+    assert len(line) == 120 and "…" not in line
+
+
+def test_that_the_machine_is_busy_never_takes_the_room_of_the_estimate() -> None:
+    model = rollout()
+    told = forecast(model, meters(), NOW)
+    whole = header.end_line(model, now=NOW, width=140, lag=0.08, forecast=told, counted=True).plain
+    assert "% sure by " in whole and "machine busy: program 80 ms late" in whole
+    narrow = header.end_line(model, now=NOW, width=80, lag=0.08, forecast=told).plain
+    assert "% sure by " in narrow and "busy" not in narrow
