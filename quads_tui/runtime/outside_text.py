@@ -7,7 +7,6 @@ as it is, so that names still mean the same host everywhere.
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import cache
 from typing import Any
 
 from quads_tui.rollout.events import Event
@@ -28,13 +27,8 @@ def printable(value: Any) -> Any:
 
 def printable_event(event: Event) -> Event:
     """The event itself, changed where it must be."""
-    for name in _names(type(event)):
-        value = getattr(event, name)
+    for field in fields(event):
+        value = getattr(event, field.name)
         if isinstance(value, str | dict | list):
-            setattr(event, name, printable(value))
+            setattr(event, field.name, printable(value))
     return event
-
-
-@cache
-def _names(kind: type[Event]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
