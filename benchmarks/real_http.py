@@ -40,7 +40,7 @@ LATE = 0.05  # of a write
 NEAR = 0.10  # of the makespan
 CPU = 0.070  # seconds a host
 EVERY = 0.05  # real seconds between two looks at the loop
-REQUESTS = (6, 4, 2)  # that a BMC answers, one after the other, until it is told to power off, PXE is set, it is told to power on
+REQUESTS = (4, 4, 2)  # that a BMC answers, one after the other, until it is told to power off, PXE is set, it is told to power on
 
 
 class _Virtual(Time):

@@ -32,3 +32,14 @@ def init(dsn: str | None, roles: tuple[str, ...], workers: tuple[str, ...], **co
     from .cluster import init as start
 
     raise SystemExit(start(dsn, roles, workers, options_of(common)))
+
+
+@cluster.command()
+@click.argument("rollout")
+@click.option("--cluster", "dsn", metavar="DSN", required=True, help="Database of the cluster; as for `cluster init`.")
+@common_options("as_json", "state_dir")
+def export(rollout: str, dsn: str, **common: Any) -> None:
+    """Copy ROLLOUT into a journal file of this machine, which rollouts, report and watch read."""
+    from .cluster_history import export_from_cluster
+
+    raise SystemExit(export_from_cluster(rollout, dsn, options_of(common)))

@@ -10,7 +10,7 @@ from quads_tui.rollout.text import clean
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.history import Unreadable
 from quads_tui.runtime.open_cluster import open_cluster
-from quads_tui.runtime.options import Options, emit_json, notify
+from quads_tui.runtime.options import Options, Refused, emit_json, notify
 
 from .history import print_unreadable, terminal_width
 from .streams import print_utf8, reader_gone
@@ -20,6 +20,11 @@ from .terminal import run_with_exit_status
 def rollouts_of_cluster(cluster: str, options: Options) -> int:
     """A line each, newest first; gives the exit status."""
     return run_with_exit_status(options, lambda: run_to_end(_list(cluster, options)))
+
+
+def export_from_cluster(rollout: str, cluster: str, options: Options) -> int:
+    """A journal file of this machine; gives the exit status."""
+    return run_with_exit_status(options, lambda: run_to_end(_export(rollout, cluster, options)))
 
 
 def report_of_cluster(rollout: str | None, format: str, cluster: str, options: Options) -> int:
@@ -66,4 +71,25 @@ async def _report(rollout: str | None, format: str, cluster: str) -> int:
             notify(f"quads-tui: {clean(error, 2000)}")
             return 2
     print_utf8(text)
+    return 0
+
+
+async def _export(rollout: str, cluster: str, options: Options) -> int:
+    async with open_cluster(cluster) as opened:
+        from quads_tui.runtime.cluster_export import export
+        from quads_tui.runtime.cluster_source import choose_in_cluster
+
+        row = await choose_in_cluster(opened.rollouts, rollout, opened.where)
+        try:
+            directory, found = await export(opened.rollouts, row, options, opened.where)
+        except Unreadable as error:
+            raise Refused([str(error)]) from None
+    if options.json:
+        emit_json("exported", time.time(), {"rollout": row.id, "directory": str(directory), "worker": found.worker})
+    else:
+        print(f"exported: {directory}")
+    if found.worker:
+        notify(f"worker {found.worker} carries {row.id} out: the journal is what was known now")
+    elif row.wanted:
+        notify(f"{row.id} waits for a worker: the journal is what was known now")
     return 0

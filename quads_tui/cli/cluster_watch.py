@@ -95,7 +95,8 @@ class FollowedInCluster:
         if holder:
             control = f"controlled by {user_of(controller)}, " if controller else ""
             return f"{control}carried out by {holder} (watching {self.id})"
-        return f"waiting for a worker: {self.command}" if self.awaited else f"not running; resume it with: {self.command}"
+        what = "waiting for a worker; start one" if self.awaited else "not running; resume it"
+        return f"{what} with: {self.command}"
 
     @property
     def command(self) -> str:

@@ -61,6 +61,8 @@ class LocalRollout:
         return await asyncio.to_thread(self.stored.holder)
 
     def read_only_reason(self, holder: str, controller: str = "") -> str:
+        if self.stored.home:
+            return f"copy of a rollout of {self.stored.home}"
         if not holder:
             return f"not running; resume it with: {self.command}"
         control = f"controlled by {user_of(controller)}, " if controller else ""
@@ -68,19 +70,19 @@ class LocalRollout:
 
     @property
     def command(self) -> str:
-        return f"quads-tui resume {self.id}"
+        return f"quads-tui attach {self.id} --cluster DSN" if self.stored.home else f"quads-tui resume {self.id}"
 
     async def resumable(self) -> bool:
         return await asyncio.to_thread(self.may_resume, self.stored)
 
 
 def may_resume(stored: StoredRollout) -> bool:
-    """The journal is this user's, and the emulators of a rehearsal are running. Reads the disk."""
+    """The journal is this user's and no copy, and the emulators of a rehearsal are running. Reads the disk."""
     try:
         own = stored.directory.stat().st_uid == os.geteuid() and os.access(stored.journal, os.W_OK)
     except OSError:
         return False
-    return own and (stored.rehearsal is None or emulators_pid(stored.rehearsal) > 0)
+    return own and not stored.home and (stored.rehearsal is None or emulators_pid(stored.rehearsal) > 0)
 
 
 def never(stored: StoredRollout) -> bool:

@@ -26,7 +26,7 @@ from .site import (
 from .site_file import load_site
 from .times import BadTime, Zone, local_zone, parsed
 from .trust import TlsPolicy
-from .write_queue import WriteQueueSite, dsn_option
+from .write_queue import WriteQueueSite, dsn_option, password_typed
 
 __all__ = [
     "FOREMAN",
@@ -64,6 +64,7 @@ __all__ = [
     "next_start",
     "open_to_others",
     "parsed",
+    "password_typed",
     "resolve_secret",
     "system_key",
 ]

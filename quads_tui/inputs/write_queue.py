@@ -65,6 +65,14 @@ def dsn_option(text: str) -> SecretSource | str:
             return SecretSource("file", Path("--cluster"), 0, "--cluster", path=Path(what))
         return SecretSource("env", Path("--cluster"), 0, "--cluster", variable=what)
     if has_password(text):
-        message = "holds a password, which all users of this machine can read; expected {file: PATH}, {env: NAME} or service=NAME"
-        raise InputError([Problem(Path("--cluster"), 0, "", message)])
+        raise password_typed()
     return text
+
+
+def password_typed() -> InputError:
+    """The DSN of --cluster holds a password."""
+    message = (
+        "holds a password, which all users of this machine can read; expected {file: PATH}, {env: NAME} or service=NAME; or "
+        "leave the password out, and put it into the file $PGPASSFILE (~/.pgpass) or into $PGPASSWORD"
+    )
+    return InputError([Problem(Path("--cluster"), 0, "", message)])

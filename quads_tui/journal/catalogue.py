@@ -54,6 +54,12 @@ class StoredRollout:
         return Path(self.facts["rehearsal"]) if self.facts.get("rehearsal") else None
 
     @property
+    def home(self) -> str:
+        """The database of a cluster that it is a copy from, in words; empty: it is this machine's own."""
+        exported = self.facts.get("exported")
+        return str(exported.get("from", "a cluster")) if isinstance(exported, dict) else ""
+
+    @property
     def unfinished(self) -> bool:
         """Hosts are left that need no human to go on: it died, or was stopped."""
         ended = self.facts.get("ended")
@@ -109,7 +115,9 @@ class Catalogue:
             if (stamp := _stamp(directory)) is not None:
                 known = self._known.get(directory)
                 if known is None or known[0] != stamp:
-                    known = stamp if _is_settled(stamp) else None, _read(directory)
+                    settled, rollout = _is_settled(stamp), _read(directory)
+                    # What could not be read may have been locked at that moment.
+                    known = stamp if settled and not rollout.unreadable else None, rollout
                 found[directory] = known
         self._known = found
         return sorted((rollout for _, rollout in found.values()), key=lambda rollout: -rollout.created_at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from quads_tui.journal.cluster.connection import DatabaseAway
@@ -24,12 +25,13 @@ _LATE = 5.0  # real seconds without an answer of a worker after which that is sh
 _MOST = 100  # commands that wait to be sent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Given:
-    """A command that is in the database. `at`: the loop's time."""
+    """A command that is in the database, or on its way there. `at`: the loop's time; `n`: its number there, once it is known."""
 
     command: Command
     at: float
+    n: int = 0
 
 
 class ClusterControl:
@@ -87,7 +89,8 @@ class ClusterControl:
         given = _Given(command, asyncio.get_running_loop().time())
         self._given.append(given)  # its answer may come before that of the database
         try:
-            self._last = max(self._last, await self._rollouts.order(self._rollout, self._who, command))
+            given.n = await self._rollouts.order(self._rollout, self._who, command)
+            self._last = max(self._last, given.n)
             return
         except RefusedByDatabase as refused:
             self._forget(given)
@@ -95,7 +98,8 @@ class ClusterControl:
             return
         except DatabaseAway as away:
             self._tell(f"{_words(command)}: the database does not answer: {away}")
-        if not await self._arrived(command):
+        given.n = await self._arrived(command)
+        if not given.n:
             self._forget(given)
             self._tell(f"{_words(command)}: did not reach the database, which answers again: repeat it if it is still right")
 
@@ -103,29 +107,38 @@ class ClusterControl:
         if given in self._given:
             self._given.remove(given)
 
-    async def _arrived(self, command: Command) -> bool:
-        """Of a command whose sending had no answer, once the database answers again."""
+    async def _arrived(self, command: Command) -> int:
+        """The number of a command whose sending had no answer, once the database answers again; 0: it is not there."""
         while True:
             try:
-                return command in await self._known()
+                return max((n for n, known in await self._known() if known == command), default=0)
             except DatabaseAway:
                 await asyncio.sleep(_AGAIN)
 
-    async def _known(self) -> list[Command]:
+    async def _known(self) -> list[tuple[int, Command]]:
         """Our own commands that were not known yet."""
         found = await self._rollouts.commands(self._rollout, self._last)
         self._last = max([self._last, *(one.n for one in found)])
-        return [one.command for one in found if one.who == self._who and one.command is not None]
+        return [(one.n, one.command) for one in found if one.who == self._who and one.command is not None]
 
     async def _tell_late(self) -> None:
         """Say once that commands have no answer yet."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_AGAIN)
-            if self._given and not self._late_told and loop.time() - self._given[0].at > _LATE:
+            late = self._given[0] if self._given else None
+            if late is None or not late.n or self._late_told or loop.time() - late.at < _LATE:
+                continue
+            with suppress(DatabaseAway):
+                found = await self._rollouts.commands(self._rollout, late.n - 1)
                 self._late_told = True
-                worker = self._worker()
-                self._tell(f"{count(len(self._given), 'command')} wait for {worker or 'a worker: none carries this rollout now'}")
+                self._tell(self._late_words(late, taken=bool(found and found[0].taken)))
+
+    def _late_words(self, late: _Given, *, taken: bool) -> str:
+        if taken:  # whoever takes one carries it out once, or not at all where it dies before
+            return f"{_words(late.command)}: a worker took it, no result yet: if none comes, check the hosts and repeat it"
+        waits = "waits" if len(self._given) == 1 else "wait"
+        return f"{count(len(self._given), 'command')} {waits} for {self._worker() or 'a worker: this rollout has none now'}"
 
 
 def _words(command: Command) -> str:

@@ -75,6 +75,8 @@ class JsonLines:
     async def tell_overdue(self, view: RolloutView) -> None:
         """A line for every host that becomes overdue, until cancelled. No event says so: it is seen by what time it is."""
         told: set[str] = set()
+        if not self._rollout.durations.expected.overdue_after:
+            return  # nothing has been learned of their installs: none can be, and no forecast has to be made for it
         while True:
             made = view.forecast
             for one in made.overdue:

@@ -56,6 +56,9 @@ async def resume(
     `failed`: retry failed, skipped and held hosts. `ask`: ask where the plan has become worse since it was confirmed; what was
     confirmed is not asked again. `until`: another time limit (real time), 0 for none; None: that of the rollout.
     """
+    if stored.home:
+        words = "continue it there: quads-tui resume, or attach, with --cluster DSN"
+        raise Refused([f"{stored.id} is a copy of a rollout of {stored.home}, whose workers carry it out; {words}"])
     site = _load_site(stored, options)
     if "plan" not in stored.facts:
         return await _plan_again(stored, site, options, resources, operator, front_end, until)

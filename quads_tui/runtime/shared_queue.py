@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quads_tui.inputs import SecretSource, Site, resolve_secret
+from quads_tui.inputs import SecretSource, Site, password_typed, resolve_secret
+from quads_tui.rollout.scrub import SECRETS
 
 from .options import Refused, Usage
 
 if TYPE_CHECKING:
     from quads_tui.journal.cluster.connection import Dsn
 
+_PASSWORD = "PGPASSWORD"  # libpq's variable for the password of a DSN without one
 MISSING = (
     "the shared write queue needs the package psycopg, which is not installed: install quads-tui with its extra `cluster` "
     "(in the clone: pip install '.[cluster]')"
@@ -40,11 +43,16 @@ async def database(source: SecretSource | str) -> Dsn:
         raise Usage(MISSING) from None
     except ImportError as error:  # psycopg without libpq
         raise Usage(f"the package psycopg cannot be used ({error.__class__.__name__}): {MISSING}") from None
+    if password := os.environ.get(_PASSWORD):
+        SECRETS.add(password)
     text = source if isinstance(source, str) else (await asyncio.to_thread(resolve_secret, source)).reveal()
     try:
-        return Dsn(text)
+        dsn = Dsn(text)
     except DatabaseAway as error:
         raise Refused([f"the write queue: {error}"]) from None
+    if dsn.has_password and isinstance(source, str):
+        raise password_typed()  # however it is spelled there
+    return dsn
 
 
 async def shared_queue(site: Site) -> SharedQueue | None:

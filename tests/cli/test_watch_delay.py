@@ -22,6 +22,7 @@ class Runner:
     """Who runs the rollout, as its stored rollout and its control socket tell it."""
 
     id = "20261128-2301-cloud02"
+    home = ""
 
     def __init__(self) -> None:
         self.by = "jdoe@lab, process 7"

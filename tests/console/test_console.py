@@ -206,7 +206,7 @@ async def test_failures_by_cause_are_retried_as_a_group_and_filter_the_table() -
     async with desk() as d:
         group = max(d.model.groups.values(), key=lambda group: len(group.hosts))
         await d.press("F")
-        assert f"{len(group.hosts)} x " in d.text
+        assert f"{len(group.hosts)} at " in d.text
         await d.press("r")
         assert f"{len(group.hosts)} hosts?" in d.text
         await d.press("y")

@@ -29,10 +29,11 @@ def make(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_every_picture_that_the_script_makes_is_there_and_every_one_that_is_shown_is_made(make: ModuleType) -> None:
-    for name in make.PICTURES:
+    names = {*make.PICTURES, *make.START_SCREENS}
+    for name in names:
         assert all((FOLDER / f"{name}.{ending}").is_file() for ending in ("svg", "png"))
     shown = set(re.findall(r"screenshots/([\w-]+-\d+x\d+)\.png", (FOLDER.parent / "README.md").read_text()))
-    assert shown <= set(make.PICTURES)
+    assert shown <= names
 
 
 async def test_the_keys_of_each_picture_lead_to_a_screen_of_its_own(make: ModuleType) -> None:

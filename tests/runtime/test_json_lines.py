@@ -93,6 +93,12 @@ async def test_a_host_that_becomes_overdue_is_a_line_once(capsys: pytest.Capture
     assert datetime.fromisoformat(told["until"]).timestamp() == pytest.approx(NOW + 5400.0 - 1300.0)
 
 
+async def test_where_nothing_was_learned_nobody_looks_for_overdue_hosts() -> None:
+    model = late()
+    model.durations.seed({}, {})
+    await JsonLines(model).tell_overdue(RolloutView(rollout=model, meters=Meters(), clock=Spent(1)))
+
+
 def test_the_last_line_has_all_that_were_overdue() -> None:
     assert finished(late(), {}, NOW)["overdue_hosts"] == [
         {"host": "h0000", "seconds": 1500.0},

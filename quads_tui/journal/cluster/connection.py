@@ -14,6 +14,8 @@ from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.text import clean
 
+from .connect_errors import in_plain_words
+
 CONNECT = 5.0  # real seconds for a connection
 T = TypeVar("T")
 _dying: set[asyncio.Task[Any]] = set()  # calls without an answer in time, until their connection is closed
@@ -32,7 +34,9 @@ class Dsn:
             parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
         except psycopg.Error:  # its text may quote the DSN
             raise DatabaseAway("the DSN is not valid; expected postgresql://USER@HOST/DATABASE or service=NAME") from None
-        if password := parts.get("password"):
+        passwords = [parts[name] for name in ("password", "sslpassword") if parts.get(name)]
+        self.has_password = bool(passwords)
+        for password in passwords:
             SECRETS.add(password)
         self._conninfo = make_conninfo(
             **{
@@ -58,8 +62,10 @@ class Dsn:
         try:
             async with asyncio.timeout(CONNECT):
                 return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            raise DatabaseAway(reason(error)) from None
+        except TimeoutError:
+            raise DatabaseAway(in_plain_words("timeout expired")) from None
+        except (psycopg.Error, OSError) as error:
+            raise DatabaseAway(in_plain_words(reason(error))) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,7 +14,7 @@ from .errors import PRIVILEGE_CODE, CommandRefusal
 from .machine import Machine
 from .requests import POWER, STATUS, Request
 
-_STEPS = (1.0, 2.0, 2.0, 4.0, 6.0, 8.0)  # own seconds between looks
+_STEPS = (4.0, 5.0, 6.0, 8.0)  # own seconds between looks: each is a process and a login; few machines are off, or on, within 4 s
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count
 _AMBIGUOUS = 15.0  # how long to look after a command without an answer
 _IGNORED = 60.0  # an accepted command without effect; some machines show On after 40 s

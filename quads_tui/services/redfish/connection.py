@@ -28,7 +28,7 @@ from ..not_before import name_of
 from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
 from .failures import failed_look, failure_from
-from .learned import Learned, LearnedBmcs
+from .learned import Learned, LearnedBmcs, PowerTimes
 from .login import Busy
 from .quirks import MAKERS, Maker
 from .resources import Document, local_path, plain_path, same_path
@@ -106,6 +106,11 @@ class BmcConnection:
     def learned(self) -> Learned:
         """What this process knows of the ways of this BMC."""
         return self._bmcs.of(self._address)
+
+    @property
+    def power_times(self) -> PowerTimes:
+        """What this process knows of the machines of each model."""
+        return self._bmcs.power_times
 
     @property
     def makers(self) -> list[Maker]:

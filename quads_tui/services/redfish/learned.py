@@ -8,6 +8,7 @@ their own). What a BMC refused is not remembered: a refusal may be of this momen
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,8 @@ from quads_tui.rollout.identity import Identity, bmc_of
 Way = TypeVar("Way", bound=Hashable)
 
 _SURVEY_HOLDS = 3600.0  # own seconds
+_TIMES = 100  # kept of a model, the newest
+_ENOUGH_TIMES = 10
 MOST_REFUSALS = 2  # BMCs lock a user out, or block the client's address, after a few
 
 
@@ -91,10 +94,26 @@ class Learned:
         self.refused.clear()
 
 
+class PowerTimes:
+    """Own seconds from an accepted Reset until the power was seen as wanted, by model and ResetType."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], deque[float]] = {}
+
+    def add(self, model: str, reset: str, seconds: float) -> None:
+        self._seen.setdefault((model, reset), deque(maxlen=_TIMES)).append(seconds)
+
+    def earliest(self, model: str, reset: str) -> float:
+        """Before that one in ten machines at most has shown it; 0 while too few were seen."""
+        seen = sorted(self._seen.get((model, reset), ()))
+        return seen[len(seen) // 10] if len(seen) >= _ENOUGH_TIMES else 0.0
+
+
 class LearnedBmcs:
     """Of all BMCs of a process, by the addresses that lead to them. Two names of one BMC share what is known of it."""
 
     def __init__(self) -> None:
+        self.power_times = PowerTimes()
         self._by_address: dict[str, Learned] = {}
         self._by_bmc: dict[str, Learned] = {}
 

@@ -7,7 +7,9 @@ than a BMC may be late.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
+from itertools import accumulate
 
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.counts import count
@@ -25,6 +27,8 @@ from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .system import Machine
 
 _STEPS = (4.0, 5.0, 6.0, 8.0)  # between looks: few machines are off within 4 s, or on; a look is late by half a step
+_LOOKS = tuple(accumulate(_STEPS))  # when these are, after a Reset
+_LATEST_FIRST = 30.0  # a first look after that would be late where machines differ
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
 _AMBIGUOUS = 15.0  # how long to look after a Reset whose answer was lost
 _IGNORED = 40.0  # an accepted Reset without effect; BMCs report the power up to 35 s late
@@ -54,6 +58,8 @@ class PowerChange:
         self._spent: set[str] = set()  # ResetTypes that this BMC does not know, or that stood in and had their time
         self._seen = ("", 0.0)  # the power of the last look, and since when (own time) each look has shown it
         self._odd_since: float | None = None  # own time since when it shows neither On nor Off
+        self._accepted_at = 0.0  # own time of the last one
+        self._first_look = 0.0  # own seconds after the Reset that was accepted now; 0: as _STEPS says
         self._lost = 0
         self._refused = 0
         self._may_send_at = self._clock.now()  # own time
@@ -73,11 +79,17 @@ class PowerChange:
             if system.power == self._target and await self._again():
                 for kind in list(self._accepted)[-1:]:
                     self._connection.learned.worked(_LADDERS[self._target], kind)
+                    if self._accepted.total() == 1 and not self._lost:
+                        self._connection.power_times.add(system.model, kind, self._seen[1] - self._accepted_at)
                 return "" if self._accepted or self._lost else f"was {self._target.lower()} already"
             if self._should_send(system) and await self._reset(system):
                 step = 0
-            await self._pause(_STEPS[min(step, len(_STEPS) - 1)], system)
-            step += 1
+            first, self._first_look = self._first_look, 0.0
+            if first > _STEPS[0]:
+                pause, step = first, bisect_right(_LOOKS, first)
+            else:
+                pause, step = _STEPS[min(step, len(_STEPS) - 1)], step + 1
+            await self._pause(pause, system)
 
     async def _again(self) -> bool:
         await self._clock.sleep(_BETWEEN_EQUAL)
@@ -149,15 +161,17 @@ class PowerChange:
         else:
             acts.result(ActResult.ANSWERED, {"status": answer.status})
             if answer.ok:
-                self._may_send_at = self._clock.now() + self._patience(wanted, others)
+                self._may_send_at = self._clock.now() + self._patience(wanted, others, system.model)
                 acts.note(f"{wanted} accepted ({answer.status})")
             else:
                 await self._answered(wanted, error_response(answer), others)
         return True
 
-    def _patience(self, accepted: str, others: list[str]) -> float:
+    def _patience(self, accepted: str, others: list[str], model: str) -> float:
         """Own seconds until the next Reset, after one that was accepted; infinite where none follows."""
         self._accepted[accepted] += 1
+        self._accepted_at = self._clock.now()
+        self._first_look = min(self._connection.power_times.earliest(model, accepted), _LATEST_FIRST)
         if accepted in RESET_INSTEAD[self._wanted]:
             self._spent.add(accepted)
             return _INSTEAD if others else float("inf")

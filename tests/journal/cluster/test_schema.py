@@ -67,7 +67,12 @@ def test_a_password_is_shown_nowhere(port: int, tmp_path: Path) -> None:
     path = tmp_path / "queue.dsn"
     path.write_text(f"postgresql://nobody:{secret}@127.0.0.1:{port}/no_such_database")
     path.chmod(0o600)
-    for given, status in ((f"{{file: {path}}}", 3), (path.read_text(), 2), (f"host=x password={secret}", 2)):
+    for given, status in (
+        (f"{{file: {path}}}", 3),
+        (path.read_text(), 2),
+        (f"host=x password={secret}", 2),
+        (f"postgresql://x/y?pass%77ord={secret}", 2),
+    ):
         done = CliRunner().invoke(cli, ["cluster", "init", "--cluster", given])
         assert done.exit_code == status, done.output
         assert secret not in done.output

@@ -131,7 +131,7 @@ async def test_who_carries_it_and_what_an_operator_can_do(
         holder = await shown.holder()
         return shown.read_only_reason(await shown.holder() and holder)
 
-    waiting = "waiting for a worker: quads-tui worker --site FILE --cluster 'service=quads lab'"
+    waiting = "waiting for a worker; start one with: quads-tui worker --site FILE --cluster 'service=quads lab'"
     assert await words() == waiting
     await worker.claim()
     await worker.begin()
