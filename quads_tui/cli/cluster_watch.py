@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -100,7 +101,9 @@ class FollowedInCluster:
     @property
     def command(self) -> str:
         if self.awaited:
-            return f"quads-tui worker --site FILE --cluster {self._typed}"
+            location = self._source.standing.row.location
+            where = f" --location {shlex.quote(location)}" if location else ""
+            return f"quads-tui worker --site FILE --cluster {self._typed}{where}"
         return f"quads-tui resume {self.id} --cluster {self._typed}"
 
     async def resumable(self) -> bool:

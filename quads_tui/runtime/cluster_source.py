@@ -48,7 +48,7 @@ async def standing(rollouts: ClusterRollouts, row: ClusterRollout) -> RolloutInC
     """Raises DatabaseAway."""
     alive = bool(row.worker)
     if alive and row.heard is not None and row.heard > _LIVELY:
-        alive = row.worker in await rollouts.workers(row.foreman)
+        alive = row.worker in await rollouts.workers(row.foreman, row.location)
     return RolloutInCluster(row, alive)
 
 
