@@ -48,7 +48,7 @@ async def _list(cluster: str, options: Options) -> int:
             if reader_gone():
                 break
             try:
-                found = await cluster_entry(opened.rollouts, row)
+                found = await cluster_entry(opened.rollouts, row, options)
             except Unreadable as why:
                 print_unreadable(row.id, str(why), options, listing)
                 continue
