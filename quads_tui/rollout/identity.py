@@ -177,8 +177,12 @@ def identity_from(facts: Mapping[str, Any]) -> Identity:
 
 def uuid_of(value: object) -> str:
     """A UUID in lower case; empty for what is none and for placeholders."""
-    text = value.strip().strip("{}").lower() if isinstance(value, str) and len(value) < 100 else ""
-    text = text.removeprefix("urn:uuid:")
+    return _uuid(value) if isinstance(value, str) and len(value) < 100 else ""
+
+
+@lru_cache(maxsize=1024)  # each look at a machine asks
+def _uuid(told: str) -> str:
+    text = told.strip().strip("{}").lower().removeprefix("urn:uuid:")
     if re.fullmatch("[0-9a-f]{32}", text):
         text = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
     if not _UUID.fullmatch(text) or _is_typed(text) or _is_typed(_swapped(text)):
@@ -186,7 +190,6 @@ def uuid_of(value: object) -> str:
     return text
 
 
-@lru_cache(maxsize=1024)  # each look at a machine asks
 def _is_typed(uuid: str) -> bool:
     """Not made by a machine: one of the known ones, of few different digits, or of bytes that rise or fall evenly."""
     octets = bytes.fromhex(uuid.replace("-", ""))

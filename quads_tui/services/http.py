@@ -202,6 +202,7 @@ class Http:
         finally:
             assert attempt is not None
             attempt.leave_gate()
+            attempt.connection = None  # the task may wait for long, and keeps its last attempt
             seconds = time.monotonic() - attempt.began
             if error not in (CANCELLED, "not sent"):
                 meter.observe(seconds, 0 < status < 500, runtime)

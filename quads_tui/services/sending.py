@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -25,6 +27,7 @@ from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
 _LAST_CHECK = 1.0  # real seconds that `before_send` may take
+_CERTIFICATES: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()  # what each connection that stands has shown
 _INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 
 
@@ -190,8 +193,12 @@ def _peer(conn: aiohttp.connector.Connection) -> str:
 
 def _certificate(conn: aiohttp.connector.Connection) -> str:
     tls = conn.transport.get_extra_info("ssl_object") if conn.transport is not None else None
-    shown = tls.getpeercert(binary_form=True) if tls is not None else None
-    return hashlib.sha256(shown).hexdigest() if shown else ""
+    if tls is None:
+        return ""
+    if tls not in _CERTIFICATES:
+        shown = tls.getpeercert(binary_form=True)
+        _CERTIFICATES[tls] = hashlib.sha256(shown).hexdigest() if shown else ""
+    return _CERTIFICATES[tls]
 
 
 async def never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

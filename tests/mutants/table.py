@@ -2,7 +2,7 @@
 
 Cases: I1 to I8 are the invariants (tests/engine/schedules.py), U1 to U28 holes that were found in the tests by random breaks and
 closed, A1 to A4 what tells machines apart, O1 to O8 outages and limits at the gate, R1 to R4 repairs, C1 to C7 the place that
-machines share. Rows may share a case.
+machines share, K1 to K4 writes on kept connections and what the survey has read. Rows may share a case.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ OUTAGES = "tests/engine/test_outages.py"
 HOLDS = "tests/engine/test_holds.py"
 SHARED_PLACE = "tests/engine/test_shared_place.py"
 BREAKER = "tests/rollout/test_breaker.py"
+KEPT = "tests/services/test_kept_connections.py"
+TRAFFIC = "tests/services/redfish/test_traffic.py"
+SURVEYED = "tests/services/redfish/test_surveyed.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,9 +320,9 @@ _HOLES = (
     _row("D1 for this request", "services/redfish/connection.py", "if reads and answer.status in _LASTING:", "if reads:", "tests/services/redfish/test_session.py"),
     _row("D1 in a circle", "services/redfish/connection.py", "or done or at in asked or", "or done or", WAITING),
     _row("U20 no use in waiting", "services/redfish/connection.py", "if not failure.retryable:\n            raise failure", "if False:\n            raise failure", BOUNDS),
-    _row("U20 401", "services/redfish/connection.py", "if refusal.status == 401:", "if False:", BOUNDS),
-    _row("U20 password to be changed", "services/redfish/connection.py", "if refusal.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
-    _row("U20 TLS", "services/redfish/connection.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
+    _row("U20 401", "services/redfish/failures.py", "if refusal.status == 401:", "if False:", BOUNDS),
+    _row("U20 password to be changed", "services/redfish/failures.py", "if refusal.means(Meaning.PASSWORD_CHANGE):", "if False:", BOUNDS),
+    _row("U20 TLS", "services/redfish/failures.py", 'retryable=error.kind is not FailureKind.TLS)', "retryable=True)", BOUNDS),
     _row("U20 Basic in front", "services/redfish/login.py", "ways = [BASIC] if guessed or _offers_basic(answer) else [way]", "ways = [way]", BOUNDS),
     _row("U20 Basic in front counts", "services/redfish/login.py", "                if not guessed:\n", "                if False:\n", BOUNDS),
     _row("D2 ladders: refused password, count", "services/redfish/learned.py", "return self.refusals >= MOST_REFUSALS", "return self.refusals > MOST_REFUSALS", LADDERS),
@@ -461,6 +464,17 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("C6 lease", "engine/lane.py", "self._handle.lease = clock.real(write_deadline, 15.0)", "self._handle.lease = clock.real(write_deadline, 15.0) / 2", SHARED_PLACE),
     _row("C6 renewed for ever", "engine/lane.py", "2 * self._handle.lease + clock.real(patience)", "inf", SHARED_PLACE),
     _row("C7 asked while paused", "engine/write_queue.py", "(not self.held or waiter.act == _SAFE) for", "True for", SHARED_PLACE),
+    _row("K1 twice", "services/http.py", "if died and call.is_read and not last:", "if died and not last:", KEPT),
+    _row("K1 broke", "services/http.py", "self._connections.broke(call.place)", "pass", KEPT),
+    _row("K2 idle", "services/kept_connections.py", "recent = since is not None and time.monotonic() - since <= _RECENT", "recent = since is not None", KEPT),
+    _row("K2 unread", "services/kept_connections.py", " and not connection.should_close", "", KEPT),
+    _row("K2 unproved", "services/kept_connections.py", "return place in self._proved", "return place not in self._broken", KEPT),
+    _row("K2 late", "services/sending.py", "            sending.judge_used()  # the server may have closed it meanwhile\n", "", KEPT),
+    _row("K3 HPE", "services/redfish/connection.py", "any(maker.breaks_used_connections for maker in self.makers)", "False", TRAFFIC),
+    _row("K4 uuid", "services/redfish/system.py", "(now.peer, now.uuid, now.serial) != (before.identity.peer, before.identity.uuid, before.identity.serial)", "False", SURVEYED),
+    _row("K4 again", "services/redfish/system.py", "before, learned.surveyed = learned.surveyed, None", "before = learned.surveyed", SURVEYED),
+    _row("K4 old", "services/redfish/learned.py", " and now - self.at <= _SURVEY_HOLDS", "", SURVEYED),
+    _row("K4 whole", "services/redfish/learned.py", "(self.whole or not whole)", "True", SURVEYED),
 )  # fmt: skip
 
 TABLE: tuple[Mutant, ...] = (*_INVARIANTS, *_HOLES, *_IDENTITY, *_KINDS)
