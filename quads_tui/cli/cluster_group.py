@@ -37,9 +37,12 @@ def init(dsn: str | None, roles: tuple[str, ...], workers: tuple[str, ...], **co
 @cluster.command()
 @click.argument("rollout")
 @click.option("--cluster", "dsn", metavar="DSN", required=True, help="Database of the cluster; as for `cluster init`.")
+@click.option(
+    "--take-back", is_flag=True, help="Make it a rollout of this machine: workers no longer continue it, and resume here does."
+)
 @common_options("as_json", "state_dir")
-def export(rollout: str, dsn: str, **common: Any) -> None:
+def export(rollout: str, dsn: str, take_back: bool, **common: Any) -> None:
     """Copy ROLLOUT into a journal file of this machine, which rollouts, report and watch read."""
     from .cluster_history import export_from_cluster
 
-    raise SystemExit(export_from_cluster(rollout, dsn, options_of(common)))
+    raise SystemExit(export_from_cluster(rollout, dsn, take_back=take_back, options=options_of(common)))

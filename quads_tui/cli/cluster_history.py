@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from quads_tui.render.report.listing import Listing, members
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.history import Unreadable
@@ -22,9 +23,9 @@ def rollouts_of_cluster(cluster: str, options: Options) -> int:
     return run_with_exit_status(options, lambda: run_to_end(_list(cluster, options)))
 
 
-def export_from_cluster(rollout: str, cluster: str, options: Options) -> int:
+def export_from_cluster(rollout: str, cluster: str, *, take_back: bool, options: Options) -> int:
     """A journal file of this machine; gives the exit status."""
-    return run_with_exit_status(options, lambda: run_to_end(_export(rollout, cluster, options)))
+    return run_with_exit_status(options, lambda: run_to_end(_export(rollout, cluster, take_back, options)))
 
 
 def report_of_cluster(rollout: str | None, format: str, cluster: str, options: Options) -> int:
@@ -47,7 +48,7 @@ async def _list(cluster: str, options: Options) -> int:
             if reader_gone():
                 break
             try:
-                found = await cluster_entry(opened.rollouts, row)
+                found = await cluster_entry(opened.rollouts, row, options)
             except Unreadable as why:
                 print_unreadable(row.id, str(why), options, listing)
                 continue
@@ -74,21 +75,26 @@ async def _report(rollout: str | None, format: str, cluster: str) -> int:
     return 0
 
 
-async def _export(rollout: str, cluster: str, options: Options) -> int:
+async def _export(rollout: str, cluster: str, take_back: bool, options: Options) -> int:
     async with open_cluster(cluster) as opened:
         from quads_tui.runtime.cluster_export import export
-        from quads_tui.runtime.cluster_source import choose_in_cluster
+        from quads_tui.runtime.cluster_source import choose_in_cluster, standing
 
         row = await choose_in_cluster(opened.rollouts, rollout, opened.where)
+        found = await standing(opened.rollouts, row)
         try:
-            directory, found = await export(opened.rollouts, row, options, opened.where)
+            directory = await export(opened.rollouts, row, options, opened.where, take_back=take_back)
         except Unreadable as error:
             raise Refused([str(error)]) from None
     if options.json:
-        emit_json("exported", time.time(), {"rollout": row.id, "directory": str(directory), "worker": found.worker})
+        emit_json("exported", time.time(), {"rollout": row.id, "directory": str(directory), "taken_back": take_back})
     else:
         print(f"exported: {directory}")
-    if found.worker:
+    if take_back:
+        notify(f"{row.id} is a rollout of this machine now: workers do not continue it, quads-tui resume {row.id} does")
+        if row.waiting:
+            notify(f"not in the journal: {count(row.waiting, 'command')} that no worker took")
+    elif found.worker:
         notify(f"worker {found.worker} carries {row.id} out: the journal is what was known now")
     elif row.wanted:
         notify(f"{row.id} waits for a worker: the journal is what was known now")

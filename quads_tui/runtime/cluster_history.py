@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.cluster.rollouts import ClusterRollout, ClusterRollouts
 from quads_tui.render.report import build_report
 from quads_tui.render.report.document import State
 from quads_tui.render.report.listing import Entry, entry
 from quads_tui.rollout.text import clean
 
-from .cluster_source import RolloutInCluster, all_events, all_samples, standing
+from .cluster_source import RolloutInCluster, all_events, all_samples, is_usual, standing
 from .history import DAMAGE, FORMATS, Unreadable
+from .options import Options, Refused
 from .outside_text import printable
+from .summary import read_summary, write_summary
 
 WAITS = "waits for a worker"
 
@@ -31,15 +35,24 @@ class ClusterEntry:
         return WAITS if waits else self.entry.end_reason
 
 
-async def cluster_entry(rollouts: ClusterRollouts, row: ClusterRollout) -> ClusterEntry:
-    """Raises DatabaseAway, and Unreadable."""
+async def cluster_entry(rollouts: ClusterRollouts, row: ClusterRollout, options: Options) -> ClusterEntry:
+    """Of one that no worker carries, kept on this machine until something new is written. Raises DatabaseAway, Unreadable."""
     found = await standing(rollouts, row)
+    state = f"{row.submitted} {row.epoch} {row.last}"
+    place = StoredRollout(row.id, options.state / "cluster" / row.id, {})
+    if not row.worker and is_usual(row.id) and (kept := read_summary(place, state)) is not None:
+        return ClusterEntry(kept, found)
     try:
         facts, events = printable(await rollouts.facts(row.id)), await all_events(rollouts, row.id)
         times = [sample.at for sample in await all_samples(rollouts, row.id)]
-        return ClusterEntry(entry(row.id, facts, events, times, found.worker), found)
+        made = entry(row.id, facts, events, times, found.worker)
     except DAMAGE as error:
         raise Unreadable(f"damaged, or of a newer version: {clean(error, 300)}") from None
+    if not row.worker and is_usual(row.id):
+        with suppress(Refused):  # then the next listing reads it again
+            options.private_directory(place.directory)
+            write_summary(place, state, made)
+    return ClusterEntry(made, found)
 
 
 async def cluster_report(rollouts: ClusterRollouts, row: ClusterRollout, format: str) -> str:

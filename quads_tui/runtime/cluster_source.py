@@ -71,12 +71,17 @@ async def choose_in_cluster(rollouts: ClusterRollouts, name: str | None, where: 
     raise Usage(f"there is no rollout {clean(name, 200)} in {where}; {others}")
 
 
+def is_usual(rollout: str) -> bool:
+    """Its id is one that quads-tui may have given, and can be the name of a directory."""
+    return _ID.fullmatch(rollout) is not None
+
+
 async def stored_in_cluster(rollouts: ClusterRollouts, row: ClusterRollout, options: Options) -> StoredRollout:
     """With all its facts. Its directory is that of this machine for it: for screenshots and exports.
 
     Raises DatabaseAway, and Usage for an id that cannot be the name of a directory: it comes from another machine.
     """
-    if not _ID.fullmatch(row.id):
+    if not is_usual(row.id):
         raise Usage(f"the rollout {row.id!r} has an id that quads-tui does not give: it cannot be used here")
     return StoredRollout(row.id, options.state / "cluster" / row.id, printable(await rollouts.facts(row.id)))
 

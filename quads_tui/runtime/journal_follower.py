@@ -37,6 +37,10 @@ class ReplayClock(RealClock):
     def wall(self) -> float:
         return self._origin + (time.monotonic() - self._start) * self._pace
 
+    def begin(self, origin: float) -> None:
+        """It shows `origin` now."""
+        self._origin, self._start = origin, time.monotonic()
+
 
 class FollowedClock(RealClock):
     """Real time of the machine that carries the rollout, `skew` ahead of ours. It stands still at `stands_at` (real time there)
@@ -103,6 +107,8 @@ class Follower:
                 self._past = await asyncio.to_thread(self._past_results)
             events, samples = await self._source.read()
             self._clock.skew = self._source.skew
+            if isinstance(self.view.clock, ReplayClock) and events:
+                self.view.clock.begin(events[0].at)  # nobody wants to see how the plan, or a worker, was waited for
             self._waiting += events
             self._waiting_samples += samples
         until = self.view.clock.wall() if self._replay_speed is not None else float("inf")

@@ -38,11 +38,11 @@ def summarised(rollout: StoredRollout) -> Entry:
     """
     holder = rollout.holder()
     fingerprint = _fingerprint(rollout)
-    found = _read(rollout, fingerprint)
+    found = read_summary(rollout, fingerprint)
     if found is None:
         found = list_entry(rollout)
         if fingerprint == _fingerprint(rollout):  # nothing was written meanwhile
-            _write(rollout, fingerprint, found)
+            write_summary(rollout, fingerprint, found)
     return replace(found, state=State.RUNNING) if holder and found.state is not State.UNPLANNED else found
 
 
@@ -56,8 +56,8 @@ def _fingerprint(rollout: StoredRollout) -> str:
         raise Unreadable(f"damaged: {clean(error)}") from None
 
 
-def _read(rollout: StoredRollout, fingerprint: str) -> Entry | None:
-    """None: none, or not of this journal."""
+def read_summary(rollout: StoredRollout, fingerprint: str) -> Entry | None:
+    """The entry that was kept for this state of the rollout. None: none, or for another one."""
     try:
         with os.fdopen(os.open(summary_path(rollout), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             kept = json.loads(file.read(_MOST))
@@ -70,7 +70,7 @@ def _read(rollout: StoredRollout, fingerprint: str) -> Entry | None:
         return None
 
 
-def _write(rollout: StoredRollout, fingerprint: str, found: Entry) -> None:
+def write_summary(rollout: StoredRollout, fingerprint: str, found: Entry) -> None:
     """By the owner of the rollout alone. It may fail: then the next one who lists replays again."""
     path = summary_path(rollout)
     made = path.with_name(f"{path.name}.{os.getpid()}.new")

@@ -84,6 +84,13 @@ class ClusterRollouts:
         """A worker is to go on with it, though it was stopped. False: there is no such rollout. Raises Refused as `order`."""
         return bool((await self._link.call("select quads_tui.want(%s)", rollout))[0][0])
 
+    async def take_back(self, rollout: str, who: str) -> bool:
+        """No worker carries it from now on: its journal is a file of `who`. False: there is no such rollout.
+
+        Raises Refused where a worker carries it, somebody else has taken it back, or a host is in a newer rollout.
+        """
+        return bool((await self._link.call("select quads_tui.take_back(%s, %s)", rollout, who))[0][0])
+
     async def all(self) -> list[ClusterRollout]:
         """The oldest first."""
         return [_rollout(row) for row in await self._link.call("select * from quads_tui.rollouts()")]

@@ -22,7 +22,7 @@ _GRANTS: tuple[LiteralString, ...] = (
     "grant select on quads_tui.schema_version to {}",
 )
 QUEUE = "take sending renew settled give_back"  # functions that whoever writes to Foreman calls
-CONSOLE = f"{QUEUE} submit order_command want rollouts workers facts events samples exchanges commands"
+CONSOLE = f"{QUEUE} submit order_command want take_back rollouts workers facts events samples exchanges commands"
 WORKER = (
     f"{CONSOLE} register beat claim owned append describe take_commands let_go leave"  # the journal is written by workers alone
 )

@@ -19,9 +19,9 @@ from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from tests import postgres
 from tests.e2e.forks import Forked
-from tests.journal.cluster.conftest import database, dsn, port
+from tests.journal.cluster.conftest import database, dsn, port, template
 
-__all__ = ["database", "dsn", "port"]
+__all__ = ["database", "dsn", "port", "template"]
 
 FOREMAN = "foreman.example.com:443"
 ID = "20261128-231500-cloud02-12ab"

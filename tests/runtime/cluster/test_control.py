@@ -70,6 +70,30 @@ async def test_a_command_is_given_with_its_author_and_answered(rollouts: Any, wo
     assert console.told == ["skip: 1 of 1 host (worker quads@jump2 process 7)"]
 
 
+async def test_the_role_of_a_console_is_enough(
+    worker: TestWorker, attach: Attach, dsn: str, database: Any, run: Callable[..., Any]
+) -> None:
+    """For all that a console does; what it may not do, test_rollouts of the database has."""
+    from quads_tui.journal.cluster.connection import Dsn
+    from quads_tui.journal.cluster.schema import init
+
+    role = f"console_{dsn.rpartition('/')[2]}"
+    database.execute(f"create role {role} login".encode())
+    await init(Dsn(dsn), (role,))
+    own = dsn.replace("postgres@", f"{role}@")
+    await worker.claim()
+    await worker.begin()
+    console = await attach(own)
+    console.control.submit(SKIP)
+    await until(lambda: console.control._last == 1)
+    assert database.execute("select role from quads_tui.command").fetchall() == [(role,)]
+    await worker.claimed.take_commands()
+    await worker.end()
+    for words in (["rollouts"], ["report"], ["watch", "--json"], ["cluster", "export", ID, "--take-back"]):
+        done = await run(*words, "--cluster", own)
+        assert done.returncode == 0, done.stderr
+
+
 async def test_a_command_that_nobody_takes_is_shown(attach: Attach, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_control, "_LATE", 0.0)
     monkeypatch.setattr(cluster_control, "_AGAIN", 0.01)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -179,7 +180,9 @@ async def test_an_id_of_another_machine_leaves_the_state_directory_alone(rollout
         await stored_in_cluster(rollouts, row, Options(state_dir=tmp_path))
 
 
-async def test_the_commands_read_the_same(rollouts: Any, worker: TestWorker, dsn: str, run: Callable[..., Any]) -> None:
+async def test_the_commands_read_the_same(
+    rollouts: Any, worker: TestWorker, dsn: str, run: Callable[..., Any], tmp_path: Path
+) -> None:
     common = ("--cluster", dsn)
     listed = await run("rollouts", *common)
     assert "unfinished (waits for a worker)" in listed.stdout, listed.stderr
@@ -192,6 +195,8 @@ async def test_the_commands_read_the_same(rollouts: Any, worker: TestWorker, dsn
     await worker.write(HostChanged(worker.now(), HOSTS[2], HostStatus.FAILED, reason="its disk is gone"))
     await worker.end()
     ended = json.loads((await run("rollouts", "--json", *common)).stdout)
+    assert (tmp_path / "state" / "cluster" / ID / "summary.json").exists()
+    assert json.loads((await run("rollouts", "--json", *common)).stdout) == {**ended, "at": ANY}  # from the summary
     assert (ended["state"], ended["done"], ended["failed"], ended["worker"], ended["wanted"]) == ("ended", 2, 1, "", False)
     report = json.loads((await run("report", "--format", "json", *common)).stdout)
     assert report["rollout"] == ID
