@@ -85,6 +85,9 @@ class Worker:
                         task = asyncio.create_task(self._carry(claim))
                         carried.add(task)
                         task.add_done_callback(carried.discard)
+            except Exception as error:  # of ours: other workers go on
+                self._die(internal_error(error, "the worker"))
+                raise
             finally:
                 while carried:  # they end by the signal, or since their journals are broken
                     await asyncio.wait(carried)
@@ -234,7 +237,7 @@ class Worker:
             finally:
                 await journal.close()
                 self._journals.discard(journal)
-        return bool(self.resources.signal) and not rollout.settled
+        return self._over and not rollout.settled
 
     def _site_of(self, facts: dict[str, Any], plan: Plan) -> Site:
         """This worker's site, with the speed of the rollout. Raises InputError where it cannot carry this plan out."""
